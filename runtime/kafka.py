@@ -1,0 +1,152 @@
+"""Kafka clients and topics: one place for their configuration and their errors."""
+
+from typing import Any, ClassVar
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+from pydantic import AliasChoices, Field, SecretStr
+
+from runtime.settings import StageSettings
+from schemas import topics
+from schemas.topics import Cleanup, Topic
+
+
+class KafkaUnavailable(Exception):
+    """No broker answered in time. Wait and try again; the message names the addresses."""
+
+
+class KafkaMisconfigured(Exception):
+    """The cluster refuses what was asked, and will again: settings or permissions are wrong."""
+
+
+class KafkaSettings(StageSettings):
+    """How to reach the cluster; every stage reads the same section."""
+
+    section: ClassVar[str] = "kafka"
+
+    bootstrap_servers: str = Field(
+        "127.0.0.1:9092",
+        validation_alias=AliasChoices(
+            "bootstrap_servers", "ROLLCALL_KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS"
+        ),
+    )
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_ca_location: str | None = None
+    partitions: int = Field(4, ge=1, description="Of every topic; all are co-partitioned.")
+    replication_factor: int = Field(1, ge=1)
+    namespace: str = Field(
+        "", description="Prefix of every topic and group: several Rollcalls on one cluster."
+    )
+
+    def name(self, topic: Topic) -> str:
+        """The topic's name on this cluster."""
+        return f"{self.namespace}{topic.name}"
+
+    def group(self, name: str) -> str:
+        """The consumer group of a stage on this cluster."""
+        return f"{self.namespace}rollcall-{name}"
+
+    def client(self) -> dict[str, Any]:
+        """librdkafka configuration common to producers, consumers and admin clients."""
+        options: dict[str, Any] = {
+            "bootstrap.servers": self.bootstrap_servers,
+            "security.protocol": self.security_protocol,
+            "log_level": 3,
+        }
+        if self.sasl_mechanism:
+            password = self.sasl_password.get_secret_value() if self.sasl_password else ""
+            options |= {
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.username": self.sasl_username or "",
+                "sasl.password": password,
+            }
+        if self.ssl_ca_location:
+            options["ssl.ca.location"] = self.ssl_ca_location
+        return options
+
+    def producer(self, **overrides: Any) -> dict[str, Any]:
+        """For a producer that loses and reorders nothing.
+
+        murmur2_random is Java's and aiokafka's partitioner; librdkafka's own default is CRC32,
+        with which the joins would silently miss.
+        """
+        return {
+            **self.client(),
+            "enable.idempotence": True,
+            "acks": "all",
+            "partitioner": "murmur2_random",
+            "compression.type": "lz4",
+            "linger.ms": 1,
+            **overrides,
+        }
+
+    def consumer(self, group: str, **overrides: Any) -> dict[str, Any]:
+        """For a consumer that commits only what it says it has done."""
+        return {
+            **self.client(),
+            "group.id": self.group(group),
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+            **overrides,
+        }
+
+
+def ensure_topics(settings: KafkaSettings, timeout: float = 30.0) -> None:
+    """Create the topics that are missing; existing ones must have one number of partitions.
+
+    Raises KafkaUnavailable after `timeout` seconds, KafkaMisconfigured.
+    """
+    admin = AdminClient(settings.client())
+    try:
+        existing = admin.list_topics(timeout=timeout).topics
+    except KafkaException as error:
+        raise translate(error, settings) from error
+    names = {settings.name(t): t for t in topics.ALL}
+    counts = {n: len(existing[n].partitions) for n in names if n in existing}
+    if wrong := {n: c for n, c in counts.items() if c != settings.partitions}:
+        raise KafkaMisconfigured(
+            f"all topics must have kafka.partitions={settings.partitions} partitions, but {wrong}"
+        )
+    missing = [_new_topic(t, settings) for n, t in names.items() if n not in existing]
+    if not missing:
+        return
+    for future in admin.create_topics(missing, operation_timeout=timeout).values():
+        try:
+            future.result(timeout)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise translate(error, settings) from error
+
+
+def _new_topic(topic: Topic, settings: KafkaSettings) -> NewTopic:
+    config = {"cleanup.policy": topic.cleanup.value}
+    if topic.cleanup is Cleanup.COMPACT:
+        config |= {"min.cleanable.dirty.ratio": "0.1", "delete.retention.ms": "86400000"}
+    if topic.retention is not None:
+        config["retention.ms"] = str(int(topic.retention.total_seconds() * 1000))
+    return NewTopic(
+        settings.name(topic),
+        num_partitions=settings.partitions,
+        replication_factor=settings.replication_factor,
+        config=config,
+    )
+
+
+def translate(error: KafkaException, settings: KafkaSettings) -> Exception:
+    """The named error for a librdkafka one: whether to wait, or to change something."""
+    code = error.args[0].code()
+    waiting = {
+        KafkaError._TRANSPORT,
+        KafkaError._TIMED_OUT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_ENOUGH_REPLICAS,
+    }
+    text = f"Kafka at {settings.bootstrap_servers}: {error.args[0].str()}"
+    return KafkaUnavailable(text) if code in waiting else KafkaMisconfigured(text)

@@ -1,0 +1,51 @@
+"""Every metric, declared once: what it counts and which labels it has."""
+
+from opentelemetry import metrics
+
+_meter = metrics.get_meter("rollcall")
+
+# -- producers ------------------------------------------------------------------------------------
+# Events read from a source, before translation. Labels: source, node.
+SOURCE_EVENTS = _meter.create_counter("rollcall_source_events", "1")
+# Events that could not be used and went to dead letters. Labels: source, node, reason.
+DEAD_LETTERS = _meter.create_counter("rollcall_dead_letters", "1")
+# Events recognised as repeats and dropped. Labels: source, node.
+SOURCE_DUPLICATES = _meter.create_counter("rollcall_source_duplicates", "1")
+# 1 while the source is connected and subscribed. Labels: source, node.
+SOURCE_CONNECTED = _meter.create_gauge("rollcall_source_connected", "1")
+# Failed attempts to reach a source. Labels: source, node, reason.
+SOURCE_FAILURES = _meter.create_counter("rollcall_source_failures", "1")
+# Snapshots taken. Labels: source, node, outcome.
+SNAPSHOTS = _meter.create_counter("rollcall_snapshots", "1")
+# Records handed to Kafka and acknowledged by it. Labels: topic.
+PUBLISHED = _meter.create_counter("rollcall_published", "1")
+# Records Kafka refused for good (they go to dead letters). Labels: topic, reason.
+PUBLISH_FAILURES = _meter.create_counter("rollcall_publish_failures", "1")
+# Records waiting in the disk spool while Kafka is away.
+SPOOLED = _meter.create_gauge("rollcall_spooled_records", "1")
+# 1 while the spool is full and the source is not read.
+SPOOL_FULL = _meter.create_gauge("rollcall_spool_full", "1")
+
+# -- streams --------------------------------------------------------------------------------------
+# Records folded. Labels: topic.
+FOLDED = _meter.create_counter("rollcall_folded", "1")
+# Events that changed nothing because a fence said so. Labels: fence.
+FENCED = _meter.create_counter("rollcall_fenced", "1")
+# Presence changes published. Labels: cause.
+PRESENCE_CHANGES = _meter.create_counter("rollcall_presence_changes", "1")
+# Users in the session tables of this worker.
+USERS = _meter.create_gauge("rollcall_users", "1")
+# Seconds from the cause (node's clock) to the publication of a change.
+PRESENCE_DELAY = _meter.create_histogram("rollcall_presence_delay_seconds", "s")
+
+# -- sinks ----------------------------------------------------------------------------------------
+# Rows written. Labels: table.
+ROWS = _meter.create_counter("rollcall_clickhouse_rows", "1")
+# Failed writes, tried again. Labels: reason.
+WRITE_FAILURES = _meter.create_counter("rollcall_clickhouse_failures", "1")
+# Presence changes the user center acknowledged.
+DELIVERED = _meter.create_counter("rollcall_user_center_delivered", "1")
+# Outdated changes not sent because a newer one of the same user waited.
+COALESCED = _meter.create_counter("rollcall_user_center_coalesced", "1")
+# Failed deliveries, tried again. Labels: reason.
+DELIVERY_FAILURES = _meter.create_counter("rollcall_user_center_failures", "1")

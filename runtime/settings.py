@@ -1,0 +1,71 @@
+"""Settings of every stage: read once, at the edge, from the environment and one TOML file."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+SETTINGS_FILE = "rollcall.toml"
+
+
+class BadSettings(Exception):
+    """Settings that cannot work; the message names the setting and where it may be set."""
+
+
+def settings_file() -> Path:
+    """`$ROLLCALL_SETTINGS`, else `rollcall.toml` in the working folder; it need not exist."""
+    return Path(os.environ.get("ROLLCALL_SETTINGS", SETTINGS_FILE))
+
+
+class StageSettings(BaseSettings):
+    """Base of one section: `[SECTION]` in the file, `ROLLCALL_SECTION_NAME` in the environment.
+
+    The environment wins over the file. Load with `load`.
+    """
+
+    section: ClassVar[str]
+    model_config = SettingsConfigDict(extra="forbid", populate_by_name=True)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.model_config["env_prefix"] = f"ROLLCALL_{cls.section.upper()}_"
+        cls.model_config["env_nested_delimiter"] = "__"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        file = TomlConfigSettingsSource(settings_cls, settings_file(), (cls.section,))
+        return init_settings, env_settings, file
+
+
+S = TypeVar("S", bound=StageSettings)
+
+
+def load(settings: type[S], **overrides: object) -> S:
+    """Read one section. Raises BadSettings naming the setting at fault."""
+    try:
+        return settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise BadSettings(
+            f"{settings.section}.{name}: {first['msg']} (set it in [{settings.section}] of "
+            f"{settings_file()} or as ROLLCALL_{settings.section.upper()}_{name.upper()})"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"{settings_file()}: not TOML: {error}") from error

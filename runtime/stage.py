@@ -1,0 +1,94 @@
+"""What every long-running stage does alike: logging, metrics, health over HTTP, stop signals."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from opentelemetry import metrics as otel_metrics
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from runtime import logs
+
+StatusReport = Callable[[], dict[str, Any]]
+
+
+@dataclass
+class Stage:
+    """A running stage. `status` is served as JSON; `ready` decides the readiness probe."""
+
+    name: str
+    stop: threading.Event = field(default_factory=threading.Event)
+    ready: threading.Event = field(default_factory=threading.Event)
+    status: StatusReport = dict
+    # Called from the signal handler, beside setting `stop`; must be safe there.
+    on_stop: Callable[[], None] | None = None
+
+    def start(self, http_port: int | None = None) -> None:
+        """Configure logging and metrics, serve HTTP (ROLLCALL_HTTP_PORT; 0 or unset: none).
+
+        Routes: /healthz, /readyz, /status, /metrics. Call in the main thread, once.
+        """
+        logs.configure(self.name)
+        _start_metrics(self.name)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._handle_signal)
+        port = http_port if http_port is not None else int(os.environ.get("ROLLCALL_HTTP_PORT", 0))
+        if port:
+            self._serve(os.environ.get("ROLLCALL_HTTP_HOST", "127.0.0.1"), port)
+
+    def _handle_signal(self, number: int, frame: object) -> None:
+        del number, frame
+        self.stop.set()
+        if self.on_stop:
+            self.on_stop()
+
+    def _serve(self, host: str, port: int) -> None:
+        def healthz(request: Request) -> Response:
+            del request
+            return JSONResponse({"stage": self.name})
+
+        def readyz(request: Request) -> Response:
+            del request
+            ready = self.ready.is_set()
+            return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
+
+        def status(request: Request) -> Response:
+            del request
+            return JSONResponse(self.status())
+
+        def metrics(request: Request) -> Response:
+            del request
+            return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+        routes = [
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/status", status),
+            Route("/metrics", metrics),
+        ]
+        config = uvicorn.Config(
+            Starlette(routes=routes), host=host, port=port, log_config=None, access_log=False
+        )
+        server = uvicorn.Server(config)
+        threading.Thread(target=server.run, name="http", daemon=True).start()
+
+
+def _start_metrics(stage: str) -> None:
+    readers: list[MetricReader] = [PrometheusMetricReader()]
+    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
+    resource = Resource.create({"service.name": f"rollcall-{stage}"})
+    otel_metrics.set_meter_provider(MeterProvider(metric_readers=readers, resource=resource))

@@ -1,0 +1,50 @@
+"""CloudEvents 1.0 headers of a Kafka record (Kafka protocol binding, binary mode)."""
+
+from datetime import datetime
+from typing import Any
+
+from schemas.topics import Topic
+
+Headers = list[tuple[str, bytes]]
+
+
+def headers(
+    topic: Topic,
+    *,
+    id: str,  # noqa: A002 - the attribute's own name
+    source: str,
+    subject: str,
+    time: datetime,
+    kind: str | None = None,
+    traceparent: str | None = None,
+) -> Headers:
+    """Headers for one record: `type` is the topic's, with the event's kind appended.
+
+    `source` is `rollcall/SOURCE/NODE`, `subject` the record's key, `time` when it happened.
+    """
+    kind_suffix = f".{kind}" if kind else ""
+    result: Headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", f"{topic.type}{kind_suffix}".encode()),
+        ("ce_time", time.isoformat().replace("+00:00", "Z").encode()),
+        ("ce_subject", subject.encode()),
+        ("content-type", b"application/json"),
+    ]
+    if traceparent:
+        result.append(("traceparent", traceparent.encode()))
+    return result
+
+
+def event_headers(topic: Topic, event: Any, key: str, traceparent: str | None = None) -> Headers:
+    """Headers for a source event (schemas.origin.Event or a model with the same fields)."""
+    return headers(
+        topic,
+        id=event.id,
+        source=f"rollcall/{event.source}/{event.node}",
+        subject=key,
+        time=event.at,
+        kind=event.kind,
+        traceparent=traceparent,
+    )

@@ -1,0 +1,32 @@
+"""rollcall.connections: what happens to the transport connections clients register over."""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from schemas.origin import RECORD, Address, Event, Text, Word
+from schemas.vocabulary import ConnectionKind, Transport
+
+
+def connection_id(node: str, remote: Address) -> str:
+    """The key under which a node's events about one connection meet.
+
+    Registrars name only the peer's address, so the local one is no part of it; incarnations are
+    told apart by cookie, or by time where no kernel was asked.
+    """
+    host = f"[{remote.ip}]" if ":" in remote.ip else remote.ip
+    return f"{node}/{host}:{remote.port}"
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class ConnectionEvent(Event):
+    """One thing that happened to one connection."""
+
+    kind: ConnectionKind
+    connection: Annotated[Word, Field(description="Key: node and peer address.")]
+    transport: Transport
+    remote: Address
+    local: Address | None = None
+    cookie: Annotated[int | None, Field(description="Kernel socket cookie, where known.")] = None
+    reason: Annotated[Text | None, Field(description="The source's own words.")] = None

@@ -1,0 +1,44 @@
+"""The streams' own topics: connection owners, connection losses, node changes."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from schemas.origin import RECORD, Address, Aor, Event, Word
+from schemas.vocabulary import Cause, NodeKind
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class ConnectionOwner(Event):
+    """A binding that hangs on a connection, announced under the connection's key."""
+
+    connection: Word
+    aor: Aor
+    binding: Annotated[Word, Field(max_length=1300, description="Key in the user's session.")]
+    cookie: int | None = None
+    remote: Address
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class ConnectionLoss(Event):
+    """The end of the connection a user's binding hung on, under the user's key."""
+
+    connection: Word
+    aor: Aor
+    binding: Annotated[Word, Field(max_length=1300)]
+    cookie: int | None = None
+    remote: Address
+    cause: Cause
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class NodeChange:
+    """A node's turning point or the time on its clock, copied to every partition."""
+
+    id: Word
+    kind: NodeKind
+    node: Word
+    boot: Word
+    at: datetime

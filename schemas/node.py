@@ -1,0 +1,19 @@
+"""rollcall.nodes: heartbeats and turning points of the SIP nodes themselves."""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from schemas.origin import RECORD, Event, Text
+from schemas.vocabulary import NodeKind
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class NodeEvent(Event):
+    """What the producer beside a node says of it; `at` is the node's clock."""
+
+    kind: NodeKind
+    version: Text | None = None
+    uptime_seconds: Annotated[float, Field(ge=0)] | None = None
+    reason: Annotated[Text | None, Field(description="Why it is down, or what was lost.")] = None

@@ -1,0 +1,42 @@
+"""The fields every source event carries: who saw it, on which node and boot, when."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from schemas.vocabulary import Source
+
+# A reader of version n reads n+1: unknown fields are ignored, never refused.
+RECORD = ConfigDict(extra="ignore")
+
+# No identifier a SIP message can carry legitimately is longer; what is longer is hostile.
+Text = Annotated[str, Field(max_length=1024)]
+Word = Annotated[str, Field(min_length=1, max_length=255)]
+Aor = Annotated[str, Field(pattern=r"^sip:[^@\s]+@[^@\s]+$", max_length=512)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class Event:
+    """What one source saw at one moment.
+
+    `at` is the node's own clock and may lag the truth (FreeSWITCH: up to 20 ms); it is compared
+    only with times of the same node. `seq` orders events of one node and one boot.
+    """
+
+    id: Annotated[Word, Field(description="Deterministic: a repeat carries the same id for ever.")]
+    source: Source
+    node: Annotated[Word, Field(description="The SIP node the event is about.")]
+    boot: Annotated[Word, Field(description="Identity of the node's process since its start.")]
+    seq: Annotated[int, Field(ge=0, description="Source sequence within the boot.")]
+    at: Annotated[datetime, Field(description="When it happened, by the node's clock (UTC).")]
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class Address:
+    """An IP address and port as the node's kernel sees them (IPv6 without brackets)."""
+
+    ip: Word
+    port: Port

@@ -1,0 +1,60 @@
+"""rollcall.registrations: what registrars say of bindings, and their snapshots."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from schemas.origin import RECORD, Address, Aor, Event, Text, Word
+from schemas.vocabulary import RegistrationKind, Transport
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class RegistrationEvent(Event):
+    """One thing that happened to a binding (RFC 3261 §10), or one mark of a snapshot.
+
+    A snapshot is SNAPSHOT_BEGAN, rows, SNAPSHOT_ENDED with one `snapshot` id. Of a whole node the
+    marks stand in every partition (`aor` null, explicit partition), in order with the rows; of one
+    user (`aor` set) in that user's partition only.
+    """
+
+    kind: RegistrationKind
+    aor: Annotated[Aor | None, Field(description="Null only on marks that are about a node.")] = (
+        None
+    )
+    contact: Annotated[
+        Text | None,
+        Field(description="Contact URI without display name, as the registrar stores it."),
+    ] = None
+    binding: Annotated[
+        Text | None,
+        Field(
+            description="Identity of the binding on its node: normalised contact, or instance and "
+            "reg-id. Null where the source names none (the fold then infers by Call-ID)."
+        ),
+    ] = None
+    call_id: Text | None = None
+    cseq: Annotated[int, Field(ge=0)] | None = None
+    expires_at: Annotated[
+        datetime | None,
+        Field(
+            description="When the registrar itself would drop the binding, its own margin included."
+        ),
+    ] = None
+    expired_due: Annotated[
+        datetime | None,
+        Field(description="EXPIRED only: the expiry the registrar had stored for the binding."),
+    ] = None
+    transport: Transport | None = None
+    remote: Annotated[
+        Address | None, Field(description="The peer the REGISTER came from (network-ip/-port).")
+    ] = None
+    cookie: Annotated[
+        int | None, Field(description="Kernel socket cookie of its connection, where known.")
+    ] = None
+    registrar: Annotated[Word | None, Field(description="Profile or location table.")] = None
+    user_agent: Text | None = None
+    reason: Annotated[Text | None, Field(description="The source's own words.")] = None
+    status_code: Annotated[int, Field(ge=100, le=699)] | None = None
+    snapshot: Word | None = None

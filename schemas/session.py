@@ -1,0 +1,95 @@
+"""rollcall.sessions: everything known of one user; the session table's changelog itself."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from schemas.origin import RECORD, Address, Aor, Text, Word
+from schemas.vocabulary import CallState, Cause, Direction, Source, Status, Transport
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class Binding:
+    """A live binding: AOR at a contact on a node (RFC 3261 §10)."""
+
+    node: Word
+    boot: Word
+    source: Source
+    registrar: Word | None = None
+    contact: Text
+    call_id: Text | None = None
+    cseq: int | None = None
+    transport: Transport | None = None
+    remote: Address | None = None
+    cookie: int | None = None
+    user_agent: Text | None = None
+    since: datetime
+    confirmed_at: datetime
+    seq: Annotated[int, Field(description="Of the last event that confirmed it.")]
+    expires_at: datetime | None = None
+    event: Annotated[Word, Field(description="Id of the last event that confirmed it.")]
+    opened_by: Annotated[Word, Field(description="Id of the event that created it.")]
+    ping_lost: bool = False
+    ping_seq: int = 0
+    snapshot: Word | None = None
+    owned_at: Annotated[
+        datetime | None, Field(description="When its connection's owner was last announced.")
+    ] = None
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class EndedBinding:
+    """A tombstone: no event older than it revives the binding."""
+
+    node: Word
+    boot: Word
+    seq: int
+    at: datetime
+    cause: Cause
+    event: Word
+    call_id: Text | None = None
+    inferred: bool = False
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class Leg:
+    """The user's end of one call that has not ended."""
+
+    node: Word
+    boot: Word
+    call: Word
+    sip_call_id: Text | None = None
+    direction: Direction | None = None
+    peer: Text | None = None
+    state: CallState
+    since: Annotated[datetime, Field(description="Of the present state.")]
+    seq: int
+    event: Word
+    snapshot: Word | None = None
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class EndedLeg:
+    """A tombstone: a leg never comes back from ended."""
+
+    at: datetime
+    event: Word
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class Session:
+    """The fold's state for one user. `version` counts published presence changes."""
+
+    aor: Aor
+    version: int = 0
+    status: Status = Status.OFFLINE
+    reachable: bool = False
+    cause: Cause | None = None
+    at: datetime | None = None
+    evidence: list[Word] = Field(default_factory=list)
+    bindings: dict[str, Binding] = Field(default_factory=dict)
+    ended: dict[str, EndedBinding] = Field(default_factory=dict)
+    calls: dict[str, Leg] = Field(default_factory=dict)
+    ended_calls: dict[str, EndedLeg] = Field(default_factory=dict)

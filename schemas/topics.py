@@ -1,0 +1,152 @@
+"""Every topic, declared once: name, key, model, cleanup, writers and readers."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from schemas.call import CallEvent
+from schemas.connection import ConnectionEvent
+from schemas.dead_letter import DeadLetter
+from schemas.internal import ConnectionLoss, ConnectionOwner, NodeChange
+from schemas.node import NodeEvent
+from schemas.presence import Presence
+from schemas.registration import RegistrationEvent
+from schemas.session import Session
+
+
+class Cleanup(StrEnum):
+    DELETE = "delete"
+    COMPACT = "compact"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic:
+    """One Kafka topic. All have the same number of partitions and are co-partitioned."""
+
+    name: str
+    title: str
+    key: str
+    model: type[Any]
+    type: str  # CloudEvents type prefix; events append their kind
+    cleanup: Cleanup = Cleanup.DELETE
+    retention: timedelta | None = timedelta(days=7)
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    internal: bool = False
+
+
+REGISTRATIONS = Topic(
+    name="rollcall.registrations",
+    title="What registrars say of bindings, and their snapshots",
+    key="AOR (node on marks of a node's snapshot, which stand in every partition)",
+    model=RegistrationEvent,
+    type="rollcall.registration",
+    writers=("producers",),
+    readers=("streams", "sinks/clickhouse"),
+)
+CONNECTIONS = Topic(
+    name="rollcall.connections",
+    title="What happens to the connections clients register over",
+    key="connection id (node and peer address)",
+    model=ConnectionEvent,
+    type="rollcall.connection",
+    writers=("producers",),
+    readers=("streams", "sinks/clickhouse"),
+)
+CALLS = Topic(
+    name="rollcall.calls",
+    title="What happens to the legs of calls",
+    key="AOR of the leg's user (leg id where it has none)",
+    model=CallEvent,
+    type="rollcall.call",
+    writers=("producers",),
+    readers=("streams", "sinks/clickhouse"),
+)
+NODES = Topic(
+    name="rollcall.nodes",
+    title="Heartbeats and turning points of SIP nodes",
+    key="node",
+    model=NodeEvent,
+    type="rollcall.node",
+    writers=("producers",),
+    readers=("streams", "sinks/clickhouse"),
+)
+SESSIONS = Topic(
+    name="rollcall.sessions",
+    title="Everything known of each user (the session table's changelog)",
+    key="AOR",
+    model=Session,
+    type="rollcall.session",
+    cleanup=Cleanup.COMPACT,
+    retention=None,
+    writers=("streams",),
+    readers=("streams",),
+)
+PRESENCE = Topic(
+    name="rollcall.presence",
+    title="Who is reachable, where and why",
+    key="AOR",
+    model=Presence,
+    type="rollcall.presence",
+    cleanup=Cleanup.COMPACT,
+    retention=None,
+    writers=("streams",),
+    readers=("sinks", "subscribers"),
+)
+DEAD_LETTERS = Topic(
+    name="rollcall.dead-letters",
+    title="Input that could not be used, with the reason",
+    key="origin",
+    model=DeadLetter,
+    type="rollcall.dead-letter",
+    retention=timedelta(days=30),
+    writers=("producers", "streams", "sinks"),
+    readers=("operators",),
+)
+CONNECTION_OWNERS = Topic(
+    name="rollcall.connection-owners",
+    title="Which binding hangs on which connection",
+    key="connection id",
+    model=ConnectionOwner,
+    type="rollcall.connection-owner",
+    retention=timedelta(days=1),
+    writers=("streams",),
+    readers=("streams",),
+    internal=True,
+)
+CONNECTION_LOSSES = Topic(
+    name="rollcall.connection-losses",
+    title="Which user lost the connection a binding hung on",
+    key="AOR",
+    model=ConnectionLoss,
+    type="rollcall.connection-loss",
+    retention=timedelta(days=1),
+    writers=("streams",),
+    readers=("streams",),
+    internal=True,
+)
+NODE_CHANGES = Topic(
+    name="rollcall.node-changes",
+    title="Node turning points, one copy to every partition",
+    key="node",
+    model=NodeChange,
+    type="rollcall.node-change",
+    retention=timedelta(days=1),
+    writers=("streams",),
+    readers=("streams",),
+    internal=True,
+)
+
+ALL = (
+    REGISTRATIONS,
+    CONNECTIONS,
+    CALLS,
+    NODES,
+    SESSIONS,
+    PRESENCE,
+    DEAD_LETTERS,
+    CONNECTION_OWNERS,
+    CONNECTION_LOSSES,
+    NODE_CHANGES,
+)
