@@ -41,6 +41,8 @@ def configure(stage: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for chatty in ("uvicorn", "httpx", "faust", "mode", "aiokafka"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
     structlog.contextvars.bind_contextvars(stage=stage)
 
 

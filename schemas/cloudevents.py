@@ -45,6 +45,6 @@ def event_headers(topic: Topic, event: Any, key: str, traceparent: str | None = 
         source=f"rollcall/{event.source}/{event.node}",
         subject=key,
         time=event.at,
-        kind=event.kind,
+        kind=getattr(event, "kind", None),
         traceparent=traceparent,
     )

@@ -1,5 +1,6 @@
 """rollcall.dead-letters: input that could not be used, kept with the reason."""
 
+from base64 import b64encode
 from datetime import datetime
 from typing import Annotated
 
@@ -19,3 +20,20 @@ class DeadLetter:
     field: Text | None = None
     payload: Annotated[str, Field(description="The bytes, base64, cut at 64 KiB.")]
     size: Annotated[int, Field(ge=0, description="Of the whole payload, in bytes.")]
+
+
+MAX_PAYLOAD = 64 * 1024
+
+
+def dead_letter(
+    source: str, payload: bytes, reason: str, field: str | None, at: datetime
+) -> DeadLetter:
+    """A dead letter for `payload`; texts are cut to what the contract allows."""
+    return DeadLetter(
+        at=at,
+        source=source[:255] or "unknown",
+        reason=reason[:1024],
+        field=field[:1024] if field else None,
+        payload=b64encode(payload[:MAX_PAYLOAD]).decode(),
+        size=len(payload),
+    )

@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from schemas.origin import RECORD, Address, Aor, Event, Word
-from schemas.vocabulary import Cause, NodeKind
+from schemas.vocabulary import Cause, NodeKind, Source
 
 
 @dataclass(config=RECORD, slots=True, kw_only=True)
@@ -42,3 +42,46 @@ class NodeChange:
     node: Word
     boot: Word
     at: datetime
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class Owner:
+    """One binding on a connection, as its last announcement said."""
+
+    aor: Aor
+    binding: Annotated[Word, Field(max_length=1300)]
+    source: Source
+    boot: Word
+    seq: int
+    at: datetime
+    cookie: int | None = None
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class ConnectionEnd:
+    """A tombstone of one incarnation, for owners announced after it ended."""
+
+    source: Source
+    boot: Word
+    seq: int
+    at: datetime
+    cookie: int | None = None
+    cause: Cause
+    event: Word
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class ConnectionState:
+    """The connection table's value: who hangs on it, and its last ends."""
+
+    owners: list[Owner] = Field(default_factory=list)
+    ends: list[ConnectionEnd] = Field(default_factory=list)
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
+class NodeState:
+    """The node table's value, one a node in every partition."""
+
+    boot: Word
+    at: datetime
+    down: bool = False

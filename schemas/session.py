@@ -84,6 +84,9 @@ class Session:
 
     aor: Aor
     version: int = 0
+    batch: Annotated[
+        int, Field(description="Of the write; a restart publishes the last batch's users again.")
+    ] = 0
     status: Status = Status.OFFLINE
     reachable: bool = False
     cause: Cause | None = None

@@ -8,7 +8,13 @@ from typing import Any
 from schemas.call import CallEvent
 from schemas.connection import ConnectionEvent
 from schemas.dead_letter import DeadLetter
-from schemas.internal import ConnectionLoss, ConnectionOwner, NodeChange
+from schemas.internal import (
+    ConnectionLoss,
+    ConnectionOwner,
+    ConnectionState,
+    NodeChange,
+    NodeState,
+)
 from schemas.node import NodeEvent
 from schemas.presence import Presence
 from schemas.registration import RegistrationEvent
@@ -138,6 +144,31 @@ NODE_CHANGES = Topic(
     internal=True,
 )
 
+CONNECTION_STATE = Topic(
+    name="rollcall.connection-state",
+    title="The connection table's changelog",
+    key="connection id",
+    model=ConnectionState,
+    type="rollcall.connection-state",
+    cleanup=Cleanup.COMPACT,
+    retention=None,
+    writers=("streams",),
+    readers=("streams",),
+    internal=True,
+)
+NODE_STATE = Topic(
+    name="rollcall.node-state",
+    title="The node table's changelog, one copy in every partition",
+    key="node",
+    model=NodeState,
+    type="rollcall.node-state",
+    cleanup=Cleanup.COMPACT,
+    retention=None,
+    writers=("streams",),
+    readers=("streams",),
+    internal=True,
+)
+
 ALL = (
     REGISTRATIONS,
     CONNECTIONS,
@@ -149,4 +180,6 @@ ALL = (
     CONNECTION_OWNERS,
     CONNECTION_LOSSES,
     NODE_CHANGES,
+    CONNECTION_STATE,
+    NODE_STATE,
 )

@@ -1,0 +1,230 @@
+"""One batch of one partition: decode, fold, and gather what must become durable.
+
+Thin: every rule is in the folds. Knows neither Faust nor a clock (`now` is given).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from schemas import codec, topics
+from schemas.call import CallEvent
+from schemas.cloudevents import event_headers, headers
+from schemas.dead_letter import dead_letter
+from schemas.internal import ConnectionLoss, ConnectionOwner, NodeChange
+from schemas.registration import RegistrationEvent
+from schemas.session import Session
+from schemas.vocabulary import CallKind, NodeKind, RegistrationKind
+from streams import expiry_fold, loss_fold, node_fold, presence_fold, snapshot_fold
+from streams.call_fold import fold_call
+from streams.effects import Effects, Record
+from streams.partition import PartitionState
+from streams.registration_fold import fold_registration
+from streams.tracing import child_of
+from streams.verdict import Verdict
+
+_CONFIRMING = frozenset(
+    {RegistrationKind.REGISTERED, RegistrationKind.REFRESHED, RegistrationKind.SNAPSHOT_ROW}
+)
+
+
+class SessionBatch:
+    """Folds records of one partition into its sessions; `finish` gives the effects."""
+
+    def __init__(self, partition: PartitionState, now: datetime) -> None:
+        self._partition = partition
+        self._now = now
+        self._open: dict[bytes, Session] = {}
+        self._touched: set[bytes] = set()
+        self._trace: bytes | None = None
+        self.effects = Effects()
+        self.fences: Counter[str] = Counter()
+        self.causes: Counter[str] = Counter()
+        self.delays: list[float] = []
+
+    def fold(self, topic: topics.Topic, records: Iterable[Any]) -> None:
+        """Fold consumed records of `topic` (objects with key, value, offset, headers)."""
+        rule = _RULES[topic.name]
+        for record in records:
+            self._trace = None
+            for name, value in record.headers or ():
+                if name == "traceparent":
+                    self._trace = value
+            try:
+                rule(self, codec.decode(topic.model, record.value or b""))
+            except codec.InvalidRecord as error:
+                self._refuse(topic, record, error.reason, error.field)
+            except Exception as error:  # a rule's own fault must not stop everybody else
+                self._refuse(topic, record, f"{type(error).__name__}: {error}", None)
+
+    def finish(self) -> Effects:
+        """Ring the timers that this batch's clocks made due, then write what was touched."""
+        self._trace = None
+        for node, key, node_time in self._partition.ring():
+            session = self._session(key)
+            if session is not None:
+                verdicts = expiry_fold.fold_expiry(session, node, node_time, self._partition.slack)
+                self._apply(key, session, verdicts)
+                self._partition.index(key, session)
+        partition = self._partition
+        if self._touched:
+            partition.batch += 1
+        for key in self._touched:
+            session = self._open[key]
+            session.batch = partition.batch
+            value = codec.encode(session)
+            partition.sessions[key] = value
+            self.effects.state.append(Record(topics.SESSIONS, partition.number, key, value))
+        return self.effects
+
+    # -- rules by topic ---------------------------------------------------------------------------
+
+    def _registration(self, event: RegistrationEvent) -> None:
+        self._partition.see(event.node, event.at)
+        if event.kind is RegistrationKind.SNAPSHOT_ENDED:
+            self._snapshot_ended(event, snapshot_fold.fold_registrations_listed)
+            return
+        if event.aor is None:
+            return
+        state = self._partition.nodes.get(event.node)
+        if event.kind in _CONFIRMING and state and state.down and state.boot == event.boot:
+            self.fences["node-is-down"] += 1
+            return
+        self._one(event.aor, lambda session: fold_registration(session, event))
+
+    def _call(self, event: CallEvent) -> None:
+        self._partition.see(event.node, event.at)
+        if event.kind is CallKind.SNAPSHOT_ENDED:
+            self._snapshot_ended(event, snapshot_fold.fold_calls_listed)
+        elif event.aor is not None:
+            self._one(event.aor, lambda session: fold_call(session, event))
+
+    def _loss(self, loss: ConnectionLoss) -> None:
+        self._one(loss.aor, lambda session: loss_fold.fold_loss(session, loss))
+
+    def _node(self, change: NodeChange) -> None:
+        partition = self._partition
+        old = partition.nodes.get(change.node)
+        new = node_fold.fold_node_state(old, change)
+        if new is None:
+            self.fences["older-than-node"] += 1
+            return
+        partition.see(change.node, change.at)
+        partition.nodes[change.node] = new
+        if old is None or (old.boot, old.down) != (new.boot, new.down):
+            value = codec.encode(new)
+            key = change.node.encode()
+            self.effects.state.append(Record(topics.NODE_STATE, partition.number, key, value))
+        if change.kind is not NodeKind.HEARTBEAT:
+            self._every_member(
+                change.node, lambda session: node_fold.fold_node_change(session, change)
+            )
+
+    def _snapshot_ended(self, end: Any, rule: Callable[[Session, Any], list[Verdict]]) -> None:
+        if end.aor is not None:
+            key = end.aor.encode()
+            session = self._session(key)
+            if session is not None:
+                self._apply(key, session, rule(session, end))
+        else:
+            self._every_member(end.node, lambda session: rule(session, end))
+
+    # -- sessions ---------------------------------------------------------------------------------
+
+    def _session(self, key: bytes) -> Session | None:
+        session = self._open.get(key)
+        if session is None:
+            value = self._partition.sessions.get(key)
+            if value is None:
+                return None
+            session = self._open[key] = codec.decode(Session, value)
+        return session
+
+    def _one(self, aor: str, rule: Callable[[Session], Verdict]) -> None:
+        key = aor.encode()
+        session = self._session(key)
+        if session is None:
+            session = Session(aor=aor)
+        verdict = rule(session)
+        if verdict.changed:
+            self._open[key] = session
+            self._partition.index(key, session)
+        self._apply(key, session, [verdict])
+
+    def _every_member(self, node: str, rule: Callable[[Session], list[Verdict]]) -> None:
+        for key in list(self._partition.members.get(node, ())):
+            session = self._session(key)
+            if session is None or not _is_on(session, node):
+                self._partition.leave(node, key)
+                continue
+            self._apply(key, session, rule(session))
+
+    def _apply(self, key: bytes, session: Session, verdicts: Iterable[Verdict]) -> None:
+        for verdict in verdicts:
+            if verdict.fence:
+                self.fences[verdict.fence] += 1
+            if verdict.changed:
+                self._touched.add(key)
+            if verdict.owner:
+                self._announce(verdict.owner)
+            if verdict.change:
+                presence = presence_fold.fold_presence(session, verdict.change)
+                if presence is not None:
+                    self.causes[presence.cause] += 1
+                    self.delays.append((self._now - presence.at).total_seconds())
+                    self.effects.publications.append(
+                        presence_record(self._partition.number, presence, child_of(self._trace))
+                    )
+
+    def _announce(self, owner: ConnectionOwner) -> None:
+        trace = child_of(self._trace)
+        self.effects.announcements.append(
+            Record(
+                topics.CONNECTION_OWNERS,
+                None,
+                owner.connection.encode(),
+                codec.encode(owner),
+                event_headers(topics.CONNECTION_OWNERS, owner, owner.connection, trace),
+            )
+        )
+
+    def _refuse(self, topic: topics.Topic, record: Any, reason: str, field: str | None) -> None:
+        source = f"{topic.name}/{record.partition}/{record.offset}"
+        letter = dead_letter(source, record.value or b"", reason, field, self._now)
+        self.fences["dead-letter"] += 1
+        self.effects.announcements.append(
+            Record(topics.DEAD_LETTERS, None, source.encode(), codec.encode(letter))
+        )
+
+
+def _is_on(session: Session, node: str) -> bool:
+    return any(b.node == node for b in session.bindings.values()) or any(
+        leg.node == node for leg in session.calls.values()
+    )
+
+
+def presence_record(partition: int, presence: Any, traceparent: str | None) -> Record:
+    """A presence record with its CloudEvents headers; its id is the user's version."""
+    return Record(
+        topics.PRESENCE,
+        partition,
+        presence.aor.encode(),
+        codec.encode(presence),
+        headers(
+            topics.PRESENCE,
+            id=f"{presence.aor}/{presence.version}",
+            source="rollcall/streams",
+            subject=presence.aor,
+            time=presence.at,
+            traceparent=traceparent,
+        ),
+    )
+
+
+_RULES: dict[str, Callable[[SessionBatch, Any], None]] = {
+    topics.REGISTRATIONS.name: SessionBatch._registration,
+    topics.CALLS.name: SessionBatch._call,
+    topics.CONNECTION_LOSSES.name: SessionBatch._loss,
+    topics.NODE_CHANGES.name: SessionBatch._node,
+}

@@ -1,0 +1,97 @@
+"""Session fold, calls: (session, event) -> session; a leg never goes back from ended.
+
+Pure. States after RFC 4235 §3.7.1; forked branches are separate legs.
+"""
+
+from schemas.call import CallEvent
+from schemas.origin import Event
+from schemas.session import EndedLeg, Leg, Session
+from schemas.vocabulary import CallKind, CallState, Cause
+from streams.ordering import bound, is_newer
+from streams.verdict import Change, Verdict, ignored
+
+_STATE_OF = {
+    CallKind.TRYING: CallState.TRYING,
+    CallKind.RINGING: CallState.RINGING,
+    CallKind.EARLY: CallState.EARLY,
+    CallKind.ANSWERED: CallState.ANSWERED,
+    CallKind.HELD: CallState.HELD,
+    CallKind.RESUMED: CallState.ANSWERED,
+}
+# Up to answered a leg only moves forward, whatever the order of arrival; FreeSWITCH sends
+# several of these with one timestamp and its sequence numbers go down between threads.
+_RANK = {
+    CallState.TRYING: 0,
+    CallState.RINGING: 1,
+    CallState.EARLY: 2,
+    CallState.ANSWERED: 3,
+    CallState.HELD: 3,
+}
+_CAUSE_OF = {
+    CallState.RINGING: Cause.CALL_RINGING,
+    CallState.EARLY: Cause.CALL_RINGING,
+    CallState.ANSWERED: Cause.CALL_ANSWERED,
+    CallState.HELD: Cause.CALL_HELD,
+}
+
+
+def fold_call(session: Session, event: CallEvent) -> Verdict:
+    """Apply one call event about a leg of this session's user."""
+    if event.leg is None:
+        return ignored("no-leg-named")
+    if event.leg in session.ended_calls:
+        return ignored("leg-already-ended")
+    if event.kind is CallKind.ENDED:
+        return end_leg(session, event.leg, event, Cause.CALL_ENDED)
+    state = event.state if event.kind is CallKind.SNAPSHOT_ROW else _STATE_OF.get(event.kind)
+    if state is None or state is CallState.ENDED:
+        return ignored("kind-has-no-effect")
+    leg = session.calls.get(event.leg)
+    if leg is None:
+        return _start(session, event.leg, event, state)
+    return _move(leg, event, state)
+
+
+def _start(session: Session, leg_id: str, event: CallEvent, state: CallState) -> Verdict:
+    session.calls[leg_id] = Leg(
+        node=event.node,
+        boot=event.boot,
+        call=event.call or leg_id,
+        sip_call_id=event.sip_call_id,
+        direction=event.direction,
+        peer=event.peer,
+        state=state,
+        since=event.at,
+        seq=event.seq,
+        event=event.id,
+        snapshot=event.snapshot,
+    )
+    if state is CallState.TRYING:
+        return Verdict(changed=True)  # nothing rings yet: nothing to show
+    return Verdict(changed=True, change=Change(_CAUSE_OF[state], event.at, [event.id]))
+
+
+def _move(leg: Leg, event: CallEvent, state: CallState) -> Verdict:
+    if event.snapshot is not None:
+        leg.snapshot = event.snapshot
+    # The first event of a leg may lack what a later one has (Call-ID of an outgoing leg).
+    leg.sip_call_id = leg.sip_call_id or event.sip_call_id
+    old = leg.state
+    if _RANK[state] < _RANK[old] or state is old:
+        return Verdict(changed=True, fence="call-went-no-further")
+    if _RANK[state] == _RANK[old] and not is_newer(event, leg.boot, leg.seq, leg.since):
+        return Verdict(changed=True, fence="older-than-leg")
+    leg.state, leg.since, leg.seq, leg.event = state, event.at, event.seq, event.id
+    cause = Cause.CALL_RESUMED if old is CallState.HELD else _CAUSE_OF[state]
+    return Verdict(changed=True, change=Change(cause, event.at, [event.id]))
+
+
+def end_leg(session: Session, leg_id: str, event: Event, cause: Cause) -> Verdict:
+    """Remove the leg, leave a tombstone; it shows if the leg did."""
+    leg = session.calls.pop(leg_id, None)
+    session.ended_calls[leg_id] = EndedLeg(at=event.at, event=event.id)
+    bound(session.ended_calls)
+    verdict = Verdict(changed=True)
+    if leg is not None and leg.state is not CallState.TRYING:
+        verdict.change = Change(cause, event.at, [event.id, leg.event])
+    return verdict

@@ -1,0 +1,93 @@
+"""Connection fold: who owns a connection, joined with its end in either order of arrival.
+
+Pure. Owners and ends meet under the connection's key (node and peer address); an end speaks only
+for the incarnation it is about.
+"""
+
+from typing import TypeVar
+
+from schemas.connection import ConnectionEvent
+from schemas.internal import ConnectionEnd, ConnectionLoss, ConnectionOwner, ConnectionState, Owner
+from schemas.vocabulary import Cause, ConnectionKind
+
+# A peer address is reused by few incarnations at a time; more owners than this on one connection
+# is a proxy's or a gateway's, which bindings do not hang on.
+MAX_ENDS = 4
+MAX_OWNERS = 256
+
+_CAUSE_OF = {
+    ConnectionKind.CLOSED: Cause.CONNECTION_CLOSED,
+    ConnectionKind.RESET: Cause.CONNECTION_RESET,
+    ConnectionKind.TIMED_OUT: Cause.CONNECTION_TIMED_OUT,
+}
+
+T = TypeVar("T")
+
+
+def fold_owner(state: ConnectionState, event: ConnectionOwner) -> list[ConnectionLoss]:
+    """Note a binding on this connection; if its incarnation has ended already, say so."""
+    owner = Owner(
+        aor=event.aor,
+        binding=event.binding,
+        source=event.source,
+        boot=event.boot,
+        seq=event.seq,
+        at=event.at,
+        cookie=event.cookie,
+    )
+    others = [o for o in state.owners if (o.aor, o.binding) != (owner.aor, owner.binding)]
+    for end in state.ends:
+        if _ended(owner, end):
+            state.owners = others
+            return [_loss(event, owner, end)]
+    state.owners = [*others, owner][-MAX_OWNERS:]
+    return []
+
+
+def fold_end(state: ConnectionState, event: ConnectionEvent) -> list[ConnectionLoss]:
+    """Apply a connection event; its end is a loss for each owner on that incarnation."""
+    cause = _CAUSE_OF.get(event.kind)
+    if cause is None:
+        return []
+    end = ConnectionEnd(
+        source=event.source,
+        boot=event.boot,
+        seq=event.seq,
+        at=event.at,
+        cookie=event.cookie,
+        cause=cause,
+        event=event.id,
+    )
+    if all(known.event != end.event for known in state.ends):
+        state.ends = [*state.ends, end][-MAX_ENDS:]
+    lost = [owner for owner in state.owners if _ended(owner, end)]
+    state.owners = [owner for owner in state.owners if owner not in lost]
+    return [_loss(event, owner, end) for owner in lost]
+
+
+def _ended(owner: Owner, end: ConnectionEnd) -> bool:
+    """Whether `end` is the end of the incarnation the owner registered over."""
+    if owner.cookie is not None and end.cookie is not None:
+        return owner.cookie == end.cookie
+    if owner.source is end.source and owner.boot == end.boot:
+        return owner.seq < end.seq
+    return owner.at <= end.at
+
+
+def _loss(
+    about: ConnectionOwner | ConnectionEvent, owner: Owner, end: ConnectionEnd
+) -> ConnectionLoss:
+    return ConnectionLoss(
+        id=end.event,
+        source=end.source,
+        node=about.node,
+        boot=end.boot,
+        seq=end.seq,
+        at=end.at,
+        connection=about.connection,
+        aor=owner.aor,
+        binding=owner.binding,
+        cookie=end.cookie,
+        remote=about.remote,
+        cause=end.cause,
+    )

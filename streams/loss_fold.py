@@ -1,0 +1,44 @@
+"""Session fold, connection losses: the end of a connection takes the binding that hung on it.
+
+Pure. The fence: only if the binding is still on that incarnation of the connection.
+"""
+
+from schemas.internal import ConnectionLoss
+from schemas.session import Binding, Session
+from streams.registration_fold import bury, end_binding
+from streams.verdict import Verdict, ignored
+
+
+def fold_loss(session: Session, loss: ConnectionLoss) -> Verdict:
+    """Apply one connection loss addressed to this session's user."""
+    binding = session.bindings.get(loss.binding)
+    if binding is None:
+        return _confirm_end(session, loss)
+    if not on_that_incarnation(binding, loss):
+        return ignored("other-incarnation")
+    return end_binding(session, loss.binding, loss, loss.cause)
+
+
+def on_that_incarnation(binding: Binding, loss: ConnectionLoss) -> bool:
+    """Whether the binding hangs on the very connection that ended.
+
+    Exact by the kernel's cookie where both have one. Else by peer address and order: the binding
+    must have been confirmed before the end, by the source's sequence where the same source saw
+    both, by the node's clock where not.
+    """
+    if binding.node != loss.node or binding.remote != loss.remote:
+        return False
+    if binding.cookie is not None and loss.cookie is not None:
+        return binding.cookie == loss.cookie
+    if binding.source is loss.source and binding.boot == loss.boot:
+        return binding.seq < loss.seq
+    return binding.confirmed_at <= loss.at
+
+
+def _confirm_end(session: Session, loss: ConnectionLoss) -> Verdict:
+    """The binding is gone already; if that was only inferred, it is certain now."""
+    grave = session.ended.get(loss.binding)
+    if grave is None or not grave.inferred or grave.at > loss.at:
+        return ignored("no-such-binding")
+    bury(session, loss.binding, loss, loss.cause, call_id=None)
+    return Verdict(changed=True)

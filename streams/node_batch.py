@@ -1,0 +1,71 @@
+"""Node events -> node changes: turning points and the time, one copy to every partition."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from schemas import codec, topics
+from schemas.cloudevents import headers
+from schemas.dead_letter import dead_letter
+from schemas.internal import NodeChange
+from schemas.node import NodeEvent
+from schemas.vocabulary import NodeKind
+from streams.effects import Effects, Record
+
+_COPIED = frozenset({NodeKind.UP, NodeKind.DOWN, NodeKind.HEARTBEAT})
+
+
+class NodeCopier:
+    """Decides which node events every partition must know, and makes the copies.
+
+    Heartbeats come every second; a copy of the clock every `tick` is enough for the timers.
+    """
+
+    def __init__(self, partitions: int, tick: timedelta) -> None:
+        self._partitions = partitions
+        self._tick = tick
+        self._last: dict[str, datetime] = {}
+
+    def copy(self, records: Iterable[Any], now: datetime) -> Effects:
+        """The copies that consumed records of rollcall.nodes ask for."""
+        effects = Effects()
+        for record in records:
+            try:
+                event = codec.decode(NodeEvent, record.value or b"")
+            except codec.InvalidRecord as error:
+                effects.announcements.append(_refusal(record, error, now))
+                continue
+            if event.kind in _COPIED and self._is_due(event):
+                effects.announcements.extend(self._copies(event))
+        return effects
+
+    def _is_due(self, event: NodeEvent) -> bool:
+        last = self._last.get(event.node)
+        if event.kind is NodeKind.HEARTBEAT and last is not None and event.at - last < self._tick:
+            return False
+        self._last[event.node] = event.at
+        return True
+
+    def _copies(self, event: NodeEvent) -> list[Record]:
+        change = NodeChange(
+            id=event.id, kind=event.kind, node=event.node, boot=event.boot, at=event.at
+        )
+        value, key = codec.encode(change), event.node.encode()
+        head = headers(
+            topics.NODE_CHANGES,
+            id=event.id,
+            source=f"rollcall/streams/{event.node}",
+            subject=event.node,
+            time=event.at,
+            kind=event.kind,
+        )
+        return [
+            Record(topics.NODE_CHANGES, partition, key, value, head)
+            for partition in range(self._partitions)
+        ]
+
+
+def _refusal(record: Any, error: codec.InvalidRecord, now: datetime) -> Record:
+    source = f"{topics.NODES.name}/{record.partition}/{record.offset}"
+    letter = dead_letter(source, record.value or b"", error.reason, error.field, now)
+    return Record(topics.DEAD_LETTERS, None, source.encode(), codec.encode(letter))

@@ -1,0 +1,42 @@
+"""Which of two things on one node came first, and how long tombstones are kept."""
+
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+
+class Placed(Protocol):
+    """Anything with a place in its node's history."""
+
+    boot: str
+    seq: int
+    at: datetime
+
+
+# A tombstone outlives every reordering the sources and Kafka can make (a spooled producer may
+# lag by its whole spool, so the count, not the age, is what usually bounds them).
+MAX_TOMBSTONES = 32
+
+# FreeSWITCH's event time lags the truth by up to 20 ms and its listings are not atomic: within
+# this time of a snapshot's beginning, events are believed and the listing is not.
+SNAPSHOT_DOUBT = timedelta(seconds=1)
+# FreeSWITCH deletes rows from its table some time after it says so (its SQL queue).
+LISTING_LAG = timedelta(seconds=2)
+
+T = TypeVar("T")
+
+
+def is_newer(event: Placed, boot: str, seq: int, at: datetime) -> bool:
+    """Whether `event` came after (boot, seq, at) of the same node.
+
+    Within one boot the source's sequence decides; across boots the node's own clock. Clocks of
+    different nodes are never compared: callers ask only about one node.
+    """
+    if event.boot == boot:
+        return event.seq > seq
+    return event.at > at
+
+
+def bound(tombstones: dict[str, T]) -> None:
+    """Drop the oldest entries beyond MAX_TOMBSTONES (dicts keep insertion order)."""
+    while len(tombstones) > MAX_TOMBSTONES:
+        del tombstones[next(iter(tombstones))]

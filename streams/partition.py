@@ -1,0 +1,114 @@
+"""What a worker keeps in memory of one partition beside its tables: indexes, clocks, timers.
+
+All of it is derived: `load` rebuilds it from the session table after recovery.
+"""
+
+import asyncio
+import heapq
+from datetime import datetime, timedelta
+
+from schemas import codec
+from schemas.internal import NodeState
+from schemas.session import Session
+from streams.expiry_fold import due
+
+
+class PartitionState:
+    """Sessions, connections and nodes of one partition number, co-partitioned.
+
+    `lock` is held while a batch is folded into the sessions and made durable, so that the order of
+    the writes is the order of the folds whichever topic they came from; `connections_lock` likewise
+    for the connection table.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        sessions: dict[bytes, bytes],
+        connections: dict[bytes, bytes],
+        nodes: dict[bytes, bytes],
+        slack: timedelta,
+    ) -> None:
+        self.number = number
+        self.sessions = sessions
+        self.connections = connections
+        self.slack = slack
+        self.lock = asyncio.Lock()
+        self.connections_lock = asyncio.Lock()
+        self.batch = 0
+        self.clocks: dict[str, datetime] = {}  # per node, what its own events last told
+        self.nodes = {key.decode(): codec.decode(NodeState, value) for key, value in nodes.items()}
+        self.members: dict[str, set[bytes]] = {}  # users with a binding or leg on a node
+        self._timers: list[tuple[datetime, str, bytes]] = []
+        self._scheduled: dict[tuple[str, bytes], datetime] = {}
+
+    def load(self) -> list[Session]:
+        """Rebuild from the tables; the users of the last batch written, to be published again."""
+        last: list[Session] = []
+        for key, value in self.sessions.items():
+            session = codec.decode(Session, value)
+            self.index(key, session)
+            if session.batch > self.batch:
+                self.batch, last = session.batch, []
+            if session.batch == self.batch and session.version:
+                last.append(session)
+        return last
+
+    def index(self, key: bytes, session: Session) -> None:
+        """Note on which nodes the user is, and when their bindings are due."""
+        for binding in session.bindings.values():
+            self._join(binding.node, key)
+            when = due(binding, self.slack)
+            if when is not None:
+                self._schedule(binding.node, key, when)
+        for leg in session.calls.values():
+            self._join(leg.node, key)
+
+    def _join(self, node: str, key: bytes) -> None:
+        members = self.members.get(node)
+        if members is None:
+            members = self.members[node] = set()
+        members.add(key)
+
+    def leave(self, node: str, key: bytes) -> None:
+        """The user has nothing on the node any more."""
+        members = self.members.get(node)
+        if members is not None:
+            members.discard(key)
+
+    def _schedule(self, node: str, key: bytes, when: datetime) -> None:
+        """One timer a user and node: the earliest; a later due is found when it rings."""
+        known = self._scheduled.get((node, key))
+        if known is None or when < known:
+            self._scheduled[node, key] = when
+            heapq.heappush(self._timers, (when, node, key))
+
+    def see(self, node: str, at: datetime) -> None:
+        """Advance a node's clock by one of its own events."""
+        known = self.clocks.get(node)
+        if known is None or at > known:
+            self.clocks[node] = at
+
+    def ring(self) -> list[tuple[str, bytes, datetime]]:
+        """(node, user, node's time) of the timers that are due by their node's clock.
+
+        A timer of a node whose clock is behind stays; the earliest of each node stands in front
+        only by its own clock, so nodes do not wait for one another.
+        """
+        ringing: list[tuple[str, bytes, datetime]] = []
+        waiting: list[tuple[datetime, str, bytes]] = []
+        latest = max(self.clocks.values(), default=None)
+        while self._timers and latest is not None and self._timers[0][0] <= latest:
+            timer = heapq.heappop(self._timers)
+            when, node, key = timer
+            if self._scheduled.get((node, key)) != when:
+                continue  # replaced by an earlier one
+            clock = self.clocks.get(node)
+            if clock is None or clock < when:
+                waiting.append(timer)
+                continue
+            del self._scheduled[node, key]
+            ringing.append((node, key, clock))
+        for timer in waiting:
+            heapq.heappush(self._timers, timer)
+        return ringing

@@ -1,0 +1,85 @@
+"""Presence fold: a session and what changed in it -> the next presence record, or none.
+
+Pure. Precedence of `status`: no live binding is offline, whatever calls are still believed in
+(a phone whose connection died in a call sends no hangup); then calls; then online.
+"""
+
+from schemas.presence import Presence, PresenceBinding, PresenceCall
+from schemas.session import Session
+from schemas.vocabulary import CallState, Status
+from streams.verdict import Change
+
+_CALL_STATUS = (
+    (frozenset({CallState.ANSWERED}), Status.ON_THE_PHONE),
+    (frozenset({CallState.RINGING, CallState.EARLY}), Status.RINGING),
+    (frozenset({CallState.HELD}), Status.HELD),
+)
+
+
+def fold_presence(session: Session, change: Change) -> Presence | None:
+    """Advance the session's public part by a change; None where nobody could see it.
+
+    A user who never had a binding is not published: calls alone make no presence.
+    """
+    status, reachable = effective(session)
+    if session.version == 0 and not reachable:
+        return None
+    session.version += 1
+    session.status, session.reachable = status, reachable
+    session.cause, session.at, session.evidence = change.cause, change.at, change.evidence
+    return current(session)
+
+
+def effective(session: Session) -> tuple[Status, bool]:
+    """(status for people, reachable for routing) of a session."""
+    if not any(not binding.ping_lost for binding in session.bindings.values()):
+        return Status.OFFLINE, False
+    states = {leg.state for leg in session.calls.values()}
+    for having, status in _CALL_STATUS:
+        if states & having:
+            return status, True
+    return Status.ONLINE, True
+
+
+def current(session: Session) -> Presence | None:
+    """The presence record as last published, None if never."""
+    if session.cause is None or session.at is None:
+        return None
+    bindings = [
+        PresenceBinding(
+            node=binding.node,
+            contact=binding.contact,
+            transport=binding.transport,
+            remote=binding.remote,
+            registrar=binding.registrar,
+            user_agent=binding.user_agent,
+            since=binding.since,
+        )
+        for binding in sorted(session.bindings.values(), key=lambda b: b.since)
+        if not binding.ping_lost
+    ]
+    calls = [
+        PresenceCall(
+            node=leg.node,
+            leg=leg_id,
+            call=leg.call,
+            sip_call_id=leg.sip_call_id,
+            direction=leg.direction,
+            peer=leg.peer,
+            state=leg.state,
+            since=leg.since,
+        )
+        for leg_id, leg in sorted(session.calls.items(), key=lambda item: item[1].since)
+        if leg.state is not CallState.TRYING
+    ]
+    return Presence(
+        aor=session.aor,
+        version=session.version,
+        status=session.status,
+        reachable=session.reachable,
+        cause=session.cause,
+        at=session.at,
+        bindings=bindings,
+        calls=calls,
+        evidence=session.evidence,
+    )

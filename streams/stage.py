@@ -1,0 +1,52 @@
+"""`rollcall run streams`: the stage around the worker."""
+
+import asyncio
+import os
+
+from runtime import logs
+from runtime.kafka import KafkaSettings, KafkaUnavailable, ensure_topics
+from runtime.settings import load
+from runtime.stage import Stage
+from streams.settings import StreamsSettings
+from streams.worker import Worker
+
+log = logs.get(__name__)
+
+
+def run() -> None:
+    """Fold until told to stop. Exits with 1 if a batch failed: a fresh start retries it."""
+    kafka, settings = load(KafkaSettings), load(StreamsSettings)
+    stage = Stage("streams")
+    stage.start()
+    while not stage.stop.is_set():
+        try:
+            ensure_topics(kafka)
+            break
+        except KafkaUnavailable as error:
+            log.warning("waiting for Kafka", reason=str(error))
+            stage.stop.wait(2)
+    if not stage.stop.is_set():
+        asyncio.run(_work(stage, kafka, settings))
+
+
+async def _work(stage: Stage, kafka: KafkaSettings, settings: StreamsSettings) -> None:
+    worker = Worker(kafka, settings)
+    stage.status = worker.status
+    worker.app.finalize()
+    starting = asyncio.ensure_future(worker.app.start())
+    while not stage.stop.is_set() and worker.failure is None:
+        if starting.done() and starting.exception() is not None:
+            worker.failure = starting.exception()
+            log.critical("could not start", exc_info=worker.failure)
+            break
+        if worker.app.should_stop:
+            worker.failure = RuntimeError("Faust stopped by itself")
+            break
+        if not stage.ready.is_set() and worker.is_live():
+            stage.ready.set()
+        await asyncio.sleep(0.05)
+    if worker.failure is not None:
+        # No goodbye: a graceful stop would commit what was not made durable.
+        os._exit(1)
+    await worker.app.stop()
+    worker.close()

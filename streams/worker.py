@@ -1,0 +1,156 @@
+"""The worker: one thin agent a topic; a batch is durable before it is acknowledged."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from runtime import logs, metrics
+from runtime.kafka import KafkaSettings
+from schemas import topics
+from schemas.topics import Topic
+from streams import app as faust_app
+from streams.batch import SessionBatch, presence_record
+from streams.connection_batch import ConnectionBatch
+from streams.effects import Effects
+from streams.node_batch import NodeCopier
+from streams.outbox import Outbox
+from streams.partition import PartitionState
+from streams.presence_fold import current
+from streams.settings import StreamsSettings
+
+log = logs.get(__name__)
+
+Process = Callable[[Topic, int, list[Any]], Awaitable[None]]
+
+
+class Worker:
+    """Owns the Faust app, the tables and the outbox. `failure` is set when it must die."""
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        settings: StreamsSettings,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._outbox = Outbox(kafka)
+        self._partitions: dict[int, PartitionState] = {}
+        self._copier = NodeCopier(kafka.partitions, settings.node_tick)
+        self.failure: BaseException | None = None
+        self.folded = 0
+        self.app = faust_app.make_app(kafka, settings)
+        self._sessions = faust_app.table(self.app, kafka, topics.SESSIONS)
+        self._connections = faust_app.table(self.app, kafka, topics.CONNECTION_STATE)
+        self._nodes = faust_app.table(self.app, kafka, topics.NODE_STATE)
+        for topic in faust_app.SESSION_SOURCES:
+            self._agent(kafka, topic, self._fold_sessions)
+        for topic in faust_app.CONNECTION_SOURCES:
+            self._agent(kafka, topic, self._fold_connections)
+        self._agent(kafka, topics.NODES, self._copy_nodes)
+
+    def _agent(self, kafka: KafkaSettings, topic: Topic, process: Process) -> None:
+        async def agent(stream: Any) -> None:
+            async for event in stream.events():
+                await self._guard(process, topic, event.message.partition, event.value)
+
+        channel = faust_app.source(self.app, kafka, topic)
+        self.app.agent(channel, name=topic.name, concurrency=1)(agent)
+
+    async def _guard(
+        self, process: Process, topic: Topic, partition: int, records: list[Any]
+    ) -> None:
+        """Process a batch to its end. On failure never return: Faust must not acknowledge it."""
+        task = asyncio.ensure_future(process(topic, partition, records))
+        cancelled = False
+        while not task.done():
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError:
+                if task.cancelled():
+                    raise
+                cancelled = True  # finish first: half a batch must not be acknowledged
+            except Exception:
+                break
+        if (error := task.exception()) is not None:
+            log.critical("batch failed; the worker stops", topic=topic.name, exc_info=error)
+            self.failure = error
+            await asyncio.Event().wait()
+        self.folded += len(records)
+        metrics.FOLDED.add(len(records), {"topic": topic.name})
+        if cancelled:
+            raise asyncio.CancelledError
+
+    async def _fold_sessions(self, topic: Topic, number: int, records: list[Any]) -> None:
+        partition = await self._partition(number)
+        async with partition.lock:
+            batch = SessionBatch(partition, self._clock())
+            batch.fold(topic, records)
+            await self._outbox.settle(batch.finish())
+        _measure(batch)
+
+    async def _fold_connections(self, topic: Topic, number: int, records: list[Any]) -> None:
+        partition = await self._partition(number)
+        async with partition.connections_lock:
+            batch = ConnectionBatch(number, partition.connections, self._clock())
+            batch.fold(topic, records)
+            await self._outbox.settle(batch.finish())
+
+    async def _copy_nodes(self, topic: Topic, number: int, records: list[Any]) -> None:
+        del topic, number
+        await self._outbox.settle(self._copier.copy(records, self._clock()))
+
+    async def _partition(self, number: int) -> PartitionState:
+        """The partition's state; rebuilt when its tables were (re)covered since the last batch."""
+        sessions = self._sessions.partition(number)
+        known = self._partitions.get(number)
+        if known is not None and known.sessions is sessions:
+            return known
+        state = PartitionState(
+            number,
+            sessions,
+            self._connections.partition(number),
+            self._nodes.partition(number),
+            self._settings.expiry_slack,
+        )
+        self._partitions[number] = state
+        async with state.lock:
+            # What the last batch before a crash wrote, it may not have published.
+            effects = Effects()
+            for session in state.load():
+                presence = current(session)
+                if presence is not None:
+                    effects.publications.append(presence_record(number, presence, None))
+            await self._outbox.settle(effects)
+        log.info("partition live", partition=number, users=len(sessions))
+        return state
+
+    def is_live(self) -> bool:
+        """Whether Faust has recovered the tables and feeds the agents."""
+        return bool(
+            self.app.consumer.flow_active
+            and self.app.tables.recovery.completed.is_set()
+            and self.app.consumer.assignment()
+        )
+
+    def status(self) -> dict[str, Any]:
+        """For /status: what this worker holds and has done."""
+        return {
+            "folded": self.folded,
+            "partitions": sorted(self._partitions),
+            "users": sum(len(state.sessions) for state in self._partitions.values()),
+            "failed": self.failure is not None,
+        }
+
+    def close(self) -> None:
+        self._outbox.close()
+
+
+def _measure(batch: SessionBatch) -> None:
+    for fence, count in batch.fences.items():
+        metrics.FENCED.add(count, {"fence": fence})
+    for cause, count in batch.causes.items():
+        metrics.PRESENCE_CHANGES.add(count, {"cause": cause})
+    for delay in batch.delays:
+        metrics.PRESENCE_DELAY.record(max(0.0, delay))
