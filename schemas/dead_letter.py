@@ -1,16 +1,16 @@
 """rollcall.dead-letters: input that could not be used, kept with the reason."""
 
 from base64 import b64encode
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
-from pydantic.dataclasses import dataclass
 
-from schemas.origin import RECORD, Text, Word
+from schemas.origin import Text, Word
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class DeadLetter:
     """The offending bytes, who sent them, and what was wrong with which field."""
 

@@ -1,16 +1,16 @@
 """The streams' own topics: connection owners, connection losses, node changes."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
-from pydantic.dataclasses import dataclass
 
-from schemas.origin import RECORD, Address, Aor, Event, Word
+from schemas.origin import Address, Aor, Event, Word
 from schemas.vocabulary import Cause, NodeKind, Source
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ConnectionOwner(Event):
     """A binding that hangs on a connection, announced under the connection's key."""
 
@@ -21,7 +21,7 @@ class ConnectionOwner(Event):
     remote: Address
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ConnectionLoss(Event):
     """The end of the connection a user's binding hung on, under the user's key."""
 
@@ -33,7 +33,7 @@ class ConnectionLoss(Event):
     cause: Cause
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class NodeChange:
     """A node's turning point or the time on its clock, copied to every partition."""
 
@@ -44,7 +44,7 @@ class NodeChange:
     at: datetime
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Owner:
     """One binding on a connection, as its last announcement said."""
 
@@ -57,7 +57,7 @@ class Owner:
     cookie: int | None = None
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ConnectionEnd:
     """A tombstone of one incarnation, for owners announced after it ended."""
 
@@ -70,15 +70,15 @@ class ConnectionEnd:
     event: Word
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ConnectionState:
     """The connection table's value: who hangs on it, and its last ends."""
 
-    owners: list[Owner] = Field(default_factory=list)
-    ends: list[ConnectionEnd] = Field(default_factory=list)
+    owners: list[Owner] = field(default_factory=list)
+    ends: list[ConnectionEnd] = field(default_factory=list)
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class NodeState:
     """The node table's value, one a node in every partition."""
 

@@ -1,13 +1,17 @@
 """The fields every source event carries: who saw it, on which node and boot, when."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass
 
 from schemas.vocabulary import Source
 
+# Models of outside input are pydantic dataclasses: making one checks it. What Rollcall itself
+# derives (sessions, presence, internal records) are plain dataclasses: made unchecked, at stream
+# speed. Both are read back and described by pydantic alike.
+#
 # A reader of version n reads n+1: unknown fields are ignored, never refused.
 RECORD = ConfigDict(extra="ignore")
 
@@ -18,7 +22,7 @@ Aor = Annotated[str, Field(pattern=r"^sip:[^@\s]+@[^@\s]+$", max_length=512)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Event:
     """What one source saw at one moment.
 
@@ -34,7 +38,7 @@ class Event:
     at: Annotated[datetime, Field(description="When it happened, by the node's clock (UTC).")]
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Address:
     """An IP address and port as the node's kernel sees them (IPv6 without brackets)."""
 

@@ -1,16 +1,16 @@
 """rollcall.presence: what subscribers read, one record a change, compacted to the last a user."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
-from pydantic.dataclasses import dataclass
 
-from schemas.origin import RECORD, Address, Aor, Text, Word
+from schemas.origin import Address, Aor, Text, Word
 from schemas.vocabulary import CallState, Cause, Direction, Status, Transport
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class PresenceBinding:
     """One place where the user can be reached, and the node to send to."""
 
@@ -23,7 +23,7 @@ class PresenceBinding:
     since: datetime
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class PresenceCall:
     """One call the user is in or being rung by."""
 
@@ -37,7 +37,7 @@ class PresenceCall:
     since: datetime
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Presence:
     """Who is reachable, where and why. Of two records of one user the higher version is right."""
 

@@ -1,16 +1,16 @@
 """rollcall.sessions: everything known of one user; the session table's changelog itself."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
-from pydantic.dataclasses import dataclass
 
-from schemas.origin import RECORD, Address, Aor, Text, Word
+from schemas.origin import Address, Aor, Text, Word
 from schemas.vocabulary import CallState, Cause, Direction, Source, Status, Transport
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Binding:
     """A live binding: AOR at a contact on a node (RFC 3261 §10)."""
 
@@ -39,7 +39,7 @@ class Binding:
     ] = None
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class EndedBinding:
     """A tombstone: no event older than it revives the binding."""
 
@@ -53,7 +53,7 @@ class EndedBinding:
     inferred: bool = False
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Leg:
     """The user's end of one call that has not ended."""
 
@@ -70,7 +70,7 @@ class Leg:
     snapshot: Word | None = None
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class EndedLeg:
     """A tombstone: a leg never comes back from ended."""
 
@@ -78,7 +78,7 @@ class EndedLeg:
     event: Word
 
 
-@dataclass(config=RECORD, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Session:
     """The fold's state for one user. `version` counts published presence changes."""
 
@@ -91,8 +91,8 @@ class Session:
     reachable: bool = False
     cause: Cause | None = None
     at: datetime | None = None
-    evidence: list[Word] = Field(default_factory=list)
-    bindings: dict[str, Binding] = Field(default_factory=dict)
-    ended: dict[str, EndedBinding] = Field(default_factory=dict)
-    calls: dict[str, Leg] = Field(default_factory=dict)
-    ended_calls: dict[str, EndedLeg] = Field(default_factory=dict)
+    evidence: list[Word] = field(default_factory=list)
+    bindings: dict[str, Binding] = field(default_factory=dict)
+    ended: dict[str, EndedBinding] = field(default_factory=dict)
+    calls: dict[str, Leg] = field(default_factory=dict)
+    ended_calls: dict[str, EndedLeg] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 """`rollcall run streams`: the stage around the worker."""
 
 import asyncio
+import gc
 import os
 
 from runtime import logs
@@ -15,6 +16,9 @@ log = logs.get(__name__)
 
 def run() -> None:
     """Fold until told to stop. Exits with 1 if a batch failed: a fresh start retries it."""
+    # A batch makes tens of thousands of short-lived objects: the default thresholds would walk
+    # the indexes of a million users every few batches.
+    gc.set_threshold(200_000, 20, 100)
     kafka, settings = load(KafkaSettings), load(StreamsSettings)
     stage = Stage("streams")
     stage.start()

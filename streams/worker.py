@@ -152,5 +152,6 @@ def _measure(batch: SessionBatch) -> None:
         metrics.FENCED.add(count, {"fence": fence})
     for cause, count in batch.causes.items():
         metrics.PRESENCE_CHANGES.add(count, {"cause": cause})
-    for delay in batch.delays:
+    # A histogram's record costs as much as a fold: a sample of each batch is enough.
+    for delay in batch.delays[:: len(batch.delays) // 16 + 1]:
         metrics.PRESENCE_DELAY.record(max(0.0, delay))
