@@ -64,8 +64,8 @@ class SessionBatch:
         for node, key, node_time in self._partition.ring():
             session = self._session(key)
             if session is not None:
-                verdicts = expiry_fold.fold_expiry(session, node, node_time, self._partition.slack)
-                self._apply(key, session, verdicts)
+                verdict = expiry_fold.fold_expiry(session, node, node_time, self._partition.slack)
+                self._apply(key, session, verdict)
                 self._partition.index(key, session)
         partition = self._partition
         if self._touched:
@@ -121,7 +121,7 @@ class SessionBatch:
                 change.node, lambda session: node_fold.fold_node_change(session, change)
             )
 
-    def _snapshot_ended(self, end: Any, rule: Callable[[Session, Any], list[Verdict]]) -> None:
+    def _snapshot_ended(self, end: Any, rule: Callable[[Session, Any], Verdict]) -> None:
         if end.aor is not None:
             key = end.aor.encode()
             session = self._session(key)
@@ -150,9 +150,9 @@ class SessionBatch:
         if verdict.changed:
             self._open[key] = session
             self._partition.index(key, session)
-        self._apply(key, session, [verdict])
+        self._apply(key, session, verdict)
 
-    def _every_member(self, node: str, rule: Callable[[Session], list[Verdict]]) -> None:
+    def _every_member(self, node: str, rule: Callable[[Session], Verdict]) -> None:
         for key in list(self._partition.members.get(node, ())):
             session = self._session(key)
             if session is None or not _is_on(session, node):
@@ -160,22 +160,22 @@ class SessionBatch:
                 continue
             self._apply(key, session, rule(session))
 
-    def _apply(self, key: bytes, session: Session, verdicts: Iterable[Verdict]) -> None:
-        for verdict in verdicts:
-            if verdict.fence:
-                self.fences[verdict.fence] += 1
-            if verdict.changed:
-                self._touched.add(key)
-            if verdict.owner:
-                self._announce(verdict.owner)
-            if verdict.change:
-                presence = presence_fold.fold_presence(session, verdict.change)
-                if presence is not None:
-                    self.causes[presence.cause] += 1
-                    self.delays.append((self._now - presence.at).total_seconds())
-                    self.effects.publications.append(
-                        presence_record(self._partition.number, presence, child_of(self._trace))
-                    )
+    def _apply(self, key: bytes, session: Session, verdict: Verdict) -> None:
+        if verdict.fence:
+            self.fences[verdict.fence] += 1
+        if verdict.changed:
+            self._touched.add(key)
+        if verdict.owner:
+            self._announce(verdict.owner)
+        if verdict.change is None:
+            return
+        presence = presence_fold.fold_presence(session, verdict.change)
+        if presence is not None:
+            self.causes[presence.cause] += 1
+            self.delays.append((self._now - presence.at).total_seconds())
+            self.effects.publications.append(
+                presence_record(self._partition.number, presence, child_of(self._trace))
+            )
 
     def _announce(self, owner: ConnectionOwner) -> None:
         trace = child_of(self._trace)

@@ -10,7 +10,7 @@ from schemas.origin import Event
 from schemas.session import Binding, Session
 from schemas.vocabulary import Cause, Source
 from streams.registration_fold import end_binding
-from streams.verdict import Verdict
+from streams.verdict import Verdict, merged
 
 
 def due(binding: Binding, slack: timedelta) -> datetime | None:
@@ -18,9 +18,7 @@ def due(binding: Binding, slack: timedelta) -> datetime | None:
     return binding.expires_at + slack if binding.expires_at else None
 
 
-def fold_expiry(
-    session: Session, node: str, node_time: datetime, slack: timedelta
-) -> list[Verdict]:
+def fold_expiry(session: Session, node: str, node_time: datetime, slack: timedelta) -> Verdict:
     """Drop this user's bindings on `node` that are overdue at `node_time`."""
     verdicts = []
     for key, binding in list(session.bindings.items()):
@@ -35,4 +33,4 @@ def fold_expiry(
                 at=when,
             )
             verdicts.append(end_binding(session, key, event, Cause.EXPIRED))
-    return verdicts
+    return merged(verdicts)

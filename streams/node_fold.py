@@ -9,7 +9,7 @@ from schemas.session import Session
 from schemas.vocabulary import Cause, NodeKind, Source, Transport
 from streams.call_fold import end_leg
 from streams.registration_fold import end_binding
-from streams.verdict import Verdict
+from streams.verdict import Verdict, merged
 
 
 def fold_node_state(state: NodeState | None, change: NodeChange) -> NodeState | None:
@@ -25,7 +25,7 @@ def fold_node_state(state: NodeState | None, change: NodeChange) -> NodeState | 
     return NodeState(boot=change.boot, at=at, down=down)
 
 
-def fold_node_change(session: Session, change: NodeChange) -> list[Verdict]:
+def fold_node_change(session: Session, change: NodeChange) -> Verdict:
     """What a node's DOWN, or its UP with a new boot, ends of this session."""
     event = _as_event(change)
     verdicts = []
@@ -52,7 +52,7 @@ def fold_node_change(session: Session, change: NodeChange) -> list[Verdict]:
             verdicts.append(end_leg(session, leg_id, event, Cause.NODE_LOST))
         elif change.kind is NodeKind.UP and leg.boot != change.boot:
             verdicts.append(end_leg(session, leg_id, event, Cause.NODE_RESTARTED))
-    return verdicts
+    return merged(verdicts)
 
 
 def _as_event(change: NodeChange) -> Event:

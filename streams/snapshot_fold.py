@@ -10,31 +10,31 @@ from schemas.vocabulary import Cause
 from streams.call_fold import end_leg
 from streams.ordering import SNAPSHOT_DOUBT
 from streams.registration_fold import end_binding
-from streams.verdict import Verdict
+from streams.verdict import Verdict, merged
 
 
-def fold_registrations_listed(session: Session, end: RegistrationEvent) -> list[Verdict]:
+def fold_registrations_listed(session: Session, end: RegistrationEvent) -> Verdict:
     """Remove the node's bindings that a complete snapshot of it did not list.
 
     A mark with a `registrar` speaks for that registrar only. What was confirmed since shortly
     before the snapshot began is left for the next one: the listing may have been made before it.
     """
-    return [
+    return merged(
         end_binding(session, key, end, Cause.MISSING_FROM_SNAPSHOT)
         for key, binding in list(session.bindings.items())
         if binding.node == end.node
         and binding.snapshot != end.snapshot
         and (end.registrar is None or binding.registrar in (None, end.registrar))
         and binding.confirmed_at + SNAPSHOT_DOUBT < end.at
-    ]
+    )
 
 
-def fold_calls_listed(session: Session, end: CallEvent) -> list[Verdict]:
+def fold_calls_listed(session: Session, end: CallEvent) -> Verdict:
     """End the node's legs that a complete listing of its channels did not show."""
-    return [
+    return merged(
         end_leg(session, leg_id, end, Cause.MISSING_FROM_SNAPSHOT)
         for leg_id, leg in list(session.calls.items())
         if leg.node == end.node
         and leg.snapshot != end.snapshot
         and leg.since + SNAPSHOT_DOUBT < end.at
-    ]
+    )

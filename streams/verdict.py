@@ -1,5 +1,6 @@
 """What a fold says of one event: whether state changed, what shows, what must be announced."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,3 +33,23 @@ class Verdict:
 
 def ignored(fence: str) -> Verdict:
     return Verdict(fence=fence)
+
+
+MAX_EVIDENCE = 16
+
+
+def merged(verdicts: Iterable[Verdict]) -> Verdict:
+    """One verdict for all that one event ended: subscribers see one change, not one a binding."""
+    total = Verdict()
+    for verdict in verdicts:
+        total.changed |= verdict.changed
+        if verdict.change is None:
+            continue
+        if total.change is None:
+            total.change = verdict.change
+        else:
+            known = total.change.evidence
+            new = [id_ for id_ in verdict.change.evidence if id_ not in known]
+            total.change.evidence = [*known, *new][:MAX_EVIDENCE]
+            total.change.at = max(total.change.at, verdict.change.at)
+    return total

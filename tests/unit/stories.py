@@ -1,0 +1,174 @@
+"""Short hands for fold tests: events of one made-up user, told in the order of their seq."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from schemas.call import CallEvent
+from schemas.internal import ConnectionLoss, NodeChange
+from schemas.origin import Address
+from schemas.presence import Presence
+from schemas.registration import RegistrationEvent
+from schemas.session import Session
+from schemas.vocabulary import (
+    CallKind,
+    Cause,
+    Direction,
+    NodeKind,
+    RegistrationKind,
+    Source,
+    Transport,
+)
+from streams.call_fold import fold_call
+from streams.loss_fold import fold_loss
+from streams.node_fold import fold_node_change
+from streams.presence_fold import fold_presence
+from streams.registration_fold import fold_registration
+from streams.snapshot_fold import fold_calls_listed, fold_registrations_listed
+from streams.verdict import Verdict
+
+AOR = "sip:1001@example.test"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def moment(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def registration(
+    kind: RegistrationKind,
+    seq: int,
+    *,
+    port: int | None = 5061,
+    at: float | None = None,
+    node: str = "fs1",
+    boot: str = "boot-a",
+    transport: Transport = Transport.TCP,
+    call_id: str = "one@phone",
+    **more: Any,
+) -> RegistrationEvent:
+    """A registration event at `at` seconds (default: seq), from the phone at `port`."""
+    contact = f"sip:1001@10.0.0.7:{port};transport={transport}" if port else None
+    return RegistrationEvent(
+        id=f"{node}/{boot}/{seq}",
+        source=Source.FREESWITCH,
+        node=node,
+        boot=boot,
+        seq=seq,
+        at=moment(seq if at is None else at),
+        kind=kind,
+        aor=AOR,
+        contact=contact,
+        binding=contact,
+        call_id=call_id,
+        transport=transport if port else None,
+        remote=Address(ip="10.0.0.7", port=port) if port else None,
+        **more,
+    )
+
+
+def registered(seq: int, **more: Any) -> RegistrationEvent:
+    return registration(RegistrationKind.REGISTERED, seq, **more)
+
+
+def refreshed(seq: int, **more: Any) -> RegistrationEvent:
+    return registration(RegistrationKind.REFRESHED, seq, **more)
+
+
+def unregistered(seq: int, **more: Any) -> RegistrationEvent:
+    return registration(RegistrationKind.UNREGISTERED, seq, **more)
+
+
+def expired(seq: int, **more: Any) -> RegistrationEvent:
+    return registration(RegistrationKind.EXPIRED, seq, **more)
+
+
+def socket_closed(seq: int, **more: Any) -> RegistrationEvent:
+    """FreeSWITCH's unregister with reason=socket-disconnection: no contact, no port."""
+    return registration(RegistrationKind.CONNECTION_LOST, seq, port=None, **more)
+
+
+def listed(seq: int, snapshot: str, **more: Any) -> RegistrationEvent:
+    return registration(RegistrationKind.SNAPSHOT_ROW, seq, snapshot=snapshot, **more)
+
+
+def listing_ended(seq: int, snapshot: str, **more: Any) -> RegistrationEvent:
+    return registration(RegistrationKind.SNAPSHOT_ENDED, seq, port=None, snapshot=snapshot, **more)
+
+
+def call(kind: CallKind, seq: int, leg: str = "leg-1", **more: Any) -> CallEvent:
+    return CallEvent(
+        id=f"fs1/boot-a/{seq}",
+        source=Source.FREESWITCH,
+        node="fs1",
+        boot="boot-a",
+        seq=seq,
+        at=moment(seq),
+        kind=kind,
+        aor=AOR,
+        leg=leg,
+        call=leg,
+        direction=Direction.INCOMING,
+        **more,
+    )
+
+
+def loss(
+    seq: int,
+    *,
+    port: int = 5061,
+    source: Source = Source.FREESWITCH,
+    cookie: int | None = None,
+    at: float | None = None,
+    cause: Cause = Cause.CONNECTION_CLOSED,
+) -> ConnectionLoss:
+    return ConnectionLoss(
+        id=f"fs1/{source}/{seq}",
+        source=source,
+        node="fs1",
+        boot="boot-a",
+        seq=seq,
+        at=moment(seq if at is None else at),
+        connection=f"fs1/10.0.0.7:{port}",
+        aor=AOR,
+        binding=f"fs1|sip:1001@10.0.0.7:{port};transport=tcp",
+        cookie=cookie,
+        remote=Address(ip="10.0.0.7", port=port),
+        cause=cause,
+    )
+
+
+def node_change(kind: NodeKind, at: float, boot: str = "boot-a") -> NodeChange:
+    return NodeChange(id=f"fs1/{boot}/{kind}", kind=kind, node="fs1", boot=boot, at=moment(at))
+
+
+def fold(session: Session, event: Any) -> Verdict:
+    """The verdict of whichever fold the event belongs to."""
+    if isinstance(event, RegistrationEvent):
+        if event.kind is RegistrationKind.SNAPSHOT_ENDED:
+            return fold_registrations_listed(session, event)
+        return fold_registration(session, event)
+    if isinstance(event, CallEvent):
+        if event.kind is CallKind.SNAPSHOT_ENDED:
+            return fold_calls_listed(session, event)
+        return fold_call(session, event)
+    if isinstance(event, ConnectionLoss):
+        return fold_loss(session, event)
+    return fold_node_change(session, event)
+
+
+def tell(*events: Any, session: Session | None = None) -> tuple[Session, list[Presence]]:
+    """The session after the events, and the presence records they published."""
+    session = session or Session(aor=AOR)
+    published = []
+    for event in events:
+        verdict = fold(session, event)
+        if verdict.change:
+            presence = fold_presence(session, verdict.change)
+            if presence is not None:
+                published.append(presence)
+    return session, published
+
+
+def shown(published: list[Presence]) -> list[str]:
+    """`status cause` of each record, for short expectations."""
+    return [f"{presence.status} {presence.cause}" for presence in published]

@@ -1,0 +1,211 @@
+"""Registrations: every fence of the session fold, with the complaint or trap it answers."""
+
+from itertools import permutations
+
+import pytest
+
+from schemas.vocabulary import Cause, RegistrationKind, Transport
+from tests.unit.stories import (
+    expired,
+    listed,
+    listing_ended,
+    loss,
+    moment,
+    refreshed,
+    registered,
+    registration,
+    shown,
+    socket_closed,
+    tell,
+    unregistered,
+)
+
+
+def test_register_and_unregister() -> None:
+    session, published = tell(registered(1), unregistered(2))
+    assert shown(published) == ["online registered", "offline unregistered"]
+    assert [presence.version for presence in published] == [1, 2]
+    assert published[1].evidence == ["fs1/boot-a/2", "fs1/boot-a/1"]
+    assert not published[1].reachable
+    assert session.bindings == {}
+
+
+def test_a_refresh_shows_nothing_new() -> None:
+    session, published = tell(registered(1), refreshed(2), refreshed(3))
+    assert shown(published) == ["online registered"]
+    assert next(iter(session.bindings.values())).since == moment(1)
+
+
+def test_one_of_two_devices_leaving_leaves_the_user_online() -> None:
+    _, published = tell(registered(1), registered(2, port=5062), unregistered(3))
+    assert shown(published)[-1] == "online unregistered"
+    assert [b.contact for b in published[-1].bindings] == ["sip:1001@10.0.0.7:5062;transport=tcp"]
+
+
+def test_bindings_of_one_user_on_two_nodes_are_separate() -> None:
+    _, published = tell(registered(1), registered(1, node="fs2"), unregistered(2))
+    assert [binding.node for binding in published[-1].bindings] == ["fs2"]
+
+
+def test_an_older_event_never_overrides_a_newer_one() -> None:
+    _, published = tell(registered(5), unregistered(4))
+    assert shown(published) == ["online registered"]
+
+
+def test_a_tombstone_keeps_an_older_register_from_coming_back() -> None:
+    _, published = tell(unregistered(5), registered(4))
+    assert published == []
+
+
+def test_a_repeat_changes_nothing() -> None:
+    events = [registered(1), registered(2, port=5062), socket_closed(3), unregistered(4, port=5062)]
+    once, published = tell(*events)
+    twice, again = tell(*events, session=once)
+    assert again == []
+    assert twice.version == len(published)
+
+
+def test_late_socket_close_after_a_re_register_leaves_the_user_online() -> None:
+    """restsend/rustpbx#274, kazoo's registrar role, JsSIP#929."""
+    _, published = tell(registered(1), registered(2, port=5062), socket_closed(3))
+    assert published[-1].reachable
+    assert [b.contact for b in published[-1].bindings] == ["sip:1001@10.0.0.7:5062;transport=tcp"]
+
+
+def test_a_crash_without_unregister_takes_the_user_offline() -> None:
+    _, published = tell(registered(1), socket_closed(2))
+    assert shown(published) == ["online registered", "offline connection-closed"]
+
+
+def test_socket_close_does_not_touch_a_device_over_udp_or_with_another_call_id() -> None:
+    _, published = tell(
+        registered(1, transport=Transport.UDP),
+        registered(2, port=5063, call_id="two@phone"),
+        socket_closed(3),
+    )
+    assert len(published) == 2
+
+
+def test_a_socket_close_told_twice_ends_one_binding() -> None:
+    close = socket_closed(3)
+    session, _ = tell(registered(1), registered(2, port=5062), close, close)
+    assert len(session.bindings) == 1
+
+
+def test_two_socket_closes_end_both_bindings_of_a_call_id() -> None:
+    _, published = tell(registered(1), registered(2, port=5062), socket_closed(3), socket_closed(4))
+    assert shown(published)[-1] == "offline connection-closed"
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_kernel_and_registrar_tell_of_one_close_in_any_order(order: tuple[int, ...]) -> None:
+    """The kernel names the connection; the registrar's word about it must not end another."""
+    close = loss(4, port=5061)
+    told = [registered(2, port=5062), close, socket_closed(5)]
+    session, _ = tell(registered(1), *(told[i] for i in order))
+    if order.index(2) > order.index(1):
+        assert [b.contact for b in session.bindings.values()] == [
+            "sip:1001@10.0.0.7:5062;transport=tcp"
+        ]
+
+
+def test_with_a_cookie_only_the_kernel_is_believed() -> None:
+    session, published = tell(registered(1, cookie=77), socket_closed(2))
+    assert shown(published) == ["online registered"]
+    _, published = tell(loss(3, cookie=78), session=session)
+    assert published == []
+    _, published = tell(loss(4, cookie=77), session=session)
+    assert shown(published) == ["offline connection-closed"]
+
+
+def test_contact_star_alone_ends_nothing() -> None:
+    """FreeSWITCH with multiple registrations keeps the bindings; a snapshot tells."""
+    _, published = tell(registered(1), registration(RegistrationKind.WILDCARD, 2, port=None))
+    assert shown(published) == ["online registered"]
+
+
+@pytest.mark.parametrize(
+    ("due", "cause"), [(150.0, Cause.EXPIRED), (4000.0, Cause.ADMINISTRATIVE), (100.0, "ping-lost")]
+)
+def test_why_a_registrar_dropped_a_binding(due: float, cause: Cause) -> None:
+    _, published = tell(
+        registered(1, expires_at=moment(150)), expired(2, at=180, expired_due=moment(due))
+    )
+    assert published[-1].cause == cause
+
+
+def test_a_lost_ping_makes_unreachable_and_the_expiry_after_it_shows_nothing_more() -> None:
+    _, published = tell(
+        registered(1),
+        registration(RegistrationKind.PING_LOST, 2),
+        expired(3, expired_due=moment(2)),
+    )
+    assert shown(published) == ["online registered", "offline ping-lost"]
+
+
+def test_a_restored_ping_makes_reachable_again() -> None:
+    _, published = tell(
+        registered(1),
+        registration(RegistrationKind.PING_LOST, 2),
+        registration(RegistrationKind.PING_RESTORED, 3),
+    )
+    assert shown(published)[-1] == "online ping-restored"
+
+
+class TestSnapshots:
+    def test_what_is_not_listed_is_gone(self) -> None:
+        _, published = tell(
+            registered(1), registered(2, port=5062), listed(9, "s1"), listing_ended(9, "s1")
+        )
+        assert published[-1].cause is Cause.MISSING_FROM_SNAPSHOT
+        assert len(published[-1].bindings) == 1
+
+    def test_what_came_just_before_the_listing_is_left_to_the_next(self) -> None:
+        _, published = tell(registered(9, at=8.5), listing_ended(9, "s1"))
+        assert shown(published) == ["online registered"]
+
+    def test_a_listed_binding_nobody_announced_is_added(self) -> None:
+        _, published = tell(listed(9, "s1"), listing_ended(9, "s1"))
+        assert shown(published) == ["online found-in-snapshot"]
+
+    def test_a_listing_does_not_revive_what_unregistered_meanwhile(self) -> None:
+        _, published = tell(registered(1), unregistered(10), listed(9, "s1"))
+        assert shown(published)[-1] == "offline unregistered"
+
+    def test_a_listing_does_not_revive_a_binding_whose_connection_is_known_to_have_ended(
+        self,
+    ) -> None:
+        """Servers list the dead for minutes: OpenSIPS#1769, kamailio#915."""
+        _, published = tell(registered(1), loss(2), listed(60, "s1"))
+        assert shown(published)[-1] == "offline connection-closed"
+
+    def test_a_listing_corrects_a_wrong_inference(self) -> None:
+        session, published = tell(registered(1), socket_closed(2), listed(60, "s1"))
+        assert shown(published)[-1] == "online found-in-snapshot"
+        assert len(session.bindings) == 1
+
+    def test_a_listing_of_another_node_changes_nothing(self) -> None:
+        _, published = tell(registered(1), listing_ended(60, "s1", node="fs2"))
+        assert shown(published) == ["online registered"]
+
+
+def test_every_order_of_register_close_re_register_ends_online() -> None:
+    """Port 5061 closes after the client came back on 5062: whatever order the log has."""
+    events = [registered(1), loss(2), registered(3, port=5062)]
+    for order in permutations(events):
+        session, _ = tell(*order)
+        assert any(":5062" in key for key in session.bindings)
+
+
+def test_port_reuse_an_old_close_does_not_end_the_new_incarnation() -> None:
+    session, _ = tell(registered(1), loss(2), registered(3), loss(2))
+    assert len(session.bindings) == 1
+
+
+def test_unregister_crossing_a_refresh_follows_the_source_order() -> None:
+    for order in permutations([registered(1), refreshed(2), unregistered(3)]):
+        session, _ = tell(*order)
+        assert session.bindings == {}
+    for order in permutations([registered(1), unregistered(2), refreshed(3)]):
+        session, _ = tell(*order)
+        assert len(session.bindings) == 1
