@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.origin import Address, Aor, Text, Word
+from schemas.presence import Presence
 from schemas.vocabulary import CallState, Cause, Direction, Source, Status, Transport
 
 
@@ -87,6 +88,10 @@ class Session:
     batch: Annotated[
         int, Field(description="Of the write; a restart publishes the last batch's users again.")
     ] = 0
+    earlier: Annotated[
+        list[Presence],
+        Field(description="Records that batch published of this user before its last one."),
+    ] = field(default_factory=list)
     status: Status = Status.OFFLINE
     reachable: bool = False
     cause: Cause | None = None

@@ -6,11 +6,11 @@ from enum import StrEnum
 class Source(StrEnum):
     """What observed an event."""
 
-    FREESWITCH = "freeswitch"
-    OPENSIPS = "opensips"
-    SOCKETS = "sockets"
-    KAMAILIO = "kamailio"
-    RTPENGINE = "rtpengine"
+    FREESWITCH = "freeswitch"  # FreeSWITCH's event socket
+    OPENSIPS = "opensips"  # OpenSIPS' event interface and MI
+    SOCKETS = "sockets"  # the node's kernel (sock_diag)
+    KAMAILIO = "kamailio"  # Kamailio's evapi
+    RTPENGINE = "rtpengine"  # rtpengine's NG protocol and MQTT
     STREAMS = "streams"  # derived by Rollcall itself: own expiry timers, sweeps
 
 
@@ -32,29 +32,29 @@ class Transport(StrEnum):
 class RegistrationKind(StrEnum):
     """What happened to a binding, or to the listing of bindings."""
 
-    REGISTERED = "registered"
-    REFRESHED = "refreshed"
-    UNREGISTERED = "unregistered"
-    EXPIRED = "expired"
-    REFUSED = "refused"
+    REGISTERED = "registered"  # a binding was added
+    REFRESHED = "refreshed"  # a REGISTER renewed a binding that was there
+    UNREGISTERED = "unregistered"  # the client removed its binding (Expires: 0)
+    EXPIRED = "expired"  # the registrar dropped a binding that nobody renewed
+    REFUSED = "refused"  # a REGISTER failed authentication; no binding changed
     CONNECTION_LOST = "connection-lost"  # the registrar says so itself, without naming a contact
-    PING_LOST = "ping-lost"
-    PING_RESTORED = "ping-restored"
+    PING_LOST = "ping-lost"  # the client no longer answers the registrar's OPTIONS
+    PING_RESTORED = "ping-restored"  # it answers again
     WILDCARD = "wildcard"  # Contact: * was accepted; which bindings went only a snapshot tells
-    SNAPSHOT_BEGAN = "snapshot-began"
-    SNAPSHOT_ROW = "snapshot-row"
-    SNAPSHOT_ENDED = "snapshot-ended"
+    SNAPSHOT_BEGAN = "snapshot-began"  # a listing of all bindings begins
+    SNAPSHOT_ROW = "snapshot-row"  # one binding that the registrar lists
+    SNAPSHOT_ENDED = "snapshot-ended"  # the listing is complete: what it did not show is gone
 
 
 class ConnectionKind(StrEnum):
     """What happened to a transport connection."""
 
     OPENED = "opened"
-    CLOSED = "closed"
-    RESET = "reset"
-    TIMED_OUT = "timed-out"
-    SUSPECT = "suspect"
-    RECOVERED = "recovered"
+    CLOSED = "closed"  # ended by FIN, whoever sent it
+    RESET = "reset"  # ended by RST
+    TIMED_OUT = "timed-out"  # given up by the kernel: nothing was acknowledged
+    SUSPECT = "suspect"  # the peer stopped acknowledging; still open
+    RECOVERED = "recovered"  # it acknowledges again
 
     @property
     def is_end(self) -> bool:
@@ -68,14 +68,14 @@ class CallKind(StrEnum):
     RINGING = "ringing"  # [early], 180
     EARLY = "early"  # [early], 183 with media
     ANSWERED = "answered"  # [confirmed]
-    HELD = "held"
-    RESUMED = "resumed"
-    BRIDGED = "bridged"
+    HELD = "held"  # the user's side put on hold
+    RESUMED = "resumed"  # taken off hold
+    BRIDGED = "bridged"  # connected to its other leg
     ENDED = "ended"  # [terminated]
-    DTMF = "dtmf"
-    SNAPSHOT_BEGAN = "snapshot-began"
-    SNAPSHOT_ROW = "snapshot-row"
-    SNAPSHOT_ENDED = "snapshot-ended"
+    DTMF = "dtmf"  # one digit, when an application read it
+    SNAPSHOT_BEGAN = "snapshot-began"  # a listing of all legs begins
+    SNAPSHOT_ROW = "snapshot-row"  # one leg that the node lists
+    SNAPSHOT_ENDED = "snapshot-ended"  # the listing is complete: what it did not show has ended
 
 
 class CallState(StrEnum):
@@ -99,41 +99,41 @@ class Direction(StrEnum):
 class NodeKind(StrEnum):
     """What happened to a SIP node."""
 
-    UP = "up"
-    DOWN = "down"
-    HEARTBEAT = "heartbeat"
+    UP = "up"  # the node's process started, or was found running
+    DOWN = "down"  # it stopped, or its connection is gone for good
+    HEARTBEAT = "heartbeat"  # it lives; also its clock
     GAP = "gap"  # events may have been lost; a snapshot follows
 
 
 class Status(StrEnum):
     """What people see. Precedence: no binding, then calls, then bindings."""
 
-    OFFLINE = "offline"
-    ONLINE = "online"
-    RINGING = "ringing"
+    OFFLINE = "offline"  # no live binding, whatever calls are still believed in
+    ONLINE = "online"  # reachable and in no call
+    RINGING = "ringing"  # a call rings or plays early media
     ON_THE_PHONE = "on-the-phone"  # RFC 4480 §3.2
-    HELD = "held"
+    HELD = "held"  # every call is on hold
 
 
 class Cause(StrEnum):
     """Why presence changed."""
 
-    REGISTERED = "registered"
-    UNREGISTERED = "unregistered"
-    EXPIRED = "expired"
-    REPLACED = "replaced"
-    CONNECTION_CLOSED = "connection-closed"
-    CONNECTION_RESET = "connection-reset"
-    CONNECTION_TIMED_OUT = "connection-timed-out"
-    PING_LOST = "ping-lost"
-    PING_RESTORED = "ping-restored"
-    NODE_LOST = "node-lost"
-    NODE_RESTARTED = "node-restarted"
-    FOUND_IN_SNAPSHOT = "found-in-snapshot"
-    MISSING_FROM_SNAPSHOT = "missing-from-snapshot"
-    ADMINISTRATIVE = "administrative"
-    CALL_RINGING = "call-ringing"
-    CALL_ANSWERED = "call-answered"
-    CALL_HELD = "call-held"
-    CALL_RESUMED = "call-resumed"
-    CALL_ENDED = "call-ended"
+    REGISTERED = "registered"  # a client registered, or moved
+    UNREGISTERED = "unregistered"  # the client said so
+    EXPIRED = "expired"  # nobody renewed the binding in time
+    REPLACED = "replaced"  # another binding took its place
+    CONNECTION_CLOSED = "connection-closed"  # the binding's connection ended by FIN
+    CONNECTION_RESET = "connection-reset"  # by RST
+    CONNECTION_TIMED_OUT = "connection-timed-out"  # its peer stopped answering
+    PING_LOST = "ping-lost"  # the client no longer answers OPTIONS
+    PING_RESTORED = "ping-restored"  # it answers again
+    NODE_LOST = "node-lost"  # the node stopped
+    NODE_RESTARTED = "node-restarted"  # the node started anew: its connections are gone
+    FOUND_IN_SNAPSHOT = "found-in-snapshot"  # the registrar lists what no event had told
+    MISSING_FROM_SNAPSHOT = "missing-from-snapshot"  # listed no more, and no event had told
+    ADMINISTRATIVE = "administrative"  # an operator flushed it
+    CALL_RINGING = "call-ringing"  # a call to the user rings, or the user's own does
+    CALL_ANSWERED = "call-answered"  # a call was answered
+    CALL_HELD = "call-held"  # a call was put on hold
+    CALL_RESUMED = "call-resumed"  # a call was taken off hold
+    CALL_ENDED = "call-ended"  # a call ended

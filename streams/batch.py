@@ -13,6 +13,7 @@ from schemas.call import CallEvent
 from schemas.cloudevents import event_headers, headers
 from schemas.dead_letter import dead_letter
 from schemas.internal import ConnectionLoss, ConnectionOwner, NodeChange
+from schemas.presence import Presence
 from schemas.registration import RegistrationEvent
 from schemas.session import Session
 from schemas.vocabulary import CallKind, NodeKind, RegistrationKind
@@ -37,6 +38,7 @@ class SessionBatch:
         self._now = now
         self._open: dict[bytes, Session] = {}
         self._touched: set[bytes] = set()
+        self._published: dict[bytes, Presence] = {}
         self._trace: bytes | None = None
         self.effects = Effects()
         self.fences: Counter[str] = Counter()
@@ -139,6 +141,7 @@ class SessionBatch:
             if value is None:
                 return None
             session = self._open[key] = codec.decode(Session, value)
+            session.earlier = []
         return session
 
     def _one(self, aor: str, rule: Callable[[Session], Verdict]) -> None:
@@ -171,6 +174,9 @@ class SessionBatch:
             return
         presence = presence_fold.fold_presence(session, verdict.change)
         if presence is not None:
+            if (previous := self._published.get(key)) is not None:
+                session.earlier.append(previous)
+            self._published[key] = presence
             self.causes[presence.cause] += 1
             self.delays.append((self._now - presence.at).total_seconds())
             self.effects.publications.append(
@@ -204,7 +210,7 @@ def _is_on(session: Session, node: str) -> bool:
     )
 
 
-def presence_record(partition: int, presence: Any, traceparent: str | None) -> Record:
+def presence_record(partition: int, presence: Presence, traceparent: str | None) -> Record:
     """A presence record with its CloudEvents headers; its id is the user's version."""
     return Record(
         topics.PRESENCE,

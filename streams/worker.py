@@ -119,9 +119,12 @@ class Worker:
             # What the last batch before a crash wrote, it may not have published.
             effects = Effects()
             for session in state.load():
-                presence = current(session)
-                if presence is not None:
-                    effects.publications.append(presence_record(number, presence, None))
+                last = current(session)
+                effects.publications.extend(
+                    presence_record(number, presence, None)
+                    for presence in (*session.earlier, last)
+                    if presence is not None
+                )
             await self._outbox.settle(effects)
         log.info("partition live", partition=number, users=len(sessions))
         return state

@@ -1,0 +1,208 @@
+"""The backlog: one newest state a user, in order, and no position past what is unsettled."""
+
+import threading
+
+from hypothesis import settings as hypothesis_settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.strategies import integers, sampled_from
+
+from sinks.user_center.backlog import Assignment, Backlog, Waiting
+
+
+def _partition(backlog: Backlog, number: int = 0) -> Assignment:
+    backlog.assign([number])
+    partition = backlog.assignment(number)
+    assert partition is not None
+    return partition
+
+
+def _state(partition: Assignment, offset: int, aor: str, version: int) -> Waiting:
+    return Waiting(partition, offset, aor, version, b"{}")
+
+
+def test_newest_state_takes_the_place_of_the_outdated_one() -> None:
+    backlog = Backlog()
+    partition = _partition(backlog)
+    assert backlog.add(_state(partition, 0, "a", 1)) == 0
+    assert backlog.add(_state(partition, 1, "b", 1)) == 0
+    assert backlog.add(_state(partition, 2, "a", 2)) == 1
+    assert [(w.aor, w.version) for w in backlog.take(10, 0)] == [("a", 2), ("b", 1)]
+    assert backlog.coalesced == 1
+
+
+def test_position_stops_at_the_first_unsettled_state() -> None:
+    backlog = Backlog()
+    partition = _partition(backlog)
+    for offset, aor in enumerate("abc"):
+        backlog.add(_state(partition, offset, aor, 1))
+    first, *rest = backlog.take(10, 0)
+    backlog.done(rest)
+    assert backlog.positions() == {0: 0}
+    backlog.done([first])
+    assert backlog.positions() == {0: 3}
+
+
+def test_newer_state_waits_behind_the_one_on_its_way() -> None:
+    backlog = Backlog()
+    partition = _partition(backlog)
+    backlog.add(_state(partition, 0, "a", 1))
+    sent = backlog.take(1, 0)
+    backlog.add(_state(partition, 1, "a", 2))
+    assert backlog.take(1, 0) == []
+    backlog.done(sent)
+    assert [w.version for w in backlog.take(1, 0)] == [2]
+
+
+def test_retry_sends_the_newer_state_instead() -> None:
+    backlog = Backlog()
+    partition = _partition(backlog)
+    backlog.add(_state(partition, 0, "a", 1))
+    sent = backlog.take(1, 0)
+    assert backlog.renew(sent) == (sent, 0)
+    backlog.add(_state(partition, 1, "a", 2))
+    renewed, superseded = backlog.renew(sent)
+    assert ([w.version for w in renewed], superseded) == ([2], 1)
+    assert backlog.positions() == {0: 1}
+    backlog.done(renewed)
+    assert backlog.positions() == {0: 2}
+
+
+def test_delivered_version_is_not_sent_again() -> None:
+    backlog = Backlog()
+    partition = _partition(backlog)
+    backlog.add(_state(partition, 0, "a", 5))
+    backlog.done(backlog.take(1, 0))
+    backlog.add(_state(partition, 1, "a", 5))
+    backlog.add(_state(partition, 2, "a", 4))
+    assert backlog.take(1, 0) == []
+    assert backlog.positions() == {0: 3}
+
+
+def test_remembered_versions_are_bounded() -> None:
+    backlog = Backlog(remembered=2)
+    partition = _partition(backlog)
+    for offset, aor in enumerate("abc"):
+        backlog.add(_state(partition, offset, aor, 1))
+        backlog.done(backlog.take(1, 0))
+    assert list(backlog._versions) == ["b", "c"]
+
+
+def test_revoked_partition_is_dropped_and_not_retried() -> None:
+    backlog = Backlog()
+    partition, kept = _partition(backlog, 0), _partition(backlog, 1)
+    backlog.add(_state(partition, 0, "a", 1))
+    backlog.add(_state(kept, 0, "k", 1))
+    sent = backlog.take(2, 0)
+    backlog.add(_state(partition, 1, "a", 2))
+    backlog.add(_state(partition, 2, "b", 1))
+    revoked = backlog.revoke([0])
+    assert backlog.positions(revoked) == {0: 0}
+    assert backlog.positions() == {1: 0}
+    assert backlog.take(10, 0) == []
+    renewed, _ = backlog.renew(sent)
+    assert [w.aor for w in renewed] == ["k"]
+
+
+def test_same_partition_assigned_again_starts_afresh() -> None:
+    backlog = Backlog()
+    old = _partition(backlog)
+    backlog.add(_state(old, 0, "a", 1))
+    sent = backlog.take(1, 0)
+    backlog.revoke([0])
+    new = _partition(backlog)
+    backlog.add(_state(new, 0, "a", 1))
+    backlog.done(sent)  # the old request ends only now
+    assert backlog.positions() == {0: 0}
+    assert [w.partition for w in backlog.take(1, 0)] == [new]
+
+
+def test_batch_fills_for_at_most_its_age() -> None:
+    backlog = Backlog(max_age_seconds=30)
+    partition = _partition(backlog)
+    backlog.add(_state(partition, 0, "a", 1))
+    assert backlog.take(2, 0.01) == []
+    backlog.add(_state(partition, 1, "b", 1))
+    assert len(backlog.take(2, 0.01)) == 2
+
+
+def test_waiting_deliverer_is_woken() -> None:
+    backlog = Backlog()
+    partition = _partition(backlog)
+    taken: list[Waiting] = []
+    thread = threading.Thread(target=lambda: taken.extend(backlog.take(1, 10)))
+    thread.start()
+    backlog.add(_state(partition, 0, "a", 1))
+    thread.join(5)
+    assert [w.aor for w in taken] == ["a"]
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Reader and two deliverers in any interleaving, against a plain model of the promises."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backlog = Backlog()
+        self.partition = _partition(self.backlog)
+        self.records: list[tuple[str, int]] = []
+        self.flying: list[list[Waiting]] = []
+        self.delivered: dict[str, list[int]] = {}
+
+    @rule(aor=sampled_from("abc"), version=integers(1, 9))
+    def read(self, aor: str, version: int) -> None:
+        self.backlog.add(_state(self.partition, len(self.records), aor, version))
+        self.records.append((aor, version))
+
+    @precondition(lambda self: len(self.flying) < 2)
+    @rule(limit=integers(1, 3))
+    def take(self, limit: int) -> None:
+        if batch := self.backlog.take(limit, 0):
+            flying = {w.aor for other in self.flying for w in other}
+            assert not flying & {w.aor for w in batch}
+            self.flying.append(batch)
+
+    @precondition(lambda self: self.flying)
+    @rule(first=sampled_from([0, -1]))
+    def deliver(self, first: int) -> None:
+        batch = self.flying.pop(first)
+        self.backlog.done(batch)
+        for waiting in batch:
+            self.delivered.setdefault(waiting.aor, []).append(waiting.version)
+
+    @precondition(lambda self: self.flying)
+    @rule(first=sampled_from([0, -1]))
+    def fail(self, first: int) -> None:
+        batch = self.flying.pop(first)
+        self.flying.append(self.backlog.renew(batch)[0])
+
+    @invariant()
+    def order_is_kept(self) -> None:
+        for versions in self.delivered.values():
+            assert versions == sorted(set(versions))
+
+    @invariant()
+    def nothing_committed_is_lost(self) -> None:
+        position = self.backlog.positions().get(0, 0)
+        newest: dict[str, int] = {}
+        for aor, version in self.records[:position]:
+            newest[aor] = max(version, newest.get(aor, 0))
+        for aor, version in newest.items():
+            rest = [v for a, v in self.records[position:] if a == aor]
+            assert max([*self.delivered.get(aor, []), *rest], default=0) >= version
+
+    @invariant()
+    def one_state_waits_for_a_user(self) -> None:
+        assert len(self.partition.outstanding) <= 2 * len({aor for aor, _ in self.records})
+
+    def teardown(self) -> None:
+        while self.flying:
+            self.deliver(0)
+        while batch := self.backlog.take(10, 0):
+            self.flying.append(batch)
+            self.deliver(0)
+        assert self.backlog.positions().get(0, 0) == len(self.records)
+        for aor in {aor for aor, _ in self.records}:
+            assert self.delivered[aor][-1] == max(v for a, v in self.records if a == aor)
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = hypothesis_settings(max_examples=100, deadline=None)
