@@ -1,0 +1,139 @@
+"""What is read and what is stored: a delivery, and one row type a table.
+
+The field names are the column names of the migrations; `Row` adds where the record was read.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+
+class Delivery(NamedTuple):
+    """One Kafka record as read: where it stood, its bytes, and its CloudEvents id if asked for."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes | None
+    id: str | None = None
+
+    @property
+    def origin(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+class Row(msgspec.Struct, kw_only=True, gc=False):
+    """What every stored row has: where it was read."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class EventRow(Row, kw_only=True, gc=False):
+    """The columns of schemas.origin.Event, and its kind."""
+
+    id: str
+    source: str
+    node: str
+    boot: str
+    seq: int
+    at: datetime
+    kind: str
+
+
+class RegistrationRow(EventRow, kw_only=True, gc=False):
+    aor: str
+    contact: str | None
+    binding: str | None
+    call_id: str | None
+    cseq: int | None
+    expires_at: datetime | None
+    expired_due: datetime | None
+    transport: str | None
+    remote_ip: str | None
+    remote_port: int | None
+    cookie: int | None
+    registrar: str | None
+    user_agent: str | None
+    reason: str | None
+    status_code: int | None
+    snapshot: str | None
+
+
+class ConnectionRow(EventRow, kw_only=True, gc=False):
+    connection: str
+    transport: str
+    remote_ip: str
+    remote_port: int
+    local_ip: str | None
+    local_port: int | None
+    cookie: int | None
+    reason: str | None
+
+
+class CallRow(EventRow, kw_only=True, gc=False):
+    aor: str
+    leg: str | None
+    call: str | None
+    sip_call_id: str | None
+    direction: str | None
+    peer: str | None
+    other_leg: str | None
+    state: str | None
+    cause: str | None
+    status_code: int | None
+    digit: str | None
+    duration_ms: int | None
+    snapshot: str | None
+
+
+class NodeRow(EventRow, kw_only=True, gc=False):
+    version: str | None
+    uptime_seconds: float | None
+    reason: str | None
+
+
+class DeadLetterRow(Row, kw_only=True, gc=False):
+    id: str
+    at: datetime
+    source: str
+    reason: str
+    field: str | None
+    payload: str
+    size: int
+
+
+class BindingCell(msgspec.Struct, kw_only=True):
+    node: str
+    contact: str
+    transport: str | None
+    remote_ip: str | None
+    remote_port: int | None
+    registrar: str | None
+    user_agent: str | None
+    since: datetime
+
+
+class CallCell(msgspec.Struct, kw_only=True):
+    node: str
+    leg: str
+    call: str
+    sip_call_id: str | None
+    direction: str | None
+    peer: str | None
+    state: str
+    since: datetime
+
+
+class PresenceRow(Row, kw_only=True):
+    aor: str
+    version: int
+    status: str
+    reachable: bool
+    cause: str
+    at: datetime
+    bindings: list[BindingCell]
+    calls: list[CallCell]
+    evidence: list[str]

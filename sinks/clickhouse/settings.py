@@ -1,0 +1,45 @@
+"""The sink's settings: where ClickHouse is, and how large and how old a batch may get."""
+
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+
+from runtime.settings import StageSettings
+
+
+class ClickHouseSettings(StageSettings):
+    """Section `clickhouse`: chDB in `folder` unless `url` names a server."""
+
+    section: ClassVar[str] = "clickhouse"
+
+    url: str | None = Field(None, description="http(s)://HOST[:PORT] of a server; null: chDB.")
+    folder: Path = Field(
+        Path(".rollcall/clickhouse"),
+        description="chDB's data. One process at a time can open it.",
+    )
+    database: str = Field("rollcall", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    user: str = "default"
+    password: SecretStr = SecretStr("")
+    batch_rows: int = Field(20_000, ge=1, description="Write when so many records are read,")
+    batch_bytes: int = Field(32 << 20, ge=1, description="or so many bytes of values,")
+    batch_seconds: float = Field(1.0, gt=0, description="or when the oldest waits so long.")
+    retry_seconds: float = Field(
+        30.0, gt=0, description="Longest pause between two attempts while ClickHouse is away."
+    )
+    timeout_seconds: int = Field(60, ge=1, description="For one statement on a server.")
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, url: str | None) -> str | None:
+        if url is not None and (
+            urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname
+        ):
+            raise ValueError("must be http://HOST[:PORT] or https://HOST[:PORT]")
+        return url
+
+    @property
+    def place(self) -> str:
+        """Where the data is, for messages."""
+        return self.url or f"chDB in {self.folder}"

@@ -1,0 +1,145 @@
+"""Records of every topic the ClickHouse sink reads, for its tests."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from schemas.call import CallEvent
+from schemas.codec import build, encode
+from schemas.connection import ConnectionEvent
+from schemas.dead_letter import DeadLetter
+from schemas.node import NodeEvent
+from schemas.origin import Address
+from schemas.presence import Presence, PresenceBinding, PresenceCall
+from schemas.registration import RegistrationEvent
+from schemas.vocabulary import (
+    CallKind,
+    CallState,
+    Cause,
+    ConnectionKind,
+    Direction,
+    NodeKind,
+    RegistrationKind,
+    Source,
+    Status,
+    Transport,
+)
+
+AT = datetime(2026, 3, 4, 5, 6, 7, 123456, tzinfo=UTC)
+
+
+def _origin(number: int) -> dict[str, Any]:
+    return {
+        "id": f"node-1/boot-1/{number}",
+        "source": Source.FREESWITCH,
+        "node": "node-1",
+        "boot": "boot-1",
+        "seq": number,
+        "at": AT + timedelta(milliseconds=number),
+    }
+
+
+def registration(number: int = 1, **fields: Any) -> RegistrationEvent:
+    user = f"sip:user{number % 1000}@example.org"
+    defaults: dict[str, Any] = {
+        **_origin(number),
+        "kind": RegistrationKind.REGISTERED,
+        "aor": user,
+        "contact": f"{user};transport=tcp",
+        "binding": user,
+        "call_id": f"call-{number}",
+        "cseq": 7,
+        "expires_at": AT + timedelta(hours=1),
+        "transport": Transport.TCP,
+        "remote": Address(ip="192.0.2.7", port=40001),
+        "cookie": 2**63 + number,
+        "registrar": "internal",
+        "user_agent": "baresip v3",
+        "status_code": 200,
+    }
+    return build(RegistrationEvent, **{**defaults, **fields})
+
+
+def connection(number: int = 1, **fields: Any) -> ConnectionEvent:
+    defaults: dict[str, Any] = {
+        **_origin(number),
+        "kind": ConnectionKind.RESET,
+        "connection": "node-1/192.0.2.7:40001",
+        "transport": Transport.TLS,
+        "remote": Address(ip="192.0.2.7", port=40001),
+        "local": Address(ip="2001:db8::1", port=5061),
+        "cookie": 99,
+        "reason": "ECONNRESET",
+    }
+    return build(ConnectionEvent, **{**defaults, **fields})
+
+
+def call(number: int = 1, **fields: Any) -> CallEvent:
+    defaults: dict[str, Any] = {
+        **_origin(number),
+        "kind": CallKind.ENDED,
+        "aor": "sip:alice@example.org",
+        "leg": "leg-1",
+        "call": "call-1",
+        "sip_call_id": "x@y",
+        "direction": Direction.OUTGOING,
+        "peer": 'sip:"böb" \\ \n\t\0@example.org',
+        "other_leg": "leg-2",
+        "cause": "NORMAL_CLEARING",
+        "status_code": 200,
+        "duration_ms": 65_000,
+    }
+    return build(CallEvent, **{**defaults, **fields})
+
+
+def node(number: int = 1, **fields: Any) -> NodeEvent:
+    defaults: dict[str, Any] = {
+        **_origin(number),
+        "kind": NodeKind.UP,
+        "version": "1.10.12",
+        "uptime_seconds": 12.5,
+    }
+    return build(NodeEvent, **{**defaults, **fields})
+
+
+def presence(version: int = 1, aor: str = "sip:alice@example.org", **fields: Any) -> Presence:
+    defaults: dict[str, Any] = {
+        "aor": aor,
+        "version": version,
+        "status": Status.ON_THE_PHONE,
+        "reachable": True,
+        "cause": Cause.CALL_ANSWERED,
+        "at": AT + timedelta(seconds=version),
+        "bindings": [
+            PresenceBinding(
+                node="node-1",
+                contact="sip:alice@192.0.2.7:40001",
+                transport=Transport.WSS,
+                remote=Address(ip="192.0.2.7", port=40001),
+                user_agent='Jitsi "desk"',
+                since=AT,
+            ),
+            PresenceBinding(node="node-2", contact="sip:alice@192.0.2.8", since=AT),
+        ],
+        "calls": [
+            PresenceCall(
+                node="node-1", leg="leg-1", call="call-1", state=CallState.ANSWERED, since=AT
+            )
+        ],
+        "evidence": ["node-1/boot-1/1", "node-1/boot-1/2"],
+    }
+    return build(Presence, **{**defaults, **fields})
+
+
+def dead_letter(**fields: Any) -> DeadLetter:
+    defaults: dict[str, Any] = {
+        "at": AT,
+        "source": "freeswitch/node-1",
+        "reason": "not JSON",
+        "payload": "eyJ4",
+        "size": 3,
+    }
+    return build(DeadLetter, **{**defaults, **fields})
+
+
+def value(record: Any) -> bytes:
+    return bytes(encode(record))

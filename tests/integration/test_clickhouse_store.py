@@ -1,0 +1,277 @@
+"""Migrations and tables on the real engine: every column, every value, every record once."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas import golden
+from sinks.clickhouse import migration
+from sinks.clickhouse.database import Database, StoreUnavailable
+from sinks.clickhouse.positions import PositionRow
+from sinks.clickhouse.rows import Delivery, Row
+from sinks.clickhouse.tables import TABLES, VIEWS, Table, to_row
+from tests import clickhouse_records as records
+from tests.integration.clickhouse_support import ROOT, opened, settings
+
+
+def table(name: str) -> Table:
+    return next(t for t in TABLES if t.name == name)
+
+
+def store(database: Database, name: str, *values: Any, offset: int = 0) -> None:
+    chosen = table(name)
+    rows = [
+        to_row(chosen, Delivery("t", 0, offset + i, records.value(v))) for i, v in enumerate(values)
+    ]
+    database.insert(chosen.raw, [row for row in rows if row is not None])
+
+
+def count(database: Database, name: str) -> int:
+    return int(database.query(f"SELECT count() FROM {name}")[0][0])
+
+
+def test_migrations_are_applied_once_and_recorded(tmp_path: Path) -> None:
+    migrations = migration.load()
+    with opened(settings(tmp_path)) as database:
+        assert migration.migrate(database, migrations) == []
+        recorded = database.query("SELECT number, name, checksum FROM migrations ORDER BY number")
+    assert recorded == [
+        (m.number, m.name, hashlib.sha256(m.text.encode()).hexdigest()) for m in migrations
+    ]
+
+
+def test_migrations_killed_half_way_are_finished(tmp_path: Path) -> None:
+    migrations = migration.load()
+    database = Database(settings(tmp_path))
+    for made in migrations[:2]:  # applied, but not recorded
+        for statement in made.statements:
+            database.command(statement)
+    assert migration.migrate(database, migrations) == [m.number for m in migrations]
+    database.close()
+
+
+def test_a_changed_migration_is_refused(tmp_path: Path) -> None:
+    first, *rest = migration.load()
+    with opened(settings(tmp_path)) as database:
+        changed = replace(first, text=first.text + "\n-- changed")
+        with pytest.raises(migration.MigrationChanged, match="0001_positions"):
+            migration.migrate(database, [changed, *rest])
+
+
+def test_an_added_migration_is_applied_alone(tmp_path: Path) -> None:
+    migrations = migration.load()
+    text = "ALTER TABLE nodes_raw ADD COLUMN IF NOT EXISTS note String;"
+    added = migration.Migration(number=len(migrations) + 1, name="x", text=text)
+    with opened(settings(tmp_path)) as database:
+        assert migration.migrate(database, [*migrations, added]) == [added.number]
+        # and an older version still starts on the newer database
+        assert migration.migrate(database, migrations) == []
+
+
+def columns(database: Database, name: str) -> set[tuple[str, str]]:
+    return {
+        (column, kind)
+        for column, kind in database.query(
+            "SELECT name, type FROM system.columns"
+            " WHERE database = 'rollcall' AND table = {t:String}",
+            {"t": name},
+        )
+    }
+
+
+def test_rows_and_tables_have_the_same_columns(tmp_path: Path) -> None:
+    written: dict[str, type[msgspec.Struct]] = {t.raw: t.row for t in TABLES}
+    written["positions"] = PositionRow
+    with opened(settings(tmp_path)) as database:
+        for raw, row in written.items():
+            names = {name for name, _ in columns(database, raw)}
+            assert names == {*row.__struct_fields__, "stored_at"}, raw
+
+
+def test_views_show_every_column_of_their_table(tmp_path: Path) -> None:
+    with opened(settings(tmp_path)) as database:
+        for view in VIEWS:
+            assert columns(database, f"{view}_raw") <= columns(database, view), view
+
+
+def test_values_come_back_as_they_were(tmp_path: Path) -> None:
+    record = records.registration(5)
+    call = records.call()
+    with opened(settings(tmp_path)) as database:
+        store(database, "registrations", record)
+        store(database, "calls", call)
+        store(database, "presence_history", records.presence())
+        ((at, cookie, port, reason),) = database.query(
+            "SELECT at, cookie, remote_port, reason FROM registrations WHERE aor = {aor:String}",
+            {"aor": record.aor},
+        )
+        ((peer,),) = database.query("SELECT peer FROM calls")
+        presence = database.query(
+            "SELECT b.node, b.transport, b.remote_port, calls.state, evidence FROM presence"
+            " ARRAY JOIN bindings AS b ORDER BY b.node"
+        )
+    assert (at.replace(tzinfo=UTC), cookie, port, reason) == (
+        record.at,
+        record.cookie,
+        40001,
+        None,
+    )
+    assert peer == call.peer
+    evidence = ["node-1/boot-1/1", "node-1/boot-1/2"]
+    assert presence == [
+        ("node-1", "wss", 40001, ["answered"], evidence),
+        ("node-2", None, None, ["answered"], evidence),
+    ]
+
+
+@pytest.mark.parametrize("chosen", TABLES, ids=lambda t: t.name)
+def test_golden_examples_come_back(tmp_path: Path, chosen: Table) -> None:
+    """Every plain field of every published example, as the view shows it."""
+    examples = golden.examples(chosen.topic)
+    assert examples
+    with opened(settings(tmp_path)) as database:
+        for offset, example in enumerate(examples):
+            row = to_row(chosen, Delivery("t", 0, offset, example.text.encode()))
+            assert row is not None
+            database.insert(chosen.raw, [row])
+            ((shown,),) = database.query(
+                f"SELECT formatRow('JSONEachRow', *) FROM {chosen.name}"
+                " WHERE offset = {offset:UInt64}",
+                {"offset": offset},
+            )
+            assert json.loads(shown).items() >= _flat(example.value).items(), example.name
+
+
+def _flat(value: dict[str, Any]) -> dict[str, Any]:
+    """A record's JSON in the words of the tables."""
+    flat: dict[str, Any] = {}
+    for field, part in value.items():
+        if field in ("remote", "local"):
+            flat |= {f"{field}_{key}": (part or {}).get(key) for key in ("ip", "port")}
+        elif field in ("at", "expires_at", "expired_due", "since") and part is not None:
+            at = datetime.fromisoformat(part).astimezone(UTC)
+            flat[field] = at.strftime("%Y-%m-%d %H:%M:%S.%f")
+        elif field in ("bindings", "calls"):
+            flat[field] = [_flat(item) for item in part]
+        else:
+            flat[field] = "" if field == "aor" and part is None else part
+    return flat
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("at", datetime(1, 1, 1, tzinfo=UTC)),
+        ("at", datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
+        ("at", datetime(2026, 1, 1)),
+        ("seq", 2**64 - 1),
+        ("cookie", 2**64 - 1),
+        ("reason", "\0\x01\t\n\r\\N\\'\"`\u2028\ufffd\U0001f600"),
+        ("user_agent", ""),
+        ("contact", "x" * 100_000),
+        ("aor", "sip:%0A@x' OR 1=1 --"),
+    ],
+)
+def test_what_decodes_is_accepted(tmp_path: Path, field: str, value: Any) -> None:
+    """A row the engine refused would stand in the way of all after it."""
+    record = records.registration()
+    setattr(record, field, value)
+    with opened(settings(tmp_path)) as database:
+        store(database, "registrations", record)
+        ((stored,),) = database.query(f"SELECT {field} FROM registrations")
+    if not isinstance(value, datetime):
+        assert stored == value
+
+
+def test_repeats_are_one_row_before_any_merge(tmp_path: Path) -> None:
+    with opened(settings(tmp_path)) as database:
+        database.command("SYSTEM STOP MERGES")
+        for offset in (0, 100):
+            store(database, "registrations", records.registration(1), offset=offset)
+            store(database, "connections", records.connection(1), offset=offset)
+            store(database, "calls", records.call(1), offset=offset)
+            store(database, "nodes", records.node(1), offset=offset)
+            store(database, "presence_history", records.presence(1), offset=offset)
+        assert {view: count(database, view) for view in VIEWS if view != "dead_letters"} == {
+            "registrations": 1,
+            "connections": 1,
+            "calls": 1,
+            "nodes": 1,
+            "presence_history": 1,
+            "presence": 1,
+        }
+        assert count(database, "registrations_raw") == 2
+
+
+def test_heartbeats_are_kept_a_day_and_turning_points_longer(tmp_path: Path) -> None:
+    old = "now64(3) - INTERVAL 2 DAY"
+    with opened(settings(tmp_path)) as database:
+        database.command(
+            f"INSERT INTO nodes_raw (id, kind, stored_at) VALUES ('1', 'heartbeat', {old}),"
+            f" ('2', 'down', {old}), ('3', 'heartbeat', now64(3))"
+        )
+        database.command("OPTIMIZE TABLE nodes_raw FINAL")
+        assert database.query("SELECT id FROM nodes ORDER BY id") == [("2",), ("3",)]
+
+
+def test_marks_in_every_partition_are_one_row(tmp_path: Path) -> None:
+    mark = records.registration(kind="snapshot-began", aor=None, snapshot="s")
+    chosen = table("registrations")
+    with opened(settings(tmp_path)) as database:
+        rows: list[Row | None] = [
+            to_row(chosen, Delivery("t", p, 9, records.value(mark))) for p in range(4)
+        ]
+        database.insert(chosen.raw, [row for row in rows if row is not None])
+        assert count(database, "registrations") == 1
+
+
+def test_current_presence_is_the_highest_version_in_any_order(tmp_path: Path) -> None:
+    versions = [records.presence(v, reachable=v % 2 == 0) for v in (1, 3, 2)]
+    with opened(settings(tmp_path)) as database:
+        for record in versions:
+            store(database, "presence_history", record)
+        store(database, "presence_history", records.presence(1, "sip:bob@example.org"))
+        current = database.query("SELECT aor, version, reachable FROM presence ORDER BY aor")
+        assert current == [
+            ("sip:alice@example.org", 3, False),
+            ("sip:bob@example.org", 1, True),
+        ]
+        assert count(database, "presence_history") == 4
+
+
+def test_dead_letters_show_their_text(tmp_path: Path) -> None:
+    with opened(settings(tmp_path)) as database:
+        store(database, "dead_letters", records.dead_letter())
+        assert database.query("SELECT text, reason FROM dead_letters") == [('{"x', "not JSON")]
+
+
+def test_the_folder_is_kept_from_a_second_process(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from sinks.clickhouse.database import Database;"
+        "from sinks.clickhouse.settings import ClickHouseSettings;"
+        "Database(ClickHouseSettings(folder=Path(sys.argv[1])))"
+    )
+    with opened(settings(tmp_path)):
+        second = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert "StoreUnavailable" in second.stderr
+    assert "another process" in second.stderr
+
+
+def test_an_unreachable_server_is_to_be_waited_for() -> None:
+    with pytest.raises(StoreUnavailable, match=r"http://127\.0\.0\.1:9"):
+        Database(settings(Path(), url="http://127.0.0.1:9"))

@@ -1,0 +1,89 @@
+"""The streams without Kafka: events in, presence out, through the real folds and batches.
+
+For tests of what is decided. How batches travel is tested on a real broker (integration).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from schemas import codec, topics
+from schemas.presence import Presence
+from schemas.topics import Topic
+from streams.app import CONNECTION_SOURCES
+from streams.batch import SessionBatch
+from streams.connection_batch import ConnectionBatch
+from streams.effects import Effects
+from streams.node_batch import NodeCopier
+from streams.partition import PartitionState
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Consumed:
+    """A record as a consumer hands it out."""
+
+    key: bytes
+    value: bytes
+    partition: int = 0
+    offset: int = 0
+    headers: tuple[Any, ...] = ()
+
+
+@dataclass
+class Pipeline:
+    """One partition of everything. `published` is rollcall.presence."""
+
+    published: list[Presence] = field(default_factory=list)
+    dead_letters: list[bytes] = field(default_factory=list)
+    state: PartitionState = field(
+        default_factory=lambda: PartitionState(0, {}, {}, {}, timedelta(seconds=35))
+    )
+    copier: NodeCopier = field(default_factory=lambda: NodeCopier(1, timedelta(seconds=5)))
+
+    def feed(self, topic: Topic, records: Iterable[tuple[str, Any]]) -> None:
+        """Fold (key, event) records as one batch, then all that follows from it."""
+        consumed = [Consumed(key.encode(), codec.encode(event)) for key, event in records]
+        self._fold(topic, consumed)
+
+    def _fold(self, topic: Topic, records: list[Consumed]) -> None:
+        if topic is topics.NODES:
+            self._settle(self.copier.copy(records, NOW))
+        elif topic in CONNECTION_SOURCES:
+            connections = ConnectionBatch(0, self.state.connections, NOW)
+            connections.fold(topic, records)
+            self._settle(connections.finish())
+        else:
+            sessions = SessionBatch(self.state, NOW)
+            sessions.fold(topic, records)
+            self._settle(sessions.finish())
+
+    def _settle(self, effects: Effects) -> None:
+        for record in effects.publications:
+            self.published.append(codec.validate(Presence, record.value or b""))
+        for record in effects.announcements:
+            if record.topic is topics.DEAD_LETTERS:
+                self.dead_letters.append(record.value or b"")
+            else:
+                self._fold(record.topic, [Consumed(record.key, record.value or b"")])
+
+    def changes(self, user: str) -> list[str]:
+        """`status cause` of each record of the user named by the AOR's user part."""
+        return [
+            f"{presence.status} {presence.cause}"
+            for presence in self.published
+            if presence.aor.startswith(f"sip:{user}@")
+        ]
+
+    def online(self) -> dict[str, list[int]]:
+        """Of each reachable user, the ports of the live bindings' peers."""
+        last = {presence.aor: presence for presence in self.published}
+        return {
+            aor.removeprefix("sip:").partition("@")[0]: sorted(
+                binding.remote.port for binding in presence.bindings if binding.remote
+            )
+            for aor, presence in last.items()
+            if presence.reachable
+        }
