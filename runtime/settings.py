@@ -8,9 +8,9 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 SETTINGS_FILE = "rollcall.toml"
@@ -49,8 +49,18 @@ class StageSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         del dotenv_settings, file_secret_settings
-        file = TomlConfigSettingsSource(settings_cls, settings_file(), (cls.section,))
+        file = InitSettingsSource(settings_cls, _section(cls.section))
         return init_settings, env_settings, file
+
+
+def _section(name: str) -> dict[str, Any]:
+    """The file's `[name]`; empty where there is no such section or no file."""
+    try:
+        with settings_file().open("rb") as file:
+            section: dict[str, Any] = tomllib.load(file).get(name, {})
+            return section
+    except FileNotFoundError:
+        return {}
 
 
 S = TypeVar("S", bound=StageSettings)

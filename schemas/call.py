@@ -24,15 +24,31 @@ class CallEvent(Event):
         Word | None,
         Field(description="Identity of the whole call: the first leg's. Trust the first event's."),
     ] = None
-    sip_call_id: Text | None = None
-    direction: Direction | None = None
+    sip_call_id: Annotated[Text | None, Field(description="SIP Call-ID of the leg's dialog.")] = (
+        None
+    )
+    direction: Annotated[Direction | None, Field(description="Of the leg, seen from its user.")] = (
+        None
+    )
     peer: Annotated[Text | None, Field(description="The other party as the source names it.")] = (
         None
     )
-    other_leg: Word | None = None
+    other_leg: Annotated[
+        Word | None, Field(description="The leg it is connected or offered to.")
+    ] = None
     state: Annotated[CallState | None, Field(description="SNAPSHOT_ROW only.")] = None
     cause: Annotated[Word | None, Field(description="ENDED: the server's hangup cause.")] = None
-    status_code: Annotated[int, Field(ge=100, le=699)] | None = None
-    digit: Annotated[str, Field(max_length=1)] | None = None
-    duration_ms: Annotated[int, Field(ge=0)] | None = None
-    snapshot: Word | None = None
+    status_code: Annotated[
+        Annotated[int, Field(ge=100, le=699)] | None,
+        Field(description="ENDED: the SIP status, where there was one."),
+    ] = None
+    digit: Annotated[
+        Annotated[str, Field(max_length=1)] | None, Field(description="DTMF only.")
+    ] = None
+    duration_ms: Annotated[
+        Annotated[int, Field(ge=0)] | None,
+        Field(description="Of the digit, or of the answered call, in milliseconds."),
+    ] = None
+    snapshot: Annotated[
+        Word | None, Field(description="Id of the snapshot that marks and rows belong to.")
+    ] = None

@@ -26,7 +26,7 @@ class ConnectionEvent(Event):
     kind: ConnectionKind
     connection: Annotated[Word, Field(description="Key: node and peer address.")]
     transport: Transport
-    remote: Address
-    local: Address | None = None
+    remote: Annotated[Address, Field(description="The client's end.")]
+    local: Annotated[Address | None, Field(description="The node's end, where known.")] = None
     cookie: Annotated[int | None, Field(description="Kernel socket cookie, where known.")] = None
     reason: Annotated[Text | None, Field(description="The source's own words.")] = None

@@ -14,10 +14,12 @@ from schemas.origin import Text, Word
 class DeadLetter:
     """The offending bytes, who sent them, and what was wrong with which field."""
 
-    at: datetime
+    at: Annotated[datetime, Field(description="When it was given up, by the writer's clock.")]
     source: Annotated[Word, Field(description="freeswitch/NODE, or topic/partition/offset.")]
-    reason: Text
-    field: Text | None = None
+    reason: Annotated[Text, Field(description="What was wrong.")]
+    field: Annotated[Text | None, Field(description="Of which field, where one is at fault.")] = (
+        None
+    )
     payload: Annotated[str, Field(description="The bytes, base64, cut at 64 KiB.")]
     size: Annotated[int, Field(ge=0, description="Of the whole payload, in bytes.")]
 

@@ -85,9 +85,10 @@ def _header_section() -> str:
     )
     rows = [f"| `{name}` | `{value.decode()}` |" for name, value in shown]
     text = (
-        "## Headers\n\nEvery record carries [CloudEvents 1.0](https://cloudevents.io) attributes "
-        "(Kafka binding, binary mode) and a W3C `traceparent`; `ce_subject` is the record's key, "
-        "`ce_type` the topic's type and the event's kind.\n"
+        "## Headers\n\nEvery record but a table's changelog carries "
+        "[CloudEvents 1.0](https://cloudevents.io) attributes (Kafka binding, binary mode) and a "
+        "W3C `traceparent`; `ce_subject` is the record's key, `ce_type` the topic's type and the "
+        "event's kind.\n"
     )
     return "\n".join([text, "| header | for example |", "|---|---|", *rows, ""])
 
@@ -151,7 +152,7 @@ def _type(field: dict[str, Any]) -> str:
 def _plain_type(part: dict[str, Any]) -> str:
     if "$ref" in part:
         name = part["$ref"].rpartition("/")[2]
-        return f"[{name}](#{name.lower()})"
+        return f"[{name}](#{_TOPIC_ANCHORS.get(name, name.lower())})"
     if part["type"] == "array":
         return f"list of {_plain_type(part['items'])}"
     if part["type"] == "object":
@@ -231,6 +232,10 @@ def meanings(enum: type[StrEnum]) -> dict[str, str]:
 def _anchor(title: str) -> str:
     """GitHub's anchor of a heading."""
     return re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+
+
+# A model that is a topic's own is described there.
+_TOPIC_ANCHORS = {topic.model.__name__: _anchor(topic.name) for topic in topics.ALL}
 
 
 if __name__ == "__main__":

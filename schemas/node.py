@@ -14,6 +14,8 @@ class NodeEvent(Event):
     """What the producer beside a node says of it; `at` is the node's clock."""
 
     kind: NodeKind
-    version: Text | None = None
-    uptime_seconds: Annotated[float, Field(ge=0)] | None = None
+    version: Annotated[Text | None, Field(description="Of the SIP server.")] = None
+    uptime_seconds: Annotated[
+        Annotated[float, Field(ge=0)] | None, Field(description="Of the SIP server's process.")
+    ] = None
     reason: Annotated[Text | None, Field(description="Why it is down, or what was lost.")] = None

@@ -42,5 +42,5 @@ class Event:
 class Address:
     """An IP address and port as the node's kernel sees them (IPv6 without brackets)."""
 
-    ip: Word
-    port: Port
+    ip: Annotated[Word, Field(description="IPv4 or IPv6, without brackets.")]
+    port: Annotated[Port, Field(description="TCP or UDP.")]

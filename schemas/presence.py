@@ -14,34 +14,42 @@ from schemas.vocabulary import CallState, Cause, Direction, Status, Transport
 class PresenceBinding:
     """One place where the user can be reached, and the node to send to."""
 
-    node: Word
-    contact: Text
-    transport: Transport | None = None
-    remote: Address | None = None
-    registrar: Word | None = None
-    user_agent: Text | None = None
-    since: datetime
+    node: Annotated[Word, Field(description="The node to send to.")]
+    contact: Annotated[Text, Field(description="The URI to send to, as the registrar stores it.")]
+    transport: Annotated[Transport | None, Field(description="Over which it registered.")] = None
+    remote: Annotated[Address | None, Field(description="The peer the REGISTER came from.")] = None
+    registrar: Annotated[
+        Word | None, Field(description="Profile or location table on the node.")
+    ] = None
+    user_agent: Annotated[
+        Text | None, Field(description="As the client writes it: trust nothing in it.")
+    ] = None
+    since: Annotated[datetime, Field(description="When the binding began, by its node's clock.")]
 
 
 @dataclass(slots=True, kw_only=True)
 class PresenceCall:
     """One call the user is in or being rung by."""
 
-    node: Word
-    leg: Word
-    call: Word
-    sip_call_id: Text | None = None
-    direction: Direction | None = None
-    peer: Text | None = None
-    state: CallState
-    since: datetime
+    node: Annotated[Word, Field(description="The node the call is on.")]
+    leg: Annotated[Word, Field(description="The user's end (FreeSWITCH: channel UUID).")]
+    call: Annotated[Word, Field(description="The whole call: the same on all its legs.")]
+    sip_call_id: Annotated[Text | None, Field(description="SIP Call-ID of the leg's dialog.")] = (
+        None
+    )
+    direction: Annotated[Direction | None, Field(description="Seen from the user.")] = None
+    peer: Annotated[Text | None, Field(description="The other party as the source names it.")] = (
+        None
+    )
+    state: Annotated[CallState, Field(description="Ringing, early, answered or held.")]
+    since: Annotated[datetime, Field(description="Of the present state, by its node's clock.")]
 
 
 @dataclass(slots=True, kw_only=True)
 class Presence:
     """Who is reachable, where and why. Of two records of one user the higher version is right."""
 
-    aor: Aor
+    aor: Annotated[Aor, Field(description="The user, canonical: sip:user@host.")]
     version: Annotated[int, Field(ge=1, description="Only grows, per user.")]
     status: Annotated[Status, Field(description="For people.")]
     reachable: Annotated[bool, Field(description="For routing: follows the facts at once.")]

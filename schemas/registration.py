@@ -34,8 +34,14 @@ class RegistrationEvent(Event):
             "reg-id. Null where the source names none (the fold then infers by Call-ID)."
         ),
     ] = None
-    call_id: Text | None = None
-    cseq: Annotated[int, Field(ge=0)] | None = None
+    call_id: Annotated[
+        Text | None,
+        Field(description="Call-ID of the REGISTER; a client keeps it over reconnects."),
+    ] = None
+    cseq: Annotated[
+        Annotated[int, Field(ge=0)] | None,
+        Field(description="CSeq of the REGISTER, where the source tells it."),
+    ] = None
     expires_at: Annotated[
         datetime | None,
         Field(
@@ -46,7 +52,7 @@ class RegistrationEvent(Event):
         datetime | None,
         Field(description="EXPIRED only: the expiry the registrar had stored for the binding."),
     ] = None
-    transport: Transport | None = None
+    transport: Annotated[Transport | None, Field(description="Over which it registered.")] = None
     remote: Annotated[
         Address | None, Field(description="The peer the REGISTER came from (network-ip/-port).")
     ] = None
@@ -54,7 +60,14 @@ class RegistrationEvent(Event):
         int | None, Field(description="Kernel socket cookie of its connection, where known.")
     ] = None
     registrar: Annotated[Word | None, Field(description="Profile or location table.")] = None
-    user_agent: Text | None = None
+    user_agent: Annotated[
+        Text | None, Field(description="As the client writes it: trust nothing in it.")
+    ] = None
     reason: Annotated[Text | None, Field(description="The source's own words.")] = None
-    status_code: Annotated[int, Field(ge=100, le=699)] | None = None
-    snapshot: Word | None = None
+    status_code: Annotated[
+        Annotated[int, Field(ge=100, le=699)] | None,
+        Field(description="REFUSED: the SIP status of the answer."),
+    ] = None
+    snapshot: Annotated[
+        Word | None, Field(description="Id of the snapshot that marks and rows belong to.")
+    ] = None

@@ -26,13 +26,17 @@ class Binding:
     remote: Address | None = None
     cookie: int | None = None
     user_agent: Text | None = None
-    since: datetime
-    confirmed_at: datetime
+    since: Annotated[datetime, Field(description="When it began, by its node's clock.")]
+    confirmed_at: Annotated[
+        datetime, Field(description="When it was last confirmed, by its node's clock.")
+    ]
     seq: Annotated[int, Field(description="Of the last event that confirmed it.")]
     expires_at: datetime | None = None
     event: Annotated[Word, Field(description="Id of the last event that confirmed it.")]
     opened_by: Annotated[Word, Field(description="Id of the event that created it.")]
-    ping_lost: bool = False
+    ping_lost: Annotated[
+        bool, Field(description="It no longer answers OPTIONS: kept, but not reachable.")
+    ] = False
     ping_seq: int = 0
     snapshot: Word | None = None
     owned_at: Annotated[

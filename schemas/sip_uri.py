@@ -25,7 +25,8 @@ _PLAIN_CONTACT = re.compile(
 ).fullmatch
 # Parameters FreeSWITCH adds to the stored contact for its own routing (sofia_reg.c).
 _ROUTING_PARAMETERS = frozenset({"fs_nat", "fs_path"})
-MAX_LENGTH = 1024
+MAX_LENGTH = 1024  # of a URI, and of a binding's identity
+MAX_TEXT_LENGTH = 4 * MAX_LENGTH  # of a name-addr, with display name and header parameters
 MAX_AOR_LENGTH = 512  # of schemas.origin.Aor
 
 
@@ -59,8 +60,8 @@ def _address(text: str) -> str:
     A display name is the caller's to choose and may hold `<…>` inside its quotes; header
     parameters may too (`+sip.instance="<urn:uuid:…>"`). So read from the left, as a SIP parser.
     """
-    if len(text) > MAX_LENGTH:
-        raise MalformedUri(f"longer than {MAX_LENGTH} characters")
+    if len(text) > MAX_TEXT_LENGTH:
+        raise MalformedUri(f"longer than {MAX_TEXT_LENGTH} characters")
     text = text.strip()
     quoted = _QUOTED.match(text)
     start = text.find("<", quoted.end() if quoted else 0)
@@ -76,6 +77,8 @@ def _address(text: str) -> str:
 
 
 def _parse(uri: str) -> tuple[str, str | None, str, int | None, dict[str, str | None]]:
+    if len(uri) > MAX_LENGTH:
+        raise MalformedUri(f"URI is longer than {MAX_LENGTH} characters")
     scheme, colon, rest = uri.partition(":")
     scheme = scheme.lower()
     if not colon or scheme not in ("sip", "sips"):
@@ -199,6 +202,6 @@ def _plain_contact(text: str) -> tuple[str, str] | None:
     """A contact that is in canonical form already: its URI and routing parameters, else None."""
     match = _PLAIN_CONTACT(text)
     if match is None or len(text) > MAX_LENGTH:
-        return None
+        return None  # a long text may hold a short URI: the long way tells
     _, uri, port, routing = match.groups()
     return (uri, routing) if port is None or int(port) <= 65535 else None

@@ -12,6 +12,7 @@ from schemas import codec
 from schemas.origin import Aor
 from schemas.sip_uri import (
     MAX_LENGTH,
+    MAX_TEXT_LENGTH,
     MalformedUri,
     aor_of,
     binding_identity,
@@ -212,6 +213,7 @@ def test_the_address_is_found(text: str) -> None:
         "sip:example.com",
         "sip:alice@example.com\nX: y",
         "sip:" + "a" * MAX_LENGTH + "@h",
+        f'"{"x" * MAX_TEXT_LENGTH}" <sip:alice@example.com>',
     ],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
@@ -231,6 +233,15 @@ def test_contact_uri_is_the_uri_as_given() -> None:
     assert contact_uri(uri) == uri
     plain = "sip:a@h:5060;transport=tcp;fs_nat=yes;fs_path=sip%3A10.0.0.1"
     assert contact_uri(f'"" <{plain}>') == plain
+
+
+def test_only_the_uri_must_be_short() -> None:
+    display = "x" * 2 * MAX_LENGTH
+    assert contact_uri(f'"{display}" <sip:alice@example.com>') == "sip:alice@example.com"
+    with pytest.raises(MalformedUri):
+        contact_uri("<sip:" + "a" * MAX_LENGTH + "@h>")
+    with pytest.raises(MalformedUri):  # what it grows to when escaped counts too
+        binding_identity(f"<sip:a@h;x={'é' * 400}>")
 
 
 # -- the binding ----------------------------------------------------------------------------------

@@ -1,0 +1,51 @@
+"""Processes of this machine by pid: are they alive, end them, and what did they say last."""
+
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+
+def is_running(pid: int, command_holds: str = "") -> bool:
+    """Whether the process lives and, if given, its command line holds that text.
+
+    Pids are reused, so ask for the text where a stranger could be hit. Where there is no /proc the
+    text is not checked.
+    """
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return not command_holds
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return True
+    # A zombie has no command line left: it is dead, only not yet waited for.
+    return bool(command) and command_holds.encode() in command
+
+
+def stop_pid(pid: int, timeout: float) -> None:
+    """SIGTERM, then after `timeout` seconds SIGKILL; returns when the process is gone."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if not is_running(pid):
+                return
+            time.sleep(0.05)
+
+
+def last_lines(path: Path, count: int) -> str:
+    """The last lines of a log file; a note where there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 64 * 1024))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return f"({path} cannot be read)"
+    return "\n".join(lines[-count:])

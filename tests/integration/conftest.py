@@ -1,0 +1,41 @@
+"""A real Kafka for the tests: one broker a run, a namespace of its own for each test."""
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from local.kafka import EmbeddedKafka
+from local.network import free_port
+from runtime.kafka import KafkaSettings, ensure_topics
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`host:port` of a real broker: $ROLLCALL_TEST_KAFKA if set, else an embedded one."""
+    if running := os.environ.get("ROLLCALL_TEST_KAFKA"):
+        yield running
+        return
+    kafka = EmbeddedKafka(tmp_path_factory.mktemp("kafka"))
+    kafka.start(free_port())
+    yield kafka.bootstrap_servers
+    kafka.stop()
+
+
+@pytest.fixture
+def kafka(broker: str) -> Iterator[KafkaSettings]:
+    """Settings with a namespace of this test's own, all topics created; deleted afterwards."""
+    settings = KafkaSettings(bootstrap_servers=broker, namespace=f"t{uuid.uuid4().hex[:8]}.")
+    ensure_topics(settings)
+    yield settings
+    _delete_topics(settings)
+
+
+def _delete_topics(settings: KafkaSettings) -> None:
+    admin = AdminClient(settings.client())
+    topics = admin.list_topics(timeout=30).topics
+    if own := [name for name in topics if name.startswith(settings.namespace)]:
+        for deletion in admin.delete_topics(own, operation_timeout=30).values():
+            deletion.result(30)
