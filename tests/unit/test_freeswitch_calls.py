@@ -26,9 +26,10 @@ def _ends() -> dict[str, Any]:
     return {e.sip_call_id: e for e in of_topic("calls", CALLS) if e.kind is CallKind.ENDED}
 
 
-@pytest.mark.parametrize(
-    "call", [e for e in truth("calls") if e["what"].endswith("-end") and e.get("frm")], ids=lambda e: e["what"]
-)  # fmt: skip
+CALLS_MADE = [e for e in truth("calls") if e["what"].endswith("-end") and e.get("frm")]
+
+
+@pytest.mark.parametrize("call", CALLS_MADE, ids=lambda call: call["what"])
 def test_callers_leg_ends_as_the_caller_saw_it(call: dict[str, Any]) -> None:
     end = _ends()[call["call_id"]]
     assert end.aor == f"sip:{call['frm']}@{DOMAIN}"

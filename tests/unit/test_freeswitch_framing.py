@@ -1,5 +1,7 @@
 """Framing: whatever the pieces and whatever the bodies hold, frames come out as they went in."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,11 +18,7 @@ def _frame(body: bytes) -> bytes:
 def _feed(data: bytes, cuts: list[int], max_bytes: int = 2**20) -> list[Frame | Skipped]:
     framing = Framing(max_bytes)
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    return [
-        frame
-        for start, end in zip(edges, edges[1:], strict=False)
-        for frame in framing.feed(data[start:end])
-    ]
+    return [frame for start, end in pairwise(edges) for frame in framing.feed(data[start:end])]
 
 
 _hostile = st.one_of(

@@ -57,22 +57,25 @@ def test_every_accepted_register_gives_one_record(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("reg_tcp_multi", {"registered": 8, "refreshed": 2, "unregistered": 6, "wildcard": 2, "expired": 3}),
-        ("reg_udp", {"registered": 4, "refreshed": 1, "unregistered": 3, "expired": 1}),
-        ("reg_sockclose_on", {"registered": 5, "refreshed": 1, "connection-lost": 3, "expired": 2}),
-        ("reg_sockclose_off", {"registered": 5, "refreshed": 1, "connection-lost": 1, "expired": 4}),
-        ("reg_rst_netchange_off", {"registered": 17, "refreshed": 1, "unregistered": 1, "expired": 16}),
-        ("reg_blind", {"registered": 4, "unregistered": 3}),
-        ("reg_authfail", {"refused": 4}),
-        ("options_ping", {"registered": 3, "ping-lost": 2, "expired": 2, "unregistered": 1}),
-        ("restart_before", {"registered": 2}),
-        ("restart_after", {"registered": 1, "refreshed": 1}),
-        ("tp_error_classic", {"registered": 9, "connection-lost": 2}),
-        ("calls", {"registered": 5, "unregistered": 4}),
+        ("reg_tcp_multi", "registered=8 refreshed=2 unregistered=6 wildcard=2 expired=3"),
+        ("reg_udp", "registered=4 refreshed=1 unregistered=3 expired=1"),
+        ("reg_sockclose_on", "registered=5 refreshed=1 connection-lost=3 expired=2"),
+        ("reg_sockclose_off", "registered=5 refreshed=1 connection-lost=1 expired=4"),
+        ("reg_rst_netchange_off", "registered=17 refreshed=1 unregistered=1 expired=16"),
+        ("reg_blind", "registered=4 unregistered=3"),
+        ("reg_authfail", "refused=4"),
+        ("options_ping", "registered=3 ping-lost=2 expired=2 unregistered=1"),
+        ("restart_before", "registered=2"),
+        ("restart_after", "registered=1 refreshed=1"),
+        ("tp_error_classic", "registered=9 connection-lost=2"),
+        ("calls", "registered=5 unregistered=4"),
     ],
-)  # fmt: skip
-def test_counts(name: str, expected: dict[str, int]) -> None:
-    assert Counter(event.kind.value for event in of_topic(name, REGISTRATIONS)) == expected
+)
+def test_counts(name: str, expected: str) -> None:
+    told = Counter(event.kind.value for event in of_topic(name, REGISTRATIONS))
+    assert told == {
+        kind: int(count) for kind, _, count in (p.partition("=") for p in expected.split())
+    }
 
 
 def test_expiry_is_when_the_switch_itself_drops_the_binding() -> None:
@@ -118,8 +121,8 @@ def test_refusals_name_the_aor_that_was_asked_for() -> None:
 
 def test_third_party_register_is_the_to_users() -> None:
     users = {e.aor for e in of_topic("reg_blind", REGISTRATIONS)}
-    assert "sip:5552@other.example.test" in users
-    assert not any("boss" in aor for aor in users)
+    # The profile's force-register-domain puts it in the switch's own domain.
+    assert users == {f"sip:5551@{DOMAIN}", f"sip:5552@{DOMAIN}"}
 
 
 def test_pings_name_the_binding() -> None:
@@ -131,9 +134,8 @@ def test_pings_name_the_binding() -> None:
 
 
 def test_transport_is_the_contacts_else_the_switchs_view() -> None:
-    told = {
-        e.remote.port: e.transport for e in of_topic("reg_sockclose_on", REGISTRATIONS) if e.remote
-    }
+    registered = [e for e in of_topic("reg_sockclose_on", REGISTRATIONS) if e.kind is K.REGISTERED]
+    told = {e.remote.port: e.transport for e in registered}
     assert told == {
         42001: Transport.TCP,
         42002: Transport.UDP,

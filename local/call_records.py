@@ -1,0 +1,132 @@
+"""Call records: the legs of rollcall.calls put together into calls. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from schemas.call import CallEvent
+from schemas.vocabulary import CallKind, CallState, Direction
+
+_STATES = {
+    CallKind.TRYING: CallState.TRYING,
+    CallKind.RINGING: CallState.RINGING,
+    CallKind.EARLY: CallState.EARLY,
+    CallKind.ANSWERED: CallState.ANSWERED,
+    CallKind.HELD: CallState.HELD,
+    CallKind.RESUMED: CallState.ANSWERED,
+    CallKind.ENDED: CallState.ENDED,
+}
+_RANK = {state: rank for rank, state in enumerate(CallState)}
+
+
+@dataclass(slots=True)
+class LegRecord:
+    """One leg as its events told it; the first event's `call` counts."""
+
+    leg: str
+    call: str
+    seq: int
+    aor: str | None = None
+    direction: Direction | None = None
+    sip_call_id: str | None = None
+    peer: str | None = None
+    state: CallState = CallState.TRYING
+    started: datetime | None = None
+    answered: datetime | None = None
+    ended: datetime | None = None
+    cause: str | None = None
+    status_code: int | None = None
+    state_seq: int = -1
+
+    def apply(self, event: CallEvent) -> None:
+        """Advance by one event; nothing brings a leg back from ended."""
+        if event.seq < self.seq and event.call:
+            # An earlier event read later: it is the first, so its word on the call counts.
+            self.seq, self.call = event.seq, event.call
+        self.aor = self.aor or event.aor
+        self.direction = self.direction or event.direction
+        self.sip_call_id = self.sip_call_id or event.sip_call_id
+        self.peer = self.peer or event.peer
+        self.started = min(self.started or event.at, event.at)
+        if event.kind is CallKind.ANSWERED:
+            self.answered = min(self.answered or event.at, event.at)
+        if event.kind is CallKind.ENDED:
+            self.ended, self.cause, self.status_code = event.at, event.cause, event.status_code
+        state = event.state if event.kind is CallKind.SNAPSHOT_ROW else _STATES.get(event.kind)
+        if state is not None:
+            self._move(state, event.seq)
+
+    def _move(self, state: CallState, seq: int) -> None:
+        if self.state is CallState.ENDED:
+            return
+        swaps = {state, self.state} == {CallState.ANSWERED, CallState.HELD}
+        if (swaps and seq > self.state_seq) or (not swaps and _RANK[state] > _RANK[self.state]):
+            self.state, self.state_seq = state, seq
+
+
+@dataclass(slots=True)
+class CallBook:
+    """Legs by node and leg id; `records` puts them together."""
+
+    legs: dict[tuple[str, str], LegRecord] = field(default_factory=dict)
+
+    def apply(self, events: Iterable[CallEvent]) -> None:
+        """Take in events in any order between legs."""
+        for event in events:
+            if event.leg is None:
+                continue
+            key = (event.node, event.leg)
+            leg = self.legs.get(key)
+            if leg is None:
+                leg = LegRecord(event.leg, event.call or event.leg, event.seq)
+                self.legs[key] = leg
+            leg.apply(event)
+
+    def records(self) -> list[dict[str, Any]]:
+        """One record a call, ready for JSON, by time of start."""
+        calls: dict[tuple[str, str], list[LegRecord]] = {}
+        for (node, _), leg in self.legs.items():
+            calls.setdefault((node, leg.call), []).append(leg)
+        records = [_record(node, call, legs) for (node, call), legs in calls.items()]
+        return sorted(records, key=lambda record: (record["started"] or "", record["call"]))
+
+
+def _record(node: str, call: str, legs: list[LegRecord]) -> dict[str, Any]:
+    legs.sort(key=lambda leg: (leg.leg != call, leg.seq))
+    first = legs[0]
+    answered = [leg.answered for leg in legs if leg.answered]
+    live = [leg.state for leg in legs if leg.state is not CallState.ENDED]
+    ended = [leg.ended for leg in legs if leg.ended]
+    return {
+        "call_id": first.sip_call_id,
+        "call": call,
+        "node": node,
+        "users": list(dict.fromkeys(leg.aor for leg in legs if leg.aor)),
+        "state": max(live, key=_RANK.__getitem__) if live else CallState.ENDED,
+        "started": _iso(min(leg.started for leg in legs if leg.started)),
+        "answered": _iso(first.answered or min(answered, default=None)),
+        "ended": _iso(max(ended)) if ended and not live else None,
+        "cause": first.cause,
+        "status_code": first.status_code,
+        "legs": [_leg(leg) for leg in legs],
+    }
+
+
+def _leg(leg: LegRecord) -> dict[str, Any]:
+    return {
+        "leg": leg.leg,
+        "aor": leg.aor,
+        "direction": leg.direction,
+        "sip_call_id": leg.sip_call_id,
+        "peer": leg.peer,
+        "state": leg.state,
+        "answered": _iso(leg.answered),
+        "ended": _iso(leg.ended),
+        "cause": leg.cause,
+        "status_code": leg.status_code,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat().replace("+00:00", "Z") if moment else None

@@ -1,0 +1,136 @@
+"""The `rollcall` command. Each subcommand imports what it needs only when it is called."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Who is reachable right now, on which SIP node, and why.",
+)
+schemas_app = typer.Typer(no_args_is_help=True, help="The contract.")
+app.add_typer(schemas_app, name="schemas")
+
+Folder = Annotated[Path, typer.Option(help="Where the one-machine stack keeps its data.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+DEFAULT_FOLDER = Path(".rollcall")
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Errors a person can act on end the command with their message, not with a traceback."""
+    from local.errors import ACTIONABLE
+
+    try:
+        yield
+    except ACTIONABLE as error:
+        typer.echo(f"rollcall: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def up(folder: Folder = DEFAULT_FOLDER) -> None:
+    """Start the one-machine stack and keep it running until Ctrl-C."""
+    from local.commands.up import up as command
+
+    with plain_errors():
+        command(folder)
+
+
+@app.command()
+def demo(folder: Folder = DEFAULT_FOLDER, seconds: float = 40.0) -> None:
+    """Play recorded FreeSWITCH nodes into the stack and show who is online, where and why."""
+    from local.commands.demo import demo as command
+
+    with plain_errors():
+        command(folder, seconds)
+
+
+@app.command()
+def run(stage: str) -> None:
+    """Run one stage: freeswitch, streams, clickhouse, user-center, reference-user-center."""
+    from local.commands.run import run as command
+
+    with plain_errors():
+        command(stage)
+
+
+@app.command()
+def watch(
+    aors: Annotated[list[str] | None, typer.Argument()] = None, as_json: Json = False
+) -> None:
+    """Presence changes as they come, of all users or of the AORs given."""
+    from local.commands.watch import watch as command
+
+    with plain_errors():
+        command(aors or [], as_json)
+
+
+@app.command()
+def who(aor: Annotated[str | None, typer.Argument()] = None, as_json: Json = False) -> None:
+    """The present state of every user, or of one."""
+    from local.commands.who import who as command
+
+    with plain_errors():
+        command(aor, as_json)
+
+
+@app.command()
+def replay(
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE=FILE…")],
+    node: Annotated[
+        list[str] | None, typer.Option(help="Name of the node, once a source, in order.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="1 is as recorded; default: as fast as it goes.")
+    ] = None,
+    as_json: Json = False,
+    calls: Annotated[bool, typer.Option("--calls", help="Call records instead.")] = False,
+) -> None:
+    """Feed recordings through the real producers and print what a subscriber sees."""
+    from local.commands.replay import replay as command
+
+    with plain_errors():
+        command(sources, node or [], speed, as_json, calls)
+
+
+@app.command()
+def topics(
+    create: Annotated[bool, typer.Option("--create", help="Create what is missing.")] = False,
+) -> None:
+    """Every topic: key, partitions, cleanup, writers, readers."""
+    from local.commands.topics import topics as command
+
+    with plain_errors():
+        command(create)
+
+
+@app.command()
+def doctor() -> None:
+    """Check settings, broker, topics, ClickHouse, user center and event socket."""
+    from local.commands.doctor import doctor as command
+
+    if not command():
+        raise typer.Exit(1)
+
+
+@schemas_app.command("export")
+def schemas_export(folder: Path = Path("schemas-export")) -> None:
+    """Write the JSON Schema of every topic and one AsyncAPI 3 document."""
+    from schemas.export import export
+
+    for path in export(folder):
+        typer.echo(path)
+
+
+def emit(record: object) -> None:
+    """Print one JSON object on one line, at once: a reader may follow the pipe."""
+    sys.stdout.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,49 @@
+"""Whether everything that went in has come out: the end of a replay."""
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from runtime.kafka import KafkaSettings, translate
+from schemas import topics
+
+SOURCES = (topics.REGISTRATIONS, topics.CONNECTIONS, topics.CALLS, topics.NODES)
+INTERNAL = (topics.CONNECTION_OWNERS, topics.CONNECTION_LOSSES, topics.NODE_CHANGES)
+_TIMEOUT = 15.0
+
+
+class StreamsProgress:
+    """Watches how far the streams have committed, without joining their group."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self._consumer = Consumer(kafka.consumer("streams"))
+        self._parts = [
+            TopicPartition(kafka.name(topic), partition)
+            for topic in (*SOURCES, *INTERNAL)
+            for partition in range(kafka.partitions)
+        ]
+        self._last: tuple[int, ...] | None = None
+
+    def behind(self) -> str | None:
+        """What is not consumed yet, in words; None once all is, twice in a row unchanged.
+
+        Twice, because folding the last record of one topic may write to another.
+        Raises KafkaUnavailable, KafkaMisconfigured.
+        """
+        try:
+            ends, lagging = [], []
+            for part in self._consumer.committed(self._parts, _TIMEOUT):
+                low, high = self._consumer.get_watermark_offsets(part, _TIMEOUT)
+                ends.append(high)
+                if low < high and part.offset < high:
+                    missing = high - max(part.offset, low)
+                    lagging.append(f"{part.topic}/{part.partition}: {missing} records")
+        except KafkaException as error:
+            raise translate(error, self._kafka) from error
+        settled = not lagging and self._last == tuple(ends)
+        self._last = tuple(ends)
+        if settled:
+            return None
+        return ", ".join(lagging) or "the last commits"
+
+    def close(self) -> None:
+        self._consumer.close()

@@ -1,0 +1,150 @@
+"""The reference user center's HTTP interface: takes presence in, answers who is reachable."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.exc import OperationalError
+from standardwebhooks import Webhook, WebhookVerificationError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.reference_user_center.batch import BadEvent, NotABatch, TooManyEvents, presences
+from local.reference_user_center.store import Store
+from schemas.vocabulary import Status
+
+PAGE_MAX = 1000
+_PAGE = 100
+_MEDIA_TYPE = "application/cloudevents-batch+json"
+
+
+def app(store: Store, secret: str, *, body_max_bytes: int, events_max: int) -> Starlette:
+    """The ASGI application over a store. `secret` is shared with the sink."""
+    service = _Service(store, Webhook(secret), body_max_bytes, events_max)
+    return Starlette(
+        routes=[
+            Route("/presence", service.presence, methods=["POST"]),
+            Route("/users/{aor:path}", service.user),
+            Route("/users", service.users),
+            Route("/healthz", service.healthz),
+        ],
+        exception_handlers={OperationalError: _database_away, ClientDisconnect: _sender_gone},
+    )
+
+
+class _Service:
+    def __init__(
+        self, store: Store, webhook: Webhook, body_max_bytes: int, events_max: int
+    ) -> None:
+        self._store = store
+        self._webhook = webhook
+        self._body_max_bytes = body_max_bytes
+        self._events_max = events_max
+
+    async def presence(self, request: Request) -> Response:
+        """200 {received, applied}, or 401, 413, 415, 400, 422 {error, index, field}: nothing
+        applied."""
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != _MEDIA_TYPE:
+            return _error(415, f"content-type is not {_MEDIA_TYPE}")
+        body = await self._body(request)
+        if body is None:
+            return _error(413, f"body exceeds {self._body_max_bytes} bytes")
+        # The body is looked at only when its sender is known.
+        if not verified(self._webhook, body, request.headers):
+            return _error(401, "signature missing, wrong, or its timestamp too far from now")
+        return await run_in_threadpool(self._take, body)
+
+    def _take(self, body: bytes) -> Response:
+        try:
+            changes = presences(body, self._events_max)
+        except NotABatch as error:
+            return _error(400, str(error))
+        except TooManyEvents as error:
+            return _error(413, str(error))
+        except BadEvent as error:
+            return _error(422, error.reason, index=error.index, field=error.field)
+        applied = self._store.apply(changes)
+        return JSONResponse({"received": len(changes), "applied": applied})
+
+    async def _body(self, request: Request) -> bytes | None:
+        """The whole body; None when it exceeds the bound, at the first byte too many."""
+        declared = request.headers.get("content-length", "0")
+        if declared.isdigit() and int(declared) > self._body_max_bytes:
+            return None
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > self._body_max_bytes:
+                return None
+        return bytes(body)
+
+    def user(self, request: Request) -> Response:
+        """200 with one user's state, 404 if unknown."""
+        aor = request.path_params["aor"]
+        found = None if "\0" in aor else self._store.user(aor)
+        return _error(404, "unknown user") if found is None else JSONResponse(found)
+
+    def users(self, request: Request) -> Response:
+        """200 {users, next}: a page by AOR; `next` is the `after` of the following page or null."""
+        try:
+            query = _query(request.query_params)
+        except ValueError as error:
+            return _error(400, str(error))
+        page = self._store.users(**query)
+        more = len(page) == query["limit"]
+        return JSONResponse({"users": page, "next": page[-1]["aor"] if more else None})
+
+    def healthz(self, request: Request) -> Response:
+        del request
+        return JSONResponse({"service": "reference-user-center"})
+
+
+def verified(webhook: Webhook, body: bytes, headers: Mapping[str, str]) -> bool:
+    """Whether a body carries a right and recent signature (Standard Webhooks; five minutes)."""
+    try:
+        webhook.verify(body, dict(headers), json_parse=False)
+    except (WebhookVerificationError, ValueError):  # the library lets malformed headers through
+        return False
+    return True
+
+
+def _query(parameters: Mapping[str, str]) -> dict[str, Any]:
+    status = parameters.get("status")
+    if status is not None and status not in set(Status):
+        raise ValueError(f"status is none of {', '.join(Status)}")
+    reachable = parameters.get("reachable")
+    if reachable not in (None, "true", "false"):
+        raise ValueError("reachable is neither true nor false")
+    limit = parameters.get("limit", str(_PAGE))
+    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:9]) <= PAGE_MAX:
+        raise ValueError(f"limit is not 1-{PAGE_MAX}")
+    after = parameters.get("after")
+    if after is not None and "\0" in after:
+        raise ValueError("after holds a NUL character")
+    return {
+        "status": status,
+        "reachable": None if reachable is None else reachable == "true",
+        "after": after,
+        "limit": int(limit),
+    }
+
+
+def _error(status: int, reason: str, **details: object) -> Response:
+    return JSONResponse({"error": reason, **details}, status_code=status)
+
+
+async def _database_away(request: Request, error: Exception) -> Response:
+    """The database's absence is ours, not the sender's: it is to come again."""
+    del request, error
+    response = _error(503, "database not available")
+    response.headers["retry-after"] = "1"
+    return response
+
+
+async def _sender_gone(request: Request, error: Exception) -> Response:
+    """Nobody reads this answer; it only keeps an everyday event from looking like a fault."""
+    del request, error
+    return _error(400, "request not completed")

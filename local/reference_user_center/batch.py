@@ -1,0 +1,85 @@
+"""The body of POST /presence: a CloudEvents batch, each event checked (pure)."""
+
+import msgspec
+
+from schemas.codec import InvalidRecord, validate
+from schemas.presence import Presence
+from schemas.topics import PRESENCE
+
+
+class NotABatch(ValueError):
+    """The body is no JSON array of objects."""
+
+
+class TooManyEvents(ValueError):
+    """More events than one request may hold."""
+
+
+class BadEvent(ValueError):
+    """One event of the batch is not acceptable: which, and for which field."""
+
+    def __init__(self, index: int, field: str | None, reason: str) -> None:
+        super().__init__(f"event {index}: {field or 'event'}: {reason}")
+        self.index = index
+        self.field = field
+        self.reason = reason
+
+
+class _Event(msgspec.Struct):
+    """The attributes this service looks at (CloudEvents JSON format 1.0, §3)."""
+
+    specversion: str
+    id: str
+    type: str
+    data: msgspec.Raw
+
+
+_VERSION_MAX = 2**63 - 1
+_YEARS = (1, 9999)  # both excluded: a zone could carry them past what datetime holds
+
+_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_EVENT = msgspec.json.Decoder(_Event)
+
+
+def presences(body: bytes, events_max: int) -> list[Presence]:
+    """Every event's presence, fit to be stored. Raises NotABatch, TooManyEvents, BadEvent."""
+    try:
+        raws = _ARRAY.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotABatch(str(error)) from error
+    if len(raws) > events_max:
+        raise TooManyEvents(f"{len(raws)} events, at most {events_max}")
+    return [_presence(index, bytes(raw)) for index, raw in enumerate(raws)]
+
+
+def _presence(index: int, raw: bytes) -> Presence:
+    try:
+        event = _EVENT.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        reason, _, path = str(error).partition(" - at `$.")
+        raise BadEvent(index, path.rstrip("`") or None, reason) from error
+    if event.specversion != "1.0":
+        raise BadEvent(index, "specversion", "not 1.0")
+    if event.type != PRESENCE.type:
+        raise BadEvent(index, "type", f"not {PRESENCE.type}")
+    try:
+        presence = validate(Presence, bytes(event.data))
+    except InvalidRecord as error:
+        field = f"data.{error.field}" if error.field else "data"
+        raise BadEvent(index, field, error.reason) from error
+    if fault := _unstorable(presence):
+        raise BadEvent(index, *fault)
+    return presence
+
+
+def _unstorable(presence: Presence) -> tuple[str, str] | None:
+    """What the contract allows and a database does not: (field, reason)."""
+    if "\0" in presence.aor:
+        return "data.aor", "holds a NUL character"
+    if presence.version > _VERSION_MAX:
+        return "data.version", "exceeds 64 bits"
+    if presence.at.tzinfo is None:
+        return "data.at", "has no time zone"
+    if not _YEARS[0] < presence.at.year < _YEARS[1]:
+        return "data.at", "is out of range"
+    return None

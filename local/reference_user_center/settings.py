@@ -1,0 +1,45 @@
+"""The section [reference_user_center]: where it listens and where it keeps its users."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field, SecretStr, field_validator
+from sqlalchemy.engine import make_url
+
+from runtime.settings import StageSettings
+from sinks.user_center.settings import checked_secret
+
+
+class ReferenceUserCenterSettings(StageSettings):
+    """What the reference user center needs; `secret` is the sink's."""
+
+    section: ClassVar[str] = "reference_user_center"
+
+    host: str = "127.0.0.1"
+    port: int = Field(8095, ge=0, le=65535, description="0: any free one, see /status.")
+    secret: SecretStr = Field(description="whsec_ and base64 of 24-64 random bytes.")
+    data: Path = Field(Path(".rollcall"), description="Folder of the SQLite file.")
+    database_url: SecretStr | None = Field(
+        None, description="postgresql://…; without it, SQLite in `data`."
+    )
+    body_max_bytes: int = Field(8 * 1024 * 1024, ge=1024)
+    events_max: int = Field(10_000, ge=1, description="In one request.")
+
+    @field_validator("secret")
+    @classmethod
+    def _secret(cls, secret: SecretStr) -> SecretStr:
+        return checked_secret(secret)
+
+    def url(self) -> str:
+        """The SQLAlchemy URL of the database, with the driver this project ships."""
+        if self.database_url is None:
+            return f"sqlite:///{self.data / 'user-center.db'}"
+        url = self.database_url.get_secret_value()
+        for scheme in ("postgresql://", "postgres://"):
+            if url.startswith(scheme):
+                return "postgresql+psycopg://" + url.removeprefix(scheme)
+        return url
+
+    def database(self) -> str:
+        """The database for people: without its password."""
+        return make_url(self.url()).render_as_string(hide_password=True)

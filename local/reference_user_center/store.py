@@ -1,0 +1,143 @@
+"""The users' last states in SQLite or PostgreSQL; a state is replaced only by a newer one."""
+
+import threading
+from collections.abc import Iterable
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Engine,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    create_engine,
+    event,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from schemas.presence import Presence
+
+_metadata = MetaData()
+USERS = Table(
+    "users",
+    _metadata,
+    Column("aor", String(512), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("status", String(32), nullable=False, index=True),
+    Column("reachable", Boolean, nullable=False, index=True),
+    Column("cause", String(64), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("bindings", JSON, nullable=False),
+    Column("calls", JSON, nullable=False),
+)
+
+
+def _upsert(dialect: str) -> Any:
+    """One statement that inserts a user, or updates it if the stored version is older."""
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = insert(USERS)
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=[USERS.c.aor],
+        set_={c.name: new[c.name] for c in USERS.c if c.name != "aor"},
+        where=USERS.c.version < new.version,
+    )
+
+
+class Store:
+    """The table of users. Thread-safe. Raises sqlalchemy's OperationalError when away."""
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        on_sqlite = parsed.get_backend_name() == "sqlite"
+        if on_sqlite and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        self._engine: Engine = create_engine(parsed, pool_pre_ping=not on_sqlite)
+        if on_sqlite:
+            event.listen(self._engine, "connect", _tune_sqlite)
+        # SQLite has one writer at a time anyway; waiting here is fairer than its busy handler.
+        self._writing = threading.Lock() if on_sqlite else nullcontext()
+        self._upsert = _upsert(parsed.get_backend_name())
+        _metadata.create_all(self._engine)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def apply(self, changes: Iterable[Presence]) -> int:
+        """Apply changes in one transaction, older or equal versions without effect.
+
+        Returns how many users changed.
+        """
+        newest: dict[str, Presence] = {}
+        for change in changes:
+            known = newest.get(change.aor)
+            if known is None or known.version < change.version:
+                newest[change.aor] = change
+        if not newest:
+            return 0
+        # Sorted: two transactions lock shared users in one order, so they cannot deadlock.
+        rows = [_row(newest[aor]) for aor in sorted(newest)]
+        with self._writing, self._engine.begin() as connection:
+            return int(connection.execute(self._upsert, rows).rowcount)
+
+    def user(self, aor: str) -> dict[str, Any] | None:
+        """One user's state, None if unknown."""
+        query = select(USERS).where(USERS.c.aor == aor)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else _document(row)
+
+    def users(
+        self, *, status: str | None, reachable: bool | None, after: str | None, limit: int
+    ) -> list[dict[str, Any]]:
+        """Users in the order of their AORs, those after `after` only."""
+        query = select(USERS).order_by(USERS.c.aor).limit(limit)
+        if status is not None:
+            query = query.where(USERS.c.status == status)
+        if reachable is not None:
+            query = query.where(USERS.c.reachable == reachable)
+        if after is not None:
+            query = query.where(USERS.c.aor > after)
+        with self._engine.connect() as connection:
+            return [_document(row) for row in connection.execute(query).mappings()]
+
+
+def _row(presence: Presence) -> dict[str, Any]:
+    return {
+        "aor": presence.aor,
+        "version": presence.version,
+        "status": presence.status.value,
+        "reachable": presence.reachable,
+        "cause": presence.cause.value,
+        "at": presence.at.astimezone(UTC),
+        "bindings": msgspec.to_builtins(presence.bindings),
+        "calls": msgspec.to_builtins(presence.calls),
+    }
+
+
+def _document(row: RowMapping) -> dict[str, Any]:
+    at: datetime = row["at"]
+    # SQLite keeps no zone; what was written is UTC.
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return {**row, "at": at.isoformat().replace("+00:00", "Z")}
+
+
+def _tune_sqlite(connection: Any, entry: ConnectionPoolEntry) -> None:
+    """Readers beside the writer; an acknowledged change survives a power failure."""
+    del entry
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,109 @@
+"""One stage as a child process, started by the very command that deployments use."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from local.errors import StageFailed
+from local.network import free_port
+from local.processes import last_lines
+
+READY_SECONDS = 90.0
+STOP_SECONDS = 20.0
+# Between two restarts of a stage that keeps dying.
+_BACKOFF = (0.2, 1.0, 3.0, 10.0)
+
+
+class StageProcess:
+    """`rollcall run STAGE` with its HTTP port, its environment and its log file."""
+
+    def __init__(self, stage: str, log: Path, environment: dict[str, str]) -> None:
+        self.stage = stage
+        self.log = log
+        self.restarts = 0
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+        self._died_at: float | None = None
+
+    @property
+    def http(self) -> str:
+        """Base URL of /healthz, /readyz, /status and /metrics."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start the process; does not wait until it is ready."""
+        self._port = self._port or free_port()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, **self._environment, "ROLLCALL_HTTP_PORT": str(self._port)}
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "local", "run", self.stage],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # Ctrl-C goes to the stack, which stops its stages in order.
+                start_new_session=True,
+            )
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.http}/readyz", timeout=2, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    def status(self) -> dict[str, Any]:
+        """What the stage says of itself; empty while it does not answer."""
+        try:
+            answer = httpx.get(f"{self.http}/status", timeout=5, trust_env=False)
+            found: dict[str, Any] = answer.json()
+            return found
+        except (httpx.HTTPError, ValueError):
+            return {}
+
+    def has_died(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+    def wait_ready(self, deadline: float) -> None:
+        """Raises StageFailed when it ends, or is not ready at `deadline` (monotonic seconds)."""
+        while not self.is_ready():
+            if self.has_died():
+                raise StageFailed(f"{self.stage} ended:\n{last_lines(self.log, 15)}")
+            if time.monotonic() > deadline:
+                raise StageFailed(f"{self.stage} is not ready:\n{last_lines(self.log, 15)}")
+            time.sleep(0.1)
+
+    def revive(self) -> bool:
+        """Start it again if it has died and its pause is over; whether it was started."""
+        if not self.has_died():
+            return False
+        now = time.monotonic()
+        self._died_at = self._died_at or now
+        if now - self._died_at < _BACKOFF[min(self.restarts, len(_BACKOFF) - 1)]:
+            return False
+        self._died_at = None
+        self.restarts += 1
+        self.start()
+        return True
+
+    def stop(self) -> None:
+        """SIGTERM, then after 20 s SIGKILL; returns when it is gone."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self._process.wait()

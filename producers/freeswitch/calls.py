@@ -1,0 +1,180 @@
+"""CHANNEL_* and DTMF → calls: what happens to each leg, under the leg's user.
+
+Pure but for the context's memory of legs.
+"""
+
+import re
+from typing import Any
+
+from producers.freeswitch.context import Context, LegIdentity, Translated
+from producers.freeswitch.event import TEXT_MAX, SwitchEvent
+from schemas.call import CallEvent
+from schemas.codec import InvalidRecord, build
+from schemas.sip_uri import MalformedUri, aor_of
+from schemas.topics import CALLS
+from schemas.vocabulary import CallKind, Direction
+
+# CHANNEL_OUTGOING comes twice a bridged leg, CHANNEL_HANGUP before its cause is final,
+# CHANNEL_STATE and _CALLSTATE are the switch's inner life: none of them is needed.
+KINDS = {
+    "CHANNEL_CREATE": CallKind.TRYING,
+    "CHANNEL_PROGRESS": CallKind.RINGING,
+    "CHANNEL_PROGRESS_MEDIA": CallKind.EARLY,
+    "CHANNEL_ANSWER": CallKind.ANSWERED,
+    "CHANNEL_HOLD": CallKind.HELD,
+    "CHANNEL_UNHOLD": CallKind.RESUMED,
+    "CHANNEL_BRIDGE": CallKind.BRIDGED,
+    "CHANNEL_HANGUP_COMPLETE": CallKind.ENDED,
+}
+# Call-Direction is the switch's side: inbound is a call the user makes.
+DIRECTIONS = {"inbound": Direction.OUTGOING, "outbound": Direction.INCOMING}
+# Where the SIP status of a leg's end may stand, best first.
+_STATUS_HEADERS = (
+    "variable_sip_term_status",
+    "variable_sip_invite_failure_status",
+    "variable_proto_specific_hangup_cause",
+    "variable_last_bridge_proto_specific_hangup_cause",
+)
+_STATUS = re.compile(r"(?:sips?:)?([1-6][0-9]{2})").fullmatch
+_CLOCK_HZ = 8000  # DTMF-Duration counts samples of this clock, whatever the codec
+
+
+def translate(event: SwitchEvent, context: Context) -> list[Translated]:
+    """One step of a leg."""
+    kind = KINDS[event.name]
+    leg = event.required("Unique-ID")
+    identity = _identify(event, context, leg)
+    fields: dict[str, Any] = {}
+    if kind is CallKind.BRIDGED:
+        fields["other_leg"] = event.word("Other-Leg-Unique-ID")
+    if kind is CallKind.ENDED:
+        fields |= _end(event)
+    records = _record(event, context, kind, leg, identity, **fields)
+    if kind is CallKind.ENDED:
+        context.legs.pop(leg, None)
+    return records
+
+
+def translate_digit(event: SwitchEvent, context: Context) -> list[Translated]:
+    """A digit an application took from the leg."""
+    leg = event.required("Unique-ID")
+    samples = event.number("DTMF-Duration")
+    digit = event.required("DTMF-Digit")
+    if len(digit) != 1:
+        raise InvalidRecord("DTMF-Digit", "not one digit")
+    return _record(
+        event,
+        context,
+        CallKind.DTMF,
+        leg,
+        _identify(event, context, leg),
+        digit=digit,
+        duration_ms=samples * 1000 // _CLOCK_HZ if samples is not None else None,
+    )
+
+
+def _record(
+    event: SwitchEvent,
+    context: Context,
+    kind: CallKind,
+    leg: str,
+    identity: LegIdentity,
+    **fields: Any,
+) -> list[Translated]:
+    record = build(
+        CallEvent,
+        **context.origin(event),
+        kind=kind,
+        aor=identity.aor,
+        leg=leg,
+        call=identity.call,
+        sip_call_id=event.word("variable_sip_call_id", TEXT_MAX),
+        direction=identity.direction,
+        peer=identity.peer,
+        **fields,
+    )
+    return [Translated(CALLS, identity.aor or leg, record)]
+
+
+def _identify(event: SwitchEvent, context: Context, leg: str) -> LegIdentity:
+    known = context.legs.get(leg)
+    if known is not None:
+        return known
+    direction = DIRECTIONS.get(event.text("Call-Direction") or "")
+    incoming = direction is Direction.INCOMING
+    identity = LegIdentity(
+        aor=_user(event, incoming=incoming),
+        call=event.word("Channel-Call-UUID") or leg,
+        direction=direction,
+        peer=event.text("Caller-Caller-ID-Number" if incoming else "Caller-Destination-Number"),
+    )
+    context.remember(leg, identity)
+    return identity
+
+
+def _user(event: SwitchEvent, *, incoming: bool) -> str | None:
+    """The leg's user; None for trunks, loopbacks and applications."""
+    if not is_endpoint(event.text("Channel-Name") or "") or _is_trunk(event):
+        return None
+    if not incoming:
+        return (
+            _pair(event, "variable_user_name", "variable_domain_name")
+            or _pair(event, "variable_sip_from_user", "variable_sip_from_host")
+            or presence_user(event.word("Channel-Presence-ID", TEXT_MAX))
+        )
+    dialed = _pair(event, "variable_dialed_user", "variable_dialed_domain")
+    present = presence_user(event.word("Channel-Presence-ID", TEXT_MAX))
+    # Only at its beginning does dialed_user surely name this leg's user, not whom it dialed on.
+    return dialed or present if event.name == "CHANNEL_CREATE" else present or dialed
+
+
+def _is_trunk(event: SwitchEvent) -> bool:
+    """Whether the leg runs over a gateway: the names it carries are strangers'."""
+    return bool(event.raw("variable_sip_gateway") or event.raw("variable_sip_gateway_name"))
+
+
+def _pair(event: SwitchEvent, user: str, host: str) -> str | None:
+    if event.raw(user) is None or event.raw(host) is None:
+        return None
+    return event.aor(user, host)
+
+
+def is_endpoint(channel_name: str) -> bool:
+    """Whether a channel has a SIP or Verto client at its end (`loopback/…` has not)."""
+    kind, _, rest = channel_name.partition("/")
+    return kind in ("sofia", "verto.rtc") and not rest.startswith("gateway/")
+
+
+def presence_user(presence_id: str | None) -> str | None:
+    """The AOR a channel's presence id names; None where it is none (`park+*@…` is no user's)."""
+    if not presence_id or "@" not in presence_id or "+" in presence_id.partition("@")[0][1:]:
+        return None
+    try:
+        return aor_of(f"sip:{presence_id}")
+    except MalformedUri:
+        return None
+
+
+def _end(event: SwitchEvent) -> dict[str, Any]:
+    return {
+        "cause": event.word("Hangup-Cause"),
+        "status_code": _status(event),
+        "duration_ms": _talked(event),
+    }
+
+
+def _status(event: SwitchEvent) -> int | None:
+    for header in _STATUS_HEADERS:
+        match = _STATUS(event.text(header) or "")
+        if match:
+            return int(match[1])
+    return None
+
+
+def _talked(event: SwitchEvent) -> int | None:
+    """Milliseconds from answer to hangup; None when the leg was never answered."""
+    answered = event.number("Caller-Channel-Answered-Time")
+    ended = event.number("Caller-Channel-Hangup-Time")
+    if not answered or not ended or ended < answered:
+        return None
+    return (ended - answered) // 1000

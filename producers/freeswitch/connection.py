@@ -1,0 +1,153 @@
+"""One connection to the switch, from connecting to its end: subscribe, announce, watch, list."""
+
+import time
+from collections.abc import Callable
+
+import gevent
+from gevent import Greenlet
+from gevent.event import Event
+
+from producers.freeswitch.client import EventSocket
+from producers.freeswitch.errors import ConnectionLost, EventSocketError, HalfOpen
+from producers.freeswitch.intake import Intake
+from producers.freeswitch.lister import Lister
+from producers.freeswitch.settings import FreeSwitchSettings
+from producers.freeswitch.translation import SUBSCRIPTION
+from runtime import logs, metrics
+from schemas.vocabulary import NodeKind
+
+log = logs.get(__name__)
+
+_LOOK_SECONDS = 0.25
+# A doubt waits this long, so that several of one user cost one question; at most this many
+# questions a round, and beyond that many doubts one listing of everyone is cheaper.
+_DOUBT_SECONDS, _DOUBTS_A_ROUND, _DOUBTS_MAX = 0.5, 20, 200
+
+
+class Connection:
+    """Use once: `serve` returns by raising."""
+
+    def __init__(self, settings: FreeSwitchSettings, intake: Intake) -> None:
+        self._settings = settings
+        self._intake = intake
+        self._switch = intake.switch
+        self._socket = EventSocket(
+            settings.host,
+            settings.port,
+            settings.password.get_secret_value(),
+            received=intake.put,
+            frame_max_bytes=settings.frame_max_bytes,
+            connect_timeout=settings.connect_timeout_seconds,
+            command_timeout=settings.command_timeout_seconds,
+        )
+        self._lister = Lister(self._socket, intake, settings)
+        self._wants_listing = Event()
+        self._probing = False
+        self._greenlets: list[Greenlet] = []
+        self.subscribed = False
+
+    def serve(self) -> None:
+        """Connect and serve until the end. Raises the EventSocketError that says why it ended."""
+        try:
+            self._socket.connect()
+            self._socket.subscribe(SUBSCRIPTION)
+            self._begin()
+            self._socket.ended.wait()
+            raise self._socket.failure or ConnectionLost("ended")
+        finally:
+            self._end()
+
+    def _begin(self) -> None:
+        self.subscribed = True
+        self._switch.ask(self._socket)
+        self._intake.publish(self._switch.announce())
+        log.info("connected", node=self._intake.node, boot=self._switch.boot)
+        metrics.SOURCE_CONNECTED.set(1, self._labels())
+        self._wants_listing.set()
+        for task in (self._beat, self._watch, self._list, self._settle):
+            self._spawn(task)
+
+    def _spawn(self, task: Callable[[], None]) -> None:
+        """A task that fails takes the connection with it: half a service would go unnoticed."""
+        self._greenlets = [one for one in self._greenlets if not one.dead]
+        greenlet = gevent.spawn(task)
+        greenlet.link_exception(lambda one: self._socket.end(ConnectionLost(repr(one.exception))))
+        self._greenlets.append(greenlet)
+
+    def _end(self) -> None:
+        gevent.killall(self._greenlets)
+        self._socket.stop()
+        if self.subscribed:
+            self.subscribed = False
+            metrics.SOURCE_CONNECTED.set(0, self._labels())
+
+    def _labels(self) -> dict[str, str]:
+        return {"source": "freeswitch", "node": self._intake.node}
+
+    def _silence(self) -> float:
+        """Seconds since the switch said anything; none while it is we who do not read."""
+        return 0.0 if self._intake.queue.full() else time.monotonic() - self._socket.last_read
+
+    def _beat(self) -> None:
+        """The node's lease: a heartbeat a second as long as the switch is heard."""
+        withheld = False
+        while True:
+            if self._silence() > self._settings.lease_silence_seconds:
+                withheld = True
+            elif self._switch.lives:
+                switch = self._switch
+                self._intake.publish([switch.mark(NodeKind.HEARTBEAT, switch.clock.now())])
+                if withheld:  # its lease may have run out meanwhile: say what is there
+                    withheld = False
+                    self._wants_listing.set()
+            gevent.sleep(self._settings.heartbeat_seconds)
+
+    def _watch(self) -> None:
+        """Ask when the switch falls silent; end the connection when it stays so."""
+        looked = time.monotonic()
+        while True:
+            gevent.sleep(_LOOK_SECONDS)
+            now = time.monotonic()
+            if now - looked > 2 * _LOOK_SECONDS + 1:  # it was this process that stood still
+                self._socket.last_read = now
+            looked = now
+            silence = self._silence()
+            if silence > self._settings.half_open_seconds:
+                self._socket.end(HalfOpen(f"nothing came for {silence:.0f} s, nor an answer"))
+            elif silence > self._settings.probe_after_seconds and not self._probing:
+                self._probing = True
+                self._spawn(self._probe)
+
+    def _probe(self) -> None:
+        try:
+            self._socket.api("hostname")
+        except EventSocketError:
+            pass  # an error is an answer; silence ends the connection elsewhere
+        finally:
+            self._probing = False
+
+    def _list(self) -> None:
+        """A snapshot at the beginning, on demand, and every few minutes anyway."""
+        try:
+            while True:
+                self._wants_listing.wait(self._settings.snapshot_interval_seconds)
+                self._wants_listing.clear()
+                while not self._switch.announced:
+                    gevent.sleep(_LOOK_SECONDS)
+                self._lister.list_node()
+        except EventSocketError:
+            return  # `serve` says why
+
+    def _settle(self) -> None:
+        """Ask about users the switch left in doubt."""
+        doubts = self._intake.doubts
+        try:
+            while True:
+                gevent.sleep(_DOUBT_SECONDS)
+                if len(doubts) > _DOUBTS_MAX:
+                    doubts.clear()
+                    self._wants_listing.set()
+                for aor in list(doubts)[:_DOUBTS_A_ROUND]:
+                    self._lister.list_user(doubts.pop(aor))
+        except EventSocketError:
+            return

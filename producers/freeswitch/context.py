@@ -1,0 +1,61 @@
+"""What a translation knows beside its event: the node, the switch's margin, legs seen before."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from producers.freeswitch.event import SwitchEvent
+from schemas.topics import Topic
+from schemas.vocabulary import Direction, Source
+
+LEGS_MAX = 100_000
+
+
+class Translated(NamedTuple):
+    """One record to publish."""
+
+    topic: Topic
+    key: str
+    event: Any
+
+
+class LegIdentity(NamedTuple):
+    """Who a leg belongs to and what it is part of, as its first event said."""
+
+    aor: str | None
+    call: str
+    direction: Direction | None
+    peer: str | None
+
+
+@dataclass(slots=True)
+class Context:
+    """Of one node. `node` None: each event's own FreeSWITCH-Switchname counts."""
+
+    node: str | None
+    expiry_margin: timedelta
+    # The switch overwrites a leg's dialed_user when it dials on, and its Channel-Call-UUID falls
+    # back at hangup: the first event is right. Oldest first; ended legs leave.
+    legs: OrderedDict[str, LegIdentity] = field(default_factory=OrderedDict)
+
+    def remember(self, leg: str, identity: LegIdentity) -> None:
+        self.legs[leg] = identity
+        if len(self.legs) > LEGS_MAX:
+            self.legs.popitem(last=False)
+
+    def node_of(self, event: SwitchEvent) -> str:
+        """Raises InvalidRecord when neither settings nor event name the node."""
+        return self.node or event.switch_name
+
+    def origin(self, event: SwitchEvent, suffix: str = "") -> dict[str, Any]:
+        """The fields of schemas.origin.Event. Raises InvalidRecord."""
+        node, boot, seq = self.node_of(event), event.boot, event.seq
+        return {
+            "id": f"{node}/{boot}/{seq}{suffix}",
+            "source": Source.FREESWITCH,
+            "node": node,
+            "boot": boot,
+            "seq": seq,
+            "at": event.at,
+        }

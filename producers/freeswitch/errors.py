@@ -1,0 +1,47 @@
+"""What can go wrong between the producer and the switch, named for what to do about it.
+
+EventSocketError
+├── SwitchUnreachable   refused, timed out, no such host: wait and try again
+├── WrongPassword       change freeswitch.password; tried again slowly all the same
+├── AccessDenied        the switch's event_socket ACL rejects this address
+├── ConnectionLost      the switch closed the connection, or the network broke
+├── HalfOpen            the connection stands but nothing comes over it
+├── StreamBroken        frame boundaries are lost; only a new connection helps
+└── CommandRefused      the switch answered -ERR, or not in time
+"""
+
+from typing import ClassVar
+
+
+class EventSocketError(Exception):
+    """Base; `reason` is the label of the failure's metric."""
+
+    reason: ClassVar[str] = "event-socket"
+
+
+class SwitchUnreachable(EventSocketError):
+    reason = "unreachable"
+
+
+class WrongPassword(EventSocketError):
+    reason = "wrong-password"
+
+
+class AccessDenied(EventSocketError):
+    reason = "access-denied"
+
+
+class ConnectionLost(EventSocketError):
+    reason = "connection-lost"
+
+
+class HalfOpen(EventSocketError):
+    reason = "half-open"
+
+
+class StreamBroken(EventSocketError):
+    reason = "stream-broken"
+
+
+class CommandRefused(EventSocketError):
+    reason = "command-refused"

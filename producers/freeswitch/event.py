@@ -1,0 +1,173 @@
+"""Second step of an event: a `text/event-json` body to headers, read with a JSON parser.
+
+Pure. Every header is the caller's to choose except those the switch writes itself; a value is
+only ever a value here: never unquoted, never split into lines.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+
+from schemas.codec import InvalidRecord
+from schemas.origin import Address
+from schemas.sip_uri import MalformedUri, canonical_aor
+
+TEXT_MAX, WORD_MAX = 1024, 255
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_is_digits = re.compile(r"[0-9]{1,18}").fullmatch
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+_MICROSECONDS_MAX = 4_102_444_800 * 1_000_000  # the year 2100
+_is_boot = re.compile(r"[A-Za-z0-9\-]{1,64}").fullmatch
+_is_node = re.compile(r"[A-Za-z0-9_.:\-]{1,64}").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchEvent:
+    """One event of the switch. Of a header given twice in one object the first counts."""
+
+    headers: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """`CHANNEL_CREATE`, or a CUSTOM event's subclass: `sofia::register`."""
+        kind = self.text("Event-Name") or ""
+        return (self.text("Event-Subclass") or "") if kind == "CUSTOM" else kind
+
+    @property
+    def boot(self) -> str:
+        """Identity of the switch's process. Raises InvalidRecord."""
+        return self._matching("Core-UUID", _is_boot)
+
+    @property
+    def switch_name(self) -> str:
+        """The switch's own name. Raises InvalidRecord."""
+        return self._matching("FreeSWITCH-Switchname", _is_node)
+
+    @property
+    def seq(self) -> int:
+        """Event-Sequence. Raises InvalidRecord."""
+        return self.required_number("Event-Sequence")
+
+    @property
+    def at(self) -> datetime:
+        """Event-Date-Timestamp: ticks of 20 ms, a little behind the truth. Raises InvalidRecord."""
+        microseconds = self.required_number("Event-Date-Timestamp")
+        if microseconds > _MICROSECONDS_MAX:
+            raise InvalidRecord("Event-Date-Timestamp", "not a time in microseconds")
+        return EPOCH + timedelta(microseconds=microseconds)
+
+    def raw(self, name: str) -> str | None:
+        """A header as it came, of an array its first element; None where there is none.
+
+        Raises InvalidRecord when it is no text.
+        """
+        value = self.headers.get(name)
+        if isinstance(value, list):
+            value = value[0] if value else None
+        if value is None or value == "":
+            return None
+        if not isinstance(value, str):
+            raise InvalidRecord(name, "not a text")
+        return value
+
+    def text(self, name: str, limit: int = TEXT_MAX) -> str | None:
+        """A header that only describes: bytes that are no UTF-8 become U+FFFD.
+
+        Raises InvalidRecord when it is longer than `limit` characters.
+        """
+        value = self.raw(name)
+        if value is None:
+            return None
+        if len(value) > limit:
+            raise InvalidRecord(name, f"longer than {limit} characters")
+        return _SURROGATES.sub("\ufffd", value)
+
+    def word(self, name: str, limit: int = WORD_MAX) -> str | None:
+        """A header that identifies: bytes that are no UTF-8 are refused. Raises InvalidRecord."""
+        value = self.raw(name)
+        if value is not None and len(value) > limit:
+            raise InvalidRecord(name, f"longer than {limit} characters")
+        if value is not None and _SURROGATES.search(value):
+            raise InvalidRecord(name, "not UTF-8")
+        return value
+
+    def required(self, name: str, limit: int = WORD_MAX) -> str:
+        """An identifying header that must be there. Raises InvalidRecord."""
+        value = self.word(name, limit)
+        if value is None:
+            raise InvalidRecord(name, "missing")
+        return value
+
+    def number(self, name: str) -> int | None:
+        """A non-negative whole number. Raises InvalidRecord when it is anything else."""
+        value = self.raw(name)
+        if value is None:
+            return None
+        if not _is_digits(value):
+            raise InvalidRecord(name, "not a number")
+        return int(value)
+
+    def required_number(self, name: str) -> int:
+        value = self.number(name)
+        if value is None:
+            raise InvalidRecord(name, "missing")
+        return value
+
+    def aor(self, user: str, host: str) -> str:
+        """The canonical AOR of the headers named `user` and `host`. Raises InvalidRecord."""
+        try:
+            return canonical_aor(self.required(user, TEXT_MAX), self.required(host))
+        except MalformedUri as error:
+            raise InvalidRecord(user, str(error)) from error
+
+    def address(self, ip: str = "network-ip", port: str = "network-port") -> Address | None:
+        """The peer's address; None where the event names none. Raises InvalidRecord."""
+        number = self.number(port)
+        text = self.word(ip)
+        if text is None or number is None:
+            return None
+        if number > 65535:
+            raise InvalidRecord(port, "not a port")
+        return Address(ip=canonical_ip(text, ip), port=number)
+
+    def _matching(self, name: str, accepts: Any) -> str:
+        value = self.required(name)
+        if not accepts(value):
+            raise InvalidRecord(name, "not a plain name")
+        return value
+
+
+def canonical_ip(text: str, field: str) -> str:
+    """One text an address, IPv4-mapped ones as IPv4, as the kernel's producer writes them."""
+    try:
+        address = ip_address(text.strip("[]"))
+    except ValueError as error:
+        raise InvalidRecord(field, "not an IP address") from error
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
+
+
+def parse(body: bytes) -> SwitchEvent:
+    """Read one body. Raises InvalidRecord when it is no JSON object."""
+    try:
+        # Bytes of a user agent need not be UTF-8: surrogates keep them until a header is used.
+        headers = json.loads(
+            body.decode("utf-8", "surrogateescape"), object_pairs_hook=_first_of_each
+        )
+    except (ValueError, RecursionError) as error:
+        raise InvalidRecord(None, f"not JSON: {error}"[:200]) from error
+    if not isinstance(headers, dict):
+        raise InvalidRecord(None, "not a JSON object")
+    return SwitchEvent(headers)
+
+
+def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):  # rare, so the slow way only then
+        result = {}
+        for name, value in pairs:
+            result.setdefault(name, value)
+    return result

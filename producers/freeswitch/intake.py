@@ -1,0 +1,132 @@
+"""From frames to Kafka: parse, drop repeats, translate, publish; bad input to dead letters."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+from gevent.queue import Queue
+
+from producers.freeswitch import event as events
+from producers.freeswitch import translation
+from producers.freeswitch.context import Context, Translated
+from producers.freeswitch.duplicates import Duplicates
+from producers.freeswitch.event import SwitchEvent
+from producers.freeswitch.framing import Frame, Skipped
+from producers.freeswitch.switch import Switch
+from producers.publisher import Publisher
+from runtime import metrics
+from schemas.codec import InvalidRecord
+from schemas.registration import RegistrationEvent
+from schemas.vocabulary import NodeKind, RegistrationKind
+
+# Frames between two turns of the other greenlets (heartbeats, answers to commands).
+_TURN = 100
+# What only a listing can settle: the user whose bindings to ask for.
+_DOUBTFUL = frozenset({RegistrationKind.CONNECTION_LOST, RegistrationKind.WILDCARD})
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A user whose bindings the switch left unclear, named as the switch names them."""
+
+    aor: str
+    profile: str
+    user: str
+    host: str
+
+
+@dataclass(slots=True)
+class Intake:
+    """`put` what is read (it waits while the queue is full); `work` runs in its own greenlet."""
+
+    publisher: Publisher
+    switch: Switch
+    context: Context
+    label: str  # of dead letters and metrics until the node's name is known
+    queue: Queue
+    duplicates: Duplicates = field(default_factory=Duplicates)
+    doubts: dict[str, Doubt] = field(default_factory=dict)
+    received: int = 0
+    taken: int = 0
+    translated: int = 0
+    ignored: int = 0
+    dead_letters: int = 0
+    repeats: int = 0
+
+    @property
+    def node(self) -> str:
+        return self.switch.name or self.label
+
+    def put(self, frame: Frame | Skipped) -> None:
+        """Accept one frame with an event; blocks the reader while the queue is full."""
+        self.queue.put(frame)
+        self.received += 1
+        metrics.SOURCE_EVENTS.add(1, {"source": "freeswitch", "node": self.node})
+
+    def work(self) -> None:
+        """Publish what comes, for ever."""
+        while True:
+            self._take(self.queue.get())
+            self.taken += 1
+            if self.taken % _TURN == 0:
+                gevent.sleep(0)
+
+    @property
+    def queued(self) -> int:
+        """Events read and not yet with the publisher."""
+        return max(0, self.received - self.taken)
+
+    def publish(self, records: list[Translated]) -> None:
+        for topic, key, record in records:
+            self.publisher.publish(topic, key, record)
+
+    def refuse(self, payload: bytes, reason: str, field_name: str | None = None) -> None:
+        """Keep input that cannot be used."""
+        self.dead_letters += 1
+        self.publisher.dead_letter(f"freeswitch/{self.node}", payload, reason, field_name)
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "received": self.received,
+            "translated": self.translated,
+            "ignored": self.ignored,
+            "dead_letters": self.dead_letters,
+            "duplicates": self.repeats,
+            "queued": self.queued,
+        }
+
+    def _take(self, frame: Frame | Skipped) -> None:
+        if isinstance(frame, Skipped):
+            self.refuse(frame.start, f"{frame.reason}: {frame.size} bytes")
+            return
+        if frame.headers.get("Content-Type") != "text/event-json":
+            self.refuse(frame.body, "not a text/event-json frame", "Content-Type")
+            return
+        try:
+            self._take_event(events.parse(frame.body))
+        except InvalidRecord as error:
+            self.refuse(frame.body, error.reason, error.field)
+
+    def _take_event(self, event: SwitchEvent) -> None:
+        if not self.duplicates.is_new(event.boot, event.seq):
+            self.repeats += 1
+            metrics.SOURCE_DUPLICATES.add(1, {"source": "freeswitch", "node": self.node})
+            return
+        self.switch.saw(event)
+        self.publish(self.switch.announce(event.at))
+        records = translation.translate(event, self.context)
+        self.publish(records)
+        if not records:
+            self.ignored += 1
+            return
+        self.translated += 1
+        for _, _, record in records:
+            if record.kind is NodeKind.DOWN:
+                self.switch.down = True
+            elif isinstance(record, RegistrationEvent) and record.kind in _DOUBTFUL:
+                self._doubt(event, record)
+
+    def _doubt(self, event: SwitchEvent, record: RegistrationEvent) -> None:
+        if record.aor and record.registrar:
+            user, host = event.required("from-user", 1024), event.required("from-host")
+            self.doubts[record.aor] = Doubt(record.aor, record.registrar, user, host)

@@ -1,0 +1,129 @@
+"""sofia::register, unregister, expire, register_failure and sip_user_state → registrations.
+
+Pure. Where each event is made: mod_sofia's sofia_reg.c. `from-user` there is the To header's user,
+the AOR; only register_failure calls the same thing `to-user`.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from producers.freeswitch import contact
+from producers.freeswitch.context import Context, Translated
+from producers.freeswitch.event import EPOCH, TEXT_MAX, SwitchEvent
+from schemas.codec import InvalidRecord, build
+from schemas.registration import RegistrationEvent
+from schemas.topics import REGISTRATIONS
+from schemas.vocabulary import RegistrationKind as Kind
+
+EXPIRES_MAX = 2**32 - 1  # RFC 3261 §20.19
+_PING_KINDS = {"UNREACHABLE": Kind.PING_LOST, "REACHABLE": Kind.PING_RESTORED}
+CONTACT_MAX = 4 * TEXT_MAX  # with display name; the URI's own bound is in schemas.sip_uri
+
+
+def translate_register(event: SwitchEvent, context: Context) -> list[Translated]:
+    """A binding made or refreshed (`update-reg`)."""
+    refreshed = event.text("update-reg") == "true"
+    expires = event.required_number("expires")
+    if not 0 < expires <= EXPIRES_MAX:
+        raise InvalidRecord("expires", "not a number of seconds")
+    return _about(
+        event,
+        context,
+        Kind.REFRESHED if refreshed else Kind.REGISTERED,
+        **_binding(event, "contact"),
+        expires_at=event.at + timedelta(seconds=expires) + context.expiry_margin,
+        **_peer(event),
+    )
+
+
+def translate_unregister(event: SwitchEvent, context: Context) -> list[Translated]:
+    """The client's own unregister, `Contact: *`, or the switch saying a connection closed."""
+    stored = event.raw("contact")
+    reason = event.text("reason")
+    if stored is None:
+        if reason != "socket-disconnection":
+            raise InvalidRecord("contact", "missing")
+        return _about(event, context, Kind.CONNECTION_LOST, reason=reason)
+    if contact.is_wildcard(stored):
+        return _about(event, context, Kind.WILDCARD, **_peer(event))
+    return _about(event, context, Kind.UNREGISTERED, **_binding(event, "contact"), **_peer(event))
+
+
+def translate_expire(event: SwitchEvent, context: Context) -> list[Translated]:
+    """A binding the switch dropped: run out, flushed by hand, or not answering pings."""
+    due = event.required_number("expires")
+    if due > EXPIRES_MAX:
+        raise InvalidRecord("expires", "not a time in seconds")
+    return _about(
+        event,
+        context,
+        Kind.EXPIRED,
+        user="user",
+        host="host",
+        **_binding(event, "contact"),
+        expired_due=EPOCH + timedelta(seconds=due),
+        **_peer(event),
+    )
+
+
+def translate_failure(event: SwitchEvent, context: Context) -> list[Translated]:
+    """A REGISTER refused for good (403); the same event of an INVITE says nothing here."""
+    if event.text("registration-type") == "INVITE":
+        return []
+    return _about(
+        event,
+        context,
+        Kind.REFUSED,
+        user="to-user",
+        host="to-host",
+        status_code=403,
+        **_peer(event),
+    )
+
+
+def translate_ping(event: SwitchEvent, context: Context) -> list[Translated]:
+    """A contact stopped or resumed answering the switch's OPTIONS."""
+    state = event.required("Ping-Status")
+    kind = _PING_KINDS.get(state)
+    if kind is None:
+        raise InvalidRecord("Ping-Status", "neither REACHABLE nor UNREACHABLE")
+    status = event.number("Status")
+    return _about(
+        event,
+        context,
+        kind,
+        **_binding(event, "sip_contact"),
+        reason=event.text("Phrase"),
+        status_code=status if status and 100 <= status <= 699 else None,
+    )
+
+
+def _binding(event: SwitchEvent, header: str) -> dict[str, Any]:
+    read = contact.read(event.required(header, CONTACT_MAX), event.text("status"), header)
+    return {"contact": read.uri, "binding": read.binding, "transport": read.transport}
+
+
+def _peer(event: SwitchEvent) -> dict[str, Any]:
+    return {"remote": event.address(), "user_agent": event.text("user-agent")}
+
+
+def _about(
+    event: SwitchEvent,
+    context: Context,
+    kind: Kind,
+    *,
+    user: str = "from-user",
+    host: str = "from-host",
+    **fields: Any,
+) -> list[Translated]:
+    aor = event.aor(user, host)
+    record = build(
+        RegistrationEvent,
+        **context.origin(event),
+        kind=kind,
+        aor=aor,
+        call_id=event.word("call-id", TEXT_MAX),
+        registrar=event.word("profile-name"),
+        **fields,
+    )
+    return [Translated(REGISTRATIONS, aor, record)]

@@ -1,0 +1,61 @@
+"""Settings of the FreeSWITCH producer: which switch to read, how often to list, when to give up."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, SecretStr, StringConstraints, field_validator
+
+from runtime.settings import StageSettings
+
+ProfileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")]
+NodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
+
+
+class FreeSwitchSettings(StageSettings):
+    """`[freeswitch]`: one producer process reads one switch."""
+
+    section: ClassVar[str] = "freeswitch"
+
+    host: str = "127.0.0.1"
+    port: int = Field(8021, ge=1, le=65535)
+    password: SecretStr = SecretStr("ClueCon")
+    node: NodeName | None = Field(
+        None, description="Name of the node in every record; default: its FreeSWITCH-Switchname."
+    )
+    profiles: list[ProfileName] | None = Field(
+        None, description="Sofia profiles to list in snapshots; default: all that run."
+    )
+    snapshot_interval_seconds: float = Field(300, gt=0)
+    heartbeat_seconds: float = Field(1, gt=0)
+    expiry_margin_seconds: float = Field(
+        60, ge=0, description="What the switch adds to Expires (sip-expires-late-margin)."
+    )
+    queue_max_events: int = Field(
+        10_000, ge=1, description="Read but not yet published; beyond it the socket is not read."
+    )
+    frame_max_bytes: int = Field(4 * 2**20, ge=2**16)
+    connect_timeout_seconds: float = Field(5, gt=0)
+    command_timeout_seconds: float = Field(
+        30, gt=0, description="For the answer to a command; a listing of many users takes seconds."
+    )
+    probe_after_seconds: float = Field(
+        2, gt=0, description="Silence after which the switch is asked something small."
+    )
+    lease_silence_seconds: float = Field(
+        5, gt=0, description="Silence after which no heartbeat is published for the node."
+    )
+    half_open_seconds: float = Field(
+        40, gt=0, description="Silence (two HEARTBEATs of the switch) that ends the connection."
+    )
+    retry_max_seconds: float = Field(
+        10, gt=0, description="Longest wait between two attempts to connect."
+    )
+    close_timeout_seconds: float = Field(
+        10, gt=0, description="At SIGTERM: for Kafka, before the rest stays in the spool."
+    )
+
+    @field_validator("password")
+    @classmethod
+    def _one_line(cls, password: SecretStr) -> SecretStr:
+        if "\n" in password.get_secret_value() or "\r" in password.get_secret_value():
+            raise ValueError("must be one line")
+        return password

@@ -1,0 +1,148 @@
+"""Listings → snapshot records: began, a row for everything listed, ended.
+
+Pure. All records of a snapshot stand at the place (seq, at) of its beginning.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from producers.freeswitch import calls, contact
+from producers.freeswitch.context import LegIdentity, Translated
+from producers.freeswitch.event import SwitchEvent
+from producers.freeswitch.listing import RegistrationRow
+from schemas.call import CallEvent
+from schemas.codec import InvalidRecord, build
+from schemas.registration import RegistrationEvent
+from schemas.sip_uri import MalformedUri, aor_of
+from schemas.topics import CALLS, REGISTRATIONS
+from schemas.vocabulary import CallKind, CallState, Direction, RegistrationKind, Source
+
+# switch_types.h, CCS_*: the column `callstate` of `show channels`.
+_STATES = {
+    "DOWN": CallState.TRYING,
+    "DIALING": CallState.TRYING,
+    "RINGING": CallState.RINGING,
+    "RING_WAIT": CallState.RINGING,
+    "EARLY": CallState.EARLY,
+    "ACTIVE": CallState.ANSWERED,
+    "UNHELD": CallState.ANSWERED,
+    "HELD": CallState.HELD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One listing's identity and place. `aor` is set when it is of one user only."""
+
+    id: str
+    node: str
+    boot: str
+    seq: int
+    at: datetime
+    aor: str | None = None
+    registrar: str | None = None
+
+    def origin(self, suffix: str) -> dict[str, Any]:
+        return {
+            "id": f"{self.id}/{suffix}",
+            "source": Source.FREESWITCH,
+            "node": self.node,
+            "boot": self.boot,
+            "seq": self.seq,
+            "at": self.at,
+            "snapshot": self.id,
+        }
+
+
+def registration_mark(snapshot: Snapshot, kind: RegistrationKind) -> Translated:
+    """Its beginning or end: under the user's key, or the node's when it is of everyone."""
+    event = build(
+        RegistrationEvent,
+        **snapshot.origin(kind.value),
+        kind=kind,
+        aor=snapshot.aor,
+        registrar=snapshot.registrar,
+    )
+    return Translated(REGISTRATIONS, snapshot.aor or snapshot.node, event)
+
+
+def registration_row(snapshot: Snapshot, row: RegistrationRow, index: int) -> Translated:
+    """One binding listed. Raises InvalidRecord."""
+    as_event = SwitchEvent(
+        {
+            "call-id": row.call_id,
+            "contact": row.contact,
+            "user-agent": row.user_agent,
+            "network-ip": row.network_ip,
+            "network-port": row.network_port,
+        }
+    )
+    try:
+        aor = aor_of(f"sip:{row.user}")
+    except MalformedUri as error:
+        raise InvalidRecord("user", str(error)) from error
+    read = contact.read(as_event.required("contact", 4096), row.status)
+    left = row.seconds_left
+    event = build(
+        RegistrationEvent,
+        **snapshot.origin(str(index)),
+        kind=RegistrationKind.SNAPSHOT_ROW,
+        aor=aor,
+        contact=read.uri,
+        binding=read.binding,
+        transport=read.transport,
+        call_id=as_event.word("call-id", 1024),
+        # The listing's seconds hold the switch's own margin already (sofia_reg.c).
+        expires_at=snapshot.at + timedelta(seconds=left) if left is not None else None,
+        remote=as_event.address(),
+        registrar=snapshot.registrar,
+        user_agent=as_event.text("user-agent"),
+    )
+    return Translated(REGISTRATIONS, aor, event)
+
+
+def call_mark(snapshot: Snapshot, kind: CallKind) -> Translated:
+    event = build(CallEvent, **snapshot.origin(f"calls-{kind.value}"), kind=kind)
+    return Translated(CALLS, snapshot.node, event)
+
+
+def call_row(
+    snapshot: Snapshot, row: dict[str, str], known: LegIdentity | None
+) -> tuple[Translated, LegIdentity] | None:
+    """One leg listed, and who it belongs to; None when it is ending. Raises InvalidRecord.
+
+    `known` is what the leg's own events said: better than the listing, whose call id changes.
+    """
+    as_event = SwitchEvent(dict(row))
+    state = _STATES.get(row.get("callstate", ""))
+    if state is None:
+        return None
+    leg = as_event.required("uuid")
+    identity = known or _identify(as_event, leg)
+    event = build(
+        CallEvent,
+        **snapshot.origin(f"leg-{leg}"),
+        kind=CallKind.SNAPSHOT_ROW,
+        aor=identity.aor,
+        leg=leg,
+        call=identity.call,
+        direction=identity.direction,
+        peer=identity.peer,
+        state=state,
+    )
+    return Translated(CALLS, identity.aor or leg, event), identity
+
+
+def _identify(row: SwitchEvent, leg: str) -> LegIdentity:
+    direction = calls.DIRECTIONS.get(row.text("direction") or "")
+    incoming = direction is Direction.INCOMING
+    user = None
+    if calls.is_endpoint(row.text("name") or ""):
+        user = calls.presence_user(row.word("presence_id", 1024))
+    return LegIdentity(
+        aor=user,
+        call=row.word("call_uuid") or leg,
+        direction=direction,
+        peer=row.text("cid_num" if incoming else "dest"),
+    )

@@ -1,0 +1,138 @@
+"""The stage `freeswitch`: reads one switch's event socket for ever and publishes what it says."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from gevent.queue import Queue
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+
+from producers.freeswitch.connection import Connection
+from producers.freeswitch.context import Context
+from producers.freeswitch.errors import EventSocketError
+from producers.freeswitch.intake import Intake
+from producers.freeswitch.settings import FreeSwitchSettings
+from producers.freeswitch.switch import Switch
+from producers.publisher import Publisher, PublisherSettings
+from runtime import logs, metrics
+from runtime.kafka import KafkaSettings
+from runtime.settings import load
+from runtime.stage import Stage
+
+log = logs.get(__name__)
+
+NAME = "freeswitch"
+_LOOK_SECONDS = 0.1
+# A connection that lasted this long was sound: the next failure is a new story.
+_SOUND_SECONDS = 10.0
+
+
+class FreeSwitchProducer:
+    """Keeps one connection up, from `start` to `close`. All in one thread, as greenlets."""
+
+    def __init__(self, settings: FreeSwitchSettings, publisher: Publisher, stage: Stage) -> None:
+        self._settings = settings
+        self._publisher = publisher
+        self._stage = stage
+        margin = timedelta(seconds=settings.expiry_margin_seconds)
+        self._intake = Intake(
+            publisher,
+            Switch(settings.node),
+            Context(settings.node, margin),
+            label=f"{settings.host}:{settings.port}",
+            queue=Queue(settings.queue_max_events),
+        )
+        self._connection: Connection | None = None
+        self._stopping = Event()
+        self._told: str | None = None
+
+    def run(self) -> None:
+        """Work until the stage is told to stop, then publish all that was read."""
+        worker, keeper = gevent.spawn(self._intake.work), gevent.spawn(self._keep_connected)
+        while not self._stage.stop.is_set():
+            gevent.sleep(_LOOK_SECONDS)
+            self._show_readiness()
+            for greenlet in (worker, keeper):
+                if greenlet.dead:
+                    greenlet.get()  # raises what ended it
+        self._stopping.set()
+        gevent.killall([keeper])
+        while self._intake.queued:
+            gevent.sleep(0.01)
+        gevent.killall([worker])
+
+    def status(self) -> dict[str, Any]:
+        """For /status. `queued` is 0 when the publisher has all that was received."""
+        return {
+            "node": self._intake.node,
+            "connected": self._connected,
+            **self._intake.status(),
+            **self._publisher.status(),
+        }
+
+    @property
+    def _connected(self) -> bool:
+        return self._connection is not None and self._connection.subscribed
+
+    def _show_readiness(self) -> None:
+        if self._connected:
+            self._stage.ready.set()
+            self._told = None
+        else:
+            self._stage.ready.clear()
+
+    def _keep_connected(self) -> None:
+        while not self._stopping.is_set():
+            retrying = Retrying(
+                retry=retry_if_exception_type(EventSocketError),
+                wait=wait_random_exponential(
+                    multiplier=0.25, min=0.1, max=self._settings.retry_max_seconds
+                ),
+                sleep=self._stopping.wait,
+                after=self._tell,
+                stop=lambda _: self._stopping.is_set(),
+                reraise=True,
+            )
+            retrying(self._serve)
+
+    def _serve(self) -> None:
+        """One connection. Raises its error unless it was sound before."""
+        began = time.monotonic()
+        self._connection = connection = Connection(self._settings, self._intake)
+        try:
+            connection.serve()
+        except EventSocketError as error:
+            self._intake.switch.lost(str(error))
+            if time.monotonic() - began < _SOUND_SECONDS:
+                raise
+            self._count(error)
+
+    def _tell(self, attempt: RetryCallState) -> None:
+        error = attempt.outcome.exception() if attempt.outcome else None
+        if isinstance(error, EventSocketError):
+            self._count(error)
+
+    def _count(self, error: EventSocketError) -> None:
+        """Every failure is counted; the same one again and again is logged once."""
+        labels = {"source": "freeswitch", "node": self._intake.node, "reason": error.reason}
+        metrics.SOURCE_FAILURES.add(1, labels)
+        if self._told != error.reason:
+            self._told = error.reason
+            log.error("no connection to the switch", error=type(error).__name__, detail=str(error))
+
+
+def run() -> None:
+    """Run the stage until SIGTERM. Raises BadSettings, spool.SpoolInUse, spool.SpoolUnwritable."""
+    settings = load(FreeSwitchSettings)
+    name = settings.node or f"{settings.host}:{settings.port}"
+    publisher = Publisher(load(KafkaSettings), load(PublisherSettings), f"freeswitch/{name}")
+    stage = Stage(NAME, on_stop=publisher.stop_waiting)
+    producer = FreeSwitchProducer(settings, publisher, stage)
+    stage.status = producer.status
+    stage.start()
+    try:
+        producer.run()
+    finally:
+        publisher.close(settings.close_timeout_seconds)

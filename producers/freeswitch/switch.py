@@ -1,0 +1,103 @@
+"""What is known of the switch at the other end of the connection: name, process, place in time."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from producers.freeswitch import nodes
+from producers.freeswitch.client import EventSocket
+from producers.freeswitch.context import Translated
+from producers.freeswitch.errors import CommandRefused
+from producers.freeswitch.event import SwitchEvent
+from producers.freeswitch.node_clock import NodeClock
+from schemas.vocabulary import NodeKind
+
+
+@dataclass(slots=True)
+class Switch:
+    """Survives reconnects. `seq` is the highest Event-Sequence of this boot."""
+
+    node: str | None
+    own_name: str | None = None
+    boot: str | None = None
+    version: str | None = None
+    seq: int = 0
+    # Between its SHUTDOWN and the next boot nobody may say it lives.
+    down: bool = False
+    # Whether UP has been said on this connection; what was lost before it, if anything was.
+    announced: bool = False
+    gap: str | None = None
+    clock: NodeClock = field(default_factory=NodeClock)
+
+    @property
+    def name(self) -> str | None:
+        return self.node or self.own_name
+
+    @property
+    def lives(self) -> bool:
+        return self.announced and not self.down
+
+    def ask(self, socket: EventSocket) -> None:
+        """Learn name, process and version. A recording answers none of it: its events will tell.
+
+        Raises ConnectionLost.
+        """
+        self.own_name = _answer(socket, "switchname") or self.own_name
+        self.version = _answer(socket, "version short") or self.version
+        if boot := _answer(socket, "global_getvar core_uuid"):
+            self._enter(boot)
+
+    def saw(self, event: SwitchEvent) -> None:
+        """Learn from an event. Raises InvalidRecord when it names no process or time."""
+        boot, seq, at = event.boot, event.seq, event.at
+        if self.node is None:
+            self.own_name = event.switch_name
+        self.version = event.text("FreeSWITCH-Version") or self.version
+        self._enter(boot)
+        self.seq = max(self.seq, seq)
+        self.clock.saw(at)
+
+    def announce(self, at: datetime | None = None) -> list[Translated]:
+        """GAP if one is due, and UP, once a connection as soon as name and process are known."""
+        if self.announced or self.down or self.name is None or self.boot is None:
+            return []
+        self.announced = True
+        at = at or self.clock.now()
+        marks = [self.mark(NodeKind.UP, at, version=self.version)]
+        if self.gap:
+            marks.insert(0, self.mark(NodeKind.GAP, at, reason=self.gap))
+        self.gap = None
+        return marks
+
+    def lost(self, reason: str) -> None:
+        """The connection is gone, and with it what the switch says until the next one."""
+        if self.announced:
+            self.gap = reason
+        self.announced = False
+
+    def mark(
+        self,
+        kind: NodeKind,
+        at: datetime,
+        *,
+        version: str | None = None,
+        reason: str | None = None,
+    ) -> Translated:
+        assert self.name is not None
+        assert self.boot is not None
+        return nodes.mark(kind, self.name, self.boot, self.seq, at, version=version, reason=reason)
+
+    def _enter(self, boot: str) -> None:
+        if boot == self.boot:
+            return
+        if self.boot is not None:
+            self.gap = None  # a new process: nothing of the old one's is missing from it
+        self.boot, self.seq, self.down, self.announced = boot, 0, False, False
+        self.clock = NodeClock()
+
+
+def _answer(socket: EventSocket, command: str) -> str | None:
+    try:
+        answer = socket.api(command).strip()
+    except CommandRefused:
+        return None
+    return answer if 0 < len(answer) <= 64 and answer.isprintable() and " " not in answer else None

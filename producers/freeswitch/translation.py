@@ -1,0 +1,42 @@
+"""Third step of an event: from what the switch says to records of the contract.
+
+Pure but for the context, which remembers legs of calls. One table: event name → translator.
+"""
+
+from collections.abc import Callable
+
+from producers.freeswitch import calls, connections, nodes, registrations
+from producers.freeswitch.context import Context, Translated
+from producers.freeswitch.event import SwitchEvent
+
+Translator = Callable[[SwitchEvent, Context], list[Translated]]
+
+CHANNEL_EVENTS: dict[str, Translator] = dict.fromkeys(calls.KINDS, calls.translate)
+CORE_EVENTS: dict[str, Translator] = {
+    "DTMF": calls.translate_digit,
+    "HEARTBEAT": nodes.translate_heartbeat,
+    "SHUTDOWN": nodes.translate_shutdown,
+}
+# Subclasses of CUSTOM. sofia::pre_register and sofia::register_attempt are challenges, of INVITEs
+# too, and never registrations: not even subscribed.
+CUSTOM_EVENTS: dict[str, Translator] = {
+    "sofia::register": registrations.translate_register,
+    "sofia::unregister": registrations.translate_unregister,
+    "sofia::expire": registrations.translate_expire,
+    "sofia::register_failure": registrations.translate_failure,
+    "sofia::sip_user_state": registrations.translate_ping,
+    "sofia::tp_error": connections.translate_error,
+}
+_TRANSLATORS = CHANNEL_EVENTS | CORE_EVENTS | CUSTOM_EVENTS
+
+# mod_event_socket: everything after CUSTOM is a subclass.
+SUBSCRIPTION = " ".join(("event json", *CORE_EVENTS, *CHANNEL_EVENTS, "CUSTOM", *CUSTOM_EVENTS))
+
+
+def translate(event: SwitchEvent, context: Context) -> list[Translated]:
+    """Records of one event, none if it says nothing about anyone.
+
+    Raises schemas.codec.InvalidRecord naming the header at fault.
+    """
+    translator = _TRANSLATORS.get(event.name)
+    return translator(event, context) if translator else []

@@ -1,0 +1,65 @@
+"""A presence record as one CloudEvent of the batch that is posted (pure)."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from schemas.codec import encode
+from schemas.presence import Presence
+from schemas.topics import PRESENCE
+
+CONTENT_TYPE = "application/cloudevents-batch+json"
+
+# Headers of the Kafka binding that become attributes; `traceparent` is the tracing extension.
+_ATTRIBUTES = ("id", "source", "type", "time", "subject")
+
+
+def cloud_event(
+    presence: Presence, value: bytes, headers: Iterable[tuple[str, bytes | None]] | None
+) -> bytes:
+    """The CloudEvent (JSON format) of a Kafka record in binary mode.
+
+    `data` is the record's value byte for byte, so fields of later schema versions pass through.
+    Attributes the headers lack are made from the record: the same record gives the same event.
+    """
+    event: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": f"{presence.aor}/{presence.version}",
+        "source": "rollcall/streams",
+        "type": PRESENCE.type,
+        "time": presence.at.isoformat().replace("+00:00", "Z"),
+        "subject": presence.aor,
+        "datacontenttype": "application/json",
+    }
+    given = {name: raw for name, raw in headers or () if raw is not None}
+    for attribute in _ATTRIBUTES:
+        if raw := given.get(f"ce_{attribute}"):
+            event[attribute] = raw.decode("utf-8", "replace")
+    if trace := given.get("traceparent"):
+        event["traceparent"] = trace.decode("ascii", "replace")
+    event["data"] = msgspec.Raw(value)
+    return encode(event)
+
+
+def record_of(event: bytes) -> bytes:
+    """The Kafka record's value a CloudEvent of `cloud_event` carries."""
+    return bytes(msgspec.json.decode(event, type=_Carrier).data)
+
+
+class _Carrier(msgspec.Struct):
+    data: msgspec.Raw
+
+
+def batch_body(events: Iterable[bytes]) -> bytes:
+    """The JSON array of a batch (CloudEvents JSON format 1.0, §4)."""
+    return b"[" + b",".join(events) + b"]"
+
+
+def message_id(positions: Iterable[tuple[str, int, int]]) -> str:
+    """The webhook-id of the batch of these (topic, partition, offset): the same for ever."""
+    digest = hashlib.sha256()
+    for topic, partition, offset in positions:
+        digest.update(f"{topic}/{partition}/{offset}\n".encode())
+    return f"msg_{digest.hexdigest()[:32]}"

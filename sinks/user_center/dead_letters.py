@@ -1,0 +1,68 @@
+"""Presence records that could not be delivered, kept in rollcall.dead-letters with the reason."""
+
+import base64
+from datetime import UTC, datetime
+from typing import Any
+
+from confluent_kafka import KafkaException, Producer
+
+from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
+from runtime.metrics import DEAD_LETTERS as COUNTED
+from schemas.cloudevents import headers
+from schemas.codec import encode
+from schemas.dead_letter import DeadLetter
+from schemas.topics import DEAD_LETTERS
+
+_PAYLOAD_BYTES = 64 * 1024
+_REASON_CHARACTERS = 1024
+
+
+class DeadLetters:
+    """Writes dead letters so that they are safe before their record is settled. Thread-safe."""
+
+    def __init__(self, settings: KafkaSettings, timeout: float = 10.0) -> None:
+        self._settings = settings
+        self._topic = settings.name(DEAD_LETTERS)
+        self._timeout = timeout
+        self._producer = Producer(settings.producer(**{"message.timeout.ms": int(timeout * 1000)}))
+
+    def put(self, source: str, payload: bytes, reason: str, field: str | None = None) -> None:
+        """Keep one record. `source` is TOPIC/PARTITION/OFFSET; returns when Kafka has it.
+
+        A repeat after a crash carries the same id. Raises KafkaUnavailable, KafkaMisconfigured.
+        """
+        now = datetime.now(tz=UTC)
+        letter = DeadLetter(
+            at=now,
+            source=source,
+            reason=reason[:_REASON_CHARACTERS],
+            field=field[:_REASON_CHARACTERS] if field else None,
+            payload=base64.b64encode(payload[:_PAYLOAD_BYTES]).decode(),
+            size=len(payload),
+        )
+        outcome: list[Any] = []
+        try:
+            self._producer.produce(
+                self._topic,
+                key=source.encode(),
+                value=encode(letter),
+                headers=headers(
+                    DEAD_LETTERS,
+                    id=source,
+                    source="rollcall/user-center",
+                    subject=source,
+                    time=now,
+                ),
+                on_delivery=lambda error, _message: outcome.append(error),
+            )
+        except (KafkaException, BufferError) as error:
+            raise KafkaUnavailable(f"dead letter of {source}: {error}") from error
+        self._producer.flush(self._timeout)
+        if not outcome:
+            raise KafkaUnavailable(f"dead letter of {source}: not acknowledged in time")
+        if outcome[0] is not None:
+            raise translate(KafkaException(outcome[0]), self._settings)
+        COUNTED.add(1, {"source": "user-center", "reason": "undeliverable"})
+
+    def close(self) -> None:
+        self._producer.flush(self._timeout)

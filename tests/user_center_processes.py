@@ -1,0 +1,76 @@
+"""The two user center stages as processes of their own, as `rollcall run` starts them."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from runtime.kafka import KafkaSettings
+from tests.eventually import eventually
+from tests.user_center import SECRET
+
+Process = subprocess.Popen[bytes]
+
+
+@contextmanager
+def reference_user_center(folder: Path, **settings: str) -> Iterator[tuple[Process, str]]:
+    """The process, ready, and its base URL; `settings` of its section by name."""
+    section = {"SECRET": SECRET, "PORT": "0", "DATA": str(folder), **settings}
+    environment = {f"ROLLCALL_REFERENCE_USER_CENTER_{k}": v for k, v in section.items()}
+    module = "local.reference_user_center.stage"
+    with _running(module, folder, environment) as (process, health):
+        yield process, status(health)["url"]
+
+
+@contextmanager
+def sink(
+    folder: Path, kafka: KafkaSettings, url: str, **settings: str
+) -> Iterator[tuple[Process, str]]:
+    """The process, ready, and the base URL of its health server."""
+    section = {"SECRET": SECRET, "URL": url, **settings}
+    environment = {f"ROLLCALL_USER_CENTER_{k}": v for k, v in section.items()}
+    environment["KAFKA_BOOTSTRAP_SERVERS"] = kafka.bootstrap_servers
+    environment["ROLLCALL_KAFKA_NAMESPACE"] = kafka.namespace
+    with _running("sinks.user_center.stage", folder, environment) as running:
+        yield running
+
+
+def status(health: str) -> dict[str, Any]:
+    """What a stage says of itself."""
+    found: dict[str, Any] = httpx.get(health + "/status", trust_env=False).json()
+    return found
+
+
+@contextmanager
+def _running(
+    module: str, folder: Path, environment: dict[str, str]
+) -> Iterator[tuple[Process, str]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    health = f"http://127.0.0.1:{port}"
+    ours = {"ROLLCALL_HTTP_PORT": str(port), "ROLLCALL_SETTINGS": str(folder / "none.toml")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"from {module} import run; run()"],
+        env=os.environ | ours | environment,
+    )
+
+    def ready() -> bool:
+        assert process.poll() is None, "the stage ended at its start"
+        try:
+            return httpx.get(health + "/readyz", trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    try:
+        eventually(ready, 60, what=f"{module} ready")
+        yield process, health
+    finally:
+        process.kill()
+        process.wait()
