@@ -1,5 +1,6 @@
 """Recordings on their way: an event socket that speaks for each, and a real producer reading it."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -8,6 +9,7 @@ from local.errors import BadArgument
 from local.replay_server import ReplayServer
 from local.stack import Stack
 from local.stage_process import StageProcess
+from schemas.presence import Presence
 
 KINDS = ("freeswitch",)
 PASSWORD = "ClueCon"
@@ -91,6 +93,20 @@ class Playing:
             self._stack.forget(producer)
         for server in self._servers:
             server.stop()
+
+    def delay(self, presence: Presence) -> float:
+        """Seconds from when the recording said it to now, whatever the speed of the play.
+
+        The end of a recording is played at its own (moved) time; earlier moments lie `speed` times
+        closer to it than their times say.
+        """
+        now, at = time.time(), presence.at.timestamp()
+        node = presence.evidence[0].partition("/")[0]
+        for source, server in zip(self._sources, self._servers, strict=True):
+            if self._speed and source.node == node and server.shift is not None:
+                end = (server.frames[-1].at + server.shift) / 1e6
+                return now - (end - (end - at) / self._speed)
+        return now - at
 
     def unfinished(self) -> str | None:
         """What is still on its way to Kafka, in words; None when nothing is."""

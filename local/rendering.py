@@ -1,6 +1,8 @@
 """Presence for people: lines and tables."""
 
-from datetime import UTC, datetime
+import json
+from collections import Counter
+from datetime import UTC
 from typing import Any
 
 from rich.table import Table
@@ -19,15 +21,13 @@ STYLES = {
 
 def as_json(presence: Presence) -> dict[str, Any]:
     """The record as subscribers read it from Kafka."""
-    import json
-
     found: dict[str, Any] = json.loads(codec.encode(presence))
     return found
 
 
 def as_line(presence: Presence) -> str:
     """One line: time, user, status, cause, where."""
-    where = ", ".join(f"{b.node} {b.contact}" for b in presence.bindings) or "nowhere"
+    where = nodes(presence) or "nowhere"
     at = presence.at.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3]
     return f"{at}  {presence.aor}  {presence.status}  ({presence.cause})  {where}"
 
@@ -35,21 +35,21 @@ def as_line(presence: Presence) -> str:
 def as_table(presences: list[Presence], title: str = "") -> Table:
     """A table of users, sorted by AOR."""
     table = Table(title=title, expand=False, pad_edge=False)
-    for column in ("user", "status", "on node", "why", "since (UTC)", "devices"):
+    for column in ("user", "status", "on node", "why", "since (UTC)"):
         table.add_column(column, overflow="fold")
     for presence in sorted(presences, key=lambda p: p.aor):
         style = STYLES.get(presence.status, "")
         table.add_row(
             presence.aor,
             f"[{style}]{presence.status}[/]" if style else str(presence.status),
-            ", ".join(sorted({binding.node for binding in presence.bindings})) or "-",
+            nodes(presence) or "-",
             str(presence.cause),
             presence.at.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3],
-            str(len(presence.bindings)),
         )
     return table
 
 
-def delay(presence: Presence, now: datetime) -> float:
-    """Seconds from the cause, by its node's clock, to `now`."""
-    return (now - presence.at).total_seconds()
+def nodes(presence: Presence) -> str:
+    """Where the user can be reached: `fs-1, fs-2 ×3`; empty when nowhere."""
+    devices = Counter(binding.node for binding in presence.bindings)
+    return ", ".join(f"{n} ×{c}" if c > 1 else n for n, c in sorted(devices.items()))

@@ -1,4 +1,4 @@
-"""One playing of a recording, shared by all clients: when each frame is due, how far it has come."""
+"""One playing of a recording, for all its clients: when frames are due, how far it has come."""
 
 import threading
 import time

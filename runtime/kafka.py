@@ -95,25 +95,42 @@ class KafkaSettings(StageSettings):
         }
 
 
+def _partition_counts(settings: KafkaSettings, timeout: float) -> dict[str, int | None]:
+    """Of each topic of the contract, its number of partitions; None where it is missing."""
+    try:
+        existing = AdminClient(settings.client()).list_topics(timeout=timeout).topics
+    except KafkaException as error:
+        raise translate(error, settings) from error
+    names = [settings.name(topic) for topic in topics.ALL]
+    return {n: len(existing[n].partitions) if n in existing else None for n in names}
+
+
+def topic_problems(settings: KafkaSettings, timeout: float = 30.0) -> list[str]:
+    """What is wrong with the cluster's topics, in words; nothing: an empty list.
+
+    Raises KafkaUnavailable, KafkaMisconfigured.
+    """
+    return [
+        f"{name} is missing" if count is None else f"{name} has {count} partitions"
+        for name, count in _partition_counts(settings, timeout).items()
+        if count != settings.partitions
+    ]
+
+
 def ensure_topics(settings: KafkaSettings, timeout: float = 30.0) -> None:
     """Create the topics that are missing; existing ones must have one number of partitions.
 
     Raises KafkaUnavailable after `timeout` seconds, KafkaMisconfigured.
     """
-    admin = AdminClient(settings.client())
-    try:
-        existing = admin.list_topics(timeout=timeout).topics
-    except KafkaException as error:
-        raise translate(error, settings) from error
-    names = {settings.name(t): t for t in topics.ALL}
-    counts = {n: len(existing[n].partitions) for n in names if n in existing}
-    if wrong := {n: c for n, c in counts.items() if c != settings.partitions}:
+    counts = _partition_counts(settings, timeout)
+    if wrong := {n: c for n, c in counts.items() if c not in (None, settings.partitions)}:
         raise KafkaMisconfigured(
             f"all topics must have kafka.partitions={settings.partitions} partitions, but {wrong}"
         )
-    missing = [_new_topic(t, settings) for n, t in names.items() if n not in existing]
+    missing = [_new_topic(t, settings) for t in topics.ALL if counts[settings.name(t)] is None]
     if not missing:
         return
+    admin = AdminClient(settings.client())
     for future in admin.create_topics(missing, operation_timeout=timeout).values():
         try:
             future.result(timeout)

@@ -92,7 +92,13 @@ class Connection:
         """The node's lease: a heartbeat a second as long as the switch is heard."""
         withheld = False
         while True:
-            if self._silence() > self._settings.lease_silence_seconds:
+            settings = self._settings
+            patience = (
+                settings.command_timeout_seconds
+                if self._lister.busy
+                else settings.lease_silence_seconds
+            )
+            if self._silence() > patience:
                 withheld = True
             elif self._switch.lives:
                 switch = self._switch

@@ -38,6 +38,8 @@ class Lister:
         self._switch = intake.switch
         self._profiles = settings.profiles
         self._failed_before = False
+        # The switch says nothing else on this connection while it makes a listing.
+        self.busy = False
 
     def list_node(self) -> None:
         """A snapshot of each profile's registrations, and one of the calls."""
@@ -54,6 +56,7 @@ class Lister:
 
     def _attempt(self, what: str, listing: Callable[[], None]) -> None:
         outcome = "ok"
+        self.busy = True
         try:
             listing()
             self._failed_before = False
@@ -62,6 +65,8 @@ class Lister:
             if not self._failed_before:  # a recording refuses each: one line is enough
                 log.warning("snapshot failed", what=what, reason=str(error))
             self._failed_before = True
+        finally:
+            self.busy = False
         labels = {"source": "freeswitch", "node": self._intake.node, "outcome": outcome}
         metrics.SNAPSHOTS.add(1, labels)
 
@@ -121,7 +126,8 @@ class Lister:
                 continue
             if listed is not None:
                 record, identity = listed
-                context.legs.setdefault(record.event.leg, identity)
+                if record.event.leg not in context.legs:
+                    context.remember(record.event.leg, identity)
                 self._intake.publish([record])
         self._everywhere(snapshots.call_mark, snapshot, CallKind.SNAPSHOT_ENDED)
 

@@ -1,13 +1,13 @@
 """What is known of the switch at the other end of the connection: name, process, place in time."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from producers.freeswitch import nodes
 from producers.freeswitch.client import EventSocket
 from producers.freeswitch.context import Translated
 from producers.freeswitch.errors import CommandRefused
-from producers.freeswitch.event import SwitchEvent
+from producers.freeswitch.event import EPOCH, SwitchEvent
 from producers.freeswitch.node_clock import NodeClock
 from schemas.vocabulary import NodeKind
 
@@ -45,6 +45,9 @@ class Switch:
         self.version = _answer(socket, "version short") or self.version
         if boot := _answer(socket, "global_getvar core_uuid"):
             self._enter(boot)
+        now = _answer(socket, "strmicroepoch")
+        if now is not None and now.isdecimal():
+            self.clock.saw(EPOCH + timedelta(microseconds=int(now[:18])))
 
     def saw(self, event: SwitchEvent) -> None:
         """Learn from an event. Raises InvalidRecord when it names no process or time."""

@@ -1,6 +1,7 @@
 """What the producer makes of a switch that answers: snapshots of everyone and of one user."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def answers(**changed: str) -> dict[str, str]:
         "switchname": "vm",
         "version short": "1.10.12",
         "global_getvar core_uuid": BOOT,
+        "strmicroepoch": "1795500366296512",
         "sofia xmlstatus": PROFILES,
         INTERNAL: registrations(
             registration(),
@@ -74,6 +76,9 @@ def test_a_snapshot_of_everyone_at_the_beginning(kafka: KafkaSettings, tmp_path:
     assert [(e.aor, e.leg) for e in legs] == [("sip:1001@sip.example.test", "leg-1")]
     up = records(kafka, NODES)[0][1]
     assert (up.kind, up.boot, up.version) == (NodeKind.UP, BOOT, "1.10.12")
+    asked_at = datetime.fromtimestamp(1795500366.296512, UTC)
+    for _, event in (*rows, *records(kafka, NODES)):
+        assert timedelta(0) <= event.at - asked_at < timedelta(minutes=1), "the node's clock"
 
 
 def test_marks_enclose_rows_in_each_partition(kafka: KafkaSettings, tmp_path: Path) -> None:

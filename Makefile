@@ -1,0 +1,65 @@
+# `make demo` and `make test` are all a newcomer needs; both install what they use into .venv.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test check unit integration bench schemas lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+install: $(INSTALLED) ## everything into .venv
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Rollcall needs Python 3.11 or newer (PYTHON=... names another)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11"; exit 1; }
+	@echo "making $(VENV)..."
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); $(MAKE) --no-print-directory venv-package && $(PYTHON) -m venv $(VENV); }
+	@echo "installing the locked packages (some minutes the first time)..."
+	@$(BIN)/pip install --disable-pip-version-check -q --require-hashes -r requirements.lock
+	@$(BIN)/pip install --disable-pip-version-check -q --no-deps -e .
+	@touch $@
+
+.PHONY: venv-package
+venv-package:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing python3-venv..."; apt-get update -qq && apt-get install -y -qq python3-venv; \
+	else echo "Python's venv module is missing: install the package python3-venv, then try again"; exit 1; fi
+
+demo: install ## play recorded FreeSWITCH nodes through the whole pipeline, with a live board
+	@$(BIN)/rollcall demo
+
+up: install ## the whole stack on this machine, until Ctrl-C
+	@$(BIN)/rollcall up
+
+test: check unit integration ## every check and every test
+
+check: install ## lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: install ## fast, pure tests
+	$(BIN)/pytest tests/unit
+
+integration: install ## real Kafka, chDB, HTTP, processes
+	$(BIN)/pytest tests/integration
+
+bench: install ## throughput against plain Faust, Quix Streams, Kafka Streams and the bare limit
+	$(BIN)/python -m benchmarks.throughput
+
+schemas: install ## publish the contract anew: schemas/published, docs/events.md
+	$(BIN)/python -m schemas.publish
+
+lock: ## pin all dependencies anew (needs uv in .venv: pip install uv)
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra postgresql --python-version 3.11 \
+		--generate-hashes --no-header -q -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra postgresql --python-version 3.11 \
+		--python-platform x86_64-manylinux_2_36 -c requirements.lock \
+		--generate-hashes --no-header -q -o requirements-image.lock
+
+clean: ## remove the environment and all local data
+	rm -rf $(VENV) .rollcall .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,44 @@
+"""Peer: librdkafka in, decode, librdkafka out, no state: as fast as one Python process gets."""
+
+import signal
+import threading
+import time
+
+from confluent_kafka import Consumer, Producer
+
+from benchmarks.peers import Job
+from runtime.kafka import KafkaSettings
+from schemas.codec import decode
+from schemas.registration import RegistrationEvent
+
+BATCH = 10_000
+COMMIT_INTERVAL = 1.0
+
+
+def main() -> None:
+    job = Job.given()
+    kafka = KafkaSettings(bootstrap_servers=job.bootstrap_servers)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    producer = Producer(
+        kafka.producer(**{"linger.ms": 20, "queue.buffering.max.messages": 50 * BATCH})
+    )
+    consumer = Consumer(kafka.consumer("limit", **{"group.id": job.group}))
+    consumer.subscribe([job.input])
+    produce, output = producer.produce, job.output
+    due = time.monotonic() + COMMIT_INTERVAL
+    while not stop.is_set():
+        for message in consumer.consume(BATCH, timeout=0.2):
+            value = message.value()
+            event = decode(RegistrationEvent, value)
+            produce(output, value, event.aor)
+        producer.poll(0)
+        if time.monotonic() >= due:
+            producer.flush()
+            consumer.commit(asynchronous=True)
+            due = time.monotonic() + COMMIT_INTERVAL
+    consumer.close()
+
+
+if __name__ == "__main__":
+    main()

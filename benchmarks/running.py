@@ -1,0 +1,130 @@
+"""Runs one peer in its own process until its group has committed the whole input."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from benchmarks.loading import Input
+from benchmarks.peers import Job
+from runtime.kafka import KafkaSettings
+
+POLL_SECONDS = 0.5
+STOP_SECONDS = 30.0
+_NO_COORDINATOR_YET = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)
+
+
+class PeerFailed(Exception):
+    """A peer ended by itself or did not finish in time; its last lines are in the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run took, its start included."""
+
+    wall_seconds: float
+    cpu_seconds: float
+
+
+def run(
+    kafka: KafkaSettings,
+    name: str,
+    command: Sequence[str],
+    job: Job,
+    loaded: Input,
+    environment: dict[str, str],
+    timeout: float,
+) -> Cost:
+    """Start the peer, wait for its commits, stop it by SIGTERM. Raises PeerFailed."""
+    folder = Path(tempfile.mkdtemp(prefix=f"rollcall-benchmark-{name}-"))
+    job = replace(job, folder=str(folder))
+    began, cpu = time.monotonic(), _children_cpu()
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command, env={**os.environ, **job.environment(), **environment}, stdout=log, stderr=log
+        )
+        try:
+            _wait(kafka, name, process, job, loaded, timeout)
+        except PeerFailed as error:
+            raise PeerFailed(f"{error}\n{_tail(folder / 'log')}") from None
+        finally:
+            _stop(process)
+    cost = Cost(time.monotonic() - began, _children_cpu() - cpu)
+    shutil.rmtree(folder, ignore_errors=True)
+    return cost
+
+
+def _wait(
+    kafka: KafkaSettings,
+    name: str,
+    process: subprocess.Popen[bytes],
+    job: Job,
+    loaded: Input,
+    timeout: float,
+) -> None:
+    partitions = [TopicPartition(loaded.topic, number) for number in loaded.ends]
+    observer = Consumer(kafka.consumer("", **{"group.id": job.group}))
+    deadline = time.monotonic() + timeout
+    try:
+        while True:
+            committed = _committed(observer, partitions)
+            done = sum(max(p.offset, 0) for p in committed)
+            _progress(f"{name}: {done:,} of {loaded.expected.events:,} committed")
+            if committed and all(p.offset >= loaded.ends[p.partition] for p in committed):
+                return
+            if process.poll() is not None:
+                raise PeerFailed(f"{name} ended by itself with code {process.returncode}")
+            if time.monotonic() > deadline:
+                raise PeerFailed(f"{name} had not finished after {timeout:.0f} s")
+            time.sleep(POLL_SECONDS)
+    finally:
+        observer.close()
+        sys.stderr.write("\n")
+
+
+def _committed(observer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    """The group's offsets; none while the broker is still making the topic they are kept in."""
+    try:
+        committed: list[TopicPartition] = observer.committed(partitions, timeout=30)
+        return committed
+    except KafkaException as error:
+        if error.args[0].code() in _NO_COORDINATOR_YET:
+            return []
+        raise
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _progress(text: str) -> None:
+    sys.stderr.write(f"\r{text}" if sys.stderr.isatty() else f"{text}\n")
+    sys.stderr.flush()
+
+
+def _tail(log: Path, size: int = 4000) -> str:
+    return log.read_bytes()[-size:].decode(errors="replace")

@@ -1,0 +1,177 @@
+"""`python -m benchmarks.throughput`: events/s of the streams worker and of its peers.
+
+All on one broker and one data set, one after another; the last line is one JSON object.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import loading, results, running, topics
+from benchmarks.dataset import DataSet
+from benchmarks.loading import Input
+from benchmarks.peers import Job, kafka_streams
+from local.kafka import EmbeddedKafka
+from local.network import free_port
+from runtime.kafka import KafkaSettings
+from schemas.codec import decode
+from schemas.registration import RegistrationEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """How one peer is started, and on what."""
+
+    name: str
+    command: Callable[[], list[str]]
+    slow: bool = False
+    stateless: bool = False
+
+
+def _python(module: str, *arguments: str) -> Callable[[], list[str]]:
+    return lambda: [sys.executable, "-W", "ignore", "-m", module, *arguments]
+
+
+PEERS = (
+    Peer("rollcall", lambda: [sys.executable, "-c", "import streams.stage as s; s.run()"]),
+    Peer("plain_faust", _python("benchmarks.peers.plain_faust"), slow=True),
+    Peer("quix", _python("benchmarks.peers.quix")),
+    Peer("kafka_streams", kafka_streams.command),
+    Peer("limit", _python("benchmarks.peers.limit"), stateless=True),
+    # The same program as plain_faust with the one setting that helps it.
+    Peer("plain_faust_tuned", _python("benchmarks.peers.plain_faust", "20"), slow=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One peer's result."""
+
+    events_per_second: float
+    events: int
+    cost: running.Cost
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run what was asked for and print the report; any wrong result ends it with an error."""
+    options = _options(arguments)
+    chosen = [peer for peer in PEERS if peer.name in options.only]
+    with tempfile.TemporaryDirectory(prefix="rollcall-benchmark-") as folder:
+        broker = EmbeddedKafka(Path(folder) / "kafka")
+        # Not the port of a stack that may run here.
+        broker.start(port=free_port(), say=_say)
+        try:
+            kafka = KafkaSettings(
+                bootstrap_servers=broker.bootstrap_servers,
+                partitions=options.partitions,
+                namespace="",
+            )
+            topics.create(kafka, [peer.name for peer in chosen])
+            data = DataSet(options.events, options.users)
+            whole, share = loading.load(kafka, data, options.slow_events)
+            measured = {
+                peer.name: measure(kafka, peer, share if peer.slow else whole, options.timeout)
+                for peer in chosen
+            }
+        finally:
+            broker.stop()
+    print(json.dumps(report(measured, whole, options.users)))  # noqa: T201
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def measure(kafka: KafkaSettings, peer: Peer, loaded: Input, timeout: float) -> Measured:
+    """Run one peer and judge its output. Raises running.PeerFailed, results.WrongResult."""
+    is_worker = peer.name == "rollcall"
+    job = Job(
+        bootstrap_servers=kafka.bootstrap_servers,
+        input=loaded.topic,
+        output=topics.output_topic(peer.name),
+        group=kafka.model_copy(update={"namespace": topics.WHOLE}).group("streams")
+        if is_worker
+        else f"bench-{peer.name}",
+        partitions=kafka.partitions,
+        folder="",
+    )
+    cost = running.run(kafka, peer.name, peer.command(), job, loaded, _environment(kafka), timeout)
+    records = list(results.read(kafka, job.output))
+    try:
+        rate = _judge(peer, loaded, records)
+    except results.WrongResult as error:
+        raise results.WrongResult(f"{peer.name}: {error}") from error
+    _say(f"{peer.name}: {rate:,.0f} events/s, {len(records):,} records, correct")
+    return Measured(rate, loaded.expected.events, cost)
+
+
+def _judge(peer: Peer, loaded: Input, records: list[results.Output]) -> float:
+    if peer.stateless:
+        events = [decode(RegistrationEvent, record.value) for record in records]
+        results.check_copies(loaded, [(event.aor or "", event.id) for event in events])
+        proofs = [(r.at_ms, [e.id]) for r, e in zip(records, events, strict=True)]
+        return results.rate(loaded, proofs)
+    decoder = msgspec.json.Decoder(results.Seen)
+    seen = [decoder.decode(record.value) for record in records]
+    results.check_presence(loaded, seen)
+    return results.rate(loaded, [(r.at_ms, s.evidence) for r, s in zip(records, seen, strict=True)])
+
+
+def _environment(kafka: KafkaSettings) -> dict[str, str]:
+    """Settings of the streams worker (the peers ignore them), and no settings file."""
+    return {
+        "ROLLCALL_SETTINGS": "no-settings-file",
+        "ROLLCALL_KAFKA_NAMESPACE": topics.WHOLE,
+        "ROLLCALL_KAFKA_PARTITIONS": str(kafka.partitions),
+        "ROLLCALL_LOG_LEVEL": "WARNING",
+    }
+
+
+def report(measured: dict[str, Measured], whole: Input, users: int) -> dict[str, object]:
+    """The object of the last line: first the rates, then what they were measured on."""
+    rates: dict[str, object] = {n: round(m.events_per_second) for n, m in measured.items()}
+    if "rollcall" in measured:
+        ours = measured["rollcall"].events_per_second
+        rates["rollcall_over"] = {
+            n: round(ours / m.events_per_second, 2) for n, m in measured.items() if n != "rollcall"
+        }
+    packages = ("faust-streaming", "quixstreams", "confluent-kafka", "msgspec")
+    return rates | {
+        "events": {n: m.events for n, m in measured.items()},
+        "users": users,
+        "status_changes": whole.expected.changes,
+        "cpu_us_per_event": {
+            n: round(m.cost.cpu_seconds * 1e6 / m.events, 1) for n, m in measured.items()
+        },
+        "wall_seconds": {n: round(m.cost.wall_seconds, 1) for n, m in measured.items()},
+        "cores": os.cpu_count(),
+        "versions": {p: importlib.metadata.version(p) for p in packages}
+        | {"kafka-streams": kafka_streams.VERSION},
+    }
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    names = [peer.name for peer in PEERS]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
+    parser.add_argument("--events", type=int, default=400_000)
+    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--slow-events", type=int, default=20_000, help="for plain_faust")
+    parser.add_argument("--timeout", type=float, default=180.0, help="seconds for one peer")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=names, help=str(names))
+    options = parser.parse_args(arguments)
+    if unknown := set(options.only) - set(names):
+        parser.error(f"no such peer: {', '.join(sorted(unknown))} (there are {', '.join(names)})")
+    return options
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The benchmark's topics: one input, the share of it for slow peers, one output a peer."""
+
+from collections.abc import Iterable
+
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from runtime.kafka import KafkaSettings, ensure_topics
+from schemas.topics import PRESENCE, REGISTRATIONS
+
+# Two Rollcalls on one cluster: the whole input, and the share of it that slow peers get.
+WHOLE = "bench."
+SHARE = "bench-share."
+
+
+def input_topic(namespace: str) -> str:
+    return f"{namespace}{REGISTRATIONS.name}"
+
+
+def output_topic(peer: str) -> str:
+    """Where a peer writes presence; the streams worker writes where its namespace says."""
+    return f"{WHOLE}{PRESENCE.name}" if peer == "rollcall" else f"bench-{peer}.{PRESENCE.name}"
+
+
+def create(kafka: KafkaSettings, peers: Iterable[str]) -> None:
+    """Create inputs and outputs, then whatever else the streams worker needs.
+
+    Outputs carry the broker's time of append, so that every peer is timed by one clock, after its
+    own batching and delivery.
+    """
+    names = [input_topic(WHOLE), input_topic(SHARE)]
+    topics = [_topic(name, kafka) for name in names]
+    topics += [_topic(output_topic(peer), kafka, timed=True) for peer in peers]
+    admin = AdminClient(kafka.client())
+    for future in admin.create_topics(topics, operation_timeout=30).values():
+        future.result(30)
+    ensure_topics(kafka.model_copy(update={"namespace": WHOLE}))
+
+
+def _topic(name: str, kafka: KafkaSettings, *, timed: bool = False) -> NewTopic:
+    config = {"message.timestamp.type": "LogAppendTime"} if timed else {}
+    return NewTopic(name, num_partitions=kafka.partitions, replication_factor=1, config=config)
