@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from datetime import UTC
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -62,7 +63,7 @@ class Board:
         return Group(head, Text(), as_table(list(self.users.values())), Text(), self._changes())
 
     def _changes(self) -> Table:
-        table = Table(title="last changes", title_justify="left", pad_edge=False)
+        table = Table(title="last changes", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
         for column in ("when (UTC)", "user", "status", "why", "node", "delay"):
             table.add_column(column)
         for presence, seconds in self._last:

@@ -122,7 +122,9 @@ def doctor() -> None:
 
 
 @schemas_app.command("export")
-def schemas_export(folder: Path = Path("schemas-export")) -> None:
+def schemas_export(
+    folder: Annotated[Path, typer.Argument(help="Made if missing.")] = Path("schemas-export"),
+) -> None:
     """Write the JSON Schema of every topic and one AsyncAPI 3 document."""
     from schemas.export import export
 

@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import UTC
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from schemas import codec
@@ -34,7 +35,7 @@ def as_line(presence: Presence) -> str:
 
 def as_table(presences: list[Presence], title: str = "") -> Table:
     """A table of users, sorted by AOR."""
-    table = Table(title=title, expand=False, pad_edge=False)
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
     for column in ("user", "status", "on node", "why", "since (UTC)"):
         table.add_column(column, overflow="fold")
     for presence in sorted(presences, key=lambda p: p.aor):

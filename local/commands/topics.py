@@ -1,6 +1,7 @@
 """`rollcall topics`: the contract's topics as a table; with --create, made where missing."""
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -17,17 +18,17 @@ def topics(create: bool) -> None:
         ensure_topics(kafka)
         typer.echo(f"all topics are there at {kafka.bootstrap_servers}")
         return
-    table = Table(pad_edge=False)
-    for column in ("topic", "key", "partitions", "cleanup", "keeps", "writers", "readers"):
-        table.add_column(column, overflow="fold")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("topic", "partitions", "cleanup", "keeps", "key", "writers", "readers"):
+        table.add_column(column, overflow="fold", no_wrap=column in ("topic", "cleanup", "keeps"))
     for topic in contract.ALL:
         keeps = f"{topic.retention.days} d" if topic.retention else "last a key"
         table.add_row(
             kafka.name(topic),
-            topic.key,
             str(kafka.partitions),
             topic.cleanup,
             keeps,
+            topic.key,
             ", ".join(topic.writers),
             ", ".join(topic.readers),
         )
