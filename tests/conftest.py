@@ -1,7 +1,6 @@
 """What every test needs: no settings of the machine it runs on."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -9,11 +8,10 @@ import pytest
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
+) -> None:
     """Neither the user's settings file nor their environment must decide a test."""
     for name in list(os.environ):
         if name.startswith(("ROLLCALL_", "KAFKA_", "OTEL_")) and name != "ROLLCALL_TEST_KAFKA":
             monkeypatch.delenv(name)
     nowhere = tmp_path_factory.getbasetemp() / "no-settings.toml"
     monkeypatch.setenv("ROLLCALL_SETTINGS", str(nowhere))
-    yield
