@@ -1,6 +1,5 @@
 """From event to Kafka record: JSON, CloudEvents headers, and a W3C traceparent."""
 
-import base64
 import hashlib
 import random
 from datetime import UTC, datetime
@@ -12,10 +11,9 @@ from producers.record import Record
 from runtime.kafka import KafkaSettings
 from schemas import codec, topics
 from schemas.cloudevents import event_headers, headers
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import dead_letter
 from schemas.topics import Topic
 
-PAYLOAD_MAX_BYTES = 64 * 1024
 _SPAN_BITS = (1 << 64) - 1
 _RANDOM_BITS = 1 << 56
 
@@ -68,17 +66,9 @@ def dead_letter_record(
 
     The payload is cut at 64 KiB, the texts at the lengths the contract allows.
     """
-    source = _printable(source)[:255] or "unknown"
-    reason = _printable(reason)[:1024]
     now = datetime.now(UTC)
-    letter = DeadLetter(
-        at=now,
-        source=source,
-        reason=reason,
-        field=_printable(field)[:1024] if field is not None else None,
-        payload=base64.b64encode(payload[:PAYLOAD_MAX_BYTES]).decode(),
-        size=len(payload),
-    )
+    letter = dead_letter(source, payload, reason, field, now)
+    source, reason = letter.source, letter.reason
     # The same bytes refused for the same reason give the same id: a repeat is recognisable.
     digest = hashlib.blake2b(payload, key=reason.encode()[:64], digest_size=16).hexdigest()
     return Record(
@@ -94,8 +84,3 @@ def dead_letter_record(
             traceparent=traceparent(trace_ratio),
         ),
     )
-
-
-def _printable(text: str) -> str:
-    """Without lone surrogates, which no UTF-8 can carry."""
-    return text.encode("utf-8", "replace").decode()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from runtime import logs
+from runtime.settings import BadSettings
 
 StatusReport = Callable[[], dict[str, Any]]
 
@@ -40,6 +42,7 @@ class Stage:
         """Configure logging and metrics, serve HTTP (ROLLCALL_HTTP_PORT; 0 or unset: none).
 
         Routes: /healthz, /readyz, /status, /metrics. Call in the main thread, once.
+        Raises BadSettings when the port is taken.
         """
         logs.configure(self.name)
         _start_metrics(self.name)
@@ -79,11 +82,21 @@ class Stage:
             Route("/status", status),
             Route("/metrics", metrics),
         ]
-        config = uvicorn.Config(
-            Starlette(routes=routes), host=host, port=port, log_config=None, access_log=False
-        )
-        server = uvicorn.Server(config)
-        threading.Thread(target=server.run, name="http", daemon=True).start()
+        config = uvicorn.Config(Starlette(routes=routes), log_config=None, access_log=False)
+        threading.Thread(
+            target=uvicorn.Server(config).run,
+            args=([_listen(host, port)],),
+            name="http",
+            daemon=True,
+        ).start()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bound here and not in the thread: a stage without its probes must not seem to run."""
+    try:
+        return socket.create_server((host, port), reuse_port=False)
+    except OSError as error:
+        raise BadSettings(f"ROLLCALL_HTTP_PORT={port} on {host}: {error}") from error
 
 
 def _start_metrics(stage: str) -> None:

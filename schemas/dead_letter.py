@@ -30,12 +30,20 @@ MAX_PAYLOAD = 64 * 1024
 def dead_letter(
     source: str, payload: bytes, reason: str, field: str | None, at: datetime
 ) -> DeadLetter:
-    """A dead letter for `payload`; texts are cut to what the contract allows."""
+    """A dead letter for `payload`, whatever it and its description hold; it never raises.
+
+    The payload is cut at MAX_PAYLOAD bytes, the texts at the lengths the contract allows.
+    """
     return DeadLetter(
         at=at,
-        source=source[:255] or "unknown",
-        reason=reason[:1024],
-        field=field[:1024] if field else None,
+        source=_printable(source)[-255:] or "unknown",
+        reason=_printable(reason)[:1024],
+        field=_printable(field)[:1024] if field is not None else None,
         payload=b64encode(payload[:MAX_PAYLOAD]).decode(),
         size=len(payload),
     )
+
+
+def _printable(text: str) -> str:
+    """Without lone surrogates, which no UTF-8 can carry."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,6 +1,5 @@
 """Undecodable records → the dead-letters topic, with where they stood and what was wrong."""
 
-import base64
 from datetime import UTC, datetime
 
 from confluent_kafka import KafkaError, Producer
@@ -9,23 +8,13 @@ from runtime import metrics
 from runtime.kafka import KafkaSettings, KafkaUnavailable
 from schemas import cloudevents, topics
 from schemas.codec import InvalidRecord, encode
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import DeadLetter, dead_letter
 from sinks.clickhouse.rows import Delivery
-
-_KEPT_BYTES = 64 << 10  # of the payload; the contract's bound
 
 
 def letter(read: Delivery, error: InvalidRecord, at: datetime) -> DeadLetter:
     """The dead letter of one delivery, found at `at`."""
-    value = read.value or b""
-    return DeadLetter(
-        at=at,
-        source=read.origin[-255:],
-        reason=error.reason[:1024],
-        field=error.field[:1024] if error.field else None,
-        payload=base64.b64encode(value[:_KEPT_BYTES]).decode(),
-        size=len(value),
-    )
+    return dead_letter(read.origin, read.value or b"", error.reason, error.field, at)
 
 
 class DeadLetters:

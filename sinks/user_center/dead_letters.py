@@ -1,6 +1,5 @@
 """Presence records that could not be delivered, kept in rollcall.dead-letters with the reason."""
 
-import base64
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,11 +9,8 @@ from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
 from runtime.metrics import DEAD_LETTERS as COUNTED
 from schemas.cloudevents import headers
 from schemas.codec import encode
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import dead_letter
 from schemas.topics import DEAD_LETTERS
-
-_PAYLOAD_BYTES = 64 * 1024
-_REASON_CHARACTERS = 1024
 
 
 class DeadLetters:
@@ -32,14 +28,7 @@ class DeadLetters:
         A repeat after a crash carries the same id. Raises KafkaUnavailable, KafkaMisconfigured.
         """
         now = datetime.now(tz=UTC)
-        letter = DeadLetter(
-            at=now,
-            source=source,
-            reason=reason[:_REASON_CHARACTERS],
-            field=field[:_REASON_CHARACTERS] if field else None,
-            payload=base64.b64encode(payload[:_PAYLOAD_BYTES]).decode(),
-            size=len(payload),
-        )
+        letter = dead_letter(source, payload, reason, field, now)
         outcome: list[Any] = []
         try:
             self._producer.produce(
