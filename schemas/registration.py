@@ -59,6 +59,16 @@ class RegistrationEvent(Event):
     cookie: Annotated[
         int | None, Field(description="Kernel socket cookie of its connection, where known.")
     ] = None
+    path: Annotated[
+        Text | None,
+        Field(
+            description="Through which edge to send: the Path header's URIs (RFC 3327), as stored."
+        ),
+    ] = None
+    received: Annotated[
+        Address | None,
+        Field(description="The client's address as that edge saw it, where the path tells."),
+    ] = None
     registrar: Annotated[Word | None, Field(description="Profile or location table.")] = None
     user_agent: Annotated[
         Text | None, Field(description="As the client writes it: trust nothing in it.")
