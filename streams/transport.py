@@ -20,27 +20,56 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     After faust.transport.consumer.Consumer.getmany.
     """
 
+    # The group generation for which positions were last set, and how often they were set. What is
+    # fetched between a rebalance and that, or while it happens, comes from positions that hold no
+    # longer: delivered, it would be acknowledged out of order and the gap before it committed away.
+    _sought_generation: int | None = None
+    _seeks = 0
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+        seeks = self._seeks
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
-        if not records or self.should_stop:
-            return
-        if not self.flow_active:
-            await self.perform_seek()
-            return
+        if not records or self.should_stop or not self.flow_active:
+            return  # dropped records are fetched again: recovery seeks before the flow resumes
+        sound = self._sought_generation == generation and self._seeks == seeks
         for tp, batch in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
-                return  # a rebalance began: what is not delivered is fetched again
+                return
             if active is not None and tp not in active and tp not in self._buffered_partitions:
                 continue
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
             if self._is_changelog_tp(tp):
                 for record in batch:
                     yield tp, self._to_message(tp, record)
-            elif batch:
+            elif batch and sound:
                 message = self._to_message(tp, batch[-1])
                 message.value = batch
+                # The positions alone say what is delivered; Faust's own memory of the last offset
+                # would drop a batch that a seek made begin earlier and end earlier.
+                self._read_offset[tp] = None
                 yield tp, message
+        if self._sought_generation == generation and self._seeks != seeks:
+            await self.perform_seek()  # the fetch may have moved the positions after the seek
+
+    async def perform_seek(self) -> None:
+        """Seek every partition to where consumption must go on after a rebalance.
+
+        aiokafka's seek_to_committed leaves a partition without a committed offset where it is, so
+        what was dropped there would never be read: such a partition starts at its beginning.
+        """
+        generation = self.app.consumer_generation_id
+        self._seeks += 1
+        await super().perform_seek()
+        fresh = [
+            tp
+            for tp in self.assignment()
+            if not self._is_changelog_tp(tp) and not self._committed_offset.get(tp)
+        ]
+        if fresh:
+            await self._thread.seek_to_beginning(*map(driver.ensure_aiokafka_TP, fresh))
+        self._seeks += 1
+        self._sought_generation = generation
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Nothing: a batch's last offset stands for all before it (see _new_offset)."""

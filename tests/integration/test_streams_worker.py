@@ -111,8 +111,8 @@ def test_killed_again_and_again_it_ends_with_every_change_once(
             expected[aor].append(not online)
     with StageProcess(WORKER, tmp_path, kafka, ROLLCALL_STREAMS_BATCH_RECORDS="50") as worker:
         for start in range(0, len(events), len(events) // 4):
-            write(kafka, events[start : start + len(events) // 4])
             folded = worker.status()["folded"]
+            write(kafka, events[start : start + len(events) // 4])
             eventually(lambda seen=folded: worker.status()["folded"] > seen, 60)  # type: ignore[misc]
             worker.kill()
             worker.start()
