@@ -1,4 +1,4 @@
-"""The worker's one producer: makes a batch's effects durable, in order."""
+"""A producer of the worker: makes a batch's effects durable, in order."""
 
 import asyncio
 import threading
@@ -30,6 +30,8 @@ class Outbox:
                     "linger.ms": 5,
                     # A worker that waits for Kafka is right; one that forgets is not.
                     "message.timeout.ms": 0,
+                    # An empty queue and no error reported: all is acknowledged.
+                    "delivery.report.only.error": True,
                 }
             )
         )

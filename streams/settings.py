@@ -14,7 +14,7 @@ class StreamsSettings(StageSettings):
     section: ClassVar[str] = "streams"
 
     batch_records: int = Field(
-        4000, ge=1, description="Records fetched at most at a time, over all partitions."
+        20_000, ge=1, description="Records fetched at most at a time, over all partitions."
     )
     commit_interval: timedelta = Field(
         timedelta(milliseconds=500), description="How often consumed offsets are committed."

@@ -21,6 +21,9 @@ from streams.settings import StreamsSettings
 
 log = logs.get(__name__)
 
+# Producers a worker: one waits for its acknowledgements while others are filled.
+OUTBOXES = 4
+
 Process = Callable[[Topic, int, list[Any]], Awaitable[None]]
 
 
@@ -35,7 +38,9 @@ class Worker:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._outbox = Outbox(kafka)
+        self._outboxes = [Outbox(kafka) for _ in range(min(OUTBOXES, kafka.partitions))]
+        self._lanes: dict[tuple[str, int], asyncio.Queue[Any]] = {}
+        self._tasks: list[asyncio.Future[None]] = []
         self._partitions: dict[int, PartitionState] = {}
         self._copier = NodeCopier(kafka.partitions, settings.node_tick)
         self.failure: BaseException | None = None
@@ -52,42 +57,46 @@ class Worker:
 
     def _agent(self, kafka: KafkaSettings, topic: Topic, process: Process) -> None:
         async def agent(stream: Any) -> None:
+            stream.enable_acks = False  # the lane acknowledges, once the batch is durable
             async for event in stream.events():
-                await self._guard(process, topic, event.message.partition, event.value)
+                await self._lane(topic, process, event.message.partition).put(event)
 
         channel = faust_app.source(self.app, kafka, topic)
         self.app.agent(channel, name=topic.name, concurrency=1)(agent)
 
-    async def _guard(
-        self, process: Process, topic: Topic, partition: int, records: list[Any]
+    def _lane(self, topic: Topic, process: Process, partition: int) -> "asyncio.Queue[Any]":
+        """The queue of one partition of one topic: in order within, beside all others.
+
+        While one partition's batch becomes durable, another's is folded. Bounded, so that Faust
+        stops fetching when folding falls behind.
+        """
+        queue = self._lanes.get((topic.name, partition))
+        if queue is None:
+            queue = self._lanes[topic.name, partition] = asyncio.Queue(maxsize=2)
+            self._tasks.append(asyncio.ensure_future(self._work(topic, process, partition, queue)))
+        return queue
+
+    async def _work(
+        self, topic: Topic, process: Process, partition: int, queue: "asyncio.Queue[Any]"
     ) -> None:
-        """Process a batch to its end. On failure never return: Faust must not acknowledge it."""
-        task = asyncio.ensure_future(process(topic, partition, records))
-        cancelled = False
-        while not task.done():
+        while True:
+            event = await queue.get()
             try:
-                await asyncio.shield(task)
-            except asyncio.CancelledError:
-                if task.cancelled():
-                    raise
-                cancelled = True  # finish first: half a batch must not be acknowledged
-            except Exception:
-                break
-        if (error := task.exception()) is not None:
-            log.critical("batch failed; the worker stops", topic=topic.name, exc_info=error)
-            self.failure = error
-            await asyncio.Event().wait()
-        self.folded += len(records)
-        metrics.FOLDED.add(len(records), {"topic": topic.name})
-        if cancelled:
-            raise asyncio.CancelledError
+                await process(topic, partition, event.value)
+            except Exception as error:
+                log.critical("batch failed; the worker stops", topic=topic.name, exc_info=error)
+                self.failure = error
+                return  # nothing behind it is acknowledged either
+            event.ack()
+            self.folded += len(event.value)
+            metrics.FOLDED.add(len(event.value), {"topic": topic.name})
 
     async def _fold_sessions(self, topic: Topic, number: int, records: list[Any]) -> None:
         partition = await self._partition(number)
         async with partition.lock:
             batch = SessionBatch(partition, self._clock())
             batch.fold(topic, records)
-            await self._outbox.settle(batch.finish())
+            await self._settle(number, batch.finish())
         _measure(batch)
 
     async def _fold_connections(self, topic: Topic, number: int, records: list[Any]) -> None:
@@ -95,11 +104,15 @@ class Worker:
         async with partition.connections_lock:
             batch = ConnectionBatch(number, partition.connections, self._clock())
             batch.fold(topic, records)
-            await self._outbox.settle(batch.finish())
+            await self._settle(number, batch.finish())
 
     async def _copy_nodes(self, topic: Topic, number: int, records: list[Any]) -> None:
-        del topic, number
-        await self._outbox.settle(self._copier.copy(records, self._clock()))
+        del topic
+        await self._settle(number, self._copier.copy(records, self._clock()))
+
+    async def _settle(self, number: int, effects: Effects) -> None:
+        """Make effects durable; a partition's always through the same producer, so in order."""
+        await self._outboxes[number % len(self._outboxes)].settle(effects)
 
     async def _partition(self, number: int) -> PartitionState:
         """The partition's state; rebuilt when its tables were (re)covered since the last batch."""
@@ -125,7 +138,7 @@ class Worker:
                     for presence in (*session.earlier, last)
                     if presence is not None
                 )
-            await self._outbox.settle(effects)
+            await self._settle(number, effects)
         log.info("partition live", partition=number, users=len(sessions))
         return state
 
@@ -147,7 +160,10 @@ class Worker:
         }
 
     def close(self) -> None:
-        self._outbox.close()
+        for task in self._tasks:
+            task.cancel()
+        for outbox in self._outboxes:
+            outbox.close()
 
 
 def _measure(batch: SessionBatch) -> None:
