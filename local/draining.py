@@ -2,7 +2,7 @@
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from runtime.kafka import KafkaSettings, translate
+from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
 from schemas import topics
 
 SOURCES = (topics.REGISTRATIONS, topics.CONNECTIONS, topics.CALLS, topics.NODES)
@@ -27,7 +27,7 @@ class StreamsProgress:
         """What is not consumed yet, in words; None once all is, twice in a row unchanged.
 
         Twice, because folding the last record of one topic may write to another.
-        Raises KafkaUnavailable, KafkaMisconfigured.
+        While no broker answers, that. Raises KafkaMisconfigured.
         """
         try:
             ends, lagging = [], []
@@ -38,7 +38,11 @@ class StreamsProgress:
                     missing = high - max(part.offset, low)
                     lagging.append(f"{part.topic}/{part.partition}: {missing} records")
         except KafkaException as error:
-            raise translate(error, self._kafka) from error
+            self._last = None
+            translated = translate(error, self._kafka)
+            if isinstance(translated, KafkaUnavailable):
+                return str(translated)
+            raise translated from error
         settled = not lagging and self._last == tuple(ends)
         self._last = tuple(ends)
         if settled:

@@ -86,6 +86,13 @@ class EmbeddedKafka:
         self._launch(classpath, properties)
         self._wait_until_up()
 
+    def restart(self) -> None:
+        """Start a broker that died again, on the port its clients know. Raises KafkaStartFailed."""
+        properties = self._write_properties()
+        self.log.replace(self.log.with_suffix(".log.1"))
+        self._launch(kafka_jars.classpath(), properties)
+        self._wait_until_up()
+
     def stop(self) -> None:
         """Stop cleanly; after 20 s by force. Does nothing when it does not run."""
         process, self._process = self._process, None

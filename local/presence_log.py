@@ -3,9 +3,16 @@
 import time
 from collections.abc import Iterator
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 
-from runtime.kafka import KafkaSettings, translate
+from local.errors import NotDrained
+from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
 from schemas import codec
 from schemas.presence import Presence
 from schemas.topics import Topic
@@ -14,14 +21,32 @@ _TIMEOUT = 15.0
 
 
 def end_offsets(kafka: KafkaSettings, topic: Topic) -> dict[int, int]:
-    """The end offset of each partition. Raises KafkaUnavailable, KafkaMisconfigured."""
+    """The end offset of each partition; waits for leaders that are just being elected.
+
+    Raises KafkaUnavailable, KafkaMisconfigured.
+    """
+    deadline = time.monotonic() + _TIMEOUT
+    while True:
+        try:
+            return {partition: end for partition, (_, end) in _offsets(kafka, topic).items()}
+        except KafkaUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _offsets(kafka: KafkaSettings, topic: Topic) -> dict[int, tuple[int, int]]:
+    """First and end offset of each partition, by a client of its own.
+
+    A consumer that is fetching answers late: its broker takes one request after the other, and a
+    fetch that finds nothing new waits half a second.
+    """
+    name = kafka.name(topic)
     consumer = Consumer(kafka.consumer("cli"))
     try:
-        found = consumer.list_topics(kafka.name(topic), timeout=_TIMEOUT).topics
-        partitions = found[kafka.name(topic)].partitions
+        partitions = consumer.list_topics(name, timeout=_TIMEOUT).topics[name].partitions
         return {
-            p: consumer.get_watermark_offsets(TopicPartition(kafka.name(topic), p), _TIMEOUT)[1]
-            for p in partitions
+            p: consumer.get_watermark_offsets(TopicPartition(name, p), _TIMEOUT) for p in partitions
         }
     except KafkaException as error:
         raise translate(error, kafka) from error
@@ -35,39 +60,38 @@ class TopicReader:
     def __init__(
         self, kafka: KafkaSettings, topic: Topic, start: dict[int, int] | None = None
     ) -> None:
+        """Raises KafkaUnavailable, KafkaMisconfigured."""
         self._kafka, self._topic = kafka, topic
-        self._consumer = Consumer(kafka.consumer("cli"))
-        self._positions = start or dict.fromkeys(end_offsets(kafka, topic), 0)
+        # The end of a partition may hold no record to read (compacted away): so be told of it.
+        self._consumer = Consumer(kafka.consumer("cli", **{"enable.partition.eof": True}))
+        self._positions = dict(start or dict.fromkeys(end_offsets(kafka, topic), 0))
         name = kafka.name(topic)
-        self._consumer.assign(
-            [TopicPartition(name, p, o or OFFSET_BEGINNING) for p, o in self._positions.items()]
-        )
+        # Assigned before it knows the leaders, it would wait a second for its next look.
+        self._consumer.list_topics(name, timeout=_TIMEOUT)
+        self._consumer.assign([TopicPartition(name, p, o) for p, o in self._positions.items()])
 
     def poll(self, timeout: float) -> Iterator[Message]:
         """Messages that are there within `timeout` seconds of the first."""
         first = self._consumer.poll(timeout)
         # consume(n, t) would wait all of t unless n arrive: ask it only for what is here.
         for message in [first, *self._consumer.consume(1000, 0)] if first else []:
-            if (error := message.error()) is not None:
+            error = message.error()
+            if error is None:
+                self._positions[message.partition()] = message.offset() + 1
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._positions[message.partition()] = message.offset()
+            else:
                 raise translate(KafkaException(error), self._kafka)
-            self._positions[message.partition()] = message.offset() + 1
-            yield message
 
     def read_to_end(self, timeout: float = 60.0) -> Iterator[Message]:
-        """Everything up to the end the topic has now. Raises TimeoutError."""
+        """Everything up to the end the topic has now. Raises NotDrained."""
         ends = end_offsets(self._kafka, self._topic)
         deadline = time.monotonic() + timeout
-        while any(self._positions.get(p, 0) < end for p, end in ends.items() if not self._gone(p)):
+        while any(self._positions.get(p, 0) < end for p, end in ends.items()):
             yield from self.poll(0.2)
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self._topic.name} was not read to its end in {timeout} s")
-
-    def _gone(self, partition: int) -> bool:
-        """Whether nothing is left to read though offsets were handed out (compaction, deletion)."""
-        low, high = self._consumer.get_watermark_offsets(
-            TopicPartition(self._kafka.name(self._topic), partition), _TIMEOUT
-        )
-        return bool(low >= high)
+                raise NotDrained(f"{self._topic.name} was not read to its end in {timeout} s")
 
     def close(self) -> None:
         self._consumer.close()

@@ -12,8 +12,8 @@ from typing import Any
 from local.errors import StackRunning
 from local.kafka import EmbeddedKafka
 from local.network import free_port, is_listening
-from local.processes import is_running
-from local.stage_process import READY_SECONDS, StageProcess
+from local.processes import is_running, stop_pid
+from local.stage_process import READY_SECONDS, STAGE_COMMAND, STOP_SECONDS, StageProcess
 from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.settings import load, settings_file
 
@@ -48,6 +48,7 @@ class Stack:
                 f"a stack runs in {self.folder} already (pid {running['pid']}); stop it first"
             )
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._stop_orphans()
         try:
             self._start_kafka()
             environment = self._environment()
@@ -58,6 +59,13 @@ class Stack:
         except BaseException:
             self.stop()
             raise
+
+    def _stop_orphans(self) -> None:
+        """Stages of a stack that was killed live on, hold locks and read the same topics."""
+        for label, pid in _stage_pids(_read(self.file)).items():
+            if is_running(pid, STAGE_COMMAND):
+                self._say(f"stopping {label}, left over from a stack that was killed…")
+                stop_pid(pid, STOP_SECONDS)
 
     def _start_kafka(self) -> None:
         self.kafka = load(KafkaSettings)
@@ -96,7 +104,14 @@ class Stack:
         self._write()
 
     def watch(self) -> None:
-        """Start again what has died, and say so. Call often."""
+        """Start again what has died, and say so. Call often.
+
+        Raises what starting Kafka raises: without it nothing here can go on.
+        """
+        if self._kafka is not None and self._kafka.has_died():
+            self._say(f"Kafka had died; starting it again (see {self._kafka.log}.1)")
+            self._kafka.restart()
+            self._write()
         for label, process in self.stages.items():
             if process.revive():
                 self._say(f"{label} had died; started again (see {process.log})")
@@ -108,7 +123,8 @@ class Stack:
             process.stop()
         if self._kafka is not None:
             self._kafka.stop()
-        self.file.unlink(missing_ok=True)
+        if _read(self.file).get("pid") == os.getpid():  # never another stack's
+            self.file.unlink()
 
     def _base(self) -> dict[str, str]:
         return {
@@ -167,11 +183,24 @@ class Stack:
 
 def read_stack(folder: Path) -> dict[str, Any] | None:
     """What `stack.json` in the folder says, None where no stack runs (a stale file counts not)."""
+    document = _read(folder / "stack.json")
     try:
-        document: dict[str, Any] = json.loads((folder / "stack.json").read_text())
         return document if is_running(int(document["pid"])) else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _stage_pids(document: dict[str, Any]) -> dict[str, int]:
+    stages = document.get("stages") or {}
+    return {label: stage["pid"] for label, stage in stages.items() if stage.get("pid")}
 
 
 def reachable_kafka(folder: Path) -> KafkaSettings:

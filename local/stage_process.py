@@ -15,6 +15,8 @@ from local.processes import last_lines
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
+# How a stage's command line reads in /proc, where arguments end with a zero byte.
+STAGE_COMMAND = "\0local\0run\0"
 # Between two restarts of a stage that keeps dying.
 _BACKOFF = (0.2, 1.0, 3.0, 10.0)
 

@@ -27,9 +27,14 @@ def decode(model: type[T], data: bytes) -> T:
     decoder = _decoders.get(model)
     if decoder is None:
         decoder = _decoders[model] = msgspec.json.Decoder(model)
+    record: T = decode_with(decoder, data)
+    return record
+
+
+def decode_with(decoder: Any, data: bytes) -> Any:
+    """Decode with a msgspec decoder. Raises InvalidRecord."""
     try:
-        record: T = decoder.decode(data)
-        return record
+        return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         reason, _, path = str(error).partition(" - at `$.")
         raise InvalidRecord(path.rstrip("`") or None, reason) from error

@@ -103,6 +103,7 @@ class NodeKind(StrEnum):
     DOWN = "down"  # it stopped, or its connection is gone for good
     HEARTBEAT = "heartbeat"  # it lives; also its clock
     GAP = "gap"  # events may have been lost; a snapshot follows
+    INFRASTRUCTURE = "infrastructure"  # the state of what it works with; `reason` says
 
 
 class Status(StrEnum):

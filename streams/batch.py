@@ -8,20 +8,24 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from schemas import codec, topics
-from schemas.call import CallEvent
+from schemas import topics
 from schemas.cloudevents import event_headers, headers
 from schemas.dead_letter import dead_letter
-from schemas.internal import ConnectionLoss, ConnectionOwner, NodeChange
-from schemas.presence import Presence
-from schemas.registration import RegistrationEvent
-from schemas.session import Session
 from schemas.vocabulary import CallKind, NodeKind, RegistrationKind
-from streams import expiry_fold, loss_fold, node_fold, presence_fold, snapshot_fold
+from streams import expiry_fold, loss_fold, node_fold, presence_fold, snapshot_fold, state
 from streams.call_fold import fold_call
 from streams.effects import Effects, Record
 from streams.partition import PartitionState
 from streams.registration_fold import fold_registration
+from streams.state import (
+    CallEvent,
+    ConnectionLoss,
+    ConnectionOwner,
+    NodeChange,
+    Presence,
+    RegistrationEvent,
+    Session,
+)
 from streams.tracing import child_of
 from streams.verdict import Verdict
 
@@ -54,8 +58,8 @@ class SessionBatch:
                 if name == "traceparent":
                     self._trace = value
             try:
-                rule(self, codec.decode(topic.model, record.value or b""))
-            except codec.InvalidRecord as error:
+                rule(self, state.decode(topic.model, record.value or b""))
+            except state.InvalidRecord as error:
                 self._refuse(topic, record, error.reason, error.field)
             except Exception as error:  # a rule's own fault must not stop everybody else
                 self._refuse(topic, record, f"{type(error).__name__}: {error}", None)
@@ -75,7 +79,7 @@ class SessionBatch:
         for key in self._touched:
             session = self._open[key]
             session.batch = partition.batch
-            value = codec.encode(session)
+            value = state.encode(session)
             partition.sessions[key] = value
             self.effects.state.append(Record(topics.SESSIONS, partition.number, key, value))
         return self.effects
@@ -115,7 +119,7 @@ class SessionBatch:
         partition.see(change.node, change.at)
         partition.nodes[change.node] = new
         if old is None or (old.boot, old.down) != (new.boot, new.down):
-            value = codec.encode(new)
+            value = state.encode(new)
             key = change.node.encode()
             self.effects.state.append(Record(topics.NODE_STATE, partition.number, key, value))
         if change.kind is not NodeKind.HEARTBEAT:
@@ -140,7 +144,7 @@ class SessionBatch:
             value = self._partition.sessions.get(key)
             if value is None:
                 return None
-            session = self._open[key] = codec.decode(Session, value)
+            session = self._open[key] = state.decode(Session, value)
             session.earlier = []
         return session
 
@@ -190,7 +194,7 @@ class SessionBatch:
                 topics.CONNECTION_OWNERS,
                 None,
                 owner.connection.encode(),
-                codec.encode(owner),
+                state.encode(owner),
                 event_headers(topics.CONNECTION_OWNERS, owner, owner.connection, trace),
             )
         )
@@ -200,7 +204,7 @@ class SessionBatch:
         letter = dead_letter(source, record.value or b"", reason, field, self._now)
         self.fences["dead-letter"] += 1
         self.effects.announcements.append(
-            Record(topics.DEAD_LETTERS, None, source.encode(), codec.encode(letter))
+            Record(topics.DEAD_LETTERS, None, source.encode(), state.encode(letter))
         )
 
 
@@ -216,7 +220,7 @@ def presence_record(partition: int, presence: Presence, traceparent: str | None)
         topics.PRESENCE,
         partition,
         presence.aor.encode(),
-        codec.encode(presence),
+        state.encode(presence),
         headers(
             topics.PRESENCE,
             id=f"{presence.aor}/{presence.version}",

@@ -3,11 +3,9 @@
 Pure. States after RFC 4235 §3.7.1; forked branches are separate legs.
 """
 
-from schemas.call import CallEvent
-from schemas.origin import Event
-from schemas.session import EndedLeg, Leg, Session
 from schemas.vocabulary import CallKind, CallState, Cause
 from streams.ordering import bound, is_newer
+from streams.state import CallEvent, EndedLeg, Event, Leg, Session
 from streams.verdict import Change, Verdict, ignored
 
 _STATE_OF = {

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from schemas import codec, topics
+from schemas import topics
 from schemas.cloudevents import event_headers
-from schemas.connection import ConnectionEvent
 from schemas.dead_letter import dead_letter
-from schemas.internal import ConnectionLoss, ConnectionOwner, ConnectionState
+from streams import state
 from streams.connection_fold import fold_end, fold_owner
 from streams.effects import Effects, Record
+from streams.state import ConnectionEvent, ConnectionLoss, ConnectionOwner, ConnectionState
 
 # Connections remembered a partition; beyond it the one touched longest ago is forgotten. A close
 # of a forgotten connection is missed here (not by the registrar, nor by a snapshot).
@@ -35,22 +35,22 @@ class ConnectionBatch:
         """Fold consumed records of rollcall.connections or rollcall.connection-owners."""
         for record in records:
             try:
-                event = codec.decode(topic.model, record.value or b"")
+                event = state.decode(topic.model, record.value or b"")
                 self._event(event)
-            except codec.InvalidRecord as error:
+            except state.InvalidRecord as error:
                 self._refuse(topic, record, error)
 
     def _event(self, event: ConnectionEvent | ConnectionOwner) -> None:
         key = event.connection.encode()
-        state = self._open.get(key)
-        if state is None:
+        known = self._open.get(key)
+        if known is None:
             value = self._table.get(key)
-            state = codec.decode(ConnectionState, value) if value else ConnectionState()
-            self._open[key] = state
+            known = state.decode(ConnectionState, value) if value else ConnectionState()
+            self._open[key] = known
         if isinstance(event, ConnectionOwner):
-            losses = fold_owner(state, event)
+            losses = fold_owner(known, event)
         else:
-            losses = fold_end(state, event)
+            losses = fold_end(known, event)
         for loss in losses:
             self._announce(loss)
 
@@ -60,15 +60,15 @@ class ConnectionBatch:
                 topics.CONNECTION_LOSSES,
                 None,
                 loss.aor.encode(),
-                codec.encode(loss),
+                state.encode(loss),
                 event_headers(topics.CONNECTION_LOSSES, loss, loss.aor),
             )
         )
 
     def finish(self) -> Effects:
         """Write what was touched, forget what is too much."""
-        for key, state in self._open.items():
-            value = codec.encode(state)
+        for key, known in self._open.items():
+            value = state.encode(known)
             self._table.pop(key, None)  # to the end: the order of insertion is that of touch
             self._table[key] = value
             self._write(key, value)
@@ -81,9 +81,9 @@ class ConnectionBatch:
     def _write(self, key: bytes, value: bytes | None) -> None:
         self.effects.state.append(Record(topics.CONNECTION_STATE, self._number, key, value))
 
-    def _refuse(self, topic: topics.Topic, record: Any, error: codec.InvalidRecord) -> None:
+    def _refuse(self, topic: topics.Topic, record: Any, error: state.InvalidRecord) -> None:
         source = f"{topic.name}/{record.partition}/{record.offset}"
         letter = dead_letter(source, record.value or b"", error.reason, error.field, self._now)
         self.effects.announcements.append(
-            Record(topics.DEAD_LETTERS, None, source.encode(), codec.encode(letter))
+            Record(topics.DEAD_LETTERS, None, source.encode(), state.encode(letter))
         )

@@ -6,9 +6,15 @@ for the incarnation it is about.
 
 from typing import TypeVar
 
-from schemas.connection import ConnectionEvent
-from schemas.internal import ConnectionEnd, ConnectionLoss, ConnectionOwner, ConnectionState, Owner
 from schemas.vocabulary import Cause, ConnectionKind
+from streams.state import (
+    ConnectionEnd,
+    ConnectionEvent,
+    ConnectionLoss,
+    ConnectionOwner,
+    ConnectionState,
+    Owner,
+)
 
 # A peer address is reused by few incarnations at a time; more owners than this on one connection
 # is a proxy's or a gateway's, which bindings do not hang on.

@@ -3,9 +3,8 @@
 Pure. The fence: only if the binding is still on that incarnation of the connection.
 """
 
-from schemas.internal import ConnectionLoss
-from schemas.session import Binding, Session
 from streams.registration_fold import bury, end_binding
+from streams.state import Binding, ConnectionLoss, Session
 from streams.verdict import Verdict, ignored
 
 

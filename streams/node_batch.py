@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from schemas import codec, topics
+from schemas import topics
 from schemas.cloudevents import headers
 from schemas.dead_letter import dead_letter
-from schemas.internal import NodeChange
-from schemas.node import NodeEvent
 from schemas.vocabulary import NodeKind
+from streams import state
 from streams.effects import Effects, Record
+from streams.state import NodeChange, NodeEvent
 
 _COPIED = frozenset({NodeKind.UP, NodeKind.DOWN, NodeKind.HEARTBEAT})
 
@@ -31,8 +31,8 @@ class NodeCopier:
         effects = Effects()
         for record in records:
             try:
-                event = codec.decode(NodeEvent, record.value or b"")
-            except codec.InvalidRecord as error:
+                event = state.decode(NodeEvent, record.value or b"")
+            except state.InvalidRecord as error:
                 effects.announcements.append(_refusal(record, error, now))
                 continue
             if event.kind in _COPIED and self._is_due(event):
@@ -50,7 +50,7 @@ class NodeCopier:
         change = NodeChange(
             id=event.id, kind=event.kind, node=event.node, boot=event.boot, at=event.at
         )
-        value, key = codec.encode(change), event.node.encode()
+        value, key = state.encode(change), event.node.encode()
         head = headers(
             topics.NODE_CHANGES,
             id=event.id,
@@ -65,7 +65,7 @@ class NodeCopier:
         ]
 
 
-def _refusal(record: Any, error: codec.InvalidRecord, now: datetime) -> Record:
+def _refusal(record: Any, error: state.InvalidRecord, now: datetime) -> Record:
     source = f"{topics.NODES.name}/{record.partition}/{record.offset}"
     letter = dead_letter(source, record.value or b"", error.reason, error.field, now)
-    return Record(topics.DEAD_LETTERS, None, source.encode(), codec.encode(letter))
+    return Record(topics.DEAD_LETTERS, None, source.encode(), state.encode(letter))

@@ -3,12 +3,10 @@
 Pure. Fenced by boot: what the node's next process confirmed already is not touched.
 """
 
-from schemas.internal import NodeChange, NodeState
-from schemas.origin import Event
-from schemas.session import Session
 from schemas.vocabulary import Cause, NodeKind, Source, Transport
 from streams.call_fold import end_leg
 from streams.registration_fold import end_binding
+from streams.state import Event, NodeChange, NodeState, Session
 from streams.verdict import Verdict, merged
 
 

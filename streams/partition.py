@@ -7,10 +7,9 @@ import asyncio
 import heapq
 from datetime import datetime, timedelta
 
-from schemas import codec
-from schemas.internal import NodeState
-from schemas.session import Session
+from streams import state
 from streams.expiry_fold import due
+from streams.state import NodeState, Session
 
 
 class PartitionState:
@@ -37,7 +36,7 @@ class PartitionState:
         self.connections_lock = asyncio.Lock()
         self.batch = 0
         self.clocks: dict[str, datetime] = {}  # per node, what its own events last told
-        self.nodes = {key.decode(): codec.decode(NodeState, value) for key, value in nodes.items()}
+        self.nodes = {key.decode(): state.decode(NodeState, value) for key, value in nodes.items()}
         self.members: dict[str, set[bytes]] = {}  # users with a binding or leg on a node
         self._timers: list[tuple[datetime, str, bytes]] = []
         self._scheduled: dict[tuple[str, bytes], datetime] = {}
@@ -46,7 +45,7 @@ class PartitionState:
         """Rebuild from the tables; the users of the last batch written, to be published again."""
         last: list[Session] = []
         for key, value in self.sessions.items():
-            session = codec.decode(Session, value)
+            session = state.decode(Session, value)
             self.index(key, session)
             if session.batch > self.batch:
                 self.batch, last = session.batch, []

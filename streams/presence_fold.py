@@ -4,9 +4,8 @@ Pure. Precedence of `status`: no live binding is offline, whatever calls are sti
 (a phone whose connection died in a call sends no hangup); then calls; then online.
 """
 
-from schemas.presence import Presence, PresenceBinding, PresenceCall
-from schemas.session import Session
 from schemas.vocabulary import CallState, Status
+from streams.state import Presence, PresenceBinding, PresenceCall, Session
 from streams.verdict import Change
 
 _CALL_STATUS = (

@@ -6,12 +6,9 @@ Pure: no Kafka, clock or socket. The session given is consumed; use it only as c
 from datetime import timedelta
 
 from schemas.connection import connection_id
-from schemas.internal import ConnectionOwner
-from schemas.origin import Event
-from schemas.registration import RegistrationEvent
-from schemas.session import Binding, EndedBinding, Session
 from schemas.vocabulary import Cause, RegistrationKind, Transport
 from streams.ordering import LISTING_LAG, bound, is_newer
+from streams.state import Binding, ConnectionOwner, EndedBinding, Event, RegistrationEvent, Session
 from streams.verdict import Change, Verdict, ignored
 
 # How often a lasting connection's owner is announced again, so that its table may forget others.

@@ -3,13 +3,11 @@
 Pure. All marks and rows of one snapshot carry the place (boot, seq, at) of its beginning.
 """
 
-from schemas.call import CallEvent
-from schemas.registration import RegistrationEvent
-from schemas.session import Session
 from schemas.vocabulary import Cause
 from streams.call_fold import end_leg
 from streams.ordering import SNAPSHOT_DOUBT
 from streams.registration_fold import end_binding
+from streams.state import CallEvent, RegistrationEvent, Session
 from streams.verdict import Verdict, merged
 
 

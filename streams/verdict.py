@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas.internal import ConnectionOwner
 from schemas.vocabulary import Cause
+from streams.state import ConnectionOwner
 
 
 @dataclass(slots=True)

@@ -1,0 +1,122 @@
+"""The contract's models as the streams hold them: the same fields, made and coded at C speed.
+
+Each class here is a msgspec Struct generated from the model of the same name in schemas/, so there
+is one definition. What Kafka holds is the same JSON, without the fields that have their default.
+For the type checker they *are* the models.
+"""
+
+import dataclasses
+import typing
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from schemas import call, connection, internal, node, origin, presence, registration, session
+from schemas.codec import InvalidRecord, decode_with
+
+if TYPE_CHECKING:
+    from schemas.call import CallEvent as CallEvent
+    from schemas.connection import ConnectionEvent as ConnectionEvent
+    from schemas.internal import ConnectionEnd as ConnectionEnd
+    from schemas.internal import ConnectionLoss as ConnectionLoss
+    from schemas.internal import ConnectionOwner as ConnectionOwner
+    from schemas.internal import ConnectionState as ConnectionState
+    from schemas.internal import NodeChange as NodeChange
+    from schemas.internal import NodeState as NodeState
+    from schemas.internal import Owner as Owner
+    from schemas.node import NodeEvent as NodeEvent
+    from schemas.origin import Event as Event
+    from schemas.presence import Presence as Presence
+    from schemas.presence import PresenceBinding as PresenceBinding
+    from schemas.presence import PresenceCall as PresenceCall
+    from schemas.registration import RegistrationEvent as RegistrationEvent
+    from schemas.session import Binding as Binding
+    from schemas.session import EndedBinding as EndedBinding
+    from schemas.session import EndedLeg as EndedLeg
+    from schemas.session import Leg as Leg
+    from schemas.session import Session as Session
+
+_structs: dict[Any, type[msgspec.Struct]] = {}
+
+
+def struct_of(model: Any, *, omit_defaults: bool = True) -> Any:
+    """The Struct for a dataclass model, nested models replaced by theirs."""
+    known = _structs.get(model)
+    if known is not None:
+        return known
+    hints = typing.get_type_hints(model)
+    fields: list[Any] = []
+    for field in dataclasses.fields(model):
+        kind = _replaced(hints[field.name], omit_defaults)
+        if field.default_factory is not dataclasses.MISSING:
+            default = msgspec.field(default_factory=field.default_factory)
+            fields.append((field.name, kind, default))
+        elif field.default is not dataclasses.MISSING:
+            fields.append((field.name, kind, _plain(field.default)))
+        else:
+            fields.append((field.name, kind))
+    struct = msgspec.defstruct(
+        model.__name__, fields, kw_only=True, omit_defaults=omit_defaults, gc=False, eq=True
+    )
+    _structs[model] = struct
+    return struct
+
+
+def _plain(default: Any) -> Any:
+    """A dataclass field's default; pydantic keeps some as its own FieldInfo."""
+    return getattr(default, "default", default) if hasattr(default, "annotation") else default
+
+
+def _replaced(hint: Any, omit_defaults: bool) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return struct_of(hint, omit_defaults=omit_defaults)
+    arguments = typing.get_args(hint)
+    if not arguments:
+        return hint
+    replaced = tuple(_replaced(argument, omit_defaults) for argument in arguments)
+    origin_type = typing.get_origin(hint)
+    if origin_type in (list, dict):
+        return origin_type[replaced]
+    return typing.Union[replaced]  # noqa: UP007 - made at run time
+
+
+if not TYPE_CHECKING:
+    # What subscribers read stays complete: no field is left out of presence.
+    Presence = struct_of(presence.Presence, omit_defaults=False)
+    PresenceBinding = struct_of(presence.PresenceBinding)
+    PresenceCall = struct_of(presence.PresenceCall)
+    Event = struct_of(origin.Event)
+    RegistrationEvent = struct_of(registration.RegistrationEvent)
+    CallEvent = struct_of(call.CallEvent)
+    ConnectionEvent = struct_of(connection.ConnectionEvent)
+    NodeEvent = struct_of(node.NodeEvent)
+    Session = struct_of(session.Session)
+    Binding = struct_of(session.Binding)
+    EndedBinding = struct_of(session.EndedBinding)
+    Leg = struct_of(session.Leg)
+    EndedLeg = struct_of(session.EndedLeg)
+    ConnectionOwner = struct_of(internal.ConnectionOwner)
+    ConnectionLoss = struct_of(internal.ConnectionLoss)
+    ConnectionState = struct_of(internal.ConnectionState)
+    ConnectionEnd = struct_of(internal.ConnectionEnd)
+    Owner = struct_of(internal.Owner)
+    NodeChange = struct_of(internal.NodeChange)
+    NodeState = struct_of(internal.NodeState)
+
+encode = msgspec.json.Encoder().encode
+_decoders: dict[Any, Any] = {}
+
+
+def decode(model: Any, data: bytes) -> Any:
+    """Decode into the Struct of `model` (a schemas model or a class of this module).
+
+    Raises InvalidRecord.
+    """
+    decoder = _decoders.get(model)
+    if decoder is None:
+        target = struct_of(model) if dataclasses.is_dataclass(model) else model
+        decoder = _decoders[model] = msgspec.json.Decoder(target)
+    return decode_with(decoder, data)
+
+
+__all__ = ["InvalidRecord", "decode", "encode", "struct_of"]

@@ -1,0 +1,77 @@
+"""`rollcall up`: refuses a second start, brings back what dies, leaves nothing behind."""
+
+import os
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.processes import is_running
+from runtime.kafka import KafkaSettings
+from tests.eventually import eventually
+from tests.integration.rollcall_process import Up, rollcall
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def is_ready(up: Up, stage: str) -> bool:
+    url = up.document()["stages"][stage]["http"]
+    try:
+        return httpx.get(f"{url}/readyz", timeout=2, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def test_the_whole_stack_starts_reports_revives_and_stops(tmp_path: Path) -> None:
+    with Up(tmp_path) as up:
+        stages = up.document()["stages"]
+        assert list(stages) == ["streams", "clickhouse", "reference-user-center", "user-center"]
+        assert all(is_ready(up, stage) for stage in stages)
+
+        second = rollcall("up", folder=tmp_path)
+        assert second.returncode == 1
+        assert "runs in" in second.stderr
+        assert up.document()["pid"] == up.process.pid
+
+        doctor = rollcall("doctor", folder=tmp_path)
+        assert doctor.returncode == 0, doctor.stdout
+
+        killed = up.pid("user-center")
+        os.kill(killed, signal.SIGKILL)
+        eventually(lambda: up.pid("user-center") != killed, 30, what="another process")
+        eventually(lambda: is_ready(up, "user-center"), 60, what="user-center is ready again")
+        assert "user-center had died" in up.said()
+
+        broker = up.document()["kafka"]["pid"]
+        os.kill(broker, signal.SIGKILL)
+        eventually(lambda: up.document()["kafka"]["pid"] != broker, 60, what="another broker")
+        assert rollcall("who", folder=tmp_path).returncode == 0
+
+        assert up.stop() == 0
+        assert up.left() == set()
+        assert not (tmp_path / ".rollcall" / "stack.json").exists()
+
+
+def test_what_a_killed_stack_left_behind_is_stopped_by_the_next(
+    tmp_path: Path, kafka: KafkaSettings
+) -> None:
+    with Up(tmp_path, kafka) as up:
+        orphans = [int(stage["pid"]) for stage in up.document()["stages"].values()]
+        up.kill()
+        assert all(is_running(pid) for pid in orphans)
+        assert "none runs here" in rollcall("doctor", folder=tmp_path, kafka=kafka).stdout
+
+        up.start()
+        assert not any(is_running(pid) for pid in orphans)
+        assert up.stop() == 0
+        assert up.left() == set()
+
+
+def test_a_stack_without_its_cluster_says_so(tmp_path: Path) -> None:
+    nowhere = KafkaSettings(bootstrap_servers="127.0.0.1:1")
+    done = rollcall("up", folder=tmp_path, kafka=nowhere)
+    assert done.returncode == 1
+    assert "rollcall: Kafka at 127.0.0.1:1" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / ".rollcall" / "stack.json").exists()
