@@ -43,6 +43,11 @@ async def _work(stage: Stage, kafka: KafkaSettings, settings: StreamsSettings) -
             worker.failure = starting.exception()
             log.critical("could not start", exc_info=worker.failure)
             break
+        if worker.app.crashed:
+            # A dead consumer leaves the rest of Faust alive and idle: start afresh instead.
+            worker.failure = worker.app.crash_reason or RuntimeError("Faust crashed")
+            log.critical("Faust crashed", exc_info=worker.failure)
+            break
         if worker.app.should_stop:
             worker.failure = RuntimeError("Faust stopped by itself")
             break

@@ -30,10 +30,10 @@ def kafka(broker: str) -> Iterator[KafkaSettings]:
     settings = KafkaSettings(bootstrap_servers=broker, namespace=f"t{uuid.uuid4().hex[:8]}.")
     ensure_topics(settings)
     yield settings
-    _delete_topics(settings)
+    delete_topics(settings)
 
 
-def _delete_topics(settings: KafkaSettings) -> None:
+def delete_topics(settings: KafkaSettings) -> None:
     admin = AdminClient(settings.client())
     topics = admin.list_topics(timeout=30).topics
     if own := [name for name in topics if name.startswith(settings.namespace)]:

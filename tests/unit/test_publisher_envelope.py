@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from producers.envelope import PAYLOAD_MAX_BYTES, dead_letter_record, traceparent
+from producers.envelope import dead_letter_record, traceparent
 from runtime.kafka import KafkaSettings
 from schemas import codec
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import MAX_PAYLOAD, DeadLetter
 
 TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[23]")
 KAFKA = KafkaSettings(namespace="test.")
@@ -59,7 +59,7 @@ def test_hostile_lengths_and_surrogates_are_cut_and_replaced() -> None:
     payload = bytes(range(256)) * 1000
     record = dead_letter_record(KAFKA, "s" * 900, payload, "\udcff" + "r" * 5000, "f" * 5000)
     letter = codec.validate(DeadLetter, record.value)
-    assert base64.b64decode(letter.payload) == payload[:PAYLOAD_MAX_BYTES]
+    assert base64.b64decode(letter.payload) == payload[:MAX_PAYLOAD]
     assert letter.size == len(payload)
     assert (len(letter.source), len(letter.reason)) == (255, 1024)
     assert letter.reason.startswith("?r")
