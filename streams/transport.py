@@ -25,32 +25,39 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     # longer: delivered, it would be acknowledged out of order and the gap before it committed away.
     _sought_generation: int | None = None
     _seeks = 0
+    # Whether fetched records were dropped: the positions are past them, and must go back.
+    _dropped = False
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+        if self._dropped and self._sought_generation == self.app.consumer_generation_id:
+            self._dropped = False
+            await self.perform_seek()
         seeks = self._seeks
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
-        if not records or self.should_stop or not self.flow_active:
-            return  # dropped records are fetched again: recovery seeks before the flow resumes
+        if not records or self.should_stop:
+            return
         sound = self._sought_generation == generation and self._seeks == seeks
         for tp, batch in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
+                self._dropped = True
                 return
             if active is not None and tp not in active and tp not in self._buffered_partitions:
+                self._dropped = True
                 continue
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
             if self._is_changelog_tp(tp):
                 for record in batch:
                     yield tp, self._to_message(tp, record)
-            elif batch and sound:
+            elif not sound:
+                self._dropped = True
+            elif batch:
                 message = self._to_message(tp, batch[-1])
                 message.value = batch
                 # The positions alone say what is delivered; Faust's own memory of the last offset
                 # would drop a batch that a seek made begin earlier and end earlier.
                 self._read_offset[tp] = None
                 yield tp, message
-        if self._sought_generation == generation and self._seeks != seeks:
-            await self.perform_seek()  # the fetch may have moved the positions after the seek
 
     async def perform_seek(self) -> None:
         """Seek every partition to where consumption must go on after a rebalance.
