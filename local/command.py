@@ -55,7 +55,7 @@ def demo(folder: Folder = DEFAULT_FOLDER, seconds: float = 40.0) -> None:
 
 @app.command()
 def run(stage: str) -> None:
-    """Run one stage: freeswitch, streams, clickhouse, user-center, reference-user-center."""
+    """Run one stage: freeswitch, opensips, streams, clickhouse, (reference-)user-center."""
     from local.commands.run import run as command
 
     with plain_errors():
@@ -133,6 +133,9 @@ def schemas_export(
 
 
 def emit(record: object) -> None:
-    """Print one JSON object on one line, at once: a reader may follow the pipe."""
-    sys.stdout.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
+    """Print one JSON object on one line, at once: a reader may follow the pipe.
+
+    In ASCII: texts that callers chose may hold U+2028 and the like, where many readers end a line.
+    """
+    sys.stdout.write(json.dumps(record, separators=(",", ":")) + "\n")
     sys.stdout.flush()

@@ -4,9 +4,12 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
 from schemas import topics
+from schemas.topics import Topic
 
 SOURCES = (topics.REGISTRATIONS, topics.CONNECTIONS, topics.CALLS, topics.NODES)
 INTERNAL = (topics.CONNECTION_OWNERS, topics.CONNECTION_LOSSES, topics.NODE_CHANGES)
+# What is derived from what, in order.
+_STEPS = (SOURCES, (topics.CONNECTION_OWNERS, topics.NODE_CHANGES), (topics.CONNECTION_LOSSES,))
 _TIMEOUT = 15.0
 
 
@@ -48,6 +51,27 @@ class StreamsProgress:
         if settled:
             return None
         return ", ".join(lagging) or "the last commits"
+
+    def settled(self) -> bool:
+        """Whether all that is in Kafka now is folded, and what follows from it too.
+
+        False while no broker answers.
+        """
+        try:
+            # Each step's records are written before the step before it is committed.
+            return all(self._has_read(topics) for topics in _STEPS)
+        except KafkaException:
+            return False
+
+    def _has_read(self, step: tuple[Topic, ...]) -> bool:
+        names = {self._kafka.name(topic) for topic in step}
+        parts = [part for part in self._parts if part.topic in names]
+        ends = [self._consumer.get_watermark_offsets(part, _TIMEOUT) for part in parts]
+        committed = self._consumer.committed(parts, _TIMEOUT)
+        return all(
+            low == high or done.offset >= high
+            for done, (low, high) in zip(committed, ends, strict=True)
+        )
 
     def close(self) -> None:
         self._consumer.close()

@@ -1,23 +1,29 @@
-"""Recordings on their way: an event socket that speaks for each, and a real producer reading it."""
+"""Recordings on their way: something that speaks for each, and a real producer reading it."""
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+from local.draining import StreamsProgress
 from local.errors import BadArgument
+from local.network import free_port
+from local.replay_conductor import Conductor
+from local.replay_opensips import OpenSipsReplay
 from local.replay_server import ReplayServer
 from local.stack import Stack
 from local.stage_process import StageProcess
 from schemas.presence import Presence
 
-KINDS = ("freeswitch",)
+KINDS = ("freeswitch", "opensips")
 PASSWORD = "ClueCon"
 
 
 @dataclass(frozen=True)
 class Source:
-    """One recording of one node. `node` None: the switch's own name."""
+    """One recording of one node. `node` None: the server's own name, or its kind."""
 
     kind: str
     file: Path
@@ -25,7 +31,7 @@ class Source:
 
 
 def parse_sources(arguments: list[str], nodes: list[str]) -> list[Source]:
-    """`freeswitch=FILE` arguments with their nodes' names. Raises BadArgument."""
+    """`KIND=FILE` arguments with their nodes' names. Raises BadArgument."""
     if len(nodes) > len(arguments):
         raise BadArgument("more --node than sources")
     sources = []
@@ -49,14 +55,37 @@ class Playing:
         self._stack = stack
         self._speed = speed
         self._sources = sources
-        self._servers: list[ReplayServer] = []
+        self._servers: list[ReplayServer | OpenSipsReplay] = []
+        self._progress: dict[int, StreamsProgress] = {}
         self._producers: list[StageProcess] = []
-        for source in sources:
+        # Of several kinds the order between the kinds counts: one clock for all.
+        mixed = len({source.kind for source in sources}) > 1
+        self._conductor = Conductor(speed, self._all_settled) if mixed else None
+        for index, source in enumerate(sources):
             try:
-                server = ReplayServer(source.file, speed=speed, password=PASSWORD)
+                self._servers.append(self._server(index, source))
             except (OSError, ValueError) as error:
                 raise BadArgument(f"{source.file}: {error}") from error
-            self._servers.append(server)
+
+    def _server(self, index: int, source: Source) -> ReplayServer | OpenSipsReplay:
+        """Raises OSError, ValueError."""
+        if source.kind == "opensips":
+            return OpenSipsReplay(
+                source.file,
+                target=("127.0.0.1", free_port()),
+                speed=self._speed,
+                ready=partial(self._is_ready, index),
+                read=partial(self._has_read, index),
+                settled=partial(self._settled, index),
+                conductor=self._conductor,
+            )
+        return ReplayServer(
+            source.file,
+            speed=self._speed,
+            password=PASSWORD,
+            settled=partial(self._settled, index),
+            conductor=self._conductor,
+        )
 
     @property
     def seconds(self) -> float:
@@ -70,16 +99,12 @@ class Playing:
         for index, (source, server) in enumerate(zip(self._sources, self._servers, strict=True)):
             server.start()
             environment = {
-                "ROLLCALL_FREESWITCH_HOST": "127.0.0.1",
-                "ROLLCALL_FREESWITCH_PORT": str(server.port),
-                "ROLLCALL_FREESWITCH_PASSWORD": PASSWORD,
+                **_environment(source, server),
                 # A spool of its own: what an earlier play left there is not this one's.
                 "ROLLCALL_PUBLISHER_SPOOL_FOLDER": str(self._stack.folder / f"spool-{index}"),
             }
-            if source.node:
-                environment["ROLLCALL_FREESWITCH_NODE"] = source.node
-            label = f"freeswitch-{source.node or index}"
-            self._producers.append(self._stack.add("freeswitch", environment, label))
+            label = f"{source.kind}-{source.node or index}"
+            self._producers.append(self._stack.add(source.kind, environment, label))
         return self
 
     def __exit__(
@@ -93,6 +118,8 @@ class Playing:
             self._stack.forget(producer)
         for server in self._servers:
             server.stop()
+        for progress in self._progress.values():
+            progress.close()
 
     def delay(self, presence: Presence) -> float:
         """Seconds from when the recording said it to now, whatever the speed of the play.
@@ -103,6 +130,8 @@ class Playing:
         now, at = time.time(), presence.at.timestamp()
         node = presence.evidence[0].partition("/")[0]
         for source, server in zip(self._sources, self._servers, strict=True):
+            if isinstance(server, OpenSipsReplay):
+                continue  # its times are the play's own
             if self._speed and source.node == node and server.shift is not None:
                 end = (server.frames[-1].at + server.shift) / 1e6
                 return now - (end - (end - at) / self._speed)
@@ -116,8 +145,63 @@ class Playing:
             status = producer.status()
             if not status:
                 return f"{producer.log.stem}: its producer does not answer; see {producer.log}"
-            if status["received"] < server.sent_events:
-                return f"{producer.log.stem}: {server.sent_events - status['received']} unread"
-            if status["queued"] or status["undelivered"] or status["spooled"]:
+            if _received(status) < server.sent_events:
+                return f"{producer.log.stem}: {server.sent_events - _received(status)} unread"
+            if _holds_back(status):
                 return f"{producer.log.stem}: not yet in Kafka"
         return None
+
+    def _settled(self, index: int, events: int, folded: bool = True) -> bool:
+        """Whether the first `events` events of a source are in Kafka, and `folded` if asked.
+
+        Called by the thread that sends the source.
+        """
+        status = self._producers[index].status() if index < len(self._producers) else {}
+        if not status or _received(status) < events or _holds_back(status):
+            return False
+        if not folded:
+            return True
+        if index not in self._progress:
+            self._progress[index] = StreamsProgress(self._stack.kafka)
+        return self._progress[index].settled()
+
+    def _all_settled(self) -> bool:
+        """Whether all that any source has sent is folded. Called by the senders, one at a time."""
+        return all(self._settled(i, server.sent_events) for i, server in enumerate(self._servers))
+
+    def _is_ready(self, index: int) -> bool:
+        return index < len(self._producers) and self._producers[index].is_ready()
+
+    def _has_read(self, index: int, size: int) -> bool:
+        status = self._producers[index].status()
+        return bool(status) and _received(status) >= size
+
+
+def _environment(source: Source, server: ReplayServer | OpenSipsReplay) -> dict[str, str]:
+    """Settings that point a source's producer at what speaks for its recording."""
+    if isinstance(server, OpenSipsReplay):
+        host, port = server.target
+        listens, silent = ("STREAM", "DATAGRAM") if server.is_stream else ("DATAGRAM", "STREAM")
+        return {
+            "ROLLCALL_OPENSIPS_NODE": source.node or source.kind,
+            f"ROLLCALL_OPENSIPS_LISTEN_{listens}": f"{host}:{port}",
+            f"ROLLCALL_OPENSIPS_LISTEN_{silent}": f"{host}:0",
+        }
+    environment = {
+        "ROLLCALL_FREESWITCH_HOST": "127.0.0.1",
+        "ROLLCALL_FREESWITCH_PORT": str(server.port),
+        "ROLLCALL_FREESWITCH_PASSWORD": PASSWORD,
+    }
+    if source.node:
+        environment["ROLLCALL_FREESWITCH_NODE"] = source.node
+    return environment
+
+
+def _received(status: dict[str, Any]) -> int:
+    """What a producer has read, as its recording counts it: events, or bytes of OpenSIPS."""
+    count: int = status.get("received_bytes", status["received"])
+    return count
+
+
+def _holds_back(status: dict[str, Any]) -> bool:
+    return bool(status["queued"] or status["undelivered"] or status["spooled"])

@@ -6,6 +6,7 @@ import threading
 
 from local.replay_capture import RecordedFrame
 from local.replay_playback import Playback
+from local.replay_turns import Turns
 
 _COMMAND_MAX = 64 * 1024
 
@@ -79,20 +80,24 @@ class Conversation:
             return
         self._classes.update(classes)
         self._reply("+OK event listener enabled json")
-        shift = self._playback.begin()
-        if self._sender is None and shift is not None:
-            self._sender = threading.Thread(
-                target=self._send, args=(shift,), name="replay-send", daemon=True
-            )
+        if self._sender is None:
+            self._sender = threading.Thread(target=self._send, name="replay-send", daemon=True)
             self._sender.start()
 
-    def _send(self, shift: int) -> None:
-        playback, events = self._playback, 0
+    def _send(self) -> None:
+        playback, turns, events = self._playback, Turns(), 0
+        shift = playback.begin()  # may wait for other recordings: commands are answered meanwhile
+        if shift is None:
+            return
         try:
             for frame in playback.frames:
                 if not self._wants(frame):
                     continue
                 if not playback.wait_for(frame) or self._gone.is_set():
+                    return
+                if turns.pauses_before(frame) and not playback.wait_settled(
+                    frame, events, self._gone
+                ):
                     return
                 self._write(frame.bytes(shift))
                 events += frame.type == "text/event-json"

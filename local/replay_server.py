@@ -28,8 +28,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from local.replay_capture import RecordedFrame, read_capture
+from local.replay_conductor import Conductor
 from local.replay_conversation import Conversation
-from local.replay_playback import Playback
+from local.replay_playback import Playback, Settled
 
 
 class ReplayServer:
@@ -42,12 +43,16 @@ class ReplayServer:
         speed: float | None,
         password: str = "ClueCon",
         port: int = 0,
+        settled: Settled | None = None,
+        conductor: Conductor | None = None,
     ) -> None:
         """`speed` 1 is as recorded, None unpaced; `port` 0 takes a free one.
 
+        `settled(events, folded)`: whether the first `events` events sent are in Kafka and, with
+        `folded`, have had their effect. Events of another kind wait for it (replay_playback).
         Raises OSError, ValueError when `capture` is no recording of `event json`.
         """
-        self._playback = Playback(read_capture(capture), speed)
+        self._playback = Playback(read_capture(capture), speed, settled, conductor)
         self._password = password
         self._wanted_port = port
         self._lock = threading.Lock()
@@ -90,7 +95,7 @@ class ReplayServer:
 
     def stop(self) -> None:
         """Close everything and wait for the threads."""
-        self._playback.stopped.set()
+        self._playback.stop()
         self.disconnect()
         for thread in self._threads:
             thread.join()

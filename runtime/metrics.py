@@ -11,6 +11,8 @@ SOURCE_EVENTS = _meter.create_counter("rollcall_source_events", "1")
 DEAD_LETTERS = _meter.create_counter("rollcall_dead_letters", "1")
 # Events recognised as repeats and dropped. Labels: source, node.
 SOURCE_DUPLICATES = _meter.create_counter("rollcall_source_duplicates", "1")
+# Messages lost because they came faster than they were published. Labels: source, node.
+SOURCE_OVERFLOWS = _meter.create_counter("rollcall_source_overflows", "1")
 # 1 while the source is connected and subscribed. Labels: source, node.
 SOURCE_CONNECTED = _meter.create_gauge("rollcall_source_connected", "1")
 # Failed attempts to reach a source. Labels: source, node, reason.

@@ -35,6 +35,8 @@ def replay(
     parsed = parse_sources(sources, nodes)
     if speed is not None and speed <= 0:
         raise BadArgument("--speed must be above 0")
+    # What is no recording is refused before anything is started.
+    Playing(Stack(DEFAULT_FOLDER, typer.echo), parsed, speed)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds: everything is stopped
     with _stack() as stack:
         kafka = stack.kafka

@@ -45,9 +45,28 @@ def test_call_records_agree_with_what_the_phones_did(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_that_is_no_recording_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["freeswitch=notes.json"], "notes.json"),
+        (["freeswitch=empty.json"], "empty.json"),
+        (["freeswitch=missing.json"], "missing.json"),
+        (["freeswitch=."], "no file ."),
+        (["freeswitch="], "no file"),
+        (["asterisk=notes.json"], "'asterisk=notes.json' is not SOURCE=FILE"),
+        (["notes.json"], "'notes.json' is not SOURCE=FILE"),
+        ([f"freeswitch={CAPTURES / 'reg_udp.json'}", "--node", "a", "--node", "b"], "--node"),
+        ([f"freeswitch={CAPTURES / 'reg_udp.json'}", "--speed", "0"], "--speed"),
+    ],
+)
+def test_what_cannot_be_played_is_refused_at_once(
+    arguments: list[str], told: str, tmp_path: Path
+) -> None:
     (tmp_path / "notes.json").write_text("hello\n")
-    done = rollcall("replay", "freeswitch=notes.json", folder=tmp_path)
+    (tmp_path / "empty.json").touch()
+    done = rollcall("replay", *arguments, folder=tmp_path)
     assert done.returncode == 1
-    assert "notes.json" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert told in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.json", "empty.json"}

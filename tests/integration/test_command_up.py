@@ -78,10 +78,11 @@ def _heard(out: Path) -> list[dict[str, object]]:
 _nudges = iter(range(1, 1000))
 
 
-def _nudge(folder: Path) -> None:
-    """Another change, of a node not played before."""
+def _nudge(folder: Path) -> bool:
+    """Another change, of a node not played before. False: whether it was heard is yet to show."""
     capture = f"freeswitch={CAPTURES / 'reg_blind'}.json"
     rollcall("replay", capture, "--node", f"fs-{next(_nudges)}", folder=folder)
+    return False
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,40 @@
+"""E_CORE_TCP_DISCONNECT (3.3 and later) → connections: the end of a client's connection.
+
+Pure but for the context's memory. The event is of all the server's connections: only where
+`dst_port` is one it listens on did a client open it. Those it opened itself, to a registrar or
+another proxy, look reversed and say nothing of clients.
+"""
+
+from producers.opensips import contact
+from producers.opensips.context import Context, Received, Translated
+from producers.opensips.event import ServerEvent
+from schemas.codec import InvalidRecord, build
+from schemas.connection import ConnectionEvent, connection_id
+from schemas.topics import CONNECTIONS
+from schemas.vocabulary import ConnectionKind, Transport
+
+
+def translate_disconnect(
+    event: ServerEvent, context: Context, received: Received
+) -> list[Translated]:
+    """FIN, RST and timeouts alike: the server does not say which."""
+    local_port = event.required_number("dst_port")
+    if local_port not in context.ports:
+        return []
+    remote = contact.address(event.required("src_ip"), event.required_number("src_port"), "src_ip")
+    name = event.required("proto").lower()
+    if name not in set(Transport) or not Transport(name).is_connection:
+        raise InvalidRecord("proto", "not a SIP transport over TCP")
+    context.contacts.disconnected(remote, received.at)
+    key = connection_id(context.node, remote)
+    record = build(
+        ConnectionEvent,
+        **context.origin(received),
+        kind=ConnectionKind.CLOSED,
+        connection=key,
+        transport=Transport(name),
+        remote=remote,
+        local=contact.address(event.required("dst_ip"), local_port, "dst_ip"),
+        reason="E_CORE_TCP_DISCONNECT",
+    )
+    return [Translated(CONNECTIONS, key, record)]

@@ -1,0 +1,74 @@
+"""What the producer remembers of dialogs: E_DLG events name no user, accounting and MI do."""
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from schemas.vocabulary import CallKind
+
+MAX_DIALOGS = 100_000
+
+
+def dialog_key(call_id: str, from_tag: str) -> str:
+    """One text of fixed length a dialog; Call-ID and tag are the caller's to choose."""
+    data = f"{call_id}\0{from_tag}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(data, digest_size=12).hexdigest()
+
+
+@dataclass(slots=True)
+class Party:
+    """One side of a call: its URI as the server names it, its AOR where it is a user."""
+
+    uri: str | None = None
+    aor: str | None = None
+    told: CallKind | None = None  # the last kind published for this side's user
+
+
+class Dialog:
+    """`kind` is how far the call has come."""
+
+    __slots__ = ("call_id", "callee", "caller", "kind", "status_code", "told")
+
+    def __init__(self, call_id: str) -> None:
+        self.call_id = call_id
+        self.caller, self.callee = Party(), Party()
+        self.kind: CallKind | None = None
+        self.told: CallKind | None = None  # the last kind published without a user
+        self.status_code: int | None = None
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nothing has named its parties yet."""
+        return self.caller.uri is None and self.callee.uri is None
+
+
+class Dialogs:
+    """By key; the oldest beyond MAX_DIALOGS are forgotten."""
+
+    def __init__(self) -> None:
+        self._dialogs: OrderedDict[str, Dialog] = OrderedDict()
+
+    def find(self, call_id: str, *tags: str | None) -> tuple[str, Dialog] | None:
+        """The dialog that began with one of `tags` as the caller's."""
+        for tag in tags:
+            if tag is not None:
+                key = dialog_key(call_id, tag)
+                if key in self._dialogs:
+                    return key, self._dialogs[key]
+        return None
+
+    def begin(self, call_id: str, from_tag: str) -> tuple[str, Dialog]:
+        """The dialog, made if it is new."""
+        key = dialog_key(call_id, from_tag)
+        dialog = self._dialogs.get(key)
+        if dialog is None:
+            dialog = self._dialogs[key] = Dialog(call_id)
+            if len(self._dialogs) > MAX_DIALOGS:
+                self._dialogs.popitem(last=False)
+        return key, dialog
+
+    def forget(self, key: str) -> None:
+        self._dialogs.pop(key, None)
+
+    def clear(self) -> None:
+        self._dialogs.clear()

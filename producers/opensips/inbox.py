@@ -1,0 +1,118 @@
+"""What the reader has read and nobody has looked at yet: bounded, with the loss counted."""
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from producers.opensips.context import Received
+
+# {"jsonrpc":"2.0","method":"E_A"}
+_EVENT_MIN_BYTES = 32
+
+
+class Peer(Protocol):
+    """The connection a piece came over."""
+
+    def acknowledge(self, data: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One datagram (`peer` None), or what one read of a connection gave; empty at its end."""
+
+    received: Received
+    peer: Peer | None
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """So many pieces came while there was no room, the last of them at `received`."""
+
+    received: Received
+    count: int
+
+
+class Ticks:
+    """Receive times: unique, only growing, also against earlier runs of the producer."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def now(self, places: int = 1) -> Received:
+        """The time, and the first of so many places in the order of reading."""
+        microseconds = time.time_ns() // 1000
+        with self._lock:
+            seq = max(self._last + 1, microseconds)
+            self._last = seq + places - 1
+        return Received(datetime.fromtimestamp(microseconds / 1e6, UTC), seq)
+
+
+def places(data: bytes) -> int:
+    """As many places as events can begin or end in `data`, and one more."""
+    return len(data) // _EVENT_MIN_BYTES + 2
+
+
+class Inbox:
+    """One reader puts, one worker takes. `put` never waits."""
+
+    def __init__(self, max_pieces: int, max_bytes: int, ticks: Ticks) -> None:
+        self._max_pieces, self._max_bytes = max_pieces, max_bytes
+        self._ticks = ticks
+        self._pieces: deque[Piece | Lost] = deque()
+        self._bytes = 0
+        self._lost = 0
+        self._ready = threading.Condition()
+        self.received = self.received_bytes = 0
+        self.taken = 0
+        self.lost = 0
+
+    def put(self, peer: Peer | None, data: bytes) -> None:
+        """Keep what was just read, or count it as lost."""
+        received = self._ticks.now(places(data))
+        with self._ready:
+            self.received += 1
+            self.received_bytes += len(data)
+            if len(self._pieces) >= self._max_pieces or self._bytes + len(data) > self._max_bytes:
+                # The end of a connection is kept, or its successor would be read as its rest.
+                self._lost += 1
+                self.lost += 1
+                if data or peer is None:
+                    return
+            if self._lost:
+                self._pieces.append(Lost(received, self._lost))
+                self._lost = 0
+            self._pieces.append(Piece(received, peer, data))
+            self._bytes += len(data)
+            self._ready.notify()
+
+    def take(self, timeout: float) -> Piece | Lost | None:
+        """The oldest; None when nothing comes within `timeout` seconds."""
+        with self._ready:
+            if not self._pieces and not self._lost:
+                self._ready.wait(timeout)
+            if not self._pieces:
+                if not self._lost:
+                    return None
+                count, self._lost = self._lost, 0
+                return Lost(self._ticks.now(), count)
+            piece = self._pieces.popleft()
+            if isinstance(piece, Piece):
+                self._bytes -= len(piece.data)
+            return piece
+
+    def done(self, piece: Piece | Lost) -> None:
+        """The worker has published what followed from it."""
+        if isinstance(piece, Piece):
+            self.taken += 1
+        else:
+            self.taken += piece.count
+
+    @property
+    def queued(self) -> int:
+        """Read and not yet with the publisher."""
+        return max(0, self.received - self.taken)

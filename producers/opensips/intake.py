@@ -1,0 +1,182 @@
+"""From what was read to Kafka: cut, parse, translate, publish; bad input to dead letters."""
+
+import json
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from producers.opensips import event as events
+from producers.opensips import translation
+from producers.opensips.context import Context, Received, Translated
+from producers.opensips.errors import Unreadable
+from producers.opensips.event import ServerEvent
+from producers.opensips.framing import Broken, Framing
+from producers.opensips.inbox import Inbox, Lost, Peer, Piece, Ticks
+from producers.opensips.server import Server
+from producers.publisher import Publisher
+from runtime import metrics
+from schemas.codec import InvalidRecord
+from schemas.vocabulary import CallKind
+
+_TAKE_SECONDS = 0.2
+_MAX_ANONYMOUS = 1000
+
+
+@dataclass(slots=True)
+class Intake:
+    """`work` runs in its own thread. Whoever else publishes holds `lock`."""
+
+    publisher: Publisher
+    server: Server
+    context: Context
+    inbox: Inbox
+    ticks: Ticks
+    message_max_bytes: int
+    asks_parties: bool = False
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    events: int = 0
+    translated: int = 0
+    ignored: int = 0
+    dead_letters: int = 0
+    failure: BaseException | None = None
+    _framings: dict[Peer, Framing] = field(default_factory=dict)
+    # Call-IDs of dialogs whose parties MI is to be asked for.
+    _anonymous: "OrderedDict[str, None]" = field(default_factory=OrderedDict)
+
+    @property
+    def node(self) -> str:
+        return self.context.node
+
+    def work(self) -> None:
+        """Publish what comes, until told to stop and nothing is left."""
+        try:
+            while True:
+                piece = self.inbox.take(_TAKE_SECONDS)
+                if piece is None:
+                    if self.stopping.is_set():
+                        return
+                    continue
+                with self.lock:
+                    self.take(piece)
+                self.inbox.done(piece)
+        except BaseException as error:
+            self.failure = error
+            raise
+
+    def take(self, piece: Piece | Lost) -> None:
+        """One piece, in the order of reading."""
+        if isinstance(piece, Lost):
+            what = "messages came while the queue was full"
+            metrics.SOURCE_OVERFLOWS.add(piece.count, self._labels())
+            self.publish(self.server.gap(what, piece.received, piece.count))
+            return
+        self.server.heard()
+        if piece.peer is None:
+            self._take_datagram(piece)
+        elif piece.data:
+            self._take_stream(piece, piece.peer)
+        else:
+            self._end_stream(piece, piece.peer)
+
+    def publish(self, records: list[Translated]) -> None:
+        for topic, key, record in records:
+            self.publisher.publish(topic, key, record)
+
+    def refuse(self, payload: bytes, reason: str, field_name: str | None = None) -> None:
+        """Keep input that cannot be used."""
+        self.dead_letters += 1
+        self.publisher.dead_letter(f"opensips/{self.node}", payload, reason, field_name)
+
+    def take_anonymous(self, limit: int) -> list[str]:
+        """Call-IDs to ask MI for, each once."""
+        with self.lock:
+            count = min(limit, len(self._anonymous))
+            return [self._anonymous.popitem(last=False)[0] for _ in range(count)]
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "received": self.inbox.received,
+            "received_bytes": self.inbox.received_bytes,
+            "queued": self.inbox.queued,
+            "overflowed": self.inbox.lost,
+            "events": self.events,
+            "translated": self.translated,
+            "ignored": self.ignored,
+            "dead_letters": self.dead_letters,
+        }
+
+    def _labels(self) -> dict[str, str]:
+        return {"source": "opensips", "node": self.node}
+
+    def _take_datagram(self, piece: Piece) -> None:
+        try:
+            event = events.parse(piece.data)
+        except Unreadable as error:
+            self.refuse(piece.data, str(error))
+            return
+        self._take_event(event, piece.received, piece.data)
+
+    def _take_stream(self, piece: Piece, peer: Peer) -> None:
+        framing = self._framings.get(peer)
+        if framing is None:
+            framing = self._framings[peer] = Framing(self.message_max_bytes)
+        at, first = piece.received
+        # Several events of one read came at one time, each at its own place (inbox.places).
+        for place, found in enumerate(framing.feed(piece.data)):
+            received = Received(at, first + place)
+            if isinstance(found, Broken):
+                self.refuse(found.data, found.reason)
+                self.publish(self.server.gap(f"the stream: {found.reason}", received))
+                continue
+            self._take_event(found, received, None)
+            if found.request is not None:
+                reply = {"jsonrpc": "2.0", "result": "OK", "id": found.request}
+                peer.acknowledge(json.dumps(reply).encode())
+
+    def _end_stream(self, piece: Piece, peer: Peer) -> None:
+        framing = self._framings.pop(peer, None)
+        cut = framing.end() if framing else None
+        if cut is not None:
+            self.refuse(cut.data, cut.reason)
+        self.publish(self.server.gap("the event stream ended", piece.received))
+
+    def _take_event(self, event: ServerEvent, received: Received, data: bytes | None) -> None:
+        self.events += 1
+        metrics.SOURCE_EVENTS.add(1, self._labels())
+        context = self.context
+        try:
+            records = translation.translate(event, context, received)
+        except InvalidRecord as error:
+            self.refuse(data or _as_bytes(event), error.reason, error.field)
+            return
+        if (sign := context.restart_seen) is not None:
+            context.restart_seen = None
+            marks = self.server.restarted(sign, received)
+            self.publish(marks)
+            if marks and records:  # they are of the new process
+                records = translation.translate(event, context, received)
+                context.restart_seen = None
+        if (reason := context.gap_seen) is not None:
+            context.gap_seen = None
+            self.publish(self.server.gap(reason, received))
+        self.publish(records)
+        if records:
+            self.translated += 1
+            self._note_anonymous(event, records)
+        else:
+            self.ignored += 1
+
+    def _note_anonymous(self, event: ServerEvent, records: list[Translated]) -> None:
+        if not self.asks_parties or event.name != "E_DLG_STATE_CHANGED":
+            return
+        if any(r.event.aor is None and r.event.kind is not CallKind.ENDED for r in records):
+            call_id = records[0].event.sip_call_id
+            if call_id and len(self._anonymous) < _MAX_ANONYMOUS:
+                self._anonymous[call_id] = None
+
+
+def _as_bytes(event: ServerEvent) -> bytes:
+    message = {"jsonrpc": "2.0", "method": event.name, "params": event.parameters}
+    return json.dumps(message, default=str).encode("utf-8", "surrogateescape")

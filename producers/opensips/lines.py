@@ -1,0 +1,70 @@
+"""OpenSIPS 2.4 datagrams: `NAME\\nkey::value\\n…\\n\\n`, read so that no value becomes a field.
+
+Pure. Written by event_datagram.c: a value that holds a newline, and only such a one, stands in
+quotes, with `"` as `\\"`; nothing else is escaped. Where a value begins with a quote of its own,
+its end is not always certain: what can be read two ways is not read at all.
+"""
+
+import re
+
+from producers.opensips.errors import Unreadable
+
+_MAX_FIELDS = 256
+# A newline inside a SIP header is followed by white space (RFC 3261 §7.3.1).
+_UNFOLDED = re.compile(r"\n(?![ \t])").search
+
+
+def read(text: str) -> tuple[str, dict[str, str]]:
+    """Name and parameters. Raises Unreadable, also where two readings are possible."""
+    name, newline, rest = text.partition("\n")
+    if not newline or not rest.endswith("\n"):
+        raise Unreadable("cut off")
+    parameters: dict[str, str] = {}
+    position = 0
+    while position < len(rest) and rest[position] != "\n":
+        key, value, position = _field(rest, position)
+        if key in parameters:
+            raise Unreadable(f"{key[:80]} stands there twice")
+        if len(parameters) >= _MAX_FIELDS:
+            raise Unreadable("too many parameters")
+        parameters[key] = value
+    if rest[position:] != "\n":
+        raise Unreadable("no empty line ends it, or more follows")
+    return name, parameters
+
+
+def _field(text: str, position: int) -> tuple[str, str, int]:
+    """Key, value, and where the next field begins."""
+    end = text.index("\n", position)
+    key, separator, value = text[position:end].partition("::")
+    if not separator or not key:
+        raise Unreadable("a line is no key::value")
+    if not value.startswith('"'):
+        return key, value, end + 1
+    begin = end - len(value) + 1  # after the quote
+    if text[end + 1 : end + 2] in (" ", "\t"):
+        # No key begins so: a folded header's value, quoted because of its newline.
+        return key, *_folded(text, begin)
+    if _closing_quote(text, begin, end) is None:
+        raise Unreadable(f"{key[:80]}: where its value ends is not certain")
+    # Quoted values escape their quotes: this one is not, it just begins with one.
+    return key, value, end + 1
+
+
+def _folded(text: str, begin: int) -> tuple[str, int]:
+    """The value in quotes at `begin`, and where the next field begins."""
+    close = _closing_quote(text, begin, len(text))
+    if close is None or text[close + 1 : close + 2] != "\n":
+        raise Unreadable("a quoted value does not end")
+    value = text[begin:close]
+    if _UNFOLDED(value):
+        raise Unreadable("a quoted value holds more than a folded header")
+    return value.replace('\\"', '"'), close + 2
+
+
+def _closing_quote(text: str, position: int, end: int) -> int | None:
+    while (found := text.find('"', position, end)) >= 0:
+        if text[found - 1] != "\\":
+            return found
+        position = found + 1
+    return None

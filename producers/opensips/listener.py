@@ -1,0 +1,154 @@
+"""Reads the server's events from its sockets: one thread that does nothing else.
+
+A datagram not read in time is lost without a trace, and a stream not read in time makes OpenSIPS
+drop what is old, so nothing here waits for anything but the network.
+"""
+
+import contextlib
+import selectors
+import socket
+import threading
+
+from producers.opensips.inbox import Inbox
+from producers.opensips.settings import OpenSipsSettings
+from runtime import logs
+from runtime.settings import BadSettings
+
+log = logs.get(__name__)
+
+_READ_BYTES = 256 * 1024
+_LOOK_SECONDS = 0.2
+_MAX_CONNECTIONS = 256
+
+
+class StreamPeer:
+    """One connection of event_stream (which connects to us)."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+
+    def acknowledge(self, data: bytes) -> None:
+        """Answer a request of reliable mode; a server that does not read its answers loses them."""
+        with contextlib.suppress(OSError):
+            self.socket.send(data)
+
+
+class Listener:
+    """Open at once, `start` reads, `stop` closes."""
+
+    def __init__(self, settings: OpenSipsSettings, inbox: Inbox) -> None:
+        """Raises BadSettings when an address cannot be had."""
+        self._inbox = inbox
+        self._stopping = threading.Event()
+        self._selector = selectors.DefaultSelector()
+        self._peers: dict[socket.socket, StreamPeer] = {}
+        self._thread = threading.Thread(target=self._read, name="opensips-reader", daemon=True)
+        self._datagram = self._stream = None
+        self.connections = 0
+        if settings.listen_datagram:
+            self._datagram = _open(
+                "listen_datagram", settings.listen_datagram, socket.SOCK_DGRAM, settings
+            )
+        if settings.listen_stream:
+            self._stream = _open(
+                "listen_stream", settings.listen_stream, socket.SOCK_STREAM, settings
+            )
+        for one in (self._datagram, self._stream):
+            if one is not None:
+                self._selector.register(one, selectors.EVENT_READ)
+
+    @property
+    def datagram_port(self) -> int | None:
+        return self._datagram.getsockname()[1] if self._datagram else None
+
+    @property
+    def stream_port(self) -> int | None:
+        return self._stream.getsockname()[1] if self._stream else None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Read what has come already, then close."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        for one in (self._datagram, self._stream, *self._peers):
+            if one is not None:
+                one.close()
+        self._selector.close()
+
+    def _read(self) -> None:
+        while True:
+            stopping = self._stopping.is_set()
+            ready = self._selector.select(0 if stopping else _LOOK_SECONDS)
+            if stopping and not ready:
+                return
+            for key, _ in ready:
+                source = key.fileobj
+                assert isinstance(source, socket.socket)
+                if source is self._datagram:
+                    self._read_datagrams(source)
+                elif source is self._stream:
+                    self._accept(source)
+                else:
+                    self._read_stream(source)
+
+    def _read_datagrams(self, source: socket.socket) -> None:
+        for _ in range(1000):  # then look at the streams again
+            try:
+                self._inbox.put(None, source.recv(65_535))
+            except BlockingIOError:
+                return
+            except OSError as error:
+                log.warning("datagram not read", error=str(error))
+                return
+
+    def _accept(self, source: socket.socket) -> None:
+        try:
+            connection, address = source.accept()
+        except OSError:
+            return
+        if len(self._peers) >= _MAX_CONNECTIONS:
+            log.error("too many connections: refused", address=address)
+            connection.close()
+            return
+        connection.setblocking(False)
+        self._peers[connection] = StreamPeer(connection)
+        self._selector.register(connection, selectors.EVENT_READ)
+        self.connections += 1
+
+    def _read_stream(self, connection: socket.socket) -> None:
+        peer = self._peers[connection]
+        try:
+            data = connection.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        self._inbox.put(peer, data)
+        if not data:
+            self._selector.unregister(connection)
+            del self._peers[connection]
+            connection.close()
+
+
+def _open(
+    name: str, address: str, kind: socket.SocketKind, settings: OpenSipsSettings
+) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, kind)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, settings.receive_buffer_bytes)
+        if kind is socket.SOCK_STREAM:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, int(port)))
+        if kind is socket.SOCK_STREAM:
+            listener.listen(64)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise BadSettings(f"opensips.{name}={address}: {error}") from error
+    listener.setblocking(False)
+    return listener

@@ -1,0 +1,147 @@
+"""Asks MI for listings and publishes them as snapshots; asks who is in a dialog."""
+
+from typing import Any
+
+from producers.opensips import calls, snapshot
+from producers.opensips.errors import ListingUnreadable, MiError, MiRefused
+from producers.opensips.intake import Intake
+from producers.opensips.listing import (
+    ListedContact,
+    read_connections,
+    read_contacts,
+    read_dialogs,
+    read_start,
+)
+from producers.opensips.mi import Mi
+from runtime import logs, metrics
+from schemas.codec import InvalidRecord
+from schemas.topics import REGISTRATIONS
+from schemas.vocabulary import RegistrationKind
+
+log = logs.get(__name__)
+
+_DIALOGS_A_ROUND = 20
+
+
+class Lister:
+    """In one thread; the intake's lock is held only while records go out, never while MI thinks."""
+
+    def __init__(self, mi: Mi, intake: Intake) -> None:
+        self._mi = mi
+        self._intake = intake
+        self._told: str | None = None
+        self._tables: set[str] = {"location"}
+        self.answers = False
+
+    def identify(self) -> None:
+        """Ask when the server started: which process it is, and that it lives."""
+        try:
+            start = read_start(self._mi.call("uptime"))
+            if start is None:
+                raise ListingUnreadable("uptime: does not say since when")
+        except MiError as error:
+            self._fail(error)
+            return
+        self.answers = True
+        version = self._version() if self._intake.server.version is None else None
+        with self._intake.lock:
+            self._intake.publish(self._intake.server.identified(start, version))
+
+    def list_contacts(self) -> bool:
+        """A snapshot of every location table; whether it could be taken."""
+        outcome = "ok"
+        try:
+            self._list_contacts()
+            self._told = None
+        except MiError as error:
+            outcome = "failed"
+            self._fail(error)
+        labels = {"source": "opensips", "node": self._intake.node, "outcome": outcome}
+        metrics.SNAPSHOTS.add(1, labels)
+        return outcome == "ok"
+
+    def name_parties(self) -> None:
+        """Ask for the parties of dialogs that no event named."""
+        wanted = self._intake.take_anonymous(_DIALOGS_A_ROUND)
+        for call_id in wanted:
+            try:
+                rows = read_dialogs(self._mi.call("dlg_list", {"callid": call_id}))
+            except MiError:
+                continue  # it has ended, or there is no dialog module
+            with self._intake.lock:
+                for row in rows:
+                    self._publish_parties(row)
+
+    def _publish_parties(self, row: dict[str, Any]) -> None:
+        intake = self._intake
+        try:
+            intake.publish(calls.name_by_listing(intake.context, intake.ticks.now(), row))
+        except InvalidRecord as error:
+            intake.refuse(_bytes(repr(row)), error.reason, error.field)
+
+    def _list_contacts(self) -> None:
+        began = self._intake.ticks.now()
+        rows = read_contacts(self._mi.call("ul_dump"))
+        connections = self._connections()
+        tables: dict[str, list[ListedContact]] = {name: [] for name in self._tables}
+        for row in rows:
+            if not snapshot.is_gone(row):
+                tables.setdefault(row.domain, []).append(row)
+        self._tables = set(tables)  # one that is empty now was not before: its contacts are gone
+        with self._intake.lock:
+            for table, listed in tables.items():
+                self._publish(
+                    snapshot.begin(self._intake.context, began, table), listed, connections
+                )
+
+    def _publish(
+        self,
+        taken: snapshot.Snapshot,
+        listed: list[ListedContact],
+        connections: set[str] | None,
+    ) -> None:
+        intake = self._intake
+        self._everywhere(snapshot.mark(taken, RegistrationKind.SNAPSHOT_BEGAN))
+        for index, one in enumerate(listed):
+            try:
+                record = snapshot.row(taken, one, index, intake.context, connections)
+            except InvalidRecord as error:
+                intake.refuse(_bytes(repr(one)), error.reason, error.field)
+                continue
+            if record is not None:
+                intake.publish([record])
+        self._everywhere(snapshot.mark(taken, RegistrationKind.SNAPSHOT_ENDED))
+
+    def _everywhere(self, mark: Any) -> None:
+        self._intake.publisher.publish_everywhere(REGISTRATIONS, mark.key, mark.event)
+
+    def _connections(self) -> set[str] | None:
+        """After the contacts, so that one just made is in both."""
+        try:
+            return read_connections(self._mi.call("list_tcp_conns"))
+        except MiRefused:
+            return None  # no TCP, or a server that does not know the command
+
+    def _version(self) -> str | None:
+        try:
+            reply = self._mi.call("version")
+        except MiError:
+            return None
+        server = reply.get("Server") if isinstance(reply, dict) else None
+        return server if isinstance(server, str) else None
+
+    def _fail(self, error: MiError) -> None:
+        """Counted each time; the same reason again and again is logged once."""
+        self.answers = isinstance(error, MiRefused | ListingUnreadable)
+        if self.answers:
+            with self._intake.lock:
+                self._intake.server.heard()
+        labels = {"source": "opensips", "node": self._intake.node, "reason": error.reason}
+        metrics.SOURCE_FAILURES.add(1, labels)
+        if self._told != error.reason:
+            self._told = error.reason
+            log.error("MI gives no listing", error=type(error).__name__, detail=str(error))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

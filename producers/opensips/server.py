@@ -1,0 +1,118 @@
+"""What is known of the server: which of its processes this is, whether it lives, what was lost.
+
+No event names the process. Where MI answers, the time of its start does (`uptime`), for every run
+of the producer alike. Else the boot is this run of the producer, counted on at each restart seen.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from producers.opensips import nodes
+from producers.opensips.context import Context, Received, RestartSign, Translated
+from producers.opensips.inbox import Ticks
+from schemas.vocabulary import NodeKind
+
+# A server says that it runs up to this long after it has inserted its contacts again.
+RESTART_WINDOW = timedelta(seconds=30)
+# Gaps of one kind within this time are one.
+GAP_WINDOW = timedelta(seconds=5)
+_NO_WORD = re.compile(r"[^A-Za-z0-9]+")
+
+
+class Server:
+    """`context.boot` is kept here. Not thread-safe: callers hold the intake's lock."""
+
+    def __init__(
+        self, context: Context, ticks: Ticks, *, has_mi: bool, lease_silence: float
+    ) -> None:
+        self.context = context
+        self._ticks = ticks
+        self._has_mi = has_mi
+        self._lease_silence = lease_silence
+        self._run = context.boot
+        self._restarts = 0
+        self._last_restart: Received | None = None
+        self._inferred = False  # from contacts; its own word may follow
+        self._gaps: dict[str, Received] = {}  # by what there is to say: a handful
+        self._heard = time.monotonic()
+        self._begun = False
+        self.identity: str | None = None
+        self.version: str | None = None
+        self.wants_listing: Callable[[], None] = lambda: None
+        self.wants_identity: Callable[[], None] = lambda: None
+
+    @property
+    def lives(self) -> bool:
+        """Whether to say so: without MI nobody could tell, and this producer lives."""
+        return not self._has_mi or time.monotonic() - self._heard < self._lease_silence
+
+    def heard(self) -> None:
+        """The server said something."""
+        self._heard = time.monotonic()
+
+    def begin(self) -> list[Translated]:
+        """What this producer did not see before its start is lost to it."""
+        self._begun = True
+        return self.gap("the producer started", self._ticks.now())
+
+    def identified(self, up_since: str, version: str | None) -> list[Translated]:
+        """MI's word on when the server started. UP when that is another process than before.
+
+        Its first word after events came already only names the process they are of.
+        """
+        self.heard()
+        self.version = version or self.version
+        identity = f"up-{_NO_WORD.sub('-', up_since).strip('-')[:60].lower()}"
+        if identity == self.identity:
+            return []
+        known, self.identity = self.identity, identity
+        received = self._ticks.now()
+        if known is None and self._begun:
+            self.context.boot = identity
+            self.wants_listing()
+            return []
+        return self._enter(identity, received)
+
+    def restarted(self, sign: RestartSign, received: Received) -> list[Translated]:
+        """An event that only a restarted server sends; a restart shows in many, and is one."""
+        if self._has_mi and self.identity is not None:
+            self.wants_identity()  # it knows for sure, and names the process
+            return []
+        last = self._last_restart
+        if sign.since is not None:
+            if last is not None and sign.since <= last.at:
+                return []
+        elif self._inferred and last is not None and received.at - last.at < RESTART_WINDOW:
+            self._inferred = False
+            return []
+        self._inferred = sign.since is not None
+        self._restarts += 1
+        return self._enter(f"{self._run}.{self._restarts}", received, sign.reason)
+
+    def gap(self, what: str, received: Received, count: int | None = None) -> list[Translated]:
+        """Events may be missing: say so, and list what is there. `count`: at least so many."""
+        self.wants_listing()
+        last = self._gaps.get(what)
+        if last is not None and received.at - last.at < GAP_WINDOW:
+            return []
+        self._gaps[what] = received
+        reason = what if count is None else f"{count} {what}"
+        return [nodes.mark(NodeKind.GAP, self.context, received, reason=reason)]
+
+    def heartbeat(self) -> list[Translated]:
+        if not self.lives:
+            return []
+        received = self._ticks.now()
+        return [nodes.mark(NodeKind.HEARTBEAT, self.context, received, version=self.version)]
+
+    def _enter(self, boot: str, received: Received, reason: str | None = None) -> list[Translated]:
+        self.context.boot = boot
+        self.context.dialogs.clear()
+        self._last_restart = received
+        self.wants_listing()
+        return [self._up(received, reason)]
+
+    def _up(self, received: Received, reason: str | None = None) -> Translated:
+        return nodes.mark(NodeKind.UP, self.context, received, version=self.version, reason=reason)

@@ -1,0 +1,101 @@
+"""Listings → snapshot records: began, a row for each contact listed, ended.
+
+Pure. All records of a snapshot stand at the place (seq, at) of its beginning.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from producers.opensips import contact
+from producers.opensips.context import Context, Received, Translated
+from producers.opensips.event import ServerEvent
+from producers.opensips.listing import ListedContact
+from producers.opensips.registrations import peer
+from schemas.codec import build
+from schemas.registration import RegistrationEvent
+from schemas.topics import REGISTRATIONS
+from schemas.vocabulary import RegistrationKind, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One listing of one location table."""
+
+    id: str
+    node: str
+    boot: str
+    began: Received
+    registrar: str
+
+    def origin(self, suffix: str) -> dict[str, Any]:
+        return {
+            "id": f"{self.id}/{suffix}",
+            "source": Source.OPENSIPS,
+            "node": self.node,
+            "boot": self.boot,
+            "seq": self.began.seq,
+            "at": self.began.at,
+            "snapshot": self.id,
+            "registrar": self.registrar,
+        }
+
+
+def begin(context: Context, began: Received, registrar: str) -> Snapshot:
+    snapshot_id = f"{context.node}/{context.boot}/{began.seq}/{registrar}"
+    return Snapshot(snapshot_id, context.node, context.boot, began, registrar)
+
+
+def mark(snapshot: Snapshot, kind: RegistrationKind) -> Translated:
+    event = build(RegistrationEvent, **snapshot.origin(kind.value), kind=kind)
+    return Translated(REGISTRATIONS, snapshot.node, event)
+
+
+def row(
+    snapshot: Snapshot,
+    listed: ListedContact,
+    index: int,
+    context: Context,
+    connections: set[str] | None,
+) -> Translated | None:
+    """One contact listed; None when its connection is gone. Raises InvalidRecord.
+
+    `connections` are the peers of the server's live connections, listed after the contacts: usrloc
+    keeps contacts whose connection has ended until they expire. None: not known.
+    """
+    fields = ServerEvent("E_LISTED", {**listed.fields, "AOR": listed.aor, "C": listed.contact})
+    aor = context.users.registered(fields.required("AOR"), "AOR")
+    read = contact.read(fields.required("C", contact.CONTACT_MAX), "Contact")
+    socket = contact.socket_of(fields.text("Socket"))
+    transport = socket.transport if socket else contact.transport_of(read.uri)
+    if socket and transport.is_connection:
+        context.ports.add(socket.port)
+    path = fields.word("Path")
+    remote = peer(fields.word("Received"), path, read.uri, transport)
+    if connections is not None and remote is not None and transport.is_connection:
+        host = f"[{remote.ip}]" if ":" in remote.ip else remote.ip
+        if not {f"{host}:{remote.port}", f"{remote.ip}:{remote.port}"} & connections:
+            return None
+    left = fields.number("Expires") if fields.text("Expires") != "permanent" else None
+    event = build(
+        RegistrationEvent,
+        **snapshot.origin(str(index)),
+        kind=RegistrationKind.SNAPSHOT_ROW,
+        aor=aor,
+        contact=read.uri,
+        binding=read.binding,
+        transport=transport,
+        call_id=fields.word("Callid"),
+        cseq=fields.number("Cseq"),
+        expires_at=snapshot.began.at + timedelta(seconds=left) if left is not None else None,
+        remote=remote,
+        path=path,
+        received=contact.received_by_edge(path),
+        user_agent=fields.text("User-agent"),
+    )
+    return Translated(REGISTRATIONS, aor, event)
+
+
+def is_gone(listed: ListedContact) -> bool:
+    """Whether the server itself no longer counts on it (`Expires` then holds a word)."""
+    return listed.fields.get("Expires") in ("deleted", "expired")

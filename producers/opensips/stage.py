@@ -1,0 +1,175 @@
+"""The stage `opensips`: takes one server's events for ever and publishes what they say."""
+
+import threading
+import time
+from typing import Any
+
+from producers.opensips.context import Context
+from producers.opensips.inbox import Inbox, Ticks
+from producers.opensips.intake import Intake
+from producers.opensips.listener import Listener
+from producers.opensips.lister import Lister
+from producers.opensips.mi import Mi, open_mi
+from producers.opensips.server import Server
+from producers.opensips.settings import OpenSipsSettings
+from producers.opensips.users import Users
+from producers.publisher import Publisher, PublisherSettings
+from runtime import logs, metrics
+from runtime.kafka import KafkaSettings
+from runtime.settings import load
+from runtime.stage import Stage
+
+log = logs.get(__name__)
+
+NAME = "opensips"
+_LOOK_SECONDS = 0.1
+# Whether a restart is asked for more often than the heartbeat goes, seconds.
+_ASK_SECONDS = 1.0
+# A snapshot that failed, or that an event asked for, is not taken more often than this, seconds.
+_SNAPSHOT_PAUSE = 2.0
+
+
+class OpenSipsProducer:
+    """Four threads: one reads, one publishes, one beats, one talks to MI."""
+
+    def __init__(self, settings: OpenSipsSettings, publisher: Publisher, stage: Stage) -> None:
+        """Raises BadSettings when an address cannot be listened on."""
+        self._settings = settings
+        self._publisher = publisher
+        self._stage = stage
+        ticks = Ticks()
+        context = Context(
+            settings.node,
+            f"run-{ticks.now().seq:x}",
+            Users(settings.domain, settings.call_domains),
+            shtag=settings.shtag,
+            pings_lost_max=settings.pings_lost_max,
+            caller_extra=settings.caller_extra,
+            callee_extra=settings.callee_extra,
+            ports=set(settings.sip_ports),
+        )
+        mi = open_mi(settings)
+        server = Server(
+            context,
+            ticks,
+            has_mi=mi is not None,
+            lease_silence=settings.lease_silence_seconds,
+        )
+        inbox = Inbox(settings.queue_max_messages, settings.queue_max_bytes, ticks)
+        self.intake = Intake(
+            publisher,
+            server,
+            context,
+            inbox,
+            ticks,
+            settings.message_max_bytes,
+            asks_parties=mi is not None,
+        )
+        self.listener = Listener(settings, inbox)
+        self._lister = Lister(mi, self.intake) if mi else None
+        self._wants_listing, self._wants_identity = threading.Event(), threading.Event()
+        server.wants_listing = self._wants_listing.set
+        server.wants_identity = self._wants_identity.set
+        self._failure: BaseException | None = None
+
+    def run(self) -> None:
+        """Work until the stage is told to stop, then publish all that was read."""
+        self.listener.start()
+        if self._lister is not None:
+            self._lister.identify()  # before the first event is taken: they carry its name
+        with self.intake.lock:
+            self.intake.publish(self.intake.server.begin())
+        worker = threading.Thread(target=self.intake.work, name="opensips-worker", daemon=True)
+        tasks = [worker, self._spawn(self._beat)]
+        if self._lister is not None:
+            tasks.append(self._spawn(self._ask))
+        worker.start()
+        metrics.SOURCE_CONNECTED.set(1, {"source": NAME, "node": self.intake.node})
+        self._stage.ready.set()
+        try:
+            while not self._stage.stop.wait(_LOOK_SECONDS):
+                if failure := self._failure or self.intake.failure:
+                    raise failure
+        finally:
+            self._stage.stop.set()
+            self._stage.ready.clear()
+            self.listener.stop()
+            self.intake.stopping.set()
+            for task in tasks:
+                task.join()
+            metrics.SOURCE_CONNECTED.set(0, {"source": NAME, "node": self.intake.node})
+
+    def status(self) -> dict[str, Any]:
+        """For /status. `queued` is 0 when the publisher has all that was received."""
+        return {
+            "node": self.intake.node,
+            "boot": self.intake.context.boot,
+            "datagram_port": self.listener.datagram_port,
+            "stream_port": self.listener.stream_port,
+            "connections": self.listener.connections,
+            "mi_answers": self._lister.answers if self._lister else None,
+            **self.intake.status(),
+            **self._publisher.status(),
+        }
+
+    def _spawn(self, task: Any) -> threading.Thread:
+        def guarded() -> None:
+            try:
+                task()
+            except BaseException as error:
+                self._failure = error
+
+        thread = threading.Thread(target=guarded, name=f"opensips{task.__name__}", daemon=True)
+        thread.start()
+        return thread
+
+    def _beat(self) -> None:
+        """The node's lease; after a silence a listing, for the lease may have run out."""
+        withheld = False
+        while True:
+            with self.intake.lock:
+                beats = self.intake.server.heartbeat()
+                self.intake.publish(beats)
+            if withheld and beats:
+                self._wants_listing.set()
+            withheld = not beats
+            if self._stage.stop.wait(self._settings.heartbeat_seconds):
+                return
+
+    def _ask(self) -> None:
+        """MI: which process, who is in which dialog, and all contacts every few minutes."""
+        assert self._lister is not None
+        due = asked = listed = 0.0
+        while not self._stage.stop.wait(_LOOK_SECONDS):
+            now = time.monotonic()
+            if now - asked > _ASK_SECONDS or self._wants_identity.is_set():
+                self._wants_identity.clear()
+                asked = now
+                self._lister.identify()
+            if not self._lister.answers:
+                continue
+            self._lister.name_parties()
+            if (now > due or self._wants_listing.is_set()) and now - listed > _SNAPSHOT_PAUSE:
+                self._wants_listing.clear()
+                listed = now
+                if self._lister.list_contacts():
+                    due = now + self._settings.snapshot_interval_seconds
+                else:
+                    self._wants_listing.set()
+
+
+def run() -> None:
+    """Run the stage until SIGTERM. Raises BadSettings, spool.SpoolInUse, spool.SpoolUnwritable."""
+    settings = load(OpenSipsSettings)
+    publisher = Publisher(load(KafkaSettings), load(PublisherSettings), f"{NAME}/{settings.node}")
+    stage = Stage(NAME, on_stop=publisher.stop_waiting)
+    try:
+        producer = OpenSipsProducer(settings, publisher, stage)
+        stage.status = producer.status
+        stage.start()
+        producer.run()
+    finally:
+        publisher.close(settings.close_timeout_seconds)
+
+
+__all__ = ["Mi", "OpenSipsProducer", "run"]

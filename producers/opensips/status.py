@@ -1,0 +1,43 @@
+"""Pike, dispatcher, load balancer, rtpengine, clusterer → nodes: the state of what is around.
+
+Pure. Also the server's own status, which tells of a restart.
+"""
+
+from producers.opensips.context import Context, Received, RestartSign, Translated
+from producers.opensips.event import ServerEvent
+from schemas.codec import build
+from schemas.node import NodeEvent
+from schemas.topics import NODES
+from schemas.vocabulary import NodeKind
+
+_MAX_PARAMETERS = 16
+
+
+def translate_status(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
+    """`reason` is the event's name and its parameters: `E_PIKE_BLOCKED ip=198.51.100.7`."""
+    parameters = [
+        f"{name[:40]}={event.text(name, 200) or ''}"
+        for name in list(event.parameters)[:_MAX_PARAMETERS]
+    ]
+    record = build(
+        NodeEvent,
+        **context.origin(received),
+        kind=NodeKind.INFRASTRUCTURE,
+        reason=_printable(" ".join((event.name, *parameters)))[:1024],
+    )
+    return [Translated(NODES, context.node, record)]
+
+
+def translate_server_status(
+    event: ServerEvent, context: Context, received: Received
+) -> list[Translated]:
+    """E_CORE_SR_STATUS_CHANGED: `core/main running` once the server has started."""
+    del received
+    about = event.text("group"), event.text("identifier"), event.text("details")
+    if about == ("core", "main", "running"):
+        context.restart_seen = RestartSign("the server says it is running")
+    return []
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() and not "\ud800" <= c <= "\udfff" else "?" for c in text)

@@ -1,0 +1,43 @@
+"""From what the server says to records of the contract. One table: event name → translator.
+
+Pure but for the context, which remembers contacts and dialogs.
+"""
+
+from collections.abc import Callable
+
+from producers.opensips import calls, connections, edge, registrations, status
+from producers.opensips.context import Context, Received, Translated
+from producers.opensips.event import ServerEvent
+
+Translator = Callable[[ServerEvent, Context, Received], list[Translated]]
+
+# E_UL_AOR_* say nothing that the contacts' events do not. E_UL_CONTACT_REFRESH asks the script to
+# wake a phone by a push: it proves neither that it answers nor that it does not.
+TRANSLATORS: dict[str, Translator] = {
+    "E_UL_CONTACT_INSERT": registrations.translate_insert,
+    "E_UL_CONTACT_UPDATE": registrations.translate_update,
+    "E_UL_CONTACT_DELETE": registrations.translate_delete,
+    "E_UL_LATENCY_UPDATE": registrations.translate_latency,
+    "E_EDGE_REGISTER": edge.translate_edge_register,
+    "E_CORE_TCP_DISCONNECT": connections.translate_disconnect,
+    "E_DLG_STATE_CHANGED": calls.translate_dialog,
+    "E_ROLLCALL_CALL": calls.translate_parties,
+    "E_ACC_EVENT": calls.translate_accounting,
+    "E_ACC_MISSED_EVENT": calls.translate_accounting,
+    "E_ACC_CDR": calls.translate_cdr,
+    "E_CORE_SR_STATUS_CHANGED": status.translate_server_status,
+    "E_PIKE_BLOCKED": status.translate_status,
+    "E_DISPATCHER_STATUS": status.translate_status,
+    "E_LOAD_BALANCER_STATUS": status.translate_status,
+    "E_RTPENGINE_STATUS": status.translate_status,
+    "E_CLUSTERER_NODE_STATE_CHANGED": status.translate_status,
+}
+
+
+def translate(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
+    """Records of one event, none if it says nothing about anyone.
+
+    Raises schemas.codec.InvalidRecord naming the parameter at fault.
+    """
+    translator = TRANSLATORS.get(event.name)
+    return translator(event, context, received) if translator else []

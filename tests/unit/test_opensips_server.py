@@ -1,0 +1,241 @@
+"""What the producer infers: restarts, gaps, pings, reasons of removals, parties of calls."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from producers.opensips import contact
+from producers.opensips.inbox import Inbox, Lost, Piece, Ticks, places
+from producers.opensips.server import Server
+from producers.opensips.users import Users
+from schemas.codec import InvalidRecord
+from schemas.origin import Address
+from schemas.topics import CONNECTIONS, NODES, REGISTRATIONS
+from schemas.vocabulary import NodeKind, Transport
+from schemas.vocabulary import RegistrationKind as Kind
+from tests.unit.opensips_capture import Play
+
+T = 1_800_000_000.0
+PING_LOST = 1_800_000_000
+
+
+def send(play: Play, name: str, at: float = T, **parameters: Any) -> None:
+    message = {"jsonrpc": "2.0", "method": name, "params": parameters}
+    play.datagram(at, json.dumps(message).encode())
+
+
+def contact_event(play: Play, what: str, at: float = T, **changed: Any) -> None:
+    parameters = {
+        "domain": "location",
+        "aor": "alice@example.test",
+        "uri": "sip:alice@192.0.2.1:5090;transport=tcp",
+        "received": "sip:192.0.2.7:40000;transport=tcp",
+        "socket": "tcp:192.0.2.9:5070",
+        "expires": int(T) + 600,
+        "callid": "c1",
+        "cseq": 1,
+        "latency": 0,
+    }
+    send(play, f"E_UL_{what}", at, **(parameters | changed))
+
+
+def kinds(play: Play) -> list[Kind]:
+    return [event.kind for event in play.events(REGISTRATIONS)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind"),
+    [
+        ({}, Kind.UNREGISTERED),
+        ({"expires": 10}, Kind.UNREGISTERED),
+        ({"expires": 0}, Kind.UNREGISTERED),
+        ({"expires": int(T) - 1}, Kind.EXPIRED),
+        ({"expires": int(T) - 1, "latency": PING_LOST}, Kind.EXPIRED),
+    ],
+)
+def test_why_a_contact_was_removed(changed: dict[str, Any], kind: Kind) -> None:
+    play = Play()
+    contact_event(play, "CONTACT_DELETE", **changed)
+    assert kinds(play) == [kind]
+
+
+def test_removed_after_unanswered_pings() -> None:
+    play = Play()
+    contact_event(play, "CONTACT_INSERT")
+    contact_event(play, "CONTACT_DELETE", T + 5, latency=PING_LOST)
+    assert kinds(play) == [Kind.REGISTERED, Kind.PING_LOST, Kind.EXPIRED]
+    assert play.pipeline.changes("alice")[-1] == "offline ping-lost"
+    assert len({event.id for event in play.events(REGISTRATIONS)}) == 3
+
+
+def test_pings_tell_only_what_changes() -> None:
+    play = Play()
+    contact_event(play, "CONTACT_INSERT")
+    for second, latency in enumerate((900, 900, PING_LOST, PING_LOST, PING_LOST, 900, 900)):
+        contact_event(play, "LATENCY_UPDATE", T + second, latency=latency)
+    assert kinds(play) == [Kind.REGISTERED, Kind.PING_RESTORED, Kind.PING_LOST, Kind.PING_RESTORED]
+    assert play.pipeline.changes("alice") == [
+        "online registered",
+        "offline ping-lost",
+        "online ping-restored",
+    ]
+
+
+def test_only_connections_to_a_listening_port_are_clients() -> None:
+    play = Play()
+    end: dict[str, Any] = {
+        "src_ip": "192.0.2.7",
+        "src_port": 40000,
+        "dst_ip": "192.0.2.9",
+        "proto": "tcp",
+    }
+    send(play, "E_CORE_TCP_DISCONNECT", **end, dst_port=5070)
+    assert not play.events(CONNECTIONS)  # nobody has registered: the port is not known
+    contact_event(play, "CONTACT_INSERT", T + 1)
+    send(play, "E_CORE_TCP_DISCONNECT", T + 2, **end, dst_port=37675)
+    assert not play.events(CONNECTIONS)
+    send(play, "E_CORE_TCP_DISCONNECT", T + 3, **end, dst_port=5070)
+    (event,) = play.events(CONNECTIONS)
+    assert event.connection == "os1/192.0.2.7:40000"
+    assert play.pipeline.changes("alice")[-1] == "offline connection-closed"
+
+
+def test_replicas_are_left_to_their_own_node() -> None:
+    play = Play(shtag="vip")
+    contact_event(play, "CONTACT_INSERT", shtag="other")
+    assert not play.events(REGISTRATIONS)
+    contact_event(play, "CONTACT_INSERT", shtag="vip")
+    contact_event(play, "CONTACT_UPDATE", shtag="")
+    assert kinds(play) == [Kind.REGISTERED, Kind.REFRESHED]
+
+
+def test_an_aor_without_domain_needs_the_setting() -> None:
+    with pytest.raises(InvalidRecord, match=r"opensips\.domain"):
+        Users().registered("alice")
+    users = Users("Example.TEST")
+    assert users.registered("alice") == "sip:alice@example.test"
+    assert users.party("sip:bob@EXAMPLE.test:5060;user=phone") == "sip:bob@example.test"
+    assert users.party("sip:+4930@carrier.test") is None
+
+
+def test_a_path_tells_the_edge_and_the_client_behind_it() -> None:
+    play = Play()
+    path = (
+        "<sip:192.0.2.50;lr;received=sip:192.0.2.51:5060>, "
+        "<sip:edge@192.0.2.51:5070;transport=tcp;lr;received=sip:198.51.100.4:40001%3Btransport%3Dtcp>"
+    )
+    contact_event(play, "CONTACT_INSERT", path=path, received=None)
+    (event,) = play.events(REGISTRATIONS)
+    assert event.path == path
+    assert event.received == Address(ip="198.51.100.4", port=40001)
+    assert event.remote is None  # the contact is the client's own: who sent it is not told
+    assert contact.received_by_edge("<sip:192.0.2.1;lr>") is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "found"),
+    [
+        ("sip:192.0.2.1", Address(ip="192.0.2.1", port=5060)),
+        ("sip:a@[2001:DB8::1]:5070", Address(ip="2001:db8::1", port=5070)),
+        ("sip:a@[::ffff:192.0.2.1]:5070", Address(ip="192.0.2.1", port=5070)),
+        ("sip:a@phone.example.test", None),
+        ("nonsense", None),
+    ],
+)
+def test_addresses_in_uris(uri: str, found: Address | None) -> None:
+    assert contact.address_of(uri, Transport.UDP) == found
+
+
+def test_a_database_restart_is_told_once_and_revives_no_connection() -> None:
+    play = Play()
+    contact_event(play, "CONTACT_INSERT")
+    udp: dict[str, Any] = {
+        "uri": "sip:bob@192.0.2.2:5060",
+        "aor": "bob@example.test",
+        "socket": "udp:192.0.2.9:5070",
+    }
+    contact_event(play, "CONTACT_INSERT", **udp)
+    contact_event(play, "CONTACT_INSERT", T + 60)
+    contact_event(play, "CONTACT_INSERT", T + 60, **udp)
+    send(
+        play, "E_CORE_SR_STATUS_CHANGED", T + 61, group="core", identifier="main", details="running"
+    )
+    ups = [event for event in play.events(NODES) if event.kind is NodeKind.UP]
+    assert [event.boot for event in ups] == ["run-1.1"]
+    assert play.pipeline.changes("alice") == ["online registered", "offline node-restarted"]
+    assert play.pipeline.changes("bob") == ["online registered"]
+    contact_event(play, "CONTACT_INSERT", T + 63, callid="c2")
+    assert play.pipeline.changes("alice")[-1] == "online registered"
+    contact_event(play, "CONTACT_INSERT", T + 66, callid="c2")  # and again, at once
+    assert len([e for e in play.events(NODES) if e.kind is NodeKind.UP]) == 2
+
+
+def test_two_subscriptions_to_one_event_are_no_restart() -> None:
+    play = Play()
+    contact_event(play, "CONTACT_INSERT")
+    contact_event(play, "CONTACT_INSERT", T + 0.01)
+    assert not play.events(NODES)
+
+
+def server(*, has_mi: bool = True, lease: float = 60) -> Server:
+    play = Play()
+    return Server(play.context, Ticks(), has_mi=has_mi, lease_silence=lease)
+
+
+def test_the_boot_is_the_servers_start_where_mi_tells_it() -> None:
+    one = server()
+    (up,) = one.identified("Tue Nov 24 06:01:20 2026", "OpenSIPS (3.6.8)")
+    assert (up.event.kind, up.event.boot) == (NodeKind.UP, "up-tue-nov-24-06-01-20-2026")
+    (gap,) = one.begin()
+    assert gap.event.boot == up.event.boot
+    assert one.identified("Tue Nov 24 06:01:20 2026", None) == []
+    (up,) = one.identified("Tue Nov 24 07:00:00 2026", None)
+    assert (up.event.kind, up.event.version) == (NodeKind.UP, "OpenSIPS (3.6.8)")
+
+
+def test_mis_first_word_late_in_a_run_ends_nothing() -> None:
+    one = server()
+    one.begin()
+    assert one.identified("Tue Nov 24 06:01:20 2026", None) == []
+    assert one.context.boot == "up-tue-nov-24-06-01-20-2026"
+
+
+def test_without_a_sign_of_life_no_heartbeat() -> None:
+    assert server(lease=0).heartbeat() == []
+    assert [beat.event.kind for beat in server().heartbeat()] == [NodeKind.HEARTBEAT]
+    assert server(has_mi=False, lease=0).heartbeat()
+
+
+def test_what_does_not_fit_is_counted_and_told() -> None:
+    inbox = Inbox(2, 1000, Ticks())
+    for _ in range(5):
+        inbox.put(None, b"x")
+    first, second, lost = inbox.take(0), inbox.take(0), inbox.take(0)
+    assert isinstance(first, Piece)
+    assert isinstance(second, Piece)
+    assert isinstance(lost, Lost)
+    assert lost.count == inbox.lost == 3
+    for piece in (first, second, lost):
+        inbox.done(piece)
+    assert inbox.queued == 0
+    assert inbox.take(0) is None
+
+
+def test_bytes_are_bounded_too_and_the_loss_stands_before_what_follows() -> None:
+    inbox = Inbox(100, 10, Ticks())
+    inbox.put(None, b"123456")
+    inbox.put(None, b"123456")
+    assert isinstance(inbox.take(0), Piece)
+    inbox.put(None, b"1")
+    assert isinstance(inbox.take(0), Lost)
+    assert isinstance(inbox.take(0), Piece)
+
+
+def test_every_event_of_a_read_has_a_place_before_the_next_read() -> None:
+    data = b'{"jsonrpc":"2.0","method":"E_A"}' * 100
+    ticks = Ticks()
+    first, second = ticks.now(places(data)), ticks.now()
+    assert second.seq - first.seq > 100
+    assert first.at <= second.at <= datetime.now(UTC)

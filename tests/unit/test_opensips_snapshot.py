@@ -1,0 +1,163 @@
+"""MI's listings in their three dialects, as recorded, and the snapshots made of them."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from producers.opensips import snapshot
+from producers.opensips.context import Received
+from producers.opensips.errors import ListingUnreadable
+from producers.opensips.listing import (
+    ListedContact,
+    decode_json,
+    read_connections,
+    read_contacts,
+    read_dialogs,
+    read_start,
+)
+from schemas.origin import Address
+from schemas.registration import RegistrationEvent
+from schemas.vocabulary import RegistrationKind
+from tests.unit.opensips_capture import CAPTURES, Play
+
+NOW = datetime(2026, 11, 24, 6, 3, 56, tzinfo=UTC)
+BEGAN = Received(NOW, 77)
+
+
+def listed(name: str) -> list[ListedContact]:
+    data = (CAPTURES / name).read_bytes()
+    if name.endswith(".txt"):
+        return read_contacts(data.decode())
+    reply = decode_json(data)
+    return read_contacts(reply.get("result", reply))
+
+
+def taken(rows: list[ListedContact], connections: set[str] | None) -> list[RegistrationEvent]:
+    context = Play().context
+    one = snapshot.begin(context, BEGAN, "location")
+    made = [snapshot.row(one, row, i, context, connections) for i, row in enumerate(rows)]
+    return [record.event for record in made if record is not None]
+
+
+@pytest.mark.parametrize(
+    "name", ["ul_dump.json", "ul_dump.mi_fifo.json", "ul_dump.mi_datagram.json"]
+)
+def test_the_listing_of_3_6(name: str) -> None:
+    rows = taken(listed(name), {"127.0.0.1:46002"})
+    assert [(row.aor, row.call_id) for row in rows] == [
+        ("sip:alice@127.0.0.1", "reg-alice-cae1200a20"),
+        ("sip:alice@127.0.0.1", "reg-alice-fb0e1a494f"),
+        ("sip:natbob@127.0.0.1", "reg-natbob-8b6ef99192"),
+        ("sip:erin@127.0.0.1", "reg-erin-70473a4f78"),
+    ]
+    tcp, _, nat, _ = rows
+    assert (tcp.transport, tcp.user_agent, tcp.cseq) == ("tcp", 'Rig "B" Phone/2.0', 1)
+    assert tcp.remote == Address(ip="127.0.0.1", port=46002)
+    assert nat.remote == Address(ip="127.0.0.1", port=44137)
+    assert tcp.expires_at is not None
+    assert tcp.expires_at - NOW in (timedelta(seconds=899), timedelta(seconds=900))
+    assert {(row.seq, row.at, row.registrar) for row in rows} == {(77, NOW, "location")}
+
+
+@pytest.mark.parametrize(
+    "name", ["v24_ul_dump.mi_fifo.txt", "v24_ul_dump.mi_json.json", "v24_ul_dump.mi_datagram.txt"]
+)
+def test_the_listings_of_2_4(name: str) -> None:
+    rows = taken(listed(name), None)
+    assert [(row.aor, row.contact, row.transport) for row in rows] == [
+        ("sip:alice@127.0.0.1", "sip:alice@127.0.0.1:53576;transport=tcp", "tcp"),
+        ("sip:alice@127.0.0.1", "sip:alice@127.0.0.1:48410", "udp"),
+        ("sip:natbob@127.0.0.1", "sip:natbob@10.9.8.7:5060", "udp"),
+    ]
+    assert rows[2].remote == Address(ip="127.0.0.1", port=39203)
+
+
+def test_a_row_and_an_event_name_the_same_binding() -> None:
+    from schemas.topics import REGISTRATIONS
+
+    events = Play().play(CAPTURES / "ul_dump.datagram").events(REGISTRATIONS)
+    assert {row.binding for row in taken(listed("ul_dump.json"), None)} == {
+        event.binding for event in events
+    }
+
+
+def test_a_contact_whose_connection_is_gone_is_not_there() -> None:
+    rows = taken(listed("ul_dump.json"), set())
+    assert [row.transport for row in rows] == ["udp", "udp", "udp"]
+    reply = decode_json((CAPTURES / "mi_list_tcp_conns.json").read_bytes())["result"]
+    assert read_connections(reply) == {"127.0.0.1:46002"}
+    assert read_connections("200 OK\n") is None
+
+
+def test_deleted_and_expired_contacts_do_not_count() -> None:
+    row = ListedContact("location", "a@b", "sip:a@192.0.2.1", {"Expires": "deleted"})
+    assert snapshot.is_gone(row)
+    permanent = ListedContact("location", "a@b", "sip:a@192.0.2.1", {"Expires": "permanent"})
+    assert not snapshot.is_gone(permanent)
+    assert taken([permanent], None)[0].expires_at is None
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        None,
+        [],
+        {},
+        {"Domains": {}},
+        {"Domains": [{"name": "location", "AORs": [{"AOR": "a"}]}]},
+        {"Domain": [{"value": "location", "children": []}]},
+        "500 no\n\n",
+        "200 OK\nDomain:: location\n",
+    ],
+)
+def test_of_half_a_listing_nothing_is_concluded(reply: Any) -> None:
+    with pytest.raises(ListingUnreadable):
+        read_contacts(reply)
+
+
+def test_the_brief_listing_has_no_contacts_and_is_none() -> None:
+    with pytest.raises(ListingUnreadable):
+        listed("ul_dump.brief.json")
+
+
+def test_a_users_attribute_cannot_add_a_contact_to_the_text() -> None:
+    text = (CAPTURES / "v24_ul_dump.mi_fifo.txt").read_text()
+    hostile = text.replace(
+        "dev=desk;site=lab", "x\n  AOR:: mallory@127.0.0.1\n  Contact:: sip:m@192.0.2.66"
+    )
+    assert [row.aor for row in read_contacts(hostile)] == [row.aor for row in read_contacts(text)]
+
+
+def test_a_user_agent_folded_into_a_contact_spoils_the_text() -> None:
+    text = (CAPTURES / "v24_ul_dump.mi_fifo.txt").read_text()
+    fake = "x\n\tAOR:: mallory@127.0.0.1\n\t\tContact:: sip:m@192.0.2.66 Q="
+    with pytest.raises(ListingUnreadable):
+        read_contacts(text.replace("RigPhone/1.0", fake))
+
+
+def test_marks_stand_at_the_beginning() -> None:
+    one = snapshot.begin(Play().context, BEGAN, "location")
+    for kind in (RegistrationKind.SNAPSHOT_BEGAN, RegistrationKind.SNAPSHOT_ENDED):
+        event = snapshot.mark(one, kind).event
+        assert (event.kind, event.snapshot, event.seq, event.aor) == (kind, one.id, 77, None)
+
+
+def test_when_the_server_started() -> None:
+    assert (
+        read_start({"Now": "x", "Up since": "Tue Nov 24 06:01:20 2026"})
+        == "Tue Nov 24 06:01:20 2026"
+    )
+    assert read_start({"Up since": [{"value": "Tue"}]}) == "Tue"
+    assert (
+        read_start("200 OK\nNow:: x\nUp since:: Tue Nov 24\nUp time:: 5 [sec]\n\n") == "Tue Nov 24"
+    )
+    assert read_start({}) is None
+
+
+def test_dialogs() -> None:
+    assert read_dialogs(json.loads((CAPTURES / "mi_dlg_list.json").read_text())["result"]) == []
+    assert read_dialogs({"Dialog": {"callid": "c"}}) == [{"callid": "c"}]
+    with pytest.raises(ListingUnreadable):
+        read_dialogs({"Dialogs": 3})
