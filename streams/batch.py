@@ -10,11 +10,10 @@ from typing import Any
 
 from schemas import topics
 from schemas.cloudevents import event_headers, headers
-from schemas.dead_letter import dead_letter
 from schemas.vocabulary import CallKind, NodeKind, RegistrationKind
 from streams import expiry_fold, loss_fold, node_fold, presence_fold, snapshot_fold, state
 from streams.call_fold import fold_call
-from streams.effects import Effects, Record
+from streams.effects import Effects, Record, refusal
 from streams.partition import PartitionState
 from streams.registration_fold import fold_registration
 from streams.state import (
@@ -200,12 +199,8 @@ class SessionBatch:
         )
 
     def _refuse(self, topic: topics.Topic, record: Any, reason: str, field: str | None) -> None:
-        source = f"{topic.name}/{record.partition}/{record.offset}"
-        letter = dead_letter(source, record.value or b"", reason, field, self._now)
         self.fences["dead-letter"] += 1
-        self.effects.announcements.append(
-            Record(topics.DEAD_LETTERS, None, source.encode(), state.encode(letter))
-        )
+        self.effects.announcements.append(refusal(topic, record, reason, field, self._now))
 
 
 def _is_on(session: Session, node: str) -> bool:

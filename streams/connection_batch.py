@@ -6,10 +6,9 @@ from typing import Any
 
 from schemas import topics
 from schemas.cloudevents import event_headers
-from schemas.dead_letter import dead_letter
 from streams import state
 from streams.connection_fold import fold_end, fold_owner
-from streams.effects import Effects, Record
+from streams.effects import Effects, Record, refusal
 from streams.state import ConnectionEvent, ConnectionLoss, ConnectionOwner, ConnectionState
 
 # Connections remembered a partition; beyond it the one touched longest ago is forgotten. A close
@@ -38,7 +37,9 @@ class ConnectionBatch:
                 event = state.decode(topic.model, record.value or b"")
                 self._event(event)
             except state.InvalidRecord as error:
-                self._refuse(topic, record, error)
+                self.effects.announcements.append(
+                    refusal(topic, record, error.reason, error.field, self._now)
+                )
 
     def _event(self, event: ConnectionEvent | ConnectionOwner) -> None:
         key = event.connection.encode()
@@ -80,10 +81,3 @@ class ConnectionBatch:
 
     def _write(self, key: bytes, value: bytes | None) -> None:
         self.effects.state.append(Record(topics.CONNECTION_STATE, self._number, key, value))
-
-    def _refuse(self, topic: topics.Topic, record: Any, error: state.InvalidRecord) -> None:
-        source = f"{topic.name}/{record.partition}/{record.offset}"
-        letter = dead_letter(source, record.value or b"", error.reason, error.field, self._now)
-        self.effects.announcements.append(
-            Record(topics.DEAD_LETTERS, None, source.encode(), state.encode(letter))
-        )

@@ -1,13 +1,18 @@
 """What a batch causes, in the order in which it must become durable."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
-from schemas.cloudevents import Headers
-from schemas.topics import Topic
+from msgspec import Struct
+
+from schemas.cloudevents import Headers, headers
+from schemas.codec import encode
+from schemas.dead_letter import dead_letter
+from schemas.topics import DEAD_LETTERS, Topic
 
 
-@dataclass(slots=True)
-class Record:
+class Record(Struct, gc=False):
     """One record to produce."""
 
     topic: Topic
@@ -30,3 +35,11 @@ class Effects:
     announcements: list[Record] = field(default_factory=list)
     state: list[Record] = field(default_factory=list)
     publications: list[Record] = field(default_factory=list)
+
+
+def refusal(topic: Topic, record: Any, reason: str, field: str | None, now: datetime) -> Record:
+    """The dead letter of a consumed record that could not be used; its id is where it stood."""
+    source = f"{topic.name}/{record.partition}/{record.offset}"
+    letter = dead_letter(source, record.value or b"", reason, field, now)
+    head = headers(DEAD_LETTERS, id=source, source="rollcall/streams", subject=source, time=now)
+    return Record(DEAD_LETTERS, None, source.encode(), encode(letter), head)

@@ -6,10 +6,9 @@ from typing import Any
 
 from schemas import topics
 from schemas.cloudevents import headers
-from schemas.dead_letter import dead_letter
 from schemas.vocabulary import NodeKind
 from streams import state
-from streams.effects import Effects, Record
+from streams.effects import Effects, Record, refusal
 from streams.state import NodeChange, NodeEvent
 
 _COPIED = frozenset({NodeKind.UP, NodeKind.DOWN, NodeKind.HEARTBEAT})
@@ -33,7 +32,9 @@ class NodeCopier:
             try:
                 event = state.decode(NodeEvent, record.value or b"")
             except state.InvalidRecord as error:
-                effects.announcements.append(_refusal(record, error, now))
+                effects.announcements.append(
+                    refusal(topics.NODES, record, error.reason, error.field, now)
+                )
                 continue
             if event.kind in _COPIED and self._is_due(event):
                 effects.announcements.extend(self._copies(event))
@@ -63,9 +64,3 @@ class NodeCopier:
             Record(topics.NODE_CHANGES, partition, key, value, head)
             for partition in range(self._partitions)
         ]
-
-
-def _refusal(record: Any, error: state.InvalidRecord, now: datetime) -> Record:
-    source = f"{topics.NODES.name}/{record.partition}/{record.offset}"
-    letter = dead_letter(source, record.value or b"", error.reason, error.field, now)
-    return Record(topics.DEAD_LETTERS, None, source.encode(), state.encode(letter))

@@ -38,7 +38,7 @@ class PartitionState:
         self.clocks: dict[str, datetime] = {}  # per node, what its own events last told
         self.nodes = {key.decode(): state.decode(NodeState, value) for key, value in nodes.items()}
         self.members: dict[str, set[bytes]] = {}  # users with a binding or leg on a node
-        self._timers: list[tuple[datetime, str, bytes]] = []
+        self._timers: dict[str, list[tuple[datetime, bytes]]] = {}
         self._scheduled: dict[tuple[str, bytes], datetime] = {}
 
     def load(self) -> list[Session]:
@@ -80,7 +80,7 @@ class PartitionState:
         known = self._scheduled.get((node, key))
         if known is None or when < known:
             self._scheduled[node, key] = when
-            heapq.heappush(self._timers, (when, node, key))
+            heapq.heappush(self._timers.setdefault(node, []), (when, key))
 
     def see(self, node: str, at: datetime) -> None:
         """Advance a node's clock by one of its own events."""
@@ -89,25 +89,16 @@ class PartitionState:
             self.clocks[node] = at
 
     def ring(self) -> list[tuple[str, bytes, datetime]]:
-        """(node, user, node's time) of the timers that are due by their node's clock.
+        """(node, user, node's time) of the timers that are due, each by its own node's clock.
 
-        A timer of a node whose clock is behind stays; the earliest of each node stands in front
-        only by its own clock, so nodes do not wait for one another.
+        A node that fell silent keeps its timers, at no cost to the others.
         """
         ringing: list[tuple[str, bytes, datetime]] = []
-        waiting: list[tuple[datetime, str, bytes]] = []
-        latest = max(self.clocks.values(), default=None)
-        while self._timers and latest is not None and self._timers[0][0] <= latest:
-            timer = heapq.heappop(self._timers)
-            when, node, key = timer
-            if self._scheduled.get((node, key)) != when:
-                continue  # replaced by an earlier one
+        for node, timers in self._timers.items():
             clock = self.clocks.get(node)
-            if clock is None or clock < when:
-                waiting.append(timer)
-                continue
-            del self._scheduled[node, key]
-            ringing.append((node, key, clock))
-        for timer in waiting:
-            heapq.heappush(self._timers, timer)
+            while clock is not None and timers and timers[0][0] <= clock:
+                when, key = heapq.heappop(timers)
+                if self._scheduled.get((node, key)) == when:  # else an earlier one replaced it
+                    del self._scheduled[node, key]
+                    ringing.append((node, key, clock))
         return ringing

@@ -1,15 +1,15 @@
 """What a fold says of one event: whether state changed, what shows, what must be announced."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from schemas.vocabulary import Cause
 from streams.state import ConnectionOwner
 
 
-@dataclass(slots=True)
-class Change:
+class Change(Struct, gc=False):
     """Something subscribers may see, why it happened, and the ids of the events that prove it."""
 
     cause: Cause
@@ -17,8 +17,7 @@ class Change:
     evidence: list[str]
 
 
-@dataclass(slots=True)
-class Verdict:
+class Verdict(Struct, gc=False):
     """`changed`: the session must be written. `change`: presence must be told.
 
     `fence` names the rule by which an event changed nothing. `owner` must be announced under its

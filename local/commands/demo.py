@@ -36,7 +36,8 @@ SETTLE_SECONDS = 60.0
 
 def demo(folder: Path, seconds: float) -> None:
     """Start, play for about `seconds`, sum up, stop. Raises what local.errors lists."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave a stack
+        signal.signal(number, lambda *_: sys.exit(143))
     sources = [Source("freeswitch", CAPTURES / f"{c}.json", node) for node, c in NODES.items()]
     if missing := [str(source.file) for source in sources if not source.file.is_file()]:
         raise BadArgument(f"the demo plays recordings of the source tree; not found: {missing}")

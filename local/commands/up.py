@@ -12,13 +12,14 @@ from local.stack import STAGES, Stack, has_freeswitch
 
 def up(folder: Path) -> None:
     """Start the stack, say where everything is, restart what dies, stop cleanly."""
-    # While starting, both signals unwind: what runs by then is stopped again.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # While starting, signals unwind: what runs by then is stopped again.
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave a stack
+        signal.signal(number, lambda *_: sys.exit(143))
     stages = (*STAGES, "freeswitch") if has_freeswitch() else STAGES
     stack = Stack(folder, typer.echo, stages)
     stack.start()
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     try:
         _say_where(stack)
