@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 
 from local import kafka_jars
 from local.network import free_port, is_listening
-from local.processes import is_running, last_lines, stop_pid
+from local.processes import is_running, last_lines, stop_pid, uninterrupted
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 9092
@@ -157,7 +157,7 @@ class EmbeddedKafka:
             raise self._failed(f"formatting {self.folder / 'data'} failed")
 
     def _launch(self, classpath: str, properties: Path) -> None:
-        with self.log.open("ab") as log:
+        with uninterrupted(), self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._java(classpath, "kafka.Kafka", str(properties)),
                 stdout=log,

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 
 def is_running(pid: int, command_holds: str = "") -> bool:
@@ -25,6 +28,32 @@ def is_running(pid: int, command_holds: str = "") -> bool:
         return True
     # A zombie has no command line left: it is dead, only not yet waited for.
     return bool(command) and command_holds.encode() in command
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """SIGINT and SIGTERM wait until its end: whoever unwinds must know of a process just started.
+
+    Only the main thread meets signals; elsewhere it does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        del frame
+        held.append(number)
+
+    # A process started meanwhile does not inherit them: exec resets handlers, but not a mask.
+    before = {number: signal.signal(number, hold) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if held:
+            signal.raise_signal(held[0])
 
 
 def stop_pid(pid: int, timeout: float) -> None:

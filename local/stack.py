@@ -12,7 +12,7 @@ from typing import Any
 from local.errors import StackRunning
 from local.kafka import EmbeddedKafka
 from local.network import free_port, is_listening
-from local.processes import is_running, stop_pid
+from local.processes import is_running, stop_pid, uninterrupted
 from local.stage_process import READY_SECONDS, STAGE_COMMAND, STOP_SECONDS, StageProcess
 from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.settings import load, settings_file
@@ -86,8 +86,9 @@ class Stack:
         process = StageProcess(
             stage, self.folder / "logs" / f"{label}.log", self._base() | environment
         )
-        process.start()
-        self.stages[label] = process
+        with uninterrupted():
+            process.start()
+            self.stages[label] = process
         self._write()
         return process
 

@@ -11,7 +11,7 @@ import httpx
 
 from local.errors import StageFailed
 from local.network import free_port
-from local.processes import last_lines
+from local.processes import last_lines, uninterrupted
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
@@ -47,7 +47,7 @@ class StageProcess:
         self._port = self._port or free_port()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, **self._environment, "ROLLCALL_HTTP_PORT": str(self._port)}
-        with self.log.open("ab") as log:
+        with uninterrupted(), self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "local", "run", self.stage],
                 env=environment,

@@ -36,9 +36,15 @@ _CONFIRMING = frozenset(
 class SessionBatch:
     """Folds records of one partition into its sessions; `finish` gives the effects."""
 
-    def __init__(self, partition: PartitionState, now: datetime) -> None:
+    def __init__(self, partition: PartitionState, now: datetime, *, caught_up: bool = True) -> None:
+        """`caught_up`: whether the registrations of this partition are folded up to their end.
+
+        Only then may the time that other topics tell ring timers: a refresh that is not read yet
+        must not find its binding expired.
+        """
         self._partition = partition
         self._now = now
+        self._caught_up = caught_up
         self._open: dict[bytes, Session] = {}
         self._touched: set[bytes] = set()
         self._published: dict[bytes, Presence] = {}
@@ -99,7 +105,6 @@ class SessionBatch:
         self._one(event.aor, lambda session: fold_registration(session, event))
 
     def _call(self, event: CallEvent) -> None:
-        self._partition.see(event.node, event.at)
         if event.kind is CallKind.SNAPSHOT_ENDED:
             self._snapshot_ended(event, snapshot_fold.fold_calls_listed)
         elif event.aor is not None:
@@ -115,7 +120,8 @@ class SessionBatch:
         if new is None:
             self.fences["older-than-node"] += 1
             return
-        partition.see(change.node, change.at)
+        if self._caught_up:
+            partition.see(change.node, change.at)
         partition.nodes[change.node] = new
         if old is None or (old.boot, old.down) != (new.boot, new.down):
             value = state.encode(new)

@@ -35,6 +35,7 @@ class PartitionState:
         self.lock = asyncio.Lock()
         self.connections_lock = asyncio.Lock()
         self.batch = 0
+        self.registrations_read = 0  # offset after the last registration folded
         self.clocks: dict[str, datetime] = {}  # per node, what its own events last told
         self.nodes = {key.decode(): state.decode(NodeState, value) for key, value in nodes.items()}
         self.members: dict[str, set[bytes]] = {}  # users with a binding or leg on a node

@@ -78,6 +78,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         self._seeks += 1
         self._sought_generation = generation
 
+    def resumed_at(self, tp: TP) -> int:
+        """The offset from which the partition is read since the last rebalance or commit."""
+        return self._committed_offset.get(tp) or 0
+
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Nothing: Faust's livelock detector asks aiokafka for a position that it does not have
         right after a seek, and the failed assertion would end the consumer for a warning's sake.

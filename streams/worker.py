@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from faust.types import TP
+
 from runtime import logs, metrics
 from runtime.kafka import KafkaSettings
 from schemas import topics
@@ -37,6 +39,7 @@ class Worker:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._settings = settings
+        self._registrations = kafka.name(topics.REGISTRATIONS)
         self._clock = clock
         self._outboxes = [Outbox(kafka) for _ in range(min(OUTBOXES, kafka.partitions))]
         self._lanes: dict[tuple[str, int], asyncio.Queue[Any]] = {}
@@ -94,10 +97,20 @@ class Worker:
     async def _fold_sessions(self, topic: Topic, number: int, records: list[Any]) -> None:
         partition = await self._partition(number)
         async with partition.lock:
-            batch = SessionBatch(partition, self._clock())
+            batch = SessionBatch(partition, self._clock(), caught_up=self._caught_up(partition))
             batch.fold(topic, records)
+            if topic is topics.REGISTRATIONS:
+                partition.registrations_read = records[-1].offset + 1
             await self._settle(number, batch.finish())
         _measure(batch)
+
+    def _caught_up(self, partition: PartitionState) -> bool:
+        """Whether the partition's registrations are folded up to the end last heard of."""
+        tp = TP(self._registrations, partition.number)
+        consumer = self.app.consumer
+        end = consumer.highwater(tp) if tp in consumer.assignment() else None
+        read = max(partition.registrations_read, consumer.resumed_at(tp))
+        return end is not None and read >= end
 
     async def _fold_connections(self, topic: Topic, number: int, records: list[Any]) -> None:
         partition = await self._partition(number)

@@ -1,5 +1,6 @@
 """`rollcall demo`: recorded switches played into the whole stack, watched on a live board."""
 
+import shutil
 import signal
 import statistics
 import sys
@@ -18,7 +19,7 @@ from local.draining import StreamsProgress
 from local.errors import BadArgument, NotDrained
 from local.playing import Playing, Source
 from local.presence_log import Subscriber, TopicReader, end_offsets
-from local.stack import Stack
+from local.stack import Stack, read_stack
 from schemas.presence import Presence
 from schemas.topics import PRESENCE
 
@@ -42,6 +43,10 @@ def demo(folder: Path, seconds: float) -> None:
     if missing := [str(source.file) for source in sources if not source.file.is_file()]:
         raise BadArgument(f"the demo plays recordings of the source tree; not found: {missing}")
     console = Console()
+    folder = folder / "demo"
+    if read_stack(folder) is None:
+        # The recordings' events are the same each time: what knows them already learns nothing.
+        shutil.rmtree(folder, ignore_errors=True)
     stack = Stack(folder, typer.echo)
     stack.start()
     try:
@@ -98,7 +103,9 @@ def _sum_up(stack: Stack, board: Board, console: Console) -> None:
         )
     console.print(f"ClickHouse {_clickhouse_rows(stack, users)}")
     console.print(f"user center {_agreement(stack, users)}")
-    console.print(f"data and logs stay in {stack.folder}; `make up` keeps the stack running")
+    console.print(
+        f"logs stay in {stack.folder}/logs until the next demo; `make up` keeps a stack running"
+    )
 
 
 def _clickhouse_rows(stack: Stack, users: dict[str, Presence]) -> str:

@@ -1,0 +1,37 @@
+"""A worker that catches up reads its topics at different paces: no timer may ring too early."""
+
+from typing import Any
+
+from schemas import codec, topics
+from schemas.topics import Topic
+from schemas.vocabulary import CallKind, NodeKind
+from streams.batch import SessionBatch
+from tests.unit.pipeline import NOW, Consumed, Pipeline
+from tests.unit.stories import AOR, call, moment, node_change, refreshed, registered
+
+
+def _fold(pipeline: Pipeline, topic: Topic, events: list[Any], *, caught_up: bool) -> int:
+    """Fold as one batch; how many changes it published."""
+    batch = SessionBatch(pipeline.state, NOW, caught_up=caught_up)
+    batch.fold(topic, [Consumed(AOR.encode(), codec.encode(event)) for event in events])
+    return len(batch.finish().publications)
+
+
+def test_neither_calls_nor_a_ticking_clock_expire_what_an_unread_refresh_keeps() -> None:
+    pipeline = Pipeline()
+    first = registered(1, expires_at=moment(60))
+    assert _fold(pipeline, topics.REGISTRATIONS, [first], caught_up=True) == 1
+    ended = call(CallKind.ENDED, 500)
+    assert _fold(pipeline, topics.CALLS, [ended], caught_up=False) == 0
+    tick = node_change(NodeKind.HEARTBEAT, 500)
+    assert _fold(pipeline, topics.NODE_CHANGES, [tick], caught_up=False) == 0
+    late = refreshed(50, expires_at=moment(600))
+    assert _fold(pipeline, topics.REGISTRATIONS, [late], caught_up=True) == 0
+
+
+def test_the_ticking_clock_expires_what_nothing_kept() -> None:
+    pipeline = Pipeline()
+    first = registered(1, expires_at=moment(60))
+    _fold(pipeline, topics.REGISTRATIONS, [first], caught_up=True)
+    tick = node_change(NodeKind.HEARTBEAT, 500)
+    assert _fold(pipeline, topics.NODE_CHANGES, [tick], caught_up=True) == 1
