@@ -55,7 +55,7 @@ def demo(folder: Folder = DEFAULT_FOLDER, seconds: float = 40.0) -> None:
 
 @app.command()
 def run(stage: str) -> None:
-    """Run one stage: freeswitch, opensips, streams, clickhouse, (reference-)user-center."""
+    """Run one: freeswitch, opensips, sockets, streams, clickhouse, (reference-)user-center."""
     from local.commands.run import run as command
 
     with plain_errors():
@@ -99,6 +99,20 @@ def replay(
 
     with plain_errors():
         command(sources, node or [], speed, as_json, calls)
+
+
+@app.command()
+def sockets(
+    port: Annotated[
+        list[str] | None, typer.Option(help="5060, 5061/tls, 7443/wss; default: as settings say.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What the kernel tells of the connections to local SIP ports, live and without Kafka."""
+    from local.commands.sockets import sockets as command
+
+    with plain_errors():
+        command(port or [], as_json)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from local.kafka import KafkaFolderInUse, KafkaStartFailed
 from local.kafka_jars import KafkaJarsUnavailable
+from producers.sockets.errors import KernelRefuses
 from runtime.kafka import KafkaMisconfigured, KafkaUnavailable
 from runtime.settings import BadSettings
 from schemas.sip_uri import MalformedUri
@@ -35,6 +36,7 @@ ACTIONABLE = (
     KafkaMisconfigured,
     KafkaStartFailed,
     KafkaUnavailable,
+    KernelRefuses,
     MalformedUri,
     NotDrained,
     StackRunning,

@@ -191,6 +191,8 @@ def _environment(source: Source, server: ReplayServer | OpenSipsReplay) -> dict[
         "ROLLCALL_FREESWITCH_HOST": "127.0.0.1",
         "ROLLCALL_FREESWITCH_PORT": str(server.port),
         "ROLLCALL_FREESWITCH_PASSWORD": PASSWORD,
+        # The connections of a recording are none of this host's.
+        "ROLLCALL_FREESWITCH_KERNEL": "off",
     }
     if source.node:
         environment["ROLLCALL_FREESWITCH_NODE"] = source.node

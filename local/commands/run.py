@@ -7,6 +7,7 @@ from local.errors import BadArgument
 MODULES = {
     "freeswitch": "producers.freeswitch.stage",
     "opensips": "producers.opensips.stage",
+    "sockets": "producers.sockets.stage",
     "streams": "streams.stage",
     "clickhouse": "sinks.clickhouse.stage",
     "user-center": "sinks.user_center.stage",

@@ -75,6 +75,13 @@ class EventSocket(InboundESL):  # type: ignore[misc]  # published without types
         if not reply.headers.get("Reply-Text", "").startswith("+OK"):
             raise WrongPassword(f"{where}: the switch refuses freeswitch.password")
 
+    def ends(self) -> tuple[tuple[str, int], tuple[str, int]]:
+        """Address and port of the switch's end and of our own. Raises ConnectionLost."""
+        try:
+            return self.sock.getpeername()[:2], self.sock.getsockname()[:2]
+        except OSError as error:
+            raise ConnectionLost(str(error)) from error
+
     def subscribe(self, command: str) -> None:
         """Raises CommandRefused, ConnectionLost."""
         text = self.send(command).headers.get("Reply-Text", "")

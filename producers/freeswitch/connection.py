@@ -14,6 +14,7 @@ from producers.freeswitch.lister import Lister
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.freeswitch.translation import SUBSCRIPTION
 from runtime import logs, metrics
+from schemas.origin import Address
 from schemas.vocabulary import NodeKind
 
 log = logs.get(__name__)
@@ -59,6 +60,7 @@ class Connection:
 
     def _begin(self) -> None:
         self.subscribed = True
+        self._look_for_kernel()
         self._switch.ask(self._socket)
         self._intake.publish(self._switch.announce())
         log.info("connected", node=self._intake.node, boot=self._switch.boot)
@@ -66,6 +68,10 @@ class Connection:
         self._wants_listing.set()
         for task in (self._beat, self._watch, self._list, self._settle):
             self._spawn(task)
+
+    def _look_for_kernel(self) -> None:
+        server, own = (Address(ip=ip, port=port) for ip, port in self._socket.ends())
+        self._intake.kernel.look(server, own, self._lister.ports)
 
     def _spawn(self, task: Callable[[], None]) -> None:
         """A task that fails takes the connection with it: half a service would go unnoticed."""

@@ -12,6 +12,7 @@ from producers.freeswitch.context import Context, Translated
 from producers.freeswitch.duplicates import Duplicates
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.framing import Frame, Skipped
+from producers.freeswitch.kernel import KernelWitness
 from producers.freeswitch.switch import Switch
 from producers.publisher import Publisher
 from runtime import metrics
@@ -44,6 +45,7 @@ class Intake:
     context: Context
     label: str  # of dead letters and metrics until the node's name is known
     queue: Queue
+    kernel: KernelWitness
     duplicates: Duplicates = field(default_factory=Duplicates)
     doubts: dict[str, Doubt] = field(default_factory=dict)
     received: int = 0
@@ -114,7 +116,7 @@ class Intake:
             return
         self.switch.saw(event)
         self.publish(self.switch.announce(event.at))
-        records = translation.translate(event, self.context)
+        records = self.kernel.testify(translation.translate(event, self.context))
         self.publish(records)
         if not records:
             self.ignored += 1

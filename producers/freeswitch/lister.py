@@ -13,6 +13,7 @@ from producers.freeswitch.listing import (
     ListingUnreadable,
     RegistrationRow,
     read_channels,
+    read_ports,
     read_profiles,
     read_registrations,
 )
@@ -53,6 +54,13 @@ class Lister:
         words = (doubt.profile, doubt.user, doubt.host)
         if self._switch.lives and all(_is_argument(word) for word in words):
             self._attempt("user", lambda: self._list_user(doubt))
+
+    def ports(self) -> list[int]:
+        """The ports of the running profiles; none where the switch does not say."""
+        try:
+            return read_ports(self._socket.api("sofia xmlstatus"))
+        except (CommandRefused, ListingUnreadable):
+            return []
 
     def _attempt(self, what: str, listing: Callable[[], None]) -> None:
         outcome = "ok"
@@ -111,7 +119,7 @@ class Lister:
                 self._intake.refuse(_bytes(repr(row)), error.reason, error.field)
                 continue
             if snapshot.aor in (None, record.key):
-                self._intake.publish([record])
+                self._intake.publish(self._intake.kernel.testify([record]))
 
     def _list_calls(self) -> None:
         snapshot = self._begin("calls")

@@ -12,6 +12,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+_PROFILE_PORT = re.compile(
+    r"<type>profile</type>\n<data>sips?:[^<>\n]*?@[^<>\n;]*:([0-9]{1,5})[;<]"
+)
 _PROFILE = re.compile(
     r"<profile>\n<name>([^\n<]*)</name>\n<type>profile</type>\n[^\n]*\n<state>RUNNING"
 )
@@ -57,6 +60,12 @@ def read_profiles(answer: str) -> list[str]:
     """Names of the running profiles in `sofia xmlstatus`, each once. Raises ListingUnreadable."""
     _expect(answer, "<profiles>", "</profiles>")
     return list(dict.fromkeys(_PROFILE.findall(answer)))
+
+
+def read_ports(answer: str) -> list[int]:
+    """Ports of the profiles in `sofia xmlstatus`. Raises ListingUnreadable."""
+    _expect(answer, "<profiles>", "</profiles>")
+    return sorted({int(port) for port in _PROFILE_PORT.findall(answer)} - {0})
 
 
 def read_registrations(answer: str) -> list[RegistrationRow | BrokenRow]:

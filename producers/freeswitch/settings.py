@@ -1,6 +1,6 @@
 """Settings of the FreeSWITCH producer: which switch to read, how often to list, when to give up."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator
 
@@ -23,6 +23,14 @@ class FreeSwitchSettings(StageSettings):
     )
     profiles: list[ProfileName] | None = Field(
         None, description="Sofia profiles to list in snapshots; default: all that run."
+    )
+    kernel: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Ask this host's kernel for the connection of each registration; auto: where "
+        "the switch runs in this network namespace.",
+    )
+    sip_ports: list[Annotated[int, Field(ge=1, le=65535)]] = Field(
+        [], description="The profiles' ports, for those questions; default: any local port."
     )
     snapshot_interval_seconds: float = Field(300, gt=0)
     heartbeat_seconds: float = Field(1, gt=0)

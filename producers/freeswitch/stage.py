@@ -13,6 +13,7 @@ from producers.freeswitch.connection import Connection
 from producers.freeswitch.context import Context
 from producers.freeswitch.errors import EventSocketError
 from producers.freeswitch.intake import Intake
+from producers.freeswitch.kernel import KernelWitness
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.freeswitch.switch import Switch
 from producers.publisher import Publisher, PublisherSettings
@@ -43,6 +44,7 @@ class FreeSwitchProducer:
             Context(settings.node, margin),
             label=f"{settings.host}:{settings.port}",
             queue=Queue(settings.queue_max_events),
+            kernel=KernelWitness(settings.kernel, settings.sip_ports),
         )
         self._connection: Connection | None = None
         self._stopping = Event()
@@ -68,6 +70,7 @@ class FreeSwitchProducer:
         return {
             "node": self._intake.node,
             "connected": self._connected,
+            "asks_kernel": self._intake.kernel.on,
             **self._intake.status(),
             **self._publisher.status(),
         }

@@ -1,0 +1,136 @@
+"""Asks this host's kernel which connection a REGISTER came on, where the switch runs here too.
+
+The switch's own word is the peer's address, and a transport read from the Contact; the kernel knows
+the connection itself, by a cookie that no other has, and whether it still is there.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+
+from producers.freeswitch.context import Translated
+from producers.sockets.errors import KernelRefuses, QueryFailed
+from producers.sockets.narrator import gone
+from producers.sockets.query import ConnectionQuery, Found, Gone
+from runtime import logs
+from schemas.origin import Address
+from schemas.registration import RegistrationEvent
+from schemas.topics import CONNECTIONS
+from schemas.vocabulary import RegistrationKind, Transport
+
+log = logs.get(__name__)
+
+Mode = Literal["auto", "on", "off"]
+_REASONS = {
+    RegistrationKind.REGISTERED: "gone at registration",
+    RegistrationKind.REFRESHED: "gone at registration",
+    RegistrationKind.SNAPSHOT_ROW: "gone when listed",
+}
+# A REGISTER that the switch calls UDP came over a TCP connection of the same peer only if that
+# connection received something when it was sent; events are up to 0.6 s late.
+_RECENT_SECONDS = 1.0
+
+
+class KernelWitness:
+    """Of one switch. `on` only after `look` has found the switch in this network namespace."""
+
+    def __init__(self, mode: Mode, sip_ports: list[int]) -> None:
+        self._mode = mode
+        self._ports = sip_ports
+        self._query: ConnectionQuery | None = None
+        self._told: str | None = None
+
+    @property
+    def on(self) -> bool:
+        return self._query is not None
+
+    def look(self, server: Address, own: Address, ports: Callable[[], list[int]]) -> None:
+        """Decide by the event socket's connection: is its other end a socket of this kernel?
+
+        `server` and `own` are that connection's two ends; `ports` asks the switch for its own,
+        where no setting names them. Raises what `ports` raises.
+        """
+        self.close()
+        if self._mode == "off":
+            return
+        try:
+            why_not = self._open(server, own, ports)
+        except (KernelRefuses, QueryFailed) as error:
+            why_not = str(error)
+        if why_not:
+            self.close()
+            self._tell("the kernel is not asked about registrations", reason=why_not)
+        else:
+            self._tell("registrations carry their connection's cookie", asked_of="kernel")
+
+    def close(self) -> None:
+        if self._query:
+            self._query.close()
+        self._query = None
+
+    def _open(self, server: Address, own: Address, ports: Callable[[], list[int]]) -> str | None:
+        probe = ConnectionQuery()
+        here = probe.cookie_of(server, own)
+        probe.close()
+        if self._mode == "auto" and not isinstance(here, Found):
+            return "the switch runs elsewhere"
+        numbers = self._ports or ports()
+        self._query = ConnectionQuery(numbers)
+        if self._mode == "auto" and not (numbers and self._query.listens()):
+            # A forwarded event socket: the switch is in a network namespace of its own.
+            return "none of the switch's SIP ports listens here"
+        return None
+
+    def testify(self, records: list[Translated]) -> list[Translated]:
+        """Put the cookie on registrations; of one whose connection is gone tell that as well."""
+        if self._query is None:
+            return records
+        result = []
+        for record in records:
+            result.append(record)
+            if isinstance(record.event, RegistrationEvent) and record.event.kind in _REASONS:
+                result += self._registered(self._query, record.event)
+        return result
+
+    def _registered(self, query: ConnectionQuery, event: RegistrationEvent) -> list[Translated]:
+        remote, transport = event.remote, event.transport
+        if remote is None:
+            return []
+        if transport is None or not transport.is_connection:
+            _correct(query, event, remote)
+            return []
+        answer = query.cookie_of(None, remote)
+        if isinstance(answer, Found):
+            event.cookie = answer.cookie
+        elif isinstance(answer, Gone):
+            reason = _REASONS[event.kind]
+            end = gone(event.id, event.node, event.at, transport, remote, reason)
+            return [Translated(CONNECTIONS, end.connection, end)]
+        return []
+
+    def _tell(self, what: str, **details: str) -> None:
+        if self._told != (told := f"{what} {details}"):
+            self._told = told
+            log.info(what, **details)
+
+
+def _correct(query: ConnectionQuery, event: RegistrationEvent, remote: Address) -> None:
+    """The switch calls it UDP; it came over TCP when a connection of that peer carried it.
+
+    The switch looks at the Contact, where clients forget `;transport=tcp`. A listing does not say
+    when the REGISTER came, so its rows are left as they are.
+    """
+    if event.kind is RegistrationKind.SNAPSHOT_ROW:
+        return
+    answer = query.cookie_of(None, remote, walk=False)
+    if isinstance(answer, Found) and _carried(query, answer, remote, event.at):
+        event.transport, event.cookie = Transport.TCP, answer.cookie
+
+
+def _carried(query: ConnectionQuery, found: Found, remote: Address, at: datetime) -> bool:
+    """Whether a connection received something when the REGISTER came, `at` or just before."""
+    info = query.info_of(found.local, remote, found.cookie)
+    if info is None:
+        return False
+    age = (datetime.now(at.tzinfo) - at).total_seconds()
+    return info.last_data_recv / 1000 <= age + _RECENT_SECONDS

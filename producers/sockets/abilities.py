@@ -1,0 +1,63 @@
+"""What this kernel lets the watcher do, found out at the start and said in words."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from producers.sockets import netlink
+from producers.sockets.errors import KernelRefuses, QueryFailed
+from producers.sockets.kernel import Kernel
+from producers.sockets.notifications import Subscription
+from producers.sockets.settings import SocketsSettings
+from runtime import logs
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """`notifications` None: the kernel tells nothing by itself, and dumps must do."""
+
+    dumps: bool
+    notifications: list[str] | None  # the address families told of
+    refused: str | None
+    buffer_bytes: int
+    buffer_forced: bool
+    filtered: bool
+
+    def report(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def find_out(settings: SocketsSettings, kernel: Kernel) -> tuple[Abilities, Subscription | None]:
+    """Try everything once. Raises KernelRefuses when not even dumps are allowed."""
+    ports = [port.number for port in settings.sip_ports]
+    try:
+        kernel.dump(netlink.of_ports(ports))
+    except QueryFailed as error:
+        raise KernelRefuses(str(error)) from error
+    try:
+        subscription = Subscription(settings.receive_buffer_bytes, ports)
+    except (KernelRefuses, QueryFailed) as error:
+        abilities = Abilities(True, None, str(error), 0, False, False)
+        log.warning(
+            "no notifications: ends are seen by dumps only, up to dump_seconds late",
+            reason=str(error),
+        )
+        return abilities, None
+    abilities = Abilities(
+        True,
+        subscription.groups,
+        None,
+        subscription.buffer_bytes,
+        subscription.buffer_forced,
+        subscription.filtered,
+    )
+    log.info("this kernel allows", **abilities.report())
+    if subscription.buffer_bytes < settings.receive_buffer_bytes:
+        log.warning(
+            "the receive buffer is smaller than asked: raise net.core.rmem_max or grant "
+            "CAP_NET_ADMIN; a burst that overflows it is reconciled by a dump",
+            got=subscription.buffer_bytes,
+            asked=settings.receive_buffer_bytes,
+        )
+    return abilities, subscription

@@ -1,0 +1,157 @@
+"""What the FreeSWITCH producer asks the kernel at each registration, and what it makes of it."""
+
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from producers.freeswitch.context import Context, Translated
+from producers.freeswitch.event import SwitchEvent
+from producers.freeswitch.kernel import KernelWitness, Mode
+from producers.freeswitch.translation import translate
+from schemas.origin import Address
+from schemas.topics import CONNECTIONS, REGISTRATIONS
+from schemas.vocabulary import ConnectionKind, RegistrationKind, Source, Transport
+
+
+@dataclass
+class Switch:
+    """An event socket and a SIP port, with a connection to each, in this namespace."""
+
+    events: tuple[socket.socket, socket.socket]
+    listener: socket.socket
+
+    def ends(self) -> tuple[Address, Address]:
+        _, own = self.events
+        return address(own, peer=True), address(own)
+
+    @property
+    def port(self) -> int:
+        port: int = self.listener.getsockname()[1]
+        return port
+
+    def connect(self) -> tuple[socket.socket, socket.socket]:
+        client = socket.create_connection(("127.0.0.1", self.port))
+        return client, self.listener.accept()[0]
+
+    def look(self, mode: Mode = "auto", ports: list[int] | None = None) -> KernelWitness:
+        witness = KernelWitness(mode, ports or [])
+        witness.look(*self.ends(), lambda: [self.port])
+        return witness
+
+
+def address(one: socket.socket, *, peer: bool = False) -> Address:
+    ip, port = (one.getpeername() if peer else one.getsockname())[:2]
+    return Address(ip=ip, port=port)
+
+
+@pytest.fixture
+def switch() -> Iterator[Switch]:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as event_socket,
+        socket.create_server(("127.0.0.1", 0)) as sip,
+        socket.create_connection(event_socket.getsockname()) as own,
+        event_socket.accept()[0] as server,
+    ):
+        yield Switch((server, own), sip)
+
+
+def registered(client: socket.socket | Address, status: str = "TCP") -> list[Translated]:
+    remote = client if isinstance(client, Address) else address(client)
+    headers = {
+        "Event-Name": "CUSTOM",
+        "Event-Subclass": "sofia::register",
+        "Core-UUID": "boot",
+        "Event-Sequence": "7",
+        "Event-Date-Timestamp": str(time.time_ns() // 1000),
+        "from-user": "alice",
+        "from-host": "example.test",
+        "contact": f"<sip:alice@{remote.ip}:{remote.port}>",
+        "call-id": "a@b",
+        "status": f"Registered({status})",
+        "expires": "60",
+        "network-ip": remote.ip,
+        "network-port": str(remote.port),
+    }
+    return translate(SwitchEvent(headers), Context("fs1", timedelta()))
+
+
+def test_the_cookie_is_the_servers_own_sockets(switch: Switch) -> None:
+    witness = switch.look()
+    assert witness.on
+    client, accepted = switch.connect()
+    with client, accepted:
+        (record,) = witness.testify(registered(client))
+        so_cookie = accepted.getsockopt(socket.SOL_SOCKET, 57, 8)  # SO_COOKIE
+    assert record.event.cookie == int.from_bytes(so_cookie, "little")
+    witness.close()
+
+
+def test_a_connection_that_is_gone_is_told_right_after_the_registration(switch: Switch) -> None:
+    witness = switch.look()
+    client, accepted = switch.connect()
+    records = registered(client)
+    client.close()
+    accepted.close()
+    first, second = witness.testify(records)
+    assert (first.topic, first.event.cookie) == (REGISTRATIONS, None)
+    end = second.event
+    assert (second.topic, second.key) == (CONNECTIONS, end.connection)
+    assert (end.kind, end.source) == (ConnectionKind.CLOSED, Source.SOCKETS)
+    assert (end.id, end.reason) == (f"{first.event.id}/gone", "gone at registration")
+    assert end.at == first.event.at
+    assert end.connection == f"fs1/127.0.0.1:{first.event.remote.port}"
+    witness.close()
+
+
+def test_a_tcp_client_whose_contact_names_no_transport(switch: Switch) -> None:
+    witness = switch.look()
+    client, accepted = switch.connect()
+    with client, accepted:
+        client.sendall(b"REGISTER")
+        (record,) = witness.testify(registered(client, "UDP"))
+    assert record.event.transport is Transport.TCP
+    assert record.event.cookie
+    witness.close()
+
+
+def test_a_udp_client_stays_one(switch: Switch) -> None:
+    witness = switch.look()
+    (record,) = witness.testify(registered(Address(ip="127.0.0.1", port=9), "UDP"))
+    assert (record.event.transport, record.event.cookie) == (Transport.UDP, None)
+    witness.close()
+
+
+def test_nobody_is_asked_where_the_switch_is_not_known_to_run_here(switch: Switch) -> None:
+    elsewhere = KernelWitness("auto", [])
+    elsewhere.look(Address(ip="192.0.2.1", port=8021), switch.ends()[1], lambda: [switch.port])
+    forwarded = KernelWitness("auto", [])
+    forwarded.look(*switch.ends(), lambda: [9])  # the SIP ports listen in another namespace
+    silent = KernelWitness("auto", [])
+    silent.look(*switch.ends(), list)
+    off = switch.look("off")
+    for witness in (elsewhere, forwarded, silent, off):
+        assert not witness.on
+        records = registered(Address(ip="127.0.0.1", port=9))
+        assert witness.testify(records) == records
+    forced = switch.look("on", [switch.port])
+    assert forced.on
+    forced.close()
+
+
+def test_a_row_of_a_listing_whose_connection_is_gone_ends_it_too(switch: Switch) -> None:
+    """So an end that nobody saw is told by the next snapshot at the latest."""
+    witness = switch.look()
+    client, accepted = switch.connect()
+    (row,) = registered(client)
+    row.event.kind = RegistrationKind.SNAPSHOT_ROW
+    assert [r.event.cookie is not None for r in witness.testify([row])] == [True]
+    client.close()
+    accepted.close()
+    row.event.cookie = None
+    _, end = witness.testify([row])
+    assert (end.event.kind, end.event.reason) == (ConnectionKind.CLOSED, "gone when listed")
+    witness.close()
