@@ -7,6 +7,9 @@ from schemas.topics import Topic
 
 Headers = list[tuple[str, bytes]]
 
+_SPECVERSION = ("ce_specversion", b"1.0")
+_JSON = ("content-type", b"application/json")
+
 
 def headers(
     topic: Topic,
@@ -22,15 +25,14 @@ def headers(
 
     `source` is `rollcall/SOURCE/NODE`, `subject` the record's key, `time` when it happened.
     """
-    kind_suffix = f".{kind}" if kind else ""
     result: Headers = [
-        ("ce_specversion", b"1.0"),
+        _SPECVERSION,
         ("ce_id", id.encode()),
         ("ce_source", source.encode()),
-        ("ce_type", f"{topic.type}{kind_suffix}".encode()),
+        ("ce_type", (f"{topic.type}.{kind}" if kind else topic.type).encode()),
         ("ce_time", time.isoformat().replace("+00:00", "Z").encode()),
         ("ce_subject", subject.encode()),
-        ("content-type", b"application/json"),
+        _JSON,
     ]
     if traceparent:
         result.append(("traceparent", traceparent.encode()))

@@ -36,8 +36,13 @@ def decode_with(decoder: Any, data: bytes) -> Any:
     try:
         return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        reason, _, path = str(error).partition(" - at `$.")
-        raise InvalidRecord(path.rstrip("`") or None, reason) from error
+        raise unreadable(error) from error
+
+
+def unreadable(error: Exception) -> InvalidRecord:
+    """The InvalidRecord that a msgspec decoder's error stands for."""
+    reason, _, path = str(error).partition(" - at `$.")
+    return InvalidRecord(path.rstrip("`") or None, reason)
 
 
 def validate(model: type[T], data: bytes) -> T:

@@ -10,6 +10,7 @@ from typing import Any
 
 from schemas import topics
 from schemas.cloudevents import event_headers, headers
+from schemas.codec import unreadable
 from schemas.vocabulary import CallKind, NodeKind, RegistrationKind
 from streams import expiry_fold, loss_fold, node_fold, presence_fold, snapshot_fold, state
 from streams.call_fold import fold_call
@@ -43,35 +44,31 @@ class SessionBatch:
         must not find its binding expired.
         """
         self._partition = partition
-        self._now = now
+        self.now = now
         self._caught_up = caught_up
         self._open: dict[bytes, Session] = {}
         self._touched: set[bytes] = set()
         self._published: dict[bytes, Presence] = {}
-        self._trace: bytes | None = None
+        self._record: Any = None  # the one being folded, for its trace
         self.effects = Effects()
         self.fences: Counter[str] = Counter()
         self.causes: Counter[str] = Counter()
-        self.delays: list[float] = []
+        self.told_at: list[datetime] = []  # when what was published had happened
 
     def fold(self, topic: topics.Topic, records: Iterable[Any]) -> None:
         """Fold consumed records of `topic` (objects with key, value, offset, headers)."""
         rule = _RULES[topic.name]
+        read = state.decoder(topic.model).decode
         for record in records:
-            self._trace = None
-            for name, value in record.headers or ():
-                if name == "traceparent":
-                    self._trace = value
+            self._record = record
             try:
-                rule(self, state.decode(topic.model, record.value or b""))
-            except state.InvalidRecord as error:
-                self._refuse(topic, record, error.reason, error.field)
+                rule(self, read(record.value or b""))
             except Exception as error:  # a rule's own fault must not stop everybody else
-                self._refuse(topic, record, f"{type(error).__name__}: {error}", None)
+                self._refuse(topic, record, error)
 
     def finish(self) -> Effects:
         """Ring the timers that this batch's clocks made due, then write what was touched."""
-        self._trace = None
+        self._record = None
         for node, key, node_time in self._partition.ring():
             session = self._session(key)
             if session is not None:
@@ -81,37 +78,39 @@ class SessionBatch:
         partition = self._partition
         if self._touched:
             partition.batch += 1
+        write, encode = self.effects.state.append, state.encode
         for key in self._touched:
             session = self._open[key]
             session.batch = partition.batch
-            value = state.encode(session)
+            value = encode(session)
             partition.sessions[key] = value
-            self.effects.state.append(Record(topics.SESSIONS, partition.number, key, value))
+            write(Record(topics.SESSIONS, partition.number, key, value))
         return self.effects
 
     # -- rules by topic ---------------------------------------------------------------------------
 
     def _registration(self, event: RegistrationEvent) -> None:
-        self._partition.see(event.node, event.at)
+        partition = self._partition
+        partition.see(event.node, event.at)
         if event.kind is RegistrationKind.SNAPSHOT_ENDED:
             self._snapshot_ended(event, snapshot_fold.fold_registrations_listed)
             return
         if event.aor is None:
             return
-        state = self._partition.nodes.get(event.node)
-        if event.kind in _CONFIRMING and state and state.down and state.boot == event.boot:
+        node = partition.nodes.get(event.node)
+        if node and node.down and node.boot == event.boot and event.kind in _CONFIRMING:
             self.fences["node-is-down"] += 1
             return
-        self._one(event.aor, lambda session: fold_registration(session, event))
+        self._one(event.aor, fold_registration, event)
 
     def _call(self, event: CallEvent) -> None:
         if event.kind is CallKind.SNAPSHOT_ENDED:
             self._snapshot_ended(event, snapshot_fold.fold_calls_listed)
         elif event.aor is not None:
-            self._one(event.aor, lambda session: fold_call(session, event))
+            self._one(event.aor, fold_call, event)
 
     def _loss(self, loss: ConnectionLoss) -> None:
-        self._one(loss.aor, lambda session: loss_fold.fold_loss(session, loss))
+        self._one(loss.aor, loss_fold.fold_loss, loss)
 
     def _node(self, change: NodeChange) -> None:
         partition = self._partition
@@ -153,12 +152,12 @@ class SessionBatch:
             session.earlier = []
         return session
 
-    def _one(self, aor: str, rule: Callable[[Session], Verdict]) -> None:
+    def _one(self, aor: str, rule: Callable[[Session, Any], Verdict], event: Any) -> None:
         key = aor.encode()
-        session = self._session(key)
+        session = self._open.get(key) or self._session(key)
         if session is None:
             session = Session(aor=aor)
-        verdict = rule(session)
+        verdict = rule(session, event)
         if verdict.changed:
             self._open[key] = session
             self._partition.index(key, session)
@@ -187,26 +186,39 @@ class SessionBatch:
                 session.earlier.append(previous)
             self._published[key] = presence
             self.causes[presence.cause] += 1
-            self.delays.append((self._now - presence.at).total_seconds())
+            self.told_at.append(presence.at)
             self.effects.publications.append(
-                presence_record(self._partition.number, presence, child_of(self._trace))
+                presence_record(self._partition.number, presence, self._trace(), key)
             )
 
     def _announce(self, owner: ConnectionOwner) -> None:
-        trace = child_of(self._trace)
         self.effects.announcements.append(
             Record(
                 topics.CONNECTION_OWNERS,
                 None,
                 owner.connection.encode(),
                 state.encode(owner),
-                event_headers(topics.CONNECTION_OWNERS, owner, owner.connection, trace),
+                event_headers(topics.CONNECTION_OWNERS, owner, owner.connection, self._trace()),
             )
         )
 
-    def _refuse(self, topic: topics.Topic, record: Any, reason: str, field: str | None) -> None:
+    def _trace(self) -> str | None:
+        """A child of the trace of the record being folded, if it has one."""
+        if self._record is None:
+            return None
+        for name, value in self._record.headers or ():
+            if name == "traceparent":
+                return child_of(value)
+        return None
+
+    def _refuse(self, topic: topics.Topic, record: Any, error: Exception) -> None:
+        reason, field = f"{type(error).__name__}: {error}", None
+        if isinstance(error, state.UNREADABLE):
+            error = unreadable(error)
+        if isinstance(error, state.InvalidRecord):
+            reason, field = error.reason, error.field
         self.fences["dead-letter"] += 1
-        self.effects.announcements.append(refusal(topic, record, reason, field, self._now))
+        self.effects.announcements.append(refusal(topic, record, reason, field, self.now))
 
 
 def _is_on(session: Session, node: str) -> bool:
@@ -215,22 +227,19 @@ def _is_on(session: Session, node: str) -> bool:
     )
 
 
-def presence_record(partition: int, presence: Presence, traceparent: str | None) -> Record:
+def presence_record(
+    partition: int, presence: Presence, traceparent: str | None, key: bytes
+) -> Record:
     """A presence record with its CloudEvents headers; its id is the user's version."""
-    return Record(
+    head = headers(
         topics.PRESENCE,
-        partition,
-        presence.aor.encode(),
-        state.encode(presence),
-        headers(
-            topics.PRESENCE,
-            id=f"{presence.aor}/{presence.version}",
-            source="rollcall/streams",
-            subject=presence.aor,
-            time=presence.at,
-            traceparent=traceparent,
-        ),
+        id=f"{presence.aor}/{presence.version}",
+        source="rollcall/streams",
+        subject=presence.aor,
+        time=presence.at,
+        traceparent=traceparent,
     )
+    return Record(topics.PRESENCE, partition, key, state.encode(presence), head)
 
 
 _RULES: dict[str, Callable[[SessionBatch, Any], None]] = {

@@ -8,7 +8,6 @@ import heapq
 from datetime import datetime, timedelta
 
 from streams import state
-from streams.expiry_fold import due
 from streams.state import NodeState, Session
 
 
@@ -38,9 +37,9 @@ class PartitionState:
         self.registrations_read = 0  # offset after the last registration folded
         self.clocks: dict[str, datetime] = {}  # per node, what its own events last told
         self.nodes = {key.decode(): state.decode(NodeState, value) for key, value in nodes.items()}
-        self.members: dict[str, set[bytes]] = {}  # users with a binding or leg on a node
+        # Users with a binding or leg on a node, and the expiry that their timer there waits for.
+        self.members: dict[str, dict[bytes, datetime | None]] = {}
         self._timers: dict[str, list[tuple[datetime, bytes]]] = {}
-        self._scheduled: dict[tuple[str, bytes], datetime] = {}
 
     def load(self) -> list[Session]:
         """Rebuild from the tables; the users of the last batch written, to be published again."""
@@ -57,31 +56,25 @@ class PartitionState:
     def index(self, key: bytes, session: Session) -> None:
         """Note on which nodes the user is, and when their bindings are due."""
         for binding in session.bindings.values():
-            self._join(binding.node, key)
-            when = due(binding, self.slack)
-            if when is not None:
-                self._schedule(binding.node, key, when)
+            members = self.members.get(binding.node)
+            if members is None:
+                members = self.members[binding.node] = {}
+            timer = members.get(key)
+            expiry = binding.expires_at
+            if expiry is None:
+                members[key] = timer
+            elif timer is None or expiry < timer:
+                # One timer a user and node: the earliest; a later expiry is found when it rings.
+                members[key] = expiry
+                heapq.heappush(self._timers.setdefault(binding.node, []), (expiry, key))
         for leg in session.calls.values():
-            self._join(leg.node, key)
-
-    def _join(self, node: str, key: bytes) -> None:
-        members = self.members.get(node)
-        if members is None:
-            members = self.members[node] = set()
-        members.add(key)
+            self.members.setdefault(leg.node, {}).setdefault(key, None)
 
     def leave(self, node: str, key: bytes) -> None:
         """The user has nothing on the node any more."""
         members = self.members.get(node)
         if members is not None:
-            members.discard(key)
-
-    def _schedule(self, node: str, key: bytes, when: datetime) -> None:
-        """One timer a user and node: the earliest; a later due is found when it rings."""
-        known = self._scheduled.get((node, key))
-        if known is None or when < known:
-            self._scheduled[node, key] = when
-            heapq.heappush(self._timers.setdefault(node, []), (when, key))
+            members.pop(key, None)
 
     def see(self, node: str, at: datetime) -> None:
         """Advance a node's clock by one of its own events."""
@@ -97,9 +90,9 @@ class PartitionState:
         ringing: list[tuple[str, bytes, datetime]] = []
         for node, timers in self._timers.items():
             clock = self.clocks.get(node)
-            while clock is not None and timers and timers[0][0] <= clock:
-                when, key = heapq.heappop(timers)
-                if self._scheduled.get((node, key)) == when:  # else an earlier one replaced it
-                    del self._scheduled[node, key]
+            while clock is not None and timers and timers[0][0] + self.slack <= clock:
+                expiry, key = heapq.heappop(timers)
+                if self.members[node].get(key) == expiry:  # else an earlier one replaced it
+                    self.members[node][key] = None
                     ringing.append((node, key, clock))
         return ringing

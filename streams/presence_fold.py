@@ -31,8 +31,13 @@ def fold_presence(session: Session, change: Change) -> Presence | None:
 
 def effective(session: Session) -> tuple[Status, bool]:
     """(status for people, reachable for routing) of a session."""
-    if not any(not binding.ping_lost for binding in session.bindings.values()):
+    for binding in session.bindings.values():
+        if not binding.ping_lost:
+            break
+    else:
         return Status.OFFLINE, False
+    if not session.calls:
+        return Status.ONLINE, True
     states = {leg.state for leg in session.calls.values()}
     for having, status in _CALL_STATUS:
         if states & having:
@@ -44,6 +49,9 @@ def current(session: Session) -> Presence | None:
     """The presence record as last published, None if never."""
     if session.cause is None or session.at is None:
         return None
+    live = [binding for binding in session.bindings.values() if not binding.ping_lost]
+    if len(live) > 1:
+        live.sort(key=lambda binding: binding.since)
     bindings = [
         PresenceBinding(
             node=binding.node,
@@ -54,8 +62,7 @@ def current(session: Session) -> Presence | None:
             user_agent=binding.user_agent,
             since=binding.since,
         )
-        for binding in sorted(session.bindings.values(), key=lambda b: b.since)
-        if not binding.ping_lost
+        for binding in live
     ]
     calls = [
         PresenceCall(

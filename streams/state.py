@@ -105,18 +105,25 @@ if not TYPE_CHECKING:
 
 encode = msgspec.json.Encoder().encode
 _decoders: dict[Any, Any] = {}
+# What `decoder(model).decode` raises where `decode` would raise InvalidRecord.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+
+
+def decoder(model: Any) -> Any:
+    """The msgspec decoder into the Struct of `model` (a schemas model or a class of this module).
+
+    For hot loops, which ask for it once.
+    """
+    known = _decoders.get(model)
+    if known is None:
+        target = struct_of(model) if dataclasses.is_dataclass(model) else model
+        known = _decoders[model] = msgspec.json.Decoder(target)
+    return known
 
 
 def decode(model: Any, data: bytes) -> Any:
-    """Decode into the Struct of `model` (a schemas model or a class of this module).
-
-    Raises InvalidRecord.
-    """
-    decoder = _decoders.get(model)
-    if decoder is None:
-        target = struct_of(model) if dataclasses.is_dataclass(model) else model
-        decoder = _decoders[model] = msgspec.json.Decoder(target)
-    return decode_with(decoder, data)
+    """Decode into the Struct of `model`. Raises InvalidRecord."""
+    return decode_with(decoder(model), data)
 
 
-__all__ = ["InvalidRecord", "decode", "encode", "struct_of"]
+__all__ = ["UNREADABLE", "InvalidRecord", "decode", "decoder", "encode", "struct_of"]

@@ -13,6 +13,16 @@ from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams.fetching import make_prompt
+
+
+class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Faust's consumer thread, with prompt fetches."""
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        make_prompt(self._consumer._fetcher, self.consumer._is_changelog_tp)
+
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     """Yields one message a fetched (topic, partition) list: value the records, offset the last's.
@@ -27,6 +37,9 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     _seeks = 0
     # Whether fetched records were dropped: the positions are past them, and must go back.
     _dropped = False
+
+    def _new_consumer_thread(self) -> FetchThread:
+        return FetchThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         if self._dropped and self._sought_generation == self.app.consumer_generation_id:

@@ -147,7 +147,7 @@ class Worker:
             for session in state.load():
                 last = current(session)
                 effects.publications.extend(
-                    presence_record(number, presence, None)
+                    presence_record(number, presence, None, presence.aor.encode())
                     for presence in (*session.earlier, last)
                     if presence is not None
                 )
@@ -185,5 +185,5 @@ def _measure(batch: SessionBatch) -> None:
     for cause, count in batch.causes.items():
         metrics.PRESENCE_CHANGES.add(count, {"cause": cause})
     # A histogram's record costs as much as a fold: a sample of each batch is enough.
-    for delay in batch.delays[:: len(batch.delays) // 16 + 1]:
-        metrics.PRESENCE_DELAY.record(max(0.0, delay))
+    for at in batch.told_at[:: len(batch.told_at) // 16 + 1]:
+        metrics.PRESENCE_DELAY.record(max(0.0, (batch.now - at).total_seconds()))
