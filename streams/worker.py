@@ -15,6 +15,7 @@ from streams import app as faust_app
 from streams.batch import SessionBatch, presence_record
 from streams.connection_batch import ConnectionBatch
 from streams.effects import Effects
+from streams.merging import Merge, Run
 from streams.node_batch import NodeCopier
 from streams.outbox import Outbox
 from streams.partition import PartitionState
@@ -39,10 +40,11 @@ class Worker:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._settings = settings
-        self._registrations = kafka.name(topics.REGISTRATIONS)
+        self._kafka = kafka
         self._clock = clock
         self._outboxes = [Outbox(kafka) for _ in range(min(OUTBOXES, kafka.partitions))]
         self._lanes: dict[tuple[str, int], asyncio.Queue[Any]] = {}
+        self._merges: dict[int, Merge] = {}
         self._tasks: list[asyncio.Future[None]] = []
         self._partitions: dict[int, PartitionState] = {}
         self._copier = NodeCopier(kafka.partitions, settings.node_tick)
@@ -53,22 +55,38 @@ class Worker:
         self._connections = faust_app.table(self.app, kafka, topics.CONNECTION_STATE)
         self._nodes = faust_app.table(self.app, kafka, topics.NODE_STATE)
         for topic in faust_app.SESSION_SOURCES:
-            self._agent(kafka, topic, self._fold_sessions)
+            self._agent(topic, lambda topic, event: self._merge(event).put(topic, event))
         for topic in faust_app.CONNECTION_SOURCES:
-            self._agent(kafka, topic, self._fold_connections)
-        self._agent(kafka, topics.NODES, self._copy_nodes)
+            self._agent(topic, self._beside(self._fold_connections))
+        self._agent(topics.NODES, self._beside(self._copy_nodes))
 
-    def _agent(self, kafka: KafkaSettings, topic: Topic, process: Process) -> None:
+    def _agent(self, topic: Topic, pass_on: Callable[[Topic, Any], Awaitable[None]]) -> None:
         async def agent(stream: Any) -> None:
-            stream.enable_acks = False  # the lane acknowledges, once the batch is durable
+            stream.enable_acks = False  # done once the batch is durable
             async for event in stream.events():
-                await self._lane(topic, process, event.message.partition).put(event)
+                await pass_on(topic, event)
 
-        channel = faust_app.source(self.app, kafka, topic)
+        channel = faust_app.source(self.app, self._kafka, topic)
         self.app.agent(channel, name=topic.name, concurrency=1)(agent)
 
+    def _merge(self, event: Any) -> Merge:
+        number = event.message.partition
+        merge = self._merges.get(number)
+        if merge is None:
+            merge = self._merges[number] = Merge(
+                faust_app.SESSION_SOURCES, lambda topic: self._ends(topic, number)
+            )
+            self._tasks.append(asyncio.ensure_future(self._work_merged(number, merge)))
+        return merge
+
+    def _beside(self, process: Process) -> Callable[[Topic, Any], Awaitable[None]]:
+        async def pass_on(topic: Topic, event: Any) -> None:
+            await self._lane(topic, process, event.message.partition).put(event)
+
+        return pass_on
+
     def _lane(self, topic: Topic, process: Process, partition: int) -> "asyncio.Queue[Any]":
-        """The queue of one partition of one topic: in order within, beside all others.
+        """The queue of one partition of a topic that is not merged: in order, beside all others.
 
         While one partition's batch becomes durable, another's is folded. Bounded, so that Faust
         stops fetching when folding falls behind.
@@ -84,33 +102,57 @@ class Worker:
     ) -> None:
         while True:
             event = await queue.get()
-            try:
-                await process(topic, partition, event.value)
-            except Exception as error:
-                log.critical("batch failed; the worker stops", topic=topic.name, exc_info=error)
-                self.failure = error
-                return  # nothing behind it is acknowledged either
+            if not await self._done(partition, process(topic, partition, event.value)):
+                return
             event.ack()
-            self.folded += len(event.value)
-            metrics.FOLDED.add(len(event.value), {"topic": topic.name})
+            self._count(topic, event.value)
 
-    async def _fold_sessions(self, topic: Topic, number: int, records: list[Any]) -> None:
+    async def _work_merged(self, number: int, merge: Merge) -> None:
+        while True:
+            runs, ended = await merge.take()
+            if not await self._done(number, self._fold_sessions(number, runs)):
+                return
+            for event in ended:
+                event.ack()
+            for topic, records in runs:
+                self._count(topic, records)
+
+    async def _done(self, partition: int, work: Awaitable[None]) -> bool:
+        """Whether the work succeeded; if not, nothing of or behind it is acknowledged."""
+        try:
+            await work
+        except Exception as error:
+            log.critical("batch failed; the worker stops", partition=partition, exc_info=error)
+            self.failure = error
+            return False
+        return True
+
+    def _count(self, topic: Topic, records: list[Any]) -> None:
+        self.folded += len(records)
+        metrics.FOLDED.add(len(records), {"topic": topic.name})
+
+    async def _fold_sessions(self, number: int, runs: list[Run]) -> None:
         partition = await self._partition(number)
         async with partition.lock:
             batch = SessionBatch(partition, self._clock(), caught_up=self._caught_up(partition))
-            batch.fold(topic, records)
-            if topic is topics.REGISTRATIONS:
-                partition.registrations_read = records[-1].offset + 1
+            for topic, records in runs:
+                batch.fold(topic, records)
+                if topic is topics.REGISTRATIONS:
+                    partition.registrations_read = records[-1].offset + 1
             await self._settle(number, batch.finish())
         _measure(batch)
 
+    def _ends(self, topic: Topic, number: int) -> tuple[int, int | None]:
+        """Where reading a partition began or goes on, and its end as last heard of."""
+        tp = TP(self._kafka.name(topic), number)
+        consumer = self.app.consumer
+        end = consumer.highwater(tp) if tp in consumer.assignment() else 0
+        return consumer.resumed_at(tp), end
+
     def _caught_up(self, partition: PartitionState) -> bool:
         """Whether the partition's registrations are folded up to the end last heard of."""
-        tp = TP(self._registrations, partition.number)
-        consumer = self.app.consumer
-        end = consumer.highwater(tp) if tp in consumer.assignment() else None
-        read = max(partition.registrations_read, consumer.resumed_at(tp))
-        return end is not None and read >= end
+        began, end = self._ends(topics.REGISTRATIONS, partition.number)
+        return end is not None and max(partition.registrations_read, began) >= end
 
     async def _fold_connections(self, topic: Topic, number: int, records: list[Any]) -> None:
         partition = await self._partition(number)

@@ -18,7 +18,7 @@ from sinks.clickhouse.unsigned import optional, unsigned
 
 def registration(event: RegistrationEvent, read: Delivery) -> RegistrationRow:
     """A row of `registrations`. Raises InvalidRecord."""
-    remote = event.remote
+    remote, received = event.remote, event.received
     return RegistrationRow(
         topic=read.topic,
         partition=read.partition,
@@ -41,6 +41,9 @@ def registration(event: RegistrationEvent, read: Delivery) -> RegistrationRow:
         remote_ip=remote.ip if remote else None,
         remote_port=unsigned("remote.port", remote.port, 16) if remote else None,
         cookie=optional("cookie", event.cookie, 64),
+        path=event.path,
+        received_ip=received.ip if received else None,
+        received_port=unsigned("received.port", received.port, 16) if received else None,
         registrar=event.registrar,
         user_agent=event.user_agent,
         reason=event.reason,

@@ -55,6 +55,9 @@ class RegistrationRow(EventRow, kw_only=True, gc=False):
     remote_ip: str | None
     remote_port: int | None
     cookie: int | None
+    path: str | None
+    received_ip: str | None
+    received_port: int | None
     registrar: str | None
     user_agent: str | None
     reason: str | None

@@ -154,7 +154,7 @@ def _flat(value: dict[str, Any]) -> dict[str, Any]:
     """A record's JSON in the words of the tables."""
     flat: dict[str, Any] = {}
     for field, part in value.items():
-        if field in ("remote", "local"):
+        if field in ("remote", "local", "received"):
             flat |= {f"{field}_{key}": (part or {}).get(key) for key in ("ip", "port")}
         elif field in ("at", "expires_at", "expired_due", "since") and part is not None:
             at = datetime.fromisoformat(part).astimezone(UTC)

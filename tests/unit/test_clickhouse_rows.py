@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.codec import InvalidRecord
+from schemas.origin import Address
 from schemas.topics import Topic
 from sinks.clickhouse.rows import (
     CallRow,
@@ -38,7 +39,18 @@ def test_every_read_topic_declares_the_sink_as_reader() -> None:
 
 
 def test_registration() -> None:
-    made = row("registrations", records.value(records.registration(5, reason="why", snapshot="s")))
+    made = row(
+        "registrations",
+        records.value(
+            records.registration(
+                5,
+                reason="why",
+                snapshot="s",
+                path="sip:edge.example.org;lr",
+                received=Address(ip="198.51.100.9", port=5061),
+            )
+        ),
+    )
     assert made == RegistrationRow(
         topic="a-topic",
         partition=3,
@@ -61,6 +73,9 @@ def test_registration() -> None:
         remote_ip="192.0.2.7",
         remote_port=40001,
         cookie=2**63 + 5,
+        path="sip:edge.example.org;lr",
+        received_ip="198.51.100.9",
+        received_port=5061,
         registrar="internal",
         user_agent="baresip v3",
         reason="why",

@@ -1,0 +1,165 @@
+"""Merging a partition's session sources: order of time across topics, order of offsets within."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, NamedTuple, TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import topics
+from schemas.topics import Topic
+from streams import merging
+from streams.merging import Merge, Run
+
+SOURCES = (topics.REGISTRATIONS, topics.CALLS)
+T = TypeVar("T")
+
+
+class _Record(NamedTuple):
+    timestamp: int
+    offset: int
+
+
+class _Event:
+    def __init__(self, *records: _Record) -> None:
+        self.value = list(records)
+
+
+def _in_time(work: Coroutine[Any, Any, T]) -> T:
+    async def bounded() -> T:
+        async with asyncio.timeout(30):
+            return await work
+
+    return asyncio.run(bounded())
+
+
+def _batch(times: list[int], first: int = 0) -> _Event:
+    return _Event(*(_Record(at, first + i) for i, at in enumerate(times)))
+
+
+def _flat(runs: list[Run]) -> list[tuple[str, int]]:
+    return [(topic.name.split(".")[1], r.timestamp) for topic, records in runs for r in records]
+
+
+def test_batches_of_one_fetch_are_merged_by_time() -> None:
+    async def scene() -> list[Run]:
+        ends = {topics.REGISTRATIONS.name: 2, topics.CALLS.name: 2}
+        merge = Merge(SOURCES, lambda topic: (0, ends[topic.name]))
+        # The calls come first, and the registrations are known to be there.
+        await merge.put(topics.CALLS, _batch([20, 40]))
+        taken = asyncio.ensure_future(merge.take())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not taken.done()
+        await merge.put(topics.REGISTRATIONS, _batch([10, 30]))
+        return (await taken)[0]
+
+    assert _flat(_in_time(scene())) == [
+        ("registrations", 10),
+        ("calls", 20),
+        ("registrations", 30),
+        ("calls", 40),
+    ]
+
+
+def test_what_lies_beyond_a_topic_that_has_more_waits_for_it() -> None:
+    async def scene() -> list[list[tuple[str, int]]]:
+        merge = Merge(SOURCES, lambda topic: (0, 4 if topic is topics.REGISTRATIONS else 2))
+        await merge.put(topics.CALLS, _batch([20, 40]))
+        await merge.put(topics.REGISTRATIONS, _batch([10, 30]))
+        first, _ = await merge.take()
+        await merge.put(topics.REGISTRATIONS, _batch([35, 50], first=2))
+        second, _ = await merge.take()
+        return [_flat(first), _flat(second)]
+
+    assert _in_time(scene()) == [
+        [("registrations", 10), ("calls", 20), ("registrations", 30)],
+        [("registrations", 35), ("calls", 40), ("registrations", 50)],
+    ]
+
+
+def test_a_topic_that_does_not_deliver_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "PATIENCE", 0.05)
+
+    async def scene() -> tuple[list[tuple[str, int]], float]:
+        merge = Merge(SOURCES, lambda _: (0, 9))
+        await merge.put(topics.CALLS, _batch([20], first=7))
+        first, _ = await merge.take()
+        await merge.put(topics.CALLS, _batch([30], first=8))
+        before = asyncio.get_running_loop().time()
+        second, _ = await merge.take()
+        return _flat(first + second), asyncio.get_running_loop().time() - before
+
+    merged, waited = _in_time(scene())
+    assert merged == [("calls", 20), ("calls", 30)]
+    assert waited < 0.05
+
+
+@given(
+    times=st.lists(
+        st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=4), max_size=4),
+        min_size=2,
+        max_size=2,
+    )
+)
+def test_every_record_comes_once_in_its_topics_order(times: list[list[list[int]]]) -> None:
+    """Whatever the timestamps: clocks of several producers need not agree, nor only go forward."""
+    total = {t.name: sum(map(len, batches)) for t, batches in zip(SOURCES, times, strict=True)}
+
+    async def scene() -> tuple[list[Run], int]:
+        merge = Merge(SOURCES, lambda topic: (0, total[topic.name]))
+
+        async def deliver(topic: Topic, batches: list[list[int]]) -> None:
+            first = 0
+            for batch in batches:
+                await merge.put(topic, _batch(batch, first))
+                first += len(batch)
+
+        tasks = [asyncio.ensure_future(deliver(t, b)) for t, b in zip(SOURCES, times, strict=True)]
+        runs: list[Run] = []
+        events = 0
+        while sum(len(records) for _, records in runs) < sum(total.values()):
+            taken, ended = await merge.take()
+            runs += taken
+            events += len(ended)
+        await asyncio.gather(*tasks)
+        return runs, events
+
+    runs, events = _in_time(scene())
+    assert events == sum(map(len, times))
+    for topic in SOURCES:
+        offsets = [r.offset for t, records in runs if t is topic for r in records]
+        assert offsets == list(range(total[topic.name]))
+
+
+@given(
+    registrations=st.lists(st.integers(0, 100), max_size=12).map(sorted),
+    calls=st.lists(st.integers(0, 100), max_size=12).map(sorted),
+    cut=st.integers(1, 4),
+)
+def test_records_known_to_be_there_come_in_order_of_time(
+    registrations: list[int], calls: list[int], cut: int
+) -> None:
+    total = {topics.REGISTRATIONS.name: len(registrations), topics.CALLS.name: len(calls)}
+
+    async def scene() -> list[tuple[str, int]]:
+        merge = Merge(SOURCES, lambda topic: (0, total[topic.name]))
+
+        async def deliver(topic: Topic, times: list[int]) -> None:
+            for first in range(0, len(times), cut):
+                await merge.put(topic, _batch(times[first : first + cut], first))
+
+        tasks = [
+            asyncio.ensure_future(deliver(topics.CALLS, calls)),
+            asyncio.ensure_future(deliver(topics.REGISTRATIONS, registrations)),
+        ]
+        merged: list[tuple[str, int]] = []
+        while len(merged) < len(calls) + len(registrations):
+            merged += _flat((await merge.take())[0])
+        await asyncio.gather(*tasks)
+        return merged
+
+    merged = _in_time(scene())
+    assert [at for _, at in merged] == sorted(registrations + calls)
