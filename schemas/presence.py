@@ -17,13 +17,24 @@ class PresenceBinding:
     node: Annotated[Word, Field(description="The node to send to.")]
     contact: Annotated[Text, Field(description="The URI to send to, as the registrar stores it.")]
     transport: Annotated[Transport | None, Field(description="Over which it registered.")] = None
-    remote: Annotated[Address | None, Field(description="The peer the REGISTER came from.")] = None
+    remote: Annotated[
+        Address | None, Field(description="The client's address, as the node nearest to it saw it.")
+    ] = None
+    edge: Annotated[
+        Word | None, Field(description="The edge before the node that the client is connected to.")
+    ] = None
+    path: Annotated[
+        Text | None, Field(description="Through which edge to send (RFC 3327), where stored.")
+    ] = None
     registrar: Annotated[
         Word | None, Field(description="Profile or location table on the node.")
     ] = None
     user_agent: Annotated[
         Text | None, Field(description="As the client writes it: trust nothing in it.")
     ] = None
+    suspect: Annotated[
+        bool, Field(description="Its peer stopped acknowledging: prefer another, if there is one.")
+    ] = False
     since: Annotated[datetime, Field(description="When the binding began, by its node's clock.")]
 
 

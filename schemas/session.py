@@ -25,6 +25,8 @@ class Binding:
     transport: Transport | None = None
     remote: Address | None = None
     cookie: int | None = None
+    path: Text | None = None
+    received: Address | None = None
     user_agent: Text | None = None
     since: Annotated[datetime, Field(description="When it began, by its node's clock.")]
     confirmed_at: Annotated[
@@ -38,6 +40,12 @@ class Binding:
         bool, Field(description="It no longer answers OPTIONS: kept, but not reachable.")
     ] = False
     ping_seq: int = 0
+    edge_lost: Annotated[
+        bool, Field(description="Its edge's binding ended: kept as listed, but not reachable.")
+    ] = False
+    suspect: Annotated[
+        bool, Field(description="Its connection's peer stopped acknowledging: still reachable.")
+    ] = False
     snapshot: Word | None = None
     owned_at: Annotated[
         datetime | None, Field(description="When its connection's owner was last announced.")
@@ -56,6 +64,10 @@ class EndedBinding:
     event: Word
     call_id: Text | None = None
     inferred: bool = False
+    source: Source | None = None
+    registrar: Word | None = None
+    remote: Address | None = None
+    path: Text | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -102,6 +102,7 @@ class NodeKind(StrEnum):
     UP = "up"  # the node's process started, or was found running
     DOWN = "down"  # it stopped, or its connection is gone for good
     HEARTBEAT = "heartbeat"  # it lives; also its clock
+    LOST = "lost"  # nothing was heard of it for longer than its lease; the streams say so
     GAP = "gap"  # events may have been lost; a snapshot follows
     INFRASTRUCTURE = "infrastructure"  # the state of what it works with; `reason` says
 
@@ -126,9 +127,11 @@ class Cause(StrEnum):
     CONNECTION_CLOSED = "connection-closed"  # the binding's connection ended by FIN
     CONNECTION_RESET = "connection-reset"  # by RST
     CONNECTION_TIMED_OUT = "connection-timed-out"  # its peer stopped answering
+    CONNECTION_SUSPECT = "connection-suspect"  # its peer stopped acknowledging; still reachable
+    CONNECTION_RECOVERED = "connection-recovered"  # its peer acknowledges again
     PING_LOST = "ping-lost"  # the client no longer answers OPTIONS
     PING_RESTORED = "ping-restored"  # it answers again
-    NODE_LOST = "node-lost"  # the node stopped
+    NODE_LOST = "node-lost"  # the node stopped, or nothing was heard of it for its lease
     NODE_RESTARTED = "node-restarted"  # the node started anew: its connections are gone
     FOUND_IN_SNAPSHOT = "found-in-snapshot"  # the registrar lists what no event had told
     MISSING_FROM_SNAPSHOT = "missing-from-snapshot"  # listed no more, and no event had told

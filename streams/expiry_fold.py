@@ -7,7 +7,7 @@ is read late, expires nobody.
 from datetime import datetime, timedelta
 
 from schemas.vocabulary import Cause, Source
-from streams.registration_fold import end_binding
+from streams.endings import end_binding
 from streams.state import Binding, Event, Session
 from streams.verdict import Verdict, merged
 

@@ -3,7 +3,8 @@
 Pure. The fence: only if the binding is still on that incarnation of the connection.
 """
 
-from streams.registration_fold import bury, end_binding
+from streams import devices
+from streams.endings import bury, end_binding
 from streams.state import Binding, ConnectionLoss, Session
 from streams.verdict import Verdict, ignored
 
@@ -15,6 +16,8 @@ def fold_loss(session: Session, loss: ConnectionLoss) -> Verdict:
         return _confirm_end(session, loss)
     if not on_that_incarnation(binding, loss):
         return ignored("other-incarnation")
+    if devices.hangs_on_an_edge(session, binding):
+        return ignored("behind-an-edge")
     return end_binding(session, loss.binding, loss, loss.cause)
 
 
@@ -39,5 +42,6 @@ def _confirm_end(session: Session, loss: ConnectionLoss) -> Verdict:
     grave = session.ended.get(loss.binding)
     if grave is None or not grave.inferred or grave.at > loss.at:
         return ignored("no-such-binding")
-    bury(session, loss.binding, loss, loss.cause, call_id=None)
+    bury(session, loss.binding, loss, loss.cause)
+    session.ended[loss.binding].call_id = None  # the registrar has said its part already
     return Verdict(changed=True)

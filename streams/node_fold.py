@@ -5,7 +5,7 @@ Pure. Fenced by boot: what the node's next process confirmed already is not touc
 
 from schemas.vocabulary import Cause, NodeKind, Source, Transport
 from streams.call_fold import end_leg
-from streams.registration_fold import end_binding
+from streams.endings import end_binding
 from streams.state import Event, NodeChange, NodeState, Session
 from streams.verdict import Verdict, merged
 

@@ -1,4 +1,4 @@
-"""Which of two things on one node came first, and how long tombstones are kept."""
+"""How bindings are named, which of two things on one node came first, how long ends are kept."""
 
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -23,6 +23,11 @@ SNAPSHOT_DOUBT = timedelta(seconds=1)
 LISTING_LAG = timedelta(seconds=2)
 
 T = TypeVar("T")
+
+
+def binding_key(node: str, identity: str) -> str:
+    """The key of a binding in its user's session."""
+    return f"{node}|{identity}"
 
 
 def is_newer(event: Placed, boot: str, seq: int, at: datetime) -> bool:

@@ -5,7 +5,8 @@ Pure. Precedence of `status`: no live binding is offline, whatever calls are sti
 """
 
 from schemas.vocabulary import CallState, Status
-from streams.state import Presence, PresenceBinding, PresenceCall, Session
+from streams import devices
+from streams.state import Presence, PresenceCall, Session
 from streams.verdict import Change
 
 _CALL_STATUS = (
@@ -31,10 +32,7 @@ def fold_presence(session: Session, change: Change) -> Presence | None:
 
 def effective(session: Session) -> tuple[Status, bool]:
     """(status for people, reachable for routing) of a session."""
-    for binding in session.bindings.values():
-        if not binding.ping_lost:
-            break
-    else:
+    if not devices.live(session):
         return Status.OFFLINE, False
     if not session.calls:
         return Status.ONLINE, True
@@ -49,21 +47,6 @@ def current(session: Session) -> Presence | None:
     """The presence record as last published, None if never."""
     if session.cause is None or session.at is None:
         return None
-    live = [binding for binding in session.bindings.values() if not binding.ping_lost]
-    if len(live) > 1:
-        live.sort(key=lambda binding: binding.since)
-    bindings = [
-        PresenceBinding(
-            node=binding.node,
-            contact=binding.contact,
-            transport=binding.transport,
-            remote=binding.remote,
-            registrar=binding.registrar,
-            user_agent=binding.user_agent,
-            since=binding.since,
-        )
-        for binding in live
-    ]
     calls = [
         PresenceCall(
             node=leg.node,
@@ -85,7 +68,7 @@ def current(session: Session) -> Presence | None:
         reachable=session.reachable,
         cause=session.cause,
         at=session.at,
-        bindings=bindings,
+        bindings=devices.shown(session),
         calls=calls,
         evidence=session.evidence,
     )

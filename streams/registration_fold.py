@@ -7,7 +7,10 @@ from datetime import timedelta
 
 from schemas.connection import connection_id
 from schemas.vocabulary import Cause, RegistrationKind, Transport
-from streams.ordering import LISTING_LAG, bound, is_newer
+from streams import devices
+from streams.connection_lost import fold_connection_lost
+from streams.endings import CONNECTION_ENDS, bury, end_binding
+from streams.ordering import LISTING_LAG, binding_key, is_newer
 from streams.state import Binding, ConnectionOwner, EndedBinding, Event, RegistrationEvent, Session
 from streams.verdict import Change, Verdict, ignored
 
@@ -15,15 +18,6 @@ from streams.verdict import Change, Verdict, ignored
 OWNER_RENEWAL = timedelta(hours=6)
 # An expiry this much before the one we know was brought forward by the registrar (failed pings).
 EXPIRY_TOLERANCE = timedelta(seconds=5)
-# Causes after which a registrar's listing is not believed: its connection is known to be gone.
-_CONNECTION_ENDS = frozenset(
-    {Cause.CONNECTION_CLOSED, Cause.CONNECTION_RESET, Cause.CONNECTION_TIMED_OUT}
-)
-
-
-def binding_key(node: str, identity: str) -> str:
-    """The key of a binding in its user's session."""
-    return f"{node}|{identity}"
 
 
 def fold_registration(session: Session, event: RegistrationEvent) -> Verdict:
@@ -67,7 +61,7 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
 def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
     if grave.cause is Cause.NODE_LOST:
         return True
-    if grave.cause in _CONNECTION_ENDS and not grave.inferred:
+    if grave.cause in CONNECTION_ENDS and not grave.inferred:
         return False
     if grave.boot == row.boot and grave.seq > row.seq:
         return False
@@ -88,6 +82,8 @@ def _confirm(
         transport=event.transport,
         remote=event.remote,
         cookie=event.cookie,
+        path=event.path,
+        received=event.received,
         user_agent=event.user_agent,
         since=old.since if old else event.at,
         confirmed_at=event.at,
@@ -103,9 +99,16 @@ def _confirm(
         new.ping_lost, new.ping_seq = old.ping_lost, old.ping_seq
         if new.cookie is None and new.remote == old.remote:
             new.cookie = old.cookie
+    joined = devices.is_joined(session, new.node, new.call_id)
+    before = devices.shown(session) if joined else None
     session.bindings[key] = new
-    verdict = Verdict(changed=True, owner=_announce(session.aor, key, old, new, event))
-    if old is None or old.ping_lost != new.ping_lost or _shows_differently(old, new):
+    if joined:
+        devices.arrive(session, old, new, event)
+        seen = before != devices.shown(session)
+    else:
+        seen = old is None or old.ping_lost != new.ping_lost or _shows_differently(old, new)
+    verdict = Verdict(changed=True, owner=_announce(session, key, old, new, event))
+    if seen:
         verdict.change = Change(cause, event.at, [event.id])
     return verdict
 
@@ -113,7 +116,9 @@ def _confirm(
 def _shows_differently(old: Binding, new: Binding) -> bool:
     return (
         old.contact != new.contact
-        or old.remote != new.remote
+        or old.path != new.path
+        or old.received != new.received
+        or (old.remote != new.remote and (new.path is None or new.received is None))
         or old.transport is not new.transport
         or old.registrar != new.registrar
         or old.user_agent != new.user_agent
@@ -121,10 +126,10 @@ def _shows_differently(old: Binding, new: Binding) -> bool:
 
 
 def _announce(
-    aor: str, key: str, old: Binding | None, new: Binding, event: Event
+    session: Session, key: str, old: Binding | None, new: Binding, event: Event
 ) -> ConnectionOwner | None:
     """The owner to announce, when the binding hangs on a connection not announced lately."""
-    if new.remote is None or new.transport is Transport.UDP:
+    if new.remote is None or new.transport is Transport.UDP or new.path is not None:
         return None
     if (
         old is not None
@@ -143,7 +148,7 @@ def _announce(
         seq=event.seq,
         at=event.at,
         connection=connection_id(event.node, new.remote),
-        aor=aor,
+        aor=session.aor,
         binding=key,
         cookie=new.cookie,
         remote=new.remote,
@@ -183,7 +188,7 @@ def _end_named(session: Session, event: RegistrationEvent, identity: str, cause:
         grave = session.ended.get(key)
         if grave is not None and not is_newer(event, grave.boot, grave.seq, grave.at):
             return ignored("already-ended")
-        if grave is not None and grave.cause in _CONNECTION_ENDS and not grave.inferred:
+        if grave is not None and grave.cause in CONNECTION_ENDS and not grave.inferred:
             # Keep the stronger cause, but no register older than this event may come back.
             grave.boot, grave.seq, grave.at = event.boot, event.seq, event.at
             return Verdict(changed=True)
@@ -192,85 +197,6 @@ def _end_named(session: Session, event: RegistrationEvent, identity: str, cause:
     if not is_newer(event, binding.boot, binding.seq, binding.confirmed_at):
         return ignored("older-than-binding")
     return end_binding(session, key, event, cause)
-
-
-def end_binding(
-    session: Session, key: str, event: Event, cause: Cause, *, inferred: bool = False
-) -> Verdict:
-    """Remove the binding, leave a tombstone; it shows unless the binding was unreachable."""
-    binding = session.bindings.pop(key)
-    bury(session, key, event, cause, call_id=binding.call_id, inferred=inferred)
-    verdict = Verdict(changed=True)
-    if not binding.ping_lost:
-        verdict.change = Change(cause, event.at, [event.id, binding.event])
-    return verdict
-
-
-def bury(
-    session: Session,
-    key: str,
-    event: Event,
-    cause: Cause,
-    *,
-    call_id: str | None = None,
-    inferred: bool = False,
-) -> None:
-    """Leave a tombstone at the event's place in its node's history."""
-    session.ended.pop(key, None)  # to the end: the order of insertion is the order of age
-    session.ended[key] = EndedBinding(
-        node=event.node,
-        boot=event.boot,
-        seq=event.seq,
-        at=event.at,
-        cause=cause,
-        event=event.id,
-        call_id=call_id,
-        inferred=inferred,
-    )
-    bound(session.ended)
-
-
-def _connection_lost(session: Session, event: RegistrationEvent) -> Verdict:
-    """The registrar says a connection of this AOR and Call-ID closed, but not which.
-
-    FreeSWITCH (sofia_reg.c, reason=socket-disconnection) also says it when the client has
-    registered over another connection since. Where the kernel watches (a cookie on the binding)
-    only the kernel is believed. Else the oldest such binding ended: inferred, and the producer's
-    targeted snapshot settles it.
-    """
-    if any(grave.event == event.id for grave in session.ended.values()):
-        return ignored("already-applied")
-    candidates = [
-        (key, binding)
-        for key, binding in session.bindings.items()
-        if binding.node == event.node
-        and binding.call_id == event.call_id
-        and binding.transport is not Transport.UDP
-        and is_newer(event, binding.boot, binding.seq, binding.confirmed_at)
-    ]
-    if any(binding.cookie is not None for _, binding in candidates):
-        return ignored("kernel-tells")
-    if _already_told(session, event):
-        return Verdict(changed=True, fence="connection-already-told")
-    if not candidates:
-        return ignored("no-such-binding")
-    key, _ = min(candidates, key=lambda item: (item[1].since, item[1].seq))
-    return end_binding(session, key, event, Cause.CONNECTION_CLOSED, inferred=True)
-
-
-def _already_told(session: Session, event: RegistrationEvent) -> bool:
-    """Whether a connection's end already took a binding of this Call-ID; if so, claim it."""
-    for grave in session.ended.values():
-        if (
-            grave.node == event.node
-            and grave.call_id == event.call_id
-            and grave.cause in _CONNECTION_ENDS
-            and not grave.inferred
-        ):
-            grave.call_id = None
-            grave.event = event.id
-            return True
-    return False
 
 
 def _ping(session: Session, event: RegistrationEvent) -> Verdict:
@@ -295,7 +221,7 @@ _RULES = {
     RegistrationKind.REFRESHED: _register,
     RegistrationKind.UNREGISTERED: _unregister,
     RegistrationKind.EXPIRED: _expire,
-    RegistrationKind.CONNECTION_LOST: _connection_lost,
+    RegistrationKind.CONNECTION_LOST: fold_connection_lost,
     RegistrationKind.PING_LOST: _ping,
     RegistrationKind.PING_RESTORED: _ping,
     RegistrationKind.SNAPSHOT_ROW: _row,

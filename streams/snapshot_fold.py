@@ -5,8 +5,8 @@ Pure. All marks and rows of one snapshot carry the place (boot, seq, at) of its 
 
 from schemas.vocabulary import Cause
 from streams.call_fold import end_leg
+from streams.endings import end_binding
 from streams.ordering import SNAPSHOT_DOUBT
-from streams.registration_fold import end_binding
 from streams.state import CallEvent, RegistrationEvent, Session
 from streams.verdict import Verdict, merged
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from schemas.internal import NodeState as NodeState
     from schemas.internal import Owner as Owner
     from schemas.node import NodeEvent as NodeEvent
+    from schemas.origin import Address as Address
     from schemas.origin import Event as Event
     from schemas.presence import Presence as Presence
     from schemas.presence import PresenceBinding as PresenceBinding
@@ -85,6 +86,7 @@ if not TYPE_CHECKING:
     Presence = struct_of(presence.Presence, omit_defaults=False)
     PresenceBinding = struct_of(presence.PresenceBinding)
     PresenceCall = struct_of(presence.PresenceCall)
+    Address = struct_of(origin.Address)
     Event = struct_of(origin.Event)
     RegistrationEvent = struct_of(registration.RegistrationEvent)
     CallEvent = struct_of(call.CallEvent)

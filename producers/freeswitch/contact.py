@@ -1,8 +1,10 @@
 """What a contact as FreeSWITCH stores it says: its URI, its binding's identity, its transport."""
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 
+from producers.uri_addresses import received_by_edge
 from schemas.codec import InvalidRecord
 from schemas.sip_uri import MalformedUri, binding_identity, contact_uri, parse_uri
 from schemas.vocabulary import Transport
@@ -20,6 +22,17 @@ class Contact(NamedTuple):
     uri: str
     binding: str
     transport: Transport | None
+    path: str | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """What a registration says of it."""
+        return {
+            "contact": self.uri,
+            "binding": self.binding,
+            "transport": self.transport,
+            "path": self.path,
+            "received": received_by_edge(self.path),
+        }
 
 
 def is_wildcard(text: str) -> bool:
@@ -34,9 +47,19 @@ def read(text: str, status: str | None, field: str = "contact") -> Contact:
     """
     try:
         uri = contact_uri(text)
-        return Contact(uri, _binding(text, uri), _transport(uri, status))
+        return Contact(uri, _binding(text, uri), _transport(uri, status), _path(uri))
     except MalformedUri as error:
         raise InvalidRecord(field, str(error)) from error
+
+
+def _path(uri: str) -> str | None:
+    """The Path header's value, which mod_sofia keeps as a parameter of the contact.
+
+    It writes the same parameter for a client behind NAT: its own address as a plain URI, where a
+    Path is always a name-addr (sofia_reg.c; RFC 3327 §4).
+    """
+    value = unquote(parse_uri(uri).parameters.get("fs_path") or "")
+    return value if value.startswith("<") else None
 
 
 def _binding(text: str, uri: str) -> str:

@@ -99,8 +99,7 @@ def translate_ping(event: SwitchEvent, context: Context) -> list[Translated]:
 
 
 def _binding(event: SwitchEvent, header: str) -> dict[str, Any]:
-    read = contact.read(event.required(header, CONTACT_MAX), event.text("status"), header)
-    return {"contact": read.uri, "binding": read.binding, "transport": read.transport}
+    return contact.read(event.required(header, CONTACT_MAX), event.text("status"), header).fields()
 
 
 def _peer(event: SwitchEvent) -> dict[str, Any]:

@@ -89,9 +89,7 @@ def registration_row(snapshot: Snapshot, row: RegistrationRow, index: int) -> Tr
         **snapshot.origin(str(index)),
         kind=RegistrationKind.SNAPSHOT_ROW,
         aor=aor,
-        contact=read.uri,
-        binding=read.binding,
-        transport=read.transport,
+        **read.fields(),
         call_id=as_event.word("call-id", 1024),
         # The listing's seconds hold the switch's own margin already (sofia_reg.c).
         expires_at=snapshot.at + timedelta(seconds=left) if left is not None else None,

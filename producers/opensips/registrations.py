@@ -7,6 +7,7 @@ is inferred from what else the event says.
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from producers import uri_addresses
 from producers.opensips import contact
 from producers.opensips.contacts import Insert
 from producers.opensips.context import Context, Received, RestartSign, Translated
@@ -107,7 +108,7 @@ def _read(event: ServerEvent, context: Context) -> _Named:
     aor = context.users.registered(event.required("aor"))
     read = contact.read(event.required("uri", contact.CONTACT_MAX))
     socket = contact.socket_of(event.text("socket"))
-    transport = socket.transport if socket else contact.transport_of(read.uri)
+    transport = socket.transport if socket else uri_addresses.transport_of(read.uri)
     if socket and transport.is_connection:
         context.ports.add(socket.port)
     path = event.word("path")
@@ -123,7 +124,7 @@ def _read(event: ServerEvent, context: Context) -> _Named:
             "transport": transport,
             "remote": remote,
             "path": path,
-            "received": contact.received_by_edge(path),
+            "received": uri_addresses.received_by_edge(path),
             "registrar": event.text("domain", WORD_MAX),
             "user_agent": event.text("user_agent"),
         },
@@ -138,7 +139,7 @@ def peer(received: str | None, path: str | None, uri: str, transport: Any) -> Ad
     """
     if received is None and path is not None:
         return None
-    return contact.address_of(received or uri, transport)
+    return uri_addresses.address_of(received or uri, transport)
 
 
 def _expires(event: ServerEvent) -> datetime | None:

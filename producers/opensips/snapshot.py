@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from producers import uri_addresses
 from producers.opensips import contact
 from producers.opensips.context import Context, Received, Translated
 from producers.opensips.event import ServerEvent
@@ -67,7 +68,7 @@ def row(
     aor = context.users.registered(fields.required("AOR"), "AOR")
     read = contact.read(fields.required("C", contact.CONTACT_MAX), "Contact")
     socket = contact.socket_of(fields.text("Socket"))
-    transport = socket.transport if socket else contact.transport_of(read.uri)
+    transport = socket.transport if socket else uri_addresses.transport_of(read.uri)
     if socket and transport.is_connection:
         context.ports.add(socket.port)
     path = fields.word("Path")
@@ -90,7 +91,7 @@ def row(
         expires_at=snapshot.began.at + timedelta(seconds=left) if left is not None else None,
         remote=remote,
         path=path,
-        received=contact.received_by_edge(path),
+        received=uri_addresses.received_by_edge(path),
         user_agent=fields.text("User-agent"),
     )
     return Translated(REGISTRATIONS, aor, event)

@@ -64,6 +64,12 @@ class Socket(NamedTuple):
     device: int  # index of the interface it is bound to, else 0
     info: bytes  # struct tcp_info, empty where it was not asked for
 
+    @classmethod
+    def of(cls, local: Address, remote: Address, state: int, cookie: int) -> "Socket":
+        """A socket of which only this is known. Raises ValueError."""
+        family, ends = ends_of(local, remote)
+        return cls(family, state, 0, 0, ends, cookie, 0, b"")
+
     @property
     def local(self) -> Address:
         return Address(ip=_text(self.family, self.ends[4:20]), port=self.local_port)
@@ -185,6 +191,13 @@ def sockets(data: bytes | memoryview) -> Iterator[Socket]:
             offset += (length + 3) & ~3
     except struct.error as error:
         raise QueryFailed(f"the kernel's answer is no socket: {error}") from error
+
+
+def destroyed(socket: Socket) -> bytes:
+    """The datagram in which a kernel tells of this socket's end: for replays."""
+    fields = (socket.family, socket.state, socket.timer, socket.retransmits)
+    body = _MESSAGE.pack(*fields, socket.ends, socket.device, socket.cookie)
+    return _HEADER.pack(_HEADER.size + len(body), SOCK_DIAG_BY_FAMILY, 0, 0, 0) + body
 
 
 def ends_dump(data: bytes | memoryview) -> bool:

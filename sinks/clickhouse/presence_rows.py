@@ -37,6 +37,9 @@ def _binding(binding: PresenceBinding) -> BindingCell:
         registrar=binding.registrar,
         user_agent=binding.user_agent,
         since=binding.since,
+        edge=binding.edge,
+        path=binding.path,
+        suspect=binding.suspect,
     )
 
 

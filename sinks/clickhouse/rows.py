@@ -117,6 +117,9 @@ class BindingCell(msgspec.Struct, kw_only=True):
     registrar: str | None
     user_agent: str | None
     since: datetime
+    edge: str | None
+    path: str | None
+    suspect: bool
 
 
 class CallCell(msgspec.Struct, kw_only=True):

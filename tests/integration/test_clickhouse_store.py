@@ -1,5 +1,6 @@
 """Migrations and tables on the real engine: every column, every value, every record once."""
 
+import contextlib
 import hashlib
 import json
 import subprocess
@@ -56,6 +57,23 @@ def test_migrations_killed_half_way_are_finished(tmp_path: Path) -> None:
             database.command(statement)
     assert migration.migrate(database, migrations) == [m.number for m in migrations]
     database.close()
+
+
+def test_presence_stored_before_edges_were_known_stays(tmp_path: Path) -> None:
+    migrations = migration.load()
+    with contextlib.closing(Database(settings(tmp_path))) as database:
+        migration.migrate(database, migrations[:4])
+        database.command(
+            "INSERT INTO presence_history_raw (aor, version, status, reachable, cause, bindings)"
+            " VALUES ('sip:a@example.org', 1, 'online', true, 'registered', [('node-1',"
+            " 'sip:a@192.0.2.7', 'tcp', '192.0.2.7', 5060, NULL, 'phone', now64(6))])"
+        )
+        migration.migrate(database, migrations)
+        for view in ("presence_history", "presence"):
+            asked = "b.node, b.remote_port, b.user_agent, b.edge, b.path, b.suspect"
+            assert database.query(f"SELECT {asked} FROM {view} ARRAY JOIN bindings AS b") == [
+                ("node-1", 5060, "phone", None, None, False)
+            ]
 
 
 def test_a_changed_migration_is_refused(tmp_path: Path) -> None:

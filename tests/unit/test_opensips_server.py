@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from producers.opensips import contact
+from producers import uri_addresses
 from producers.opensips.inbox import Inbox, Lost, Piece, Ticks, places
 from producers.opensips.server import Server
 from producers.opensips.users import Users
@@ -131,7 +131,7 @@ def test_a_path_tells_the_edge_and_the_client_behind_it() -> None:
     assert event.path == path
     assert event.received == Address(ip="198.51.100.4", port=40001)
     assert event.remote is None  # the contact is the client's own: who sent it is not told
-    assert contact.received_by_edge("<sip:192.0.2.1;lr>") is None
+    assert uri_addresses.received_by_edge("<sip:192.0.2.1;lr>") is None
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_path_tells_the_edge_and_the_client_behind_it() -> None:
     ],
 )
 def test_addresses_in_uris(uri: str, found: Address | None) -> None:
-    assert contact.address_of(uri, Transport.UDP) == found
+    assert uri_addresses.address_of(uri, Transport.UDP) == found
 
 
 def test_a_database_restart_is_told_once_and_revives_no_connection() -> None:

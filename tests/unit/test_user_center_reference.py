@@ -104,8 +104,11 @@ def test_store_answers_what_it_was_told(store: Store) -> None:
                 "contact": "sip:alice@192.0.2.7:5060;transport=tcp",
                 "transport": "tcp",
                 "remote": None,
+                "edge": None,
+                "path": None,
                 "registrar": None,
                 "user_agent": None,
+                "suspect": False,
                 "since": "2026-01-02T03:04:05.678901Z",
             }
         ],

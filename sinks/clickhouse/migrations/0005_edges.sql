@@ -12,3 +12,39 @@ SELECT
     registrar, user_agent, reason, status_code, snapshot, topic, partition, offset, stored_at
 FROM registrations_raw FINAL
 COMMENT 'What registrars say of bindings';
+
+ALTER TABLE presence_history_raw
+    MODIFY COLUMN bindings Array(Tuple(
+        node LowCardinality(String), contact String, transport LowCardinality(Nullable(String)),
+        remote_ip Nullable(String), remote_port Nullable(UInt16),
+        registrar LowCardinality(Nullable(String)), user_agent Nullable(String),
+        since DateTime64(6, 'UTC'), edge LowCardinality(Nullable(String)), path Nullable(String),
+        suspect Bool)) COMMENT 'Live ones, oldest first';
+
+ALTER TABLE presence_raw
+    MODIFY COLUMN bindings Array(Tuple(
+        node LowCardinality(String), contact String, transport LowCardinality(Nullable(String)),
+        remote_ip Nullable(String), remote_port Nullable(UInt16),
+        registrar LowCardinality(Nullable(String)), user_agent Nullable(String),
+        since DateTime64(6, 'UTC'), edge LowCardinality(Nullable(String)), path Nullable(String),
+        suspect Bool)) COMMENT 'Live ones, oldest first';
+
+CREATE OR REPLACE VIEW presence_history AS
+SELECT
+    aor, version, status, reachable, cause, at, bindings, calls, evidence, topic, partition,
+    offset, stored_at
+FROM presence_history_raw FINAL
+COMMENT 'Every presence change: one row a user and version';
+
+CREATE OR REPLACE VIEW presence AS
+SELECT
+    aor, version, status, reachable, cause, at, bindings, calls, evidence, topic, partition,
+    offset, stored_at
+FROM presence_raw FINAL
+COMMENT 'The present state of each user: one row a user, the highest version';
+
+ALTER TABLE presence_to_current MODIFY QUERY
+SELECT
+    aor, version, status, reachable, cause, at, bindings, calls, evidence, topic, partition, offset,
+    stored_at
+FROM presence_history_raw;

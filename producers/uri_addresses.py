@@ -1,0 +1,69 @@
+"""What URIs of contacts, received and Path values say of transports and addresses. Pure."""
+
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import unquote
+
+from schemas.origin import Address
+from schemas.sip_uri import MalformedUri, SipUri, parse_uri
+from schemas.vocabulary import Transport
+
+_DEFAULT_PORTS = {Transport.TLS: 5061, Transport.WS: 80, Transport.WSS: 443}
+
+
+def transport_of(uri: str) -> Transport:
+    """As the contact itself says it (RFC 3263 §4.1); UDP where it says nothing."""
+    try:
+        parsed = parse_uri(uri)
+    except MalformedUri:
+        return Transport.UDP
+    named = (parsed.parameters.get("transport") or "").lower()
+    if parsed.scheme == "sips":
+        return {"ws": Transport.WSS, "wss": Transport.WSS}.get(named, Transport.TLS)
+    return Transport(named) if named in set(Transport) else Transport.UDP
+
+
+def address_of(uri: str | None, transport: Transport | None) -> Address | None:
+    """The address a URI names; None where its host is a name, not an address."""
+    if uri is None:
+        return None
+    try:
+        parsed = parse_uri(uri)
+    except MalformedUri:
+        return None
+    return _address(parsed, transport)
+
+
+def canonical_ip(text: str) -> str | None:
+    """As connection keys need it: IPv4-mapped addresses as IPv4, IPv6 compressed."""
+    try:
+        found = ip_address(text.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return None
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or found.compressed)
+    return str(found)
+
+
+def received_by_edge(path: str | None) -> Address | None:
+    """The client's address in a Path's `received` parameter; of several the client's edge's.
+
+    Each proxy puts its own URI on top (RFC 3327 §5.1): the last one is nearest to the client.
+    """
+    if path is None:
+        return None
+    begin = path.rfind("<")
+    last = path[begin + 1 :].partition(">")[0] if begin >= 0 else path.rpartition(",")[2]
+    try:
+        received = parse_uri(last.strip()).parameters.get("received")
+    except MalformedUri:
+        return None
+    text = unquote(received or "").strip('"')
+    return address_of(text, transport_of(text)) if text else None
+
+
+def _address(parsed: SipUri, transport: Transport | None) -> Address | None:
+    ip = canonical_ip(parsed.host)
+    if ip is None:
+        return None
+    default = _DEFAULT_PORTS.get(transport, 5060) if transport else 5060
+    return Address(ip=ip, port=parsed.port or default)

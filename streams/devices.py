@@ -1,0 +1,149 @@
+"""Devices: a binding at an edge and the registrar's binding behind it are one, and shown as one.
+
+Pure. One REGISTER that passes an edge (a proxy or mid-registrar) makes both: same AOR and Call-ID
+(RFC 3261 §10.2; a proxied REGISTER keeps them), whatever happens to the Contact. The client's
+connection ends at the edge, so the one behind is reachable only while an edge's binding lives.
+"""
+
+from datetime import timedelta
+
+from schemas.vocabulary import Cause, Source
+from streams.state import (
+    Address,
+    Binding,
+    EndedBinding,
+    PresenceBinding,
+    RegistrationEvent,
+    Session,
+)
+
+EDGE = "edge"  # the registrar of a proxy that keeps no location table (docs/opensips.md)
+_PROXIES = frozenset({Source.OPENSIPS, Source.KAMAILIO})
+# A registrar may speak of a REGISTER this much after its edge spoke of the connection's end: the
+# queues of two sources, and the clocks of two nodes.
+EDGE_DOUBT = timedelta(seconds=30)
+# After these at the registrar the device is gone; what its edge has of it is a remainder.
+_DEVICE_ENDS = frozenset({Cause.UNREGISTERED, Cause.PING_LOST})
+_REGISTRATION_ENDS = frozenset({Cause.EXPIRED, Cause.ADMINISTRATIVE})
+
+
+def is_edge_of(edge: Binding | EndedBinding, behind: Binding) -> bool:
+    """Whether `edge` is the same device's binding at an edge before `behind`'s registrar."""
+    return (
+        edge.call_id == behind.call_id
+        and edge.call_id is not None
+        and edge.node != behind.node
+        and edge.path is None
+        and (
+            edge.registrar == EDGE
+            or behind.path is not None
+            or (edge.source in _PROXIES and behind.source is Source.FREESWITCH)
+        )
+    )
+
+
+def is_joined(session: Session, node: str, call_id: str | None) -> bool:
+    """Whether other nodes have, or had, bindings of this Call-ID: the rules here are needed."""
+    if call_id is None:
+        return False
+    for binding in session.bindings.values():
+        if binding.call_id == call_id and binding.node != node:
+            return True
+    return any(g.call_id == call_id and g.node != node for g in session.ended.values())
+
+
+def edges(session: Session, behind: Binding) -> list[Binding]:
+    """The live edges' bindings of the device, the one that is shown last."""
+    found = [edge for edge in session.bindings.values() if is_edge_of(edge, behind)]
+    return sorted(found, key=lambda edge: (edge.remote == behind.received, edge.since))
+
+
+def hangs_on_an_edge(session: Session, binding: Binding) -> bool:
+    """Whether the connection the registrar sees is a proxy's, so that its end says nothing."""
+    return binding.path is not None or bool(edges(session, binding))
+
+
+def arrive(session: Session, old: Binding | None, new: Binding, event: RegistrationEvent) -> None:
+    """A binding was confirmed: is its edge alive, and for whom is it the edge?"""
+    new.edge_lost = _is_cut_off(session, old, new, event)
+    for behind in session.bindings.values():
+        if behind.edge_lost and is_edge_of(new, behind):
+            behind.edge_lost = False
+
+
+def _is_cut_off(
+    session: Session, old: Binding | None, new: Binding, event: RegistrationEvent
+) -> bool:
+    if edges(session, new):
+        return False
+    if old is not None and not old.edge_lost:
+        return False
+    lost = [grave for grave in session.ended.values() if is_edge_of(grave, new)]
+    if event.snapshot is not None or not lost:
+        # Registrars list the dead: a listing proves nothing about the edge.
+        return old.edge_lost if old is not None else bool(lost)
+    if new.received is not None and all(grave.remote != new.received for grave in lost):
+        return False  # it came over another connection than those that ended
+    return new.confirmed_at <= max(grave.at for grave in lost) + EDGE_DOUBT
+
+
+def depart(session: Session, gone: Binding, cause: Cause) -> list[str]:
+    """A binding has ended: cut off those behind it; the keys of edges' bindings that go with it."""
+    for behind in session.bindings.values():
+        if is_edge_of(gone, behind) and not edges(session, behind):
+            behind.edge_lost = True
+    if any(b.node == gone.node and b.call_id == gone.call_id for b in session.bindings.values()):
+        return []
+    return [
+        key
+        for key, edge in session.bindings.items()
+        if is_edge_of(edge, gone)
+        and (cause in _DEVICE_ENDS or (cause in _REGISTRATION_ENDS and edge.registrar == EDGE))
+    ]
+
+
+def is_live(binding: Binding) -> bool:
+    """Whether the binding's client can be reached, as far as its own sources tell."""
+    return not binding.ping_lost and not binding.edge_lost
+
+
+def live(session: Session) -> list[tuple[Binding, Binding | None]]:
+    """The reachable devices, oldest first: the binding to send to, and the edge's before it."""
+    bindings = session.bindings
+    if len(bindings) == 1:
+        (binding,) = bindings.values()
+        return [(binding, None)] if is_live(binding) else []
+    found = []
+    for binding in bindings.values():
+        # An edge's binding is part of the device behind it, even of one that does not answer.
+        if is_live(binding) and not any(is_edge_of(binding, b) for b in bindings.values()):
+            before = edges(session, binding)
+            found.append((binding, before[-1] if before else None))
+    found.sort(key=lambda device: device[0].since)
+    return found
+
+
+def shown(session: Session) -> list[PresenceBinding]:
+    """What subscribers see of the devices."""
+    return [_shown(binding, edge) for binding, edge in live(session)]
+
+
+def _shown(binding: Binding, edge: Binding | None) -> PresenceBinding:
+    remote: Address | None
+    if edge is not None:
+        transport, remote = edge.transport, edge.remote
+    elif binding.path is not None:
+        transport, remote = binding.transport, binding.received or binding.remote
+    else:
+        transport, remote = binding.transport, binding.remote
+    return PresenceBinding(
+        node=binding.node,
+        contact=binding.contact,
+        transport=transport,
+        remote=remote,
+        edge=edge.node if edge is not None else None,
+        path=binding.path,
+        registrar=binding.registrar,
+        user_agent=binding.user_agent,
+        since=binding.since,
+    )

@@ -1,0 +1,80 @@
+"""Ends of bindings: what is removed, what is remembered of it, and whether anybody sees it.
+
+Pure. Every rule that ends a binding ends it here.
+"""
+
+from schemas.vocabulary import Cause
+from streams import devices
+from streams.ordering import bound
+from streams.state import Binding, EndedBinding, Event, Session
+from streams.verdict import Change, Verdict
+
+# Causes after which a registrar's listing is not believed: its connection is known to be gone.
+CONNECTION_ENDS = frozenset(
+    {Cause.CONNECTION_CLOSED, Cause.CONNECTION_RESET, Cause.CONNECTION_TIMED_OUT}
+)
+
+
+def end_binding(
+    session: Session, key: str, event: Event, cause: Cause, *, inferred: bool = False
+) -> Verdict:
+    """Remove the binding, leave a tombstone; it shows unless the binding was unreachable.
+
+    Of a device behind an edge the rest goes too, or is cut off (streams/devices.py).
+    """
+    binding = session.bindings[key]
+    joined = devices.is_joined(session, binding.node, binding.call_id)
+    before = devices.shown(session) if joined else None
+    del session.bindings[key]
+    bury(session, key, event, cause, binding=binding, inferred=inferred)
+    if joined:
+        for remainder in devices.depart(session, binding, cause):
+            edge = session.bindings.pop(remainder)
+            # At its own place in its node's history: what it has still to say of itself is newer.
+            place = Event(
+                id=event.id,
+                source=edge.source,
+                node=edge.node,
+                boot=edge.boot,
+                seq=edge.seq,
+                at=edge.confirmed_at,
+            )
+            bury(session, remainder, place, cause, binding=edge)
+        seen = before != devices.shown(session)
+    else:
+        seen = devices.is_live(binding)
+    verdict = Verdict(changed=True)
+    if seen:
+        verdict.change = Change(cause, event.at, [event.id, binding.event])
+    return verdict
+
+
+def bury(
+    session: Session,
+    key: str,
+    event: Event,
+    cause: Cause,
+    *,
+    binding: Binding | None = None,
+    inferred: bool = False,
+) -> None:
+    """Leave a tombstone at the event's place in its node's history.
+
+    What it remembers of the binding is `binding`'s, or what an older tombstone of it remembered.
+    """
+    known = binding or session.ended.get(key)
+    session.ended.pop(key, None)  # to the end: the order of insertion is the order of age
+    grave = EndedBinding(
+        node=event.node,
+        boot=event.boot,
+        seq=event.seq,
+        at=event.at,
+        cause=cause,
+        event=event.id,
+        inferred=inferred,
+    )
+    if known is not None:
+        grave.call_id, grave.remote, grave.path = known.call_id, known.remote, known.path
+        grave.source, grave.registrar = known.source, known.registrar
+    session.ended[key] = grave
+    bound(session.ended)
