@@ -1,9 +1,8 @@
 """Recordings on their way: something that speaks for each, and a real producer reading it."""
 
+import json
 import time
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -13,38 +12,14 @@ from local.network import free_port
 from local.replay_conductor import Conductor
 from local.replay_opensips import OpenSipsReplay
 from local.replay_server import ReplayServer
+from local.replay_sockets import SocketsReplay
+from local.sources import Source
 from local.stack import Stack
 from local.stage_process import StageProcess
 from schemas.presence import Presence
 
-KINDS = ("freeswitch", "opensips")
 PASSWORD = "ClueCon"
-
-
-@dataclass(frozen=True)
-class Source:
-    """One recording of one node. `node` None: the server's own name, or its kind."""
-
-    kind: str
-    file: Path
-    node: str | None
-
-
-def parse_sources(arguments: list[str], nodes: list[str]) -> list[Source]:
-    """`KIND=FILE` arguments with their nodes' names. Raises BadArgument."""
-    if len(nodes) > len(arguments):
-        raise BadArgument("more --node than sources")
-    sources = []
-    for index, argument in enumerate(arguments):
-        kind, equals, name = argument.partition("=")
-        if not equals or kind not in KINDS:
-            raise BadArgument(f"{argument!r} is not SOURCE=FILE with SOURCE one of {KINDS}")
-        file = Path(name)
-        if not file.is_file():
-            raise BadArgument(f"no file {file}")
-        alone = None if len(arguments) == 1 else file.name.partition(".")[0]
-        sources.append(Source(kind, file, nodes[index] if index < len(nodes) else alone))
-    return sources
+Server = ReplayServer | OpenSipsReplay | SocketsReplay
 
 
 class Playing:
@@ -55,7 +30,7 @@ class Playing:
         self._stack = stack
         self._speed = speed
         self._sources = sources
-        self._servers: list[ReplayServer | OpenSipsReplay] = []
+        self._servers: list[Server] = []
         self._progress: dict[int, StreamsProgress] = {}
         self._producers: list[StageProcess] = []
         # Of several kinds the order between the kinds counts: one clock for all.
@@ -67,7 +42,7 @@ class Playing:
             except (OSError, ValueError) as error:
                 raise BadArgument(f"{source.file}: {error}") from error
 
-    def _server(self, index: int, source: Source) -> ReplayServer | OpenSipsReplay:
+    def _server(self, index: int, source: Source) -> Server:
         """Raises OSError, ValueError."""
         if source.kind == "opensips":
             return OpenSipsReplay(
@@ -77,6 +52,15 @@ class Playing:
                 ready=partial(self._is_ready, index),
                 read=partial(self._has_read, index),
                 settled=partial(self._settled, index),
+                conductor=self._conductor,
+            )
+        if source.kind == "sockets":
+            return SocketsReplay(
+                source.file,
+                target=("127.0.0.1", free_port()),
+                speed=self._speed,
+                ready=partial(self._is_ready, index),
+                read=partial(self._has_read, index),
                 conductor=self._conductor,
             )
         return ReplayServer(
@@ -130,7 +114,7 @@ class Playing:
         now, at = time.time(), presence.at.timestamp()
         node = presence.evidence[0].partition("/")[0]
         for source, server in zip(self._sources, self._servers, strict=True):
-            if isinstance(server, OpenSipsReplay):
+            if not isinstance(server, ReplayServer):
                 continue  # its times are the play's own
             if self._speed and source.node == node and server.shift is not None:
                 end = (server.frames[-1].at + server.shift) / 1e6
@@ -177,7 +161,7 @@ class Playing:
         return bool(status) and _received(status) >= size
 
 
-def _environment(source: Source, server: ReplayServer | OpenSipsReplay) -> dict[str, str]:
+def _environment(source: Source, server: Server) -> dict[str, str]:
     """Settings that point a source's producer at what speaks for its recording."""
     if isinstance(server, OpenSipsReplay):
         host, port = server.target
@@ -186,6 +170,13 @@ def _environment(source: Source, server: ReplayServer | OpenSipsReplay) -> dict[
             "ROLLCALL_OPENSIPS_NODE": source.node or source.kind,
             f"ROLLCALL_OPENSIPS_LISTEN_{listens}": f"{host}:{port}",
             f"ROLLCALL_OPENSIPS_LISTEN_{silent}": f"{host}:0",
+        }
+    if isinstance(server, SocketsReplay):
+        host, port = server.target
+        return {
+            "ROLLCALL_SOCKETS_NODE": source.node or source.kind,
+            "ROLLCALL_SOCKETS_PORTS": json.dumps(server.ports),
+            "ROLLCALL_SOCKETS_RECORDED": f"{host}:{port}",
         }
     environment = {
         "ROLLCALL_FREESWITCH_HOST": "127.0.0.1",

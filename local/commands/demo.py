@@ -17,8 +17,9 @@ from local.board import Board
 from local.commands.who import present
 from local.draining import StreamsProgress
 from local.errors import BadArgument, NotDrained
-from local.playing import Playing, Source
+from local.playing import Playing
 from local.presence_log import Subscriber, TopicReader, end_offsets
+from local.sources import Source
 from local.stack import Stack, read_stack
 from schemas.presence import Presence
 from schemas.topics import PRESENCE

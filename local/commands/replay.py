@@ -15,9 +15,10 @@ from local.call_records import CallBook
 from local.command import DEFAULT_FOLDER, emit
 from local.draining import StreamsProgress
 from local.errors import BadArgument, NotDrained
-from local.playing import Playing, parse_sources
+from local.playing import Playing
 from local.presence_log import Subscriber, TopicReader, end_offsets
 from local.rendering import as_json, as_line
+from local.sources import parse_sources
 from local.stack import Stack, reachable_kafka, read_stack
 from runtime.kafka import KafkaSettings, ensure_topics
 from schemas import codec

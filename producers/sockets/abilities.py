@@ -7,6 +7,7 @@ from producers.sockets import netlink
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.kernel import Kernel
 from producers.sockets.notifications import Subscription
+from producers.sockets.recorded import subscribe
 from producers.sockets.settings import SocketsSettings
 from runtime import logs
 
@@ -36,7 +37,7 @@ def find_out(settings: SocketsSettings, kernel: Kernel) -> tuple[Abilities, Subs
     except QueryFailed as error:
         raise KernelRefuses(str(error)) from error
     try:
-        subscription = Subscription(settings.receive_buffer_bytes, ports)
+        subscription = subscribe(settings)
     except (KernelRefuses, QueryFailed) as error:
         abilities = Abilities(True, None, str(error), 0, False, False)
         log.warning(

@@ -35,8 +35,13 @@ class Dumper:
     """`wanted` asks for a dump now; `deliver` gets each, in this thread."""
 
     def __init__(
-        self, condition: bytes, interval: float, deliver: Callable[[Dump], object]
+        self,
+        open_kernel: Callable[[], Kernel],
+        condition: bytes,
+        interval: float,
+        deliver: Callable[[Dump], object],
     ) -> None:
+        self._open_kernel = open_kernel
         self._condition = condition
         self._interval = interval
         self._deliver = deliver
@@ -56,7 +61,7 @@ class Dumper:
         self._thread.join()
 
     def _work(self) -> None:
-        kernel = Kernel()
+        kernel = self._open_kernel()
         try:
             while not self._stopping:
                 self.wanted.wait(max(self._interval, self.seconds / _SHARE))

@@ -42,6 +42,12 @@ class SocketsSettings(StageSettings):
         min_length=1,
         description="Ports the SIP server listens on: 5060, 5061/tls, 5066/ws, 7443/wss.",
     )
+    recorded: str | None = Field(
+        None,
+        pattern=r"^[0-9.]+:[0-9]+$",
+        description="For replays: the UDP address to read recorded notifications from instead of "
+        "this host's kernel.",
+    )
     receive_buffer_bytes: int = Field(
         32 * 2**20, ge=2**12, description="About 1,280 bytes a connection that closes."
     )

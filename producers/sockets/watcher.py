@@ -14,13 +14,13 @@ from producers.sockets import netlink, tcp_info
 from producers.sockets.abilities import find_out
 from producers.sockets.dumper import Dump, Dumper, take
 from producers.sockets.errors import KernelRefuses, QueryFailed
-from producers.sockets.kernel import Kernel
 from producers.sockets.ledger import Ledger
 from producers.sockets.listeners import Listeners
 from producers.sockets.memory import Memory
 from producers.sockets.narrator import Narrator
 from producers.sockets.netlink import Socket
 from producers.sockets.notifications import Reader, Received
+from producers.sockets.recorded import open_kernel
 from producers.sockets.settings import SocketsSettings
 from producers.sockets.suspicion import Suspicion
 from runtime import logs, metrics
@@ -53,7 +53,7 @@ class Watcher:
         self._publish = publish
         self._labels = {"source": "sockets", "node": settings.node}
         self._memory = memory
-        self._kernel = Kernel()
+        self._kernel = open_kernel(settings)
         self.abilities, subscription = find_out(settings, self._kernel)
         self._reader = Reader(subscription, settings.queue_max_messages) if subscription else None
         self._queue: queue.SimpleQueue[Any] = (
@@ -61,7 +61,9 @@ class Watcher:
         )
         ports = settings.sip_ports
         self._condition = netlink.of_ports([port.number for port in ports])
-        self._dumper = Dumper(self._condition, settings.dump_seconds, self._deliver)
+        self._dumper = Dumper(
+            lambda: open_kernel(settings), self._condition, settings.dump_seconds, self._deliver
+        )
         self._narrator = Narrator(settings.node, boot, {p.number: p.transport for p in ports})
         self._ledger = Ledger()
         self._listeners = Listeners(settings.node, self._narrator.transports, self._kernel)

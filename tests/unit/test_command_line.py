@@ -11,7 +11,7 @@ from local.command import app
 from local.commands.run import MODULES
 from local.commands.who import canonical
 from local.errors import BadArgument
-from local.playing import parse_sources
+from local.sources import parse_sources
 from schemas.sip_uri import MalformedUri
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +32,35 @@ def test_a_single_source_keeps_the_switchs_own_name(recordings: list[str]) -> No
 def test_several_sources_are_named_after_their_files_unless_named(recordings: list[str]) -> None:
     assert [source.node for source in parse_sources(recordings, [])] == ["berlin", "madrid"]
     assert [source.node for source in parse_sources(recordings, ["fs-1"])] == ["fs-1", "madrid"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "nodes"),
+    [
+        ("freeswitch=A.fs.json opensips=A.datagram", "", "A-freeswitch A-opensips"),
+        (
+            "freeswitch=A.fs.json opensips=A.datagram sockets=A.sockets.jsonl",
+            "",
+            "A-freeswitch A-opensips A-opensips",
+        ),
+        ("sockets=A.sockets.jsonl freeswitch=A.fs.json", "", "A-freeswitch A-freeswitch"),
+        (
+            "freeswitch=A.fs.json opensips=A.datagram sockets=A.sockets.jsonl",
+            "fs edge",
+            "fs edge edge",
+        ),
+        ("opensips=A.datagram sockets=B.sockets.jsonl", "", "A A"),
+        ("opensips=A.datagram sockets=B.sockets.jsonl", "os kernel", "os kernel"),
+    ],
+)
+def test_the_sources_of_one_scene_are_two_nodes_and_one_of_their_kernels(
+    arguments: str, given: str, nodes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for argument in arguments.split():
+        Path(argument.partition("=")[2]).touch()
+    found = parse_sources(arguments.split(), given.split())
+    assert [source.node for source in found] == nodes.split()
 
 
 @pytest.mark.parametrize(
