@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from aiokafka.partitioner import murmur2
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 from pydantic import AliasChoices, Field, SecretStr
@@ -93,6 +94,11 @@ class KafkaSettings(StageSettings):
             "isolation.level": "read_committed",
             **overrides,
         }
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition every producer here puts a key into (Java's DefaultPartitioner)."""
+    return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)
 
 
 def _partition_counts(settings: KafkaSettings, timeout: float) -> dict[str, int | None]:

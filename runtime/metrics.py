@@ -37,6 +37,8 @@ FOLDED = _meter.create_counter("rollcall_folded", "1")
 FENCED = _meter.create_counter("rollcall_fenced", "1")
 # Presence changes published. Labels: cause.
 PRESENCE_CHANGES = _meter.create_counter("rollcall_presence_changes", "1")
+# Nodes whose lease ran out. Labels: node.
+NODES_LOST = _meter.create_counter("rollcall_nodes_lost", "1")
 # Users in the session tables of this worker.
 USERS = _meter.create_gauge("rollcall_users", "1")
 # Seconds from the cause (node's clock) to the publication of a change.

@@ -2,10 +2,11 @@
 
 import os
 import tomllib
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -14,6 +15,20 @@ from pydantic_settings import (
 )
 
 SETTINGS_FILE = "rollcall.toml"
+
+
+def _seconds(value: Any) -> Any:
+    """The environment holds text only: `5` there is 5 seconds too."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+# Seconds, or ISO 8601 text (`PT5S`).
+Duration = Annotated[timedelta, BeforeValidator(_seconds)]
 
 
 class BadSettings(Exception):

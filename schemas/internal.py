@@ -75,6 +75,7 @@ class ConnectionState:
     """The connection table's value: who hangs on it, and its last ends."""
 
     owners: list[Owner] = field(default_factory=list)
+    suspect: ConnectionEnd | None = None
     ends: list[ConnectionEnd] = field(default_factory=list)
 
 
@@ -83,5 +84,10 @@ class NodeState:
     """The node table's value, one a node in every partition."""
 
     boot: Word
-    at: datetime
+    at: Annotated[datetime, Field(description="By the node's clock.")]
     down: bool = False
+    lost: Annotated[bool, Field(description="Its lease ran out.")] = False
+    unwatched: Annotated[bool, Field(description="Its producer was stopped.")] = False
+    changed: Annotated[
+        datetime | None, Field(description="When this was folded, by the worker's clock.")
+    ] = None

@@ -43,6 +43,9 @@ class Binding:
     edge_lost: Annotated[
         bool, Field(description="Its edge's binding ended: kept as listed, but not reachable.")
     ] = False
+    node_lost: Annotated[
+        bool, Field(description="Its node's lease ran out: kept, but not reachable.")
+    ] = False
     suspect: Annotated[
         bool, Field(description="Its connection's peer stopped acknowledging: still reachable.")
     ] = False
@@ -64,6 +67,9 @@ class EndedBinding:
     event: Word
     call_id: Text | None = None
     inferred: bool = False
+    connection_gone: Annotated[
+        bool, Field(description="Known to be so: no listing revives the binding.")
+    ] = False
     source: Source | None = None
     registrar: Word | None = None
     remote: Address | None = None
@@ -85,6 +91,7 @@ class Leg:
     seq: int
     event: Word
     snapshot: Word | None = None
+    node_lost: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,6 +120,9 @@ class Session:
     cause: Cause | None = None
     at: datetime | None = None
     evidence: list[Word] = field(default_factory=list)
+    grace_until: Annotated[
+        datetime | None, Field(description="When `status` follows `reachable`; a worker's clock.")
+    ] = None
     bindings: dict[str, Binding] = field(default_factory=dict)
     ended: dict[str, EndedBinding] = field(default_factory=dict)
     calls: dict[str, Leg] = field(default_factory=dict)

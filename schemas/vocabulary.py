@@ -103,6 +103,7 @@ class NodeKind(StrEnum):
     DOWN = "down"  # it stopped, or its connection is gone for good
     HEARTBEAT = "heartbeat"  # it lives; also its clock
     LOST = "lost"  # nothing was heard of it for longer than its lease; the streams say so
+    UNWATCHED = "unwatched"  # its producer was stopped; of the node itself nothing is known
     GAP = "gap"  # events may have been lost; a snapshot follows
     INFRASTRUCTURE = "infrastructure"  # the state of what it works with; `reason` says
 
@@ -132,6 +133,7 @@ class Cause(StrEnum):
     PING_LOST = "ping-lost"  # the client no longer answers OPTIONS
     PING_RESTORED = "ping-restored"  # it answers again
     NODE_LOST = "node-lost"  # the node stopped, or nothing was heard of it for its lease
+    NODE_RESTORED = "node-restored"  # the node is heard of again, in the same process as before
     NODE_RESTARTED = "node-restarted"  # the node started anew: its connections are gone
     FOUND_IN_SNAPSHOT = "found-in-snapshot"  # the registrar lists what no event had told
     MISSING_FROM_SNAPSHOT = "missing-from-snapshot"  # listed no more, and no event had told

@@ -9,23 +9,24 @@ from datetime import datetime
 from typing import Any
 
 from schemas import topics
-from schemas.cloudevents import event_headers, headers
 from schemas.codec import unreadable
 from schemas.vocabulary import CallKind, NodeKind, RegistrationKind
 from streams import expiry_fold, loss_fold, node_fold, presence_fold, snapshot_fold, state
 from streams.call_fold import fold_call
 from streams.effects import Effects, Record, refusal
 from streams.partition import PartitionState
+from streams.records import owner_record, presence_record
 from streams.registration_fold import fold_registration
 from streams.state import (
     CallEvent,
     ConnectionLoss,
-    ConnectionOwner,
     NodeChange,
+    NodeState,
     Presence,
     RegistrationEvent,
     Session,
 )
+from streams.sweep import PIECE, Sweep
 from streams.tracing import child_of
 from streams.verdict import Verdict
 
@@ -67,15 +68,20 @@ class SessionBatch:
                 self._refuse(topic, record, error)
 
     def finish(self) -> Effects:
-        """Ring the timers that this batch's clocks made due, then write what was touched."""
+        """Sweep a piece, ring the timers that are due, then write what was touched."""
         self._record = None
-        for node, key, node_time in self._partition.ring():
+        partition = self._partition
+        self._sweep()
+        for node, key, node_time in partition.ring(self.now):
             session = self._session(key)
             if session is not None:
-                verdict = expiry_fold.fold_expiry(session, node, node_time, self._partition.slack)
+                verdict = expiry_fold.fold_expiry(session, node, node_time, partition.slack)
                 self._apply(key, session, verdict)
-                self._partition.index(key, session)
-        partition = self._partition
+                partition.index(key, session)
+        for key in partition.graces_over(self.now):
+            session = self._session(key)
+            if session is not None:
+                self._publish(key, session, presence_fold.end_grace(session, self.now))
         if self._touched:
             partition.batch += 1
         write, encode = self.effects.state.append, state.encode
@@ -115,21 +121,24 @@ class SessionBatch:
     def _node(self, change: NodeChange) -> None:
         partition = self._partition
         old = partition.nodes.get(change.node)
-        new = node_fold.fold_node_state(old, change)
+        new = node_fold.fold_node_state(old, change, self.now)
         if new is None:
             self.fences["older-than-node"] += 1
             return
         if self._caught_up:
             partition.see(change.node, change.at)
         partition.nodes[change.node] = new
-        if old is None or (old.boot, old.down) != (new.boot, new.down):
+        if old is None or _turned(old, new):
             value = state.encode(new)
             key = change.node.encode()
             self.effects.state.append(Record(topics.NODE_STATE, partition.number, key, value))
-        if change.kind is not NodeKind.HEARTBEAT:
-            self._every_member(
-                change.node, lambda session: node_fold.fold_node_change(session, change)
-            )
+        if change.kind is NodeKind.LOST:
+            self._every_member(change.node, lambda s: node_fold.fold_node_lost(s, change))
+            return
+        if old is not None and old.lost and old.boot == new.boot and not new.down:
+            self._every_member(change.node, lambda s: node_fold.fold_node_back(s, change))
+        if change.kind in (NodeKind.UP, NodeKind.DOWN):
+            self._every_member(change.node, lambda s: node_fold.fold_node_change(s, change))
 
     def _snapshot_ended(self, end: Any, rule: Callable[[Session, Any], Verdict]) -> None:
         if end.aor is not None:
@@ -150,11 +159,14 @@ class SessionBatch:
                 return None
             session = self._open[key] = state.decode(Session, value)
             session.earlier = []
+        for sweep in self._partition.sweeps:  # what was decided before comes before
+            if sweep.claim(key):
+                self._swept(sweep, key, session)
         return session
 
     def _one(self, aor: str, rule: Callable[[Session, Any], Verdict], event: Any) -> None:
         key = aor.encode()
-        session = self._open.get(key) or self._session(key)
+        session = self._session(key)
         if session is None:
             session = Session(aor=aor)
         verdict = rule(session, event)
@@ -164,12 +176,24 @@ class SessionBatch:
         self._apply(key, session, verdict)
 
     def _every_member(self, node: str, rule: Callable[[Session], Verdict]) -> None:
-        for key in list(self._partition.members.get(node, ())):
-            session = self._session(key)
-            if session is None or not _is_on(session, node):
-                self._partition.leave(node, key)
-                continue
-            self._apply(key, session, rule(session))
+        members = self._partition.members.get(node, ())
+        self._partition.sweeps.append(Sweep(node, rule, dict.fromkeys(members)))
+
+    def _sweep(self) -> None:
+        sweeps, left = self._partition.sweeps, PIECE
+        while sweeps and left > 0:
+            for key in sweeps[0].first(left):
+                left -= 1
+                if self._session(key) is None:  # else it has been claimed on the way
+                    sweeps[0].claim(key)
+            if not sweeps[0].waiting:
+                sweeps.pop(0)
+
+    def _swept(self, sweep: Sweep, key: bytes, session: Session) -> None:
+        if _is_on(session, sweep.node):
+            self._apply(key, session, sweep.rule(session))
+        else:
+            self._partition.leave(sweep.node, key)
 
     def _apply(self, key: bytes, session: Session, verdict: Verdict) -> None:
         if verdict.fence:
@@ -177,11 +201,18 @@ class SessionBatch:
         if verdict.changed:
             self._touched.add(key)
         if verdict.owner:
-            self._announce(verdict.owner)
+            self.effects.announcements.append(owner_record(verdict.owner, self._trace()))
         if verdict.change is None:
             return
-        presence = presence_fold.fold_presence(session, verdict.change)
+        grace = self._partition.grace(session.aor)
+        presence = presence_fold.fold_presence(session, verdict.change, grace, self.now)
+        if presence is not None and session.grace_until is not None:
+            self._partition.await_grace(key, session.grace_until)
+        self._publish(key, session, presence)
+
+    def _publish(self, key: bytes, session: Session, presence: Presence | None) -> None:
         if presence is not None:
+            self._touched.add(key)
             if (previous := self._published.get(key)) is not None:
                 session.earlier.append(previous)
             self._published[key] = presence
@@ -190,17 +221,6 @@ class SessionBatch:
             self.effects.publications.append(
                 presence_record(self._partition.number, presence, self._trace(), key)
             )
-
-    def _announce(self, owner: ConnectionOwner) -> None:
-        self.effects.announcements.append(
-            Record(
-                topics.CONNECTION_OWNERS,
-                None,
-                owner.connection.encode(),
-                state.encode(owner),
-                event_headers(topics.CONNECTION_OWNERS, owner, owner.connection, self._trace()),
-            )
-        )
 
     def _trace(self) -> str | None:
         """A child of the trace of the record being folded, if it has one."""
@@ -221,25 +241,16 @@ class SessionBatch:
         self.effects.announcements.append(refusal(topic, record, reason, field, self.now))
 
 
+def _turned(old: NodeState, new: NodeState) -> bool:
+    """Whether it is more than the time that changed: worth a record in every partition."""
+    before = (old.boot, old.down, old.lost, old.unwatched)
+    return before != (new.boot, new.down, new.lost, new.unwatched)
+
+
 def _is_on(session: Session, node: str) -> bool:
     return any(b.node == node for b in session.bindings.values()) or any(
         leg.node == node for leg in session.calls.values()
     )
-
-
-def presence_record(
-    partition: int, presence: Presence, traceparent: str | None, key: bytes
-) -> Record:
-    """A presence record with its CloudEvents headers; its id is the user's version."""
-    head = headers(
-        topics.PRESENCE,
-        id=f"{presence.aor}/{presence.version}",
-        source="rollcall/streams",
-        subject=presence.aor,
-        time=presence.at,
-        traceparent=traceparent,
-    )
-    return Record(topics.PRESENCE, partition, key, state.encode(presence), head)
 
 
 _RULES: dict[str, Callable[[SessionBatch, Any], None]] = {

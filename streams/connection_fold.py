@@ -21,6 +21,12 @@ from streams.state import (
 MAX_ENDS = 4
 MAX_OWNERS = 256
 
+# A server that dies closes all its connections at once: not its clients left, the node did.
+LISTENER_GONE = "listener gone"
+_SUSPICIONS = {
+    ConnectionKind.SUSPECT: Cause.CONNECTION_SUSPECT,
+    ConnectionKind.RECOVERED: Cause.CONNECTION_RECOVERED,
+}
 _CAUSE_OF = {
     ConnectionKind.CLOSED: Cause.CONNECTION_CLOSED,
     ConnectionKind.RESET: Cause.CONNECTION_RESET,
@@ -47,15 +53,30 @@ def fold_owner(state: ConnectionState, event: ConnectionOwner) -> list[Connectio
             state.owners = others
             return [_loss(event, owner, end)]
     state.owners = [*others, owner][-MAX_OWNERS:]
+    if state.suspect is not None and _ended(owner, state.suspect):
+        return [_loss(event, owner, state.suspect)]
     return []
 
 
 def fold_end(state: ConnectionState, event: ConnectionEvent) -> list[ConnectionLoss]:
     """Apply a connection event; its end is a loss for each owner on that incarnation."""
+    if event.kind in _SUSPICIONS:
+        return _suspect(state, event, _place(event, _SUSPICIONS[event.kind]))
     cause = _CAUSE_OF.get(event.kind)
     if cause is None:
         return []
-    end = ConnectionEnd(
+    end = _place(event, Cause.NODE_LOST if event.reason == LISTENER_GONE else cause)
+    if state.suspect is not None and state.suspect.cookie == end.cookie:
+        state.suspect = None
+    if all(known.event != end.event for known in state.ends):
+        state.ends = [*state.ends, end][-MAX_ENDS:]
+    lost = [owner for owner in state.owners if _ended(owner, end)]
+    state.owners = [owner for owner in state.owners if owner not in lost]
+    return [_loss(event, owner, end) for owner in lost]
+
+
+def _place(event: ConnectionEvent, cause: Cause) -> ConnectionEnd:
+    return ConnectionEnd(
         source=event.source,
         boot=event.boot,
         seq=event.seq,
@@ -64,11 +85,14 @@ def fold_end(state: ConnectionState, event: ConnectionEvent) -> list[ConnectionL
         cause=cause,
         event=event.id,
     )
-    if all(known.event != end.event for known in state.ends):
-        state.ends = [*state.ends, end][-MAX_ENDS:]
-    lost = [owner for owner in state.owners if _ended(owner, end)]
-    state.owners = [owner for owner in state.owners if owner not in lost]
-    return [_loss(event, owner, end) for owner in lost]
+
+
+def _suspect(
+    state: ConnectionState, event: ConnectionEvent, what: ConnectionEnd
+) -> list[ConnectionLoss]:
+    """The connection's peer fell silent, or is there again: nothing ends, each owner is told."""
+    state.suspect = what if what.cause is Cause.CONNECTION_SUSPECT else None
+    return [_loss(event, owner, what) for owner in state.owners if _ended(owner, what)]
 
 
 def _ended(owner: Owner, end: ConnectionEnd) -> bool:

@@ -54,7 +54,11 @@ def is_joined(session: Session, node: str, call_id: str | None) -> bool:
 
 def edges(session: Session, behind: Binding) -> list[Binding]:
     """The live edges' bindings of the device, the one that is shown last."""
-    found = [edge for edge in session.bindings.values() if is_edge_of(edge, behind)]
+    found = [
+        edge
+        for edge in session.bindings.values()
+        if is_edge_of(edge, behind) and not edge.node_lost
+    ]
     return sorted(found, key=lambda edge: (edge.remote == behind.received, edge.since))
 
 
@@ -66,9 +70,14 @@ def hangs_on_an_edge(session: Session, binding: Binding) -> bool:
 def arrive(session: Session, old: Binding | None, new: Binding, event: RegistrationEvent) -> None:
     """A binding was confirmed: is its edge alive, and for whom is it the edge?"""
     new.edge_lost = _is_cut_off(session, old, new, event)
+    follow(session, new)
+
+
+def follow(session: Session, edge: Binding) -> None:
+    """The binding is there, lost, or there again: are those behind it cut off?"""
     for behind in session.bindings.values():
-        if behind.edge_lost and is_edge_of(new, behind):
-            behind.edge_lost = False
+        if is_edge_of(edge, behind):
+            behind.edge_lost = not edges(session, behind)
 
 
 def _is_cut_off(
@@ -89,9 +98,7 @@ def _is_cut_off(
 
 def depart(session: Session, gone: Binding, cause: Cause) -> list[str]:
     """A binding has ended: cut off those behind it; the keys of edges' bindings that go with it."""
-    for behind in session.bindings.values():
-        if is_edge_of(gone, behind) and not edges(session, behind):
-            behind.edge_lost = True
+    follow(session, gone)
     if any(b.node == gone.node and b.call_id == gone.call_id for b in session.bindings.values()):
         return []
     return [
@@ -104,7 +111,7 @@ def depart(session: Session, gone: Binding, cause: Cause) -> list[str]:
 
 def is_live(binding: Binding) -> bool:
     """Whether the binding's client can be reached, as far as its own sources tell."""
-    return not binding.ping_lost and not binding.edge_lost
+    return not (binding.ping_lost or binding.edge_lost or binding.node_lost)
 
 
 def live(session: Session) -> list[tuple[Binding, Binding | None]]:
@@ -145,5 +152,6 @@ def _shown(binding: Binding, edge: Binding | None) -> PresenceBinding:
         path=binding.path,
         registrar=binding.registrar,
         user_agent=binding.user_agent,
+        suspect=binding.suspect or (edge is not None and edge.suspect),
         since=binding.since,
     )

@@ -15,6 +15,11 @@ CONNECTION_ENDS = frozenset(
 )
 
 
+def is_final(grave: EndedBinding) -> bool:
+    """Whether the binding's connection is known to be gone: no listing may revive it."""
+    return grave.connection_gone or (grave.cause in CONNECTION_ENDS and not grave.inferred)
+
+
 def end_binding(
     session: Session, key: str, event: Event, cause: Cause, *, inferred: bool = False
 ) -> Verdict:

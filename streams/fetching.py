@@ -3,6 +3,7 @@
 aiokafka offers no seam for either, so this module reaches into its fetcher.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -63,12 +64,29 @@ class LightRecords(fetcher.PartitionRecords):  # type: ignore[misc]
 fetcher.PartitionRecords = LightRecords
 
 
-def make_prompt(running: Any, is_changelog: Callable[[Any], bool]) -> None:
+class Answers:
+    """When a broker last answered anything; seconds of time.monotonic."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+    @property
+    def silence(self) -> float:
+        return time.monotonic() - self.last
+
+
+def make_prompt(running: Any, is_changelog: Callable[[Any], bool], answers: Answers) -> None:
     """Let a started Fetcher wait at the broker no longer than unread partitions can.
 
     Of changelog partitions records may lie unread for ever: nobody waits for those.
     """
     actions = running._get_actions_per_node
+    send = running._client.send
+
+    async def noted_send(*args: Any, **kwargs: Any) -> Any:
+        answer = await send(*args, **kwargs)
+        answers.last = time.monotonic()
+        return answer
 
     def prompt_actions(assignment: Any) -> Any:
         is_busy = any(not is_changelog(tp) for tp in running._records)
@@ -76,3 +94,4 @@ def make_prompt(running: Any, is_changelog: Callable[[Any], bool]) -> None:
         return actions(assignment)
 
     running._get_actions_per_node = prompt_actions
+    running._client.send = noted_send

@@ -1,12 +1,17 @@
 """Session fold, connection losses: the end of a connection takes the binding that hung on it.
 
+A suspect connection takes nothing yet, but shows.
+
 Pure. The fence: only if the binding is still on that incarnation of the connection.
 """
 
+from schemas.vocabulary import Cause
 from streams import devices
 from streams.endings import bury, end_binding
 from streams.state import Binding, ConnectionLoss, Session
-from streams.verdict import Verdict, ignored
+from streams.verdict import Change, Verdict, ignored
+
+_SUSPICIONS = frozenset({Cause.CONNECTION_SUSPECT, Cause.CONNECTION_RECOVERED})
 
 
 def fold_loss(session: Session, loss: ConnectionLoss) -> Verdict:
@@ -18,7 +23,23 @@ def fold_loss(session: Session, loss: ConnectionLoss) -> Verdict:
         return ignored("other-incarnation")
     if devices.hangs_on_an_edge(session, binding):
         return ignored("behind-an-edge")
-    return end_binding(session, loss.binding, loss, loss.cause)
+    if loss.cause in _SUSPICIONS:
+        return _suspect(session, binding, loss)
+    verdict = end_binding(session, loss.binding, loss, loss.cause)
+    session.ended[loss.binding].connection_gone = True
+    return verdict
+
+
+def _suspect(session: Session, binding: Binding, loss: ConnectionLoss) -> Verdict:
+    suspect = loss.cause is Cause.CONNECTION_SUSPECT
+    if binding.suspect == suspect:
+        return ignored("already-told")
+    before = devices.shown(session)
+    binding.suspect = suspect
+    verdict = Verdict(changed=True)
+    if before != devices.shown(session):
+        verdict.change = Change(loss.cause, loss.at, [loss.id, binding.event])
+    return verdict
 
 
 def on_that_incarnation(binding: Binding, loss: ConnectionLoss) -> bool:
@@ -40,7 +61,7 @@ def on_that_incarnation(binding: Binding, loss: ConnectionLoss) -> bool:
 def _confirm_end(session: Session, loss: ConnectionLoss) -> Verdict:
     """The binding is gone already; if that was only inferred, it is certain now."""
     grave = session.ended.get(loss.binding)
-    if grave is None or not grave.inferred or grave.at > loss.at:
+    if grave is None or not grave.inferred or grave.at > loss.at or loss.cause in _SUSPICIONS:
         return ignored("no-such-binding")
     bury(session, loss.binding, loss, loss.cause)
     session.ended[loss.binding].call_id = None  # the registrar has said its part already

@@ -44,9 +44,14 @@ class Merge:
         self._received[topic.name] = event.value[-1].offset + 1
         self._arrived.set()
 
-    async def take(self) -> tuple[list[Run], list[Any]]:
-        """Runs of records in order, and the events of the batches that end with them."""
+    async def take(self, *, wait: bool = True) -> tuple[list[Run], list[Any]]:
+        """Runs of records in order, and the events of the batches that end with them.
+
+        Without `wait`: nothing where nothing is there.
+        """
         while not self._fill():
+            if not wait:
+                return [], []
             await self._arrival(None)
         deadline = asyncio.get_running_loop().time() + PATIENCE
         while missing := self._missing():

@@ -1,4 +1,4 @@
-"""Node events -> node changes: turning points and the time, one copy to every partition."""
+"""Node events -> node changes: turning points, time, lost leases; a copy to every partition."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -9,9 +9,10 @@ from schemas.cloudevents import headers
 from schemas.vocabulary import NodeKind
 from streams import state
 from streams.effects import Effects, Record, refusal
+from streams.leases import Lease, Leases
 from streams.state import NodeChange, NodeEvent
 
-_COPIED = frozenset({NodeKind.UP, NodeKind.DOWN, NodeKind.HEARTBEAT})
+_COPIED = frozenset({NodeKind.UP, NodeKind.DOWN, NodeKind.HEARTBEAT, NodeKind.UNWATCHED})
 
 
 class NodeCopier:
@@ -20,13 +21,14 @@ class NodeCopier:
     Heartbeats come every second; a copy of the clock every `tick` is enough for the timers.
     """
 
-    def __init__(self, partitions: int, tick: timedelta) -> None:
+    def __init__(self, partitions: int, tick: timedelta, leases: Leases) -> None:
         self._partitions = partitions
         self._tick = tick
+        self._leases = leases
         self._last: dict[str, datetime] = {}
 
-    def copy(self, records: Iterable[Any], now: datetime) -> Effects:
-        """The copies that consumed records of rollcall.nodes ask for."""
+    def copy(self, number: int, records: Iterable[Any], now: datetime) -> Effects:
+        """The copies that consumed records of partition `number` of rollcall.nodes ask for."""
         effects = Effects()
         for record in records:
             try:
@@ -36,9 +38,23 @@ class NodeCopier:
                     refusal(topics.NODES, record, error.reason, error.field, now)
                 )
                 continue
-            if event.kind in _COPIED and self._is_due(event):
-                effects.announcements.extend(self._copies(event))
+            is_back = self._leases.hear(number, event, now)
+            if event.kind in _COPIED and (self._is_due(event) or is_back):
+                effects.announcements.extend(
+                    self._copies(event.id, event.kind, event.node, event.boot, event.at)
+                )
         return effects
+
+    def lose(self, now: datetime) -> tuple[Effects, list[Lease]]:
+        """The copies that say which nodes' leases have run out, and those."""
+        effects, lost = Effects(), self._leases.run_out(now)
+        for lease in lost:
+            # One id a silence: whoever notices it says the same.
+            told = f"{lease.node}/{lease.boot}/lost-{round(lease.at.timestamp() * 1e6)}"
+            effects.announcements.extend(
+                self._copies(told, NodeKind.LOST, lease.node, lease.boot, lease.at)
+            )
+        return effects, lost
 
     def _is_due(self, event: NodeEvent) -> bool:
         last = self._last.get(event.node)
@@ -47,18 +63,16 @@ class NodeCopier:
         self._last[event.node] = event.at
         return True
 
-    def _copies(self, event: NodeEvent) -> list[Record]:
-        change = NodeChange(
-            id=event.id, kind=event.kind, node=event.node, boot=event.boot, at=event.at
-        )
-        value, key = state.encode(change), event.node.encode()
+    def _copies(self, id_: str, kind: NodeKind, node: str, boot: str, at: datetime) -> list[Record]:
+        change = NodeChange(id=id_, kind=kind, node=node, boot=boot, at=at)
+        value, key = state.encode(change), node.encode()
         head = headers(
             topics.NODE_CHANGES,
-            id=event.id,
-            source=f"rollcall/streams/{event.node}",
-            subject=event.node,
-            time=event.at,
-            kind=event.kind,
+            id=id_,
+            source=f"rollcall/streams/{node}",
+            subject=node,
+            time=at,
+            kind=kind,
         )
         return [
             Record(topics.NODE_CHANGES, partition, key, value, head)

@@ -1,26 +1,38 @@
-"""Session fold, node changes: what a node's end or restart takes with it.
+"""Session fold, node changes: what a node's silence, end, restart or return means for its users.
 
 Pure. Fenced by boot: what the node's next process confirmed already is not touched.
 """
 
+from datetime import datetime
+
 from schemas.vocabulary import Cause, NodeKind, Source, Transport
+from streams import devices
 from streams.call_fold import end_leg
 from streams.endings import end_binding
 from streams.state import Event, NodeChange, NodeState, Session
-from streams.verdict import Verdict, merged
+from streams.verdict import Change, Verdict, merged
 
 
-def fold_node_state(state: NodeState | None, change: NodeChange) -> NodeState | None:
-    """The node's state after a change; None if the change is older than what is known."""
+def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) -> NodeState | None:
+    """The node's state after a change; None if the change is older than what is known.
+
+    `now` is the worker's clock: while a node is lost its own does not tell the time.
+    """
     if state is not None and change.at < state.at and change.boot != state.boot:
         return None
     at = max(state.at, change.at) if state else change.at
+    new = NodeState(boot=change.boot, at=at, changed=now)
+    is_same = state is not None and state.boot == change.boot
     if change.kind is NodeKind.DOWN:
-        return NodeState(boot=change.boot, at=at, down=True)
-    down = bool(
-        state and state.down and state.boot == change.boot and change.kind is not NodeKind.UP
-    )
-    return NodeState(boot=change.boot, at=at, down=down)
+        new.down = True
+    elif change.kind is NodeKind.LOST:
+        if state is not None and (not is_same or state.at > change.at or state.down):
+            return None  # it has said something since
+        new.lost = True
+    else:
+        new.down = bool(state and state.down and is_same and change.kind is not NodeKind.UP)
+        new.unwatched = change.kind is NodeKind.UNWATCHED
+    return new
 
 
 def fold_node_change(session: Session, change: NodeChange) -> Verdict:
@@ -51,6 +63,41 @@ def fold_node_change(session: Session, change: NodeChange) -> Verdict:
         elif change.kind is NodeKind.UP and leg.boot != change.boot:
             verdicts.append(end_leg(session, leg_id, event, Cause.NODE_RESTARTED))
     return merged(verdicts)
+
+
+def fold_node_lost(session: Session, change: NodeChange) -> Verdict:
+    """The node's lease ran out: what is there is kept, but out of reach."""
+    return _set_lost(session, change, Cause.NODE_LOST, lost=True)
+
+
+def fold_node_back(session: Session, change: NodeChange) -> Verdict:
+    """The same process is heard of again: what it held, it holds."""
+    return _set_lost(session, change, Cause.NODE_RESTORED, lost=False)
+
+
+def _set_lost(session: Session, change: NodeChange, cause: Cause, *, lost: bool) -> Verdict:
+    before, legs_before = devices.shown(session), _legs_shown(session)
+    bindings = [b for b in session.bindings.values() if b.node == change.node]
+    evidence = [change.id]
+    for binding in bindings:
+        if binding.boot == change.boot and binding.node_lost != lost:
+            binding.node_lost = lost
+            evidence.append(binding.event)
+            devices.follow(session, binding)
+    for leg in session.calls.values():
+        if leg.node == change.node and leg.boot == change.boot and leg.node_lost != lost:
+            leg.node_lost = lost
+            evidence.append(leg.event)
+    if len(evidence) == 1:
+        return Verdict()
+    verdict = Verdict(changed=True)
+    if before != devices.shown(session) or legs_before != _legs_shown(session):
+        verdict.change = Change(cause, change.at, evidence[:16])
+    return verdict
+
+
+def _legs_shown(session: Session) -> list[str]:
+    return [leg_id for leg_id, leg in session.calls.items() if not leg.node_lost]
 
 
 def _as_event(change: NodeChange) -> Event:

@@ -5,10 +5,14 @@ All of it is derived: `load` rebuilds it from the session table after recovery.
 
 import asyncio
 import heapq
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from streams import state
 from streams.state import NodeState, Session
+from streams.sweep import Sweep
+
+NO_GRACE = timedelta(0)
 
 
 class PartitionState:
@@ -26,11 +30,14 @@ class PartitionState:
         connections: dict[bytes, bytes],
         nodes: dict[bytes, bytes],
         slack: timedelta,
+        grace: Callable[[str], timedelta] = lambda _: NO_GRACE,
     ) -> None:
+        """`grace(aor)`: how long the user's status outlives a loss."""
         self.number = number
         self.sessions = sessions
         self.connections = connections
         self.slack = slack
+        self.grace = grace
         self.lock = asyncio.Lock()
         self.connections_lock = asyncio.Lock()
         self.batch = 0
@@ -40,6 +47,8 @@ class PartitionState:
         # Users with a binding or leg on a node, and the expiry that their timer there waits for.
         self.members: dict[str, dict[bytes, datetime | None]] = {}
         self._timers: dict[str, list[tuple[datetime, bytes]]] = {}
+        self._graces: list[tuple[datetime, bytes]] = []
+        self.sweeps: list[Sweep] = []
 
     def load(self) -> list[Session]:
         """Rebuild from the tables; the users of the last batch written, to be published again."""
@@ -67,6 +76,8 @@ class PartitionState:
                 # One timer a user and node: the earliest; a later expiry is found when it rings.
                 members[key] = expiry
                 heapq.heappush(self._timers.setdefault(binding.node, []), (expiry, key))
+        if session.grace_until is not None:
+            self.await_grace(key, session.grace_until)
         for leg in session.calls.values():
             self.members.setdefault(leg.node, {}).setdefault(key, None)
 
@@ -82,14 +93,40 @@ class PartitionState:
         if known is None or at > known:
             self.clocks[node] = at
 
-    def ring(self) -> list[tuple[str, bytes, datetime]]:
+    def await_grace(self, key: bytes, until: datetime) -> None:
+        """Note when a user's grace is over, by the worker's clock."""
+        heapq.heappush(self._graces, (until, key))
+
+    def graces_over(self, now: datetime) -> list[bytes]:
+        """The users whose grace may be over."""
+        over = []
+        while self._graces and self._graces[0][0] <= now:
+            over.append(heapq.heappop(self._graces)[1])
+        return over
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether there is something to do though no event comes."""
+        return bool(
+            self.sweeps
+            or (self._graces and self._graces[0][0] <= now)
+            or any(state.lost for state in self.nodes.values())
+        )
+
+    def clock(self, node: str, now: datetime) -> datetime | None:
+        """A node's time. Of a lost one, which tells none, as the worker's clock goes on."""
+        known, lost = self.clocks.get(node), self.nodes.get(node)
+        if lost is not None and lost.lost and lost.changed is not None:
+            known = max(known or lost.at, lost.at + (now - lost.changed))
+        return known
+
+    def ring(self, now: datetime) -> list[tuple[str, bytes, datetime]]:
         """(node, user, node's time) of the timers that are due, each by its own node's clock.
 
-        A node that fell silent keeps its timers, at no cost to the others.
+        A node that fell silent keeps its timers until it is lost, at no cost to the others.
         """
         ringing: list[tuple[str, bytes, datetime]] = []
         for node, timers in self._timers.items():
-            clock = self.clocks.get(node)
+            clock = self.clock(node, now)
             while clock is not None and timers and timers[0][0] + self.slack <= clock:
                 expiry, key = heapq.heappop(timers)
                 if self.members[node].get(key) == expiry:  # else an earlier one replaced it

@@ -4,7 +4,9 @@ Pure. Precedence of `status`: no live binding is offline, whatever calls are sti
 (a phone whose connection died in a call sends no hangup); then calls; then online.
 """
 
-from schemas.vocabulary import CallState, Status
+from datetime import datetime, timedelta
+
+from schemas.vocabulary import CallState, Cause, Status
 from streams import devices
 from streams.state import Presence, PresenceCall, Session
 from streams.verdict import Change
@@ -14,19 +16,41 @@ _CALL_STATUS = (
     (frozenset({CallState.RINGING, CallState.EARLY}), Status.RINGING),
     (frozenset({CallState.HELD}), Status.HELD),
 )
+# After these nobody is coming back in a moment: no grace.
+_SIGN_OFFS = frozenset({Cause.UNREGISTERED, Cause.EXPIRED, Cause.ADMINISTRATIVE})
 
 
-def fold_presence(session: Session, change: Change) -> Presence | None:
+def fold_presence(
+    session: Session, change: Change, grace: timedelta, now: datetime
+) -> Presence | None:
     """Advance the session's public part by a change; None where nobody could see it.
 
-    A user who never had a binding is not published: calls alone make no presence.
+    A user who never had a binding is not published: calls alone make no presence. For `grace` after
+    a loss `status` stays online, so that a page refresh or a change of network does not flap;
+    `reachable` follows at once. `now` is the worker's clock.
     """
     status, reachable = effective(session)
     if session.version == 0 and not reachable:
         return None
+    if reachable or change.cause in _SIGN_OFFS:
+        session.grace_until = None
+    elif session.reachable and grace:
+        session.grace_until = now + grace
+    if session.grace_until is not None:
+        status = Status.ONLINE
     session.version += 1
     session.status, session.reachable = status, reachable
     session.cause, session.at, session.evidence = change.cause, change.at, change.evidence
+    return current(session)
+
+
+def end_grace(session: Session, now: datetime) -> Presence | None:
+    """The record that says offline, if the session's grace is over at `now`."""
+    if session.grace_until is None or session.grace_until > now:
+        return None
+    session.grace_until = None
+    session.version += 1
+    session.status = Status.OFFLINE
     return current(session)
 
 
@@ -36,7 +60,7 @@ def effective(session: Session) -> tuple[Status, bool]:
         return Status.OFFLINE, False
     if not session.calls:
         return Status.ONLINE, True
-    states = {leg.state for leg in session.calls.values()}
+    states = {leg.state for leg in session.calls.values() if not leg.node_lost}
     for having, status in _CALL_STATUS:
         if states & having:
             return status, True
@@ -59,7 +83,7 @@ def current(session: Session) -> Presence | None:
             since=leg.since,
         )
         for leg_id, leg in sorted(session.calls.items(), key=lambda item: item[1].since)
-        if leg.state is not CallState.TRYING
+        if leg.state is not CallState.TRYING and not leg.node_lost
     ]
     return Presence(
         aor=session.aor,

@@ -9,7 +9,7 @@ from schemas.connection import connection_id
 from schemas.vocabulary import Cause, RegistrationKind, Transport
 from streams import devices
 from streams.connection_lost import fold_connection_lost
-from streams.endings import CONNECTION_ENDS, bury, end_binding
+from streams.endings import bury, end_binding, is_final
 from streams.ordering import LISTING_LAG, binding_key, is_newer
 from streams.state import Binding, ConnectionOwner, EndedBinding, Event, RegistrationEvent, Session
 from streams.verdict import Change, Verdict, ignored
@@ -59,10 +59,10 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
 
 
 def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
+    if is_final(grave):
+        return False
     if grave.cause is Cause.NODE_LOST:
         return True
-    if grave.cause in CONNECTION_ENDS and not grave.inferred:
-        return False
     if grave.boot == row.boot and grave.seq > row.seq:
         return False
     return grave.at + LISTING_LAG < row.at
@@ -97,6 +97,7 @@ def _confirm(
     if event.kind is RegistrationKind.SNAPSHOT_ROW and old is not None:
         # A listing proves neither that the client answers nor that its connection is another.
         new.ping_lost, new.ping_seq = old.ping_lost, old.ping_seq
+        new.suspect = old.suspect and old.remote == new.remote
         if new.cookie is None and new.remote == old.remote:
             new.cookie = old.cookie
     joined = devices.is_joined(session, new.node, new.call_id)
@@ -106,7 +107,7 @@ def _confirm(
         devices.arrive(session, old, new, event)
         seen = before != devices.shown(session)
     else:
-        seen = old is None or old.ping_lost != new.ping_lost or _shows_differently(old, new)
+        seen = old is None or _shows_differently(old, new)
     verdict = Verdict(changed=True, owner=_announce(session, key, old, new, event))
     if seen:
         verdict.change = Change(cause, event.at, [event.id])
@@ -115,7 +116,9 @@ def _confirm(
 
 def _shows_differently(old: Binding, new: Binding) -> bool:
     return (
-        old.contact != new.contact
+        devices.is_live(old) != devices.is_live(new)
+        or old.suspect != new.suspect
+        or old.contact != new.contact
         or old.path != new.path
         or old.received != new.received
         or (old.remote != new.remote and (new.path is None or new.received is None))
@@ -188,7 +191,7 @@ def _end_named(session: Session, event: RegistrationEvent, identity: str, cause:
         grave = session.ended.get(key)
         if grave is not None and not is_newer(event, grave.boot, grave.seq, grave.at):
             return ignored("already-ended")
-        if grave is not None and grave.cause in CONNECTION_ENDS and not grave.inferred:
+        if grave is not None and is_final(grave):
             # Keep the stronger cause, but no register older than this event may come back.
             grave.boot, grave.seq, grave.at = event.boot, event.seq, event.at
             return Verdict(changed=True)

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from runtime.settings import StageSettings
+from runtime.settings import Duration, StageSettings
+from streams.partition import NO_GRACE
 
 
 class StreamsSettings(StageSettings):
@@ -16,20 +17,40 @@ class StreamsSettings(StageSettings):
     batch_records: int = Field(
         20_000, ge=1, description="Records fetched at most at a time, over all partitions."
     )
-    commit_interval: timedelta = Field(
+    commit_interval: Duration = Field(
         timedelta(milliseconds=500), description="How often consumed offsets are committed."
     )
-    session_timeout: timedelta = Field(
+    session_timeout: Duration = Field(
         timedelta(seconds=10), description="A killed worker's partitions stand still this long."
     )
-    expiry_slack: timedelta = Field(
+    expiry_slack: Duration = Field(
         timedelta(seconds=35),
         description="How long after a registrar must have dropped a binding it is dropped here: "
         "FreeSWITCH sweeps every 30 s.",
     )
-    node_tick: timedelta = Field(
+    node_tick: Duration = Field(
         timedelta(seconds=5),
         description="How often a node's clock is copied to every partition; a silent partition "
         "notices overdue bindings that late.",
     )
+    node_lease: Duration = Field(
+        timedelta(seconds=5),
+        description="Silence after which a node is lost, with all its bindings; longer than its "
+        "producer takes to restart.",
+    )
+    unwatched_lease: Duration = Field(
+        timedelta(minutes=5), description="The same once its producer was stopped on purpose."
+    )
+    grace: dict[str, Duration] = Field(
+        default_factory=dict,
+        description="By domain, or `*`: how long `status` stays online after a connection or node "
+        'was lost; `reachable` does not wait. `{"example.org": 3}`.',
+    )
     data_folder: str = Field(".rollcall/streams", description="Faust's own small files.")
+
+    def grace_of(self, aor: str) -> timedelta:
+        """How long the status of this user (`sip:user@domain`) outlives a loss."""
+        if not self.grace:
+            return NO_GRACE
+        domain = aor.rpartition("@")[2]
+        return self.grace.get(domain, self.grace.get("*", NO_GRACE))

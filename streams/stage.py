@@ -38,24 +38,29 @@ async def _work(stage: Stage, kafka: KafkaSettings, settings: StreamsSettings) -
     stage.status = worker.status
     worker.app.finalize()
     starting = asyncio.ensure_future(worker.app.start())
-    while not stage.stop.is_set() and worker.failure is None:
+    keeping_time = asyncio.ensure_future(worker.keep_time())
+    failure: BaseException | None = None
+    while not stage.stop.is_set():
+        if (failure := worker.failure) is not None:
+            break
         if starting.done() and starting.exception() is not None:
-            worker.failure = starting.exception()
-            log.critical("could not start", exc_info=worker.failure)
+            failure = starting.exception()
+            log.critical("could not start", exc_info=failure)
             break
         if worker.app.crashed:
             # A dead consumer leaves the rest of Faust alive and idle: start afresh instead.
-            worker.failure = worker.app.crash_reason or RuntimeError("Faust crashed")
-            log.critical("Faust crashed", exc_info=worker.failure)
+            failure = worker.app.crash_reason or RuntimeError("Faust crashed")
+            log.critical("Faust crashed", exc_info=failure)
             break
         if worker.app.should_stop:
-            worker.failure = RuntimeError("Faust stopped by itself")
+            failure = RuntimeError("Faust stopped by itself")
             break
         if not stage.ready.is_set() and worker.is_live():
             stage.ready.set()
         await asyncio.sleep(0.05)
-    if worker.failure is not None:
+    if failure is not None:
         # No goodbye: a graceful stop would commit what was not made durable.
         os._exit(1)
+    keeping_time.cancel()
     await worker.app.stop()
     worker.close()

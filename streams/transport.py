@@ -13,7 +13,7 @@ from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from streams.fetching import make_prompt
+from streams.fetching import Answers, make_prompt
 
 
 class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -21,7 +21,8 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     async def on_start(self) -> None:
         await super().on_start()
-        make_prompt(self._consumer._fetcher, self.consumer._is_changelog_tp)
+        is_changelog = self.consumer._is_changelog_tp
+        make_prompt(self._consumer._fetcher, is_changelog, self.consumer.answers)
 
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]
@@ -37,6 +38,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     _seeks = 0
     # Whether fetched records were dropped: the positions are past them, and must go back.
     _dropped = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.answers = Answers()
+        super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> FetchThread:
         return FetchThread(self, loop=self.loop, beacon=self.beacon)

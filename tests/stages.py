@@ -24,6 +24,8 @@ class StageProcess:
             "ROLLCALL_KAFKA_NAMESPACE": kafka.namespace,
             "ROLLCALL_SETTINGS": str(folder / "none.toml"),
             "ROLLCALL_STREAMS_DATA_FOLDER": str(folder / "faust"),
+            # Most tests have no producer that goes on beating.
+            "ROLLCALL_STREAMS_NODE_LEASE": "600",
             **environment,
         }
         self.start()

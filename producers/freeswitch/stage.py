@@ -64,6 +64,7 @@ class FreeSwitchProducer:
         while self._intake.queued:
             gevent.sleep(0.01)
         gevent.killall([worker])
+        self._intake.publish(self._intake.switch.unwatched())
 
     def status(self) -> dict[str, Any]:
         """For /status. `queued` is 0 when the publisher has all that was received."""

@@ -77,6 +77,13 @@ class Switch:
             self.gap = reason
         self.announced = False
 
+    def unwatched(self) -> list[Translated]:
+        """The producer stops: the node's lease must not run out for that."""
+        if not self.lives:
+            return []
+        at = self.clock.now()
+        return [self.mark(NodeKind.UNWATCHED, at, reason="the producer was stopped")]
+
     def mark(
         self,
         kind: NodeKind,

@@ -107,6 +107,13 @@ class Server:
         received = self._ticks.now()
         return [nodes.mark(NodeKind.HEARTBEAT, self.context, received, version=self.version)]
 
+    def unwatched(self) -> list[Translated]:
+        """The producer stops: the node's lease must not run out for that."""
+        if not self.lives:
+            return []
+        received, reason = self._ticks.now(), "the producer was stopped"
+        return [nodes.mark(NodeKind.UNWATCHED, self.context, received, reason=reason)]
+
     def _enter(self, boot: str, received: Received, reason: str | None = None) -> list[Translated]:
         self.context.boot = boot
         self.context.dialogs.clear()

@@ -97,6 +97,8 @@ class OpenSipsProducer:
             self.intake.stopping.set()
             for task in tasks:
                 task.join()
+            with self.intake.lock:
+                self.intake.publish(self.intake.server.unwatched())
             metrics.SOURCE_CONNECTED.set(0, {"source": NAME, "node": self.intake.node})
 
     def status(self) -> dict[str, Any]:

@@ -19,7 +19,8 @@ COMMAND = [sys.executable, "-m", "local"]
 
 def environment(kafka: KafkaSettings | None = None) -> dict[str, str]:
     """Of a command; with `kafka` it talks to that cluster and namespace."""
-    found = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # Starting a killed producer again may take long on a machine that is busy with tests.
+    found = {**os.environ, "PYTHONPATH": str(ROOT), "ROLLCALL_STREAMS_NODE_LEASE": "60"}
     if kafka is not None:
         found |= {
             "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,

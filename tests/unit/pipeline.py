@@ -15,6 +15,7 @@ from streams.app import CONNECTION_SOURCES
 from streams.batch import SessionBatch
 from streams.connection_batch import ConnectionBatch
 from streams.effects import Effects
+from streams.leases import Leases
 from streams.node_batch import NodeCopier
 from streams.partition import PartitionState
 
@@ -41,7 +42,24 @@ class Pipeline:
     state: PartitionState = field(
         default_factory=lambda: PartitionState(0, {}, {}, {}, timedelta(seconds=35))
     )
-    copier: NodeCopier = field(default_factory=lambda: NodeCopier(1, timedelta(seconds=5)))
+    leases: Leases = field(
+        default_factory=lambda: Leases(timedelta(seconds=5), timedelta(seconds=300))
+    )
+    now: datetime = NOW  # the worker's clock
+    copier: NodeCopier = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.copier = NodeCopier(1, timedelta(seconds=5), self.leases)
+
+    def wait(self, duration: timedelta) -> None:
+        """Let the worker's clock go on, and do what is due."""
+        self.now += duration
+        self._settle(self.copier.lose(self.now)[0])
+        while self.state.is_due(self.now):
+            sessions = SessionBatch(self.state, self.now)
+            self._settle(sessions.finish())
+            if not self.state.sweeps:
+                break
 
     def feed(self, topic: Topic, records: Iterable[tuple[str, Any]]) -> None:
         """Fold (key, event) records as one batch, then all that follows from it."""
@@ -50,15 +68,17 @@ class Pipeline:
 
     def _fold(self, topic: Topic, records: list[Consumed]) -> None:
         if topic is topics.NODES:
-            self._settle(self.copier.copy(records, NOW))
+            self._settle(self.copier.copy(0, records, self.now))
         elif topic in CONNECTION_SOURCES:
-            connections = ConnectionBatch(0, self.state.connections, NOW)
+            connections = ConnectionBatch(0, self.state.connections, self.now)
             connections.fold(topic, records)
             self._settle(connections.finish())
         else:
-            sessions = SessionBatch(self.state, NOW)
+            sessions = SessionBatch(self.state, self.now)
             sessions.fold(topic, records)
             self._settle(sessions.finish())
+            while self.state.sweeps:
+                self._settle(SessionBatch(self.state, self.now).finish())
 
     def _settle(self, effects: Effects) -> None:
         for record in effects.publications:

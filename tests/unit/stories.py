@@ -21,6 +21,7 @@ from schemas.vocabulary import (
 from streams.call_fold import fold_call
 from streams.loss_fold import fold_loss
 from streams.node_fold import fold_node_change
+from streams.partition import NO_GRACE
 from streams.presence_fold import fold_presence
 from streams.registration_fold import fold_registration
 from streams.snapshot_fold import fold_calls_listed, fold_registrations_listed
@@ -163,7 +164,7 @@ def tell(*events: Any, session: Session | None = None) -> tuple[Session, list[Pr
     for event in events:
         verdict = fold(session, event)
         if verdict.change:
-            presence = fold_presence(session, verdict.change)
+            presence = fold_presence(session, verdict.change, NO_GRACE, moment(0))
             if presence is not None:
                 published.append(presence)
     return session, published

@@ -25,6 +25,7 @@ from streams.connection_fold import fold_end, fold_owner
 from streams.expiry_fold import fold_expiry
 from streams.node_fold import fold_node_state
 from streams.presence_fold import effective
+from tests.unit.pipeline import NOW
 from tests.unit.stories import (
     AOR,
     call,
@@ -139,16 +140,16 @@ def test_a_restart_told_late_leaves_what_registered_since() -> None:
 
 
 def test_node_state_knows_down_until_the_node_says_up() -> None:
-    down = fold_node_state(None, node_change(NodeKind.DOWN, 3))
+    down = fold_node_state(None, node_change(NodeKind.DOWN, 3), NOW)
     assert down is not None
     assert down.down
-    beat = fold_node_state(down, node_change(NodeKind.HEARTBEAT, 4))
+    beat = fold_node_state(down, node_change(NodeKind.HEARTBEAT, 4), NOW)
     assert beat is not None
     assert beat.down
-    up = fold_node_state(beat, node_change(NodeKind.UP, 5))
+    up = fold_node_state(beat, node_change(NodeKind.UP, 5), NOW)
     assert up is not None
     assert not up.down
-    assert fold_node_state(up, node_change(NodeKind.DOWN, 1, boot="boot-0")) is None
+    assert fold_node_state(up, node_change(NodeKind.DOWN, 1, boot="boot-0"), NOW) is None
 
 
 def test_own_expiry_runs_on_the_nodes_clock() -> None:

@@ -1,0 +1,117 @@
+"""Lanes between Faust's agents and the folds: a partition's batches in order, beside all others'.
+
+While one partition's batch becomes durable, another's is folded. Lanes are short, so that Faust
+stops fetching when folding falls behind. Only what is durable is acknowledged.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from runtime import logs, metrics
+from schemas.topics import Topic
+from streams.merging import Merge, Run
+
+log = logs.get(__name__)
+
+# Of a lane without merging: topic, partition, records.
+Process = Callable[[Topic, int, list[Any]], Awaitable[None]]
+# Of a merged lane: partition and runs; whether nothing of it is left to do.
+Fold = Callable[[int, list[Run]], Awaitable[bool]]
+PassOn = Callable[[Topic, Any], Awaitable[None]]
+
+
+class Lanes:
+    """`failure` is set by the first batch that fails; nothing behind it is acknowledged."""
+
+    def __init__(
+        self,
+        merged: tuple[Topic, ...],
+        fold: Fold,
+        ends: Callable[[Topic, int], tuple[int, int | None]],
+    ) -> None:
+        """`merged` topics go together into `fold`; `ends` is as streams.merging.Merge says."""
+        self._merged = merged
+        self._fold = fold
+        self._ends = ends
+        self._queues: dict[tuple[str, int], asyncio.Queue[Any]] = {}
+        self._merges: dict[int, Merge] = {}
+        self._tasks: list[asyncio.Future[None]] = []
+        self.failure: BaseException | None = None
+        self.folded = 0
+
+    async def merge(self, topic: Topic, event: Any) -> None:
+        """Take a batch of one of the merged topics."""
+        await self._merge(event.message.partition).put(topic, event)
+
+    def beside(self, process: Process) -> PassOn:
+        """What takes the batches of a topic that is not merged."""
+
+        async def pass_on(topic: Topic, event: Any) -> None:
+            await self._queue(topic, process, event.message.partition).put(event)
+
+        return pass_on
+
+    async def succeeds(self, partition: int, work: Awaitable[Any]) -> bool:
+        """Do it; False, and a failure, when it raises."""
+        try:
+            await work
+        except Exception as error:
+            log.critical("batch failed; the worker stops", partition=partition, exc_info=error)
+            self.failure = error
+            return False
+        return True
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    def _queue(self, topic: Topic, process: Process, partition: int) -> "asyncio.Queue[Any]":
+        queue = self._queues.get((topic.name, partition))
+        if queue is None:
+            queue = self._queues[topic.name, partition] = asyncio.Queue(maxsize=2)
+            work = self._work(topic, process, partition, queue)
+            self._tasks.append(asyncio.ensure_future(work))
+        return queue
+
+    def _merge(self, number: int) -> Merge:
+        merge = self._merges.get(number)
+        if merge is None:
+            merge = Merge(self._merged, lambda topic: self._ends(topic, number))
+            self._merges[number] = merge
+            self._tasks.append(asyncio.ensure_future(self._work_merged(number, merge)))
+        return merge
+
+    async def _work(
+        self, topic: Topic, process: Process, partition: int, queue: "asyncio.Queue[Any]"
+    ) -> None:
+        while True:
+            event = await queue.get()
+            if not await self.succeeds(partition, process(topic, partition, event.value)):
+                return
+            event.ack()
+            self._count(topic, event.value)
+
+    async def _work_merged(self, number: int, merge: Merge) -> None:
+        finished = True
+        unacknowledged: list[Any] = []
+
+        async def fold(runs: list[Run]) -> None:
+            nonlocal finished
+            finished = await self._fold(number, runs)
+
+        while True:
+            runs, ended = await merge.take(wait=finished)
+            if not await self.succeeds(number, fold(runs)):
+                return
+            unacknowledged += ended
+            for topic, records in runs:
+                self._count(topic, records)
+            if finished:  # a sweep that a crash cuts short is begun anew
+                for event in unacknowledged:
+                    event.ack()
+                unacknowledged.clear()
+
+    def _count(self, topic: Topic, records: list[Any]) -> None:
+        self.folded += len(records)
+        metrics.FOLDED.add(len(records), {"topic": topic.name})

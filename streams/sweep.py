@@ -1,0 +1,35 @@
+"""Sweeps: what one event means for every user of a node, done a piece at a time.
+
+A node may have a hundred thousand users. What its loss means for each of them is decided when it is
+read; it is carried out in pieces, and at once for a user whom something else touches before that.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+
+from streams.state import Session
+from streams.verdict import Verdict
+
+# Users between which other users' events get their turn: some tens of milliseconds.
+PIECE = 2_000
+
+
+@dataclass(slots=True)
+class Sweep:
+    """`waiting` holds the users still to be done, in order."""
+
+    node: str
+    rule: Callable[[Session], Verdict]
+    waiting: dict[bytes, None]
+
+    def first(self, most: int) -> list[bytes]:
+        """The next users, at most so many."""
+        return list(islice(self.waiting, most))
+
+    def claim(self, key: bytes) -> bool:
+        """Whether this user was still waiting, and waits no more."""
+        if key not in self.waiting:
+            return False
+        del self.waiting[key]
+        return True

@@ -1,0 +1,78 @@
+"""Leases on a real broker: silence, return, another worker, and a broker that is away."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from local.kafka import EmbeddedKafka
+from local.network import free_port
+from runtime.kafka import KafkaSettings, ensure_topics
+from schemas.vocabulary import NodeKind
+from tests.eventually import eventually
+from tests.integration.test_streams_worker import histories, node_event, registration
+from tests.kafka_logs import write
+from tests.stages import StageProcess
+
+pytestmark = pytest.mark.timeout(240)
+
+WORKER = "streams.stage"
+USERS = 5_000  # over four partitions: in each of them less than a sweep's piece
+LEASE = {"ROLLCALL_STREAMS_NODE_LEASE": "3"}
+
+
+def last(kafka: KafkaSettings) -> dict[str, str]:
+    """Of each user, status and cause."""
+    return {aor: f"{h[-1].status} {h[-1].cause}" for aor, h in histories(kafka).items()}
+
+
+def all_are(kafka: KafkaSettings, what: str, users: int) -> bool:
+    found = list(last(kafka).values())
+    return len(found) == users and set(found) == {what}
+
+
+def test_a_silent_nodes_users_are_lost_and_restored_also_by_another_worker(
+    kafka: KafkaSettings, tmp_path: Path
+) -> None:
+    with StageProcess(WORKER, tmp_path, kafka, **LEASE) as worker:
+        write(kafka, [node_event(NodeKind.UP, 0)])
+        write(kafka, [registration(user, user + 1) for user in range(USERS)])
+        eventually(lambda: all_are(kafka, "offline node-lost", USERS), 60, interval=0.5)
+        write(kafka, [node_event(NodeKind.HEARTBEAT, 10_000)])
+        eventually(lambda: all_are(kafka, "online node-restored", USERS), 60, interval=0.5)
+        worker.kill()  # and nothing more is heard of the node: only the next one can tell
+        worker.start()
+        eventually(lambda: all_are(kafka, "offline node-lost", USERS), 90, interval=0.5)
+    assert {len(history) for history in histories(kafka).values()} == {4}
+
+
+def test_while_kafka_is_away_no_node_is_lost(tmp_path: Path) -> None:
+    """The broker stands still for longer than the lease; producers come back after it."""
+    embedded = EmbeddedKafka(tmp_path / "kafka")
+    embedded.start(free_port())
+    try:
+        kafka = KafkaSettings(bootstrap_servers=embedded.bootstrap_servers)
+        ensure_topics(kafka)
+        with StageProcess(WORKER, tmp_path, kafka, **LEASE):
+            write(kafka, [node_event(NodeKind.UP, 0), registration(1, 1)])
+            eventually(lambda: all_are(kafka, "online registered", 1), 60)
+            assert embedded.pid is not None
+            os.kill(embedded.pid, signal.SIGSTOP)
+            began = time.monotonic()
+            try:
+                eventually(lambda: time.monotonic() - began > 7, 30)
+            finally:
+                os.kill(embedded.pid, signal.SIGCONT)
+            beats = iter(range(30, 1000))
+
+            def beats_on() -> bool:
+                write(kafka, [node_event(NodeKind.HEARTBEAT, next(beats))])
+                return time.monotonic() - began > 7 + 6
+
+            eventually(beats_on, 60, interval=0.5)
+            assert last(kafka) == {"sip:1@example.test": "online registered"}
+            eventually(lambda: all_are(kafka, "offline node-lost", 1), 60)  # now it is silent
+    finally:
+        embedded.stop()

@@ -1,0 +1,204 @@
+"""Leases of nodes: a lost node's users are out of reach at once, and back as they were."""
+
+from datetime import timedelta
+from typing import Any
+
+from schemas import codec, topics
+from schemas.node import NodeEvent
+from schemas.vocabulary import CallKind, NodeKind, Source, Transport
+from streams.batch import SessionBatch
+from streams.leases import Leases
+from streams.partition import PartitionState
+from streams.sweep import PIECE
+from tests.unit.pipeline import NOW, Consumed, Pipeline
+from tests.unit.stories import AOR, call, listed, listing_ended, moment, registered, unregistered
+
+SECOND = timedelta(seconds=1)
+
+
+def _node(kind: NodeKind, at: float, node: str = "fs1", boot: str = "boot-a") -> NodeEvent:
+    return NodeEvent(
+        id=f"{node}/{boot}/{kind}/{at}",
+        source=Source.FREESWITCH,
+        node=node,
+        boot=boot,
+        seq=round(at),
+        at=moment(at),
+        kind=kind,
+    )
+
+
+def _say(pipeline: Pipeline, kind: NodeKind, at: float, **which: str) -> None:
+    event = _node(kind, at, **which)
+    pipeline.feed(topics.NODES, [(event.node, event)])
+
+
+def _tell(pipeline: Pipeline, *events: Any) -> None:
+    pipeline.feed(topics.REGISTRATIONS, [(AOR, event) for event in events])
+
+
+def test_a_silent_node_is_lost_and_comes_back_as_it_was() -> None:
+    pipeline = Pipeline()
+    _say(pipeline, NodeKind.UP, 0)
+    _tell(pipeline, registered(1))
+    pipeline.wait(4 * SECOND)
+    assert pipeline.changes("1001") == ["online registered"]
+    pipeline.wait(2 * SECOND)
+    pipeline.wait(2 * SECOND)  # it is told once
+    assert pipeline.changes("1001") == ["online registered", "offline node-lost"]
+    _say(pipeline, NodeKind.HEARTBEAT, 9)
+    assert pipeline.changes("1001")[2:] == ["online node-restored"]
+    assert pipeline.published[-1].bindings == pipeline.published[0].bindings
+
+
+def test_another_nodes_users_are_not_touched() -> None:
+    pipeline = Pipeline()
+    _say(pipeline, NodeKind.UP, 0)
+    _say(pipeline, NodeKind.UP, 0, node="fs2")
+    _tell(pipeline, registered(1), registered(1, node="fs2", port=5062))
+    pipeline.wait(4 * SECOND)
+    _say(pipeline, NodeKind.HEARTBEAT, 4, node="fs2")
+    pipeline.wait(3 * SECOND)
+    assert pipeline.changes("1001")[2:] == ["online node-lost"]
+    assert pipeline.online() == {"1001": [5062]}
+
+
+def test_the_next_process_takes_what_it_confirms_and_ends_the_rest() -> None:
+    pipeline = Pipeline()
+    _say(pipeline, NodeKind.UP, 0)
+    udp = Transport.UDP
+    _tell(pipeline, registered(1), registered(2, port=5070, transport=udp))
+    pipeline.wait(6 * SECOND)
+    _say(pipeline, NodeKind.UP, 20, boot="boot-b")
+    assert pipeline.online() == {}
+    row = listed(1, "s", at=21, boot="boot-b", port=5070, transport=udp)
+    _tell(pipeline, row, listing_ended(2, "s", at=21, boot="boot-b"))
+    assert pipeline.changes("1001")[2:] == ["offline node-lost", "online found-in-snapshot"]
+    assert pipeline.online() == {"1001": [5070]}
+
+
+def test_a_binding_told_by_the_lost_node_is_reachable_and_older_ones_wait() -> None:
+    pipeline = Pipeline()
+    _say(pipeline, NodeKind.UP, 0)
+    _tell(pipeline, registered(1))
+    pipeline.wait(6 * SECOND)
+    _tell(pipeline, registered(2, port=5062))
+    assert pipeline.online() == {"1001": [5062]}
+    _say(pipeline, NodeKind.HEARTBEAT, 9)
+    assert pipeline.online() == {"1001": [5061, 5062]}
+
+
+def test_what_ended_while_the_node_was_lost_does_not_come_back() -> None:
+    pipeline = Pipeline()
+    _say(pipeline, NodeKind.UP, 0)
+    _tell(pipeline, registered(1, expires_at=moment(60)), registered(2, port=5062))
+    pipeline.wait(6 * SECOND)
+    _tell(pipeline, unregistered(3, port=5062))  # from its producer's spool
+    pipeline.wait(timedelta(minutes=5))  # a lost node's time goes on: the other one expires
+    _say(pipeline, NodeKind.HEARTBEAT, 300)
+    assert pipeline.changes("1001")[2:] == ["offline node-lost"]
+    assert pipeline.online() == {}
+
+
+def test_calls_of_a_lost_node_are_out_of_sight_and_come_back() -> None:
+    pipeline = Pipeline()
+    _say(pipeline, NodeKind.UP, 0)
+    _tell(pipeline, registered(1), registered(1, node="fs2", port=5062))
+    pipeline.feed(topics.CALLS, [(AOR, call(CallKind.ANSWERED, 3))])
+    pipeline.wait(6 * SECOND)
+    assert pipeline.changes("1001")[-1] == "online node-lost"
+    assert pipeline.published[-1].calls == []
+    _say(pipeline, NodeKind.HEARTBEAT, 9)
+    assert pipeline.changes("1001")[-1] == "on-the-phone node-restored"
+
+
+def test_a_stopped_producers_node_has_the_longer_lease() -> None:
+    pipeline = Pipeline()
+    _say(pipeline, NodeKind.UP, 0)
+    _tell(pipeline, registered(1))
+    _say(pipeline, NodeKind.UNWATCHED, 1)
+    pipeline.wait(timedelta(minutes=4))
+    assert pipeline.changes("1001") == ["online registered"]
+    pipeline.wait(timedelta(minutes=2))
+    assert pipeline.changes("1001")[1:] == ["offline node-lost"]
+
+
+def test_a_node_that_said_goodbye_is_not_lost() -> None:
+    leases = Leases(5 * SECOND, 300 * SECOND)
+    leases.hear(0, _node(NodeKind.UP, 0), NOW)
+    leases.hear(0, _node(NodeKind.DOWN, 1), NOW)
+    assert leases.run_out(NOW + timedelta(days=1)) == []
+
+
+def test_silence_while_kafka_was_away_is_nobodys_fault() -> None:
+    leases = Leases(5 * SECOND, 300 * SECOND)
+    leases.hear(0, _node(NodeKind.UP, 0), NOW)
+    leases.excuse(NOW + 60 * SECOND)
+    assert leases.run_out(NOW + 61 * SECOND) == []
+    (lost,) = leases.run_out(NOW + 66 * SECOND)
+    assert (lost.node, lost.at) == ("fs1", moment(0))
+
+
+def test_what_another_worker_reads_now_is_not_this_ones_to_judge() -> None:
+    leases = Leases(5 * SECOND, 300 * SECOND)
+    leases.hear(0, _node(NodeKind.UP, 0), NOW)
+    leases.retain([1])
+    assert leases.run_out(NOW + 60 * SECOND) == []
+
+
+def test_a_worker_that_takes_over_gives_known_nodes_a_whole_lease() -> None:
+    pipeline = Pipeline()
+    _say(pipeline, NodeKind.UP, 0)
+    leases = Leases(5 * SECOND, 300 * SECOND)
+    leases.begin(0, pipeline.state.nodes.items(), NOW)
+    assert leases.run_out(NOW + 4 * SECOND) == []
+    assert [lease.node for lease in leases.run_out(NOW + 6 * SECOND)] == ["fs1"]
+    assert leases.hear(0, _node(NodeKind.HEARTBEAT, 9), NOW + 7 * SECOND)
+
+
+def _crowd(size: int) -> PartitionState:
+    """Users registered on fs1, one binding each."""
+    pipeline = Pipeline()
+    _say(pipeline, NodeKind.UP, 0)
+    events = [(f"sip:u{n}@example.test", registered(n + 1, port=5061)) for n in range(size)]
+    for aor, event in events:
+        event.aor = aor
+    pipeline.feed(topics.REGISTRATIONS, events)
+    return pipeline.state
+
+
+def test_a_lost_nodes_users_are_swept_in_pieces_and_at_once_when_touched() -> None:
+    state = _crowd(PIECE + 10)
+    batch = SessionBatch(state, NOW)
+    lost = topics.NODE_CHANGES.model(
+        id="lost", kind=NodeKind.LOST, node="fs1", boot="boot-a", at=moment(1e6)
+    )
+    batch.fold(topics.NODE_CHANGES, [Consumed(b"fs1", codec.encode(lost))])
+    assert len(batch.finish().publications) == PIECE
+    last = f"sip:u{PIECE + 9}@example.test"
+    touched = unregistered(10**6, at=10**6)
+    touched.aor = last
+    batch = SessionBatch(state, NOW)
+    batch.fold(topics.REGISTRATIONS, [Consumed(last.encode(), codec.encode(touched))])
+    published = [
+        codec.decode(topics.PRESENCE.model, r.value or b"") for r in batch.finish().publications
+    ]
+    assert len(published) == 10
+    assert [p.cause for p in published if p.aor == last] == ["node-lost"]
+    assert not state.sweeps
+
+
+def test_a_return_in_the_middle_of_a_sweep_leaves_nobody_behind() -> None:
+    state = _crowd(PIECE + 10)
+    for number, kind in enumerate((NodeKind.LOST, NodeKind.HEARTBEAT)):
+        change = topics.NODE_CHANGES.model(
+            id=str(kind), kind=kind, node="fs1", boot="boot-a", at=moment(1e6 + number)
+        )
+        batch = SessionBatch(state, NOW)
+        batch.fold(topics.NODE_CHANGES, [Consumed(b"fs1", codec.encode(change))])
+        batch.finish()
+    while state.sweeps:
+        SessionBatch(state, NOW).finish()
+    sessions = [codec.decode(topics.SESSIONS.model, value) for value in state.sessions.values()]
+    assert all(session.reachable for session in sessions)
+    assert len(sessions) == PIECE + 10
