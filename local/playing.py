@@ -162,7 +162,10 @@ class Playing:
 
 
 def _environment(source: Source, server: Server) -> dict[str, str]:
-    """Settings that point a source's producer at what speaks for its recording."""
+    """Settings that point a source's producer at what speaks for its recording.
+
+    The connections of a recording are none of this host's: its kernel is not asked about them.
+    """
     if isinstance(server, OpenSipsReplay):
         host, port = server.target
         listens, silent = ("STREAM", "DATAGRAM") if server.is_stream else ("DATAGRAM", "STREAM")
@@ -170,6 +173,7 @@ def _environment(source: Source, server: Server) -> dict[str, str]:
             "ROLLCALL_OPENSIPS_NODE": source.node or source.kind,
             f"ROLLCALL_OPENSIPS_LISTEN_{listens}": f"{host}:{port}",
             f"ROLLCALL_OPENSIPS_LISTEN_{silent}": f"{host}:0",
+            "ROLLCALL_OPENSIPS_KERNEL": "off",
         }
     if isinstance(server, SocketsReplay):
         host, port = server.target
@@ -182,7 +186,6 @@ def _environment(source: Source, server: Server) -> dict[str, str]:
         "ROLLCALL_FREESWITCH_HOST": "127.0.0.1",
         "ROLLCALL_FREESWITCH_PORT": str(server.port),
         "ROLLCALL_FREESWITCH_PASSWORD": PASSWORD,
-        # The connections of a recording are none of this host's.
         "ROLLCALL_FREESWITCH_KERNEL": "off",
     }
     if source.node:

@@ -10,8 +10,8 @@ from typing import Literal
 
 from producers.freeswitch.context import Translated
 from producers.sockets.errors import KernelRefuses, QueryFailed
-from producers.sockets.narrator import gone
-from producers.sockets.query import ConnectionQuery, Found, Gone
+from producers.sockets.query import ConnectionQuery, Found
+from producers.sockets.witness import is_asked_about, testify
 from runtime import logs
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
@@ -21,11 +21,6 @@ from schemas.vocabulary import RegistrationKind, Transport
 log = logs.get(__name__)
 
 Mode = Literal["auto", "on", "off"]
-_REASONS = {
-    RegistrationKind.REGISTERED: "gone at registration",
-    RegistrationKind.REFRESHED: "gone at registration",
-    RegistrationKind.SNAPSHOT_ROW: "gone when listed",
-}
 # A REGISTER that the switch calls UDP came over a TCP connection of the same peer only if that
 # connection received something when it was sent; events are up to 0.6 s late.
 _RECENT_SECONDS = 1.0
@@ -88,7 +83,7 @@ class KernelWitness:
         result = []
         for record in records:
             result.append(record)
-            if isinstance(record.event, RegistrationEvent) and record.event.kind in _REASONS:
+            if is_asked_about(record.event):
                 result += self._registered(self._query, record.event)
         return result
 
@@ -99,14 +94,8 @@ class KernelWitness:
         if transport is None or not transport.is_connection:
             _correct(query, event, remote)
             return []
-        answer = query.cookie_of(None, remote)
-        if isinstance(answer, Found):
-            event.cookie = answer.cookie
-        elif isinstance(answer, Gone):
-            reason = _REASONS[event.kind]
-            end = gone(event.id, event.node, event.at, transport, remote, reason)
-            return [Translated(CONNECTIONS, end.connection, end)]
-        return []
+        _, end = testify(query, event)
+        return [Translated(CONNECTIONS, end.connection, end)] if end is not None else []
 
     def _tell(self, what: str, **details: str) -> None:
         if self._told != (told := f"{what} {details}"):

@@ -13,6 +13,7 @@ from producers.opensips.errors import Unreadable
 from producers.opensips.event import ServerEvent
 from producers.opensips.framing import Broken, Framing
 from producers.opensips.inbox import Inbox, Lost, Peer, Piece, Ticks
+from producers.opensips.kernel import KernelWitness
 from producers.opensips.server import Server
 from producers.publisher import Publisher
 from runtime import metrics
@@ -33,6 +34,7 @@ class Intake:
     inbox: Inbox
     ticks: Ticks
     message_max_bytes: int
+    kernel: KernelWitness
     asks_parties: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock)
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -161,7 +163,7 @@ class Intake:
         if (reason := context.gap_seen) is not None:
             context.gap_seen = None
             self.publish(self.server.gap(reason, received))
-        self.publish(records)
+        self.publish(self.kernel.testify(records))
         if records:
             self.translated += 1
             self._note_anonymous(event, records)

@@ -109,7 +109,7 @@ class Lister:
                 intake.refuse(_bytes(repr(one)), error.reason, error.field)
                 continue
             if record is not None:
-                intake.publish([record])
+                intake.publish(intake.kernel.testify([record]))
         self._everywhere(snapshot.mark(taken, RegistrationKind.SNAPSHOT_ENDED))
 
     def _everywhere(self, mark: Any) -> None:

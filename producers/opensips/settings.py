@@ -28,6 +28,11 @@ class OpenSipsSettings(StageSettings):
         description="TCP ports the server listens on; those of registered contacts' sockets are "
         "learned.",
     )
+    kernel: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Ask this host's kernel for the connection of each registration; auto: where "
+        "it knows one of them.",
+    )
     domain: str | None = Field(
         None, max_length=255, description="Of AORs without one (usrloc's use_domain=0)."
     )

@@ -7,6 +7,7 @@ from typing import Any
 from producers.opensips.context import Context
 from producers.opensips.inbox import Inbox, Ticks
 from producers.opensips.intake import Intake
+from producers.opensips.kernel import KernelWitness
 from producers.opensips.listener import Listener
 from producers.opensips.lister import Lister
 from producers.opensips.mi import Mi, open_mi
@@ -63,6 +64,7 @@ class OpenSipsProducer:
             inbox,
             ticks,
             settings.message_max_bytes,
+            KernelWitness(settings.kernel, context),
             asks_parties=mi is not None,
         )
         self.listener = Listener(settings, inbox)
@@ -109,6 +111,7 @@ class OpenSipsProducer:
             "datagram_port": self.listener.datagram_port,
             "stream_port": self.listener.stream_port,
             "connections": self.listener.connections,
+            "asks_kernel": self.intake.kernel.on,
             "mi_answers": self._lister.answers if self._lister else None,
             **self.intake.status(),
             **self._publisher.status(),

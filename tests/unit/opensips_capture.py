@@ -9,6 +9,7 @@ from typing import Any
 from producers.opensips.context import Context, Received, Translated
 from producers.opensips.inbox import Inbox, Piece, Ticks, places
 from producers.opensips.intake import Intake
+from producers.opensips.kernel import KernelWitness
 from producers.opensips.server import Server
 from producers.opensips.users import Users
 from schemas.topics import Topic
@@ -52,9 +53,8 @@ class Play:
         self.context = Context(node, "run-1", Users(), **context)
         server = Server(self.context, ticks, has_mi=False, lease_silence=5)
         publisher: Any = self.collector
-        self.intake = Intake(
-            publisher, server, self.context, Inbox(10, 10**6, ticks), ticks, 256 * 1024
-        )
+        inbox, kernel = Inbox(10, 10**6, ticks), KernelWitness("off", self.context)
+        self.intake = Intake(publisher, server, self.context, inbox, ticks, 256 * 1024, kernel)
         self._peers: dict[int, Any] = {}
         self._next = 0
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,12 @@ from producers.freeswitch.context import Context, Translated
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.kernel import KernelWitness, Mode
 from producers.freeswitch.translation import translate
+from producers.opensips.context import Context as OpenSipsContext
+from producers.opensips.event import ServerEvent
+from producers.opensips.inbox import Ticks
+from producers.opensips.kernel import KernelWitness as OpenSipsWitness
+from producers.opensips.registrations import translate_insert as insert_contact
+from producers.opensips.users import Users
 from schemas.origin import Address
 from schemas.topics import CONNECTIONS, REGISTRATIONS
 from schemas.vocabulary import ConnectionKind, RegistrationKind, Source, Transport
@@ -154,4 +161,57 @@ def test_a_row_of_a_listing_whose_connection_is_gone_ends_it_too(switch: Switch)
     row.event.cookie = None
     _, end = witness.testify([row])
     assert (end.event.kind, end.event.reason) == (ConnectionKind.CLOSED, "gone when listed")
+    witness.close()
+
+
+def _opensips(witness: OpenSipsWitness, context: OpenSipsContext, remote: Address) -> list[Any]:
+    """What is published of a contact that usrloc inserts, over the watched port."""
+    port = next(iter(context.ports))
+    parameters = {
+        "domain": "location",
+        "aor": "alice@example.test",
+        "uri": f"sip:alice@{remote.ip}:{remote.port};transport=tcp",
+        "received": f"sip:{remote.ip}:{remote.port};transport=tcp",
+        "socket": f"tcp:127.0.0.1:{port}",
+        "expires": round(time.time()) + 60,
+        "callid": "a@b",
+        "cseq": 1,
+    }
+    event = ServerEvent("E_UL_CONTACT_INSERT", parameters)
+    received = Ticks().now()
+    return witness.testify(insert_contact(event, context, received))
+
+
+def _opensips_context(switch: Switch) -> OpenSipsContext:
+    return OpenSipsContext("os1", "run-1", Users(), ports={switch.port})
+
+
+def test_opensips_registrations_carry_the_cookie_and_their_end(switch: Switch) -> None:
+    context = _opensips_context(switch)
+    witness = OpenSipsWitness("auto", context)
+    client, server = switch.connect()
+    (record,) = _opensips(witness, context, address(client))
+    so_cookie = server.getsockopt(socket.SOL_SOCKET, 57, 8)  # SO_COOKIE
+    assert record.event.cookie == int.from_bytes(so_cookie, "little")
+    remote = address(client)
+    client.close()
+    server.close()
+    registered_, ended = _opensips(witness, context, remote)
+    assert registered_.event.cookie is None
+    assert (ended.topic, ended.event.kind) == (CONNECTIONS, ConnectionKind.CLOSED)
+    assert ended.event.reason == "gone at registration"
+    witness.close()
+
+
+@pytest.mark.parametrize(("mode", "told"), [("auto", 1), ("on", 2), ("off", 1)])
+def test_a_kernel_that_never_knew_a_connection_is_not_believed(
+    mode: Mode, told: int, switch: Switch
+) -> None:
+    """The producer stands beside another server that listens on the same port."""
+    context = _opensips_context(switch)
+    witness = OpenSipsWitness(mode, context)
+    records = _opensips(witness, context, Address(ip="203.0.113.9", port=40000))
+    assert len(records) == told
+    assert records[0].event.cookie is None
+    assert witness.on == (mode != "off")
     witness.close()
