@@ -17,6 +17,8 @@ SOURCE_OVERFLOWS = _meter.create_counter("rollcall_source_overflows", "1")
 SOURCE_CONNECTED = _meter.create_gauge("rollcall_source_connected", "1")
 # Sockets of the SIP server that listen on a watched port. Labels: node, port.
 LISTENERS = _meter.create_gauge("rollcall_sockets_listeners", "1")
+# Calls that the media proxy lists. Labels: source, node.
+MEDIA_CALLS = _meter.create_gauge("rollcall_media_calls", "1")
 # Failed attempts to reach a source. Labels: source, node, reason.
 SOURCE_FAILURES = _meter.create_counter("rollcall_source_failures", "1")
 # Snapshots taken. Labels: source, node, outcome.

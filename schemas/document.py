@@ -21,6 +21,7 @@ _SHOWN = {
     "rollcall.presence": "on-the-phone",
     "rollcall.nodes": "up",
     "rollcall.calls": "answered",
+    "rollcall.media": "quality",
 }
 _INTRODUCTION = """\
 # Events

@@ -15,6 +15,7 @@ from schemas.internal import (
     NodeChange,
     NodeState,
 )
+from schemas.media import MediaEvent
 from schemas.node import NodeEvent
 from schemas.presence import Presence
 from schemas.registration import RegistrationEvent
@@ -77,6 +78,15 @@ NODES = Topic(
     type="rollcall.node",
     writers=("producers",),
     readers=("streams", "sinks/clickhouse"),
+)
+MEDIA = Topic(
+    name="rollcall.media",
+    title="What media proxies measure of calls: quality, media timeouts, DTMF",
+    key="SIP Call-ID",
+    model=MediaEvent,
+    type="rollcall.media",
+    writers=("producers",),
+    readers=("sinks/clickhouse",),
 )
 SESSIONS = Topic(
     name="rollcall.sessions",
@@ -174,6 +184,7 @@ ALL = (
     CONNECTIONS,
     CALLS,
     NODES,
+    MEDIA,
     SESSIONS,
     PRESENCE,
     DEAD_LETTERS,

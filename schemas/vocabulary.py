@@ -96,6 +96,15 @@ class Direction(StrEnum):
     INCOMING = "incoming"  # the user was called
 
 
+class MediaKind(StrEnum):
+    """What the media proxy says of a call's media."""
+
+    QUALITY = "quality"  # figures of a call that lives, every few seconds
+    ENDED = "ended"  # the media proxy let the call go; the last figures
+    TIMED_OUT = "timed-out"  # it gave the call up: no party had sent anything for too long
+    DTMF = "dtmf"  # one digit, seen in the media
+
+
 class NodeKind(StrEnum):
     """What happened to a SIP node."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas import topics
 from schemas.cloudevents import headers
-from schemas.vocabulary import NodeKind
+from schemas.vocabulary import NodeKind, Source
 from streams import state
 from streams.effects import Effects, Record, refusal
 from streams.leases import Lease, Leases
@@ -38,6 +38,8 @@ class NodeCopier:
                     refusal(topics.NODES, record, error.reason, error.field, now)
                 )
                 continue
+            if event.source is Source.RTPENGINE:
+                continue  # it holds no bindings, and must not end those of a SIP server of its name
             is_back = self._leases.hear(number, event, now)
             if event.kind in _COPIED and (self._is_due(event) or is_back):
                 effects.announcements.extend(

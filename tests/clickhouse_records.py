@@ -7,6 +7,7 @@ from schemas.call import CallEvent
 from schemas.codec import build, encode
 from schemas.connection import ConnectionEvent
 from schemas.dead_letter import DeadLetter
+from schemas.media import MediaEvent
 from schemas.node import NodeEvent
 from schemas.origin import Address
 from schemas.presence import Presence, PresenceBinding, PresenceCall
@@ -17,6 +18,7 @@ from schemas.vocabulary import (
     Cause,
     ConnectionKind,
     Direction,
+    MediaKind,
     NodeKind,
     RegistrationKind,
     Source,
@@ -99,6 +101,40 @@ def node(number: int = 1, **fields: Any) -> NodeEvent:
         "uptime_seconds": 12.5,
     }
     return build(NodeEvent, **{**defaults, **fields})
+
+
+def media(number: int = 1, **fields: Any) -> MediaEvent:
+    caller = {
+        "tag": "a1f0c2",
+        "index": 1,
+        "type": "audio",
+        "codec": "PCMU/8000",
+        "ssrc": 2**32 - 1,
+        "packets": 719,
+        "bytes": 123_668,
+        "errors": 1,
+        "last_packet_at": AT,
+        "heard_lost": 28,
+        "heard_loss_percent": 3.0,
+        "heard_jitter_ms": 10.0,
+        "heard_mos": 4.1,
+        "heard_mos_lowest": 4.0,
+        "round_trip_ms": 1.523,
+        "heard_reports": 6,
+    }
+    callee = {"tag": "b", "index": 1, "type": "audio", "packets": 0, "bytes": 0, "errors": 0}
+    defaults: dict[str, Any] = {
+        **_origin(number),
+        "source": Source.RTPENGINE,
+        "kind": MediaKind.TIMED_OUT,
+        "call_id": "x@y",
+        "tags": ["a1f0c2", "b"],
+        "streams": [caller, callee],
+        "created_at": AT,
+        "last_packet_at": AT,
+        "reason": "timeout",
+    }
+    return build(MediaEvent, **{**defaults, **fields})
 
 
 def presence(version: int = 1, aor: str = "sip:alice@example.org", **fields: Any) -> Presence:

@@ -8,6 +8,7 @@ MODULES = {
     "freeswitch": "producers.freeswitch.stage",
     "opensips": "producers.opensips.stage",
     "sockets": "producers.sockets.stage",
+    "rtpengine": "producers.rtpengine.stage",
     "streams": "streams.stage",
     "clickhouse": "sinks.clickhouse.stage",
     "user-center": "sinks.user_center.stage",

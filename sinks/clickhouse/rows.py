@@ -98,6 +98,37 @@ class NodeRow(EventRow, kw_only=True, gc=False):
     reason: str | None
 
 
+class StreamCell(msgspec.Struct, kw_only=True):
+    tag: str
+    index: int
+    type: str
+    codec: str | None
+    ssrc: int | None
+    packets: int
+    bytes: int
+    errors: int
+    last_packet_at: datetime | None
+    heard_lost: int | None
+    heard_loss_percent: float | None
+    heard_jitter_ms: float | None
+    heard_mos: float | None
+    heard_mos_lowest: float | None
+    round_trip_ms: float | None
+    heard_reports: int | None
+
+
+class MediaRow(EventRow, kw_only=True):
+    call_id: str
+    tags: list[str]
+    streams: list[StreamCell]
+    created_at: datetime | None
+    last_packet_at: datetime | None
+    reason: str | None
+    tag: str | None
+    digit: str | None
+    duration_ms: int | None
+
+
 class DeadLetterRow(Row, kw_only=True, gc=False):
     id: str
     at: datetime

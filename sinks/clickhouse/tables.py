@@ -8,6 +8,7 @@ from schemas import topics
 from schemas.codec import InvalidRecord, decode
 from schemas.topics import Cleanup, Topic
 from sinks.clickhouse import event_rows, rows
+from sinks.clickhouse.media_rows import media
 from sinks.clickhouse.presence_rows import presence
 from sinks.clickhouse.rows import Delivery, Row
 
@@ -41,6 +42,7 @@ TABLES = (
     ),
     Table(name="calls", topic=topics.CALLS, row=rows.CallRow, translate=event_rows.call),
     Table(name="nodes", topic=topics.NODES, row=rows.NodeRow, translate=event_rows.node),
+    Table(name="media", topic=topics.MEDIA, row=rows.MediaRow, translate=media),
     Table(name="presence_history", topic=topics.PRESENCE, row=rows.PresenceRow, translate=presence),
     Table(
         name="dead_letters",

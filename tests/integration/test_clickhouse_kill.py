@@ -64,6 +64,7 @@ def expected(events: int) -> dict[str, int]:
         "dead_letters": len(range(0, events, 100)),
         "connections": 0,
         "nodes": 0,
+        "media": 0,
     }
 
 

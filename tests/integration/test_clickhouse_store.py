@@ -168,16 +168,19 @@ def test_golden_examples_come_back(tmp_path: Path, chosen: Table) -> None:
             assert json.loads(shown).items() >= _flat(example.value).items(), example.name
 
 
+_TIMES = ("at", "expires_at", "expired_due", "since", "created_at", "last_packet_at")
+
+
 def _flat(value: dict[str, Any]) -> dict[str, Any]:
     """A record's JSON in the words of the tables."""
     flat: dict[str, Any] = {}
     for field, part in value.items():
         if field in ("remote", "local", "received"):
             flat |= {f"{field}_{key}": (part or {}).get(key) for key in ("ip", "port")}
-        elif field in ("at", "expires_at", "expired_due", "since") and part is not None:
+        elif field in _TIMES and part is not None:
             at = datetime.fromisoformat(part).astimezone(UTC)
             flat[field] = at.strftime("%Y-%m-%d %H:%M:%S.%f")
-        elif field in ("bindings", "calls"):
+        elif field in ("bindings", "calls", "streams"):
             flat[field] = [_flat(item) for item in part]
         else:
             flat[field] = "" if field == "aor" and part is None else part
@@ -217,12 +220,14 @@ def test_repeats_are_one_row_before_any_merge(tmp_path: Path) -> None:
             store(database, "connections", records.connection(1), offset=offset)
             store(database, "calls", records.call(1), offset=offset)
             store(database, "nodes", records.node(1), offset=offset)
+            store(database, "media", records.media(1), offset=offset)
             store(database, "presence_history", records.presence(1), offset=offset)
         assert {view: count(database, view) for view in VIEWS if view != "dead_letters"} == {
             "registrations": 1,
             "connections": 1,
             "calls": 1,
             "nodes": 1,
+            "media": 1,
             "presence_history": 1,
             "presence": 1,
         }
@@ -238,6 +243,27 @@ def test_heartbeats_are_kept_a_day_and_turning_points_longer(tmp_path: Path) -> 
         )
         database.command("OPTIMIZE TABLE nodes_raw FINAL")
         assert database.query("SELECT id FROM nodes ORDER BY id") == [("2",), ("3",)]
+
+
+def test_quality_is_kept_shorter_than_how_calls_ended(tmp_path: Path) -> None:
+    old = "now64(3) - INTERVAL 31 DAY"
+    with opened(settings(tmp_path)) as database:
+        database.command(
+            f"INSERT INTO media_raw (id, kind, stored_at) VALUES ('1', 'quality', {old}),"
+            f" ('2', 'ended', {old}), ('3', 'quality', now64(3))"
+        )
+        database.command("OPTIMIZE TABLE media_raw FINAL")
+        assert database.query("SELECT id FROM media ORDER BY id") == [("2",), ("3",)]
+
+
+def test_streams_come_back_as_they_were(tmp_path: Path) -> None:
+    with opened(settings(tmp_path)) as database:
+        store(database, "media", records.media())
+        found = database.query(
+            "SELECT s.tag, s.packets, s.heard_mos, s.round_trip_ms, s.ssrc FROM media"
+            " ARRAY JOIN streams AS s ORDER BY s.tag"
+        )
+    assert found == [("a1f0c2", 719, 4.1, 1.523, 2**32 - 1), ("b", 0, None, None, None)]
 
 
 def test_marks_in_every_partition_are_one_row(tmp_path: Path) -> None:

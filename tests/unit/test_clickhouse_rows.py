@@ -14,6 +14,7 @@ from sinks.clickhouse.rows import (
     ConnectionRow,
     DeadLetterRow,
     Delivery,
+    MediaRow,
     NodeRow,
     PresenceRow,
     RegistrationRow,
@@ -124,6 +125,23 @@ def test_node() -> None:
         12.5,
         "restart",
     )
+
+
+def test_media() -> None:
+    made = row("media", records.value(records.media()))
+    assert isinstance(made, MediaRow)
+    assert (made.kind, made.call_id, made.reason) == ("timed-out", "x@y", "timeout")
+    assert (made.tags, made.last_packet_at, made.digit) == (["a1f0c2", "b"], records.AT, None)
+    caller, callee = made.streams
+    assert (caller.ssrc, caller.packets, caller.errors) == (2**32 - 1, 719, 1)
+    assert (caller.heard_lost, caller.heard_mos, caller.round_trip_ms) == (28, 4.1, 1.523)
+    assert (callee.codec, callee.last_packet_at, callee.heard_mos) == (None, None, None)
+
+
+def test_dtmf() -> None:
+    made = row("media", records.value(records.media(kind="dtmf", streams=[], tag="b", digit="#")))
+    assert isinstance(made, MediaRow)
+    assert (made.kind, made.tag, made.digit, made.streams) == ("dtmf", "b", "#", [])
 
 
 def test_presence() -> None:

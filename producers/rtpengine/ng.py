@@ -1,0 +1,144 @@
+"""rtpengine's NG protocol: one question, one answer, as JSON over UDP or HTTP.
+
+A question carries a cookie, and rtpengine gives a known cookie its old answer again: each is new.
+"""
+
+import itertools
+import json
+import socket
+import time
+import uuid
+from typing import Any, Protocol
+
+import httpx
+
+from producers.rtpengine.errors import NgRefused, NgUnreachable, NgUnreadable
+from producers.rtpengine.settings import RtpengineSettings
+
+# The largest UDP datagram; over HTTP a bound against an answer without end.
+_MAX_DATAGRAM = 65_535
+_MAX_ANSWER = 64 * 2**20
+_UDP_CALLS_MAX = 500
+_CONTENT_TYPE = "application/x-rtpengine-ng"
+
+Answer = dict[str, Any]
+
+
+class Ng(Protocol):
+    """`calls_max` is how many calls one answer may list."""
+
+    calls_max: int
+
+    def ask(self, command: str, **parameters: str | int) -> Answer:
+        """Raises NgUnreachable, NgRefused, NgUnreadable."""
+
+    def close(self) -> None: ...
+
+
+def open_ng(settings: RtpengineSettings) -> Ng:
+    """The one the settings name. Nobody need be there yet."""
+    if settings.ng_url:
+        return HttpNg(settings.ng_url, settings.ng_timeout_seconds, settings.calls_max)
+    calls_max = min(settings.calls_max, _UDP_CALLS_MAX)
+    return UdpNg(settings.ng, settings.ng_timeout_seconds, calls_max)
+
+
+class UdpNg:
+    """`listen-ng`, which every rtpengine has."""
+
+    def __init__(self, address: str, timeout: float, calls_max: int) -> None:
+        self.calls_max = calls_max
+        self._address = address
+        self._timeout = timeout
+        self._cookies = _cookies()
+        host, _, port = address.rpartition(":")
+        self._peer = host.strip("[]"), int(port)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+
+    def ask(self, command: str, **parameters: str | int) -> Answer:
+        """Raises NgUnreachable, NgRefused, NgUnreadable."""
+        cookie = next(self._cookies)
+        deadline = time.monotonic() + self._timeout
+        try:
+            self._socket.connect(self._peer)
+            self._socket.send(_question(cookie, command, parameters))
+            while (left := deadline - time.monotonic()) > 0:
+                self._socket.settimeout(left)
+                answer = self._socket.recv(_MAX_DATAGRAM)
+                if answer.startswith(cookie + b" "):  # else one that came too late
+                    return read_answer(command, answer[len(cookie) + 1 :])
+        except TimeoutError:
+            pass
+        except (OSError, OverflowError) as error:  # a port beyond 65535
+            raise NgUnreachable(f"{self._address}: {error}") from error
+        raise NgUnreachable(f"{self._address}: no answer to {command} in time")
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class HttpNg:
+    """`listen-http`: answers of any size."""
+
+    def __init__(self, url: str, timeout: float, calls_max: int) -> None:
+        self.calls_max = calls_max
+        self._url = url
+        self._cookies = _cookies()
+        self._client = httpx.Client(
+            timeout=timeout, trust_env=False, headers={"Content-Type": _CONTENT_TYPE}
+        )
+
+    def ask(self, command: str, **parameters: str | int) -> Answer:
+        """Raises NgUnreachable, NgRefused, NgUnreadable."""
+        cookie = next(self._cookies)
+        try:
+            with self._client.stream(
+                "POST", self._url, content=_question(cookie, command, parameters)
+            ) as response:
+                body = _read(response)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise NgUnreachable(f"{self._url}: {type(error).__name__} {error}") from error
+        if not response.is_success:
+            raise NgRefused(f"{self._url}: HTTP {response.status_code}")
+        return read_answer(command, body.removeprefix(cookie + b" "))
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def read_answer(command: str, data: bytes) -> Answer:
+    """The decoded answer. Raises NgUnreadable, NgRefused.
+
+    Bytes that are no UTF-8 (a Call-ID may hold any) stay, as lone surrogates, where they are.
+    """
+    try:
+        answer = json.loads(data.decode("utf-8", "surrogateescape"), strict=False)
+    except (ValueError, RecursionError) as error:
+        raise NgUnreadable(f"the answer to {command} is no JSON: {error}", data) from error
+    if not isinstance(answer, dict):
+        raise NgUnreadable(f"the answer to {command} is no object", data)
+    if answer.get("result") not in ("ok", "pong"):
+        why = answer.get("error-reason") or "no result in the answer"
+        raise NgRefused(f"{command}: {why}"[:200])
+    return answer
+
+
+def _cookies() -> Any:
+    run = uuid.uuid4().hex[:12]
+    return (f"{run}_{number}".encode() for number in itertools.count())
+
+
+def _question(cookie: bytes, command: str, parameters: dict[str, str | int]) -> bytes:
+    text = json.dumps({"command": command, **parameters}, ensure_ascii=False)
+    return cookie + b" " + text.encode("utf-8", "surrogateescape")
+
+
+def _read(response: httpx.Response) -> bytes:
+    parts, size = [], 0
+    for part in response.iter_bytes():
+        parts.append(part)
+        size += len(part)
+        if size > _MAX_ANSWER:
+            raise httpx.ReadError("an answer without end")
+    return b"".join(parts)

@@ -1,0 +1,91 @@
+"""The stage `rtpengine`: watches one rtpengine's calls for ever and publishes how they fare."""
+
+import time
+from typing import Any
+
+from producers.publisher import Publisher, PublisherSettings
+from producers.rtpengine.context import Context, Moments
+from producers.rtpengine.dtmf import DtmfListener
+from producers.rtpengine.ng import open_ng
+from producers.rtpengine.settings import RtpengineSettings
+from producers.rtpengine.watcher import Watcher
+from runtime import metrics
+from runtime.kafka import KafkaSettings
+from runtime.settings import load
+from runtime.stage import Stage
+
+NAME = "rtpengine"
+# Between two rounds that fail: doubling from the first to the last, seconds.
+_PAUSE_FIRST, _PAUSE_LAST = 0.25, 4.0
+
+
+class RtpengineProducer:
+    """This thread asks; one more takes DTMF, if it is asked for."""
+
+    def __init__(self, settings: RtpengineSettings, publisher: Publisher, stage: Stage) -> None:
+        """Raises BadSettings when the address for DTMF cannot be had."""
+        self._settings = settings
+        self._publisher = publisher
+        self._stage = stage
+        moments = Moments()
+        context = Context(settings.node, f"run-{moments.now().seq:x}", moments)
+        self._labels = {"source": NAME, "node": settings.node}
+        self.dtmf = (
+            DtmfListener(settings.listen_dtmf, publisher, context) if settings.listen_dtmf else None
+        )
+        self._ng = open_ng(settings)
+        self._watcher = Watcher(settings, self._ng, publisher, context)
+
+    def run(self) -> None:
+        """Work until the stage is told to stop."""
+        if self.dtmf is not None:
+            self.dtmf.start()
+        try:
+            self._work()
+        finally:
+            self._stage.ready.clear()
+            if self.dtmf is not None:
+                self.dtmf.stop()
+            self._ng.close()
+            metrics.SOURCE_CONNECTED.set(0, self._labels)
+
+    def status(self) -> dict[str, Any]:
+        """For /status."""
+        return {
+            **self._watcher.status(),
+            "dtmf_port": self.dtmf.port if self.dtmf else None,
+            **self._publisher.status(),
+        }
+
+    def _work(self) -> None:
+        pause = _PAUSE_FIRST
+        while not self._stage.stop.is_set():
+            began = time.monotonic()
+            answered = self._watcher.round()
+            self._show(self._watcher.is_up)
+            if self.dtmf is not None and self.dtmf.failure is not None:
+                raise self.dtmf.failure
+            rest = self._settings.poll_seconds - (time.monotonic() - began)
+            self._stage.stop.wait(max(rest, 0.0) if answered else pause)
+            pause = _PAUSE_FIRST if answered else min(pause * 2, _PAUSE_LAST)
+
+    def _show(self, is_up: bool) -> None:
+        metrics.SOURCE_CONNECTED.set(int(is_up), self._labels)
+        if is_up:
+            self._stage.ready.set()
+        else:
+            self._stage.ready.clear()
+
+
+def run() -> None:
+    """Run the stage until SIGTERM. Raises BadSettings, spool.SpoolInUse, spool.SpoolUnwritable."""
+    settings = load(RtpengineSettings)
+    publisher = Publisher(load(KafkaSettings), load(PublisherSettings), f"{NAME}/{settings.node}")
+    stage = Stage(NAME, on_stop=publisher.stop_waiting)
+    try:
+        producer = RtpengineProducer(settings, publisher, stage)
+        stage.status = producer.status
+        stage.start()
+        producer.run()
+    finally:
+        publisher.close(settings.close_timeout_seconds)

@@ -1,0 +1,92 @@
+"""Figures, ends and DTMF → media; the marks about rtpengine itself → nodes. Pure."""
+
+import json
+from typing import Any
+
+from producers.rtpengine.answers import Figures
+from producers.rtpengine.context import Context, Moment, Translated
+from producers.rtpengine.fields import Fields
+from producers.rtpengine.reckoning import TIMEOUTS
+from schemas.codec import InvalidRecord, build
+from schemas.media import MediaEvent
+from schemas.node import NodeEvent
+from schemas.topics import MEDIA, NODES
+from schemas.vocabulary import MediaKind, NodeKind
+
+# RFC 4733 §3.2, by event code.
+_DIGITS = "0123456789*#ABCD!"
+
+
+def quality(context: Context, moment: Moment, call_id: str, figures: Figures) -> Translated:
+    """Raises InvalidRecord."""
+    return _media(context, moment, MediaKind.QUALITY, call_id, figures)
+
+
+def end(
+    context: Context, moment: Moment, call_id: str, figures: Figures, reason: str | None
+) -> Translated:
+    """Raises InvalidRecord."""
+    kind = MediaKind.TIMED_OUT if reason in TIMEOUTS else MediaKind.ENDED
+    return _media(context, moment, kind, call_id, figures, reason)
+
+
+def dtmf(context: Context, moment: Moment, data: bytes) -> Translated:
+    """A datagram of `dtmf-log-dest`. Raises InvalidRecord."""
+    try:
+        digit = Fields(json.loads(data))
+    except (ValueError, RecursionError) as error:
+        raise InvalidRecord(None, f"not JSON: {error}") from error
+    code = digit.integer("event")
+    if code is None or not 0 <= code < len(_DIGITS):
+        raise InvalidRecord("event", f"should be 0-{len(_DIGITS) - 1}")
+    event = build(
+        MediaEvent,
+        **context.origin(moment),
+        kind=MediaKind.DTMF,
+        call_id=digit.text("callid") or "",
+        tags=digit.items("tags"),
+        streams=[],
+        tag=digit.text("source_tag"),
+        digit=_DIGITS[code],
+        duration_ms=digit.integer("duration"),
+    )
+    return Translated(MEDIA, event.call_id, event)
+
+
+def mark(
+    kind: NodeKind,
+    context: Context,
+    moment: Moment,
+    *,
+    uptime: int | None = None,
+    reason: str | None = None,
+) -> Translated:
+    """What the producer itself says of its rtpengine: up, heartbeat, down."""
+    event = build(
+        NodeEvent,
+        **context.origin(moment),
+        kind=kind,
+        uptime_seconds=uptime,
+        reason=reason[:1024] if reason else None,
+    )
+    return Translated(NODES, context.node, event)
+
+
+def _media(
+    context: Context,
+    moment: Moment,
+    kind: MediaKind,
+    call_id: str,
+    figures: Figures,
+    reason: str | None = None,
+) -> Translated:
+    fields: dict[str, Any] = {
+        "call_id": call_id,
+        "created_at": figures.created_at,
+        "tags": figures.tags,
+        "streams": figures.streams,
+        "last_packet_at": figures.last_packet_at,
+        "reason": reason,
+    }
+    event = build(MediaEvent, **context.origin(moment), kind=kind, **fields)
+    return Translated(MEDIA, call_id, event)
