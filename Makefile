@@ -45,7 +45,8 @@ check: install ## lint, types, layers
 unit: install ## fast, pure tests
 	$(BIN)/pytest tests/unit
 
-integration: install ## real Kafka, chDB, HTTP, processes
+integration: install ## real Kafka, chDB, Kamailio, HTTP, processes
+	@.ci/sip-programs
 	$(BIN)/pytest tests/integration
 
 bench: install ## throughput against plain Faust, Quix Streams, Kafka Streams and the bare limit

@@ -55,7 +55,7 @@ def demo(folder: Folder = DEFAULT_FOLDER, seconds: float = 40.0) -> None:
 
 @app.command()
 def run(stage: str) -> None:
-    """Run one: freeswitch, opensips, sockets, rtpengine, streams, clickhouse, user-center, ..."""
+    """Run one: freeswitch, opensips, kamailio, sockets, rtpengine, streams, clickhouse, ..."""
     from local.commands.run import run as command
 
     with plain_errors():

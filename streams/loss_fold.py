@@ -8,7 +8,7 @@ Pure. The fence: only if the binding is still on that incarnation of the connect
 from schemas.vocabulary import Cause
 from streams import devices
 from streams.endings import bury, end_binding
-from streams.state import Binding, ConnectionLoss, Session
+from streams.state import Binding, ConnectionLoss, ConnectionOwner, Session
 from streams.verdict import Change, Verdict, ignored
 
 _SUSPICIONS = frozenset({Cause.CONNECTION_SUSPECT, Cause.CONNECTION_RECOVERED})
@@ -20,7 +20,7 @@ def fold_loss(session: Session, loss: ConnectionLoss) -> Verdict:
     if binding is None:
         return _confirm_end(session, loss)
     if not on_that_incarnation(binding, loss):
-        return ignored("other-incarnation")
+        return _another_incarnation(session, binding, loss)
     if devices.hangs_on_an_edge(session, binding):
         return ignored("behind-an-edge")
     if loss.cause in _SUSPICIONS:
@@ -39,6 +39,26 @@ def _suspect(session: Session, binding: Binding, loss: ConnectionLoss) -> Verdic
     verdict = Verdict(changed=True)
     if before != devices.shown(session):
         verdict.change = Change(loss.cause, loss.at, [loss.id, binding.event])
+    return verdict
+
+
+def _another_incarnation(session: Session, binding: Binding, loss: ConnectionLoss) -> Verdict:
+    """The owner went with the connection that ended; the binding's own must have one again."""
+    verdict = ignored("other-incarnation")
+    if binding.remote == loss.remote and binding.node == loss.node:
+        verdict.owner = ConnectionOwner(
+            id=f"{loss.id}/again",
+            source=binding.source,
+            node=binding.node,
+            boot=binding.boot,
+            seq=binding.seq,
+            at=binding.confirmed_at,
+            connection=loss.connection,
+            aor=session.aor,
+            binding=loss.binding,
+            cookie=binding.cookie,
+            remote=loss.remote,
+        )
     return verdict
 
 

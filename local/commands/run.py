@@ -7,6 +7,7 @@ from local.errors import BadArgument
 MODULES = {
     "freeswitch": "producers.freeswitch.stage",
     "opensips": "producers.opensips.stage",
+    "kamailio": "producers.kamailio.stage",
     "sockets": "producers.sockets.stage",
     "rtpengine": "producers.rtpengine.stage",
     "streams": "streams.stage",

@@ -26,6 +26,8 @@ def testify(
     An event not over a connection, or about which the kernel cannot be asked, stays as it is.
     """
     remote, transport = event.remote, event.transport
+    if event.path is not None:
+        return None, None  # the connection is a proxy's, shared by its clients
     if remote is None or transport is None or not transport.is_connection:
         return None, None
     answer = query.cookie_of(None, remote)

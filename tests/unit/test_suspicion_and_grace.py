@@ -84,6 +84,16 @@ def test_suspicion_is_of_one_incarnation_and_waits_for_its_owner() -> None:
     assert other.changes("1001") == ["online registered", "online connection-suspect"]
 
 
+def test_a_second_incarnation_without_cookies_ends_too() -> None:
+    """Registered, ended, registered again from the same port, ended: the kernel was not asked."""
+    pipeline = _pipeline()
+    _tell(pipeline, registered(1), refreshed(3))
+    _tell(pipeline, _socket(ConnectionKind.CLOSED, 2))  # told after the second REGISTER
+    assert pipeline.changes("1001") == ["online registered"]
+    _tell(pipeline, _socket(ConnectionKind.CLOSED, 4, cookie=8))
+    assert pipeline.changes("1001")[1:] == ["offline connection-closed"]
+
+
 def test_a_servers_own_end_is_the_nodes() -> None:
     pipeline = _pipeline()
     _tell(pipeline, registered(1, cookie=7))

@@ -1,0 +1,67 @@
+"""One line of evapi as the script wrote it: a JSON object whose `ev` says what it is about."""
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from producers.kamailio.errors import Unreadable
+from producers.opensips.event import ServerEvent
+from schemas.codec import InvalidRecord
+
+# What a pseudo-variable without a value comes out as.
+_NULL = "<null>"
+# The same where the script forgot its quotes. Inside a text a quote has a backslash before it.
+_BARE_NULL = re.compile(r'(?<!\\)":\s*<null>')
+_is_name = re.compile(r"[a-z][a-z:\-]{0,63}").fullmatch
+_is_time = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,9})?").fullmatch
+
+
+def parse(line: bytes) -> ServerEvent:
+    """Raises Unreadable. Bytes that are no UTF-8 come out as lone surrogates (ServerEvent)."""
+    text = line.decode("utf-8", "surrogateescape")
+    try:
+        message = _decode(text)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"not JSON: {error}"[:200]) from error
+    if not isinstance(message, dict):
+        raise Unreadable("not a JSON object")
+    name = message.pop("ev", None)
+    if not isinstance(name, str) or not _is_name(name):
+        raise Unreadable("no event name")
+    return ServerEvent(name, {key: value for key, value in message.items() if value != _NULL})
+
+
+def time_of(event: ServerEvent, received: datetime) -> datetime:
+    """When it happened: `t` ($TV(Sn)), by the server's clock; else when it was read.
+
+    Raises InvalidRecord.
+    """
+    text = event.raw("t")
+    if text is None:
+        return received
+    if not _is_time(text):
+        raise InvalidRecord("t", "not a time in seconds")
+    return datetime.fromtimestamp(float(text), UTC)
+
+
+def _decode(text: str) -> Any:
+    try:
+        return _load(text)
+    except json.JSONDecodeError:
+        if not _BARE_NULL.search(text):
+            raise
+        return _load(_BARE_NULL.sub('":null', text))
+
+
+def _load(text: str) -> Any:
+    # Fractions stay text: times in microseconds are not to be rounded.
+    return json.loads(text, object_pairs_hook=_first_of_each, parse_float=str, strict=False)
+
+
+def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a key given twice the first counts."""
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        result.setdefault(key, value)
+    return result

@@ -1,0 +1,133 @@
+"""From what was read to Kafka: cut, parse, translate, publish; bad input to dead letters."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from producers.kamailio import event as events
+from producers.kamailio import translation
+from producers.kamailio.connection import Link
+from producers.kamailio.context import Context
+from producers.kamailio.errors import Unreadable
+from producers.kamailio.framing import Lines, TooLong
+from producers.kamailio.kernel import KernelWitness
+from producers.kamailio.server import Server
+from producers.opensips.context import Received, Translated
+from producers.opensips.inbox import Inbox, Lost, Piece, Ticks
+from producers.publisher import Publisher
+from runtime import metrics
+from schemas.codec import InvalidRecord
+
+_TAKE_SECONDS = 0.2
+
+
+@dataclass(slots=True)
+class Intake:
+    """`work` runs in its own thread. Whoever else publishes holds `lock`."""
+
+    publisher: Publisher
+    server: Server
+    context: Context
+    inbox: Inbox
+    ticks: Ticks
+    witness: KernelWitness
+    message_max_bytes: int
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    events: int = 0
+    translated: int = 0
+    dead_letters: int = 0
+    failure: BaseException | None = None
+    _link: Any = None
+    _lines: Lines = field(default_factory=lambda: Lines(0))
+
+    def work(self) -> None:
+        """Publish what comes, until told to stop and nothing is left."""
+        try:
+            while True:
+                piece = self.inbox.take(_TAKE_SECONDS)
+                if piece is None:
+                    if self.stopping.is_set():
+                        return
+                    continue
+                with self.lock:
+                    self.take(piece)
+                self.inbox.done(piece)
+        except BaseException as error:
+            self.failure = error
+            raise
+
+    def take(self, piece: Piece | Lost) -> None:
+        """One piece, in the order of reading."""
+        if isinstance(piece, Lost):
+            metrics.SOURCE_OVERFLOWS.add(piece.count, self._labels())
+            self._lines.lost()
+            what = f"{piece.count} pieces came while the queue was full"
+            self.publish(self.server.gap(what, piece.received))
+            return
+        if piece.peer is not self._link and piece.data:
+            self._begin(piece)
+        if not piece.data:
+            refused = isinstance(piece.peer, Link) and piece.peer.refused
+            self.publish(self.server.end(piece.received, refused=refused))
+            self.witness.close()
+            self._link = None
+            return
+        at, first = piece.received
+        # Several events of one read came at one time, each at its own place (inbox.places).
+        for place, line in enumerate(self._lines.feed(piece.data)):
+            if isinstance(line, TooLong):
+                self.refuse(line.data, f"longer than {self.message_max_bytes} bytes")
+                continue
+            self._take_line(line, Received(at, first + place))
+
+    def publish(self, records: list[Translated]) -> None:
+        for topic, key, record in records:
+            self.publisher.publish(topic, key, record)
+
+    def refuse(self, payload: bytes, reason: str, field_name: str | None = None) -> None:
+        """Keep input that cannot be used."""
+        self.dead_letters += 1
+        self.publisher.dead_letter(f"kamailio/{self.context.node}", payload, reason, field_name)
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "received": self.inbox.received,
+            "queued": self.inbox.queued,
+            "overflowed": self.inbox.lost,
+            "events": self.events,
+            "translated": self.translated,
+            "dead_letters": self.dead_letters,
+        }
+
+    def _labels(self) -> dict[str, str]:
+        return {"source": "kamailio", "node": self.context.node}
+
+    def _begin(self, piece: Piece) -> None:
+        self._link, self._lines = piece.peer, Lines(self.message_max_bytes)
+        self._look()
+        self.publish(self.server.begin(self.ticks.now()))
+
+    def _look(self) -> None:
+        if isinstance(self._link, Link) and not self.witness.on:
+            self.witness.look(self._link.ends)
+
+    def _take_line(self, line: bytes, received: Received) -> None:
+        self.events += 1
+        metrics.SOURCE_EVENTS.add(1, self._labels())
+        try:
+            event = events.parse(line)
+            if marks := self.server.heard(event, received):
+                self._look()  # it may not have listened yet when evapi did
+                self.publish(marks)
+            records = translation.translate(event, self.context, received)
+        except Unreadable as error:
+            self.refuse(line, str(error))
+        except InvalidRecord as error:
+            self.refuse(line, error.reason, error.field)
+        else:
+            self.translated += bool(records)
+            self.publish(self.witness.testify(records))
+        if self.context.listing_needed:
+            self.context.listing_needed = False
+            self.server.wants_listing()

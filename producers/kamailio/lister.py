@@ -1,0 +1,81 @@
+"""Asks the server by JSON-RPC for its contacts, and publishes them as snapshots."""
+
+from producers.kamailio import snapshot
+from producers.kamailio.intake import Intake
+from producers.kamailio.listing import ListedContact, read_connections, read_contacts
+from producers.opensips.context import Translated
+from producers.opensips.errors import MiError, MiRefused
+from producers.opensips.mi import Mi
+from runtime import logs, metrics
+from schemas.codec import InvalidRecord
+from schemas.origin import Address
+from schemas.topics import REGISTRATIONS
+from schemas.vocabulary import RegistrationKind
+
+log = logs.get(__name__)
+
+
+class Lister:
+    """In one thread; the intake's lock is held only while records go out, never while it asks."""
+
+    def __init__(self, rpc: Mi, intake: Intake) -> None:
+        self._rpc = rpc
+        self._intake = intake
+        self._told: str | None = None
+        self._labels = {"source": "kamailio", "node": intake.context.node}
+
+    def list_contacts(self) -> bool:
+        """A snapshot of every location table; whether it could be taken."""
+        try:
+            self._list_contacts()
+            self._told = None
+        except MiError as error:
+            metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "failed"})
+            metrics.SOURCE_FAILURES.add(1, {**self._labels, "reason": error.reason})
+            if self._told != error.reason:
+                self._told = error.reason
+                log.error("no listing", error=type(error).__name__, detail=str(error))
+            return False
+        metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "ok"})
+        return True
+
+    def _list_contacts(self) -> None:
+        context = self._intake.context
+        began, boot = self._intake.ticks.now(), context.boot
+        tables = read_contacts(self._rpc.call("ul.dump"))
+        connections = self._connections()
+        with self._intake.lock:
+            if boot != context.boot:
+                return  # another process speaks by now, and is listed for itself
+            for table, listed in tables.items():
+                taken = snapshot.Snapshot(context, boot, began, table)
+                self._publish(taken, listed, connections)
+
+    def _connections(self) -> dict[int, Address] | None:
+        """After the contacts, so that one just made is in both."""
+        try:
+            return read_connections(self._rpc.call("core.tcp_list"))
+        except MiRefused:
+            return None  # no TCP, or kept from us
+
+    def _publish(
+        self,
+        taken: snapshot.Snapshot,
+        listed: list[ListedContact],
+        connections: dict[int, Address] | None,
+    ) -> None:
+        intake = self._intake
+        self._everywhere(snapshot.mark(taken, RegistrationKind.SNAPSHOT_BEGAN))
+        for index, one in enumerate(listed):
+            try:
+                record = snapshot.row(taken, one, index, connections)
+            except InvalidRecord as error:
+                payload = repr(one).encode("utf-8", "surrogateescape")
+                intake.refuse(payload, error.reason, error.field)
+                continue
+            if record is not None:
+                intake.publish(intake.witness.testify([record]))
+        self._everywhere(snapshot.mark(taken, RegistrationKind.SNAPSHOT_ENDED))
+
+    def _everywhere(self, mark: Translated) -> None:
+        self._intake.publisher.publish_everywhere(REGISTRATIONS, mark.key, mark.event)

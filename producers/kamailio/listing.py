@@ -1,0 +1,66 @@
+"""What the server lists by JSON-RPC: contacts (ul.dump), live connections (core.tcp_list).
+
+Pure. A listing of another form is refused as a whole: nothing may be concluded from it.
+"""
+
+from typing import Any, NamedTuple
+
+from producers.opensips.errors import ListingUnreadable
+from producers.uri_addresses import canonical_ip
+from schemas.origin import Address
+
+_UNSET = "[not set]"
+
+
+class ListedContact(NamedTuple):
+    """One contact of `ul.dump`; fields without a value are left out."""
+
+    table: str
+    aor: str
+    fields: dict[str, Any]
+
+
+def read_contacts(reply: Any) -> dict[str, list[ListedContact]]:
+    """Location table → its contacts. Raises ListingUnreadable."""
+    tables: dict[str, list[ListedContact]] = {}
+    for domain in _all(reply, "Domains", "Domain"):
+        table = _text(domain, "Domain")
+        rows = tables.setdefault(table, [])
+        for user in _all(domain, "AoRs", "Info"):
+            aor = _text(user, "AoR")
+            for row in _all(user, "Contacts", "Contact"):
+                fields = {name: value for name, value in row.items() if value != _UNSET}
+                rows.append(ListedContact(table, aor, fields))
+    return tables
+
+
+def read_connections(reply: Any) -> dict[int, Address]:
+    """Kamailio's id of each live connection → the peer's address. Raises ListingUnreadable."""
+    if not isinstance(reply, list):
+        raise ListingUnreadable(f"core.tcp_list: no list: {str(reply)[:80]}")
+    found = {}
+    for row in reply:
+        number, port = (row.get("id"), row.get("src_port")) if isinstance(row, dict) else (0, 0)
+        ip = canonical_ip(_text(row, "src_ip"))
+        if not isinstance(number, int) or not isinstance(port, int) or ip is None:
+            raise ListingUnreadable("core.tcp_list: a connection without id or address")
+        if 0 < port <= 65535:
+            found[number] = Address(ip=ip, port=port)
+    return found
+
+
+def _all(parent: Any, name: str, each: str) -> list[dict[str, Any]]:
+    """`{name: [{each: {…}}, …]}`: the inner objects."""
+    rows = parent.get(name) if isinstance(parent, dict) else None
+    inner = [row.get(each) if isinstance(row, dict) else None for row in rows or []]
+    found = [row for row in inner if isinstance(row, dict)]
+    if not isinstance(rows, list) or len(found) != len(inner):
+        raise ListingUnreadable(f"ul.dump: no complete list of {name}")
+    return found
+
+
+def _text(row: Any, name: str) -> str:
+    value = row.get(name) if isinstance(row, dict) else None
+    if not isinstance(value, str):
+        raise ListingUnreadable(f"{name} is missing")
+    return value

@@ -1,0 +1,92 @@
+"""What is known of the server: which of its processes speaks, whether it lives, what was lost.
+
+Each event names the process by its start ($Tb); it answers the producer's own question the same
+way. A script that does not say it is one boot for as long as this producer runs.
+"""
+
+import time
+from collections.abc import Callable
+
+from producers.kamailio.context import Context
+from producers.opensips.context import Received, Translated
+from producers.opensips.event import ServerEvent
+from producers.opensips.inbox import Ticks
+from schemas.codec import build
+from schemas.node import NodeEvent
+from schemas.topics import NODES
+from schemas.vocabulary import NodeKind
+
+
+class Server:
+    """`context.boot` is kept here. Not thread-safe: callers hold the intake's lock."""
+
+    def __init__(self, context: Context, ticks: Ticks, lease_silence: float) -> None:
+        self._context = context
+        self._ticks = ticks
+        self._lease_silence = lease_silence
+        self._heard = 0.0
+        self._answers = False
+        self._announced = False  # on this connection
+        self._runs = False  # a process has named itself, and is not known to be gone
+        self.connected = False
+        self.version: str | None = None
+        self.wants_listing: Callable[[], None] = lambda: None
+
+    @property
+    def lives(self) -> bool:
+        """Whether to say so: connected, and not silent if it is one that answers."""
+        silence = time.monotonic() - self._heard
+        return self.connected and (not self._answers or silence < self._lease_silence)
+
+    def begin(self, received: Received) -> list[Translated]:
+        """A connection: what the server said before it is lost to this producer."""
+        self.connected, self._answers, self._announced = True, False, False
+        return self.gap("connected to evapi: events before it are missing", received)
+
+    def end(self, received: Received, *, refused: bool) -> list[Translated]:
+        """The connection has ended. `refused`: nobody listens there any more."""
+        self.connected = False
+        if not (refused and self._runs):
+            return []
+        self._runs = False
+        return [self._mark(NodeKind.DOWN, received, "nobody listens on evapi any more")]
+
+    def heard(self, event: ServerEvent, received: Received) -> list[Translated]:
+        """UP when another process speaks, or the first time on a connection. InvalidRecord."""
+        self._heard = time.monotonic()
+        started = event.number("boot")
+        if started is None:
+            return []
+        self.version = event.text("version") or self.version
+        self._answers = self._answers or event.name == "hello"
+        boot = f"up-{started}"
+        if self._announced and boot == self._context.boot:
+            return []
+        self._context.boot, self._announced, self._runs = boot, True, True
+        self.wants_listing()
+        return [self._mark(NodeKind.UP, received)]
+
+    def gap(self, what: str, received: Received) -> list[Translated]:
+        """Events may be missing: say so, and list what is there."""
+        self.wants_listing()
+        return [self._mark(NodeKind.GAP, received, what)]
+
+    def heartbeat(self) -> list[Translated]:
+        return [self._mark(NodeKind.HEARTBEAT, self._ticks.now())] if self.lives else []
+
+    def unwatched(self, received: Received) -> list[Translated]:
+        """The producer stops: the node's lease must not run out for that."""
+        if not self.lives:
+            return []
+        return [self._mark(NodeKind.UNWATCHED, received, "the producer was stopped")]
+
+    def _mark(self, kind: NodeKind, received: Received, reason: str | None = None) -> Translated:
+        """`received` is the producer's clock, which is the node's: they share a host."""
+        record = build(
+            NodeEvent,
+            **self._context.origin(received.seq, received.at, f"/{kind.value}"),
+            kind=kind,
+            version=self.version,
+            reason=reason,
+        )
+        return Translated(NODES, self._context.node, record)

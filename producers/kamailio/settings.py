@@ -1,0 +1,55 @@
+"""Settings of the Kamailio producer: where evapi listens, whom to ask for listings."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from runtime.settings import StageSettings
+
+NodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
+HostPort = Annotated[
+    str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-]+):[0-9]{1,5}$")
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class KamailioSettings(StageSettings):
+    """`[kamailio]`: one producer process stands beside one server."""
+
+    section: ClassVar[str] = "kamailio"
+
+    node: NodeName = Field(description="Name of the node in every record.")
+    evapi: HostPort = Field("127.0.0.1:8448", description="The server's evapi bind_addr.")
+    domain: str | None = Field(
+        None, max_length=255, description="Of AORs without one (usrloc's use_domain=0)."
+    )
+    table: Annotated[str, Field(min_length=1, max_length=255)] = Field(
+        "location", description="The location table of events that do not name theirs."
+    )
+    rpc_url: str | None = Field(
+        None, description="Of jsonrpcs over xhttp: http://127.0.0.1:5060/RPC; null: no snapshots."
+    )
+    rpc_timeout_seconds: float = Field(10, gt=0, description="For the answer to one command.")
+    kernel: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Ask the kernel for the cookie of each registration's connection. auto: where "
+        "the server's evapi and one of sip_ports are in this network namespace.",
+    )
+    sip_ports: list[Port] = Field(
+        [], description="TCP ports the server listens on, for the kernel to be asked about."
+    )
+    snapshot_interval_seconds: float = Field(300, gt=0)
+    heartbeat_seconds: float = Field(1, gt=0)
+    lease_silence_seconds: float = Field(
+        5, gt=0, description="A server that answered does not for this long: the heartbeat stops."
+    )
+    connect_timeout_seconds: float = Field(3, gt=0)
+    reconnect_seconds: float = Field(0.5, gt=0, description="Between two attempts to connect.")
+    queue_max_messages: int = Field(
+        100_000, ge=1, description="Read but not yet published; what comes beyond is lost and told."
+    )
+    queue_max_bytes: int = Field(64 * 2**20, ge=2**20)
+    message_max_bytes: int = Field(64 * 1024, ge=4096)
+    close_timeout_seconds: float = Field(
+        10, gt=0, description="At SIGTERM: for Kafka, before the rest stays in the spool."
+    )

@@ -1,0 +1,147 @@
+"""The stage `kamailio`: takes one server's events for ever and publishes what they say."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from producers.kamailio.connection import EvapiConnection
+from producers.kamailio.context import Context
+from producers.kamailio.intake import Intake
+from producers.kamailio.kernel import KernelWitness
+from producers.kamailio.lister import Lister
+from producers.kamailio.server import Server
+from producers.kamailio.settings import KamailioSettings
+from producers.opensips.inbox import Inbox, Ticks
+from producers.opensips.mi import HttpMi
+from producers.publisher import Publisher, PublisherSettings
+from runtime.kafka import KafkaSettings
+from runtime.settings import load
+from runtime.stage import Stage
+
+NAME = "kamailio"
+_LOOK_SECONDS = 0.1
+# A snapshot that failed, or that an event asked for, is not taken more often than this, seconds.
+_SNAPSHOT_PAUSE = 2.0
+
+
+class KamailioProducer:
+    """Four threads: one reads, one publishes, one beats, one asks for listings."""
+
+    def __init__(self, settings: KamailioSettings, publisher: Publisher, stage: Stage) -> None:
+        self._settings = settings
+        self._publisher = publisher
+        self._stage = stage
+        ticks = Ticks()
+        run = f"run-{ticks.now().seq:x}"
+        context = Context(settings.node, run, settings.domain, settings.table)
+        server = Server(context, ticks, settings.lease_silence_seconds)
+        inbox = Inbox(settings.queue_max_messages, settings.queue_max_bytes, ticks)
+        self.intake = Intake(
+            publisher,
+            server,
+            context,
+            inbox,
+            ticks,
+            KernelWitness(settings),
+            settings.message_max_bytes,
+        )
+        self.connection = EvapiConnection(settings, inbox)
+        self._lister: Lister | None = None
+        if settings.rpc_url:
+            # OpenSIPS' 3.x management interface and jsonrpcs are the same JSON-RPC over HTTP.
+            rpc = HttpMi(settings.rpc_url, "3.x", settings.rpc_timeout_seconds)
+            self._lister = Lister(rpc, self.intake)
+        self._wants_listing = threading.Event()
+        server.wants_listing = self._wants_listing.set
+        self._failure: BaseException | None = None
+
+    def run(self) -> None:
+        """Work until the stage is told to stop, then publish all that was read."""
+        worker = threading.Thread(target=self.intake.work, name="kamailio-worker", daemon=True)
+        worker.start()
+        self.connection.start()
+        tasks = [worker, self._spawn(self._beat)]
+        if self._lister is not None:
+            tasks.append(self._spawn(self._ask))
+        self._stage.ready.set()
+        try:
+            while not self._stage.stop.wait(_LOOK_SECONDS):
+                if failure := self._failure or self.intake.failure or self.connection.failure:
+                    raise failure
+        finally:
+            self._stage.stop.set()
+            self._stage.ready.clear()
+            self.connection.stop()
+            self.intake.stopping.set()
+            for task in tasks:
+                task.join()
+            with self.intake.lock:
+                self.intake.publish(self.intake.server.unwatched(self.intake.ticks.now()))
+
+    def status(self) -> dict[str, Any]:
+        """For /status. `queued` is 0 when the publisher has all that was received."""
+        return {
+            "node": self.intake.context.node,
+            "boot": self.intake.context.boot,
+            "connected": self.intake.server.connected,
+            "connections": self.connection.connections,
+            "asks_kernel": self.intake.witness.on,
+            **self.intake.status(),
+            **self._publisher.status(),
+        }
+
+    def _spawn(self, task: Callable[[], None]) -> threading.Thread:
+        def guarded() -> None:
+            try:
+                task()
+            except BaseException as error:
+                self._failure = error
+
+        thread = threading.Thread(target=guarded, name=f"kamailio{task.__name__}", daemon=True)
+        thread.start()
+        return thread
+
+    def _beat(self) -> None:
+        """The node's lease; after a silence a listing, for the lease may have run out."""
+        withheld = False
+        while True:
+            self.connection.ask()
+            with self.intake.lock:
+                beats = self.intake.server.heartbeat()
+                self.intake.publish(beats)
+            if withheld and beats:
+                self._wants_listing.set()
+            withheld = not beats
+            if self._stage.stop.wait(self._settings.heartbeat_seconds):
+                return
+
+    def _ask(self) -> None:
+        """All contacts: after a gap or a restart, and every few minutes."""
+        assert self._lister is not None
+        due = listed = 0.0
+        while not self._stage.stop.wait(_LOOK_SECONDS):
+            now = time.monotonic()
+            if not self.intake.server.connected or now - listed < _SNAPSHOT_PAUSE:
+                continue
+            if now > due or self._wants_listing.is_set():
+                self._wants_listing.clear()
+                listed = now
+                if self._lister.list_contacts():
+                    due = now + self._settings.snapshot_interval_seconds
+                else:
+                    self._wants_listing.set()
+
+
+def run() -> None:
+    """Run the stage until SIGTERM. Raises BadSettings, spool.SpoolInUse, spool.SpoolUnwritable."""
+    settings = load(KamailioSettings)
+    publisher = Publisher(load(KafkaSettings), load(PublisherSettings), f"{NAME}/{settings.node}")
+    stage = Stage(NAME, on_stop=publisher.stop_waiting)
+    try:
+        producer = KamailioProducer(settings, publisher, stage)
+        stage.status = producer.status
+        stage.start()
+        producer.run()
+    finally:
+        publisher.close(settings.close_timeout_seconds)

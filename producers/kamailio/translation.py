@@ -1,0 +1,30 @@
+"""From what the script says to records of the contract. One table: event name → translator.
+
+Pure but for the context, which remembers contacts.
+"""
+
+from collections.abc import Callable
+
+from producers.kamailio import registrations
+from producers.kamailio.context import Context
+from producers.opensips.context import Received, Translated
+from producers.opensips.event import ServerEvent
+
+Translator = Callable[[ServerEvent, Context, Received], list[Translated]]
+
+# tcp:closed, tcp:reset and tcp:timeout are left to the kernel watcher, which knows the connection
+# by its cookie; the script's events name only an address, which the next client may have.
+TRANSLATORS: dict[str, Translator] = {
+    "register": registrations.translate_register,
+    "edge": registrations.translate_edge,
+    "usrloc:contact-expired": registrations.translate_expired,
+}
+
+
+def translate(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
+    """Records of one event, none if it says nothing about anyone.
+
+    Raises schemas.codec.InvalidRecord naming the parameter at fault.
+    """
+    translator = TRANSLATORS.get(event.name)
+    return translator(event, context, received) if translator else []

@@ -1,0 +1,143 @@
+"""A real Kamailio for the tests, configured as docs/kamailio.md says, on ports of its own."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from local.network import free_port
+from tests.eventually import eventually
+
+_DOCUMENT = Path(__file__).parents[2] / "docs" / "kamailio.md"
+_PACKAGES = "kamailio kamailio-extra-modules sip-tester"
+
+_COMMON = """#!KAMAILIO
+debug=1
+log_stderror=yes
+children=2
+tcp_children=2
+auto_aliases=no
+listen=udp:127.0.0.1:{port}
+listen=tcp:127.0.0.1:{port}
+tcp_connection_lifetime=3605
+loadmodule "kex.so"
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "rr.so"
+"""
+_REGISTRAR = """
+alias="example.test"
+loadmodule "nathelper.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+modparam("nathelper|registrar", "received_avp", "$avp(RECEIVED)")
+modparam("usrloc", "timer_interval", 1)
+modparam("usrloc", "use_domain", 1)
+modparam("registrar", "min_expires", 2)
+modparam("registrar", "use_path", 1)
+modparam("registrar", "path_mode", 0)
+"""
+_REGISTRAR_ROUTE = """
+request_route {
+    if (!is_method("REGISTER")) { sl_send_reply("405", "Not here"); exit; }
+    if (!is_present_hf("Path")) fix_nated_register();
+    route(ROLLCALL_SAVE);
+}
+"""
+_EDGE_ROUTE = """
+request_route {
+    if (!is_method("REGISTER")) { sl_send_reply("405", "Not here"); exit; }
+    route(ROLLCALL_EDGE);
+    $du = "sip:127.0.0.1:%d;transport=tcp";
+    t_relay();
+}
+"""
+
+
+def need_programs(*names: str) -> None:
+    """Skip the test where these are not installed."""
+    modules = list(Path("/usr/lib").glob("*/kamailio/modules/evapi.so"))
+    if not modules or not all(shutil.which(name) for name in names):
+        pytest.skip(f"needs {', '.join(names)} and evapi: apt-get install {_PACKAGES}")
+
+
+class KamailioServer:
+    """A registrar; with `registrar_port` a proxy that passes REGISTERs on to it."""
+
+    def __init__(self, folder: Path, *, registrar_port: int | None = None) -> None:
+        need_programs("kamailio")
+        self.port, self.evapi = free_port(), free_port()
+        self._folder = folder
+        self._config = folder / "kamailio.cfg"
+        text = _configuration(registrar_port)
+        self._config.write_text(
+            text.replace("127.0.0.1:8448", f"127.0.0.1:{self.evapi}").replace(
+                "{port}", str(self.port)
+            )
+        )
+        self.start()
+
+    @property
+    def rpc_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/RPC"
+
+    def start(self) -> None:
+        """Start a server (again), a process group of its own."""
+        log = self._folder / "kamailio.log"
+        arguments = ["-f", str(self._config), "-Y", str(self._folder), "-m", "64", "-M", "16"]
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                ["kamailio", "-DD", "-E", *arguments],
+                start_new_session=True,
+                stdout=output,
+                stderr=output,
+            )
+        eventually(self._listens, 30, what=f"kamailio; see {log}")
+
+    def _listens(self) -> bool:
+        assert self.process.poll() is None, (self._folder / "kamailio.log").read_text()[-3000:]
+        for port in (self.port, self.evapi):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)):
+                    return False
+        return True
+
+    def kill(self) -> None:
+        """SIGKILL of all its processes: that of the main one alone leaves sockets open."""
+        self._signal(signal.SIGKILL)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self._signal(signal.SIGTERM)
+
+    def _signal(self, number: signal.Signals) -> None:
+        os.killpg(self.process.pid, number)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def _configuration(registrar_port: int | None) -> str:
+    blocks: list[str] = re.findall(
+        r"^```\n(.*?)^```$", _DOCUMENT.read_text(), re.MULTILINE | re.DOTALL
+    )
+    registrar_modules, registrar_routes, edge_modules, edge_routes = blocks
+    if registrar_port is None:
+        return _COMMON + _REGISTRAR + registrar_modules + _REGISTRAR_ROUTE + registrar_routes
+    shared = [
+        routes
+        for routes in registrar_routes.split("\n\n")
+        if routes.startswith(("route[ROLLCALL_TELL]", "event_route[evapi:message-received]"))
+    ]
+    own = [edge_modules, _EDGE_ROUTE % registrar_port, edge_routes, *shared]
+    return _COMMON + "\n".join(own)

@@ -1,0 +1,109 @@
+"""A scripted SIP client: registers over TCP or UDP, and ends in every way a client can.
+
+`python -m tests.integration.sip_client PORT USER` registers, prints its own port and waits to be
+killed.
+"""
+
+import itertools
+import random
+import re
+import socket
+import struct
+import sys
+import time
+
+DOMAIN = "example.test"
+_numbers = itertools.count(1)
+
+
+def quiet_port() -> int:
+    """A port that nobody else is given meanwhile: below those the kernel gives to clients."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+
+
+class SipClient:
+    """One connection to a server on loopback, and one device behind it."""
+
+    def __init__(self, server_port: int, user: str, *, port: int = 0, udp: bool = False) -> None:
+        self.user = user
+        self.call_id = f"{user}-{time.time_ns()}@phone"
+        self.transport = "udp" if udp else "tcp"
+        self.socket = socket.socket(type=socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)
+        self.socket.settimeout(10)
+        try:
+            if port:
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                self.socket.bind(("127.0.0.1", port))
+            self.socket.connect(("127.0.0.1", server_port))
+        except OSError:
+            self.socket.close()
+            raise
+        self.port: int = self.socket.getsockname()[1]
+        self.contact = f"sip:{user}@127.0.0.1:{self.port};transport={self.transport}"
+        self.display = ""
+        self._cseq = itertools.count(1)
+
+    def register(self, expires: int = 600) -> str:
+        """The answer to a REGISTER that was accepted."""
+        number = next(_numbers)
+        self.socket.sendall(
+            "\r\n".join(
+                (
+                    f"REGISTER sip:{DOMAIN} SIP/2.0",
+                    f"Via: SIP/2.0/{self.transport.upper()} 127.0.0.1:{self.port}"
+                    f";rport;branch=z9hG4bK{number}.{self.port}",
+                    "Max-Forwards: 70",
+                    f"From: <sip:{self.user}@{DOMAIN}>;tag={number}",
+                    f"To: <sip:{self.user}@{DOMAIN}>",
+                    f"Call-ID: {self.call_id}",
+                    f"CSeq: {next(self._cseq)} REGISTER",
+                    f"Contact: {self.display}<{self.contact}>",
+                    f"Expires: {expires}",
+                    "User-Agent: scripted",
+                    "Content-Length: 0",
+                    "\r\n",
+                )
+            ).encode()
+        )
+        answer = self._answer()
+        assert answer.startswith("SIP/2.0 200"), answer
+        return answer
+
+    def unregister(self) -> None:
+        self.register(0)
+
+    def close(self) -> None:
+        """FIN."""
+        self.socket.close()
+
+    def reset(self) -> None:
+        """RST."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def half_close(self) -> None:
+        """FIN, but it would still read."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def _answer(self) -> str:
+        """The next final answer, to its end."""
+        data = b""
+        while True:
+            part = self.socket.recv(65536)
+            assert part, "the server closed the connection"
+            data += part
+            while (end := data.find(b"\r\n\r\n")) >= 0:
+                text, data = data[:end].decode(), data[end + 4 :]
+                if not re.match(r"SIP/2\.0 1\d\d", text):
+                    return text
+
+
+if __name__ == "__main__":
+    client = SipClient(int(sys.argv[1]), sys.argv[2])
+    client.register()
+    print(client.port, flush=True)  # noqa: T201
+    time.sleep(600)

@@ -1,0 +1,291 @@
+"""From a client's end to the presence a subscriber reads: a real Kamailio, kernel and Kafka."""
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from runtime.kafka import KafkaSettings, ensure_topics
+from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Source, Status
+from tests.eventually import eventually
+from tests.integration.conftest import delete_topics
+from tests.integration.kamailio_cluster import Cluster
+from tests.integration.kamailio_server import need_programs
+from tests.integration.sip_client import DOMAIN, SipClient, quiet_port
+
+_LOAD = 40
+_LOAD_SCENARIO = """<?xml version="1.0" encoding="ISO-8859-1" ?>
+<!DOCTYPE scenario SYSTEM "sipp.dtd">
+<scenario name="register">
+  <send retrans="500"><![CDATA[
+REGISTER sip:example.test SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];rport;branch=[branch]
+Max-Forwards: 70
+From: <sip:load[call_number]@example.test>;tag=[call_number]
+To: <sip:load[call_number]@example.test>
+Call-ID: [call_id]
+CSeq: 1 REGISTER
+Contact: <sip:load[call_number]@[local_ip]:[local_port];transport=tcp>
+Expires: 600
+Content-Length: 0
+
+]]></send>
+  <recv response="200"/>
+  <pause milliseconds="500"/>
+</scenario>
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    need_programs("kamailio")
+    kafka = KafkaSettings(bootstrap_servers=broker, namespace=f"t{uuid.uuid4().hex[:8]}.")
+    ensure_topics(kafka)
+    running = Cluster(kafka, tmp_path_factory.mktemp("kamailio"))
+    yield running
+    running.stop()
+    delete_topics(kafka)
+
+
+@pytest.fixture
+def port(cluster: Cluster) -> int:
+    """Where the registrar listens."""
+    return cluster.registrar.server.port
+
+
+class KilledClient:
+    """A client in a process of its own."""
+
+    def __init__(self, server_port: int, user: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.sip_client", str(server_port), user],
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+def registered(server_port: int, user: str, **options: Any) -> SipClient:
+    client = SipClient(server_port, user, **options)
+    client.register()
+    return client
+
+
+def test_kill_9_of_the_client(cluster: Cluster, port: int) -> None:
+    client = KilledClient(port, "killed")
+    cluster.online("killed")
+    client.kill()
+    state = cluster.offline("killed")
+    assert state.cause is Cause.CONNECTION_CLOSED
+    end = cluster.end_of(client.port)
+    assert end.source is Source.SOCKETS
+    assert end.id in state.evidence
+    (event,) = [e for e in cluster.registrations.read() if e.aor == state.aor]
+    assert (event.kind, event.source) == (RegistrationKind.REGISTERED, Source.KAMAILIO)
+    assert event.cookie == end.cookie
+
+
+@pytest.mark.parametrize(
+    ("end", "cause"),
+    [
+        ("reset", Cause.CONNECTION_RESET),
+        ("close", Cause.CONNECTION_CLOSED),
+        ("half_close", Cause.CONNECTION_CLOSED),
+        ("unregister", Cause.UNREGISTERED),
+    ],
+)
+def test_each_end_has_its_cause(cluster: Cluster, port: int, end: str, cause: Cause) -> None:
+    user = f"ends-by-{end}"
+    client = registered(port, user)
+    cluster.online(user)
+    getattr(client, end)()
+    assert cluster.offline(user).cause is cause
+    client.close()
+
+
+@pytest.mark.parametrize("same_contact", [True, False])
+def test_registered_anew_before_the_old_connection_ends(
+    cluster: Cluster, port: int, same_contact: bool
+) -> None:
+    user = f"moves-{same_contact}".lower()
+    first = registered(port, user)
+    cluster.online(user)
+    second = SipClient(port, user)
+    second.call_id = first.call_id
+    if same_contact:
+        second.contact = first.contact
+    second.register()
+    cluster.when(
+        user,
+        lambda p: any(b.remote and b.remote.port == second.port for b in p.bindings),
+        "there over the new connection",
+    )
+    first.close()
+    cluster.end_of(first.port)
+    cluster.settle(port)
+    assert cluster.online(user).bindings[0].remote.port == second.port  # type: ignore[union-attr]
+    assert cluster.offline_count(user) == 0
+
+    second.close()
+    state = cluster.offline(user)
+    assert state.cause is Cause.CONNECTION_CLOSED
+    assert cluster.end_of(second.port).id in state.evidence
+
+
+def test_the_next_client_on_a_port_is_not_taken_for_the_last(cluster: Cluster, port: int) -> None:
+    first = registered(port, "port-old", port=quiet_port())
+    cluster.online("port-old")
+    first.reset()
+    second = registered(port, "port-new", port=first.port)
+    assert cluster.offline("port-old").cause is Cause.CONNECTION_RESET
+    cluster.online("port-new")
+    second.reset()
+    again = registered(port, "port-new", port=first.port)
+    # Whichever came first, the old connection's end or the new one's REGISTER: the user is there.
+    cluster.settle(port)
+    assert cluster.online("port-new").bindings[0].contact == again.contact
+    again.close()
+    assert cluster.offline("port-new").cause is Cause.CONNECTION_CLOSED
+
+
+def test_two_devices_are_offline_with_the_second(cluster: Cluster, port: int) -> None:
+    desk, mobile = registered(port, "both"), registered(port, "both")
+    cluster.online("both", devices=2)
+    desk.close()
+    state = cluster.online("both", devices=1)
+    assert state.bindings[0].contact == mobile.contact
+    mobile.reset()
+    assert cluster.offline("both").cause is Cause.CONNECTION_RESET
+    assert cluster.offline_count("both") == 1
+
+
+def test_a_client_over_udp_expires(cluster: Cluster, port: int) -> None:
+    client = SipClient(port, "datagrams", udp=True)
+    client.register(expires=3)
+    cluster.online("datagrams")
+    client.close()
+    assert cluster.offline("datagrams").cause is Cause.EXPIRED
+
+
+def test_a_contact_cannot_speak_for_another_user(cluster: Cluster, port: int) -> None:
+    client = SipClient(port, "mallory")
+    client.display = f'"\\",\\"aor\\":\\"victim@{DOMAIN}\\",\\"x\\":\\"" '
+    client.register()
+    cluster.online("mallory")
+    client.close()
+    cluster.offline("mallory")
+    assert cluster.history("victim") == []
+
+
+def test_what_cannot_be_read_is_a_dead_letter(cluster: Cluster, port: int) -> None:
+    client = SipClient(port, "unreadable")
+    client.contact = "sip:unreadable@not a host"
+    before = len(cluster.dead_letters.read())
+    try:
+        client.register()
+    except AssertionError:  # Kamailio refuses most of them itself
+        client.contact = f"sip:{'x' * 900}@127.0.0.1:{client.port};p={'y' * 200}"
+        client.register()
+    letters = eventually(lambda: cluster.dead_letters.read()[before:], what="a dead letter")
+    assert letters[0].source == "kamailio/kam1"
+    assert letters[0].field == "contact"
+    client.close()
+
+
+def test_a_burst_of_clients(cluster: Cluster, port: int, tmp_path: Path) -> None:
+    need_programs("kamailio", "sipp")
+    scenario = tmp_path / "register.xml"
+    scenario.write_text(_LOAD_SCENARIO)
+    options = f"-i 127.0.0.1 -t tn -max_socket 100 -m {_LOAD} -r 80 -nostdin -timeout 20s"
+    subprocess.run(
+        ["sipp", f"127.0.0.1:{port}", "-sf", str(scenario), *options.split()],
+        check=True,
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        timeout=40,
+    )
+    for number in range(1, _LOAD + 1):
+        state = cluster.offline(f"load{number}")
+        assert state.cause in (Cause.CONNECTION_CLOSED, Cause.CONNECTION_RESET)
+        statuses = [one.status for one in cluster.history(f"load{number}")]
+        assert statuses == [Status.ONLINE, Status.OFFLINE]
+
+
+def test_a_client_killed_at_the_edge(cluster: Cluster) -> None:
+    client = KilledClient(cluster.edge.server.port, "roams")
+    state = cluster.when(
+        "roams", lambda p: bool(p.bindings and p.bindings[0].edge), "behind the edge"
+    )
+    (binding,) = state.bindings
+    assert (binding.node, binding.edge) == ("kam1", "edge1")
+    assert binding.remote is not None
+    assert binding.remote.port == client.port
+    behind, before = (
+        next(e for e in cluster.registrations.read() if e.aor == state.aor and e.node == node)
+        for node in ("kam1", "edge1")
+    )
+    assert (before.registrar, behind.registrar) == ("edge", "location")
+    assert (before.call_id, before.cseq) == (behind.call_id, behind.cseq)
+    assert behind.received == before.remote
+
+    client.kill()
+    state = cluster.offline("roams")
+    assert state.cause is Cause.CONNECTION_CLOSED
+    end = cluster.end_of(client.port, "edge1")
+    assert end.id in state.evidence
+    assert end.cookie == before.cookie
+    assert f"roams@{DOMAIN}" in _listed(cluster)  # the registrar knows nothing of it
+
+    back = registered(cluster.edge.server.port, "roams")
+    cluster.online("roams")
+    back.unregister()
+    assert cluster.offline("roams").cause is Cause.UNREGISTERED
+    back.close()
+
+
+def _listed(cluster: Cluster) -> str:
+    request = {"jsonrpc": "2.0", "id": 1, "method": "ul.dump"}
+    answer = httpx.post(cluster.registrar.server.rpc_url, json=request, trust_env=False)
+    return answer.text
+
+
+def test_the_death_of_the_server(cluster: Cluster, port: int) -> None:
+    over_tcp = registered(port, "server-tcp")
+    over_udp = registered(port, "server-udp", udp=True)
+    for user in ("server-tcp", "server-udp"):
+        cluster.online(user)
+    boot = cluster.registrar.producer.status()["boot"]
+    cluster.registrar.server.kill()
+    assert cluster.offline("server-udp").cause is Cause.NODE_LOST
+    # Over TCP the kernel may be first: all sockets of a process end with it. It says whose end.
+    state = cluster.offline("server-tcp")
+    if state.cause is not Cause.NODE_LOST:
+        assert cluster.end_of(over_tcp.port).reason == "listener gone"
+        assert cluster.end_of(over_tcp.port).id in state.evidence
+    (down,) = [e for e in cluster.nodes.read() if e.kind is NodeKind.DOWN and e.node == "kam1"]
+    assert down.boot == boot
+
+    cluster.registrar.server.start()
+    eventually(
+        lambda: cluster.registrar.is_known() and cluster.registrar.producer.status()["boot"] != boot
+    )
+    client = registered(port, "server-tcp")
+    assert cluster.online("server-tcp").cause is Cause.REGISTERED
+    client.close()
+    assert cluster.offline("server-tcp").cause is Cause.CONNECTION_CLOSED
+    assert cluster.history("server-udp")[-1].status is Status.OFFLINE
+    over_tcp.close()
+    over_udp.close()

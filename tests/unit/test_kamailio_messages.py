@@ -1,0 +1,278 @@
+"""What Kamailio's script sends, read whatever it holds: no crash, and what is wrong is named."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producers.kamailio.errors import Unreadable
+from producers.kamailio.event import parse
+from producers.kamailio.framing import Lines, TooLong
+from producers.opensips.inbox import Lost, Ticks
+from schemas.topics import NODES, REGISTRATIONS
+from schemas.vocabulary import NodeKind, RegistrationKind
+from tests.unit.kamailio_capture import Play
+
+CLIENT = "sip:alice@203.0.113.7:4711;transport=tcp"
+REGISTER = {
+    "aor": "alice@Example.TEST",
+    "contact": f"<{CLIENT}>",
+    "result": 1,
+    "expires": "600",
+    "granted": 300,
+    "src": "tcp:203.0.113.7:4711",
+    "callid": "c1",
+    "cseq": "7",
+    "boot": 1_795_500_000,
+    "t": "1795502464.656840",
+}
+EXPIRED = {
+    "aor": "alice@example.test",
+    "addr": CLIENT,
+    "received": "sip:203.0.113.7:4711;transport=tcp",
+    "expires": "1795502460",
+    "t": "1795502464.1",
+}
+
+
+def told(name: str, fields: dict[str, Any], **changed: Any) -> Any:
+    """The one registration that the event becomes."""
+    played = Play(domain=None)
+    kept = {key: value for key, value in (fields | changed).items() if value is not None}
+    played.event(name, **kept)
+    assert played.collector.dead_letters == []
+    (event,) = played.events(REGISTRATIONS)
+    return event
+
+
+def test_a_registration() -> None:
+    event = told("register", REGISTER)
+    assert (event.kind, event.aor) == (RegistrationKind.REGISTERED, "sip:alice@example.test")
+    assert (event.contact, event.binding) == (CLIENT, CLIENT)
+    assert (event.call_id, event.cseq, event.registrar) == ("c1", 7, "location")
+    assert (event.remote.ip, event.remote.port) == ("203.0.113.7", 4711)
+    assert (event.expires_at - event.at).total_seconds() == 300
+    assert event.boot == "up-1795500000"
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind"),
+    [
+        ({"result": 2}, RegistrationKind.REFRESHED),
+        ({"result": 3}, RegistrationKind.UNREGISTERED),
+        ({"result": None, "expires": "0"}, RegistrationKind.UNREGISTERED),
+        ({"result": None, "contact": f"<{CLIENT}>;expires=0"}, RegistrationKind.UNREGISTERED),
+        ({"result": None}, RegistrationKind.REGISTERED),
+        ({"contact": "*"}, RegistrationKind.WILDCARD),
+    ],
+)
+def test_what_a_register_did(changed: dict[str, Any], kind: RegistrationKind) -> None:
+    assert told("register", REGISTER, **changed).kind is kind
+
+
+def test_a_register_that_only_asks_says_nothing() -> None:
+    played = Play()
+    played.event("register", **(REGISTER | {"result": 4}))
+    assert played.events(REGISTRATIONS) == []
+
+
+def test_behind_an_edge_the_path_tells_the_clients_address() -> None:
+    path = "<sip:192.0.2.1;lr>,<sip:192.0.2.2;lr;received=sip:198.51.100.9:5099%3Btransport%3Dtcp>"
+    event = told("register", REGISTER, path=path)
+    assert event.path == path
+    assert (event.received.ip, event.received.port) == ("198.51.100.9", 5099)
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind", "seconds"),
+    [
+        ({}, RegistrationKind.REGISTERED, 600),
+        ({"reply_contact": f"<sip:x@y>;expires=9, <{CLIENT}>;expires=120;q=1"}, None, 120),
+        ({"expires": "0"}, RegistrationKind.UNREGISTERED, None),
+    ],
+)
+def test_an_edge(
+    changed: dict[str, Any], kind: RegistrationKind | None, seconds: int | None
+) -> None:
+    fields = REGISTER | {"result": None, "granted": None, "reply_from": "192.0.2.9"}
+    event = told("edge", fields, **changed)
+    assert event.kind is (kind or RegistrationKind.REGISTERED)
+    assert (event.registrar, event.path, event.reason) == ("edge", None, "answered by 192.0.2.9")
+    if seconds is not None:
+        assert (event.expires_at - event.at).total_seconds() == seconds
+
+
+def test_an_edge_tells_a_refresh_from_a_registration() -> None:
+    played = Play()
+    fields = {key: REGISTER[key] for key in REGISTER if key not in ("result", "granted")}
+    for cseq in (1, 2):
+        played.event("edge", **(fields | {"cseq": cseq}))
+    kinds = [event.kind for event in played.events(REGISTRATIONS)]
+    assert kinds == [RegistrationKind.REGISTERED, RegistrationKind.REFRESHED]
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind"),
+    [
+        ({}, RegistrationKind.EXPIRED),
+        ({"expires": "10"}, RegistrationKind.CONNECTION_LOST),
+        ({"expires": "10", "received": "sip:203.0.113.7:4711"}, RegistrationKind.UNREGISTERED),
+    ],
+)
+def test_a_contact_that_usrloc_drops(changed: dict[str, Any], kind: RegistrationKind) -> None:
+    event = told("usrloc:contact-expired", EXPIRED, **changed)
+    assert (event.kind, event.binding) == (kind, CLIENT)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "field"),
+    [
+        ("register", REGISTER | {"contact": None}, "contact"),
+        ("register", REGISTER | {"contact": "<null>"}, "contact"),
+        ("register", REGISTER | {"contact": "mailto:alice@example.test"}, "contact"),
+        ("register", REGISTER | {"contact": "sip:\udcff@example.test"}, "contact"),
+        ("register", REGISTER | {"aor": "alice"}, "aor"),
+        ("register", REGISTER | {"aor": "a b@example.test"}, "aor"),
+        ("register", REGISTER | {"src": "tcp:203.0.113.7"}, "src"),
+        ("register", REGISTER | {"src": "sctp:203.0.113.7:4711"}, "src"),
+        ("register", REGISTER | {"src": "tcp:203.0.113.7:99999"}, "src"),
+        ("register", REGISTER | {"cseq": "-1"}, "cseq"),
+        ("register", REGISTER | {"expires": "soon", "granted": None}, "expires"),
+        ("register", REGISTER | {"t": "yesterday"}, "t"),
+        ("register", REGISTER | {"boot": "x"}, "boot"),
+        ("edge", REGISTER | {"src": None}, "src"),
+        ("usrloc:contact-expired", EXPIRED | {"expires": None}, "expires"),
+        ("usrloc:contact-expired", EXPIRED | {"expires": "99999999999"}, "expires"),
+        ("usrloc:contact-expired", EXPIRED | {"addr": "x"}, "addr"),
+    ],
+)
+def test_what_is_wrong_is_named(name: str, fields: dict[str, Any], field: str) -> None:
+    played = Play(domain=None)
+    played.event(name, **fields)
+    assert [letter[1] for letter in played.collector.dead_letters] == [field]
+    assert played.events(REGISTRATIONS) == []
+
+
+@pytest.mark.parametrize(
+    "line", [b"{", b"[]", b"1", b"{}", b'{"ev":1}', b'{"ev":""}', b"[" * 100_000, b"\xff"]
+)
+def test_what_is_no_event_is_refused(line: bytes) -> None:
+    with pytest.raises(Unreadable):
+        parse(line)
+
+
+def test_a_value_is_not_taken_for_a_missing_one() -> None:
+    event = parse(b'{"ev":"register","conid":<null>,"ua":"\\":<null>","user":"<null>"}')
+    assert event.parameters == {"conid": None, "ua": '":<null>'}
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+words = st.sampled_from(
+    [
+        "*",
+        "<null>",
+        "0",
+        "10",
+        "sip:",
+        "<sip:a@b>",
+        "tcp:::1:5060",
+        "a@b",
+        "@",
+        '"<sip:a@b>',
+        "9" * 30,
+    ]
+)
+
+
+@given(
+    st.sampled_from(["register", "edge", "usrloc:contact-expired", "hello"]),
+    st.dictionaries(
+        st.sampled_from([*REGISTER, *EXPIRED, "path", "reply_contact"]), anything | words
+    ),
+)
+def test_no_event_stops_the_producer(name: str, changed: dict[str, Any]) -> None:
+    played = Play()
+    base = EXPIRED if name.startswith("usrloc") else REGISTER
+    played.line(json.dumps({"ev": name, **base, **changed}).encode())
+    told = len(played.events(REGISTRATIONS)) + len(played.collector.dead_letters)
+    assert told <= 1
+
+
+@given(st.lists(st.binary(max_size=60), max_size=8))
+def test_no_bytes_stop_the_producer(pieces: list[bytes]) -> None:
+    played = Play()
+    for piece in pieces:
+        played.read(piece or b"\n")
+    played.line(b"")
+    played.event("register", **REGISTER)
+    assert len(played.events(REGISTRATIONS)) == 1
+
+
+@given(st.lists(st.binary(min_size=1, max_size=30).filter(lambda b: b"\n" not in b)), st.data())
+def test_lines_come_out_however_they_are_cut(lines: list[bytes], data: st.DataObject) -> None:
+    text = b"".join(line + b"\n" for line in lines)
+    reader, found = Lines(64), []
+    while text:
+        size = data.draw(st.integers(1, len(text)))
+        found += reader.feed(text[:size])
+        text = text[size:]
+    assert found == [line for line in lines if line.strip()]
+
+
+def test_a_line_without_end_is_given_up_once() -> None:
+    reader = Lines(10)
+    found = [*reader.feed(b"x" * 11), *reader.feed(b"x" * 30), *reader.feed(b"x\n{}\n")]
+    assert found == [TooLong(b"x" * 10), b"{}"]
+    assert [type(one) for one in Lines(10).feed(b"y" * 20 + b"\nok\n")] == [TooLong, bytes]
+
+
+def test_after_a_loss_reading_goes_on_with_the_next_line() -> None:
+    played = Play()
+    whole = json.dumps({"ev": "register", **REGISTER}).encode()
+    played.read(whole[:50])
+    played.intake.take(Lost(Ticks().now(), 3))
+    played.read(b"of another line\n" + whole + b"\n")
+    assert played.collector.dead_letters == []
+    assert len(played.events(REGISTRATIONS)) == 1
+    gaps = [mark.reason for mark in played.events(NODES) if mark.kind is NodeKind.GAP]
+    assert gaps[-1] == "3 pieces came while the queue was full"
+
+
+def test_another_process_is_a_restart() -> None:
+    played = Play()
+    played.event("register", **REGISTER)
+    assert played.pipeline.changes("alice") == ["online registered"]
+    played.event("hello", boot=1_795_502_470, version="5.6.3")
+    kinds = [(mark.kind, mark.boot) for mark in played.events(NODES)]
+    assert kinds == [
+        (NodeKind.GAP, "run-1"),
+        (NodeKind.UP, "up-1795500000"),
+        (NodeKind.UP, "up-1795502470"),
+    ]
+
+
+def test_a_server_that_nobody_hears_any_more_is_down_once() -> None:
+    played = Play()
+    ticks = Ticks()
+    played.event("hello", boot=1)
+    assert played.server.heartbeat() != []
+    assert played.server.end(ticks.now(), refused=False) == []
+    assert played.server.heartbeat() == []
+    (down,) = played.server.end(ticks.now(), refused=True)
+    assert (down.event.kind, down.event.boot) == (NodeKind.DOWN, "up-1")
+    assert played.server.end(ticks.now(), refused=True) == []
+
+
+def test_contact_star_asks_for_a_listing() -> None:
+    played = Play()
+    asked: list[bool] = []
+    played.event("register", **REGISTER)
+    played.server.wants_listing = lambda: asked.append(True)
+    played.event("register", **(REGISTER | {"contact": "*", "result": 3}))
+    assert asked == [True]
