@@ -1,4 +1,4 @@
-"""The streams' own topics: connection owners, connection losses, node changes."""
+"""The streams' own topics: what is joined under another key than the user's, and node changes."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.origin import Address, Aor, Event, Word
+from schemas.origin import Address, Aor, Event, Text, Word
+from schemas.session import LegMedia
 from schemas.vocabulary import Cause, NodeKind, Source
 
 
@@ -31,6 +32,25 @@ class ConnectionLoss(Event):
     cookie: int | None = None
     remote: Address
     cause: Cause
+
+
+@dataclass(slots=True, kw_only=True)
+class CallOwner(Event):
+    """A user's leg of a call, announced under the SIP Call-ID."""
+
+    call_id: Text
+    aor: Aor
+    leg: Word
+
+
+@dataclass(slots=True, kw_only=True)
+class MediaUpdate(Event):
+    """What was measured of the call of a user's leg, under the user's key."""
+
+    call_id: Text
+    aor: Aor
+    leg: Word
+    media: LegMedia
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,3 +111,19 @@ class NodeState:
     changed: Annotated[
         datetime | None, Field(description="When this was folded, by the worker's clock.")
     ] = None
+
+
+@dataclass(slots=True, kw_only=True)
+class CallParty:
+    """One user's leg of a call."""
+
+    aor: Aor
+    leg: Word
+
+
+@dataclass(slots=True, kw_only=True)
+class MediaState:
+    """The media table's value: whose call it is, and what was last measured of it."""
+
+    parties: list[CallParty] = field(default_factory=list)
+    last: LegMedia | None = None

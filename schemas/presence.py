@@ -53,6 +53,9 @@ class PresenceCall:
         None
     )
     state: Annotated[CallState, Field(description="Ringing, early, answered or held.")]
+    media_lost: Annotated[
+        bool, Field(description="Its media timed out: somebody is probably gone.")
+    ] = False
     since: Annotated[datetime, Field(description="Of the present state, by its node's clock.")]
 
 

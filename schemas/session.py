@@ -77,6 +77,21 @@ class EndedBinding:
 
 
 @dataclass(slots=True, kw_only=True)
+class LegMedia:
+    """What a media proxy measures of a leg's call: the worst of its parties' figures."""
+
+    at: Annotated[datetime, Field(description="When it was measured, by the media proxy's clock.")]
+    mos: Annotated[float | None, Field(description="Lowest mean opinion score, 1.0 to 5.0.")] = None
+    loss_percent: Annotated[float | None, Field(description="Highest packet loss, percent.")] = None
+    jitter_ms: Annotated[float | None, Field(description="Highest jitter, milliseconds.")] = None
+    round_trip_ms: Annotated[float | None, Field(description="Longest, milliseconds.")] = None
+    timed_out: Annotated[
+        bool, Field(description="The media proxy gave the call up: no media came any more.")
+    ] = False
+    event: Annotated[Word, Field(description="Id of the event that told it.")]
+
+
+@dataclass(slots=True, kw_only=True)
 class Leg:
     """The user's end of one call that has not ended."""
 
@@ -92,6 +107,7 @@ class Leg:
     event: Word
     snapshot: Word | None = None
     node_lost: bool = False
+    media: LegMedia | None = None
 
 
 @dataclass(slots=True, kw_only=True)

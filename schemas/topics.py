@@ -9,9 +9,12 @@ from schemas.call import CallEvent
 from schemas.connection import ConnectionEvent
 from schemas.dead_letter import DeadLetter
 from schemas.internal import (
+    CallOwner,
     ConnectionLoss,
     ConnectionOwner,
     ConnectionState,
+    MediaState,
+    MediaUpdate,
     NodeChange,
     NodeState,
 )
@@ -86,7 +89,7 @@ MEDIA = Topic(
     model=MediaEvent,
     type="rollcall.media",
     writers=("producers",),
-    readers=("sinks/clickhouse",),
+    readers=("streams", "sinks/clickhouse"),
 )
 SESSIONS = Topic(
     name="rollcall.sessions",
@@ -142,6 +145,28 @@ CONNECTION_LOSSES = Topic(
     readers=("streams",),
     internal=True,
 )
+CALL_OWNERS = Topic(
+    name="rollcall.call-owners",
+    title="Whose legs are of which call",
+    key="SIP Call-ID",
+    model=CallOwner,
+    type="rollcall.call-owner",
+    retention=timedelta(days=1),
+    writers=("streams",),
+    readers=("streams",),
+    internal=True,
+)
+MEDIA_UPDATES = Topic(
+    name="rollcall.media-updates",
+    title="What was measured of the call of a user's leg",
+    key="AOR",
+    model=MediaUpdate,
+    type="rollcall.media-update",
+    retention=timedelta(days=1),
+    writers=("streams",),
+    readers=("streams",),
+    internal=True,
+)
 NODE_CHANGES = Topic(
     name="rollcall.node-changes",
     title="Node turning points, one copy to every partition",
@@ -160,6 +185,18 @@ CONNECTION_STATE = Topic(
     key="connection id",
     model=ConnectionState,
     type="rollcall.connection-state",
+    cleanup=Cleanup.COMPACT,
+    retention=None,
+    writers=("streams",),
+    readers=("streams",),
+    internal=True,
+)
+MEDIA_STATE = Topic(
+    name="rollcall.media-state",
+    title="The media table's changelog",
+    key="SIP Call-ID",
+    model=MediaState,
+    type="rollcall.media-state",
     cleanup=Cleanup.COMPACT,
     retention=None,
     writers=("streams",),
@@ -190,7 +227,10 @@ ALL = (
     DEAD_LETTERS,
     CONNECTION_OWNERS,
     CONNECTION_LOSSES,
+    CALL_OWNERS,
+    MEDIA_UPDATES,
     NODE_CHANGES,
     CONNECTION_STATE,
+    MEDIA_STATE,
     NODE_STATE,
 )

@@ -152,3 +152,4 @@ class Cause(StrEnum):
     CALL_HELD = "call-held"  # a call was put on hold
     CALL_RESUMED = "call-resumed"  # a call was taken off hold
     CALL_ENDED = "call-ended"  # a call ended
+    MEDIA_LOST = "media-lost"  # no media of a call came any more

@@ -1,4 +1,4 @@
-"""The Faust app: its settings, the batch transport, and the three co-partitioned tables."""
+"""The Faust app: its settings, the batch transport, and the co-partitioned tables."""
 
 import ssl
 from pathlib import Path
@@ -103,6 +103,8 @@ SESSION_SOURCES = (
     topics.REGISTRATIONS,
     topics.CALLS,
     topics.CONNECTION_LOSSES,
+    topics.MEDIA_UPDATES,
     topics.NODE_CHANGES,
 )
 CONNECTION_SOURCES = (topics.CONNECTIONS, topics.CONNECTION_OWNERS)
+MEDIA_SOURCES = (topics.MEDIA, topics.CALL_OWNERS)

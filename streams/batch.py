@@ -11,7 +11,15 @@ from typing import Any
 from schemas import topics
 from schemas.codec import unreadable
 from schemas.vocabulary import CallKind, NodeKind, RegistrationKind
-from streams import expiry_fold, loss_fold, node_fold, presence_fold, snapshot_fold, state
+from streams import (
+    expiry_fold,
+    loss_fold,
+    media_fold,
+    node_fold,
+    presence_fold,
+    snapshot_fold,
+    state,
+)
 from streams.call_fold import fold_call
 from streams.effects import Effects, Record, refusal
 from streams.partition import PartitionState
@@ -20,6 +28,7 @@ from streams.registration_fold import fold_registration
 from streams.state import (
     CallEvent,
     ConnectionLoss,
+    MediaUpdate,
     NodeChange,
     NodeState,
     Presence,
@@ -117,6 +126,9 @@ class SessionBatch:
 
     def _loss(self, loss: ConnectionLoss) -> None:
         self._one(loss.aor, loss_fold.fold_loss, loss)
+
+    def _media(self, update: MediaUpdate) -> None:
+        self._one(update.aor, media_fold.fold_update, update)
 
     def _node(self, change: NodeChange) -> None:
         partition = self._partition
@@ -257,5 +269,6 @@ _RULES: dict[str, Callable[[SessionBatch, Any], None]] = {
     topics.REGISTRATIONS.name: SessionBatch._registration,
     topics.CALLS.name: SessionBatch._call,
     topics.CONNECTION_LOSSES.name: SessionBatch._loss,
+    topics.MEDIA_UPDATES.name: SessionBatch._media,
     topics.NODE_CHANGES.name: SessionBatch._node,
 }

@@ -5,7 +5,7 @@ Pure. States after RFC 4235 §3.7.1; forked branches are separate legs.
 
 from schemas.vocabulary import CallKind, CallState, Cause
 from streams.ordering import bound, is_newer
-from streams.state import CallEvent, EndedLeg, Event, Leg, Session
+from streams.state import CallEvent, CallOwner, EndedLeg, Event, Leg, Session
 from streams.verdict import Change, Verdict, ignored
 
 _STATE_OF = {
@@ -45,9 +45,26 @@ def fold_call(session: Session, event: CallEvent) -> Verdict:
     if state is None or state is CallState.ENDED:
         return ignored("kind-has-no-effect")
     leg = session.calls.get(event.leg)
-    if leg is None:
-        return _start(session, event.leg, event, state)
-    return _move(leg, event, state)
+    known = leg.sip_call_id if leg is not None else None
+    verdict = _move(leg, event, state) if leg else _start(session, event.leg, event, state)
+    call_id = session.calls[event.leg].sip_call_id
+    if call_id is not None and call_id != known:
+        verdict.owner = _owner(session, event.leg, call_id, event)
+    return verdict
+
+
+def _owner(session: Session, leg: str, call_id: str, event: CallEvent) -> CallOwner:
+    return CallOwner(
+        id=event.id,
+        source=event.source,
+        node=event.node,
+        boot=event.boot,
+        seq=event.seq,
+        at=event.at,
+        call_id=call_id,
+        aor=session.aor,
+        leg=leg,
+    )
 
 
 def _start(session: Session, leg_id: str, event: CallEvent, state: CallState) -> Verdict:

@@ -19,8 +19,8 @@ class PartitionState:
     """Sessions, connections and nodes of one partition number, co-partitioned.
 
     `lock` is held while a batch is folded into the sessions and made durable, so that the order of
-    the writes is the order of the folds whichever topic they came from; `connections_lock` likewise
-    for the connection table.
+    the writes is the order of the folds whichever topic they came from; `connections_lock` and
+    `media_lock` likewise for those tables.
     """
 
     def __init__(
@@ -28,6 +28,7 @@ class PartitionState:
         number: int,
         sessions: dict[bytes, bytes],
         connections: dict[bytes, bytes],
+        media: dict[bytes, bytes],
         nodes: dict[bytes, bytes],
         slack: timedelta,
         grace: Callable[[str], timedelta] = lambda _: NO_GRACE,
@@ -36,10 +37,12 @@ class PartitionState:
         self.number = number
         self.sessions = sessions
         self.connections = connections
+        self.media = media
         self.slack = slack
         self.grace = grace
         self.lock = asyncio.Lock()
         self.connections_lock = asyncio.Lock()
+        self.media_lock = asyncio.Lock()
         self.batch = 0
         self.registrations_read = 0  # offset after the last registration folded
         self.clocks: dict[str, datetime] = {}  # per node, what its own events last told

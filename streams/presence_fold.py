@@ -80,6 +80,7 @@ def current(session: Session) -> Presence | None:
             direction=leg.direction,
             peer=leg.peer,
             state=leg.state,
+            media_lost=leg.media is not None and leg.media.timed_out,
             since=leg.since,
         )
         for leg_id, leg in sorted(session.calls.items(), key=lambda item: item[1].since)

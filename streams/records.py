@@ -4,7 +4,7 @@ from schemas import topics
 from schemas.cloudevents import event_headers, headers
 from streams import state
 from streams.effects import Record
-from streams.state import ConnectionOwner, Presence
+from streams.state import CallOwner, ConnectionOwner, Presence
 
 
 def presence_record(
@@ -22,12 +22,11 @@ def presence_record(
     return Record(topics.PRESENCE, partition, key, state.encode(presence), head)
 
 
-def owner_record(owner: ConnectionOwner, traceparent: str | None) -> Record:
-    """The announcement of a connection's owner, under the connection's key."""
-    return Record(
-        topics.CONNECTION_OWNERS,
-        None,
-        owner.connection.encode(),
-        state.encode(owner),
-        event_headers(topics.CONNECTION_OWNERS, owner, owner.connection, traceparent),
-    )
+def owner_record(owner: ConnectionOwner | CallOwner, traceparent: str | None) -> Record:
+    """The announcement of an owner, under its connection's key or its call's."""
+    if isinstance(owner, CallOwner):
+        topic, key = topics.CALL_OWNERS, owner.call_id
+    else:
+        topic, key = topics.CONNECTION_OWNERS, owner.connection
+    head = event_headers(topic, owner, key, traceparent)
+    return Record(topic, None, key.encode(), state.encode(owner), head)

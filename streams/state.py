@@ -11,19 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from schemas import call, connection, internal, node, origin, presence, registration, session
+from schemas import call, connection, internal, media, node, origin, presence, registration, session
 from schemas.codec import InvalidRecord, decode_with
 
 if TYPE_CHECKING:
     from schemas.call import CallEvent as CallEvent
     from schemas.connection import ConnectionEvent as ConnectionEvent
+    from schemas.internal import CallOwner as CallOwner
+    from schemas.internal import CallParty as CallParty
     from schemas.internal import ConnectionEnd as ConnectionEnd
     from schemas.internal import ConnectionLoss as ConnectionLoss
     from schemas.internal import ConnectionOwner as ConnectionOwner
     from schemas.internal import ConnectionState as ConnectionState
+    from schemas.internal import MediaState as MediaState
+    from schemas.internal import MediaUpdate as MediaUpdate
     from schemas.internal import NodeChange as NodeChange
     from schemas.internal import NodeState as NodeState
     from schemas.internal import Owner as Owner
+    from schemas.media import MediaEvent as MediaEvent
     from schemas.node import NodeEvent as NodeEvent
     from schemas.origin import Address as Address
     from schemas.origin import Event as Event
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from schemas.session import EndedBinding as EndedBinding
     from schemas.session import EndedLeg as EndedLeg
     from schemas.session import Leg as Leg
+    from schemas.session import LegMedia as LegMedia
     from schemas.session import Session as Session
 
 _structs: dict[Any, type[msgspec.Struct]] = {}
@@ -102,6 +108,12 @@ if not TYPE_CHECKING:
     ConnectionState = struct_of(internal.ConnectionState)
     ConnectionEnd = struct_of(internal.ConnectionEnd)
     Owner = struct_of(internal.Owner)
+    MediaEvent = struct_of(media.MediaEvent)
+    LegMedia = struct_of(session.LegMedia)
+    CallOwner = struct_of(internal.CallOwner)
+    CallParty = struct_of(internal.CallParty)
+    MediaUpdate = struct_of(internal.MediaUpdate)
+    MediaState = struct_of(internal.MediaState)
     NodeChange = struct_of(internal.NodeChange)
     NodeState = struct_of(internal.NodeState)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from schemas.vocabulary import Cause
-from streams.state import ConnectionOwner
+from streams.state import CallOwner, ConnectionOwner
 
 
 class Change(Struct, gc=False):
@@ -21,13 +21,13 @@ class Verdict(Struct, gc=False):
     """`changed`: the session must be written. `change`: presence must be told.
 
     `fence` names the rule by which an event changed nothing. `owner` must be announced under its
-    connection's key.
+    connection's or call's key.
     """
 
     changed: bool = False
     change: Change | None = None
     fence: str | None = None
-    owner: ConnectionOwner | None = None
+    owner: ConnectionOwner | CallOwner | None = None
 
 
 def ignored(fence: str) -> Verdict:

@@ -12,8 +12,8 @@ from schemas import topics
 from schemas.topics import Topic
 from streams import app as faust_app
 from streams.batch import SessionBatch
-from streams.connection_batch import ConnectionBatch
 from streams.effects import Effects
+from streams.join_batch import CONNECTIONS, MEDIA, JoinBatch
 from streams.lanes import Lanes, PassOn
 from streams.leases import Leases
 from streams.merging import Run
@@ -52,11 +52,14 @@ class Worker:
         self.app = faust_app.make_app(kafka, settings)
         self._sessions = faust_app.table(self.app, kafka, topics.SESSIONS)
         self._connections = faust_app.table(self.app, kafka, topics.CONNECTION_STATE)
+        self._media = faust_app.table(self.app, kafka, topics.MEDIA_STATE)
         self._nodes = faust_app.table(self.app, kafka, topics.NODE_STATE)
         for topic in faust_app.SESSION_SOURCES:
             self._agent(topic, self._lanes.merge)
         for topic in faust_app.CONNECTION_SOURCES:
             self._agent(topic, self._lanes.beside(self._fold_connections))
+        for topic in faust_app.MEDIA_SOURCES:
+            self._agent(topic, self._lanes.beside(self._fold_media))
         self._agent(topics.NODES, self._lanes.beside(self._copy_nodes))
 
     def _agent(self, topic: Topic, pass_on: PassOn) -> None:
@@ -107,7 +110,14 @@ class Worker:
     async def _fold_connections(self, topic: Topic, number: int, records: list[Any]) -> None:
         partition = await self.partition(number)
         async with partition.connections_lock:
-            batch = ConnectionBatch(number, partition.connections, self._clock())
+            batch = JoinBatch(CONNECTIONS, number, partition.connections, self._clock())
+            batch.fold(topic, records)
+            await self.settle(number, batch.finish())
+
+    async def _fold_media(self, topic: Topic, number: int, records: list[Any]) -> None:
+        partition = await self.partition(number)
+        async with partition.media_lock:
+            batch = JoinBatch(MEDIA, number, partition.media, self._clock())
             batch.fold(topic, records)
             await self.settle(number, batch.finish())
 
@@ -130,6 +140,7 @@ class Worker:
             number,
             sessions,
             self._connections.partition(number),
+            self._media.partition(number),
             self._nodes.partition(number),
             self._settings.expiry_slack,
             self._settings.grace_of,

@@ -53,4 +53,5 @@ def _call(call: PresenceCall) -> CallCell:
         peer=call.peer,
         state=call.state,
         since=call.since,
+        media_lost=call.media_lost,
     )

@@ -162,6 +162,7 @@ class CallCell(msgspec.Struct, kw_only=True):
     peer: str | None
     state: str
     since: datetime
+    media_lost: bool
 
 
 class PresenceRow(Row, kw_only=True):

@@ -11,10 +11,10 @@ from typing import Any
 from schemas import codec, topics
 from schemas.presence import Presence
 from schemas.topics import Topic
-from streams.app import CONNECTION_SOURCES
+from streams.app import CONNECTION_SOURCES, MEDIA_SOURCES
 from streams.batch import SessionBatch
-from streams.connection_batch import ConnectionBatch
 from streams.effects import Effects
+from streams.join_batch import CONNECTIONS, MEDIA, JoinBatch
 from streams.leases import Leases
 from streams.node_batch import NodeCopier
 from streams.partition import PartitionState
@@ -40,7 +40,7 @@ class Pipeline:
     published: list[Presence] = field(default_factory=list)
     dead_letters: list[bytes] = field(default_factory=list)
     state: PartitionState = field(
-        default_factory=lambda: PartitionState(0, {}, {}, {}, timedelta(seconds=35))
+        default_factory=lambda: PartitionState(0, {}, {}, {}, {}, timedelta(seconds=35))
     )
     leases: Leases = field(
         default_factory=lambda: Leases(timedelta(seconds=5), timedelta(seconds=300))
@@ -70,9 +70,13 @@ class Pipeline:
         if topic is topics.NODES:
             self._settle(self.copier.copy(0, records, self.now))
         elif topic in CONNECTION_SOURCES:
-            connections = ConnectionBatch(0, self.state.connections, self.now)
+            connections = JoinBatch(CONNECTIONS, 0, self.state.connections, self.now)
             connections.fold(topic, records)
             self._settle(connections.finish())
+        elif topic in MEDIA_SOURCES:
+            media = JoinBatch(MEDIA, 0, self.state.media, self.now)
+            media.fold(topic, records)
+            self._settle(media.finish())
         else:
             sessions = SessionBatch(self.state, self.now)
             sessions.fold(topic, records)

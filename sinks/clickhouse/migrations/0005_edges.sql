@@ -14,6 +14,11 @@ FROM registrations_raw FINAL
 COMMENT 'What registrars say of bindings';
 
 ALTER TABLE presence_history_raw
+    MODIFY COLUMN calls Array(Tuple(
+        node LowCardinality(String), leg String, call String, sip_call_id Nullable(String),
+        direction LowCardinality(Nullable(String)), peer Nullable(String),
+        state LowCardinality(String), since DateTime64(6, 'UTC'), media_lost Bool))
+        COMMENT 'From ringing on',
     MODIFY COLUMN bindings Array(Tuple(
         node LowCardinality(String), contact String, transport LowCardinality(Nullable(String)),
         remote_ip Nullable(String), remote_port Nullable(UInt16),
@@ -22,6 +27,11 @@ ALTER TABLE presence_history_raw
         suspect Bool)) COMMENT 'Live ones, oldest first';
 
 ALTER TABLE presence_raw
+    MODIFY COLUMN calls Array(Tuple(
+        node LowCardinality(String), leg String, call String, sip_call_id Nullable(String),
+        direction LowCardinality(Nullable(String)), peer Nullable(String),
+        state LowCardinality(String), since DateTime64(6, 'UTC'), media_lost Bool))
+        COMMENT 'From ringing on',
     MODIFY COLUMN bindings Array(Tuple(
         node LowCardinality(String), contact String, transport LowCardinality(Nullable(String)),
         remote_ip Nullable(String), remote_port Nullable(UInt16),

@@ -1,0 +1,130 @@
+"""One batch of one partition of what is joined under another key than the user's.
+
+Connections (their owners and their ends) and calls (their legs and their media) meet here; what the
+join finds is announced under the user's key.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from schemas import topics
+from schemas.cloudevents import event_headers
+from schemas.codec import unreadable
+from schemas.topics import Topic
+from streams import connection_fold, media_fold, state
+from streams.effects import Effects, Record, refusal
+from streams.state import CallOwner, ConnectionOwner, ConnectionState, MediaState
+
+# Keys remembered a partition; beyond it the one touched longest ago is forgotten. The close of a
+# forgotten connection is missed here (not by the registrar, nor by a snapshot).
+MAX_CONNECTIONS = 250_000
+MAX_CALLS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """`fold` takes a key's state and an event, changes the state, and gives what to announce."""
+
+    key: Callable[[Any], str]
+    new: Callable[[], Any]
+    fold: Callable[[Any, Any], list[Any]]
+    table: Topic
+    output: Topic
+    most: int
+
+
+def _fold_connection(known: ConnectionState, event: Any) -> list[Any]:
+    if isinstance(event, ConnectionOwner):
+        return list(connection_fold.fold_owner(known, event))
+    return list(connection_fold.fold_end(known, event))
+
+
+def _fold_call(known: MediaState, event: Any) -> list[Any]:
+    if isinstance(event, CallOwner):
+        return list(media_fold.fold_call_owner(known, event))
+    return list(media_fold.fold_media(known, event))
+
+
+CONNECTIONS = Join(
+    key=lambda event: event.connection,
+    new=ConnectionState,
+    fold=_fold_connection,
+    table=topics.CONNECTION_STATE,
+    output=topics.CONNECTION_LOSSES,
+    most=MAX_CONNECTIONS,
+)
+MEDIA = Join(
+    key=lambda event: event.call_id,
+    new=MediaState,
+    fold=_fold_call,
+    table=topics.MEDIA_STATE,
+    output=topics.MEDIA_UPDATES,
+    most=MAX_CALLS,
+)
+
+
+class JoinBatch:
+    """Folds records of one partition into a join's table; `finish` gives the effects.
+
+    `number` is the partition, `table` its live dictionary. Announcements go out before the table's
+    changelog: said twice they change nothing, forgotten they would.
+    """
+
+    def __init__(self, join: Join, number: int, table: dict[bytes, bytes], now: datetime) -> None:
+        self._join = join
+        self._number = number
+        self._table = table
+        self._now = now
+        self._open: dict[bytes, Any] = {}
+        self.effects = Effects()
+
+    def fold(self, topic: Topic, records: Iterable[Any]) -> None:
+        """Fold consumed records of one of the join's topics."""
+        read = state.decoder(topic.model).decode
+        for record in records:
+            try:
+                event = read(record.value or b"")
+            except state.UNREADABLE as error:
+                invalid = unreadable(error)
+                self.effects.announcements.append(
+                    refusal(topic, record, invalid.reason, invalid.field, self._now)
+                )
+                continue
+            self._event(event)
+
+    def _event(self, event: Any) -> None:
+        join = self._join
+        key = join.key(event).encode()
+        known = self._open.get(key)
+        if known is None:
+            value = self._table.get(key)
+            known = state.decode(join.new, value) if value else join.new()
+            self._open[key] = known
+        for found in join.fold(known, event):
+            self.effects.announcements.append(
+                Record(
+                    join.output,
+                    None,
+                    found.aor.encode(),
+                    state.encode(found),
+                    event_headers(join.output, found, found.aor),
+                )
+            )
+
+    def finish(self) -> Effects:
+        """Write what was touched, forget what is too much."""
+        for key, known in self._open.items():
+            value = state.encode(known)
+            self._table.pop(key, None)  # to the end: the order of insertion is that of touch
+            self._table[key] = value
+            self._write(key, value)
+        while len(self._table) > self._join.most:
+            oldest = next(iter(self._table))
+            del self._table[oldest]
+            self._write(oldest, None)
+        return self.effects
+
+    def _write(self, key: bytes, value: bytes | None) -> None:
+        self.effects.state.append(Record(self._join.table, self._number, key, value))
