@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import yaml
 
 from local.reference_user_center.settings import ReferenceUserCenterSettings
 from producers.freeswitch.settings import FreeSwitchSettings
+from producers.opensips.settings import OpenSipsSettings
 from producers.publisher import PublisherSettings
+from producers.rtpengine.settings import RtpengineSettings
+from producers.sockets.settings import SocketsSettings
 from runtime.kafka import KafkaSettings
 from runtime.settings import StageSettings, load
 from sinks.clickhouse.settings import ClickHouseSettings
@@ -21,11 +25,26 @@ from sinks.user_center.settings import UserCenterSettings
 from streams.settings import StreamsSettings
 
 ROOT = Path(__file__).parent.parent.parent
-STAGES = {"freeswitch", "streams", "clickhouse", "user-center", "reference-user-center"}
+STAGES = {
+    "freeswitch",
+    "opensips",
+    "rtpengine",
+    "streams",
+    "clickhouse",
+    "user-center",
+    "reference-user-center",
+}
+SIDECARS = {
+    "overlays/sidecars-freeswitch": "freeswitch",
+    "overlays/sidecars-opensips": "opensips",
+    "overlays/sidecars-host-network": "opensips",
+}
 KUBERNETES = ["1.34", "1.37"]
 SETTINGS: list[type[StageSettings]] = [
     KafkaSettings,
     FreeSwitchSettings,
+    OpenSipsSettings,
+    RtpengineSettings,
     PublisherSettings,
     StreamsSettings,
     ClickHouseSettings,
@@ -64,7 +83,7 @@ def example() -> list[Manifest]:
 
 
 def templates(manifests: list[Manifest]) -> list[Manifest]:
-    kinds = ("Deployment", "StatefulSet", "Job")
+    kinds = ("Deployment", "StatefulSet", "DaemonSet", "Job")
     return [manifest for manifest in manifests if manifest["kind"] in kinds]
 
 
@@ -162,43 +181,288 @@ def test_what_holds_data_never_runs_twice(example: list[Manifest]) -> None:
 
 
 def test_folders_written_to_are_volumes(example: list[Manifest]) -> None:
-    writing = {"freeswitch", "streams", "clickhouse", "reference-user-center"}
+    writing = {
+        "freeswitch",
+        "opensips",
+        "rtpengine",
+        "streams",
+        "clickhouse",
+        "reference-user-center",
+    }
     for manifest in templates(example):
         mounts = {mount["mountPath"] for mount in container(manifest)["volumeMounts"]}
         assert "/tmp" in mounts
         assert ("/var/lib/rollcall" in mounts) == (manifest["metadata"]["name"] in writing)
 
 
+def use(
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    manifests: list[Manifest],
+    containers: list[Manifest],
+    pod_name: str,
+) -> set[str]:
+    """Give this process the settings of those containers; the names of the variables."""
+    config = one(manifests, "ConfigMap")
+    file = folder / "rollcall.toml"
+    file.write_text(config["data"]["rollcall.toml"], encoding="utf-8")
+    secrets = [m["stringData"] for m in manifests if m["kind"] == "Secret"]
+    names = set()
+    for inner in containers:
+        for entry in inner["env"]:
+            source = entry.get("valueFrom", {})
+            assert ("value" in entry) != bool(source)
+            if "secretKeyRef" in source:
+                key = source["secretKeyRef"]["key"]
+                found = [secret[key] for secret in secrets if key in secret]
+                assert found or source["secretKeyRef"]["optional"]
+                for value in found:
+                    monkeypatch.setenv(entry["name"], value)
+            else:
+                monkeypatch.setenv(entry["name"], pod_name if source else entry["value"])
+            names.add(entry["name"])
+    monkeypatch.setenv("ROLLCALL_SETTINGS", str(file))
+    return names
+
+
+def one(manifests: list[Manifest], kind: str) -> Manifest:
+    (only,) = [manifest for manifest in manifests if manifest["kind"] == kind]
+    return only
+
+
+def variables(classes: list[type[StageSettings]]) -> set[str]:
+    return {
+        f"ROLLCALL_{settings.section.upper()}_{field.upper()}"
+        for settings in classes
+        for field in settings.model_fields
+    } | {"ROLLCALL_SETTINGS", "ROLLCALL_HTTP_HOST", "ROLLCALL_HTTP_PORT"}
+
+
+def sections(config: Manifest) -> set[str]:
+    return set(re.findall(r"^\[(\w+)\]$", config["data"]["rollcall.toml"], re.MULTILINE))
+
+
 def test_the_settings_are_settings(
     example: list[Manifest], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The file and every variable of the pods load in the very classes that the stages load."""
-    config = next(m for m in example if m["kind"] == "ConfigMap")
-    file = tmp_path / "rollcall.toml"
-    file.write_text(config["data"]["rollcall.toml"], encoding="utf-8")
-    monkeypatch.setenv("ROLLCALL_SETTINGS", str(file))
-    secret = next(m for m in example if m["kind"] == "Secret")["stringData"]
-    names = set()
-    for manifest in templates(example):
-        for entry in container(manifest)["env"]:
-            source = entry.get("valueFrom", {})
-            if "secretKeyRef" in source:
-                monkeypatch.setenv(entry["name"], secret[source["secretKeyRef"]["key"]])
-            elif "fieldRef" in source:
-                monkeypatch.setenv(entry["name"], "user-center-0")
-            names.add(entry["name"])
-    known = {
-        f"ROLLCALL_{settings.section.upper()}_{field.upper()}"
-        for settings in SETTINGS
-        for field in settings.model_fields
-    } | {"ROLLCALL_SETTINGS", "ROLLCALL_HTTP_HOST", "ROLLCALL_HTTP_PORT"}
-    assert names <= known
-    sections = set(re.findall(r"^\[(\w+)\]$", config["data"]["rollcall.toml"], re.MULTILINE))
-    assert sections <= {settings.section for settings in SETTINGS}
-    loaded = {settings.section: load(settings) for settings in SETTINGS}
-    kafka = loaded["kafka"]
-    assert isinstance(kafka, KafkaSettings)
-    assert kafka.partitions == 12
+    containers = [container(manifest) for manifest in templates(example)]
+    names = use(monkeypatch, tmp_path, example, containers, "user-center-0")
+    assert names <= variables(SETTINGS)
+    config = one(example, "ConfigMap")
+    assert sections(config) <= {settings.section for settings in SETTINGS}
+    for settings in SETTINGS:
+        load(settings)
+    assert load(KafkaSettings).partitions == 12
+    assert load(StreamsSettings).node_lease == timedelta(seconds=15)
+
+
+def test_opensips_reaches_the_ports_that_are_listened_on(
+    example: list[Manifest], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (producer,) = [m for m in templates(example) if m["metadata"]["name"] == "opensips"]
+    use(monkeypatch, tmp_path, example, [container(producer)], "opensips-0")
+    settings = load(OpenSipsSettings)
+    listened = {
+        ("stream", settings.listen_stream, "TCP"),
+        ("datagram", settings.listen_datagram, "UDP"),
+    }
+    ports = container(producer)["ports"]
+    assert listened == {
+        (p["name"], f"0.0.0.0:{p['containerPort']}", p.get("protocol", "TCP"))
+        for p in ports
+        if p["name"] != "http"
+    }
+    (service,) = [
+        m for m in example if m["kind"] == "Service" and m["metadata"]["name"] == "opensips"
+    ]
+    assert "clusterIP" not in service["spec"], "OpenSIPS keeps the address that it found first"
+    protocols = {p["targetPort"]: p.get("protocol", "TCP") for p in service["spec"]["ports"]}
+    assert protocols == {"http": "TCP", "stream": "TCP", "datagram": "UDP"}
+    policy = one(example, "NetworkPolicy")["spec"]
+    labels = producer["spec"]["template"]["metadata"]["labels"]
+    assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+    allowed = {
+        p["port"]: (p["protocol"], "from" in r) for r in policy["ingress"] for p in r["ports"]
+    }
+    assert allowed == {
+        "http": ("TCP", False),
+        "stream": ("TCP", True),
+        "datagram": ("UDP", True),
+    }
+
+
+def test_all_images_of_ours_have_one_tag(example: list[Manifest]) -> None:
+    images = {container(manifest)["image"] for manifest in templates(example)}
+    for folder in SIDECARS:
+        images |= {inner["image"] for inner in sidecars(build(folder))}
+    assert images == {"rollcall:0.1.0"}
+
+
+def build_as(folder: Path, kustomization: str) -> list[Manifest]:
+    """Build an overlay that is not in k8s/overlays."""
+    shutil.copytree(ROOT / "k8s", folder / "k8s")
+    overlay = folder / "k8s" / "overlays" / "another"
+    overlay.mkdir()
+    (overlay / "kustomization.yaml").write_text(kustomization, encoding="utf-8")
+    return build(str(overlay))
+
+
+def test_the_plain_freeswitch_producer_can_be_left_out(tmp_path: Path) -> None:
+    text = "resources: [../../base]\ncomponents: [../../components/no-freeswitch]\n"
+    left = {manifest["metadata"]["name"] for manifest in build_as(tmp_path, text)}
+    assert "streams" in left
+    assert "freeswitch" not in left
+
+
+# -- sidecars -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=SIDECARS)
+def watched(request: pytest.FixtureRequest) -> tuple[str, list[Manifest]]:
+    """The kind of server, and all that is applied for it."""
+    return SIDECARS[request.param], build(request.param)
+
+
+def server(manifests: list[Manifest]) -> Manifest:
+    (only,) = templates(manifests)
+    return only
+
+
+def sidecars(manifests: list[Manifest]) -> list[Manifest]:
+    inits = pod(server(manifests))["initContainers"]
+    return [inner for inner in inits if inner["name"].startswith("rollcall-")]
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_manifests_with_sidecars_are_valid(
+    watched: tuple[str, list[Manifest]], version: str
+) -> None:
+    for manifest in watched[1]:
+        kubernetes_validate.validate(manifest, version, strict=True)
+        assert manifest["metadata"]["namespace"] == "sip"
+
+
+def test_sidecars_outlive_the_server(watched: tuple[str, list[Manifest]]) -> None:
+    """The kubelet starts init containers in order, and stops those that restart after the rest."""
+    stage, manifests = watched
+    inits = pod(server(manifests))["initContainers"]
+    assert [inner["name"] for inner in inits[:2]] == [f"rollcall-{stage}", "rollcall-sockets"]
+    assert [inner["args"] for inner in inits[:2]] == [["run", stage], ["run", "sockets"]]
+    assert all(inner["restartPolicy"] == "Always" for inner in inits[:2])
+    assert pod(server(manifests))["terminationGracePeriodSeconds"] >= 60
+    for inner in inits[2:]:
+        assert "restartPolicy" not in inner, "the server's own, untouched"
+    (own,) = pod(server(manifests))["containers"]
+    assert own["image"] == stage
+
+
+def test_sidecars_meet_the_restricted_standard(watched: tuple[str, list[Manifest]]) -> None:
+    for inner in sidecars(watched[1]):
+        assert inner["securityContext"] == {
+            "runAsNonRoot": True,
+            "runAsUser": 10001,
+            "runAsGroup": 10001,
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+        assert inner["resources"]["requests"].keys() == {"cpu", "memory"}
+        assert "memory" in inner["resources"]["limits"]
+
+
+def test_sidecars_do_not_stand_in_the_servers_way(watched: tuple[str, list[Manifest]]) -> None:
+    volumes = {volume["name"]: volume for volume in pod(server(watched[1]))["volumes"]}
+    for inner in sidecars(watched[1]):
+        assert not inner.keys() & {"startupProbe", "readinessProbe"}
+        for entry in inner["env"]:
+            assert entry.get("valueFrom", {}).get("secretKeyRef", {"optional": True})["optional"]
+        mounts = {mount["mountPath"]: mount["name"] for mount in inner["volumeMounts"]}
+        assert mounts.keys() == {"/etc/rollcall", "/tmp", "/var/lib/rollcall"}
+        assert volumes[mounts["/etc/rollcall"]]["configMap"]["optional"] is True
+        assert volumes[mounts["/tmp"]] == {"name": mounts["/tmp"], "emptyDir": {}}
+        spool = mounts["/var/lib/rollcall"]
+        assert volumes[spool] == {"name": spool, "emptyDir": {}}, "a sizeLimit would evict the pod"
+
+
+def test_sidecars_have_ports_of_their_own(watched: tuple[str, list[Manifest]]) -> None:
+    stage, manifests = watched
+    found = {}
+    for inner in sidecars(manifests):
+        environment = {entry["name"]: entry.get("value") for entry in inner["env"]}
+        (port,) = inner["ports"]
+        assert environment["ROLLCALL_HTTP_PORT"] == str(port["containerPort"])
+        assert inner["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": port["name"]}
+        found[port["name"]] = port["containerPort"]
+    assert found == {"rc-producer": 8790, "rc-sockets": 8791}
+    service = one(manifests, "Service")["spec"]
+    labels = server(manifests)["spec"]["template"]["metadata"]["labels"]
+    assert service["selector"] == {"rollcall/sidecars": stage}
+    assert service["selector"].items() <= labels.items()
+    assert {p["targetPort"]: p["port"] for p in service["ports"]} == found
+
+
+def test_sidecars_settings_are_settings(
+    watched: tuple[str, list[Manifest]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stage, manifests = watched
+    producers: dict[str, type[StageSettings]] = {
+        "freeswitch": FreeSwitchSettings,
+        "opensips": OpenSipsSettings,
+    }
+    classes: list[type[StageSettings]] = [
+        KafkaSettings,
+        producers[stage],
+        PublisherSettings,
+        SocketsSettings,
+    ]
+    names = use(monkeypatch, tmp_path, manifests, sidecars(manifests), "sip-0")
+    assert names <= variables(classes)
+    config = one(manifests, "ConfigMap")
+    assert sections(config) <= {settings.section for settings in classes}
+    (mounted,) = [v["configMap"] for v in pod(server(manifests))["volumes"] if "configMap" in v]
+    assert mounted["name"] == config["metadata"]["name"], "the generated name"
+    loaded = {settings.section: load(settings).model_dump() for settings in classes}
+    assert loaded[stage]["node"] == loaded["sockets"]["node"] == "sip-0"
+    assert loaded[stage]["kernel"] == "auto"
+    folder = loaded["publisher"]["spool_folder"]
+    assert folder.is_relative_to("/var/lib/rollcall")
+
+
+def test_nodes_are_called_after_the_pod_or_its_host(watched: tuple[str, list[Manifest]]) -> None:
+    stage, manifests = watched
+    on_host = pod(server(manifests)).get("hostNetwork", False)
+    for inner in sidecars(manifests):
+        sources = {e["name"]: e.get("valueFrom") or e.get("value") for e in inner["env"]}
+        name = "ROLLCALL_SOCKETS_NODE" if inner["args"][1] == "sockets" else None
+        path = "spec.nodeName" if on_host else "metadata.name"
+        node = sources[name or f"ROLLCALL_{stage.upper()}_NODE"]
+        assert node == {"fieldRef": {"fieldPath": path}}
+        host = {"fieldRef": {"fieldPath": "status.podIP"}} if on_host else "0.0.0.0"
+        assert sources["ROLLCALL_HTTP_HOST"] == host
+
+
+def test_freeswitch_too_may_have_the_hosts_network(tmp_path: Path) -> None:
+    text = "resources: [../sidecars-freeswitch]\ncomponents: [../../sidecars/host-network]\n"
+    inits = sidecars(build_as(tmp_path, text))
+    assert [inner["name"] for inner in inits] == ["rollcall-freeswitch", "rollcall-sockets"]
+    for inner in inits:
+        paths = [e["valueFrom"]["fieldRef"]["fieldPath"] for e in inner["env"] if field_of(e)]
+        assert sorted(paths) == ["spec.nodeName", "status.podIP"]
+        assert all(("value" in entry) != ("valueFrom" in entry) for entry in inner["env"])
+
+
+def field_of(entry: Manifest) -> bool:
+    return "fieldRef" in entry.get("valueFrom", {})
+
+
+def test_opensips_silence_shows_before_its_producer_is_stopped() -> None:
+    for folder, stage in SIDECARS.items():
+        if stage == "opensips":
+            (producer, _) = sidecars(build(folder))
+            wait = producer["lifecycle"]["preStop"]["sleep"]["seconds"]
+            assert wait > OpenSipsSettings(node="any").lease_silence_seconds + 1
 
 
 # -- the image ------------------------------------------------------------------------------------
