@@ -108,6 +108,12 @@ class NodeState:
     down: bool = False
     lost: Annotated[bool, Field(description="Its lease ran out.")] = False
     unwatched: Annotated[bool, Field(description="Its producer was stopped.")] = False
+    gap: Annotated[
+        datetime | None,
+        Field(description="Since when its events may be missing, by the worker's clock."),
+    ] = None
+    gap_at: Annotated[datetime | None, Field(description="The same, by the node's clock.")] = None
+    stale: Annotated[bool, Field(description="No listing has come for too long since.")] = False
     changed: Annotated[
         datetime | None, Field(description="When this was folded, by the worker's clock.")
     ] = None

@@ -35,6 +35,9 @@ class PresenceBinding:
     suspect: Annotated[
         bool, Field(description="Its peer stopped acknowledging: prefer another, if there is one.")
     ] = False
+    stale: Annotated[
+        bool, Field(description="Its node's events may be missing, and no listing has come since.")
+    ] = False
     since: Annotated[datetime, Field(description="When the binding began, by its node's clock.")]
 
 

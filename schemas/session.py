@@ -49,6 +49,7 @@ class Binding:
     suspect: Annotated[
         bool, Field(description="Its connection's peer stopped acknowledging: still reachable.")
     ] = False
+    stale: Annotated[bool, Field(description="Its node is uncertain: see NodeState.")] = False
     snapshot: Word | None = None
     owned_at: Annotated[
         datetime | None, Field(description="When its connection's owner was last announced.")

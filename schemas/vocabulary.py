@@ -143,6 +143,8 @@ class Cause(StrEnum):
     PING_RESTORED = "ping-restored"  # it answers again
     NODE_LOST = "node-lost"  # the node stopped, or nothing was heard of it for its lease
     NODE_RESTORED = "node-restored"  # the node is heard of again, in the same process as before
+    NODE_UNCERTAIN = "node-uncertain"  # its events may be missing, and no listing has come since
+    NODE_CERTAIN = "node-certain"  # a listing has come
     NODE_RESTARTED = "node-restarted"  # the node started anew: its connections are gone
     FOUND_IN_SNAPSHOT = "found-in-snapshot"  # the registrar lists what no event had told
     MISSING_FROM_SNAPSHOT = "missing-from-snapshot"  # listed no more, and no event had told

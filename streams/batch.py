@@ -80,6 +80,9 @@ class SessionBatch:
         """Sweep a piece, ring the timers that are due, then write what was touched."""
         self._record = None
         partition = self._partition
+        for node in partition.grown_stale(self.now):
+            known = partition.nodes[node]
+            self._doubt(node, known.gap_at or known.at, stale=True)
         self._sweep()
         for node, key, node_time in partition.ring(self.now):
             session = self._session(key)
@@ -109,6 +112,8 @@ class SessionBatch:
         partition.see(event.node, event.at)
         if event.kind is RegistrationKind.SNAPSHOT_ENDED:
             self._snapshot_ended(event, snapshot_fold.fold_registrations_listed)
+            if event.aor is None:
+                self._doubt(event.node, event.at, stale=False)
             return
         if event.aor is None:
             return
@@ -137,13 +142,11 @@ class SessionBatch:
         if new is None:
             self.fences["older-than-node"] += 1
             return
-        if self._caught_up:
+        if self._caught_up and change.kind is not NodeKind.GAP:  # that is the producer's word
             partition.see(change.node, change.at)
         partition.nodes[change.node] = new
         if old is None or _turned(old, new):
-            value = state.encode(new)
-            key = change.node.encode()
-            self.effects.state.append(Record(topics.NODE_STATE, partition.number, key, value))
+            self._keep(change.node, new)
         if change.kind is NodeKind.LOST:
             self._every_member(change.node, lambda s: node_fold.fold_node_lost(s, change))
             return
@@ -151,6 +154,23 @@ class SessionBatch:
             self._every_member(change.node, lambda s: node_fold.fold_node_back(s, change))
         if change.kind in (NodeKind.UP, NodeKind.DOWN):
             self._every_member(change.node, lambda s: node_fold.fold_node_change(s, change))
+
+    def _keep(self, node: str, new: NodeState) -> None:
+        value = state.encode(new)
+        record = Record(topics.NODE_STATE, self._partition.number, node.encode(), value)
+        self.effects.state.append(record)
+
+    def _doubt(self, node: str, at: datetime, *, stale: bool) -> None:
+        """The node has been uncertain for too long, or a listing has ended that."""
+        known = self._partition.nodes.get(node)
+        if known is None or (known.gap is None and known.stale == stale):
+            return
+        was_stale, known.stale = known.stale, stale
+        if not stale:
+            known.gap = known.gap_at = None
+        self._keep(node, known)
+        if was_stale != stale:
+            self._every_member(node, lambda s: node_fold.fold_doubt(s, node, at, stale=stale))
 
     def _snapshot_ended(self, end: Any, rule: Callable[[Session, Any], Verdict]) -> None:
         if end.aor is not None:
@@ -255,8 +275,8 @@ class SessionBatch:
 
 def _turned(old: NodeState, new: NodeState) -> bool:
     """Whether it is more than the time that changed: worth a record in every partition."""
-    before = (old.boot, old.down, old.lost, old.unwatched)
-    return before != (new.boot, new.down, new.lost, new.unwatched)
+    before = (old.boot, old.down, old.lost, old.unwatched, old.gap_at)
+    return before != (new.boot, new.down, new.lost, new.unwatched, new.gap_at)
 
 
 def _is_on(session: Session, node: str) -> bool:

@@ -105,7 +105,7 @@ def end_leg(session: Session, leg_id: str, event: Event, cause: Cause) -> Verdic
     """Remove the leg, leave a tombstone; it shows if the leg did."""
     leg = session.calls.pop(leg_id, None)
     session.ended_calls[leg_id] = EndedLeg(at=event.at, event=event.id)
-    bound(session.ended_calls)
+    bound(session.ended_calls, event.at)
     verdict = Verdict(changed=True)
     if leg is not None and leg.state is not CallState.TRYING:
         verdict.change = Change(cause, event.at, [event.id, leg.event])

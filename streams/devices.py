@@ -153,5 +153,6 @@ def _shown(binding: Binding, edge: Binding | None) -> PresenceBinding:
         registrar=binding.registrar,
         user_agent=binding.user_agent,
         suspect=binding.suspect or (edge is not None and edge.suspect),
+        stale=binding.stale or (edge is not None and edge.stale),
         since=binding.since,
     )

@@ -82,4 +82,4 @@ def bury(
         grave.call_id, grave.remote, grave.path = known.call_id, known.remote, known.path
         grave.source, grave.registrar = known.source, known.registrar
     session.ended[key] = grave
-    bound(session.ended)
+    bound(session.ended, event.at)

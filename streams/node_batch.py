@@ -12,7 +12,9 @@ from streams.effects import Effects, Record, refusal
 from streams.leases import Lease, Leases
 from streams.state import NodeChange, NodeEvent
 
-_COPIED = frozenset({NodeKind.UP, NodeKind.DOWN, NodeKind.HEARTBEAT, NodeKind.UNWATCHED})
+_COPIED = frozenset(
+    {NodeKind.UP, NodeKind.DOWN, NodeKind.HEARTBEAT, NodeKind.UNWATCHED, NodeKind.GAP}
+)
 
 
 class NodeCopier:

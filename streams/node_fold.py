@@ -12,6 +12,8 @@ from streams.endings import end_binding
 from streams.state import Event, NodeChange, NodeState, Session
 from streams.verdict import Change, Verdict, merged
 
+_UNCERTAIN = frozenset({NodeKind.GAP, NodeKind.UNWATCHED})
+
 
 def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) -> NodeState | None:
     """The node's state after a change; None if the change is older than what is known.
@@ -22,6 +24,8 @@ def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) 
         return None
     at = max(state.at, change.at) if state else change.at
     new = NodeState(boot=change.boot, at=at, changed=now)
+    if state is not None:
+        new.gap, new.gap_at, new.stale = state.gap, state.gap_at, state.stale
     is_same = state is not None and state.boot == change.boot
     if change.kind is NodeKind.DOWN:
         new.down = True
@@ -32,7 +36,28 @@ def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) 
     else:
         new.down = bool(state and state.down and is_same and change.kind is not NodeKind.UP)
         new.unwatched = change.kind is NodeKind.UNWATCHED
+    if change.kind in _UNCERTAIN:
+        new.gap, new.gap_at = new.gap or now, change.at
     return new
+
+
+def fold_doubt(session: Session, node: str, at: datetime, *, stale: bool) -> Verdict:
+    """The node's events up to `at` may be missing and no listing comes; or one has come."""
+    before = devices.shown(session)
+    evidence = []
+    for binding in session.bindings.values():
+        if binding.node != node or (stale and binding.confirmed_at > at):
+            continue
+        if binding.stale != stale:
+            binding.stale = stale
+            evidence.append(binding.event)
+    if not evidence:
+        return Verdict()
+    verdict = Verdict(changed=True)
+    if before != devices.shown(session):
+        cause = Cause.NODE_UNCERTAIN if stale else Cause.NODE_CERTAIN
+        verdict.change = Change(cause, at, evidence[:16])
+    return verdict
 
 
 def fold_node_change(session: Session, change: NodeChange) -> Verdict:

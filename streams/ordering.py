@@ -12,9 +12,10 @@ class Placed(Protocol):
     at: datetime
 
 
-# A tombstone outlives every reordering the sources and Kafka can make (a spooled producer may
-# lag by its whole spool, so the count, not the age, is what usually bounds them).
+# A tombstone outlives every reordering the sources and Kafka can make: a spooled producer may lag
+# by its whole spool. What is older than a day, by whichever node's clock, nothing asks for.
 MAX_TOMBSTONES = 32
+MAX_AGE = timedelta(days=1)
 
 # FreeSWITCH's event time lags the truth by up to 20 ms and its listings are not atomic: within
 # this time of a snapshot's beginning, events are believed and the listing is not.
@@ -22,7 +23,14 @@ SNAPSHOT_DOUBT = timedelta(seconds=1)
 # FreeSWITCH deletes rows from its table some time after it says so (its SQL queue).
 LISTING_LAG = timedelta(seconds=2)
 
-T = TypeVar("T")
+
+class Dated(Protocol):
+    """Anything with a time."""
+
+    at: datetime
+
+
+T = TypeVar("T", bound=Dated)
 
 
 def binding_key(node: str, identity: str) -> str:
@@ -41,7 +49,13 @@ def is_newer(event: Placed, boot: str, seq: int, at: datetime) -> bool:
     return event.at > at
 
 
-def bound(tombstones: dict[str, T]) -> None:
-    """Drop the oldest entries beyond MAX_TOMBSTONES (dicts keep insertion order)."""
-    while len(tombstones) > MAX_TOMBSTONES:
-        del tombstones[next(iter(tombstones))]
+def bound(tombstones: dict[str, T], at: datetime) -> None:
+    """Drop entries beyond MAX_TOMBSTONES or MAX_AGE before `at`, the oldest first.
+
+    Dicts keep the order of insertion.
+    """
+    while tombstones:
+        oldest = next(iter(tombstones))
+        if len(tombstones) <= MAX_TOMBSTONES and at - tombstones[oldest].at <= MAX_AGE:
+            return
+        del tombstones[oldest]

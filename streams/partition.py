@@ -32,14 +32,17 @@ class PartitionState:
         nodes: dict[bytes, bytes],
         slack: timedelta,
         grace: Callable[[str], timedelta] = lambda _: NO_GRACE,
+        stale_after: timedelta = timedelta(seconds=10),
     ) -> None:
-        """`grace(aor)`: how long the user's status outlives a loss."""
+        """`grace(aor)`: how long the user's status outlives a loss. `stale_after`: how long a node
+        may be uncertain before its users are told."""
         self.number = number
         self.sessions = sessions
         self.connections = connections
         self.media = media
         self.slack = slack
         self.grace = grace
+        self.stale_after = stale_after
         self.lock = asyncio.Lock()
         self.connections_lock = asyncio.Lock()
         self.media_lock = asyncio.Lock()
@@ -113,7 +116,16 @@ class PartitionState:
             self.sweeps
             or (self._graces and self._graces[0][0] <= now)
             or any(state.lost for state in self.nodes.values())
+            or self.grown_stale(now)
         )
+
+    def grown_stale(self, now: datetime) -> list[str]:
+        """Nodes that have been uncertain for too long, and whose users do not know yet."""
+        return [
+            node
+            for node, state in self.nodes.items()
+            if state.gap is not None and not state.stale and now - state.gap > self.stale_after
+        ]
 
     def clock(self, node: str, now: datetime) -> datetime | None:
         """A node's time. Of a lost one, which tells none, as the worker's clock goes on."""

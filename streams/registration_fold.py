@@ -118,6 +118,7 @@ def _shows_differently(old: Binding, new: Binding) -> bool:
     return (
         devices.is_live(old) != devices.is_live(new)
         or old.suspect != new.suspect
+        or old.stale != new.stale
         or old.contact != new.contact
         or old.path != new.path
         or old.received != new.received

@@ -41,6 +41,11 @@ class StreamsSettings(StageSettings):
     unwatched_lease: Duration = Field(
         timedelta(minutes=5), description="The same once its producer was stopped on purpose."
     )
+    stale_after: Duration = Field(
+        timedelta(seconds=10),
+        description="How long a node's events may be missing without a listing before its users' "
+        "bindings are marked stale.",
+    )
     grace: dict[str, Duration] = Field(
         default_factory=dict,
         description="By domain, or `*`: how long `status` stays online after a connection or node "

@@ -144,6 +144,7 @@ class Worker:
             self._nodes.partition(number),
             self._settings.expiry_slack,
             self._settings.grace_of,
+            self._settings.stale_after,
         )
         self._partitions[number] = state
         async with state.lock:

@@ -122,11 +122,13 @@ class FifoMi:
         deadline = time.monotonic() + self._timeout
         parts: list[bytes] = []
         size = 0
+        ready = select.poll()  # select() knows no descriptor above 1,023
+        ready.register(answer, select.POLLIN)
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise MiUnreachable(f"{self._path}: no answer in time")
-            if not select.select([answer], [], [], left)[0]:
+            if not ready.poll(left * 1000):
                 continue
             try:
                 part = os.read(answer, 2**20)

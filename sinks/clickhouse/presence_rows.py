@@ -40,6 +40,7 @@ def _binding(binding: PresenceBinding) -> BindingCell:
         edge=binding.edge,
         path=binding.path,
         suspect=binding.suspect,
+        stale=binding.stale,
     )
 
 

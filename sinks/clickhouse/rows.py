@@ -151,6 +151,7 @@ class BindingCell(msgspec.Struct, kw_only=True):
     edge: str | None
     path: str | None
     suspect: bool
+    stale: bool
 
 
 class CallCell(msgspec.Struct, kw_only=True):

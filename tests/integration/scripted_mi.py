@@ -81,8 +81,10 @@ class ScriptedFifo:
         os.close(self._fifo)
 
     def _serve(self) -> None:
+        ready = select.poll()
+        ready.register(self._fifo, select.POLLIN)
         while not self._stopping.is_set():
-            if not select.select([self._fifo], [], [], 0.05)[0]:
+            if not ready.poll(50):
                 continue
             _, first, rest = os.read(self._fifo, 65536).decode().split(":", 2)
             if self._classic is None:

@@ -118,9 +118,44 @@ def test_a_stopped_producers_node_has_the_longer_lease() -> None:
     _tell(pipeline, registered(1))
     _say(pipeline, NodeKind.UNWATCHED, 1)
     pipeline.wait(timedelta(minutes=4))
-    assert pipeline.changes("1001") == ["online registered"]
+    assert pipeline.changes("1001") == ["online registered", "online node-uncertain"]
     pipeline.wait(timedelta(minutes=2))
-    assert pipeline.changes("1001")[1:] == ["offline node-lost"]
+    assert pipeline.changes("1001")[2:] == ["offline node-lost"]
+
+
+def test_users_of_a_node_that_stays_uncertain_are_marked_until_a_listing_comes() -> None:
+    pipeline = Pipeline()
+    _say(pipeline, NodeKind.UP, 0)
+    _tell(pipeline, registered(1))
+    _say(pipeline, NodeKind.GAP, 2)
+    _say(pipeline, NodeKind.HEARTBEAT, 3)
+    pipeline.wait(4 * SECOND)
+    assert pipeline.changes("1001") == ["online registered"]
+    _tell(pipeline, registered(4, port=5062))  # after the gap: certain
+    for number in range(4):  # it lives, but no listing comes
+        _say(pipeline, NodeKind.HEARTBEAT, 6 + 2 * number)
+        pipeline.wait(2 * SECOND)
+    assert pipeline.changes("1001")[2:] == ["online node-uncertain"]
+    assert [b.stale for b in pipeline.published[-1].bindings] == [True, False]
+    whole = listing_ended(5, "s", at=14)
+    whole.aor = None
+    _tell(pipeline, listed(5, "s", at=14), listed(5, "s", at=14, port=5062), whole)
+    assert pipeline.changes("1001")[3:] == ["online found-in-snapshot"]
+    assert [b.stale for b in pipeline.published[-1].bindings] == [False, False]
+
+
+def test_a_gap_that_a_listing_heals_at_once_is_not_told() -> None:
+    pipeline = Pipeline()
+    _say(pipeline, NodeKind.UP, 0)
+    _tell(pipeline, registered(1))
+    _say(pipeline, NodeKind.GAP, 2)
+    whole = listing_ended(5, "s", at=3)
+    whole.aor = None  # of the node, not of one user
+    _tell(pipeline, listed(5, "s", at=3), whole)
+    for number in range(8):
+        _say(pipeline, NodeKind.HEARTBEAT, 4 + 2 * number)
+        pipeline.wait(2 * SECOND)
+    assert pipeline.changes("1001") == ["online registered"]
 
 
 def test_a_node_that_said_goodbye_is_not_lost() -> None:

@@ -109,6 +109,7 @@ def test_store_answers_what_it_was_told(store: Store) -> None:
                 "registrar": None,
                 "user_agent": None,
                 "suspect": False,
+                "stale": False,
                 "since": "2026-01-02T03:04:05.678901Z",
             }
         ],

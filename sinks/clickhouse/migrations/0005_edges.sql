@@ -24,7 +24,7 @@ ALTER TABLE presence_history_raw
         remote_ip Nullable(String), remote_port Nullable(UInt16),
         registrar LowCardinality(Nullable(String)), user_agent Nullable(String),
         since DateTime64(6, 'UTC'), edge LowCardinality(Nullable(String)), path Nullable(String),
-        suspect Bool)) COMMENT 'Live ones, oldest first';
+        suspect Bool, stale Bool)) COMMENT 'Live ones, oldest first';
 
 ALTER TABLE presence_raw
     MODIFY COLUMN calls Array(Tuple(
@@ -37,7 +37,7 @@ ALTER TABLE presence_raw
         remote_ip Nullable(String), remote_port Nullable(UInt16),
         registrar LowCardinality(Nullable(String)), user_agent Nullable(String),
         since DateTime64(6, 'UTC'), edge LowCardinality(Nullable(String)), path Nullable(String),
-        suspect Bool)) COMMENT 'Live ones, oldest first';
+        suspect Bool, stale Bool)) COMMENT 'Live ones, oldest first';
 
 CREATE OR REPLACE VIEW presence_history AS
 SELECT
