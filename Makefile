@@ -47,7 +47,7 @@ unit: install ## fast, pure tests
 
 integration: install ## real Kafka, chDB, Kamailio, HTTP, processes
 	@.ci/sip-programs
-	$(BIN)/pytest tests/integration
+	$(BIN)/pytest --durations=20 tests/integration
 
 bench: install ## throughput against plain Faust, Quix Streams, Kafka Streams and the bare limit
 	$(BIN)/python -m benchmarks.throughput

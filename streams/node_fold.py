@@ -12,9 +12,6 @@ from streams.endings import end_binding
 from streams.state import Event, NodeChange, NodeState, Session
 from streams.verdict import Change, Verdict, merged
 
-_UNCERTAIN = frozenset({NodeKind.GAP, NodeKind.UNWATCHED})
-
-
 def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) -> NodeState | None:
     """The node's state after a change; None if the change is older than what is known.
 
@@ -36,7 +33,7 @@ def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) 
     else:
         new.down = bool(state and state.down and is_same and change.kind is not NodeKind.UP)
         new.unwatched = change.kind is NodeKind.UNWATCHED
-    if change.kind in _UNCERTAIN:
+    if change.kind is NodeKind.GAP:
         new.gap, new.gap_at = new.gap or now, change.at
     return new
 

@@ -13,6 +13,7 @@ from schemas.topics import CONNECTIONS, REGISTRATIONS
 from schemas.vocabulary import Cause, ConnectionKind, RegistrationKind, Source, Status, Transport
 from tests.eventually import eventually
 from tests.freeswitch_answers import PROFILES
+from tests.integration.black_hole import cable
 from tests.integration.freeswitch_process import records
 from tests.integration.scripted_switch import ScriptedSwitch
 from tests.integration.sockets_support import Server, name_of, reset
@@ -101,6 +102,12 @@ class Node:
         state = self.state_of(user)
         return state is not None and state.status is Status.ONLINE
 
+    def is_suspect(self, user: str, suspect: bool) -> Presence | None:
+        """The user's state, if the one binding is, or is not, suspect."""
+        state = self.state_of(user)
+        right = state is not None and [b.suspect for b in state.bindings] == [suspect]
+        return state if right else None
+
     def goes_online(self, user: str) -> None:
         eventually(lambda: self.is_online(user), 60, what=f"{user} online")
 
@@ -176,3 +183,32 @@ def test_a_crash_is_offline_with_its_cause(kafka: KafkaSettings, tmp_path: Path)
     assert registrations["sip:carol@example.test"].transport is Transport.TCP
     gone = [e for _, e in records(kafka, CONNECTIONS) if e.reason == "gone at registration"]
     assert [(e.remote.port, e.kind) for e in gone] == [(dave_name[1], ConnectionKind.CLOSED)]
+
+
+@pytest.mark.timeout(300)
+def test_a_black_holed_client_is_suspect_and_recovers_when_the_link_returns(
+    kafka: KafkaSettings, tmp_path: Path
+) -> None:
+    with (
+        cable() as link,
+        Server(link.here) as server,
+        Node(kafka, tmp_path, server) as node,
+        StageProcess("streams.stage", tmp_path, kafka),
+        link.client(server.port) as (process, name),
+    ):
+        node.switch.send(registered(1, "alice", name))
+        node.goes_online("alice")
+        link.cut()
+        server.connections[name].sendall(b"OPTIONS")
+        began = time.monotonic()
+        suspect = eventually(lambda: node.is_suspect("alice", True), 30)
+        assert time.monotonic() - began < 10
+        assert suspect is not None
+        assert suspect.reachable
+        assert suspect.cause is Cause.CONNECTION_SUSPECT
+        link.mend()
+        recovered = eventually(lambda: node.is_suspect("alice", False), 30)
+        assert recovered is not None
+        assert recovered.cause is Cause.CONNECTION_RECOVERED
+        process.kill()
+        assert node.goes_offline("alice").cause is Cause.CONNECTION_RESET
