@@ -12,6 +12,7 @@ from streams.endings import end_binding
 from streams.state import Event, NodeChange, NodeState, Session
 from streams.verdict import Change, Verdict, merged
 
+
 def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) -> NodeState | None:
     """The node's state after a change; None if the change is older than what is known.
 
