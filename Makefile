@@ -49,8 +49,10 @@ integration: install ## real Kafka, chDB, Kamailio, HTTP, processes
 	@.ci/sip-programs
 	$(BIN)/pytest --durations=20 tests/integration
 
-bench: install ## throughput against plain Faust, Quix Streams, Kafka Streams and the bare limit
+bench: install ## throughput beside its peers, latency of crashes, loss of a node (benchmarks/README.md)
 	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.crashes
+	$(BIN)/python -m benchmarks.node_loss
 
 schemas: install ## publish the contract anew: schemas/published, docs/events.md
 	$(BIN)/python -m schemas.publish

@@ -47,8 +47,10 @@ class DataSet:
     Iterate, once, for (user number, event) pairs. Times end about now, expiries lie an hour ahead.
     """
 
-    def __init__(self, events: int, users: int, seed: int = 1) -> None:
+    def __init__(self, events: int, users: int, seed: int = 1, leaves: float = LEAVES) -> None:
+        """`leaves`: the share of an online phone's events in which it leaves."""
         self.events = events
+        self._leaves = leaves
         self.users = users
         self._random = random.Random(seed)
         self._boots = [str(UUID(int=self._random.getrandbits(128))) for _ in range(NODES)]
@@ -89,7 +91,7 @@ class DataSet:
             return [self._event(phone, RegistrationKind.UNREGISTERED), refreshed]
         if not phone.online:
             return [self._event(phone, RegistrationKind.REGISTERED)]
-        leaves = self._random.random() < LEAVES
+        leaves = self._random.random() < self._leaves
         kind = RegistrationKind.UNREGISTERED if leaves else RegistrationKind.REFRESHED
         return [self._event(phone, kind)]
 

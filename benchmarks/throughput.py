@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import loading, results, running, topics
-from benchmarks.dataset import DataSet
+from benchmarks.dataset import LEAVES, DataSet
 from benchmarks.loading import Input
 from benchmarks.peers import Job, kafka_streams
 from local.kafka import EmbeddedKafka
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
                 namespace="",
             )
             topics.create(kafka, [peer.name for peer in chosen])
-            data = DataSet(options.events, options.users)
+            data = DataSet(options.events, options.users, leaves=options.leaves)
             whole, share = loading.load(kafka, data, options.slow_events)
             measured = {
                 peer.name: measure(kafka, peer, share if peer.slow else whole, options.timeout)
@@ -163,6 +163,12 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
     parser.add_argument("--events", type=int, default=400_000)
     parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument(
+        "--leaves",
+        type=float,
+        default=LEAVES,
+        help="share of an online phone's events; else refresh",
+    )
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--slow-events", type=int, default=20_000, help="for plain_faust")
     parser.add_argument("--timeout", type=float, default=180.0, help="seconds for one peer")

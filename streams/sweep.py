@@ -11,8 +11,8 @@ from itertools import islice
 from streams.state import Session
 from streams.verdict import Verdict
 
-# Users between which other users' events get their turn: some tens of milliseconds.
-PIECE = 2_000
+# Users between which other users' events get their turn: about ten milliseconds.
+PIECE = 500
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """The worker: one thin agent a topic; a batch is durable before it is acknowledged."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -46,6 +47,7 @@ class Worker:
         self._outboxes = [Outbox(kafka) for _ in range(min(OUTBOXES, kafka.partitions))]
         self._lanes = Lanes(faust_app.SESSION_SOURCES, self._fold_sessions, self._ends)
         self._partitions: dict[int, PartitionState] = {}
+        self._sweeping = asyncio.Lock()
         leases = Leases(settings.node_lease, settings.unwatched_lease)
         self._copier = NodeCopier(kafka.partitions, settings.node_tick, leases)
         self._timekeeper = Timekeeper(self, leases, self._copier, kafka.partitions, clock)
@@ -81,16 +83,29 @@ class Worker:
         await self._timekeeper.run(self._lanes.succeeds)
 
     async def _fold_sessions(self, number: int, runs: list[Run]) -> bool:
+        """Whether nothing is left to sweep."""
         partition = await self.partition(number)
         async with partition.lock:
-            batch = SessionBatch(partition, self._clock(), caught_up=self._caught_up(partition))
-            for topic, records in runs:
-                batch.fold(topic, records)
-                if topic is topics.REGISTRATIONS:
-                    partition.registrations_read = records[-1].offset + 1
-            await self.settle(number, batch.finish())
+            if partition.sweeps:
+                # One partition's piece at a time, and then everybody else: what comes in meanwhile
+                # needs some turns of the loop on its way to a fold.
+                async with self._sweeping:
+                    batch = self._batch(partition, runs)
+                    await asyncio.sleep(0)
+            else:
+                batch = self._batch(partition, runs)
+            await self.settle(number, batch.effects)
         _measure(batch)
         return not partition.sweeps
+
+    def _batch(self, partition: PartitionState, runs: list[Run]) -> SessionBatch:
+        batch = SessionBatch(partition, self._clock(), caught_up=self._caught_up(partition))
+        for topic, records in runs:
+            batch.fold(topic, records)
+            if topic is topics.REGISTRATIONS:
+                partition.registrations_read = records[-1].offset + 1
+        batch.finish()
+        return batch
 
     async def fold_what_is_due(self, number: int) -> None:
         await self._fold_sessions(number, [])
