@@ -62,6 +62,24 @@ def edges(session: Session, behind: Binding) -> list[Binding]:
     return sorted(found, key=lambda edge: (edge.remote == behind.received, edge.since))
 
 
+def _is_held(session: Session, behind: Binding) -> bool:
+    """Whether an edge's binding of the device lives, and it is not known to be another one's.
+
+    One Call-ID may have come through several edges, or over several connections of one (RFC 5626
+    §4.2). Where the Path tells the client's address, the edge's binding from there counts, once it
+    is known to have been there.
+    """
+    living = edges(session, behind)
+    if not living or behind.received is None:
+        return bool(living)
+    if any(edge.remote == behind.received for edge in living):
+        return True
+    return not any(
+        grave.remote == behind.received and is_edge_of(grave, behind)
+        for grave in session.ended.values()
+    )
+
+
 def hangs_on_an_edge(session: Session, binding: Binding) -> bool:
     """Whether the connection the registrar sees is a proxy's, so that its end says nothing."""
     return binding.path is not None or bool(edges(session, binding))
@@ -77,13 +95,13 @@ def follow(session: Session, edge: Binding) -> None:
     """The binding is there, lost, or there again: are those behind it cut off?"""
     for behind in session.bindings.values():
         if is_edge_of(edge, behind):
-            behind.edge_lost = not edges(session, behind)
+            behind.edge_lost = not _is_held(session, behind)
 
 
 def _is_cut_off(
     session: Session, old: Binding | None, new: Binding, event: RegistrationEvent
 ) -> bool:
-    if edges(session, new):
+    if _is_held(session, new):
         return False
     if old is not None and not old.edge_lost:
         return False
