@@ -75,6 +75,9 @@ class EndedBinding:
     registrar: Word | None = None
     remote: Address | None = None
     path: Text | None = None
+    cookie: Annotated[int | None, Field(description="Of the connection it was last on.")] = None
+    last_boot: Annotated[Word | None, Field(description="Of its last confirmation.")] = None
+    last_seq: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

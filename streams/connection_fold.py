@@ -6,7 +6,7 @@ for the incarnation it is about.
 
 from typing import TypeVar
 
-from schemas.vocabulary import Cause, ConnectionKind
+from schemas.vocabulary import Cause, ConnectionKind, Source
 from streams.state import (
     ConnectionEnd,
     ConnectionEvent,
@@ -97,7 +97,7 @@ def _suspect(
 
 def _ended(owner: Owner, end: ConnectionEnd) -> bool:
     """Whether `end` is the end of the incarnation the owner registered over."""
-    if owner.cookie is not None and end.cookie is not None:
+    if owner.cookie is not None and (end.cookie is not None or end.source is Source.SOCKETS):
         return owner.cookie == end.cookie
     if owner.source is end.source and owner.boot == end.boot:
         return owner.seq < end.seq

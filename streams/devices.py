@@ -27,6 +27,11 @@ _DEVICE_ENDS = frozenset({Cause.UNREGISTERED, Cause.PING_LOST})
 _REGISTRATION_ENDS = frozenset({Cause.EXPIRED, Cause.ADMINISTRATIVE})
 
 
+def may_be_edge(binding: Binding | EndedBinding) -> bool:
+    """Whether others may be behind it."""
+    return binding.registrar == EDGE or binding.source in _PROXIES
+
+
 def is_edge_of(edge: Binding | EndedBinding, behind: Binding) -> bool:
     """Whether `edge` is the same device's binding at an edge before `behind`'s registrar."""
     return (
@@ -36,8 +41,10 @@ def is_edge_of(edge: Binding | EndedBinding, behind: Binding) -> bool:
         and edge.path is None
         and (
             edge.registrar == EDGE
-            or behind.path is not None
-            or (edge.source in _PROXIES and behind.source is Source.FREESWITCH)
+            or (
+                edge.source in _PROXIES
+                and (behind.path is not None or behind.source is Source.FREESWITCH)
+            )
         )
     )
 
@@ -62,19 +69,19 @@ def edges(session: Session, behind: Binding) -> list[Binding]:
     return sorted(found, key=lambda edge: (edge.remote == behind.received, edge.since))
 
 
-def _is_held(session: Session, behind: Binding) -> bool:
+def _is_held(session: Session, behind: Binding, *, cut_off: bool) -> bool:
     """Whether an edge's binding of the device lives, and it is not known to be another one's.
 
     One Call-ID may have come through several edges, or over several connections of one (RFC 5626
     §4.2). Where the Path tells the client's address, the edge's binding from there counts, once it
-    is known to have been there.
+    is known to have been there. What is `cut_off` needs that very one.
     """
     living = edges(session, behind)
     if not living or behind.received is None:
         return bool(living)
     if any(edge.remote == behind.received for edge in living):
         return True
-    return not any(
+    return not cut_off and not any(
         grave.remote == behind.received and is_edge_of(grave, behind)
         for grave in session.ended.values()
     )
@@ -95,20 +102,24 @@ def follow(session: Session, edge: Binding) -> None:
     """The binding is there, lost, or there again: are those behind it cut off?"""
     for behind in session.bindings.values():
         if is_edge_of(edge, behind):
-            behind.edge_lost = not _is_held(session, behind)
+            behind.edge_lost = not _is_held(session, behind, cut_off=behind.edge_lost)
 
 
 def _is_cut_off(
     session: Session, old: Binding | None, new: Binding, event: RegistrationEvent
 ) -> bool:
-    if _is_held(session, new):
+    known = old if old is not None and old.call_id == new.call_id else None
+    listed = event.snapshot is not None
+    if _is_held(session, new, cut_off=listed and known is not None and known.edge_lost):
         return False
-    if old is not None and not old.edge_lost:
+    if known is not None and not known.edge_lost:
         return False
     lost = [grave for grave in session.ended.values() if is_edge_of(grave, new)]
-    if event.snapshot is not None or not lost:
+    if listed:
         # Registrars list the dead: a listing proves nothing about the edge.
-        return old.edge_lost if old is not None else bool(lost)
+        return known is not None or bool(lost)
+    if not lost:
+        return False
     if new.received is not None and all(grave.remote != new.received for grave in lost):
         return False  # it came over another connection than those that ended
     return new.confirmed_at <= max(grave.at for grave in lost) + EDGE_DOUBT
@@ -117,14 +128,21 @@ def _is_cut_off(
 def depart(session: Session, gone: Binding, cause: Cause) -> list[str]:
     """A binding has ended: cut off those behind it; the keys of edges' bindings that go with it."""
     follow(session, gone)
-    if any(b.node == gone.node and b.call_id == gone.call_id for b in session.bindings.values()):
+    if cause in _DEVICE_ENDS:
+        leaving = [(k, b) for k, b in session.bindings.items() if is_edge_of(b, gone)]
+    elif cause in _REGISTRATION_ENDS:
+        leaving = [
+            (k, b)
+            for k, b in session.bindings.items()
+            if b.registrar == EDGE and is_edge_of(b, gone)
+        ]
+    else:
         return []
-    return [
-        key
-        for key, edge in session.bindings.items()
-        if is_edge_of(edge, gone)
-        and (cause in _DEVICE_ENDS or (cause in _REGISTRATION_ENDS and edge.registrar == EDGE))
-    ]
+    # Of one Call-ID the registrar may have several bindings, and each its own edge's.
+    has_others = any(
+        b.node == gone.node and b.call_id == gone.call_id for b in session.bindings.values()
+    )
+    return [k for k, b in leaving if not has_others or b.remote == gone.received]
 
 
 def is_live(binding: Binding) -> bool:
@@ -141,11 +159,18 @@ def live(session: Session) -> list[tuple[Binding, Binding | None]]:
     found = []
     for binding in bindings.values():
         # An edge's binding is part of the device behind it, even of one that does not answer.
-        if is_live(binding) and not any(is_edge_of(binding, b) for b in bindings.values()):
+        if is_live(binding) and not any(_is_part_of(binding, b) for b in bindings.values()):
             before = edges(session, binding)
-            found.append((binding, before[-1] if before else None))
+            edge = before[-1] if before else None
+            if edge is not None and binding.received not in (None, edge.remote):
+                edge = None  # another connection's: its own is not told yet
+            found.append((binding, edge))
     found.sort(key=lambda device: device[0].since)
     return found
+
+
+def _is_part_of(edge: Binding, behind: Binding) -> bool:
+    return is_edge_of(edge, behind) and behind.received in (None, edge.remote)
 
 
 def shown(session: Session) -> list[PresenceBinding]:

@@ -20,6 +20,23 @@ def is_final(grave: EndedBinding) -> bool:
     return grave.connection_gone or (grave.cause in CONNECTION_ENDS and not grave.inferred)
 
 
+def make_room(session: Session, key: str, call_id: str | None) -> None:
+    """A binding begins where a tombstone lies: it has done its part.
+
+    Unless it is another device's, whose registrar may still say something of before that end.
+    """
+    grave = session.ended.pop(key, None)
+    if grave is not None and grave.call_id not in (None, call_id) and devices.may_be_edge(grave):
+        session.ended[f"{key} of {grave.call_id}"] = grave
+        bound(session.ended, grave.at)
+
+
+def displace(session: Session, key: str, old: Binding, event: Event) -> None:
+    """Another device has taken an edge's binding over: remember the old one's end beside it."""
+    if devices.may_be_edge(old) and old.call_id is not None:
+        bury(session, f"{key} of {old.call_id}", event, Cause.REPLACED, binding=old)
+
+
 def end_binding(
     session: Session, key: str, event: Event, cause: Cause, *, inferred: bool = False
 ) -> Verdict:
@@ -81,5 +98,10 @@ def bury(
     if known is not None:
         grave.call_id, grave.remote, grave.path = known.call_id, known.remote, known.path
         grave.source, grave.registrar = known.source, known.registrar
+        grave.cookie = known.cookie
+        if isinstance(known, Binding):
+            grave.last_boot, grave.last_seq = known.boot, known.seq
+        else:
+            grave.last_boot, grave.last_seq = known.last_boot, known.last_seq
     session.ended[key] = grave
     bound(session.ended, event.at)

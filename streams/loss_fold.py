@@ -5,7 +5,7 @@ A suspect connection takes nothing yet, but shows.
 Pure. The fence: only if the binding is still on that incarnation of the connection.
 """
 
-from schemas.vocabulary import Cause
+from schemas.vocabulary import Cause, Source
 from streams import devices
 from streams.endings import bury, end_binding
 from streams.state import Binding, ConnectionLoss, ConnectionOwner, Session
@@ -71,7 +71,9 @@ def on_that_incarnation(binding: Binding, loss: ConnectionLoss) -> bool:
     """
     if binding.node != loss.node or binding.remote != loss.remote:
         return False
-    if binding.cookie is not None and loss.cookie is not None:
+    if binding.cookie is not None and (loss.cookie is not None or loss.source is Source.SOCKETS):
+        # Of a kernel that was asked and knew no connection, the answer has no cookie: it is about
+        # a registration without one.
         return binding.cookie == loss.cookie
     if binding.source is loss.source and binding.boot == loss.boot:
         return binding.seq < loss.seq

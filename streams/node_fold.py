@@ -74,9 +74,11 @@ def fold_node_change(session: Session, change: NodeChange) -> Verdict:
             and binding.boot != change.boot
             and binding.confirmed_at <= change.at
             and binding.transport not in (None, Transport.UDP)
+            and not devices.hangs_on_an_edge(session, binding)
         ):
-            # A restart ends every connection. A binding over UDP may well live on in the
-            # registrar's database: the snapshot that follows decides.
+            # A restart ends every connection. A binding over UDP, or whose client's connection
+            # ends at an edge, may well live on in the registrar's database: the snapshot that
+            # follows decides.
             verdicts.append(end_binding(session, key, event, Cause.NODE_RESTARTED))
     for leg_id, leg in list(session.calls.items()):
         if leg.node != change.node or leg.since > change.at:

@@ -9,7 +9,7 @@ from schemas.connection import connection_id
 from schemas.vocabulary import Cause, RegistrationKind, Transport
 from streams import devices
 from streams.connection_lost import fold_connection_lost
-from streams.endings import bury, end_binding, is_final
+from streams.endings import bury, displace, end_binding, is_final, make_room
 from streams.ordering import LISTING_LAG, binding_key, is_newer
 from streams.state import Binding, ConnectionOwner, EndedBinding, Event, RegistrationEvent, Session
 from streams.verdict import Change, Verdict, ignored
@@ -34,10 +34,27 @@ def _register(session: Session, event: RegistrationEvent) -> Verdict:
     if old is not None and not is_newer(event, old.boot, old.seq, old.confirmed_at):
         return ignored("older-than-binding")
     grave = session.ended.get(key)
-    if grave is not None and not is_newer(event, grave.boot, grave.seq, grave.at):
+    if grave is not None and not _is_after(event, grave):
         return ignored("older-than-end")
-    session.ended.pop(key, None)
+    make_room(session, key, event.call_id)
     return _confirm(session, key, old, event, Cause.REGISTERED)
+
+
+def _is_after(event: RegistrationEvent, grave: EndedBinding) -> bool:
+    """Whether the client registered after the binding's end.
+
+    A kernel and a registrar tell one moment by clocks some milliseconds apart. Over another
+    connection than the one that ended, the registrar's own sequence decides.
+    """
+    if (
+        grave.connection_gone
+        and event.cookie is not None
+        and grave.cookie is not None
+        and event.cookie != grave.cookie
+        and event.boot == grave.last_boot
+    ):
+        return event.seq > grave.last_seq
+    return is_newer(event, grave.boot, grave.seq, grave.at)
 
 
 def _row(session: Session, event: RegistrationEvent) -> Verdict:
@@ -47,15 +64,21 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
     key = binding_key(event.node, event.binding)
     old = session.bindings.get(key)
     if old is not None:
-        if event.boot == old.boot and old.seq > event.seq:
+        if _is_older(event, old):
             old.snapshot = event.snapshot
             return Verdict(changed=True)
         return _confirm(session, key, old, event, Cause.FOUND_IN_SNAPSHOT)
     grave = session.ended.get(key)
     if grave is not None and not _may_revive(grave, event):
         return ignored("listed-but-ended")
-    session.ended.pop(key, None)
+    make_room(session, key, event.call_id)
     return _confirm(session, key, None, event, Cause.FOUND_IN_SNAPSHOT)
+
+
+def _is_older(row: RegistrationEvent, known: Binding) -> bool:
+    if row.boot == known.boot:
+        return row.seq < known.seq
+    return row.at < known.confirmed_at
 
 
 def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
@@ -100,11 +123,21 @@ def _confirm(
         new.suspect = old.suspect and old.remote == new.remote
         if new.cookie is None and new.remote == old.remote:
             new.cookie = old.cookie
-    joined = devices.is_joined(session, new.node, new.call_id)
+    # What is cut off stays so, even when its edge's end is forgotten.
+    joined = (old is not None and old.edge_lost) or devices.is_joined(
+        session, new.node, new.call_id
+    )
+    # The same contact under another Call-ID is another device, and the old one's end.
+    displaced = old is not None and old.call_id != new.call_id
+    if old is not None and displaced:
+        joined = joined or devices.may_be_edge(old)
     before = devices.shown(session) if joined else None
     session.bindings[key] = new
     if joined:
         devices.arrive(session, old, new, event)
+        if old is not None and displaced:
+            displace(session, key, old, event)
+            devices.follow(session, old)
         seen = before != devices.shown(session)
     else:
         seen = old is None or _shows_differently(old, new)

@@ -150,3 +150,21 @@ def test_in_whatever_order_they_come_nobody_dead_is_reachable(order: list[str]) 
     fold(session, edge_lost(2))
     assert devices.shown(session) == []
     assert all(grave.cause is Cause.CONNECTION_CLOSED for grave in session.ended.values())
+
+
+def test_an_edges_contact_taken_by_another_device_ends_the_one_behind() -> None:
+    """The port is used again, under another Call-ID, before anybody tells of the old one's end."""
+    session, _ = tell(edge(1), behind(1))
+    taken = edge(2, call_id="other@phone")
+    assert bindings(tell(taken, session=session)[1])[-1] == [("edge1", None, 5061)]
+    assert fold(session, listed(3, "s", at=60, node="fs1")).change is None
+    late = behind(2, at=2.5)  # the registrar's word of before, in flight
+    assert fold(session, late).change is None
+
+
+def test_a_listing_does_not_give_a_dead_flow_the_others_edge() -> None:
+    session, _ = tell(edge(1), behind(1), edge(2, 5062), behind(2, 5062), edge_lost(3))
+    row = listed(5, "s", at=60, node="fs1")
+    row.remote, row.path, row.received = PROXY, "<sip:edge1;lr>", client(5061)
+    assert fold(session, row).change is None
+    assert len(devices.shown(session)) == 1

@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from schemas.vocabulary import Cause, RegistrationKind, Transport
+from schemas.vocabulary import Cause, RegistrationKind, Source, Transport
 from tests.unit.stories import (
     expired,
     listed,
@@ -209,3 +209,29 @@ def test_unregister_crossing_a_refresh_follows_the_source_order() -> None:
     for order in permutations([registered(1), unregistered(2), refreshed(3)]):
         session, _ = tell(*order)
         assert len(session.bindings) == 1
+
+
+def test_a_client_back_within_the_clocks_difference_is_back() -> None:
+    """Closed by the kernel's clock, registered anew by a registrar's that runs behind."""
+    first, again = registered(1, cookie=7), registered(2, at=1.99, cookie=8)
+    ended = loss(1, at=2.0, cookie=7, source=Source.SOCKETS)
+    _, published = tell(first, ended, again)
+    assert shown(published)[-1] == "online registered"
+    # An older register over the connection that ended does not come back.
+    session, _ = tell(first, ended)
+    assert tell(registered(1, at=1, cookie=6), session=session)[1] == []
+
+
+def test_a_listing_of_the_process_before_changes_nothing() -> None:
+    session, _ = tell(registered(1), registered(1, at=50, boot="boot-b", cookie=9))
+    assert tell(listed(7, "old", at=30), session=session)[1] == []
+    (binding,) = session.bindings.values()
+    assert (binding.boot, binding.cookie) == ("boot-b", 9)
+
+
+def test_a_kernels_no_about_one_registration_is_not_about_another() -> None:
+    denied = loss(2, at=2, cookie=None, source=Source.SOCKETS)
+    _, published = tell(registered(2, cookie=8), denied)
+    assert shown(published) == ["online registered"]
+    _, unknown = tell(registered(2), denied)
+    assert shown(unknown)[-1] == "offline connection-closed"

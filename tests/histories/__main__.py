@@ -1,0 +1,50 @@
+"""`python -m tests.histories --count N --seed S`: N generated histories against the folds.
+
+Each is drawn from its own seed, S, S+1, ...; the last line is one JSON object: how many were
+played, how many were wrong, and the seeds of those. `--show SEED` tells one of them event by event.
+"""
+
+import argparse
+import json
+import sys
+
+from tests.histories.history import play
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.histories", description=__doc__)
+    parser.add_argument("--count", type=int, default=1_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--show", type=int, help="one seed")
+    options = parser.parse_args()
+    if options.show is not None:
+        show(options.show)
+        return
+    seeds = range(options.seed, options.seed + options.count)
+    wrong = [seed for seed in seeds if play(seed).wrong]
+    result = {"histories": options.count, "wrong": len(wrong), "seeds": wrong[:100]}
+    sys.stdout.write(f"{json.dumps(result)}\n")
+    sys.exit(bool(wrong))
+
+
+def show(seed: int) -> None:
+    """What was said in the order it was said, what was published, and what was wrong."""
+    verdict = play(seed)
+    for one in verdict.said:
+        event = one.event
+        what = (
+            f"{event.kind} {getattr(event, 'aor', '') or ''} {getattr(event, 'contact', '') or ''}"
+        )
+        more = f"cookie={getattr(event, 'cookie', None)} seq={event.seq} {event.boot}"
+        call = getattr(event, "call_id", None)
+        sys.stdout.write(f"{one.at:9.2f} {one.source:13} {what} {more} {call or ''}\n")
+    for presence in verdict.published:
+        where = [(b.node, b.edge, b.remote.port if b.remote else None) for b in presence.bindings]
+        told = f"{presence.aor} v{presence.version} {presence.status} {presence.cause} {where}"
+        sys.stdout.write(f"{told} {presence.evidence}\n")
+    for line in verdict.wrong:
+        sys.stdout.write(f"WRONG {line}\n")
+
+
+if __name__ == "__main__":
+    main()

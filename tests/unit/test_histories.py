@@ -1,0 +1,20 @@
+"""Some thousand generated histories (`python -m tests.histories` plays as many as wanted)."""
+
+import pytest
+
+from tests.histories.history import play
+
+HISTORIES, SHARE = 3_000, 500
+
+
+@pytest.mark.parametrize("first", range(1, HISTORIES, SHARE))
+def test_generated_histories_come_to_the_truth(first: int) -> None:
+    wrong = {v.seed: v.wrong for v in map(play, range(first, first + SHARE)) if v.wrong}
+    assert wrong == {}
+
+
+def test_a_history_is_the_same_each_time() -> None:
+    one, again = play(7), play(7)
+    assert [said.event for said in one.said] == [said.event for said in again.said]
+    assert one.published == again.published
+    assert len(one.said) > 10
