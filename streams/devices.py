@@ -5,7 +5,7 @@ Pure. One REGISTER that passes an edge (a proxy or mid-registrar) makes both: sa
 connection ends at the edge, so the one behind is reachable only while an edge's binding lives.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from schemas.vocabulary import Cause, Source
 from streams.state import (
@@ -125,8 +125,11 @@ def _is_cut_off(
     return new.confirmed_at <= max(grave.at for grave in lost) + EDGE_DOUBT
 
 
-def depart(session: Session, gone: Binding, cause: Cause) -> list[str]:
-    """A binding has ended: cut off those behind it; the keys of edges' bindings that go with it."""
+def depart(session: Session, gone: Binding, cause: Cause, at: datetime) -> list[str]:
+    """A binding has ended: cut off those behind it; the keys of edges' bindings that go with it.
+
+    What the edge confirmed since `at` is of a later REGISTER; of this one the edge tells as well.
+    """
     follow(session, gone)
     if cause in _DEVICE_ENDS:
         leaving = [(k, b) for k, b in session.bindings.items() if is_edge_of(b, gone)]
@@ -142,7 +145,11 @@ def depart(session: Session, gone: Binding, cause: Cause) -> list[str]:
     has_others = any(
         b.node == gone.node and b.call_id == gone.call_id for b in session.bindings.values()
     )
-    return [k for k, b in leaving if not has_others or b.remote == gone.received]
+    return [
+        k
+        for k, b in leaving
+        if b.confirmed_at < at and (not has_others or b.remote == gone.received)
+    ]
 
 
 def is_live(binding: Binding) -> bool:

@@ -50,7 +50,7 @@ def end_binding(
     del session.bindings[key]
     bury(session, key, event, cause, binding=binding, inferred=inferred)
     if joined:
-        for remainder in devices.depart(session, binding, cause):
+        for remainder in devices.depart(session, binding, cause, event.at):
             edge = session.bindings.pop(remainder)
             # At its own place in its node's history: what it has still to say of itself is newer.
             place = Event(

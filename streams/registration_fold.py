@@ -51,9 +51,10 @@ def _is_after(event: RegistrationEvent, grave: EndedBinding) -> bool:
         and event.cookie is not None
         and grave.cookie is not None
         and event.cookie != grave.cookie
-        and event.boot == grave.last_boot
     ):
-        return event.seq > grave.last_seq
+        if event.boot == grave.last_boot:
+            return event.seq > grave.last_seq
+        return event.at >= grave.at
     return is_newer(event, grave.boot, grave.seq, grave.at)
 
 
@@ -121,8 +122,8 @@ def _confirm(
         # A listing proves neither that the client answers nor that its connection is another.
         new.ping_lost, new.ping_seq = old.ping_lost, old.ping_seq
         new.suspect = old.suspect and old.remote == new.remote
-        if new.cookie is None and new.remote == old.remote:
-            new.cookie = old.cookie
+        if old.cookie is not None and new.remote == old.remote:
+            new.cookie = old.cookie  # by now the kernel may know another's from that port
     # What is cut off stays so, even when its edge's end is forgotten.
     joined = (old is not None and old.edge_lost) or devices.is_joined(
         session, new.node, new.call_id
