@@ -13,44 +13,27 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from benchmarks.clients import CONNECTIONS_MAX, Clients, Servers
-from benchmarks.scene import NotReached, PresenceReader, Scene, say, wait
+from benchmarks.scene import NotReached, PresenceReader, Scene, registration, say, wait
 from local.stage_process import StageProcess
 from producers.sockets.query import ConnectionQuery, Found
 from runtime.kafka import KafkaSettings
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
 from schemas.topics import REGISTRATIONS
-from schemas.vocabulary import Cause, RegistrationKind, Source, Status, Transport
+from schemas.vocabulary import Cause, RegistrationKind, Status, Transport
 
 NODE, BOOT = "edge1", "boot-1"
 
 
 def _registration(
     user: str, seq: int, port: int, transport: Transport, cookie: int | None, kind: RegistrationKind
-) -> RegistrationEvent:
-    at = datetime.now(UTC)
-    contact = f"sip:{user}@127.0.0.1:{port};transport={transport}"
-    return RegistrationEvent(
-        id=f"{NODE}/{BOOT}/{seq}",
-        source=Source.FREESWITCH,
-        node=NODE,
-        boot=BOOT,
-        seq=seq,
-        at=at,
-        kind=kind,
-        aor=f"sip:{user}@bench.test",
-        contact=contact,
-        binding=contact,
-        call_id=f"{user}@phone",
-        transport=transport,
-        remote=Address(ip="127.0.0.1", port=port),
-        cookie=cookie,
-        expires_at=at + timedelta(hours=1),
-    )
+) -> tuple[str, RegistrationEvent]:
+    remote = Address(ip="127.0.0.1", port=port)
+    aor = f"sip:{user}@bench.test"
+    return registration(NODE, BOOT, seq, aor, remote, transport, kind, cookie=cookie)
 
 
 def _over_connections(
@@ -64,7 +47,7 @@ def _over_connections(
         answer = query.cookie_of(local, Address(ip="127.0.0.1", port=port))
         if not isinstance(answer, Found):
             raise NotReached(f"the kernel does not know the connection from port {port}: {answer}")
-        event = _registration(
+        yield _registration(
             f"{prefix}{number}",
             first + number,
             port,
@@ -72,7 +55,6 @@ def _over_connections(
             answer.cookie,
             RegistrationKind.REGISTERED,
         )
-        yield event.aor or "", event
     query.close()
 
 
@@ -88,10 +70,8 @@ def _others(kafka: KafkaSettings, users: int, rate: int) -> None:
         while sent < due:
             seq, sent = seq + 1, sent + 1
             number = sent % users
-            event = _registration(
-                f"other{number}", seq, 5060, Transport.UDP, None, RegistrationKind.REFRESHED
-            )
-            batch.append((event.aor or "", event))
+            kind = RegistrationKind.REFRESHED
+            batch.append(_registration(f"other{number}", seq, 5060, Transport.UDP, None, kind))
         scene.publish(REGISTRATIONS, batch)
         time.sleep(0.005)
 

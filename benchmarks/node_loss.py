@@ -12,16 +12,23 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scene import NotReached, PresenceReader, Scene, node_event, say, wait
+from benchmarks.scene import (
+    NotReached,
+    PresenceReader,
+    Scene,
+    node_event,
+    registration,
+    say,
+    wait,
+)
 from schemas.origin import Address
 from schemas.presence import Presence
 from schemas.registration import RegistrationEvent
 from schemas.topics import NODES, REGISTRATIONS
-from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Source, Transport
+from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Transport
 
 LOST, OTHER, BOOT = "fs-lost", "fs-other", "boot-1"
 
@@ -29,28 +36,17 @@ LOST, OTHER, BOOT = "fs-lost", "fs-other", "boot-1"
 def _registration(
     node: str, number: int, seq: int, kind: RegistrationKind, snapshot: str | None = None
 ) -> tuple[str, RegistrationEvent]:
-    at = datetime.now(UTC)
-    user, ip = f"u{number}", f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-    transport = Transport.TCP if number % 2 else Transport.UDP
-    contact = f"sip:{user}@{ip}:5060;transport={transport}"
-    event = RegistrationEvent(
-        id=f"{node}/{BOOT}/{seq}",
-        source=Source.FREESWITCH,
-        node=node,
-        boot=BOOT,
-        seq=seq,
-        at=at,
-        kind=kind,
-        aor=f"sip:{user}@{node}.test",
-        contact=contact,
-        binding=contact,
-        call_id=f"{user}@phone",
-        transport=transport,
-        remote=Address(ip=ip, port=5060),
-        expires_at=at + timedelta(hours=1),
+    ip = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    return registration(
+        node,
+        BOOT,
+        seq,
+        f"sip:u{number}@{node}.test",
+        Address(ip=ip, port=5060),
+        Transport.TCP if number % 2 else Transport.UDP,
+        kind,
         snapshot=snapshot,
     )
-    return event.aor or "", event
 
 
 def _snapshot(node: str, size: int, seq: int) -> Iterator[tuple[str, RegistrationEvent]]:

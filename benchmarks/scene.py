@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,9 +20,11 @@ from runtime.kafka import KafkaSettings, ensure_topics
 from schemas.cloudevents import event_headers
 from schemas.codec import decode, encode
 from schemas.node import NodeEvent
+from schemas.origin import Address
 from schemas.presence import Presence
+from schemas.registration import RegistrationEvent
 from schemas.topics import NODES, PRESENCE, Topic
-from schemas.vocabulary import NodeKind, Source
+from schemas.vocabulary import NodeKind, RegistrationKind, Source, Transport
 
 READY_SECONDS = 90.0
 
@@ -142,6 +144,39 @@ def node_event(node: str, boot: str, kind: NodeKind) -> NodeEvent:
         at=at,
         kind=kind,
     )
+
+
+def registration(
+    node: str,
+    boot: str,
+    seq: int,
+    aor: str,
+    remote: Address,
+    transport: Transport,
+    kind: RegistrationKind,
+    **more: Any,
+) -> tuple[str, RegistrationEvent]:
+    """(key, event) of one registration now, for an hour."""
+    at, user = datetime.now(UTC), aor.removeprefix("sip:").partition("@")[0]
+    contact = f"sip:{user}@{remote.ip}:{remote.port};transport={transport}"
+    event = RegistrationEvent(
+        id=f"{node}/{boot}/{seq}",
+        source=Source.FREESWITCH,
+        node=node,
+        boot=boot,
+        seq=seq,
+        at=at,
+        kind=kind,
+        aor=aor,
+        contact=contact,
+        binding=contact,
+        call_id=f"{user}@phone",
+        transport=transport,
+        remote=remote,
+        expires_at=at + timedelta(hours=1),
+        **more,
+    )
+    return aor, event
 
 
 class PresenceReader:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from schemas.vocabulary import CallState, Cause, Status
 from streams import devices
-from streams.state import Presence, PresenceCall, Session
+from streams.state import Presence, PresenceBinding, PresenceCall, Session
 from streams.verdict import Change
 
 _CALL_STATUS = (
@@ -29,7 +29,8 @@ def fold_presence(
     a loss `status` stays online, so that a page refresh or a change of network does not flap;
     `reachable` follows at once. `now` is the worker's clock.
     """
-    status, reachable = effective(session)
+    bindings = devices.shown(session)
+    status, reachable = effective(session, bindings)
     if session.version == 0 and not reachable:
         return None
     if reachable or change.cause in _SIGN_OFFS:
@@ -41,7 +42,7 @@ def fold_presence(
     session.version += 1
     session.status, session.reachable = status, reachable
     session.cause, session.at, session.evidence = change.cause, change.at, change.evidence
-    return current(session)
+    return _record(session, change.cause, change.at, bindings)
 
 
 def end_grace(session: Session, now: datetime) -> Presence | None:
@@ -54,9 +55,9 @@ def end_grace(session: Session, now: datetime) -> Presence | None:
     return current(session)
 
 
-def effective(session: Session) -> tuple[Status, bool]:
-    """(status for people, reachable for routing) of a session."""
-    if not devices.live(session):
+def effective(session: Session, bindings: list[PresenceBinding]) -> tuple[Status, bool]:
+    """(status for people, reachable for routing) of a session with these live bindings."""
+    if not bindings:
         return Status.OFFLINE, False
     if not session.calls:
         return Status.ONLINE, True
@@ -71,6 +72,12 @@ def current(session: Session) -> Presence | None:
     """The presence record as last published, None if never."""
     if session.cause is None or session.at is None:
         return None
+    return _record(session, session.cause, session.at, devices.shown(session))
+
+
+def _record(
+    session: Session, cause: Cause, at: datetime, bindings: list[PresenceBinding]
+) -> Presence:
     calls = [
         PresenceCall(
             node=leg.node,
@@ -91,9 +98,9 @@ def current(session: Session) -> Presence | None:
         version=session.version,
         status=session.status,
         reachable=session.reachable,
-        cause=session.cause,
-        at=session.at,
-        bindings=devices.shown(session),
+        cause=cause,
+        at=at,
+        bindings=bindings,
         calls=calls,
         evidence=session.evidence,
     )

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 from producers.kamailio.connection import EvapiConnection
@@ -14,8 +13,8 @@ from producers.kamailio.server import Server
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips.inbox import Inbox, Ticks
 from producers.opensips.mi import HttpMi
-from producers.publisher import Publisher, PublisherSettings
-from runtime.kafka import KafkaSettings
+from producers.publisher import Publisher
+from producers.running import Threads, keep_lease, run_producer
 from runtime.settings import load
 from runtime.stage import Stage
 
@@ -54,20 +53,24 @@ class KamailioProducer:
             self._lister = Lister(rpc, self.intake)
         self._wants_listing = threading.Event()
         server.wants_listing = self._wants_listing.set
-        self._failure: BaseException | None = None
+        self._threads = Threads(NAME)
 
     def run(self) -> None:
         """Work until the stage is told to stop, then publish all that was read."""
         worker = threading.Thread(target=self.intake.work, name="kamailio-worker", daemon=True)
         worker.start()
         self.connection.start()
-        tasks = [worker, self._spawn(self._beat)]
+        tasks = [worker, self._threads.spawn(self._keep_lease)]
         if self._lister is not None:
-            tasks.append(self._spawn(self._ask))
+            tasks.append(self._threads.spawn(self._ask))
         self._stage.ready.set()
         try:
             while not self._stage.stop.wait(_LOOK_SECONDS):
-                if failure := self._failure or self.intake.failure or self.connection.failure:
+                if (
+                    failure := self._threads.failure
+                    or self.intake.failure
+                    or self.connection.failure
+                ):
                     raise failure
         finally:
             self._stage.stop.set()
@@ -91,30 +94,16 @@ class KamailioProducer:
             **self._publisher.status(),
         }
 
-    def _spawn(self, task: Callable[[], None]) -> threading.Thread:
-        def guarded() -> None:
-            try:
-                task()
-            except BaseException as error:
-                self._failure = error
+    def _keep_lease(self) -> None:
+        stop, seconds = self._stage.stop, self._settings.heartbeat_seconds
+        keep_lease(self._beat, self._wants_listing, stop, seconds)
 
-        thread = threading.Thread(target=guarded, name=f"kamailio{task.__name__}", daemon=True)
-        thread.start()
-        return thread
-
-    def _beat(self) -> None:
-        """The node's lease; after a silence a listing, for the lease may have run out."""
-        withheld = False
-        while True:
-            self.connection.ask()
-            with self.intake.lock:
-                beats = self.intake.server.heartbeat()
-                self.intake.publish(beats)
-            if withheld and beats:
-                self._wants_listing.set()
-            withheld = not beats
-            if self._stage.stop.wait(self._settings.heartbeat_seconds):
-                return
+    def _beat(self) -> bool:
+        self.connection.ask()
+        with self.intake.lock:
+            beats = self.intake.server.heartbeat()
+            self.intake.publish(beats)
+        return bool(beats)
 
     def _ask(self) -> None:
         """All contacts: after a gap or a restart, and every few minutes."""
@@ -135,13 +124,4 @@ class KamailioProducer:
 
 def run() -> None:
     """Run the stage until SIGTERM. Raises BadSettings, spool.SpoolInUse, spool.SpoolUnwritable."""
-    settings = load(KamailioSettings)
-    publisher = Publisher(load(KafkaSettings), load(PublisherSettings), f"{NAME}/{settings.node}")
-    stage = Stage(NAME, on_stop=publisher.stop_waiting)
-    try:
-        producer = KamailioProducer(settings, publisher, stage)
-        stage.status = producer.status
-        stage.start()
-        producer.run()
-    finally:
-        publisher.close(settings.close_timeout_seconds)
+    run_producer(NAME, load(KamailioSettings), KamailioProducer)

@@ -14,9 +14,9 @@ from producers.opensips.mi import Mi, open_mi
 from producers.opensips.server import Server
 from producers.opensips.settings import OpenSipsSettings
 from producers.opensips.users import Users
-from producers.publisher import Publisher, PublisherSettings
+from producers.publisher import Publisher
+from producers.running import Threads, keep_lease, run_producer
 from runtime import logs, metrics
-from runtime.kafka import KafkaSettings
 from runtime.settings import load
 from runtime.stage import Stage
 
@@ -72,7 +72,7 @@ class OpenSipsProducer:
         self._wants_listing, self._wants_identity = threading.Event(), threading.Event()
         server.wants_listing = self._wants_listing.set
         server.wants_identity = self._wants_identity.set
-        self._failure: BaseException | None = None
+        self._threads = Threads(NAME)
 
     def run(self) -> None:
         """Work until the stage is told to stop, then publish all that was read."""
@@ -82,15 +82,15 @@ class OpenSipsProducer:
         with self.intake.lock:
             self.intake.publish(self.intake.server.begin())
         worker = threading.Thread(target=self.intake.work, name="opensips-worker", daemon=True)
-        tasks = [worker, self._spawn(self._beat)]
+        tasks = [worker, self._threads.spawn(self._keep_lease)]
         if self._lister is not None:
-            tasks.append(self._spawn(self._ask))
+            tasks.append(self._threads.spawn(self._ask))
         worker.start()
         metrics.SOURCE_CONNECTED.set(1, {"source": NAME, "node": self.intake.node})
         self._stage.ready.set()
         try:
             while not self._stage.stop.wait(_LOOK_SECONDS):
-                if failure := self._failure or self.intake.failure:
+                if failure := self._threads.failure or self.intake.failure:
                     raise failure
         finally:
             self._stage.stop.set()
@@ -117,29 +117,15 @@ class OpenSipsProducer:
             **self._publisher.status(),
         }
 
-    def _spawn(self, task: Any) -> threading.Thread:
-        def guarded() -> None:
-            try:
-                task()
-            except BaseException as error:
-                self._failure = error
+    def _keep_lease(self) -> None:
+        stop, seconds = self._stage.stop, self._settings.heartbeat_seconds
+        keep_lease(self._beat, self._wants_listing, stop, seconds)
 
-        thread = threading.Thread(target=guarded, name=f"opensips{task.__name__}", daemon=True)
-        thread.start()
-        return thread
-
-    def _beat(self) -> None:
-        """The node's lease; after a silence a listing, for the lease may have run out."""
-        withheld = False
-        while True:
-            with self.intake.lock:
-                beats = self.intake.server.heartbeat()
-                self.intake.publish(beats)
-            if withheld and beats:
-                self._wants_listing.set()
-            withheld = not beats
-            if self._stage.stop.wait(self._settings.heartbeat_seconds):
-                return
+    def _beat(self) -> bool:
+        with self.intake.lock:
+            beats = self.intake.server.heartbeat()
+            self.intake.publish(beats)
+        return bool(beats)
 
     def _ask(self) -> None:
         """MI: which process, who is in which dialog, and all contacts every few minutes."""
@@ -165,16 +151,7 @@ class OpenSipsProducer:
 
 def run() -> None:
     """Run the stage until SIGTERM. Raises BadSettings, spool.SpoolInUse, spool.SpoolUnwritable."""
-    settings = load(OpenSipsSettings)
-    publisher = Publisher(load(KafkaSettings), load(PublisherSettings), f"{NAME}/{settings.node}")
-    stage = Stage(NAME, on_stop=publisher.stop_waiting)
-    try:
-        producer = OpenSipsProducer(settings, publisher, stage)
-        stage.status = producer.status
-        stage.start()
-        producer.run()
-    finally:
-        publisher.close(settings.close_timeout_seconds)
+    run_producer(NAME, load(OpenSipsSettings), OpenSipsProducer)
 
 
 __all__ = ["Mi", "OpenSipsProducer", "run"]

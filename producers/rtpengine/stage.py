@@ -3,14 +3,14 @@
 import time
 from typing import Any
 
-from producers.publisher import Publisher, PublisherSettings
+from producers.publisher import Publisher
 from producers.rtpengine.context import Context, Moments
 from producers.rtpengine.dtmf import DtmfListener
 from producers.rtpengine.ng import open_ng
 from producers.rtpengine.settings import RtpengineSettings
 from producers.rtpengine.watcher import Watcher
+from producers.running import run_producer
 from runtime import metrics
-from runtime.kafka import KafkaSettings
 from runtime.settings import load
 from runtime.stage import Stage
 
@@ -79,13 +79,4 @@ class RtpengineProducer:
 
 def run() -> None:
     """Run the stage until SIGTERM. Raises BadSettings, spool.SpoolInUse, spool.SpoolUnwritable."""
-    settings = load(RtpengineSettings)
-    publisher = Publisher(load(KafkaSettings), load(PublisherSettings), f"{NAME}/{settings.node}")
-    stage = Stage(NAME, on_stop=publisher.stop_waiting)
-    try:
-        producer = RtpengineProducer(settings, publisher, stage)
-        stage.status = producer.status
-        stage.start()
-        producer.run()
-    finally:
-        publisher.close(settings.close_timeout_seconds)
+    run_producer(NAME, load(RtpengineSettings), RtpengineProducer)

@@ -21,6 +21,7 @@ from schemas.vocabulary import (
     Status,
     Transport,
 )
+from streams import devices
 from streams.connection_fold import fold_end, fold_owner
 from streams.expiry_fold import fold_expiry
 from streams.node_fold import fold_node_state
@@ -279,7 +280,9 @@ def test_versions_grow_by_one_and_every_record_differs_from_the_last(events: lis
             after.calls,
         )
     if published:
-        assert (published[-1].status, published[-1].reachable) == effective(session)
+        assert (published[-1].status, published[-1].reachable) == effective(
+            session, devices.shown(session)
+        )
 
 
 @given(_EVENTS, st.integers(1, 60))
@@ -296,4 +299,4 @@ def test_no_binding_no_presence(events: list[object]) -> None:
     session = Session(aor=AOR)
     tell(*events, session=session)
     live = [binding for binding in session.bindings.values() if not binding.ping_lost]
-    assert effective(session)[1] == bool(live)
+    assert effective(session, devices.shown(session))[1] == bool(live)
