@@ -114,6 +114,9 @@ class NodeState:
     ] = None
     gap_at: Annotated[datetime | None, Field(description="The same, by the node's clock.")] = None
     stale: Annotated[bool, Field(description="No listing has come for too long since.")] = False
+    listed_at: Annotated[
+        datetime | None, Field(description="Of the last complete listing, by the node's clock.")
+    ] = None
     changed: Annotated[
         datetime | None, Field(description="When this was folded, by the worker's clock.")
     ] = None

@@ -78,6 +78,7 @@ class EndedBinding:
     cookie: Annotated[int | None, Field(description="Of the connection it was last on.")] = None
     last_boot: Annotated[Word | None, Field(description="Of its last confirmation.")] = None
     last_seq: int = 0
+    last_at: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from streams import (
 )
 from streams.call_fold import fold_call
 from streams.effects import Effects, Record, refusal
+from streams.late_fold import fold_after_restart, is_late
 from streams.open_sessions import OpenSessions
 from streams.partition import PartitionState
 from streams.registration_fold import fold_registration
@@ -100,13 +101,21 @@ class SessionBatch(OpenSessions):
         if node and node.down and node.boot == event.boot and event.kind in _CONFIRMING:
             self.fences["node-is-down"] += 1
             return
-        self._one(event.aor, fold_registration, event)
+        self._told(event.aor, event, fold_registration)
 
     def _call(self, event: CallEvent) -> None:
         if event.kind is CallKind.SNAPSHOT_ENDED:
             self._snapshot_ended(event, snapshot_fold.fold_calls_listed)
         elif event.aor is not None:
-            self._one(event.aor, fold_call, event)
+            self._told(event.aor, event, fold_call)
+
+    def _told(self, aor: str, event: Any, fold: Callable[[Session, Any], Verdict]) -> None:
+        """Fold what a node's own process told, if it lives or not."""
+        node = self._partition.nodes.get(event.node)
+        if node is not None and is_late(event, node):
+            self._one(aor, lambda s, e: fold_after_restart(s, e, node, fold), event)
+        else:
+            self._one(aor, fold, event)
 
     def _loss(self, loss: ConnectionLoss) -> None:
         self._one(loss.aor, loss_fold.fold_loss, loss)
@@ -142,6 +151,8 @@ class SessionBatch(OpenSessions):
     def _doubt(self, node: str, at: datetime, *, stale: bool) -> None:
         """The node has been uncertain for too long, or a listing has ended that."""
         known = self._partition.nodes.get(node)
+        if known is not None and not stale:
+            known.listed_at = at
         if known is None or (known.gap is None and known.stale == stale):
             return
         was_stale, known.stale = known.stale, stale

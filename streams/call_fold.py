@@ -97,6 +97,7 @@ def _move(leg: Leg, event: CallEvent, state: CallState) -> Verdict:
     if _RANK[state] == _RANK[old] and not is_newer(event, leg.boot, leg.seq, leg.since):
         return Verdict(changed=True, fence="older-than-leg")
     leg.state, leg.since, leg.seq, leg.event = state, event.at, event.seq, event.id
+    leg.node_lost = False
     cause = Cause.CALL_RESUMED if old is CallState.HELD else _CAUSE_OF[state]
     return Verdict(changed=True, change=Change(cause, event.at, [event.id]))
 

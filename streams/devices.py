@@ -24,7 +24,9 @@ _PROXIES = frozenset({Source.OPENSIPS, Source.KAMAILIO})
 EDGE_DOUBT = timedelta(seconds=30)
 # After these at the registrar the device is gone; what its edge has of it is a remainder.
 _DEVICE_ENDS = frozenset({Cause.UNREGISTERED, Cause.PING_LOST})
-_REGISTRATION_ENDS = frozenset({Cause.EXPIRED, Cause.ADMINISTRATIVE})
+_REGISTRATION_ENDS = frozenset({Cause.EXPIRED, Cause.ADMINISTRATIVE, Cause.MISSING_FROM_SNAPSHOT})
+# With these at the edge all its connections have ended, told of or not.
+_EDGE_ENDS = frozenset({Cause.NODE_RESTARTED, Cause.NODE_LOST})
 
 
 def may_be_edge(binding: Binding | EndedBinding) -> bool:
@@ -77,14 +79,35 @@ def _is_held(session: Session, behind: Binding, *, cut_off: bool) -> bool:
     is known to have been there. What is `cut_off` needs that very one.
     """
     living = edges(session, behind)
-    if not living or behind.received is None:
+    if behind.received is None:
         return bool(living)
     if any(edge.remote == behind.received for edge in living):
         return True
-    return not cut_off and not any(
-        grave.remote == behind.received and is_edge_of(grave, behind)
-        for grave in session.ended.values()
+    gone = [grave for grave in session.ended.values() if is_edge_of(grave, behind)]
+    if cut_off or any(grave.remote == behind.received for grave in gone):
+        return False
+    return bool(living) or _has_moved_on(session, behind, gone)
+
+
+def _has_moved_on(session: Session, behind: Binding, gone: list[EndedBinding]) -> bool:
+    """Whether it has registered since from another port of the client whose connection ended.
+
+    Its edge has not told of that yet. The host must be the same, or the address may be one that no
+    edge ever names.
+    """
+    if any(edge.node_lost and is_edge_of(edge, behind) for edge in session.bindings.values()):
+        return False
+    host = behind.received.ip if behind.received else None
+    return bool(gone) and all(
+        grave.remote is not None and grave.remote.ip == host and _ended_before(grave, behind)
+        for grave in gone
     )
+
+
+def _ended_before(grave: EndedBinding, behind: Binding) -> bool:
+    """Whether the registrar tells of a later REGISTER than the last one the edge told of."""
+    last = grave.at if grave.cause in _EDGE_ENDS else grave.last_at
+    return last is not None and last < behind.confirmed_at
 
 
 def hangs_on_an_edge(session: Session, binding: Binding) -> bool:
@@ -112,17 +135,25 @@ def _is_cut_off(
     listed = event.snapshot is not None
     if _is_held(session, new, cut_off=listed and known is not None and known.edge_lost):
         return False
-    if known is not None and not known.edge_lost:
-        return False
     lost = [grave for grave in session.ended.values() if is_edge_of(grave, new)]
+    if known is not None and not known.edge_lost and known.received == new.received:
+        return False
     if listed:
         # Registrars list the dead: a listing proves nothing about the edge.
         return known is not None or bool(lost)
     if not lost:
         return False
-    if new.received is not None and all(grave.remote != new.received for grave in lost):
-        return False  # it came over another connection than those that ended
-    return new.confirmed_at <= max(grave.at for grave in lost) + EDGE_DOUBT
+    return any(_ends_registration(grave, new) for grave in lost)
+
+
+def _ends_registration(grave: EndedBinding, new: Binding) -> bool:
+    """Whether what ended at the edge is what the registrar tells of only now.
+
+    It may have come over another connection since, unless the edge told of a later one.
+    """
+    if new.received is not None and new.received != grave.remote:
+        return not _ended_before(grave, new)
+    return new.confirmed_at <= grave.at + EDGE_DOUBT
 
 
 def depart(session: Session, gone: Binding, cause: Cause, at: datetime) -> list[str]:

@@ -101,7 +101,9 @@ def bury(
         grave.cookie = known.cookie
         if isinstance(known, Binding):
             grave.last_boot, grave.last_seq = known.boot, known.seq
+            grave.last_at = known.confirmed_at
         else:
             grave.last_boot, grave.last_seq = known.last_boot, known.last_seq
+            grave.last_at = known.last_at
     session.ended[key] = grave
     bound(session.ended, event.at)

@@ -55,9 +55,12 @@ class Leases:
         if event.kind is NodeKind.DOWN:
             nodes.pop(event.node, None)
             return False
+        is_away = old is not None and (old.lost or old.unwatched)
+        if old is not None and is_away and event.at <= old.at:
+            return False  # said before it fell silent, and read again
         unwatched = event.kind is NodeKind.UNWATCHED
         nodes[event.node] = Lease(event.node, event.boot, event.at, now, unwatched)
-        return old is not None and not unwatched and (old.lost or old.unwatched)
+        return is_away and not unwatched
 
     def excuse(self, now: datetime) -> None:
         """Kafka was away: nobody could be heard, and nobody is to blame."""

@@ -5,12 +5,14 @@ Pure. Fenced by boot: what the node's next process confirmed already is not touc
 
 from datetime import datetime
 
-from schemas.vocabulary import Cause, NodeKind, Source, Transport
+from schemas.vocabulary import CallState, Cause, NodeKind, Source, Transport
 from streams import devices
 from streams.call_fold import end_leg
 from streams.endings import end_binding
 from streams.state import Event, NodeChange, NodeState, Session
 from streams.verdict import Change, Verdict, merged
+
+_AWAY = frozenset({NodeKind.DOWN, NodeKind.LOST, NodeKind.UNWATCHED})
 
 
 def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) -> NodeState | None:
@@ -20,10 +22,18 @@ def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) 
     """
     if state is not None and change.at < state.at and change.boot != state.boot:
         return None
+    if (
+        state is not None
+        and (state.lost or state.unwatched)
+        and change.kind not in _AWAY
+        and change.at <= state.at
+    ):
+        return None  # said before it fell silent, and read again
     at = max(state.at, change.at) if state else change.at
     new = NodeState(boot=change.boot, at=at, changed=now)
     if state is not None:
         new.gap, new.gap_at, new.stale = state.gap, state.gap_at, state.stale
+        new.listed_at = state.listed_at
     is_same = state is not None and state.boot == change.boot
     if change.kind is NodeKind.DOWN:
         new.down = True
@@ -34,7 +44,7 @@ def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) 
     else:
         new.down = bool(state and state.down and is_same and change.kind is not NodeKind.UP)
         new.unwatched = change.kind is NodeKind.UNWATCHED
-    if change.kind is NodeKind.GAP:
+    if change.kind is NodeKind.GAP and not (new.listed_at and change.at <= new.listed_at):
         new.gap, new.gap_at = new.gap or now, change.at
     return new
 
@@ -101,7 +111,7 @@ def fold_node_back(session: Session, change: NodeChange) -> Verdict:
 
 
 def _set_lost(session: Session, change: NodeChange, cause: Cause, *, lost: bool) -> Verdict:
-    before, legs_before = devices.shown(session), _legs_shown(session)
+    before, legs_before = devices.shown(session), legs_shown(session)
     bindings = [b for b in session.bindings.values() if b.node == change.node]
     evidence = [change.id]
     for binding in bindings:
@@ -116,13 +126,18 @@ def _set_lost(session: Session, change: NodeChange, cause: Cause, *, lost: bool)
     if len(evidence) == 1:
         return Verdict()
     verdict = Verdict(changed=True)
-    if before != devices.shown(session) or legs_before != _legs_shown(session):
+    if before != devices.shown(session) or legs_before != legs_shown(session):
         verdict.change = Change(cause, change.at, evidence[:16])
     return verdict
 
 
-def _legs_shown(session: Session) -> list[str]:
-    return [leg_id for leg_id, leg in session.calls.items() if not leg.node_lost]
+def legs_shown(session: Session) -> list[tuple[str, CallState]]:
+    """What subscribers see of the calls."""
+    return [
+        (leg_id, leg.state)
+        for leg_id, leg in session.calls.items()
+        if leg.state is not CallState.TRYING and not leg.node_lost
+    ]
 
 
 def _as_event(change: NodeChange) -> Event:

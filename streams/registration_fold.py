@@ -83,13 +83,18 @@ def _is_older(row: RegistrationEvent, known: Binding) -> bool:
 
 
 def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
-    if is_final(grave):
+    if is_final(grave) and not _is_elsewhere(row, grave):
         return False
     if grave.cause is Cause.NODE_LOST:
         return True
     if grave.boot == row.boot and grave.seq > row.seq:
         return False
     return grave.at + LISTING_LAG < row.at
+
+
+def _is_elsewhere(row: RegistrationEvent, grave: EndedBinding) -> bool:
+    """Whether the client has registered since over another connection, and only this tells."""
+    return None not in (row.remote, grave.remote) and row.remote != grave.remote
 
 
 def _confirm(
@@ -131,7 +136,9 @@ def _confirm(
     # The same contact under another Call-ID is another device, and the old one's end.
     displaced = old is not None and old.call_id != new.call_id
     if old is not None and displaced:
-        joined = joined or devices.may_be_edge(old)
+        joined = (
+            joined or devices.may_be_edge(old) or devices.is_joined(session, old.node, old.call_id)
+        )
     before = devices.shown(session) if joined else None
     session.bindings[key] = new
     if joined:
@@ -203,6 +210,10 @@ def _expire(session: Session, event: RegistrationEvent) -> Verdict:
     if event.binding is None:
         return ignored("no-binding-named")
     binding = session.bindings.get(binding_key(event.node, event.binding))
+    known = binding.call_id if binding is not None else None
+    if known is not None and event.call_id not in (None, known):
+        # Of registrars with one database each tells what expires of the others' (sofia_reg.c).
+        return ignored("another-registration")
     return _end_named(session, event, event.binding, _expiry_cause(binding, event))
 
 

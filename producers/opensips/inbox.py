@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -39,13 +40,14 @@ class Lost:
 class Ticks:
     """Receive times: unique, only growing, also against earlier runs of the producer."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
+        self._clock = clock
         self._last = 0
         self._lock = threading.Lock()
 
     def now(self, places: int = 1) -> Received:
         """The time, and the first of so many places in the order of reading."""
-        microseconds = time.time_ns() // 1000
+        microseconds = self._clock() // 1000
         with self._lock:
             seq = max(self._last + 1, microseconds)
             self._last = seq + places - 1

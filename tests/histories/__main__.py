@@ -30,14 +30,14 @@ def main() -> None:
 def show(seed: int) -> None:
     """What was said in the order it was said, what was published, and what was wrong."""
     verdict = play(seed)
-    for one in verdict.said:
+    for at, one in verdict.said:
         event = one.event
         what = (
             f"{event.kind} {getattr(event, 'aor', '') or ''} {getattr(event, 'contact', '') or ''}"
         )
         more = f"cookie={getattr(event, 'cookie', None)} seq={event.seq} {event.boot}"
         call = getattr(event, "call_id", None)
-        sys.stdout.write(f"{one.at:9.2f} {one.source:13} {what} {more} {call or ''}\n")
+        sys.stdout.write(f"{at:9.2f} {one.at:9.2f} {one.source:13} {what} {more} {call or ''}\n")
     for presence in verdict.published:
         where = [(b.node, b.edge, b.remote.port if b.remote else None) for b in presence.bindings]
         told = f"{presence.aor} v{presence.version} {presence.status} {presence.cause} {where}"

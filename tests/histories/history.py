@@ -1,89 +1,131 @@
 """One history: acts drawn by a seed, what was said of them on its way, and the verdict."""
 
-import heapq
 import random
 from dataclasses import dataclass, field
-from itertools import count
+from datetime import timedelta
 
-from schemas import topics
 from schemas.presence import Presence
-from tests.histories.cluster import EDGE, REGISTRARS, Cluster, Device, Said
+from streams.leases import Leases
+from streams.partition import PartitionState
+from tests.histories.delivery import deliver
+from tests.histories.facts import EDGE, REGISTRARS, Device
+from tests.histories.said import START, Said, Speaker
+from tests.histories.troubles import TroubledCluster
+from tests.histories.verdict import Judge
 from tests.unit.pipeline import Pipeline
 
 USERS = ("1001", "1002")
 PORTS = (5061, 5062, 5063)  # few, so that they are used again
 EDGE_PORTS = (5071, 5072, 5073)  # a client is either behind the edge or not
 ACTS = 14
+LEASE = timedelta(seconds=300)
+SKEWS = (0.0, 0.0, 0.0, 0.02, -0.02, 0.05, -0.05)  # seconds, of a node's clock
 
 
 @dataclass
-class Verdict:
+class History:
     """`wrong` says in words what was wrong; empty when nothing was."""
 
     seed: int
     wrong: list[str] = field(default_factory=list)
-    said: list[Said] = field(default_factory=list)
+    said: list[tuple[float, Said]] = field(default_factory=list)
     published: list[Presence] = field(default_factory=list)
 
 
-def play(seed: int) -> Verdict:
+def play(seed: int) -> History:
     """Draw, deliver, and compare with the truth."""
     chance = random.Random(seed)
-    cluster = Cluster(chance, speaks=chance.random() < 0.3)
-    for _ in range(ACTS):
-        cluster.advance(chance.choice((0.0, 0.01, 0.3, 3.0, 30.0)))
-        _act(cluster, chance)
-    cluster.advance(60)
+    cluster = draw(chance)
     acts = len(cluster.said)
+    cluster.beat()
     for name in REGISTRARS:
         cluster.take_stock(name)
-    delivered = _deliver(cluster.said[:acts], chance)
-    pipeline = Pipeline()
-    for one in [*delivered, *cluster.said[acts:]]:
-        pipeline.feed(one.topic, [(one.key, one.event)])
-    verdict = Verdict(seed, said=cluster.said, published=list(pipeline.published))
-    _check(verdict, cluster, pipeline)
-    _check_repeats(verdict, pipeline, delivered)
-    return verdict
+    delivery = deliver(cluster.said[:acts], chance)
+    grace = timedelta(seconds=chance.choice((0, 0, 20)))
+    pipeline = pipeline_with(grace)
+    judge = Judge(cluster, pipeline, delivery.late)
+    cut = chance.randrange(len(delivery.records)) if chance.random() < 0.2 else None
+    for number, (at, one) in enumerate(delivery.records):
+        judge.take(at, one)
+        if number == cut:
+            judge.repeat([said for _, said in delivery.records[: number + 1]])
+    end = max(cluster.now, delivery.records[-1][0])
+    for one in cluster.said[acts:]:
+        judge.take(end, one)
+    judge.conclude(grace)
+    judge.repeat([said for _, said in delivery.records])
+    said = [*delivery.records, *((end, one) for one in cluster.said[acts:])]
+    return History(seed, judge.wrong, said, list(pipeline.published))
 
 
-def _act(cluster: Cluster, chance: random.Random) -> None:
+def pipeline_with(grace: timedelta) -> Pipeline:
+    return Pipeline(
+        state=PartitionState(0, {}, {}, {}, {}, timedelta(seconds=35), lambda _: grace),
+        leases=Leases(LEASE, LEASE),
+        now=START,
+    )
+
+
+def draw(chance: random.Random) -> TroubledCluster:
+    """A cluster that some acts have happened to; all troubles are over."""
+    nodes = {
+        name: Speaker(name, skew=chance.choice(SKEWS), ticks=name != EDGE and chance.random() < 0.5)
+        for name in (*REGISTRARS, EDGE)
+    }
+    cluster = TroubledCluster(
+        chance=chance, speaks=chance.random() < 0.3, shares=chance.random() < 0.2, nodes=nodes
+    )
+    for _ in range(ACTS):
+        cluster.advance(chance.choice((0.0, 0.01, 0.3, 3.0, 30.0)))
+        act(cluster, chance)
+    for name in list(cluster.troubled()):
+        cluster.end_trouble(name)
+    for listing in list(cluster.listings):
+        cluster.finish_listing(listing)
+    cluster.advance(60)
+    return cluster
+
+
+def act(cluster: TroubledCluster, chance: random.Random) -> None:
+    """One thing that happens."""
     living = [d for d in cluster.devices if d.registered and d.alive]
-    act = chance.random()
-    if act < 0.35 or not living:
+    what = chance.random()
+    if what < 0.3 or not living:
         _register(cluster, chance)
         return
     device = chance.choice(living)
-    if act < 0.45:
+    if what < 0.38:
         cluster.refresh(device)
-    elif act < 0.55:
+    elif what < 0.47:
         cluster.unregister(device)
         if device.cookie is not None:
             cluster.advance(chance.choice((0.0, 0.01, 1.0)))
             cluster.close(device)
-    elif act < 0.75 and device.cookie is not None:
+    elif what < 0.62 and device.cookie is not None:
         cluster.close(device)
-    elif act < 0.87:
+    elif what < 0.73:
         _move(cluster, chance, device)
-    elif act < 0.91 and device.cookie is None and not device.via_edge:
+    elif what < 0.76 and device.cookie is None:
         cluster.expire(device)
-    elif act < 0.95:
-        cluster.take_stock(chance.choice(REGISTRARS))
+    elif what < 0.86:
+        _call(cluster, chance, device)
     else:
-        cluster.restart(chance.choice((*REGISTRARS, EDGE)))
+        _trouble(cluster, chance)
 
 
-def _register(cluster: Cluster, chance: random.Random) -> None:
+def _register(cluster: TroubledCluster, chance: random.Random) -> None:
     user, node = chance.choice(USERS), chance.choice(REGISTRARS)
     edge = chance.random() < 0.4
     udp = not edge and chance.random() < 0.3
     port = _free_port(cluster, chance, node, edge=edge)
     if port is not None:
-        call_id = f"{len(cluster.devices)}@phone"
-        cluster.register(user, node, port, udp=udp, edge=edge, call_id=call_id)
+        number = len(cluster.devices)
+        name = f"browser{number}" if not udp and chance.random() < 0.4 else None
+        call_id = f"{number}@phone"
+        cluster.register(user, node, port, udp=udp, edge=edge, call_id=call_id, name=name)
 
 
-def _move(cluster: Cluster, chance: random.Random, device: Device) -> None:
+def _move(cluster: TroubledCluster, chance: random.Random, device: Device) -> None:
     """The client comes anew from another port, with its Call-ID; the old connection may end."""
     port = _free_port(cluster, chance, device.node, edge=device.via_edge)
     if port is None:
@@ -96,70 +138,55 @@ def _move(cluster: Cluster, chance: random.Random, device: Device) -> None:
         udp=udp,
         edge=device.via_edge,
         call_id=device.call_id,
+        name=device.name,
     )
     cluster.advance(chance.choice((0.0, 0.01, 1.0)))
     if not udp and chance.random() < 0.7:
         cluster.close(device)
 
 
-def _free_port(cluster: Cluster, chance: random.Random, node: str, *, edge: bool) -> int | None:
+def _call(cluster: TroubledCluster, chance: random.Random, device: Device) -> None:
+    legs = [leg for leg in cluster.legs if leg.aor == device.aor]
+    if not legs or chance.random() < 0.3:
+        cluster.ring(device)
+    elif chance.random() < 0.6:
+        cluster.turn(chance.choice(legs))
+    else:
+        cluster.hang_up(chance.choice(legs))
+
+
+def _trouble(cluster: TroubledCluster, chance: random.Random) -> None:
+    what, troubled = chance.random(), list(cluster.troubled())
+    if troubled and what < 0.5:
+        cluster.end_trouble(chance.choice(troubled))
+    elif cluster.listings and what < 0.5:
+        cluster.finish_listing(cluster.listings[0])
+    elif what < 0.6:
+        cluster.begin_listing(chance.choice(REGISTRARS))
+    elif what < 0.8:
+        cluster.restart(chance.choice((*REGISTRARS, EDGE)))
+    elif not troubled:
+        name = chance.choice((*REGISTRARS, EDGE))
+        if name != EDGE and chance.random() < 0.5:
+            cluster.lose(name)
+        else:
+            cluster.silence(name)
+        if chance.random() < 0.3:
+            cluster.advance(2 * LEASE.total_seconds())
+
+
+def _free_port(
+    cluster: TroubledCluster, chance: random.Random, node: str, *, edge: bool
+) -> int | None:
     """A port that no living connection to the same server has."""
     server = EDGE if edge else node
     taken = {
         d.port
         for d in cluster.devices
-        if d.alive
+        if d.server == server
         and (d.registered or d.cookie is not None)
-        and (EDGE if d.via_edge else d.node) == server
+        # Listed, not told of, and its port another's by now: nobody could see that it is dead.
+        and (d.alive or cluster.mute.get(server))
     }
     free = [port for port in (EDGE_PORTS if edge else PORTS) if port not in taken]
     return chance.choice(free) if free else None
-
-
-def _deliver(said: list[Said], chance: random.Random) -> list[Said]:
-    """In the order of arrival: each source in its own order, sources late by chance, some twice."""
-    sources = sorted({one.source for one in said})
-    late = {source: chance.choice((0.0, 0.0, 0.02, 1.0)) for source in sources}
-    twice = chance.random() < 0.3
-    order = count()
-    queue: list[tuple[float, int, Said]] = []
-    for one in said:
-        arrival = one.at + late[one.source]
-        heapq.heappush(queue, (arrival, next(order), one))
-        if twice and chance.random() < 0.2:  # a producer that was killed says it again
-            heapq.heappush(queue, (arrival + chance.choice((0.0, 2.0, 40.0)), next(order), one))
-    return [heapq.heappop(queue)[2] for _ in range(len(queue))]
-
-
-def _check(verdict: Verdict, cluster: Cluster, pipeline: Pipeline) -> None:
-    last = {presence.aor: presence for presence in pipeline.published}
-    truth = cluster.reachable()
-    for aor in sorted({*last, *truth}):
-        presence = last.get(aor)
-        shown = (
-            {(b.node, b.remote.port) for b in presence.bindings if b.remote} if presence else set()
-        )
-        if shown != truth.get(aor, set()):
-            verdict.wrong.append(f"{aor}: shown at {sorted(shown)}, is at {truth.get(aor)}")
-        if presence is not None and presence.reachable != bool(shown):
-            verdict.wrong.append(f"{aor}: reachable {presence.reachable} at {sorted(shown)}")
-    versions: dict[str, int] = {}
-    for presence in pipeline.published:
-        before = versions.get(presence.aor, 0)
-        if presence.version != before + 1:
-            verdict.wrong.append(f"{presence.aor}: version {presence.version} after {before}")
-        versions[presence.aor] = presence.version
-        if presence.cause not in cluster.causes.get(presence.aor, set()):
-            verdict.wrong.append(f"{presence.aor}: {presence.cause} never happened")
-    if pipeline.dead_letters:
-        verdict.wrong.append(f"{len(pipeline.dead_letters)} dead letters")
-
-
-def _check_repeats(verdict: Verdict, pipeline: Pipeline, delivered: list[Said]) -> None:
-    """All of it again, after the end: nothing may change."""
-    before = len(pipeline.published)
-    for one in delivered:
-        if one.topic is not topics.NODES:
-            pipeline.feed(one.topic, [(one.key, one.event)])
-    for presence in pipeline.published[before:]:
-        verdict.wrong.append(f"repeated events changed {presence.aor}: {presence.cause}")

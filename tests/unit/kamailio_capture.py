@@ -20,6 +20,7 @@ from schemas.vocabulary import ConnectionKind, Source, Transport
 from tests.unit.opensips_capture import Collector
 from tests.unit.pipeline import Pipeline
 
+BEGUN = 1_795_500_000  # seconds since 1970: when the connection begins, before all that it tells
 CAPTURES = Path(__file__).parents[1] / "captures" / "kamailio"
 
 
@@ -29,7 +30,7 @@ class Play:
     def __init__(self, domain: str | None = "sip.test") -> None:
         self.pipeline = Pipeline()
         self.collector = Collector(self.pipeline)
-        ticks = Ticks()
+        ticks = Ticks(lambda: BEGUN * 10**9)
         self.context = Context("kam1", "run-1", domain)
         self.server = Server(self.context, ticks, lease_silence=5)
         witness = KernelWitness(KamailioSettings(node="kam1", kernel="off"))

@@ -15,6 +15,8 @@ def test_generated_histories_come_to_the_truth(first: int) -> None:
 
 def test_a_history_is_the_same_each_time() -> None:
     one, again = play(7), play(7)
-    assert [said.event for said in one.said] == [said.event for said in again.said]
+    assert [(at, said.event) for at, said in one.said] == [
+        (at, said.event) for at, said in again.said
+    ]
     assert one.published == again.published
     assert len(one.said) > 10

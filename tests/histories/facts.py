@@ -1,0 +1,122 @@
+"""What is true of a SIP cluster: its devices, their connections and calls, at every moment."""
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+from schemas.origin import Address
+from schemas.vocabulary import CallState, Cause, Status, Transport
+
+EDGE, REGISTRARS = "edge1", ("fs1", "fs2")
+
+
+@dataclass(eq=False)
+class Device:
+    """A client with one binding. `alive`: its connection is; over UDP always."""
+
+    user: str
+    node: str
+    port: int
+    cookie: int | None  # of its connection; None over UDP
+    call_id: str
+    via_edge: bool
+    name: str | None = None  # its own in contacts, as browsers have; else its port
+    registered: bool = True
+    alive: bool = True
+    expires: float = 0.0
+
+    @property
+    def aor(self) -> str:
+        return f"sip:{self.user}@example.test"
+
+    @property
+    def contact(self) -> str:
+        host = f"{self.name}.invalid" if self.name else f"10.0.0.7:{self.port}"
+        return f"sip:{self.user}@{host};transport={self.transport}"
+
+    @property
+    def transport(self) -> Transport:
+        return Transport.TCP if self.cookie is not None else Transport.UDP
+
+    @property
+    def remote(self) -> Address:
+        return Address(ip="10.0.0.7", port=self.port)
+
+    @property
+    def server(self) -> str:
+        """Where its connection ends."""
+        return EDGE if self.via_edge else self.node
+
+
+@dataclass(eq=False)
+class Leg:
+    """A user's end of a call that has not ended."""
+
+    aor: str
+    node: str
+    id: str
+    state: CallState
+
+
+@dataclass
+class Doubt:
+    """From `begun` to `over` a node was silent or lost what it had to say: nobody can know."""
+
+    node: str
+    begun: float
+    over: float = float("inf")
+
+
+@dataclass
+class Facts:
+    """`happened`: of each user, when each cause first did."""
+
+    now: float = 1.0
+    devices: list[Device] = field(default_factory=list)
+    legs: list[Leg] = field(default_factory=list)
+    happened: dict[str, dict[Cause, float]] = field(default_factory=dict)
+    doubts: list[Doubt] = field(default_factory=list)
+    _moves: dict[str, list[tuple[float, frozenset[tuple[str, int]]]]] = field(default_factory=dict)
+
+    def reachable(self) -> dict[str, set[tuple[str, int]]]:
+        """Of each reachable user, node to send to and the client's port."""
+        found: dict[str, set[tuple[str, int]]] = {}
+        for device in self.devices:
+            if device.registered and device.alive:
+                found.setdefault(device.aor, set()).add((device.node, device.port))
+        return found
+
+    def status(self, aor: str) -> Status:
+        if aor not in self.reachable():
+            return Status.OFFLINE
+        states = {leg.state for leg in self.legs if leg.aor == aor}
+        if CallState.ANSWERED in states:
+            return Status.ON_THE_PHONE
+        if states & {CallState.RINGING, CallState.EARLY}:
+            return Status.RINGING
+        return Status.HELD if CallState.HELD in states else Status.ONLINE
+
+    def note(self) -> None:
+        """Remember who is reachable where. Called after every act."""
+        reachable = self.reachable()
+        for aor in {device.aor for device in self.devices}:
+            moves = self._moves.setdefault(aor, [])
+            places = frozenset(reachable.get(aor, ()))
+            if places != (moves[-1][1] if moves else frozenset()):
+                moves.append((self.now, places))
+
+    def since(self, aor: str, at: float) -> tuple[bool, float]:
+        """Whether the user was reachable at a moment, and since when in the same places."""
+        moves = self._moves.get(aor, [])
+        passed = bisect_right(moves, at, key=lambda move: move[0])
+        return (bool(moves[passed - 1][1]), moves[passed - 1][0]) if passed else (False, 0.0)
+
+    def is_doubtful(self, aor: str, at: float, late: float) -> bool:
+        """Whether nobody could know of the user at a moment, by words at most `late` seconds late.
+
+        A device may be forgotten by then: whoever was ever on the node counts.
+        """
+        nodes = {n for d in self.devices if d.aor == aor for n in (d.node, d.server)}
+        return any(d.node in nodes and d.begun <= at <= d.over + late for d in self.doubts)
+
+    def cause(self, aor: str, cause: Cause) -> None:
+        self.happened.setdefault(aor, {}).setdefault(cause, self.now)

@@ -1,0 +1,223 @@
+"""What happens to the servers of the simulated cluster: listings, restarts, silences, losses."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from schemas import topics
+from schemas.vocabulary import (
+    CallKind,
+    CallState,
+    Cause,
+    ConnectionKind,
+    NodeKind,
+    RegistrationKind,
+)
+from tests.histories.cluster import Cluster
+from tests.histories.facts import EDGE, Device, Doubt, Leg
+
+LATE_ROWS = 2.0  # seconds for which FreeSWITCH may list what it said to be gone
+
+
+@dataclass
+class Listing:
+    """A listing under way: its place in the node's history, and what it has found so far."""
+
+    node: str
+    place: tuple[str, int, datetime]
+    snapshot: str
+    rows: list[tuple[Device, Any]] = field(default_factory=list)
+    legs: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class TroubledCluster(Cluster):
+    """`listings` have begun and not ended yet."""
+
+    listings: list[Listing] = field(default_factory=list)
+    calls: int = 0
+    _gone: list[tuple[float, Device]] = field(default_factory=list)
+
+    def unregister(self, device: Device) -> None:
+        super().unregister(device)
+        self._gone.append((self.now, device))
+
+    # -- listings ---------------------------------------------------------------------------------
+
+    def take_stock(self, name: str) -> None:
+        """A complete listing of a node at one moment; a pure proxy has no table."""
+        if name != EDGE:
+            self.begin_listing(name)
+            self.finish_listing(self.listings[-1])
+
+    def begin_listing(self, name: str) -> None:
+        """Registrars list the dead, and for a moment what they said to be gone."""
+        node = self.nodes[name]
+        node.listed += 1
+        listing = Listing(name, node.place(self.now), f"{name}-{node.boot}-{node.listed}")
+        found = [d for d in self.devices if d.node == name and d.registered]
+        for at, device in self._gone:
+            if device.node == name and self.now - at < LATE_ROWS and self.chance.random() < 0.5:
+                found.insert(0, device)
+        latest = {(d.aor, d.contact): d for d in found}  # one row a contact
+        for number, device in enumerate(latest.values()):
+            row = self.of_registrar(
+                device, RegistrationKind.SNAPSHOT_ROW, name, snapshot=listing.snapshot
+            )
+            row.id = f"{listing.snapshot}/{number}"
+            row.boot, row.seq, row.at = listing.place
+            listing.rows.append((device, row))
+        listing.legs = [self._leg_row(leg, listing) for leg in self.legs if leg.node == name]
+        self.listings.append(listing)
+
+    def finish_listing(self, listing: Listing) -> None:
+        """Its rows are told; of connections the kernel is asked only now."""
+        self.listings.remove(listing)
+        name, (boot, seq, at) = listing.node, listing.place
+        if boot != f"boot-{self.nodes[name].boot}" or name in self.mute:
+            return  # the event socket broke on the way: no listing
+        for device, row in listing.rows:
+            gone = self._ask_kernel(device, row)
+            self.say(name, topics.REGISTRATIONS, device.aor, row)
+            self.cause(device.aor, Cause.FOUND_IN_SNAPSHOT)
+            if gone is not None:
+                gone.at, gone.id = row.at, f"{row.id}/gone"
+                self.say(name, topics.CONNECTIONS, gone.connection, gone)
+        end = self.nodes[name].registration(
+            self.now, RegistrationKind.SNAPSHOT_ENDED, snapshot=listing.snapshot
+        )
+        end.id, end.boot, end.seq, end.at = f"{listing.snapshot}/end", boot, seq, at
+        self.say(name, topics.REGISTRATIONS, name, end)
+        for leg in listing.legs:
+            self.say(name, topics.CALLS, leg.aor, leg)
+        ended = self.nodes[name].call(self.now, CallKind.SNAPSHOT_ENDED, snapshot=listing.snapshot)
+        ended.id, ended.boot, ended.seq, ended.at = f"{listing.snapshot}/legs", boot, seq, at
+        self.say(name, topics.CALLS, name, ended)
+        for device in self.devices:
+            if device.node == name:
+                self.cause(device.aor, Cause.MISSING_FROM_SNAPSHOT)
+                self.cause(device.aor, Cause.NODE_CERTAIN)
+
+    def _ask_kernel(self, device: Device, row: Any) -> Any:
+        """Put the connection's cookie on the row; the kernel's denial if there is none."""
+        if device.via_edge or device.cookie is None:
+            return None
+        for other in self.devices:  # never mind who registered over it
+            if (
+                other.alive
+                and other.cookie is not None
+                and (other.server, other.port) == (device.node, device.port)
+            ):
+                row.cookie = other.cookie
+                return None
+        row.cookie = None
+        node = self.nodes[device.node]
+        return node.connection(self.now, ConnectionKind.CLOSED, device.remote, None)
+
+    def _leg_row(self, leg: Leg, listing: Listing) -> Any:
+        row = self.nodes[leg.node].call(
+            self.now,
+            CallKind.SNAPSHOT_ROW,
+            aor=leg.aor,
+            leg=leg.id,
+            state=leg.state,
+            snapshot=listing.snapshot,
+        )
+        row.id = f"{listing.snapshot}/{leg.id}"
+        row.boot, row.seq, row.at = listing.place
+        return row
+
+    # -- servers ----------------------------------------------------------------------------------
+
+    def restart(self, name: str) -> None:
+        """Without goodbye: connections die unheard, bindings over UDP live on in the database."""
+        node = self.nodes[name]
+        self.now += 0.1  # what a process needs at least to start
+        node.boot += 1
+        node.seq = 0
+        for device in self.devices:
+            if device.server == name and device.cookie is not None:
+                device.alive = False
+                self.cause(device.aor, Cause.NODE_RESTARTED)
+            if device.node == name and device.cookie is not None and not device.via_edge:
+                device.registered = False
+        for leg in [leg for leg in self.legs if leg.node == name]:
+            self.legs.remove(leg)
+            self.cause(leg.aor, Cause.NODE_RESTARTED)
+        self.mark(name, NodeKind.UP)
+        self.note()
+        self.take_stock(name)
+
+    def troubled(self) -> list[str]:
+        """The nodes that are not heard now."""
+        return [name for name in self.nodes if name in self.mute]
+
+    def silence(self, name: str) -> None:
+        """The node is cut off from Kafka: its producers keep what they have to say."""
+        self.mute |= {name: False, f"{name}-kernel": False}
+        self._doubt(name)
+
+    def lose(self, name: str) -> None:
+        """The registrar's events do not reach its producer, which will learn of it."""
+        self.mute[name] = True
+        self._doubt(name)
+
+    def end_trouble(self, name: str) -> None:
+        """The node is heard again; after a loss it says so, and is listed."""
+        if self.mute[name]:
+            self.advance(LATE_ROWS)  # the producer connects anew
+        lost = self.mute.pop(name)
+        self.mute.pop(f"{name}-kernel", None)
+        for said in self.said:
+            if said.source in (name, f"{name}-kernel") and said.held == float("inf"):
+                said.held = self.now
+        self._touch(name)
+        self.mark(name, NodeKind.GAP if lost else NodeKind.HEARTBEAT)
+        if lost:
+            self.take_stock(name)
+        for doubt in self.doubts:
+            if doubt.node == name and doubt.over == float("inf"):
+                doubt.over = self.now
+
+    def _doubt(self, name: str) -> None:
+        self.doubts.append(Doubt(name, self.now))
+        self._touch(name)
+
+    def _touch(self, name: str) -> None:
+        """What may be said of users whose node is not heard."""
+        for device in self.devices:
+            if name in (device.node, device.server):
+                for cause in (Cause.NODE_LOST, Cause.NODE_RESTORED, Cause.NODE_UNCERTAIN):
+                    self.cause(device.aor, cause)
+
+    # -- calls ------------------------------------------------------------------------------------
+
+    def ring(self, device: Device) -> Leg:
+        """A call to the user, or by the user, through the device's registrar."""
+        self.calls += 1
+        leg = Leg(device.aor, device.node, f"leg-{self.calls}", CallState.RINGING)
+        self.legs.append(leg)
+        self._tell(leg, CallKind.TRYING)
+        self._tell(leg, CallKind.RINGING)
+        self.cause(leg.aor, Cause.CALL_RINGING)
+        return leg
+
+    def turn(self, leg: Leg) -> None:
+        """Answer it, hold it, or take it off hold."""
+        if leg.state is CallState.HELD:
+            leg.state, kind, cause = CallState.ANSWERED, CallKind.RESUMED, Cause.CALL_RESUMED
+        elif leg.state is CallState.ANSWERED:
+            leg.state, kind, cause = CallState.HELD, CallKind.HELD, Cause.CALL_HELD
+        else:
+            leg.state, kind, cause = CallState.ANSWERED, CallKind.ANSWERED, Cause.CALL_ANSWERED
+        self._tell(leg, kind)
+        self.cause(leg.aor, cause)
+
+    def hang_up(self, leg: Leg) -> None:
+        self.legs.remove(leg)
+        self._tell(leg, CallKind.ENDED)
+        self.cause(leg.aor, Cause.CALL_ENDED)
+
+    def _tell(self, leg: Leg, kind: CallKind) -> None:
+        event = self.nodes[leg.node].call(self.now, kind, aor=leg.aor, leg=leg.id, call=leg.id)
+        self.say(leg.node, topics.CALLS, leg.aor, event)
