@@ -110,7 +110,9 @@ class Leg:
     since: Annotated[datetime, Field(description="Of the present state.")]
     seq: int
     event: Word
-    snapshot: Word | None = None
+    listed_at: Annotated[
+        datetime | None, Field(description="When its node's last listing of it began.")
+    ] = None
     node_lost: bool = False
     media: LegMedia | None = None
 

@@ -79,7 +79,7 @@ def _start(session: Session, leg_id: str, event: CallEvent, state: CallState) ->
         since=event.at,
         seq=event.seq,
         event=event.id,
-        snapshot=event.snapshot,
+        listed_at=event.at if event.snapshot is not None else None,
     )
     if state is CallState.TRYING:
         return Verdict(changed=True)  # nothing rings yet: nothing to show
@@ -88,7 +88,7 @@ def _start(session: Session, leg_id: str, event: CallEvent, state: CallState) ->
 
 def _move(leg: Leg, event: CallEvent, state: CallState) -> Verdict:
     if event.snapshot is not None:
-        leg.snapshot = event.snapshot
+        leg.listed_at = max(event.at, leg.listed_at or event.at)
     # The first event of a leg may lack what a later one has (Call-ID of an outgoing leg).
     leg.sip_call_id = leg.sip_call_id or event.sip_call_id
     old = leg.state
@@ -108,6 +108,6 @@ def end_leg(session: Session, leg_id: str, event: Event, cause: Cause) -> Verdic
     session.ended_calls[leg_id] = EndedLeg(at=event.at, event=event.id)
     bound(session.ended_calls, event.at)
     verdict = Verdict(changed=True)
-    if leg is not None and leg.state is not CallState.TRYING:
+    if leg is not None and leg.state is not CallState.TRYING and not leg.node_lost:
         verdict.change = Change(cause, event.at, [event.id, leg.event])
     return verdict

@@ -121,7 +121,7 @@ def arrive(session: Session, old: Binding | None, new: Binding, event: Registrat
     follow(session, new)
 
 
-def follow(session: Session, edge: Binding) -> None:
+def follow(session: Session, edge: Binding | EndedBinding) -> None:
     """The binding is there, lost, or there again: are those behind it cut off?"""
     for behind in session.bindings.values():
         if is_edge_of(edge, behind):
@@ -168,7 +168,10 @@ def depart(session: Session, gone: Binding, cause: Cause, at: datetime) -> list[
         leaving = [
             (k, b)
             for k, b in session.bindings.items()
-            if b.registrar == EDGE and is_edge_of(b, gone)
+            if b.registrar == EDGE
+            and is_edge_of(b, gone)
+            # Else the edge knows of a later REGISTER, of which the registrar's word is missing.
+            and b.confirmed_at <= gone.confirmed_at + EDGE_DOUBT
         ]
     else:
         return []

@@ -35,9 +35,23 @@ def _register(session: Session, event: RegistrationEvent) -> Verdict:
         return ignored("older-than-binding")
     grave = session.ended.get(key)
     if grave is not None and not _is_after(event, grave):
-        return ignored("older-than-end")
+        if event.boot != grave.last_boot or event.seq <= grave.last_seq:
+            return ignored("older-than-end")
+        return _ended_since(session, grave, event)
     make_room(session, key, event.call_id)
     return _confirm(session, key, old, event, Cause.REGISTERED)
+
+
+def _ended_since(session: Session, grave: EndedBinding, event: RegistrationEvent) -> Verdict:
+    """The last word of before the end comes after it: what ended had come from there."""
+    before = devices.shown(session)
+    grave.remote, grave.path, grave.cookie = event.remote, event.path, event.cookie
+    grave.last_seq, grave.last_at = event.seq, event.at
+    devices.follow(session, grave)
+    verdict = Verdict(changed=True, fence="older-than-end")
+    if before != devices.shown(session):
+        verdict.change = Change(grave.cause, grave.at, [grave.event, event.id])
+    return verdict
 
 
 def _is_after(event: RegistrationEvent, grave: EndedBinding) -> bool:
@@ -65,6 +79,8 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
     key = binding_key(event.node, event.binding)
     old = session.bindings.get(key)
     if old is not None:
+        if (old.boot, old.seq, old.snapshot) == (event.boot, event.seq, event.snapshot):
+            return ignored("already-listed")
         if _is_older(event, old):
             old.snapshot = event.snapshot
             return Verdict(changed=True)
@@ -83,13 +99,11 @@ def _is_older(row: RegistrationEvent, known: Binding) -> bool:
 
 
 def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
-    if is_final(grave) and not _is_elsewhere(row, grave):
-        return False
-    if grave.cause is Cause.NODE_LOST:
-        return True
     if grave.boot == row.boot and grave.seq > row.seq:
         return False
-    return grave.at + LISTING_LAG < row.at
+    if is_final(grave):
+        return _is_elsewhere(row, grave) and grave.at < row.at
+    return grave.cause is Cause.NODE_LOST or grave.at + LISTING_LAG < row.at
 
 
 def _is_elsewhere(row: RegistrationEvent, grave: EndedBinding) -> bool:

@@ -33,6 +33,6 @@ def fold_calls_listed(session: Session, end: CallEvent) -> Verdict:
         end_leg(session, leg_id, end, Cause.MISSING_FROM_SNAPSHOT)
         for leg_id, leg in list(session.calls.items())
         if leg.node == end.node
-        and leg.snapshot != end.snapshot
+        and (leg.listed_at is None or leg.listed_at < end.at)
         and leg.since + SNAPSHOT_DOUBT < end.at
     )

@@ -14,11 +14,14 @@ from schemas.origin import Address
 from schemas.registration import RegistrationEvent
 from schemas.topics import Topic
 from schemas.vocabulary import Cause, ConnectionKind, NodeKind, RegistrationKind, Source
-from tests.histories.facts import EDGE, REGISTRARS, Device, Facts
+from tests.histories.facts import EDGE, REGISTRARS, Device, Doubt, Facts
 from tests.histories.said import START, Said, Speaker
 
 EXPIRES = 3600.0
 BEAT = 100.0  # seconds between two heartbeats of a node, that a history be short
+# Seconds within which the streams drop a binding that nobody says has expired: they read the time
+# off the heartbeats.
+OVERDUE = 36.0 + BEAT
 PROXY = Address(ip="10.9.9.9", port=40000)
 
 
@@ -146,6 +149,9 @@ class Cluster(Facts):
     def _expired(self, device: Device) -> None:
         device.registered = False
         self.cause(device.aor, Cause.EXPIRED)
+        if device.via_edge and self.mute.get(device.node):
+            # Only its edge is left to tell, and that one never says so.
+            self.doubts.append(Doubt(device.node, self.now, self.now + OVERDUE))
         tellers = REGISTRARS if self.shares else (device.node,)
         for name in tellers:
             event = self.of_registrar(device, RegistrationKind.EXPIRED, name)

@@ -13,7 +13,7 @@ from schemas.vocabulary import (
     NodeKind,
     RegistrationKind,
 )
-from tests.histories.cluster import Cluster
+from tests.histories.cluster import EXPIRES, OVERDUE, Cluster
 from tests.histories.facts import EDGE, Device, Doubt, Leg
 
 LATE_ROWS = 2.0  # seconds for which FreeSWITCH may list what it said to be gone
@@ -51,7 +51,8 @@ class TroubledCluster(Cluster):
             self.finish_listing(self.listings[-1])
 
     def begin_listing(self, name: str) -> None:
-        """Registrars list the dead, and for a moment what they said to be gone."""
+        """Registrars list the dead, and for a moment what they said to be gone. One at a time."""
+        self.listings = [listing for listing in self.listings if listing.node != name]
         node = self.nodes[name]
         node.listed += 1
         listing = Listing(name, node.place(self.now), f"{name}-{node.boot}-{node.listed}")
@@ -136,14 +137,14 @@ class TroubledCluster(Cluster):
         node.boot += 1
         node.seq = 0
         for device in self.devices:
+            if name in (device.server, device.node):
+                self.cause(device.aor, Cause.NODE_RESTARTED)  # as may be told of what had ended
             if device.server == name and device.cookie is not None:
                 device.alive = False
-                self.cause(device.aor, Cause.NODE_RESTARTED)
             if device.node == name and device.cookie is not None and not device.via_edge:
                 device.registered = False
         for leg in [leg for leg in self.legs if leg.node == name]:
             self.legs.remove(leg)
-            self.cause(leg.aor, Cause.NODE_RESTARTED)
         self.mark(name, NodeKind.UP)
         self.note()
         self.take_stock(name)
@@ -177,7 +178,9 @@ class TroubledCluster(Cluster):
             self.take_stock(name)
         for doubt in self.doubts:
             if doubt.node == name and doubt.over == float("inf"):
-                doubt.over = self.now
+                # What an edge told that long ago has expired where nobody says so.
+                is_long = self.now - doubt.begun > EXPIRES
+                doubt.over = self.now + (OVERDUE if is_long else 0)
 
     def _doubt(self, name: str) -> None:
         self.doubts.append(Doubt(name, self.now))

@@ -6,6 +6,7 @@ from datetime import timedelta
 from schemas import topics
 from schemas.presence import Presence
 from schemas.vocabulary import CallKind, Status
+from tests.histories.cluster import OVERDUE
 from tests.histories.facts import Facts
 from tests.histories.said import START, Said
 from tests.unit.pipeline import Pipeline
@@ -98,7 +99,8 @@ class Judge:
             self.wrong.append(f"{aor}: version {presence.version} after {version}")
         if before is not None and _shows(before) == _shows(presence):
             self.wrong.append(f"{aor}: version {presence.version} shows nothing new")
-        if self.facts.happened.get(aor, {}).get(presence.cause, float("inf")) > at:
+        happened = self.facts.happened.get(aor, {}).get(presence.cause, float("inf")) <= at
+        if not happened and not self.facts.is_doubtful(aor, at, OVERDUE):
             self.wrong.append(f"{aor}: {presence.cause} never happened")
         if presence.reachable != bool(presence.bindings):
             self.wrong.append(f"{aor}: reachable {presence.reachable} with {presence.bindings}")
