@@ -175,15 +175,14 @@ def depart(session: Session, gone: Binding, cause: Cause, at: datetime) -> list[
         ]
     else:
         return []
-    # Of one Call-ID the registrar may have several bindings, and each its own edge's.
-    has_others = any(
-        b.node == gone.node and b.call_id == gone.call_id for b in session.bindings.values()
+    return [k for k, b in leaving if b.confirmed_at < at and _is_only_of(session, b, gone)]
+
+
+def _is_only_of(session: Session, edge: Binding, gone: Binding) -> bool:
+    """Whether what is at the edge was for `gone` only: one Call-ID may have several bindings."""
+    return edge.remote == gone.received or not any(
+        is_edge_of(edge, behind) for behind in session.bindings.values()
     )
-    return [
-        k
-        for k, b in leaving
-        if b.confirmed_at < at and (not has_others or b.remote == gone.received)
-    ]
 
 
 def is_live(binding: Binding) -> bool:

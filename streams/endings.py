@@ -6,8 +6,16 @@ Pure. Every rule that ends a binding ends it here.
 from schemas.vocabulary import Cause
 from streams import devices
 from streams.ordering import bound
-from streams.state import Binding, EndedBinding, Event, Session
-from streams.verdict import Change, Verdict
+from streams.state import (
+    Address,
+    Binding,
+    ConnectionLoss,
+    EndedBinding,
+    Event,
+    RegistrationEvent,
+    Session,
+)
+from streams.verdict import Change, Verdict, ignored
 
 # Causes after which a registrar's listing is not believed: its connection is known to be gone.
 CONNECTION_ENDS = frozenset(
@@ -20,15 +28,50 @@ def is_final(grave: EndedBinding) -> bool:
     return grave.connection_gone or (grave.cause in CONNECTION_ENDS and not grave.inferred)
 
 
-def make_room(session: Session, key: str, call_id: str | None) -> None:
+def make_room(session: Session, key: str, event: RegistrationEvent) -> None:
     """A binding begins where a tombstone lies: it has done its part.
 
-    Unless it is another device's, whose registrar may still say something of before that end.
+    Unless it is another device's, or of another connection to an edge: registrars behind that may
+    still say something of before that end.
     """
+    if event.remote is not None:
+        left = session.ended.get(_left(key, event.remote))
+        if left is not None and left.cookie != event.cookie and left.at < event.at:
+            del session.ended[_left(key, event.remote)]
     grave = session.ended.pop(key, None)
-    if grave is not None and grave.call_id not in (None, call_id) and devices.may_be_edge(grave):
-        session.ended[f"{key} of {grave.call_id}"] = grave
-        bound(session.ended, grave.at)
+    if grave is None or not devices.may_be_edge(grave):
+        return
+    if grave.call_id not in (None, event.call_id):
+        key = f"{key} of {grave.call_id}"
+    elif grave.connection_gone and grave.remote is not None and grave.remote != event.remote:
+        key = _left(key, grave.remote)
+    else:
+        return
+    session.ended[key] = grave
+    bound(session.ended, grave.at)
+
+
+def leave(session: Session, known: Binding | EndedBinding, loss: ConnectionLoss) -> Verdict:
+    """A connection to an edge has ended that its binding had left before: `known` is of another.
+
+    A registrar behind may still have a binding of that time.
+    """
+    left, before = _left(loss.binding, loss.remote), devices.shown(session)
+    if left in session.ended:
+        return ignored("already-applied")
+    bury(session, left, loss, loss.cause, binding=known)
+    grave = session.ended[left]
+    grave.remote, grave.cookie, grave.last_at = loss.remote, loss.cookie, loss.at
+    grave.connection_gone = True
+    devices.follow(session, grave)
+    verdict = Verdict(changed=True)
+    if before != devices.shown(session):
+        verdict.change = Change(loss.cause, loss.at, [loss.id])
+    return verdict
+
+
+def _left(key: str, remote: Address) -> str:
+    return f"{key} from {remote.ip}:{remote.port}"
 
 
 def displace(session: Session, key: str, old: Binding, event: Event) -> None:
@@ -62,6 +105,7 @@ def end_binding(
                 at=edge.confirmed_at,
             )
             bury(session, remainder, place, cause, binding=edge)
+            devices.follow(session, edge)
         seen = before != devices.shown(session)
     else:
         seen = devices.is_live(binding)
@@ -77,7 +121,7 @@ def bury(
     event: Event,
     cause: Cause,
     *,
-    binding: Binding | None = None,
+    binding: Binding | EndedBinding | None = None,
     inferred: bool = False,
 ) -> None:
     """Leave a tombstone at the event's place in its node's history.

@@ -7,8 +7,8 @@ Pure. The fence: only if the binding is still on that incarnation of the connect
 
 from schemas.vocabulary import Cause, Source
 from streams import devices
-from streams.endings import bury, end_binding
-from streams.state import Binding, ConnectionLoss, ConnectionOwner, Session
+from streams.endings import bury, end_binding, leave
+from streams.state import Binding, ConnectionLoss, ConnectionOwner, EndedBinding, Session
 from streams.verdict import Change, Verdict, ignored
 
 _SUSPICIONS = frozenset({Cause.CONNECTION_SUSPECT, Cause.CONNECTION_RECOVERED})
@@ -44,6 +44,8 @@ def _suspect(session: Session, binding: Binding, loss: ConnectionLoss) -> Verdic
 
 def _another_incarnation(session: Session, binding: Binding, loss: ConnectionLoss) -> Verdict:
     """The owner went with the connection that ended; the binding's own must have one again."""
+    if _has_left(binding, loss):
+        return leave(session, binding, loss)
     verdict = ignored("other-incarnation")
     if binding.remote == loss.remote and binding.node == loss.node:
         verdict.owner = ConnectionOwner(
@@ -60,6 +62,15 @@ def _another_incarnation(session: Session, binding: Binding, loss: ConnectionLos
             remote=loss.remote,
         )
     return verdict
+
+
+def _has_left(known: Binding | EndedBinding, loss: ConnectionLoss) -> bool:
+    """Whether it was on another connection to this edge since."""
+    return (
+        known.remote not in (None, loss.remote)
+        and devices.may_be_edge(known)
+        and loss.cause not in _SUSPICIONS
+    )
 
 
 def on_that_incarnation(binding: Binding, loss: ConnectionLoss) -> bool:
@@ -83,6 +94,8 @@ def on_that_incarnation(binding: Binding, loss: ConnectionLoss) -> bool:
 def _confirm_end(session: Session, loss: ConnectionLoss) -> Verdict:
     """The binding is gone already; if that was only inferred, it is certain now."""
     grave = session.ended.get(loss.binding)
+    if grave is not None and _has_left(grave, loss):
+        return leave(session, grave, loss)
     if grave is None or not grave.inferred or grave.at > loss.at or loss.cause in _SUSPICIONS:
         return ignored("no-such-binding")
     bury(session, loss.binding, loss, loss.cause)

@@ -38,7 +38,7 @@ def _register(session: Session, event: RegistrationEvent) -> Verdict:
         if event.boot != grave.last_boot or event.seq <= grave.last_seq:
             return ignored("older-than-end")
         return _ended_since(session, grave, event)
-    make_room(session, key, event.call_id)
+    make_room(session, key, event)
     return _confirm(session, key, old, event, Cause.REGISTERED)
 
 
@@ -88,7 +88,7 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
     grave = session.ended.get(key)
     if grave is not None and not _may_revive(grave, event):
         return ignored("listed-but-ended")
-    make_room(session, key, event.call_id)
+    make_room(session, key, event)
     return _confirm(session, key, None, event, Cause.FOUND_IN_SNAPSHOT)
 
 

@@ -22,6 +22,7 @@ class Device:
     name: str | None = None  # its own in contacts, as browsers have; else its port
     registered: bool = True
     alive: bool = True
+    left: bool = False  # the client has registered elsewhere since, and does no more here
     expires: float = 0.0
 
     @property
@@ -81,9 +82,16 @@ class Facts:
         """Of each reachable user, node to send to and the client's port."""
         found: dict[str, set[tuple[str, int]]] = {}
         for device in self.devices:
-            if device.registered and device.alive:
+            if device.registered and (device.alive or self._is_back(device)):
                 found.setdefault(device.aor, set()).add((device.node, device.port))
         return found
+
+    def _is_back(self, device: Device) -> bool:
+        """Whether the edge reaches it again under the address it had: by another connection."""
+        return device.via_edge and any(
+            one.alive and one.via_edge and (one.call_id, one.port) == (device.call_id, device.port)
+            for one in self.devices
+        )
 
     def status(self, aor: str) -> Status:
         if aor not in self.reachable():

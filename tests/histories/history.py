@@ -88,7 +88,7 @@ def draw(chance: random.Random) -> TroubledCluster:
 
 def act(cluster: TroubledCluster, chance: random.Random) -> None:
     """One thing that happens."""
-    living = [d for d in cluster.devices if d.registered and d.alive]
+    living = [d for d in cluster.devices if d.registered and d.alive and not d.left]
     what = chance.random()
     if what < 0.3 or not living:
         _register(cluster, chance)
@@ -98,11 +98,10 @@ def act(cluster: TroubledCluster, chance: random.Random) -> None:
         cluster.refresh(device)
     elif what < 0.47:
         cluster.unregister(device)
-        if device.cookie is not None:
-            cluster.advance(chance.choice((0.0, 0.01, 1.0)))
-            cluster.close(device)
-    elif what < 0.62 and device.cookie is not None:
-        cluster.close(device)
+        cluster.advance(chance.choice((0.0, 0.01, 1.0)))
+        _close_all(cluster, device)
+    elif what < 0.62:
+        _close(cluster, chance)
     elif what < 0.73:
         _move(cluster, chance, device)
     elif what < 0.76 and device.cookie is None:
@@ -111,6 +110,25 @@ def act(cluster: TroubledCluster, chance: random.Random) -> None:
         _call(cluster, chance, device)
     else:
         _trouble(cluster, chance)
+
+
+def _close(cluster: TroubledCluster, chance: random.Random) -> None:
+    """A client crashes, or leaves a connection that it has registered over before."""
+    open_ = [d for d in cluster.devices if d.alive and d.cookie is not None]
+    if not open_:
+        return
+    device = chance.choice(open_)
+    if device.left:
+        cluster.close(device)
+    else:
+        _close_all(cluster, device)
+
+
+def _close_all(cluster: TroubledCluster, device: Device) -> None:
+    """With the client all connections go that it has."""
+    for one in cluster.devices:
+        if one.alive and one.cookie is not None and one.call_id == device.call_id:
+            cluster.close(one)
 
 
 def _register(cluster: TroubledCluster, chance: random.Random) -> None:
@@ -127,13 +145,16 @@ def _register(cluster: TroubledCluster, chance: random.Random) -> None:
 
 def _move(cluster: TroubledCluster, chance: random.Random, device: Device) -> None:
     """The client comes anew from another port, with its Call-ID; the old connection may end."""
-    port = _free_port(cluster, chance, device.node, edge=device.via_edge)
+    switches = chance.random() < 0.3 and not cluster.shares
+    node = chance.choice(REGISTRARS) if switches else device.node
+    port = _free_port(cluster, chance, node, edge=device.via_edge)
     if port is None:
         return
     udp = device.cookie is None
+    device.left = switches
     cluster.register(
         device.user,
-        device.node,
+        node,
         port,
         udp=udp,
         edge=device.via_edge,
