@@ -83,6 +83,22 @@ def who(aor: Annotated[str | None, typer.Argument()] = None, as_json: Json = Fal
 
 
 @app.command()
+def audit(
+    nodes: Annotated[list[str] | None, typer.Argument(metavar="[KIND:NAME=ADDRESS]…")] = None,
+    settle: Annotated[
+        float | None, typer.Option(help="Seconds until what disagrees is looked at again.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the SIP nodes themselves, and show where presence tells it differently."""
+    from local.commands.audit import audit as command
+
+    with plain_errors():
+        if not command(nodes or [], settle, as_json):
+            raise typer.Exit(1)
+
+
+@app.command()
 def replay(
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE=FILE…")],
     node: Annotated[

@@ -214,11 +214,11 @@ def reachable_kafka(folder: Path) -> KafkaSettings:
     return settings
 
 
-def has_freeswitch() -> bool:
-    """Whether the settings name a switch to read."""
-    if any(name.startswith("ROLLCALL_FREESWITCH_") for name in os.environ):
+def is_configured(section: str) -> bool:
+    """Whether the settings have this section, in the file or the environment."""
+    if any(name.startswith(f"ROLLCALL_{section.upper()}_") for name in os.environ):
         return True
     try:
-        return "[freeswitch]" in settings_file().read_text()
+        return f"[{section}]" in settings_file().read_text()
     except OSError:
         return False

@@ -32,6 +32,16 @@ SPOOLED = _meter.create_gauge("rollcall_spooled_records", "1")
 # 1 while the spool is full and the source is not read.
 SPOOL_FULL = _meter.create_gauge("rollcall_spool_full", "1")
 
+# -- audit ----------------------------------------------------------------------------------------
+# What operators watch: bindings that presence and the node tell differently. Labels: node, kind.
+AUDIT_DISAGREEMENTS = _meter.create_gauge("rollcall_audit_disagreements", "1")
+# 1 while the last audit got no listing of the node, whose other figures are older. Labels: node.
+AUDIT_UNAUDITED = _meter.create_gauge("rollcall_audit_unaudited", "1")
+# Bindings that the node listed: no disagreement of none proves little. Labels: node.
+AUDIT_BINDINGS = _meter.create_gauge("rollcall_audit_bindings", "1")
+# When the node was last audited, seconds since the epoch. Labels: node.
+AUDIT_TIME = _meter.create_gauge("rollcall_audit_last_time_seconds", "s")
+
 # -- streams --------------------------------------------------------------------------------------
 # Records folded. Labels: topic.
 FOLDED = _meter.create_counter("rollcall_folded", "1")

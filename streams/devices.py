@@ -34,7 +34,7 @@ def may_be_edge(binding: Binding | EndedBinding) -> bool:
     return binding.registrar == EDGE or binding.source in _PROXIES
 
 
-def is_edge_of(edge: Binding | EndedBinding, behind: Binding) -> bool:
+def is_edge_of(edge: Binding | EndedBinding, behind: Binding | RegistrationEvent) -> bool:
     """Whether `edge` is the same device's binding at an edge before `behind`'s registrar."""
     return (
         edge.call_id == behind.call_id

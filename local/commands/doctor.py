@@ -9,7 +9,7 @@ import httpx
 from rich.console import Console
 
 from local.command import DEFAULT_FOLDER
-from local.stack import has_freeswitch, reachable_kafka, read_stack
+from local.stack import is_configured, reachable_kafka, read_stack
 from runtime.kafka import KafkaMisconfigured, KafkaSettings, KafkaUnavailable, topic_problems
 from runtime.settings import BadSettings, load, settings_file
 
@@ -50,7 +50,7 @@ def _checks() -> list[Check]:
         ("ClickHouse", _clickhouse),
         ("user center", _user_center),
     ]
-    if has_freeswitch():
+    if is_configured("freeswitch"):
         checks.append(("event socket", _event_socket))
     return checks
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from local.stack import STAGES, Stack, has_freeswitch
+from local.stack import STAGES, Stack, is_configured
 
 
 def up(folder: Path) -> None:
@@ -15,7 +15,7 @@ def up(folder: Path) -> None:
     # While starting, signals unwind: what runs by then is stopped again.
     for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave a stack
         signal.signal(number, lambda *_: sys.exit(143))
-    stages = (*STAGES, "freeswitch") if has_freeswitch() else STAGES
+    stages = (*STAGES, "freeswitch") if is_configured("freeswitch") else STAGES
     stack = Stack(folder, typer.echo, stages)
     stack.start()
     stop = threading.Event()

@@ -23,9 +23,23 @@ from producers.freeswitch.errors import (
     WrongPassword,
 )
 from producers.freeswitch.framing import Frame, Framing, Skipped
+from producers.freeswitch.settings import FreeSwitchSettings
 
 Received = Callable[[Frame | Skipped], None]
 _READ_BYTES = 256 * 1024
+
+
+def event_socket(settings: FreeSwitchSettings, received: Received) -> "EventSocket":
+    """The connection that the settings name, not yet made."""
+    return EventSocket(
+        settings.host,
+        settings.port,
+        settings.password.get_secret_value(),
+        received=received,
+        frame_max_bytes=settings.frame_max_bytes,
+        connect_timeout=settings.connect_timeout_seconds,
+        command_timeout=settings.command_timeout_seconds,
+    )
 
 
 class EventSocket(InboundESL):  # type: ignore[misc]  # published without types

@@ -7,7 +7,7 @@ import gevent
 from gevent import Greenlet
 from gevent.event import Event
 
-from producers.freeswitch.client import EventSocket
+from producers.freeswitch.client import event_socket
 from producers.freeswitch.errors import ConnectionLost, EventSocketError, HalfOpen
 from producers.freeswitch.intake import Intake
 from producers.freeswitch.lister import Lister
@@ -32,15 +32,7 @@ class Connection:
         self._settings = settings
         self._intake = intake
         self._switch = intake.switch
-        self._socket = EventSocket(
-            settings.host,
-            settings.port,
-            settings.password.get_secret_value(),
-            received=intake.put,
-            frame_max_bytes=settings.frame_max_bytes,
-            connect_timeout=settings.connect_timeout_seconds,
-            command_timeout=settings.command_timeout_seconds,
-        )
+        self._socket = event_socket(settings, intake.put)
         self._lister = Lister(self._socket, intake, settings)
         self._wants_listing = Event()
         self._probing = False

@@ -9,13 +9,15 @@ from producers.freeswitch.client import EventSocket
 from producers.freeswitch.errors import CommandRefused
 from producers.freeswitch.intake import Doubt, Intake
 from producers.freeswitch.listing import (
-    BrokenRow,
+    PROFILES_COMMAND,
     ListingUnreadable,
     RegistrationRow,
+    RowUnreadable,
     read_channels,
     read_ports,
     read_profiles,
-    read_registrations,
+    rows_command,
+    rows_of_node,
 )
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.freeswitch.snapshot import Snapshot
@@ -58,7 +60,7 @@ class Lister:
     def ports(self) -> list[int]:
         """The ports of the running profiles; none where the switch does not say."""
         try:
-            return read_ports(self._socket.api("sofia xmlstatus"))
+            return read_ports(self._socket.api(PROFILES_COMMAND))
         except (CommandRefused, ListingUnreadable):
             return []
 
@@ -82,11 +84,11 @@ class Lister:
         """Each profile by itself: one that is just restarting is not listed, nor concluded upon."""
         profiles = self._profiles
         if profiles is None:
-            profiles = read_profiles(self._socket.api("sofia xmlstatus"))
+            profiles = read_profiles(self._socket.api(PROFILES_COMMAND))
         for profile in profiles:
             snapshot = self._begin(f"registrations-{profile}", registrar=profile)
             self._everywhere(snapshots.registration_mark, snapshot, RegistrationKind.SNAPSHOT_BEGAN)
-            rows = self._rows(f"sofia xmlstatus profile {profile} reg")
+            rows = self._rows(rows_command(profile))
             self._publish_rows(snapshot, rows)
             self._everywhere(snapshots.registration_mark, snapshot, RegistrationKind.SNAPSHOT_ENDED)
 
@@ -100,16 +102,12 @@ class Lister:
         self._intake.publish([mark(snapshot, RegistrationKind.SNAPSHOT_ENDED)])
 
     def _rows(self, command: str) -> list[RegistrationRow]:
-        """The rows of this node; in a database shared by several the others' are left out."""
-        rows: list[RegistrationRow] = []
-        for row in read_registrations(self._socket.api(command)):
-            if isinstance(row, BrokenRow):
-                self._intake.refuse(_bytes(row.text), "unreadable row of a listing", row.field)
-                raise ListingUnreadable(f"{command}: a row is unreadable")
-            own = self._switch.own_name
-            if not row.host or own is None or row.host == own:
-                rows.append(row)
-        return rows
+        try:
+            return rows_of_node(self._socket.api(command), self._switch.own_name)
+        except RowUnreadable as error:
+            row = error.row
+            self._intake.refuse(_bytes(row.text), "unreadable row of a listing", row.field)
+            raise ListingUnreadable(f"{command}: {error}") from error
 
     def _publish_rows(self, snapshot: Snapshot, rows: list[RegistrationRow]) -> None:
         for index, row in enumerate(rows):

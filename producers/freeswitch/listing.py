@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+PROFILES_COMMAND = "sofia xmlstatus"
 _PROFILE_PORT = re.compile(
     r"<type>profile</type>\n<data>sips?:[^<>\n]*?@[^<>\n;]*:([0-9]{1,5})[;<]"
 )
@@ -56,6 +57,19 @@ class BrokenRow:
     field: str | None
 
 
+class RowUnreadable(ListingUnreadable):
+    """A row cannot be read, and what it holds may not be taken for gone."""
+
+    def __init__(self, row: BrokenRow) -> None:
+        super().__init__("a row is unreadable")
+        self.row = row
+
+
+def rows_command(profile: str) -> str:
+    """The api command that lists a profile's registrations."""
+    return f"{PROFILES_COMMAND} profile {profile} reg"
+
+
 def read_profiles(answer: str) -> list[str]:
     """Names of the running profiles in `sofia xmlstatus`, each once. Raises ListingUnreadable."""
     _expect(answer, "<profiles>", "</profiles>")
@@ -92,6 +106,20 @@ def read_registrations(answer: str) -> list[RegistrationRow | BrokenRow]:
             block.append(line)
     if block is not None:
         raise ListingUnreadable("a registration does not end")
+    return rows
+
+
+def rows_of_node(answer: str, own_name: str | None) -> list[RegistrationRow]:
+    """The rows of this node; in a database shared by several the others' are left out.
+
+    `own_name` is its switchname. Raises ListingUnreadable, RowUnreadable.
+    """
+    rows: list[RegistrationRow] = []
+    for row in read_registrations(answer):
+        if isinstance(row, BrokenRow):
+            raise RowUnreadable(row)
+        if not row.host or own_name is None or row.host == own_name:
+            rows.append(row)
     return rows
 
 

@@ -3,9 +3,10 @@
 from producers.kamailio import snapshot
 from producers.kamailio.intake import Intake
 from producers.kamailio.listing import ListedContact, read_connections, read_contacts
+from producers.kamailio.settings import KamailioSettings
 from producers.opensips.context import Translated
 from producers.opensips.errors import MiError, MiRefused
-from producers.opensips.mi import Mi
+from producers.opensips.mi import HttpMi, Mi
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord
 from schemas.origin import Address
@@ -13,6 +14,22 @@ from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind
 
 log = logs.get(__name__)
+
+
+def open_rpc(url: str, settings: KamailioSettings) -> Mi:
+    """OpenSIPS' 3.x management interface and jsonrpcs are the same JSON-RPC over HTTP."""
+    return HttpMi(url, "3.x", settings.rpc_timeout_seconds)
+
+
+def ask_contacts(rpc: Mi) -> tuple[dict[str, list[ListedContact]], dict[int, Address] | None]:
+    """Location table → its contacts, and the server's live connections by its own id, None if not
+    known. Raises MiError."""
+    tables = read_contacts(rpc.call("ul.dump"))
+    try:
+        # After the contacts, so that one just made is in both.
+        return tables, read_connections(rpc.call("core.tcp_list"))
+    except MiRefused:
+        return tables, None  # no TCP, or kept from us
 
 
 class Lister:
@@ -42,21 +59,13 @@ class Lister:
     def _list_contacts(self) -> None:
         context = self._intake.context
         began, boot = self._intake.ticks.now(), context.boot
-        tables = read_contacts(self._rpc.call("ul.dump"))
-        connections = self._connections()
+        tables, connections = ask_contacts(self._rpc)
         with self._intake.lock:
             if boot != context.boot:
                 return  # another process speaks by now, and is listed for itself
             for table, listed in tables.items():
                 taken = snapshot.Snapshot(context, boot, began, table)
                 self._publish(taken, listed, connections)
-
-    def _connections(self) -> dict[int, Address] | None:
-        """After the contacts, so that one just made is in both."""
-        try:
-            return read_connections(self._rpc.call("core.tcp_list"))
-        except MiRefused:
-            return None  # no TCP, or kept from us
 
     def _publish(
         self,

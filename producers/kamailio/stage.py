@@ -8,11 +8,10 @@ from producers.kamailio.connection import EvapiConnection
 from producers.kamailio.context import Context
 from producers.kamailio.intake import Intake
 from producers.kamailio.kernel import KernelWitness
-from producers.kamailio.lister import Lister
+from producers.kamailio.lister import Lister, open_rpc
 from producers.kamailio.server import Server
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips.inbox import Inbox, Ticks
-from producers.opensips.mi import HttpMi
 from producers.publisher import Publisher
 from producers.running import Threads, keep_lease, run_producer
 from runtime.settings import load
@@ -48,9 +47,7 @@ class KamailioProducer:
         self.connection = EvapiConnection(settings, inbox)
         self._lister: Lister | None = None
         if settings.rpc_url:
-            # OpenSIPS' 3.x management interface and jsonrpcs are the same JSON-RPC over HTTP.
-            rpc = HttpMi(settings.rpc_url, "3.x", settings.rpc_timeout_seconds)
-            self._lister = Lister(rpc, self.intake)
+            self._lister = Lister(open_rpc(settings.rpc_url, settings), self.intake)
         self._wants_listing = threading.Event()
         server.wants_listing = self._wants_listing.set
         self._threads = Threads(NAME)

@@ -23,6 +23,19 @@ log = logs.get(__name__)
 _DIALOGS_A_ROUND = 20
 
 
+def ask_contacts(mi: Mi) -> tuple[list[ListedContact], set[str] | None]:
+    """The contacts the server counts on, and its live connections' peers, None if not known.
+
+    Raises MiError.
+    """
+    rows = [row for row in read_contacts(mi.call("ul_dump")) if not snapshot.is_gone(row)]
+    try:
+        # After the contacts, so that one just made is in both.
+        return rows, read_connections(mi.call("list_tcp_conns"))
+    except MiRefused:
+        return rows, None  # no TCP, or a server that does not know the command
+
+
 class Lister:
     """In one thread; the intake's lock is held only while records go out, never while MI thinks."""
 
@@ -81,12 +94,10 @@ class Lister:
 
     def _list_contacts(self) -> None:
         began = self._intake.ticks.now()
-        rows = read_contacts(self._mi.call("ul_dump"))
-        connections = self._connections()
+        rows, connections = ask_contacts(self._mi)
         tables: dict[str, list[ListedContact]] = {name: [] for name in self._tables}
         for row in rows:
-            if not snapshot.is_gone(row):
-                tables.setdefault(row.domain, []).append(row)
+            tables.setdefault(row.domain, []).append(row)
         self._tables = set(tables)  # one that is empty now was not before: its contacts are gone
         with self._intake.lock:
             for table, listed in tables.items():
@@ -114,13 +125,6 @@ class Lister:
 
     def _everywhere(self, mark: Any) -> None:
         self._intake.publisher.publish_everywhere(REGISTRATIONS, mark.key, mark.event)
-
-    def _connections(self) -> set[str] | None:
-        """After the contacts, so that one just made is in both."""
-        try:
-            return read_connections(self._mi.call("list_tcp_conns"))
-        except MiRefused:
-            return None  # no TCP, or a server that does not know the command
 
     def _version(self) -> str | None:
         try:

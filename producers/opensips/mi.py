@@ -44,7 +44,10 @@ class HttpMi:
     def __init__(self, url: str, dialect: str, timeout: float) -> None:
         self._url = url.rstrip("/")
         self._dialect = dialect
-        self._client = httpx.Client(timeout=timeout, trust_env=False)
+        # Kamailio closes after each answer (set_reply_close) without saying so: the next command
+        # over that connection would be lost.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(timeout=timeout, trust_env=False, limits=limits)
 
     def call(self, command: str, parameters: dict[str, str] | None = None) -> Any:
         """Raises MiUnreachable, MiRefused, ListingUnreadable."""

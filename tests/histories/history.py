@@ -32,8 +32,25 @@ class History:
     published: list[Presence] = field(default_factory=list)
 
 
+@dataclass
+class Scene:
+    """A history after its end: the cluster that knows the truth, and the folds that were told."""
+
+    cluster: TroubledCluster
+    pipeline: Pipeline
+    judge: Judge
+    said: list[tuple[float, Said]]
+
+
 def play(seed: int) -> History:
-    """Draw, deliver, and compare with the truth."""
+    """Draw, deliver, and compare with the truth; what came then comes again."""
+    scene = play_scene(seed)
+    scene.judge.repeat([said for _, said in scene.said])
+    return History(seed, scene.judge.wrong, scene.said, list(scene.pipeline.published))
+
+
+def play_scene(seed: int) -> Scene:
+    """Draw and deliver; at last each registrar is listed once."""
     chance = random.Random(seed)
     cluster = draw(chance)
     acts = len(cluster.said)
@@ -50,12 +67,11 @@ def play(seed: int) -> History:
         if number == cut:
             judge.repeat([said for _, said in delivery.records[: number + 1]])
     end = max(cluster.now, delivery.records[-1][0])
-    for one in cluster.said[acts:]:
-        judge.take(end, one)
+    last = [(end, one) for one in cluster.said[acts:]]
+    for at, one in last:
+        judge.take(at, one)
     judge.conclude(grace)
-    judge.repeat([said for _, said in delivery.records])
-    said = [*delivery.records, *((end, one) for one in cluster.said[acts:])]
-    return History(seed, judge.wrong, said, list(pipeline.published))
+    return Scene(cluster, pipeline, judge, [*delivery.records, *last])
 
 
 def pipeline_with(grace: timedelta) -> Pipeline:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas import topics
+from schemas.registration import RegistrationEvent
 from schemas.vocabulary import (
     CallKind,
     CallState,
@@ -56,12 +57,12 @@ class TroubledCluster(Cluster):
         node = self.nodes[name]
         node.listed += 1
         listing = Listing(name, node.place(self.now), f"{name}-{node.boot}-{node.listed}")
-        found = [d for d in self.devices if d.node == name and d.registered]
-        for at, device in self._gone:
-            if device.node == name and self.now - at < LATE_ROWS and self.chance.random() < 0.5:
-                found.insert(0, device)
-        latest = {(d.aor, d.contact): d for d in found}  # one row a contact
-        for number, device in enumerate(latest.values()):
+        gone = [
+            device
+            for at, device in self._gone
+            if device.node == name and self.now - at < LATE_ROWS and self.chance.random() < 0.5
+        ]
+        for number, device in enumerate(self._rows(name, gone)):
             row = self.of_registrar(
                 device, RegistrationKind.SNAPSHOT_ROW, name, snapshot=listing.snapshot
             )
@@ -70,6 +71,24 @@ class TroubledCluster(Cluster):
             listing.rows.append((device, row))
         listing.legs = [self._leg_row(leg, listing) for leg in self.legs if leg.node == name]
         self.listings.append(listing)
+
+    def listed(self, name: str) -> list[RegistrationEvent]:
+        """What a registrar answers when asked: of the dead as well, until they expire."""
+        kind = RegistrationKind.SNAPSHOT_ROW
+        return [self.of_registrar(device, kind, name) for device in self._rows(name, [])]
+
+    def connections(self, name: str) -> dict[tuple[str, int], int]:
+        """What a node's kernel has: peer and cookie of each connection."""
+        return {
+            (device.remote.ip, device.remote.port): device.cookie
+            for device in self.devices
+            if device.alive and device.cookie is not None and device.server == name
+        }
+
+    def _rows(self, name: str, gone: list[Device]) -> list[Device]:
+        """Of each contact the device that registered it last."""
+        found = [*gone, *(d for d in self.devices if d.node == name and d.registered)]
+        return list({(d.aor, d.contact): d for d in found}.values())
 
     def finish_listing(self, listing: Listing) -> None:
         """Its rows are told; of connections the kernel is asked only now."""

@@ -12,6 +12,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from local.auditing.nodes import names_of, nodes_of
+from local.auditing.settings import AuditSettings
 from local.reference_user_center.settings import ReferenceUserCenterSettings
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.opensips.settings import OpenSipsSettings
@@ -26,6 +28,7 @@ from streams.settings import StreamsSettings
 
 ROOT = Path(__file__).parent.parent.parent
 STAGES = {
+    "audit",
     "freeswitch",
     "opensips",
     "rtpengine",
@@ -50,6 +53,7 @@ SETTINGS: list[type[StageSettings]] = [
     ClickHouseSettings,
     UserCenterSettings,
     ReferenceUserCenterSettings,
+    AuditSettings,
 ]
 Manifest = dict[str, Any]
 
@@ -255,6 +259,8 @@ def test_the_settings_are_settings(
         load(settings)
     assert load(KafkaSettings).partitions == 12
     assert load(StreamsSettings).node_lease == timedelta(seconds=15)
+    audited = names_of(nodes_of(load(AuditSettings).nodes))
+    assert audited == ["fs1", load(OpenSipsSettings).node], "by the producers' own names"
 
 
 def test_opensips_reaches_the_ports_that_are_listened_on(

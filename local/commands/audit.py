@@ -1,0 +1,46 @@
+"""`rollcall audit`: presence beside fresh listings of the SIP nodes, once."""
+
+import time
+from datetime import timedelta
+
+import typer
+from rich.console import Console
+
+from local.auditing.audit import Audit
+from local.auditing.nodes import names_of, nodes_of
+from local.auditing.reporting import as_json, as_lines, as_table, summary
+from local.auditing.settings import AuditSettings, limits_of
+from local.auditing.view import View
+from local.command import DEFAULT_FOLDER, emit
+from local.stack import reachable_kafka
+from runtime import logs
+from runtime.settings import load
+from streams.settings import StreamsSettings
+
+
+def audit(nodes: list[str], settle: float | None, json_lines: bool) -> bool:
+    """Print every disagreement, and a summary; whether there is none and every node answered.
+
+    Raises BadArgument, BadSettings, NotDrained, KafkaUnavailable, KafkaMisconfigured.
+    """
+    logs.configure("audit")
+    settings = load(AuditSettings)
+    settle_time = settings.settle if settle is None else timedelta(seconds=settle)
+    registrars = nodes_of(nodes or settings.nodes)
+    limits = limits_of(settings, load(StreamsSettings))
+    view = View(reachable_kafka(DEFAULT_FOLDER), names_of(registrars))
+    try:
+        seconds = settle_time.total_seconds()
+        report = Audit(registrars, view, limits, seconds, time.sleep).run()
+    finally:
+        view.close()
+    if json_lines:
+        for one in report.disagreements:
+            emit(as_json(one))
+        emit(summary(report))
+        return report.is_well
+    if report.disagreements:
+        Console().print(as_table(report))
+    for line in as_lines(report):
+        typer.echo(line)
+    return report.is_well

@@ -1,0 +1,220 @@
+"""`rollcall audit` against scripted servers, and the stage against a real Kamailio."""
+
+import json
+import socket
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from local.auditing.kernel import connections_to
+from local.network import free_port
+from runtime.kafka import KafkaSettings
+from schemas.presence import Presence, PresenceBinding
+from schemas.topics import PRESENCE
+from schemas.vocabulary import Cause, Status, Transport
+from tests.eventually import eventually
+from tests.freeswitch_answers import PROFILES, registration, registrations
+from tests.integration.kamailio_cluster import Node
+from tests.integration.rollcall_process import rollcall
+from tests.integration.scripted_mi import ScriptedMi
+from tests.integration.scripted_switch import ScriptedSwitch
+from tests.integration.sip_client import DOMAIN, SipClient
+from tests.kafka_logs import write
+from tests.stages import StageProcess
+
+INTERNAL, EXTERNAL = (f"sofia xmlstatus profile {name} reg" for name in ("internal", "external"))
+ALICE = "sip:1001@sip.example.test"
+ANSWERS = {
+    "switchname": "vm",
+    "strmicroepoch": "1795500366296512",
+    "sofia xmlstatus": PROFILES,
+    INTERNAL: registrations(registration()),
+    EXTERNAL: registrations(),
+}
+UL_DUMP = {
+    "Domains": [
+        {
+            "name": "location",
+            "AORs": [
+                {
+                    "AOR": f"bob@{DOMAIN}",
+                    "Contacts": [
+                        {
+                            "Contact": "sip:bob@10.0.0.9:5060;transport=tcp",
+                            "Expires": 600,
+                            "Callid": "bob@phone",
+                            "Cseq": 1,
+                            "Socket": "tcp:10.0.0.1:5060",
+                        }
+                    ],
+                }
+            ],
+        }
+    ]
+}
+
+
+def online(aor: str, version: int, **binding: Any) -> tuple[Any, str, Presence]:
+    """A presence record of a user at one place."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return (
+        PRESENCE,
+        aor,
+        Presence(
+            aor=aor,
+            version=version,
+            status=Status.ONLINE,
+            reachable=True,
+            cause=Cause.REGISTERED,
+            at=at,
+            bindings=[PresenceBinding(transport=Transport.TCP, since=at, **binding)],
+            calls=[],
+            evidence=[],
+        ),
+    )
+
+
+def audit(kafka: KafkaSettings, folder: Path, *nodes: str) -> tuple[int, list[Any]]:
+    """Exit status, and the objects printed: disagreements, and the summary."""
+    done = rollcall("audit", *nodes, "--settle", "0.1", "--json", folder=folder, kafka=kafka)
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def mi() -> Any:
+    scripted = ScriptedMi()
+    scripted.results["ul_dump"] = UL_DUMP
+    scripted.start()
+    yield scripted
+    scripted.stop()
+
+
+def test_two_scripted_servers_from_one_place(
+    kafka: KafkaSettings, tmp_path: Path, mi: ScriptedMi
+) -> None:
+    alice = {
+        "node": "vm",
+        "contact": "sip:1001@10.0.0.1:5060;transport=tcp",
+        "remote": {"ip": "10.0.0.1", "port": 41001},
+        "registrar": "internal",
+    }
+    bob = {
+        "node": "os1",
+        "contact": "sip:bob@10.0.0.9:5060;transport=tcp",
+        "remote": {"ip": "10.0.0.9", "port": 5060},
+        "registrar": "location",
+    }
+    write(kafka, [online(ALICE, 1, **alice), online(f"sip:bob@{DOMAIN}", 1, **bob)])
+    with ScriptedSwitch(answers=ANSWERS) as switch:
+        nodes = f"freeswitch=127.0.0.1:{switch.port}", f"opensips:os1={mi.url}"
+        status, (summary,) = audit(kafka, tmp_path, *nodes)
+        assert (status, summary) == (
+            0,
+            {
+                "nodes": {"os1": 1, "vm": 1},
+                "bindings": 2,
+                "users": 2,
+                "disagreements": 0,
+                "unaudited": {},
+                "excused": {},
+            },
+        )
+        assert set(switch.asked) <= ANSWERS.keys() | {"version short", "global_getvar core_uuid"}
+
+        # The server's own list has no such connection any more, though it still lists the contact.
+        mi.results["list_tcp_conns"] = {"Connections": []}
+        switch.answers = ANSWERS | {INTERNAL: registrations()}
+        status, (*wrong, summary) = audit(kafka, tmp_path, *nodes)
+        assert status == 1
+        assert [(one["kind"], one["node"]) for one in wrong] == [
+            ("phantom", "vm"),
+            ("dead-connection", "os1"),
+        ]
+        assert summary["disagreements"] == 2
+
+    mi.results["list_tcp_conns"] = {"Connections": [{"Remote": "10.0.0.9:5060"}]}
+    status, (summary,) = audit(kafka, tmp_path, *nodes)
+    assert status == 1, "the switch is gone"
+    assert (summary["disagreements"], summary["nodes"]) == (0, {"os1": 1})
+    (why,) = summary["unaudited"].values()
+    assert why.startswith("SwitchUnreachable")
+
+
+def test_the_kernels_connections_to_a_port() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+        with closing(socket.create_connection(("127.0.0.1", port))) as client:
+            server, _ = listener.accept()
+            with closing(server):
+                known = connections_to([port])
+                assert known is not None
+                assert list(known) == [client.getsockname()]
+        assert connections_to([port]) == {}
+    assert connections_to([free_port()]) is None, "nobody listens: it may be another host"
+
+
+def test_a_real_kamailio(kafka: KafkaSettings, tmp_path: Path) -> None:
+    node = Node("kam1", tmp_path / "kam1", kafka)
+    streams = StageProcess("streams.stage", tmp_path, kafka)
+    auditor = None
+    try:
+        clients = [SipClient(node.server.port, user) for user in ("one", "two")]
+        clients.append(SipClient(node.server.port, "datagrams", udp=True))
+        for client in clients:
+            client.register()
+        auditor = StageProcess(
+            "local.auditing.stage",
+            tmp_path,
+            kafka,
+            ROLLCALL_AUDIT_NODES=json.dumps([f"kamailio:kam1={node.server.rpc_url}"]),
+            ROLLCALL_AUDIT_INTERVAL="0.2",
+            ROLLCALL_AUDIT_SETTLE="0.5",
+            ROLLCALL_SOCKETS_NODE="kam1",
+            ROLLCALL_SOCKETS_PORTS=f'["{node.server.port}"]',
+        )
+        eventually(lambda: has(auditor, bindings=3, users=3, disagreements=0))
+
+        clients[0].close()  # Kamailio lists it until it expires; the kernel told
+        eventually(lambda: has(auditor, bindings=3, disagreements=0))
+        eventually(lambda: has(auditor, excused={"connection-ended": 1}, disagreements=0))
+
+        node.producer.terminate()  # on purpose: its users stay
+        clients[1].unregister()
+        eventually(lambda: has(auditor, bindings=2, disagreements=1))
+        (first,) = auditor.status()["first"]
+        assert (first["kind"], first["node"]) == ("phantom", "kam1")
+        assert first["aor"] == f"sip:two@{DOMAIN}"
+        shown = metric(auditor, "rollcall_audit_disagreements", kind="phantom")
+        assert (shown, metric(auditor, "rollcall_audit_disagreements", kind="missing")) == (1, 0)
+
+        node.producer.start()  # and lists, which heals it
+        eventually(lambda: has(auditor, bindings=2, disagreements=0))
+
+        node.server.kill()
+        eventually(lambda: list(auditor.status()["unaudited"]) == ["kam1"])
+        assert metric(auditor, "rollcall_audit_unaudited", node="kam1") == 1
+        assert metric(auditor, "rollcall_audit_bindings", node="kam1") == 2, "as it was last known"
+        for client in clients:
+            client.close()
+    finally:
+        for stage in (auditor, streams):
+            if stage is not None:
+                stage.__exit__()
+        node.stop()
+
+
+def has(auditor: StageProcess, **wanted: Any) -> bool:
+    status = auditor.status()
+    return status["unaudited"] == {} and all(status[name] == wanted[name] for name in wanted)
+
+
+def metric(auditor: StageProcess, name: str, **labels: str) -> float:
+    text = httpx.get(auditor.health + "/metrics", trust_env=False).text
+    for line in text.splitlines():
+        if line.startswith(f"{name}{{") and all(f'{k}="{v}"' in line for k, v in labels.items()):
+            return float(line.rpartition(" ")[2])
+    raise AssertionError(f"no {name} of {labels}")
