@@ -127,6 +127,7 @@ def test_sigterm_loses_nothing_that_was_received(kafka: KafkaSettings, tmp_path:
 
 
 def test_lost_connection_comes_back_with_a_gap(kafka: KafkaSettings, tmp_path: Path) -> None:
+    """freeswitch#2061, node-esl#34: events are lost when the event socket reconnects."""
     with (
         replay("calls.json", 30) as server,
         producer(kafka, tmp_path, server.port) as running,

@@ -142,6 +142,7 @@ def test_a_stream_that_ends_is_a_gap_and_requests_are_acknowledged(
 
 
 def test_what_comes_too_fast_is_counted_and_told(kafka: KafkaSettings, tmp_path: Path) -> None:
+    """OpenSIPS#1155, freeswitch#2143, freeswitch#2308: a slow consumer loses events unheard."""
     message = b'{"jsonrpc":"2.0","method":"E_PIKE_BLOCKED","params":{"ip":"192.0.2.1"}}'
     with producer(kafka, tmp_path, queue_max_messages="5") as running:
         with closing(socket.socket(type=socket.SOCK_DGRAM)) as sender:

@@ -103,6 +103,7 @@ class Stream:
 def test_a_broker_restart_in_the_middle_of_a_stream_keeps_every_record_in_order(
     own_broker: Broker, kafka: KafkaSettings, tmp_path: Path
 ) -> None:
+    """mod_event_kafka#13: events vanished silently while the broker was away."""
     publisher = Publisher(kafka, PublisherSettings(spool_folder=tmp_path), "p")
     stream = Stream(publisher)
     eventually(lambda: publisher.status()["acknowledged"] > 500, 30)

@@ -103,6 +103,7 @@ def test_only_connections_to_a_listening_port_are_clients() -> None:
 
 
 def test_replicas_are_left_to_their_own_node() -> None:
+    """OpenSIPS#1749, OpenSIPS#3354: every node of a cluster tells of the contacts of all."""
     play = Play(shtag="vip")
     contact_event(play, "CONTACT_INSERT", shtag="other")
     assert not play.events(REGISTRATIONS)
