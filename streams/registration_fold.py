@@ -3,6 +3,7 @@
 Pure: no Kafka, clock or socket. The session given is consumed; use it only as changed here.
 """
 
+from copy import copy
 from datetime import timedelta
 
 from schemas.connection import connection_id
@@ -35,18 +36,24 @@ def _register(session: Session, event: RegistrationEvent) -> Verdict:
         return ignored("older-than-binding")
     grave = session.ended.get(key)
     if grave is not None and not _is_after(event, grave):
-        if event.boot != grave.last_boot or event.seq <= grave.last_seq:
+        if grave.last_boot is None or not is_newer(
+            event, grave.last_boot, grave.last_seq, grave.last_at or grave.at
+        ):
             return ignored("older-than-end")
-        return _ended_since(session, grave, event)
+        return _ended_since(session, key, event)
     make_room(session, key, event)
     return _confirm(session, key, old, event, Cause.REGISTERED)
 
 
-def _ended_since(session: Session, grave: EndedBinding, event: RegistrationEvent) -> Verdict:
+def _ended_since(session: Session, key: str, event: RegistrationEvent) -> Verdict:
     """The last word of before the end comes after it: what ended had come from there."""
     before = devices.shown(session)
+    old = session.ended[key]
+    make_room(session, key, event)  # what ended may have been another device's then
+    grave = session.ended[key] = copy(old)
+    grave.call_id = event.call_id
     grave.remote, grave.path, grave.cookie = event.remote, event.path, event.cookie
-    grave.last_seq, grave.last_at = event.seq, event.at
+    grave.last_boot, grave.last_seq, grave.last_at = event.boot, event.seq, event.at
     devices.follow(session, grave)
     verdict = Verdict(changed=True, fence="older-than-end")
     if before != devices.shown(session):

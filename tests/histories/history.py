@@ -115,7 +115,7 @@ def act(cluster: TroubledCluster, chance: random.Random) -> None:
     elif what < 0.47:
         cluster.unregister(device)
         cluster.advance(chance.choice((0.0, 0.01, 1.0)))
-        _close_all(cluster, device)
+        _close_all(cluster, [d for d in cluster.devices if d.call_id == device.call_id])
     elif what < 0.62:
         _close(cluster, chance)
     elif what < 0.73:
@@ -137,13 +137,13 @@ def _close(cluster: TroubledCluster, chance: random.Random) -> None:
     if device.left:
         cluster.close(device)
     else:
-        _close_all(cluster, device)
+        _close_all(cluster, [d for d in cluster.devices if d.call_id == device.call_id])
 
 
-def _close_all(cluster: TroubledCluster, device: Device) -> None:
-    """With the client all connections go that it has."""
-    for one in cluster.devices:
-        if one.alive and one.cookie is not None and one.call_id == device.call_id:
+def _close_all(cluster: TroubledCluster, devices: list[Device]) -> None:
+    """With the client, or when it moves on, all connections go that it had."""
+    for one in devices:
+        if one.alive and one.cookie is not None:
             cluster.close(one)
 
 
@@ -168,6 +168,7 @@ def _move(cluster: TroubledCluster, chance: random.Random, device: Device) -> No
         return
     udp = device.cookie is None
     device.left = switches
+    before = [d for d in cluster.devices if d.call_id == device.call_id]
     cluster.register(
         device.user,
         node,
@@ -178,8 +179,8 @@ def _move(cluster: TroubledCluster, chance: random.Random, device: Device) -> No
         name=device.name,
     )
     cluster.advance(chance.choice((0.0, 0.01, 1.0)))
-    if not udp and chance.random() < 0.7:
-        cluster.close(device)
+    if chance.random() < 0.7:
+        _close_all(cluster, before)
 
 
 def _call(cluster: TroubledCluster, chance: random.Random, device: Device) -> None:
