@@ -33,6 +33,10 @@ class Binding:
         datetime, Field(description="When it was last confirmed, by its node's clock.")
     ]
     seq: Annotated[int, Field(description="Of the last event that confirmed it.")]
+    connected_at: Annotated[
+        datetime | None,
+        Field(description="When its connection was first told of, if that was after it began."),
+    ] = None
     expires_at: datetime | None = None
     event: Annotated[Word, Field(description="Id of the last event that confirmed it.")]
     opened_by: Annotated[Word, Field(description="Id of the event that created it.")]

@@ -4,9 +4,11 @@ Pure. Owners and ends meet under the connection's key (node and peer address); a
 for the incarnation it is about.
 """
 
+from datetime import datetime
 from typing import TypeVar
 
 from schemas.vocabulary import Cause, ConnectionKind, Source
+from streams.ordering import SNAPSHOT_DOUBT
 from streams.state import (
     ConnectionEnd,
     ConnectionEvent,
@@ -69,10 +71,21 @@ def fold_end(state: ConnectionState, event: ConnectionEvent) -> list[ConnectionL
     if state.suspect is not None and state.suspect.cookie == end.cookie:
         state.suspect = None
     if all(known.event != end.event for known in state.ends):
-        state.ends = [*state.ends, end][-MAX_ENDS:]
+        others = [known for known in state.ends if not _is_superseded(known, end)]
+        state.ends = [*others, end][-MAX_ENDS:]
     lost = [owner for owner in state.owners if _ended(owner, end)]
     state.owners = [owner for owner in state.owners if owner not in lost]
     return [_loss(event, owner, end) for owner in lost]
+
+
+def _is_superseded(known: ConnectionEnd, end: ConnectionEnd) -> bool:
+    """Whether the same source said the same before: that there is no connection, each minute."""
+    return (
+        known.cookie is None
+        and end.cookie is None
+        and (known.source, known.boot) == (end.source, end.boot)
+        and known.seq < end.seq
+    )
 
 
 def _place(event: ConnectionEvent, cause: Cause) -> ConnectionEnd:
@@ -95,9 +108,20 @@ def _suspect(
     return [_loss(event, owner, what) for owner in state.owners if _ended(owner, what)]
 
 
+def is_denied(connected: datetime, denied: datetime) -> bool:
+    """Whether a kernel's "no such connection" is about one whose cookie was known before.
+
+    It was asked about a listing that began at `denied`; what was registered just before that may
+    have come after the question, by the registrar's clock.
+    """
+    return connected + SNAPSHOT_DOUBT < denied
+
+
 def _ended(owner: Owner, end: ConnectionEnd) -> bool:
     """Whether `end` is the end of the incarnation the owner registered over."""
-    if owner.cookie is not None and (end.cookie is not None or end.source is Source.SOCKETS):
+    if owner.cookie is not None and end.cookie is None and end.source is Source.SOCKETS:
+        return is_denied(owner.at, end.at)
+    if owner.cookie is not None and end.cookie is not None:
         return owner.cookie == end.cookie
     if owner.source is end.source and owner.boot == end.boot:
         return owner.seq < end.seq

@@ -7,6 +7,7 @@ Pure. The fence: only if the binding is still on that incarnation of the connect
 
 from schemas.vocabulary import Cause, Source
 from streams import devices
+from streams.connection_fold import is_denied
 from streams.endings import bury, end_binding, leave
 from streams.state import Binding, ConnectionLoss, ConnectionOwner, EndedBinding, Session
 from streams.verdict import Change, Verdict, ignored
@@ -82,9 +83,10 @@ def on_that_incarnation(binding: Binding, loss: ConnectionLoss) -> bool:
     """
     if binding.node != loss.node or binding.remote != loss.remote:
         return False
-    if binding.cookie is not None and (loss.cookie is not None or loss.source is Source.SOCKETS):
-        # Of a kernel that was asked and knew no connection, the answer has no cookie: it is about
-        # a registration without one.
+    if binding.cookie is not None and loss.cookie is None and loss.source is Source.SOCKETS:
+        # Of a kernel that was asked and knew no connection, the answer has no cookie.
+        return is_denied(binding.connected_at or binding.since, loss.at)
+    if binding.cookie is not None and loss.cookie is not None:
         return binding.cookie == loss.cookie
     if binding.source is loss.source and binding.boot == loss.boot:
         return binding.seq < loss.seq

@@ -67,12 +67,9 @@ def _is_after(event: RegistrationEvent, grave: EndedBinding) -> bool:
     A kernel and a registrar tell one moment by clocks some milliseconds apart. Over another
     connection than the one that ended, the registrar's own sequence decides.
     """
-    if (
-        grave.connection_gone
-        and event.cookie is not None
-        and grave.cookie is not None
-        and event.cookie != grave.cookie
-    ):
+    if grave.connection_gone and event.cookie is not None and grave.cookie is not None:
+        if event.cookie == grave.cookie:
+            return False  # a kernel gives each connection its own, and that one is gone
         if event.boot == grave.last_boot:
             return event.seq > grave.last_seq
         return event.at >= grave.at
@@ -109,7 +106,7 @@ def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
     if grave.boot == row.boot and grave.seq > row.seq:
         return False
     if is_final(grave):
-        return _is_elsewhere(row, grave) and grave.at < row.at
+        return _is_elsewhere(row, grave) and grave.at <= row.at
     return grave.cause is Cause.NODE_LOST or grave.at + LISTING_LAG < row.at
 
 
@@ -150,6 +147,9 @@ def _confirm(
         new.suspect = old.suspect and old.remote == new.remote
         if old.cookie is not None and new.remote == old.remote:
             new.cookie = old.cookie  # by now the kernel may know another's from that port
+    if old is not None:
+        is_same = (old.remote, old.cookie) == (new.remote, new.cookie)
+        new.connected_at = old.connected_at if is_same else new.confirmed_at
     # What is cut off stays so, even when its edge's end is forgotten.
     joined = (old is not None and old.edge_lost) or devices.is_joined(
         session, new.node, new.call_id

@@ -160,6 +160,7 @@ class TroubledCluster(Cluster):
                 self.cause(device.aor, Cause.NODE_RESTARTED)  # as may be told of what had ended
             if device.server == name and device.cookie is not None:
                 device.alive = False
+                self.cause(device.aor, Cause.CONNECTION_CLOSED)
             if device.node == name and device.cookie is not None and not device.via_edge:
                 device.registered = False
         for leg in [leg for leg in self.legs if leg.node == name]:
@@ -178,8 +179,13 @@ class TroubledCluster(Cluster):
         self._doubt(name)
 
     def lose(self, name: str) -> None:
-        """The registrar's events do not reach its producer, which will learn of it."""
+        """The registrar's events do not reach its producer, which will learn of it.
+
+        Its kernel's may be lost as well: nobody else tells of connections, but the listing asks.
+        """
         self.mute[name] = True
+        if self.chance.random() < 0.4:
+            self.mute[f"{name}-kernel"] = True
         self._doubt(name)
 
     def end_trouble(self, name: str) -> None:
