@@ -83,6 +83,28 @@ def who(aor: Annotated[str | None, typer.Argument()] = None, as_json: Json = Fal
 
 
 @app.command()
+def explain(
+    aor: str,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="2026-01-31T03:12:00Z, 03:12 (UTC) or -10m; default: now."
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Read the log from there only; default: all there is."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Why a user is (or was) shown as they are: the events that prove it, what was ignored."""
+    from local.commands.explain import explain as command
+
+    with plain_errors():
+        command(aor, at, since, as_json)
+
+
+@app.command()
 def audit(
     nodes: Annotated[list[str] | None, typer.Argument(metavar="[KIND:NAME=ADDRESS]…")] = None,
     settle: Annotated[

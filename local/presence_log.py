@@ -87,10 +87,20 @@ class TopicReader:
     def read_to_end(self, timeout: float = 60.0) -> Iterator[Message]:
         """Everything up to the end the topic has now. Raises NotDrained."""
         ends = end_offsets(self._kafka, self._topic)
+        return self.read_to({p: ends[p] for p in self._positions}, timeout)
+
+    def read_to(self, ends: dict[int, int], timeout: float = 60.0) -> Iterator[Message]:
+        """Everything before these offsets, and maybe some after them.
+
+        Raises NotDrained when nothing comes for `timeout` seconds.
+        """
         deadline = time.monotonic() + timeout
-        while any(self._positions.get(p, 0) < end for p, end in ends.items()):
+        while any(self._positions[p] < end for p, end in ends.items()):
+            before = dict(self._positions)
             yield from self.poll(0.2)
-            if time.monotonic() > deadline:
+            if self._positions != before:
+                deadline = time.monotonic() + timeout
+            elif time.monotonic() > deadline:
                 raise NotDrained(f"{self._topic.name} was not read to its end in {timeout} s")
 
     def close(self) -> None:

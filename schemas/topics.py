@@ -140,7 +140,6 @@ CONNECTION_LOSSES = Topic(
     key="AOR",
     model=ConnectionLoss,
     type="rollcall.connection-loss",
-    retention=timedelta(days=1),
     writers=("streams",),
     readers=("streams",),
     internal=True,

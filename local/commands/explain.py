@@ -1,0 +1,103 @@
+"""`rollcall explain`: in words, why a user is or was shown as they are, from the log itself."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import typer
+
+from local.command import DEFAULT_FOLDER, emit
+from local.commands.who import canonical
+from local.errors import Unknown
+from local.explaining.composing import compose
+from local.explaining.explanation import Explanation
+from local.explaining.folding import Retelling
+from local.explaining.moments import Moment, parse_moment
+from local.explaining.reading import find, read, read_by_time
+from local.explaining.records import Logged, Span
+from local.explaining.telling import tell
+from local.stack import reachable_kafka
+from runtime.kafka import KafkaSettings
+from runtime.settings import load
+from schemas import codec, topics
+from streams import state
+from streams.app import SESSION_SOURCES
+from streams.settings import StreamsSettings
+from streams.state import Presence, Session
+
+_COLUMNS = 100
+
+
+def explain(aor: str, at: str | None, since: str | None, as_json: bool) -> None:
+    """Print the explanation. Raises BadArgument, Unknown, and what reading Kafka raises."""
+    now = datetime.now(UTC)
+    moment = parse_moment(at, now) if at is not None else None
+    first = parse_moment(since, now).at if since is not None else None
+    found = explanation(reachable_kafka(DEFAULT_FOLDER), canonical(aor), moment, first, now)
+    if as_json:
+        emit(json.loads(codec.encode(found)))
+        return
+    columns = min(_COLUMNS, shutil.get_terminal_size((_COLUMNS, 0)).columns)
+    for line in tell(found, columns):
+        typer.echo(line)
+
+
+def explanation(
+    kafka: KafkaSettings, aor: str, moment: Moment | None, since: datetime | None, now: datetime
+) -> Explanation:
+    """Of the user at `moment` (None: `now`). The log is read from `since` on, if given."""
+    at = moment.at if moment is not None else None
+    # Their ends at one moment, or what comes meanwhile would look like a contradiction.
+    presences, sessions = find(kafka, (topics.PRESENCE, topics.SESSIONS), aor, None, at)
+    spans = find(kafka, SESSION_SOURCES, aor, since, at)
+    presence = _published(kafka, presences, aor)
+    record = _session(kafka, sessions, aor) if at is None else None
+    retelling = Retelling(aor, load(StreamsSettings))
+    retelling.take_all(read_by_time(kafka, spans), at or now)
+    if not retelling.account.records and presence is None and record is None:
+        raise Unknown(_unknown(aor, moment, spans))
+    return compose(
+        retelling,
+        spans,
+        at=at or now,
+        is_now=at is None,
+        assumed=moment.assumed if moment is not None else "",
+        presence=presence,
+        record=record,
+    )
+
+
+def _unknown(aor: str, moment: Moment | None, spans: list[Span]) -> str:
+    when = f" by {moment.at:%Y-%m-%d %H:%M:%S}Z" if moment is not None else ""
+    if all(span.complete for span in spans):
+        never = "had not registered" if moment is not None else "has never registered"
+        return f"{aor} {never}{when}"
+    oldest = min((span.oldest for span in spans if span.oldest is not None), default=None)
+    begins = f"it begins {oldest:%Y-%m-%d %H:%M:%S}Z" if oldest is not None else "it is empty"
+    return f"the log tells nothing of {aor}{when}: {begins}, and what came before is gone"
+
+
+def _published(kafka: KafkaSettings, span: Span, aor: str) -> tuple[Presence, datetime] | None:
+    """The last presence record of the user there, and when it was published.
+
+    Compaction removes a record only for a later one: what is found was the last one then.
+    """
+    last: tuple[Presence, datetime] | None = None
+    for record in _of_user(kafka, span, aor):
+        presence = state.decode(Presence, record.value or b"")
+        if last is None or presence.version >= last[0].version:
+            last = presence, record.produced
+    return last
+
+
+def _session(kafka: KafkaSettings, span: Span, aor: str) -> Session | None:
+    last = None
+    for record in _of_user(kafka, span, aor):
+        last = record
+    return state.decode(Session, last.value or b"") if last is not None else None
+
+
+def _of_user(kafka: KafkaSettings, span: Span, aor: str) -> Iterator[Logged]:
+    key = aor.encode()
+    return (r for r in read(kafka, span) if r.key == key and r.value is not None)

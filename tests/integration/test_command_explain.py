@@ -1,0 +1,77 @@
+"""`rollcall explain` on a recorded switch, from a real broker: now, earlier, and a log cut off."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from local.commands.explain import explanation
+from runtime.kafka import KafkaSettings, partition_of
+from schemas import codec
+from schemas.topics import REGISTRATIONS
+from tests.integration.rollcall_process import ROOT, rollcall
+from tests.kafka_logs import ends
+from tests.replaying import final, lines
+from tests.stages import StageProcess
+
+CAPTURE = ROOT / "tests" / "captures" / "freeswitch" / "reg_sockclose_on.json"
+
+
+def test_a_replayed_user_is_explained_from_the_log(kafka: KafkaSettings, tmp_path: Path) -> None:
+    def explained(*arguments: str) -> dict[str, Any]:
+        (found,) = lines(rollcall("explain", *arguments, "--json", folder=tmp_path, kafka=kafka))
+        return found
+
+    def retold(aor: str) -> Any:
+        """The same without a process of its own."""
+        found = explanation(kafka, aor, None, None, datetime.now(UTC))
+        return json.loads(codec.encode(found))
+
+    streams = StageProcess("streams.stage", tmp_path, kafka)
+    try:
+        played = lines(
+            rollcall("replay", f"freeswitch={CAPTURE}", "--json", folder=tmp_path, kafka=kafka)
+        )
+    finally:
+        streams.terminate()
+    for aor, presence in final(played).items():
+        found = retold(aor)
+        assert found["published"]["version"] == presence["version"]
+        assert found["published"]["differences"] == []
+        assert found["answer"] == {k: v for k, v in presence.items() if k not in ("aor", "version")}
+        told = [shown["cause"] for step in found["timeline"] for shown in step["shown"]]
+        assert told == [p["cause"] for p in played if p["aor"] == aor]
+
+    aor = next(p["aor"] for p in played if p["status"] == "offline")
+    now = explained(aor)
+    steps = now["timeline"]
+    # A moment between two: as fast as it plays, several come in one millisecond.
+    index = next(i for i, s in enumerate(steps) if s["shown"] and s["at"] != steps[i + 1]["at"])
+    last = steps[index]
+    earlier = explained(aor, "--at", last["at"])
+    assert earlier["timeline"] == steps[: index + 1]
+    assert earlier["answer"]["evidence"] == last["shown"][-1]["evidence"]
+    assert earlier["answer"] != now["answer"]
+
+    words = rollcall("explain", aor.removeprefix("sip:"), folder=tmp_path, kafka=kafka).stdout
+    assert words.startswith(f"{aor} is ")
+    assert f"[{steps[-1]['by']['id']}]" in words
+    before = rollcall("explain", aor, "--at", "-1d", folder=tmp_path, kafka=kafka)
+    assert before.returncode == 1
+    assert f"rollcall: {aor} had not registered by" in before.stderr
+    unknown = rollcall("explain", "nobody@example.test", folder=tmp_path, kafka=kafka)
+    assert unknown.returncode == 1
+    assert "sip:nobody@example.test has never registered" in unknown.stderr
+
+    number = partition_of(aor, kafka.partitions)
+    name, end = kafka.name(REGISTRATIONS), ends(kafka, REGISTRATIONS)[number]
+    admin = AdminClient(kafka.client())
+    for done in admin.delete_records([TopicPartition(name, number, end)]).values():
+        done.result(30)
+    cut = retold(aor)
+    assert cut["answer"] == now["answer"]  # from what is published
+    assert not cut["coverage"][0]["complete"]
+    assert all(not binding["opened"] for binding in cut["bindings"])

@@ -1,0 +1,92 @@
+"""The pipeline without Kafka that also keeps its log, as the session topics would hold it."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from local.explaining.composing import compose
+from local.explaining.explanation import Explanation
+from local.explaining.folding import Retelling
+from local.explaining.records import Logged, Span, by_time
+from schemas import codec
+from schemas.topics import Topic
+from streams import state
+from streams.app import SESSION_SOURCES
+from streams.settings import StreamsSettings
+from streams.state import Presence, Session
+from tests.unit.pipeline import Consumed, Pipeline
+
+_EPOCH, _MILLISECOND = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
+TICK = timedelta(seconds=1)
+
+
+@dataclass
+class LoggingPipeline(Pipeline):
+    """`log`: every record that the sessions were folded from, each produced when it was folded."""
+
+    log: list[Logged] = field(default_factory=list)
+    settings: StreamsSettings = field(default_factory=StreamsSettings)
+
+    def wait(self, duration: timedelta) -> None:
+        """As a worker does, looking again and again at what is due; less than nothing: not."""
+        if duration <= timedelta(0):
+            return
+        while duration > TICK:
+            super().wait(TICK)
+            duration -= TICK
+        super().wait(duration)
+
+    def _fold(self, topic: Topic, records: list[Consumed]) -> None:
+        if topic not in SESSION_SOURCES:
+            super()._fold(topic, records)
+            return
+        for record in records:
+            self.now += _MILLISECOND  # no two at once: their order is that of the folds
+            logged = Logged(
+                topic=topic,
+                partition=0,
+                offset=len(self.log),
+                timestamp=(self.now - _EPOCH) // _MILLISECOND,
+                key=record.key,
+                value=record.value,
+            )
+            self.log.append(logged)
+            super()._fold(topic, [record])
+
+    def last(self, aor: str) -> Presence | None:
+        """The user's presence as last published, as the streams hold it."""
+        last = next((p for p in reversed(self.published) if p.aor == aor), None)
+        return None if last is None else state.decode(Presence, codec.encode(last))
+
+    def retell(
+        self, aor: str, until: datetime | None = None, since: datetime | None = None
+    ) -> tuple[Retelling, list[Span]]:
+        """The user's records from the log, up to `until`; `since`: what came before is deleted."""
+        end = until or self.now
+        kept = [
+            one for one in self.log if one.produced <= end and (not since or one.produced >= since)
+        ]
+        retelling = Retelling(aor, self.settings)
+        topics = {one.topic.name: one.topic for one in self.log}.values()
+        parts = [[one for one in kept if one.topic is topic] for topic in topics]
+        retelling.take_all(by_time(map(iter, parts)), end)
+        spans = [
+            Span(topic, 0, 0, len(part), since is None, part[0].produced if part else None)
+            for topic, part in zip(topics, parts, strict=True)
+        ]
+        return retelling, spans
+
+    def explain(
+        self, aor: str, until: datetime | None = None, since: datetime | None = None
+    ) -> Explanation:
+        """As the command would, of now or of `until`."""
+        retelling, spans = self.retell(aor, until, since)
+        last = self.last(aor) if until is None else None
+        value = self.state.sessions.get(aor.encode()) if until is None else None
+        return compose(
+            retelling,
+            spans,
+            at=until or self.now,
+            is_now=until is None,
+            presence=(last, self.now) if last is not None else None,
+            record=state.decode(Session, value) if value is not None else None,
+        )
