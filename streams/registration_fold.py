@@ -86,8 +86,7 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
         if (old.boot, old.seq, old.snapshot) == (event.boot, event.seq, event.snapshot):
             return ignored("already-listed")
         if _is_older(event, old):
-            old.snapshot = event.snapshot
-            return Verdict(changed=True)
+            return ignored("older-than-binding")
         return _confirm(session, key, old, event, Cause.FOUND_IN_SNAPSHOT)
     grave = session.ended.get(key)
     if grave is not None and not _may_revive(grave, event):

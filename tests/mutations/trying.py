@@ -15,6 +15,7 @@ TIMEOUT = 120.0  # seconds; what hangs is noticed
 HISTORIES = 1_500
 TESTS = (
     "tests/unit/test_registration_fold.py",
+    "tests/unit/test_late_words.py",
     "tests/unit/test_other_folds.py",
     "tests/unit/test_devices.py",
     "tests/unit/test_classic_races.py",
@@ -24,6 +25,7 @@ TESTS = (
     "tests/unit/test_media_join.py",
     "tests/unit/test_complaints.py",
     "tests/unit/test_edge_captures.py",
+    "tests/unit/test_state_machine.py",
 )
 
 

@@ -1,0 +1,196 @@
+"""Registrations: words that come late, twice, or without saying what they are about."""
+
+from typing import Any
+
+import pytest
+
+from schemas.vocabulary import Cause, RegistrationKind, Source, Transport
+from streams.registration_fold import fold_registration
+from streams.state import Session
+from tests.unit.stories import (
+    expired,
+    listed,
+    listing_ended,
+    loss,
+    moment,
+    refreshed,
+    registered,
+    registration,
+    shown,
+    tell,
+    unregistered,
+)
+
+ONLINE = ["online registered"]
+
+
+@pytest.mark.parametrize("missing", ["binding", "contact"])
+@pytest.mark.parametrize(
+    "kind", [RegistrationKind.REGISTERED, RegistrationKind.REFRESHED, RegistrationKind.SNAPSHOT_ROW]
+)
+def test_what_names_no_binding_begins_none(kind: RegistrationKind, missing: str) -> None:
+    event = registration(kind, 1)
+    setattr(event, missing, None)
+    session, published = tell(event)
+    assert (published, session.bindings) == ([], {})
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        RegistrationKind.UNREGISTERED,
+        RegistrationKind.EXPIRED,
+        RegistrationKind.PING_LOST,
+        RegistrationKind.PING_RESTORED,
+    ],
+)
+def test_what_names_no_binding_ends_none(kind: RegistrationKind) -> None:
+    session, published = tell(registered(1), registration(kind, 2, port=None))
+    assert shown(published) == ONLINE
+    assert session.ended == {}
+
+
+def test_an_expiry_a_little_early_is_an_expiry() -> None:
+    """Registrars round: FreeSWITCH tells whole seconds."""
+    _, published = tell(
+        registered(1, expires_at=moment(150)), expired(2, at=180, expired_due=moment(148))
+    )
+    assert published[-1].cause is Cause.EXPIRED
+    _, early = tell(
+        registered(1, expires_at=moment(150)), expired(2, at=147, expired_due=moment(150))
+    )
+    assert early[-1].cause is Cause.EXPIRED
+
+
+class TestListings:
+    def test_a_row_read_twice_changes_nothing(self) -> None:
+        row = listed(9, "s1")
+        session, _ = tell(row)
+        (binding,) = session.bindings.values()
+        binding.node_lost = True  # meanwhile the node has fallen silent
+        assert tell(row, session=session)[1] == []
+        assert next(iter(session.bindings.values())).node_lost
+
+    def test_a_row_of_before_a_refresh_does_not_set_it_back(self) -> None:
+        """The registrar's clock stands still for 20 ms: the sequence decides."""
+        session, _ = tell(registered(1), refreshed(10, at=9.9), listed(9, "s1", at=9.92))
+        (binding,) = session.bindings.values()
+        assert (binding.seq, binding.confirmed_at) == (10, moment(9.9))
+
+    def test_a_row_of_before_the_end_revives_nothing_though_the_clock_was_set_back(self) -> None:
+        _, published = tell(registered(1), unregistered(10, at=10), listed(9, "s1", at=60))
+        assert shown(published)[-1] == "offline unregistered"
+
+    def test_what_a_listing_revives_leaves_no_tombstone(self) -> None:
+        session, published = tell(registered(1), unregistered(2), listed(60, "s1"))
+        assert shown(published)[-1] == "online found-in-snapshot"
+        assert session.ended == {}
+
+    def test_a_moment_after_its_end_a_binding_may_still_be_listed(self) -> None:
+        _, published = tell(registered(1), unregistered(2), listed(3, "s1", at=3.9))
+        assert shown(published)[-1] == "offline unregistered"
+
+    def test_a_row_of_another_connection_revives_at_once(self) -> None:
+        """The register over it was lost; what is known to be gone is another connection."""
+        contact = {"contact": "sip:1001@b.invalid", "binding": "sip:1001@b.invalid"}
+        first = registered(1, cookie=7)
+        row = listed(3, "s1", port=5062, cookie=8)
+        for event in (first, row):
+            event.contact = event.binding = contact["contact"]
+        gone = loss(2, cookie=7, source=Source.SOCKETS)
+        gone.binding = "fs1|sip:1001@b.invalid"
+        _, published = tell(first, gone, row)
+        assert shown(published)[-1] == "online found-in-snapshot"
+
+    def test_only_the_registrar_that_listed_is_concluded_from(self) -> None:
+        one = registered(1, registrar="internal")
+        other = registered(2, port=5062, registrar="external")
+        _, published = tell(one, other, listing_ended(60, "s1", registrar="internal"))
+        assert [b.registrar for b in published[-1].bindings] == ["external"]
+
+
+class TestCookies:
+    def test_a_register_over_the_connection_that_ended_does_not_come_back(self) -> None:
+        """Whatever its clock says: a kernel never gives a cookie again."""
+        ended = loss(1, at=2.0, cookie=7, source=Source.SOCKETS)
+        session, _ = tell(registered(1, cookie=7), ended)
+        late = refreshed(2, at=2.5, cookie=7)
+        assert tell(late, session=session)[1] == []
+
+    def test_over_another_connection_the_sequence_decides(self) -> None:
+        ended = loss(9, at=9, cookie=7, source=Source.SOCKETS)
+        session, _ = tell(registered(5, cookie=7), ended)
+        assert tell(registered(4, at=4, cookie=6), session=session)[1] == []
+        assert shown(tell(registered(6, at=8.99, cookie=8), session=session)[1]) == ONLINE
+
+    def test_over_another_connection_of_another_process_the_clock_decides(self) -> None:
+        ended = loss(9, at=9, cookie=7, source=Source.SOCKETS)
+        session, _ = tell(registered(5, cookie=7), ended)
+        before = registered(1, at=8, boot="boot-0", cookie=6)
+        after = registered(1, at=9, boot="boot-b", cookie=8)
+        assert tell(before, session=session)[1] == []
+        assert shown(tell(after, session=session)[1]) == ONLINE
+
+    @pytest.mark.parametrize("known", [None, 7])
+    def test_without_both_cookies_the_clock_decides(self, known: int | None) -> None:
+        ended = loss(9, at=9, cookie=known, source=Source.SOCKETS)
+        session, _ = tell(registered(5, cookie=known), ended)
+        assert tell(registered(6, at=8.9), session=session)[1] == []
+        assert shown(tell(registered(10, at=9.1), session=session)[1]) == ONLINE
+
+    def test_a_kernels_no_ends_what_was_connected_well_before(self) -> None:
+        """The word of its end was lost; the listing asked the kernel, which knows nothing."""
+        denied = loss(60, at=60, cookie=None, source=Source.SOCKETS)
+        _, published = tell(registered(1, cookie=8), refreshed(59, at=59.9, cookie=8), denied)
+        assert shown(published)[-1] == "offline connection-closed"
+
+    def test_a_kernels_no_is_not_about_what_connected_since(self) -> None:
+        denied = loss(60, at=60, cookie=None, source=Source.SOCKETS)
+        session, published = tell(registered(1, cookie=8), refreshed(59, at=59.9, cookie=9), denied)
+        assert shown(published) == ONLINE
+        assert len(session.bindings) == 1
+
+    def test_a_row_does_not_put_another_connections_cookie_on_a_binding(self) -> None:
+        session, _ = tell(registered(1, cookie=8), listed(60, "s1", cookie=9))
+        (binding,) = session.bindings.values()
+        assert binding.cookie == 8
+
+
+def test_an_expiry_of_another_registration_of_the_contact_ends_nothing() -> None:
+    """Registrars with one database tell of each other's expiries."""
+    _, published = tell(registered(1, call_id="b"), expired(2, call_id="a"))
+    assert shown(published) == ONLINE
+    for call_id in ("b", None):
+        _, published = tell(registered(1, call_id="b"), expired(2, call_id=call_id))
+        assert shown(published)[-1] == "offline expired"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("path", "<sip:edge;lr>"),
+        ("user_agent", "another"),
+        ("registrar", "external"),
+        ("transport", Transport.TLS),
+    ],
+)
+def test_a_refresh_that_changes_what_is_shown_is_published(field: str, value: Any) -> None:
+    changed = refreshed(2)
+    setattr(changed, field, value)
+    _, published = tell(registered(1), changed)
+    assert len(published) == 2
+    assert getattr(published[-1].bindings[0], field) == value
+
+
+def test_the_owner_is_announced_once_a_connection_and_again_after_hours() -> None:
+    session = Session(aor="sip:1001@example.test")
+    owners = []
+    for event in (
+        registered(1, cookie=7),
+        refreshed(2, cookie=7),
+        refreshed(3, at=7 * 3600, cookie=7),
+        refreshed(4, at=7 * 3600 + 1, cookie=8),
+    ):
+        owner = fold_registration(session, event).owner
+        owners.append(getattr(owner, "cookie", None))
+    assert owners == [7, None, 7, 8]
