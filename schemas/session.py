@@ -54,7 +54,6 @@ class Binding:
         bool, Field(description="Its connection's peer stopped acknowledging: still reachable.")
     ] = False
     stale: Annotated[bool, Field(description="Its node is uncertain: see NodeState.")] = False
-    snapshot: Word | None = None
     owned_at: Annotated[
         datetime | None, Field(description="When its connection's owner was last announced.")
     ] = None

@@ -83,7 +83,7 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
     key = binding_key(event.node, event.binding)
     old = session.bindings.get(key)
     if old is not None:
-        if (old.boot, old.seq, old.snapshot) == (event.boot, event.seq, event.snapshot):
+        if (old.boot, old.seq) == (event.boot, event.seq):
             return ignored("already-listed")
         if _is_older(event, old):
             return ignored("older-than-binding")
@@ -137,7 +137,6 @@ def _confirm(
         expires_at=event.expires_at,
         event=event.id,
         opened_by=old.opened_by if old else event.id,
-        snapshot=event.snapshot,
         owned_at=old.owned_at if old else None,
     )
     if event.kind is RegistrationKind.SNAPSHOT_ROW and old is not None:

@@ -14,14 +14,14 @@ from streams.verdict import Verdict, merged
 def fold_registrations_listed(session: Session, end: RegistrationEvent) -> Verdict:
     """Remove the node's bindings that a complete snapshot of it did not list.
 
-    A mark with a `registrar` speaks for that registrar only. What was confirmed since shortly
-    before the snapshot began is left for the next one: the listing may have been made before it.
+    A mark with a `registrar` speaks for that registrar only. What was listed is confirmed by
+    that; what was confirmed since shortly before the snapshot began is left for the next one: the
+    listing may have been made before it.
     """
     return merged(
         end_binding(session, key, end, Cause.MISSING_FROM_SNAPSHOT)
         for key, binding in list(session.bindings.items())
         if binding.node == end.node
-        and binding.snapshot != end.snapshot
         and (end.registrar is None or binding.registrar in (None, end.registrar))
         and binding.confirmed_at + SNAPSHOT_DOUBT < end.at
     )

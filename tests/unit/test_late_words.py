@@ -107,6 +107,8 @@ class TestListings:
         other = registered(2, port=5062, registrar="external")
         _, published = tell(one, other, listing_ended(60, "s1", registrar="internal"))
         assert [b.registrar for b in published[-1].bindings] == ["external"]
+        _, published = tell(one, other, listing_ended(60, "s1"))
+        assert published[-1].bindings == []
 
 
 class TestCookies:

@@ -80,6 +80,19 @@ def test_a_call_never_comes_back_from_ended_nor_goes_back_to_ringing() -> None:
     assert session.status is Status.ON_THE_PHONE
 
 
+def test_a_listing_ends_the_legs_that_it_does_not_show() -> None:
+    ringing = call(CallKind.RINGING, 2)
+    row = {"state": CallState.RINGING, "snapshot": "s"}
+    first, first_end = call(CallKind.SNAPSHOT_ROW, 50, **row), call(CallKind.SNAPSHOT_ENDED, 50)
+    session, published = tell(registered(1), ringing, first, first_end)
+    assert shown(published) == ["online registered", "ringing call-ringing"]
+    _, published = tell(call(CallKind.SNAPSHOT_ENDED, 90), session=session)
+    assert shown(published) == ["online missing-from-snapshot"]
+    # An older listing, read late, does not end what a newer one showed.
+    session, _ = tell(registered(1), ringing, first, call(CallKind.SNAPSHOT_ENDED, 40))
+    assert len(session.calls) == 1
+
+
 def test_forked_branches_are_separate_legs() -> None:
     session, published = tell(
         registered(1),
@@ -161,6 +174,11 @@ def test_own_expiry_runs_on_the_nodes_clock() -> None:
     assert verdict.change is not None
     assert verdict.change.cause is Cause.EXPIRED
     assert session.bindings == {}
+
+
+def test_what_says_no_expiry_never_expires_by_itself() -> None:
+    session, _ = tell(registered(1))
+    assert fold_expiry(session, "fs1", moment(10**7), timedelta(seconds=35)).changed is False
 
 
 def test_a_refresh_after_own_expiry_brings_the_binding_back() -> None:
