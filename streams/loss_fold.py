@@ -27,7 +27,9 @@ def fold_loss(session: Session, loss: ConnectionLoss) -> Verdict:
     if loss.cause in _SUSPICIONS:
         return _suspect(session, binding, loss)
     verdict = end_binding(session, loss.binding, loss, loss.cause)
-    session.ended[loss.binding].connection_gone = True
+    grave = session.ended[loss.binding]
+    grave.connection_gone = True
+    grave.cookie = grave.cookie or loss.cookie
     return verdict
 
 

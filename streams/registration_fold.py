@@ -36,13 +36,17 @@ def _register(session: Session, event: RegistrationEvent) -> Verdict:
         return ignored("older-than-binding")
     grave = session.ended.get(key)
     if grave is not None and not _is_after(event, grave):
-        if grave.last_boot is None or not is_newer(
-            event, grave.last_boot, grave.last_seq, grave.last_at or grave.at
-        ):
-            return ignored("older-than-end")
-        return _ended_since(session, key, event)
+        if _is_after_last_word(event, grave):
+            return _ended_since(session, key, event)
+        return ignored("older-than-end")
     make_room(session, key, event)
     return _confirm(session, key, old, event, Cause.REGISTERED)
+
+
+def _is_after_last_word(event: RegistrationEvent, grave: EndedBinding) -> bool:
+    return grave.last_at is not None and is_newer(
+        event, grave.last_boot or "", grave.last_seq, grave.last_at
+    )
 
 
 def _ended_since(session: Session, key: str, event: RegistrationEvent) -> Verdict:
@@ -67,7 +71,7 @@ def _is_after(event: RegistrationEvent, grave: EndedBinding) -> bool:
     A kernel and a registrar tell one moment by clocks some milliseconds apart. Over another
     connection than the one that ended, the registrar's own sequence decides.
     """
-    if grave.connection_gone and event.cookie is not None and grave.cookie is not None:
+    if grave.connection_gone and event.cookie is not None:
         if event.cookie == grave.cookie:
             return False  # a kernel gives each connection its own, and that one is gone
         if event.boot == grave.last_boot:

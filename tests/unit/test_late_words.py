@@ -134,11 +134,25 @@ class TestCookies:
         assert shown(tell(after, session=session)[1]) == ONLINE
 
     @pytest.mark.parametrize("known", [None, 7])
-    def test_without_both_cookies_the_clock_decides(self, known: int | None) -> None:
+    def test_a_register_without_a_cookie_goes_by_the_clock(self, known: int | None) -> None:
         ended = loss(9, at=9, cookie=known, source=Source.SOCKETS)
         session, _ = tell(registered(5, cookie=known), ended)
         assert tell(registered(6, at=8.9), session=session)[1] == []
         assert shown(tell(registered(10, at=9.1), session=session)[1]) == ONLINE
+
+    def test_one_with_a_cookie_is_back_though_the_one_before_had_none(self) -> None:
+        denied = loss(9, at=9, cookie=None, source=Source.SOCKETS)
+        session, _ = tell(registered(5), denied)
+        assert shown(tell(registered(6, at=8.99, cookie=8), session=session)[1]) == ONLINE
+
+    def test_the_connection_that_ended_is_remembered_by_its_own_cookie(self) -> None:
+        ended = loss(9, at=9, cookie=7, source=Source.SOCKETS)
+        session, _ = tell(registered(5), ended)
+        assert tell(refreshed(6, at=8.99, cookie=7), session=session)[1] == []
+
+    def test_an_unregister_outweighs_an_older_register_over_another_connection(self) -> None:
+        session, _ = tell(registered(5, cookie=7), unregistered(9, cookie=7))
+        assert tell(refreshed(7, cookie=8), session=session)[1] == []
 
     def test_a_kernels_no_ends_what_was_connected_well_before(self) -> None:
         """The word of its end was lost; the listing asked the kernel, which knows nothing."""
