@@ -49,10 +49,8 @@ integration: install ## real Kafka, chDB, Kamailio, HTTP, processes
 	@.ci/sip-programs
 	$(BIN)/pytest --durations=20 tests/integration
 
-bench: install ## throughput beside its peers, latency of crashes, loss of a node (benchmarks/README.md)
-	$(BIN)/python -m benchmarks.throughput
-	$(BIN)/python -m benchmarks.crashes
-	$(BIN)/python -m benchmarks.node_loss
+bench: install ## every benchmark, with the peers, into docs/performance.md (benchmarks/README.md)
+	$(BIN)/python -m benchmarks --all --output .rollcall/benchmarks.json --page docs/performance.md
 
 schemas: install ## publish the contract anew: schemas/published, docs/events.md
 	$(BIN)/python -m schemas.publish

@@ -18,8 +18,8 @@ LEAVES = 0.25
 # Deliveries a client of the log must survive: repeats of old events, and neighbours swapped.
 REPEATED = 0.01
 SWAPPED = 0.01
-_TRANSPORTS = (Transport.UDP, Transport.UDP, Transport.TCP, Transport.TLS, Transport.WSS)
-_AGENTS = ("Yealink SIP-T46U 108.86.0.45", "Z 5.6.4 v2.10.20.4", "JsSIP 3.10.1", "PolyEdge/8.2.1")
+TRANSPORTS = (Transport.UDP, Transport.UDP, Transport.TCP, Transport.TLS, Transport.WSS)
+AGENTS = ("Yealink SIP-T46U 108.86.0.45", "Z 5.6.4 v2.10.20.4", "JsSIP 3.10.1", "PolyEdge/8.2.1")
 
 
 @dataclass(slots=True)
@@ -76,8 +76,8 @@ class DataSet:
         return _Phone(
             aor=canonical_aor(f"{1_000_000 + number}", f"tenant{number % 50}.example.net"),
             node=number % NODES,
-            transport=chance.choice(_TRANSPORTS),
-            agent=chance.choice(_AGENTS),
+            transport=chance.choice(TRANSPORTS),
+            agent=chance.choice(AGENTS),
             ip=f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
         )
 

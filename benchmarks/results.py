@@ -4,12 +4,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import msgspec
 from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.loading import Input
+from benchmarks.subscriber import Seen
 from runtime.kafka import KafkaSettings
-from schemas.vocabulary import Status
 
 # A peer's first tenth of the input is its warm-up (JIT, first fetches, first batches).
 WARM_UP = 0.1
@@ -18,15 +17,6 @@ READ_SECONDS = 60.0
 
 class WrongResult(Exception):
     """A peer computed something else than the data set implies: its speed means nothing."""
-
-
-class Seen(msgspec.Struct):
-    """What counts of a presence record."""
-
-    aor: str
-    version: int
-    status: Status
-    evidence: list[str]
 
 
 @dataclass(frozen=True, slots=True)

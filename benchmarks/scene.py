@@ -1,40 +1,45 @@
-"""A scene to measure in: Kafka of its own, stages as deployments start them, a subscriber."""
+"""A scene to measure in: Kafka of its own, stages as deployments start them, nodes that live."""
 
+import gc
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Producer
 
+from benchmarks.population import Prepared
 from local.kafka import EmbeddedKafka
 from local.network import free_port
+from local.processes import last_lines
 from local.stage_process import StageProcess
 from runtime.kafka import KafkaSettings, ensure_topics
 from schemas.cloudevents import event_headers
-from schemas.codec import decode, encode
+from schemas.codec import encode
 from schemas.node import NodeEvent
-from schemas.origin import Address
-from schemas.presence import Presence
-from schemas.registration import RegistrationEvent
-from schemas.topics import NODES, PRESENCE, Topic
-from schemas.vocabulary import NodeKind, RegistrationKind, Source, Transport
+from schemas.topics import NODES, Topic
+from schemas.vocabulary import NodeKind, Source
 
-READY_SECONDS = 90.0
+READY_SECONDS = 300.0
+PARTITIONS = 4
+# Heartbeats are due every second; later ones may end a lease, and are no fault of the worker's.
+LATE_BEAT_SECONDS = 2.0
 
 
 class NotReached(Exception):
-    """What the benchmark waits for did not come: there is no figure."""
+    """What the benchmark waits for did not come, or came wrong: there is no figure."""
 
 
 def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
@@ -47,30 +52,33 @@ def wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 class Scene:
-    """Of one benchmark; everything it started ends with it."""
+    """Of one benchmark; everything it started ends with it.
 
-    def __init__(self) -> None:
+    `folder`: where Kafka keeps its data, for another benchmark to go on with; else they go too.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
         self._stack = ExitStack()
+        self._kept = folder
 
     def __enter__(self) -> "Scene":
+        # What a subscriber keeps would be walked again and again, and nothing here makes cycles.
+        gc.disable()
         self.folder = Path(
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="rollcall-bench-"))
         )
-        embedded = EmbeddedKafka(self.folder / "kafka")
+        embedded = EmbeddedKafka((self._kept or self.folder) / "kafka")
         say("starting Kafka...")
         embedded.start(free_port())
         self._stack.callback(embedded.stop)
-        kafka = KafkaSettings(bootstrap_servers=embedded.bootstrap_servers, partitions=4)
-        ensure_topics(kafka)
-        self.attach(kafka)
-        return self
-
-    def attach(self, kafka: KafkaSettings) -> None:
-        """Publish to a cluster that another process has started."""
-        self.kafka = kafka
-        self._producer = Producer(
-            kafka.producer(**{"linger.ms": 2, "queue.buffering.max.messages": 500_000})
+        self.kafka = KafkaSettings(
+            bootstrap_servers=embedded.bootstrap_servers, partitions=PARTITIONS
         )
+        ensure_topics(self.kafka)
+        self._producer = Producer(
+            self.kafka.producer(**{"linger.ms": 2, "queue.buffering.max.messages": 500_000})
+        )
+        return self
 
     def __exit__(
         self,
@@ -78,59 +86,96 @@ class Scene:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is not None:
+            for log in self.folder.glob("*/log"):
+                say(f"-- {log.parent.name}:\n{last_lines(log, 60)}")
+        del self._producer  # it would complain of the broker's end
         self._stack.close()
 
-    def stage(self, name: str, **environment: str) -> StageProcess:
-        """Start a stage and wait until it is ready."""
-        process = StageProcess(
-            name,
-            self.folder / f"{name}.log",
-            {
-                "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
-                "ROLLCALL_KAFKA_PARTITIONS": "4",
-                "ROLLCALL_SETTINGS": str(self.folder / "none.toml"),
-                "ROLLCALL_PUBLISHER_SPOOL_FOLDER": str(self.folder / "spool"),
-                "ROLLCALL_STREAMS_DATA_FOLDER": str(self.folder / "faust"),
-                **environment,
-            },
-        )
-        self._stack.callback(process.stop)
+    def stage(self, name: str, label: str | None = None, **environment: str) -> StageProcess:
+        """Start a stage and wait until it is ready. `label` tells several of a kind apart."""
+        process = self.prepare_stage(name, label, **environment)
         process.start()
         process.wait_ready(time.monotonic() + READY_SECONDS)
         return process
 
+    def prepare_stage(
+        self, name: str, label: str | None = None, **environment: str
+    ) -> StageProcess:
+        """The same, not started."""
+        own = self.folder / (label or name)
+        process = StageProcess(
+            name,
+            own / "log",
+            {
+                "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
+                "ROLLCALL_KAFKA_PARTITIONS": str(PARTITIONS),
+                "ROLLCALL_SETTINGS": str(self.folder / "none.toml"),
+                "ROLLCALL_PUBLISHER_SPOOL_FOLDER": str(own / "spool"),
+                "ROLLCALL_STREAMS_DATA_FOLDER": str(own / "data"),
+                **environment,
+            },
+        )
+        self._stack.callback(process.stop)
+        return process
+
     def publish(self, topic: Topic, records: Iterable[tuple[str, Any]]) -> None:
         """(key, event) records, as producers write them; returns when they are delivered."""
-        for key, event in records:
-            value, headers = encode(event), event_headers(topic, event, key)
+        self.send(topic, ((k, encode(e), event_headers(topic, e, k)) for k, e in records))
+
+    def send(self, topic: Topic, records: Iterable[Prepared]) -> int:
+        """How many there were; returns when they are delivered. Raises NotReached."""
+        count, name, producer = 0, self.kafka.name(topic), self._producer
+        for key, value, headers in records:
             while True:
                 try:
-                    self._producer.produce(self.kafka.name(topic), value, key, headers=headers)
+                    producer.produce(name, value, key, headers=headers)
                     break
                 except BufferError:
-                    self._producer.poll(0.05)
-            self._producer.poll(0)
-        if self._producer.flush(60):
+                    producer.poll(0.05)
+            count += 1
+            if count % 100 == 0:
+                producer.poll(0)
+        if producer.flush(60):
             raise NotReached("not delivered within 60 s")
+        return count
 
     @contextmanager
-    def beats(self, node: str, boot: str) -> Iterator[threading.Event]:
-        """The node's heartbeat every second, until the event given is set."""
-        stop = threading.Event()
+    def beats(self, nodes: Iterable[str], boot: str) -> Iterator["Beats"]:
+        """The nodes' heartbeats every second, until they are silenced or the block ends."""
+        beats, names = Beats(), list(nodes)
+        # Of its own: they must not queue behind what else is published.
+        producer = Producer(self.kafka.producer())
 
         def beat() -> None:
             while True:
-                self.publish(NODES, [(node, node_event(node, boot, NodeKind.HEARTBEAT))])
-                if stop.wait(1.0):
+                now = time.monotonic()
+                if beats.last and now - beats.last > LATE_BEAT_SECONDS:
+                    say(f"  a heartbeat came {now - beats.last:.1f} s after the one before")
+                beats.last = now
+                for name in names:
+                    event = node_event(name, boot, NodeKind.HEARTBEAT)
+                    headers = event_headers(NODES, event, name)
+                    producer.produce(self.kafka.name(NODES), encode(event), name, headers=headers)
+                producer.flush(1)
+                if beats.silenced.wait(1.0):
                     return
 
         thread = threading.Thread(target=beat, daemon=True)
         thread.start()
         try:
-            yield stop
+            yield beats
         finally:
-            stop.set()
+            beats.silenced.set()
             thread.join()
+
+
+@dataclass(slots=True)
+class Beats:
+    """Set `silenced` to end them. `last`: when the last one was sent, monotonic seconds."""
+
+    silenced: threading.Event = field(default_factory=threading.Event)
+    last: float = 0.0
 
 
 def node_event(node: str, boot: str, kind: NodeKind) -> NodeEvent:
@@ -144,71 +189,3 @@ def node_event(node: str, boot: str, kind: NodeKind) -> NodeEvent:
         at=at,
         kind=kind,
     )
-
-
-def registration(
-    node: str,
-    boot: str,
-    seq: int,
-    aor: str,
-    remote: Address,
-    transport: Transport,
-    kind: RegistrationKind,
-    **more: Any,
-) -> tuple[str, RegistrationEvent]:
-    """(key, event) of one registration now, for an hour."""
-    at, user = datetime.now(UTC), aor.removeprefix("sip:").partition("@")[0]
-    contact = f"sip:{user}@{remote.ip}:{remote.port};transport={transport}"
-    event = RegistrationEvent(
-        id=f"{node}/{boot}/{seq}",
-        source=Source.FREESWITCH,
-        node=node,
-        boot=boot,
-        seq=seq,
-        at=at,
-        kind=kind,
-        aor=aor,
-        contact=contact,
-        binding=contact,
-        call_id=f"{user}@phone",
-        transport=transport,
-        remote=remote,
-        expires_at=at + timedelta(hours=1),
-        **more,
-    )
-    return aor, event
-
-
-class PresenceReader:
-    """Reads rollcall.presence as a subscriber does; notes when each record came (monotonic s)."""
-
-    def __init__(self, kafka: KafkaSettings) -> None:
-        settings = {"auto.offset.reset": "earliest", "fetch.wait.max.ms": 10}
-        self._consumer = Consumer(kafka.consumer("benchmark", **settings))
-        self._consumer.subscribe([kafka.name(PRESENCE)])
-        self.seen: list[tuple[float, Presence]] = []
-        self.last: dict[str, Presence] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._consumer.close()
-
-    def count(self, condition: Callable[[Presence], bool]) -> int:
-        """Users whose last record meets the condition."""
-        return sum(condition(presence) for presence in list(self.last.values()))
-
-    def _read(self) -> None:
-        while not self._stop.is_set():
-            for message in self._consumer.consume(500, timeout=0.01):
-                if message.error():
-                    continue
-                now = time.monotonic()
-                presence = decode(Presence, message.value() or b"")
-                known = self.last.get(presence.aor)
-                if known is None or presence.version > known.version:
-                    self.last[presence.aor] = presence
-                    self.seen.append((now, presence))

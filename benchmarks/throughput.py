@@ -19,6 +19,7 @@ from benchmarks import loading, results, running, topics
 from benchmarks.dataset import LEAVES, DataSet
 from benchmarks.loading import Input
 from benchmarks.peers import Job, kafka_streams
+from benchmarks.subscriber import Seen
 from local.kafka import EmbeddedKafka
 from local.network import free_port
 from runtime.kafka import KafkaSettings
@@ -119,7 +120,7 @@ def _judge(peer: Peer, loaded: Input, records: list[results.Output]) -> float:
         results.check_copies(loaded, [(event.aor or "", event.id) for event in events])
         proofs = [(r.at_ms, [e.id]) for r, e in zip(records, events, strict=True)]
         return results.rate(loaded, proofs)
-    decoder = msgspec.json.Decoder(results.Seen)
+    decoder = msgspec.json.Decoder(Seen)
     seen = [decoder.decode(record.value) for record in records]
     results.check_presence(loaded, seen)
     return results.rate(loaded, [(r.at_ms, s.evidence) for r, s in zip(records, seen, strict=True)])

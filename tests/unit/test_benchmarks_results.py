@@ -4,10 +4,11 @@ import pytest
 
 from benchmarks.dataset import Expected
 from benchmarks.loading import Input
-from benchmarks.results import Seen, WrongResult, check_copies, check_presence, rate
+from benchmarks.results import WrongResult, check_copies, check_presence, rate
 from benchmarks.running import Cost
+from benchmarks.subscriber import Seen
 from benchmarks.throughput import Measured, report
-from schemas.vocabulary import Status
+from schemas.vocabulary import Cause, Status
 
 ANN, BOB = "sip:ann@example.net", "sip:bob@example.net"
 
@@ -21,7 +22,14 @@ def loaded() -> Input:
 
 
 def seen(aor: str, version: int, status: Status) -> Seen:
-    return Seen(aor=aor, version=version, status=status, evidence=[])
+    return Seen(
+        aor=aor,
+        version=version,
+        status=status,
+        reachable=status is not Status.OFFLINE,
+        cause=Cause.REGISTERED,
+        evidence=[],
+    )
 
 
 RIGHT = [

@@ -1,0 +1,109 @@
+"""`python -m benchmarks NAME…` or `--all`: run benchmarks one after another into one JSON file.
+
+Each runs in a process of its own, as `python -m benchmarks.NAME` does. A benchmark that fails is
+noted as failed, the others still run, and the exit status is 1; it is 2 when a figure is worse
+than in `--compare OLD.json` by more than `--tolerance` times.
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks import comparison, machine, report
+from benchmarks.scene import say
+
+# In this order: `recovery` goes on with the users that `scale` registered. The arguments are those
+# of a small run, to try things out.
+SMALL: dict[str, list[str]] = {
+    "throughput": ["--events", "60000", "--users", "15000", "--slow-events", "5000"],
+    "scale": ["--users", "30000", "--backlogs", "3", "--seconds", "8"],
+    "recovery": ["--users", "30000"],
+    "storm": ["--users", "10000", "--seconds", "10"],
+    "latency": ["--seconds", "5", "--closes", "200"],
+    "producers": ["--events", "20000", "--connections", "2000"],
+    "sinks": ["--users", "10000"],
+}
+SHARED = ("scale", "recovery")
+FAILED, WORSE = 1, 2
+
+
+def run(name: str, arguments: list[str]) -> dict[str, Any]:
+    """The object of a benchmark's last line, or `failed` and why."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+    say(f"== {shlex.join(command[1:])}")
+    began = time.monotonic()
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        return {"failed": f"exit status {done.returncode}"}
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found | {"took_minutes": round((time.monotonic() - began) / 60, 1)}
+
+
+def run_all(names: list[str], *, small: bool) -> dict[str, Any]:
+    """Results by name; users registered for one benchmark serve the other."""
+    results = {}
+    with tempfile.TemporaryDirectory(prefix="rollcall-bench-") as folder:
+        for name in names:
+            arguments = list(SMALL[name]) if small else []
+            if name in SHARED and set(SHARED) <= set(names):
+                arguments += ["--folder", folder]
+            results[name] = run(name, arguments)
+    return results
+
+
+def main() -> int:
+    options = _options()
+    names = list(SMALL) if options.all else [n for n in SMALL if n in options.names]
+    measured_on = machine.machine()
+    results = run_all(names, small=options.small)
+    document = {
+        "command": shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]),
+        "date": machine.today(),
+        "small": options.small,
+        "machine": measured_on,
+        "versions": machine.versions(),
+        "benchmarks": results,
+    }
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(json.dumps(document, indent=2) + "\n")
+    if options.page:
+        options.page.write_text(report.render(document))
+    sys.stdout.write(f"{json.dumps(document)}\n")
+    if any("failed" in found for found in results.values()):
+        return FAILED
+    return _compared(document, options) if options.compare else 0
+
+
+def _compared(document: dict[str, Any], options: argparse.Namespace) -> int:
+    old = json.loads(options.compare.read_text())
+    worse = comparison.regressions(old["benchmarks"], document["benchmarks"], options.tolerance)
+    for one in worse:
+        say(f"worse by {one.ratio:.2f}: {one.name} {one.old:g} -> {one.new:g}")
+    say(f"{len(worse)} figures more than {options.tolerance:g} times worse than {options.compare}")
+    return WORSE if worse else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *SMALL], help="which", metavar="NAME")
+    parser.add_argument("--all", action="store_true", help=", ".join(SMALL))
+    parser.add_argument("--small", action="store_true", help="few users, short: to try it out")
+    parser.add_argument("--output", type=Path, help="write the JSON here too")
+    parser.add_argument("--page", type=Path, help="write the table here (docs/performance.md)")
+    parser.add_argument("--compare", type=Path, metavar="OLD.json", help="flag what became worse")
+    parser.add_argument("--tolerance", type=float, default=1.5, help="times worse that is let pass")
+    options = parser.parse_args()
+    if not options.names and not options.all:
+        parser.error("name a benchmark, or --all")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Two reports side by side: which figures became worse, by ratio. And one beside its targets."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+# Figures of a benchmark are compared by what their names end with.
+_MORE_IS_BETTER = (
+    "refreshes_per_second",
+    "registrations_per_second",
+    "producer_events_per_second",
+    "rows_per_second",
+    "deliveries_per_second",
+)
+_LESS_IS_BETTER = ("_ms", "_s", "_mb", "bytes_per_user", "growth", "_us", "peak_lag_records")
+_LESS_IS_BETTER_PARTS = ("cpu_us_per_",)
+# How long the benchmark itself took for something is no figure of Rollcall's.
+_NOT_COMPARED = ("published_s", "act_s", "lease_s", "empty_worker_mb")
+# Below these a difference is the clock's and the scheduler's.
+_FLOORS = {"_ms": 5.0, "_s": 0.3, "peak_lag_records": 1_000.0}
+_RATES = ("throughput.rollcall", "throughput.plain_faust", "throughput.quix")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A figure in two reports; `ratio` is how many times worse the new one is."""
+
+    name: str
+    old: float
+    new: float
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a figure should be: at most, or at least."""
+
+    figure: str
+    what: str
+    most: float | None = None
+    least: float | None = None
+
+    def is_met(self, value: float) -> bool:
+        return (self.most is None or value <= self.most) and (
+            self.least is None or value >= self.least
+        )
+
+    @property
+    def text(self) -> str:
+        return f"≤ {self.most:g}" if self.most is not None else f"≥ {self.least:g}"
+
+
+TARGETS = (
+    Target("throughput.rollcall_over.plain_faust", "times plain Faust's rate", least=40),
+    Target("throughput.rollcall_over.kafka_streams", "times Kafka Streams' rate", least=3),
+    Target("throughput.rollcall_over.limit", "of the bare limit's rate", least=0.5),
+    Target("latency.socket_close.p50_ms", "socket close → subscriber, p50 ms", most=10),
+    Target("latency.socket_close.p99_ms", "socket close → subscriber, p99 ms", most=50),
+    Target("recovery.killed.standstill_s", "worker killed: s until presence moves", most=10),
+    Target("recovery.restarted.standstill_s", "planned restart: s until it moves", most=3),
+    Target("recovery.restored_from_changelog_s", "s until all users are restored", most=20),
+    Target("scale.worker_mb", "MB of a worker with all users", most=1_200),
+    Target("scale.cost_growth", "times the cost of a refresh, first to last size", most=1.3),
+    Target("storm.closes.all_offline_s", "all connections close: s until all is right", most=5),
+    Target("storm.node_lost.after_the_lease_s", "node lost: s after the lease", most=5),
+)
+
+
+def flat(results: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """(dotted name, value) of every number."""
+    for name, value in results.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{name}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield f"{prefix}{name}", value
+
+
+def worse_by(name: str, old: float, new: float) -> float | None:
+    """How many times worse; None for what is no figure of merit, or too small to tell."""
+    if name.endswith(_NOT_COMPARED):
+        return None
+    if name.endswith(_MORE_IS_BETTER) or name in _RATES:
+        return old / new if new else float("inf")
+    if name.endswith(_LESS_IS_BETTER) or any(part in name for part in _LESS_IS_BETTER_PARTS):
+        floor = next((least for end, least in _FLOORS.items() if name.endswith(end)), 0.0)
+        return max(new, floor) / max(old, floor) if max(old, floor) else None
+    return None
+
+
+def regressions(old: dict[str, Any], new: dict[str, Any], tolerance: float) -> list[Change]:
+    """The figures of both that are more than `tolerance` times worse, the worst first."""
+    before = dict(flat(old))
+    found = []
+    for name, value in flat(new):
+        ratio = worse_by(name, before[name], value) if name in before else None
+        if ratio is not None and ratio > tolerance:
+            found.append(Change(name, before[name], value, round(ratio, 2)))
+    return sorted(found, key=lambda change: -change.ratio)

@@ -1,0 +1,53 @@
+"""Reads a topic while something writes it: when each record came, and which."""
+
+import time
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from benchmarks.results import WARM_UP
+from benchmarks.scene import NotReached, wait
+from runtime.kafka import KafkaSettings
+from schemas.topics import Topic
+
+
+class Log:
+    """From the topic's present end on."""
+
+    def __init__(self, kafka: KafkaSettings, topic: Topic) -> None:
+        self._consumer = Consumer(kafka.consumer("benchmark-log"))
+        name = kafka.name(topic)
+        parts = [TopicPartition(name, number) for number in range(kafka.partitions)]
+        for part in parts:
+            wait(lambda part=part: self._is_at_end(part), 30, f"a leader of {name}")  # type: ignore[misc]
+        self._consumer.assign(parts)
+
+    def _is_at_end(self, part: TopicPartition) -> bool:
+        """Whether the end is known; a topic made just now has no leader yet."""
+        try:
+            part.offset = self._consumer.get_watermark_offsets(part, timeout=10)[1]
+        except KafkaException:
+            return False
+        return True
+
+    def take(self, count: int, seconds: float) -> list[tuple[float, bytes]]:
+        """(monotonic seconds, value) of the next `count` records. Raises NotReached."""
+        taken: list[tuple[float, bytes]] = []
+        deadline = time.monotonic() + seconds
+        while len(taken) < count:
+            if time.monotonic() > deadline:
+                raise NotReached(f"{len(taken)} of {count} records within {seconds:.0f} s")
+            first = self._consumer.poll(0.2)
+            if first is not None:
+                now = time.monotonic()
+                messages = [first, *self._consumer.consume(1_000, timeout=0)]
+                taken += [(now, m.value()) for m in messages if not m.error()]
+        return taken
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+def per_second(times: list[float]) -> int:
+    """The rate after the first tenth."""
+    warm = int(len(times) * WARM_UP)
+    return round((len(times) - 1 - warm) / (times[-1] - times[warm]))

@@ -1,0 +1,72 @@
+"""A run's JSON as a page: docs/performance.md."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.comparison import TARGETS, flat
+
+_HEAD = (
+    "# Performance\n\n"
+    "Written by the command below from its own figures; what each benchmark does, and how it "
+    "checks what it measures, is in [benchmarks/README.md](../benchmarks/README.md). Broker, "
+    "worker, clients and subscriber share the machine's cores: figures compare within one run. "
+    "Of two runs, `--compare` tells what became worse.\n"
+)
+
+
+def render(document: dict[str, Any]) -> str:
+    """Markdown of a document as benchmarks.__main__ writes it."""
+    benchmarks = document["benchmarks"]
+    parts = [_HEAD, _circumstances(document)]
+    # Of few users they would say nothing.
+    parts += [] if document["small"] else [_targets(benchmarks)]
+    parts += [_figures(name, found) for name, found in benchmarks.items()]
+    return "\n".join(parts)
+
+
+def _circumstances(document: dict[str, Any]) -> str:
+    facts = {"command": f"`{document['command']}`", "date": document["date"]}
+    facts |= {name.replace("_", " "): str(value) for name, value in document["machine"].items()}
+    facts["versions"] = ", ".join(f"{n} {v}" for n, v in document["versions"].items())
+    return _table(("", ""), [(name, str(value)) for name, value in facts.items()])
+
+
+def _targets(benchmarks: dict[str, Any]) -> str:
+    seen = dict(flat(benchmarks))
+    rows = []
+    for target in TARGETS:
+        value = seen.get(target.figure)
+        held = "not measured" if value is None else "yes" if target.is_met(value) else "**no**"
+        shown = "" if value is None else number(value)
+        rows.append((target.what, target.text, shown, held, f"`{target.figure}`"))
+    table = _table(("what", "target", "seen", "met", "figure"), rows)
+    return f"## Targets\n\n{table}"
+
+
+def _figures(name: str, found: dict[str, Any]) -> str:
+    if "failed" in found:
+        return f"## {name}\n\nFailed: {found['failed']}\n"
+    shared: dict[str, dict[str, str]] = {}
+    for dotted, value in flat(found):
+        row, _, column = dotted.rpartition(".")
+        shared.setdefault(row, {})[column] = number(value)
+    parts = [f"## {name}\n"]
+    if own := shared.pop("", None):
+        own.pop("cores", None)
+        parts.append(_table(("figure", ""), [(f"`{k}`", v) for k, v in own.items()]))
+    # Rows with the same columns stand in one table.
+    tables: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for row, columns in shared.items():
+        tables.setdefault(tuple(columns), []).append((f"`{row}`", *columns.values()))
+    parts += [_table(("", *columns), rows) for columns, rows in tables.items()]
+    return "\n".join(parts)
+
+
+def number(value: float) -> str:
+    """As people read it: thousands apart, no more digits than mean something."""
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:g}"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

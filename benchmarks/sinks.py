@@ -1,0 +1,128 @@
+"""`python -m benchmarks.sinks`: rows/s into ClickHouse, deliveries/s to a user center.
+
+Both read topics that are full already. chDB always; a ClickHouse server where `--clickhouse URL`
+names one (none is embedded). The user center is the reference one, which checks signatures and
+keeps SQLite. The last line is one JSON object; a row or a user too few ends the run without one.
+"""
+
+import argparse
+import base64
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from benchmarks import prepared
+from benchmarks.figures import finish
+from benchmarks.population import Population
+from benchmarks.scene import READY_SECONDS, NotReached, Scene, say, wait
+from benchmarks.subscriber import Subscriber
+from local.network import free_port
+from local.stage_process import StageProcess
+from schemas.topics import PRESENCE, REGISTRATIONS
+
+# How often a sink is asked how far it is.
+LOOK_SECONDS = 0.25
+PATIENCE_SECONDS = 300.0
+
+
+def rate(sink: StageProcess, done: Callable[[], int], total: int) -> int:
+    """A second, from the sink's being ready until all is done. Raises NotReached."""
+    sink.start()
+    sink.wait_ready(time.monotonic() + READY_SECONDS)
+    began = time.monotonic()
+
+    def is_done() -> bool:
+        time.sleep(LOOK_SECONDS)
+        return done() >= total
+
+    wait(is_done, PATIENCE_SECONDS, f"all done by {sink.stage}")
+    return round(total / (time.monotonic() - began))
+
+
+def measure_clickhouse(scene: Scene, users: int, label: str, **store: str) -> dict[str, Any]:
+    """Two records a user: their registration and their presence."""
+    say(f"{label}...")
+    sink = scene.prepare_stage("clickhouse", label, **store)
+    topics = [scene.kafka.name(topic) for topic in (REGISTRATIONS, PRESENCE)]
+
+    def done() -> int:
+        offsets = sink.status().get("next_offsets", {})
+        return sum(sum(offsets.get(topic, {}).values()) for topic in topics)
+
+    found = rate(sink, done, 2 * users)
+    wait(lambda: sink.status().get("rows", {}).get("presence") == users, 60, "all users' presence")
+    rows = sink.status()["rows"]
+    sink.stop()
+    if rows["registrations"] != users:
+        raise NotReached(f"{rows} for {users} users")
+    return {"rows_per_second": found, "rows": 2 * users}
+
+
+def measure_user_center(scene: Scene, users: int) -> dict[str, Any]:
+    say("the user center...")
+    port, secret = free_port(), "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    url = f"http://127.0.0.1:{port}"
+    scene.stage(
+        "reference-user-center",
+        ROLLCALL_REFERENCE_USER_CENTER_PORT=str(port),
+        ROLLCALL_REFERENCE_USER_CENTER_DATA=str(scene.folder),
+        ROLLCALL_REFERENCE_USER_CENTER_SECRET=secret,
+    )
+    sink = scene.prepare_stage(
+        "user-center",
+        ROLLCALL_USER_CENTER_URL=f"{url}/presence",
+        ROLLCALL_USER_CENTER_SECRET=secret,
+    )
+    found = rate(sink, lambda: _delivered(sink), users)
+    if (known := _users_at(url)) != users:
+        raise NotReached(f"the user center knows {known} of {users} users as reachable")
+    return {"deliveries_per_second": found, "deliveries": users}
+
+
+def _delivered(sink: StageProcess) -> int:
+    return int(sink.status().get("delivered", 0))
+
+
+def _users_at(url: str) -> int:
+    """Users the center holds for reachable, page by page."""
+    count, after = 0, None
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        while True:
+            query = {"limit": "1000", "reachable": "true"} | ({"after": after} if after else {})
+            page = client.get("/users", params=query).json()
+            count, after = count + len(page["users"]), page["next"]
+            if after is None:
+                return count
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--clickhouse", help="URL of a server to measure too")
+    arguments = parser.parse_args()
+    users = arguments.users
+    result: dict[str, Any] = {"users": users}
+    with Scene() as scene:
+        worker, reader = scene.stage("streams"), Subscriber(scene.kafka)
+        prepared.register(scene, reader, Population(users), 0)
+        reader.close()
+        worker.stop()
+        folder = str(scene.folder / "clickhouse")
+        result["chdb"] = measure_clickhouse(scene, users, "chdb", ROLLCALL_CLICKHOUSE_FOLDER=folder)
+        if arguments.clickhouse:
+            result["server"] = measure_clickhouse(
+                scene,
+                users,
+                "server",
+                ROLLCALL_CLICKHOUSE_URL=arguments.clickhouse,
+                ROLLCALL_CLICKHOUSE_DATABASE=f"benchmark_{secrets.token_hex(4)}",
+            )
+        result["user_center"] = measure_user_center(scene, users)
+    finish(result | {"wrong": 0})
+
+
+if __name__ == "__main__":
+    main()
