@@ -62,10 +62,11 @@ class Leases:
         nodes[event.node] = Lease(event.node, event.boot, event.at, now, unwatched)
         return is_away and not unwatched
 
-    def excuse(self, now: datetime) -> None:
-        """Kafka was away: nobody could be heard, and nobody is to blame."""
-        for nodes in self._partitions.values():
-            for lease in nodes.values():
+    def excuse(self, now: datetime, partitions: Iterable[int] | None = None) -> None:
+        """The nodes of these partitions, or all, could not be heard, and are not to blame."""
+        chosen = self._partitions if partitions is None else partitions
+        for number in chosen:
+            for lease in self._partitions.get(number, {}).values():
                 lease.heard = max(lease.heard, now)
 
     def run_out(self, now: datetime) -> list[Lease]:

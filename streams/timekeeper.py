@@ -31,6 +31,9 @@ class Wards(Protocol):
     def kafka_silence(self) -> float:
         """Seconds since a broker last answered."""
 
+    def nodes_unread(self, numbers: list[int]) -> list[int]:
+        """The partitions in which words of nodes wait that are not read yet."""
+
     async def partition(self, number: int) -> PartitionState: ...
 
     async def fold_what_is_due(self, number: int) -> None: ...
@@ -78,6 +81,8 @@ class Timekeeper:
                 await self._wards.fold_what_is_due(number)
         if self._wards.kafka_silence() > KAFKA_SILENCE_SECONDS:
             self._leases.excuse(self._clock() + PRODUCERS_RETURN)
+        # What a worker that is behind has not read cannot have been silent.
+        self._leases.excuse(self._clock(), self._wards.nodes_unread(numbers))
         effects, lost = self._copier.lose(self._clock())
         for lease in lost:
             log.warning("node lost: its lease ran out", node=lease.node, boot=lease.boot)

@@ -47,6 +47,7 @@ class Worker:
         self._outboxes = [Outbox(kafka) for _ in range(min(OUTBOXES, kafka.partitions))]
         self._lanes = Lanes(faust_app.SESSION_SOURCES, self._fold_sessions, self._ends)
         self._partitions: dict[int, PartitionState] = {}
+        self._nodes_read: dict[int, int] = {}  # by partition of rollcall.nodes, the offset after
         self._sweeping = asyncio.Lock()
         leases = Leases(settings.node_lease, settings.unwatched_lease)
         self._copier = NodeCopier(kafka.partitions, settings.node_tick, leases)
@@ -140,6 +141,7 @@ class Worker:
         del topic
         await self._timekeeper.begin_leases(number)
         await self.settle(number, self._copier.copy(number, records, self._clock()))
+        self._nodes_read[number] = records[-1].offset + 1
 
     async def settle(self, number: int, effects: Effects) -> None:
         """Make effects durable; a partition's always through the same producer, so in order."""
@@ -194,6 +196,15 @@ class Worker:
     def kafka_silence(self) -> float:
         """Seconds since a broker last answered."""
         return float(self.app.consumer.answers.silence)
+
+    def nodes_unread(self, numbers: list[int]) -> list[int]:
+        """The partitions of rollcall.nodes that are not read to the end last heard of."""
+        unread = []
+        for number in numbers:
+            began, end = self._ends(topics.NODES, number)
+            if end is None or max(self._nodes_read.get(number, 0), began) < end:
+                unread.append(number)
+        return unread
 
     def status(self) -> dict[str, Any]:
         """For /status: what this worker holds and has done."""

@@ -1,5 +1,7 @@
 """Leases of nodes: a lost node's users are out of reach at once, and back as they were."""
 
+import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
 
@@ -7,9 +9,12 @@ from schemas import codec, topics
 from schemas.node import NodeEvent
 from schemas.vocabulary import CallKind, NodeKind, Source, Transport
 from streams.batch import SessionBatch
+from streams.effects import Effects
 from streams.leases import Leases
+from streams.node_batch import NodeCopier
 from streams.partition import PartitionState
 from streams.sweep import PIECE
+from streams.timekeeper import Timekeeper
 from tests.unit.pipeline import NOW, Consumed, Pipeline
 from tests.unit.stories import AOR, call, listed, listing_ended, moment, registered, unregistered
 
@@ -237,3 +242,64 @@ def test_a_return_in_the_middle_of_a_sweep_leaves_nobody_behind() -> None:
     sessions = [codec.decode(topics.SESSIONS.model, value) for value in state.sessions.values()]
     assert all(session.reachable for session in sessions)
     assert len(sessions) == PIECE + 10
+
+
+class _Behind:
+    """Wards of a worker that has one partition, and may not have read its nodes' words yet."""
+
+    def __init__(self) -> None:
+        self.unread: list[int] = []
+        self.told: list[str] = []
+        self.state = PartitionState(0, {}, {}, {}, {}, timedelta(seconds=35))
+
+    def assigned(self) -> list[int]:
+        return [0]
+
+    def kafka_silence(self) -> float:
+        return 0.0
+
+    def nodes_unread(self, numbers: list[int]) -> list[int]:
+        return [number for number in numbers if number in self.unread]
+
+    async def partition(self, number: int) -> PartitionState:
+        assert number == 0
+        return self.state
+
+    async def fold_what_is_due(self, number: int) -> None:
+        raise AssertionError(number)
+
+    async def settle(self, number: int, effects: Effects) -> None:
+        del number
+        self.told += [record.key.decode() for record in effects.announcements]
+
+
+def test_a_worker_that_is_behind_loses_no_node() -> None:
+    """Its heartbeats are in Kafka, and not read: that is no silence of the node's."""
+    wards, now = _Behind(), NOW
+    leases = Leases(5 * SECOND, 300 * SECOND)
+    timekeeper = Timekeeper(wards, leases, NodeCopier(1, 5 * SECOND, leases), 1, lambda: now)
+
+    asyncio.run(_once(timekeeper))
+    leases.hear(0, _node(NodeKind.UP, 0), now)
+    wards.unread = [0]
+    now += 60 * SECOND
+    asyncio.run(_once(timekeeper))
+    assert wards.told == []
+    wards.unread = []
+    now += 4 * SECOND
+    asyncio.run(_once(timekeeper))
+    assert wards.told == []
+    now += 2 * SECOND
+    asyncio.run(_once(timekeeper))
+    assert wards.told == ["fs1"]
+
+
+async def _once(timekeeper: Timekeeper) -> None:
+    """One tick of it."""
+
+    async def one(number: int, work: Awaitable[None]) -> bool:
+        del number
+        await work
+        return False
+
+    await timekeeper.run(one)
