@@ -38,7 +38,7 @@ def binding_key(node: str, identity: str) -> str:
     return f"{node}|{identity}"
 
 
-def is_newer(event: Placed, boot: str, seq: int, at: datetime) -> bool:
+def is_newer(event: Placed, boot: str | None, seq: int, at: datetime) -> bool:
     """Whether `event` came after (boot, seq, at) of the same node.
 
     Within one boot the source's sequence decides; across boots the node's own clock. Clocks of

@@ -45,7 +45,7 @@ def _register(session: Session, event: RegistrationEvent) -> Verdict:
 
 def _is_after_last_word(event: RegistrationEvent, grave: EndedBinding) -> bool:
     return grave.last_at is not None and is_newer(
-        event, grave.last_boot or "", grave.last_seq, grave.last_at
+        event, grave.last_boot, grave.last_seq, grave.last_at
     )
 
 
@@ -115,7 +115,7 @@ def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
 
 def _is_elsewhere(row: RegistrationEvent, grave: EndedBinding) -> bool:
     """Whether the client has registered since over another connection, and only this tells."""
-    return None not in (row.remote, grave.remote) and row.remote != grave.remote
+    return row.remote is not None and row.remote != grave.remote
 
 
 def _confirm(

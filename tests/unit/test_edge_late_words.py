@@ -56,12 +56,12 @@ class TestRestartedEdge:
         assert session.ended[f"edge1|{CONTACT}"].last_seq == 3
 
     def test_what_ended_may_have_been_another_devices(self) -> None:
-        session, _ = tell(
-            from_edge(1, 5061, call_id="a"),
-            edge_restarted(9),
-            from_edge(2, 5062, at=8, call_id="b"),
-        )
         for call_id, port in (("a", 5061), ("b", 5062)):
+            session, _ = tell(
+                from_edge(1, 5061, call_id="a"),
+                edge_restarted(9),
+                from_edge(2, 5062, at=8, call_id="b"),
+            )
             _, published = tell(from_registrar(3, port, at=7, call_id=call_id), session=session)
             assert published == [], call_id
 

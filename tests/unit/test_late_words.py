@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from schemas.vocabulary import Cause, RegistrationKind, Source, Transport
+from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Source, Transport
 from streams.registration_fold import fold_registration
 from streams.state import Session
 from tests.unit.stories import (
@@ -13,6 +13,7 @@ from tests.unit.stories import (
     listing_ended,
     loss,
     moment,
+    node_change,
     refreshed,
     registered,
     registration,
@@ -101,6 +102,23 @@ class TestListings:
         gone.binding = "fs1|sip:1001@b.invalid"
         _, published = tell(first, gone, row)
         assert shown(published)[-1] == "online found-in-snapshot"
+
+    def test_a_row_that_names_no_address_revives_nothing_that_ended(self) -> None:
+        row = listed(60, "s1")
+        row.remote = None
+        _, published = tell(registered(1), loss(2), row)
+        assert shown(published)[-1] == "offline connection-closed"
+
+    def test_sequences_of_two_processes_are_not_compared(self) -> None:
+        _, published = tell(
+            registered(1), unregistered(100, at=100), listed(5, "s1", at=300, boot="boot-b")
+        )
+        assert shown(published)[-1] == "online found-in-snapshot"
+
+    def test_what_stopped_with_its_node_is_back_with_the_first_listing(self) -> None:
+        down = node_change(NodeKind.DOWN, 9)
+        _, published = tell(registered(1), down, listed(2, "s1", at=10, boot="boot-b"))
+        assert shown(published)[1:] == ["offline node-lost", "online found-in-snapshot"]
 
     def test_only_the_registrar_that_listed_is_concluded_from(self) -> None:
         one = registered(1, registrar="internal")
