@@ -74,6 +74,10 @@ class EndedBinding:
     connection_gone: Annotated[
         bool, Field(description="Known to be so: no listing revives the binding.")
     ] = False
+    remainder: Annotated[
+        bool,
+        Field(description="At an edge: it went with the registrar's. No listing revives it."),
+    ] = False
     source: Source | None = None
     registrar: Word | None = None
     remote: Address | None = None

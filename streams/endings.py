@@ -24,8 +24,13 @@ CONNECTION_ENDS = frozenset(
 
 
 def is_final(grave: EndedBinding) -> bool:
-    """Whether the binding's connection is known to be gone: no listing may revive it."""
-    return grave.connection_gone or (grave.cause in CONNECTION_ENDS and not grave.inferred)
+    """Whether no listing may revive the binding: its connection is known to be gone, or the client
+    is, of whom an edge still lists something."""
+    return (
+        grave.connection_gone
+        or grave.remainder
+        or (grave.cause in CONNECTION_ENDS and not grave.inferred)
+    )
 
 
 def make_room(session: Session, key: str, event: RegistrationEvent) -> None:
@@ -105,6 +110,7 @@ def end_binding(
                 at=edge.confirmed_at,
             )
             bury(session, remainder, place, cause, binding=edge)
+            session.ended[remainder].remainder = True
             devices.follow(session, edge)
         seen = before != devices.shown(session)
     else:

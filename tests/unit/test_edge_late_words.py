@@ -5,7 +5,7 @@ from typing import Any
 from schemas.internal import NodeChange
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import Cause, NodeKind, Source
-from tests.unit.stories import AOR, listed, loss, moment, shown, tell, unregistered
+from tests.unit.stories import AOR, expired, listed, loss, moment, shown, tell, unregistered
 from tests.unit.test_devices import behind, bindings, edge
 
 CONTACT = "sip:1001@b.invalid;transport=tcp"  # the client's own: the same from every port
@@ -168,6 +168,19 @@ def test_what_the_registrar_no_longer_lists_is_not_at_the_edge_either() -> None:
     session, _ = tell(edge(1), behind(1), edge(2, at=80))
     _, published = tell(ended, session=session)
     assert bindings(published) == [[("edge1", None, 5061)]]
+
+
+def test_an_edges_listing_does_not_bring_back_who_answers_no_pings() -> None:
+    """A mid-registrar lists until the expiry; the registrar has given the client up."""
+    at_mid, given_up = edge(1), expired(9, node="fs1", at=60, expired_due=moment(30))
+    at_mid.registrar = "location"
+    session, published = tell(at_mid, behind(1, expires_at=moment(100)), given_up)
+    assert shown(published)[-1] == "offline ping-lost"
+    row, again = listed(40, "s", node="edge1", at=90), edge(41, at=95)
+    for event in (row, again):
+        event.registrar, event.source = "location", Source.OPENSIPS
+    assert tell(row, session=session)[1] == []
+    assert shown(tell(again, session=session)[1]) == ["online registered"]
 
 
 def _elsewhere(seq: int, port: int) -> RegistrationEvent:
