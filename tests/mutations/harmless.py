@@ -1,6 +1,9 @@
 """Mutants that change nothing anybody could see, each with the reason. They are not tried."""
 
 HARMLESS: dict[str, str] = {
+    "streams.registration_fold._confirm: without ''": (
+        "its callers have seen to it that there is a contact"
+    ),
     "streams.late_fold.is_late: without node.boot != event.boot": (
         "the restart of the process that spoke ends nothing: only time is lost"
     ),

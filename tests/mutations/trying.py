@@ -12,7 +12,7 @@ from types import CodeType, ModuleType
 from tests.mutations.breaking import Mutant
 
 TIMEOUT = 120.0  # seconds; what hangs is noticed
-HISTORIES = 1_500
+HISTORIES = 700
 TESTS = (
     "tests/unit/test_registration_fold.py",
     "tests/unit/test_late_words.py",

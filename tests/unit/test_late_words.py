@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from schemas.registration import RegistrationEvent
 from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Source, Transport
 from streams.registration_fold import fold_registration
 from streams.state import Session
@@ -93,11 +94,8 @@ class TestListings:
 
     def test_a_row_of_another_connection_revives_at_once(self) -> None:
         """The register over it was lost; what is known to be gone is another connection."""
-        contact = {"contact": "sip:1001@b.invalid", "binding": "sip:1001@b.invalid"}
-        first = registered(1, cookie=7)
-        row = listed(3, "s1", port=5062, cookie=8)
-        for event in (first, row):
-            event.contact = event.binding = contact["contact"]
+        first = _at_its_own(registered(1, cookie=7))
+        row = _at_its_own(listed(3, "s1", port=5062, cookie=8))
         gone = loss(2, cookie=7, source=Source.SOCKETS)
         gone.binding = "fs1|sip:1001@b.invalid"
         _, published = tell(first, gone, row)
@@ -120,6 +118,26 @@ class TestListings:
         _, published = tell(registered(1), down, listed(2, "s1", at=10, boot="boot-b"))
         assert shown(published)[1:] == ["offline node-lost", "online found-in-snapshot"]
 
+    def test_a_row_proves_neither_an_answer_nor_another_connection(self) -> None:
+        session, _ = tell(registered(1, cookie=7), registration(RegistrationKind.PING_LOST, 2))
+        (binding,) = session.bindings.values()
+        binding.suspect = True
+        assert tell(listed(60, "s1", cookie=None), session=session)[1] == []
+        (binding,) = session.bindings.values()
+        assert (binding.ping_lost, binding.ping_seq, binding.suspect) == (True, 2, True)
+        assert (binding.cookie, binding.opened_by) == (7, "fs1/boot-a/1")
+
+    def test_a_row_of_another_address_is_of_another_connection(self) -> None:
+        session, _ = tell(_at_its_own(registered(1, cookie=7)))
+        next(iter(session.bindings.values())).suspect = True
+        tell(_at_its_own(listed(60, "s1", port=5062, cookie=8)), session=session)
+        (binding,) = session.bindings.values()
+        assert (binding.suspect, binding.cookie) == (False, 8)
+
+    def test_a_row_tells_the_cookie_that_was_not_known(self) -> None:
+        session, _ = tell(registered(1), listed(60, "s1", cookie=8))
+        assert next(iter(session.bindings.values())).cookie == 8
+
     def test_only_the_registrar_that_listed_is_concluded_from(self) -> None:
         one = registered(1, registrar="internal")
         other = registered(2, port=5062, registrar="external")
@@ -127,6 +145,12 @@ class TestListings:
         assert [b.registrar for b in published[-1].bindings] == ["external"]
         _, published = tell(one, other, listing_ended(60, "s1"))
         assert published[-1].bindings == []
+
+
+def _at_its_own(event: RegistrationEvent) -> RegistrationEvent:
+    """Under a contact that does not change with the port."""
+    event.contact = event.binding = "sip:1001@b.invalid"
+    return event
 
 
 class TestCookies:
