@@ -4,6 +4,15 @@ HARMLESS: dict[str, str] = {
     "streams.registration_fold._confirm: without ''": (
         "its callers have seen to it that there is a contact"
     ),
+    "streams.registration_fold._confirm: without displaced": (
+        "whether the old device has an edge is asked too often, and answered the same"
+    ),
+    "streams.registration_fold._confirm: always devices.shown(session)": (
+        "what is shown is looked at where nobody asks: only time is lost"
+    ),
+    "streams.registration_fold._confirm: without old is not None (5)": (
+        "what is displaced was there: the condition is for the type checker"
+    ),
     "streams.late_fold.is_late: without node.boot != event.boot": (
         "the restart of the process that spoke ends nothing: only time is lost"
     ),

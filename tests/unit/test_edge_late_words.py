@@ -170,6 +170,16 @@ def test_what_the_registrar_no_longer_lists_is_not_at_the_edge_either() -> None:
     assert bindings(published) == [[("edge1", None, 5061)]]
 
 
+def test_a_contact_taken_over_by_a_device_whose_edge_is_lost_is_cut_off() -> None:
+    session, _ = tell(
+        behind(1, call_id="a"),
+        edge(2, call_id="b"),
+        loss(9, node="edge1"),
+    )
+    _, published = tell(behind(3, at=8, call_id="b"), session=session)
+    assert shown(published)[-1].startswith("offline")
+
+
 def test_an_edges_listing_does_not_bring_back_who_answers_no_pings() -> None:
     """A mid-registrar lists until the expiry; the registrar has given the client up."""
     at_mid, given_up = edge(1), expired(9, node="fs1", at=60, expired_due=moment(30))

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from schemas.origin import Address
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Source, Transport
 from streams.registration_fold import fold_registration
@@ -238,6 +239,52 @@ def test_a_refresh_that_changes_what_is_shown_is_published(field: str, value: An
     _, published = tell(registered(1), changed)
     assert len(published) == 2
     assert getattr(published[-1].bindings[0], field) == value
+
+
+def test_the_same_contact_written_otherwise_is_published() -> None:
+    changed = refreshed(2)
+    changed.contact = f"<{changed.contact};ob>"
+    _, published = tell(registered(1), changed)
+    assert published[-1].bindings[0].contact == changed.contact
+
+
+@pytest.mark.parametrize(
+    ("path", "received", "shown_port"),
+    [
+        (None, None, 7002),
+        (None, 9001, 7002),
+        ("<sip:edge;lr>", None, 7002),
+        ("<sip:edge;lr>", 9001, None),
+    ],
+    ids=["direct", "no path", "path without address", "behind a proxy"],
+)
+def test_another_proxys_address_shows_only_where_the_clients_is_not_known(
+    path: str | None, received: int | None, shown_port: int | None
+) -> None:
+    first, again = registered(1), refreshed(2)
+    for event, port in ((first, 7001), (again, 7002)):
+        event.path, event.remote = path, Address(ip="10.9.9.9", port=port)
+        event.received = Address(ip="10.0.0.7", port=received) if received else None
+    _, published = tell(first, again)
+    ports = [p.bindings[0].remote and p.bindings[0].remote.port for p in published[1:]]
+    assert ports == ([shown_port] if shown_port else [])
+
+
+def test_another_address_of_the_client_behind_a_proxy_shows() -> None:
+    first, again = registered(1), refreshed(2)
+    for event, port in ((first, 9001), (again, 9002)):
+        event.path, event.remote = "<sip:edge;lr>", Address(ip="10.9.9.9", port=7001)
+        event.received = Address(ip="10.0.0.7", port=port)
+    _, published = tell(first, again)
+    assert [p.bindings[0].remote and p.bindings[0].remote.port for p in published] == [9001, 9002]
+
+
+def test_a_binding_without_an_address_hangs_on_no_connection() -> None:
+    event = registered(1)
+    event.remote = None
+    verdict = fold_registration(Session(aor="sip:1001@example.test"), event)
+    assert verdict.changed
+    assert verdict.owner is None
 
 
 def test_the_owner_is_announced_once_a_connection_and_again_after_hours() -> None:
