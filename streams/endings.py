@@ -40,9 +40,7 @@ def make_room(session: Session, key: str, event: RegistrationEvent) -> None:
     still say something of before that end.
     """
     if event.remote is not None:
-        left = session.ended.get(_left(key, event.remote))
-        if left is not None and left.cookie != event.cookie and left.at < event.at:
-            del session.ended[_left(key, event.remote)]
+        session.ended.pop(_left(key, event.remote), None)
     grave = session.ended.pop(key, None)
     if grave is None or not devices.may_be_edge(grave):
         return
@@ -67,7 +65,6 @@ def leave(session: Session, known: Binding | EndedBinding, loss: ConnectionLoss)
     bury(session, left, loss, loss.cause, binding=known)
     grave = session.ended[left]
     grave.remote, grave.cookie, grave.last_at = loss.remote, loss.cookie, loss.at
-    grave.connection_gone = True
     devices.follow(session, grave)
     verdict = Verdict(changed=True)
     if before != devices.shown(session):

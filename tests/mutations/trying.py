@@ -19,6 +19,7 @@ TESTS = (
     "tests/unit/test_other_folds.py",
     "tests/unit/test_devices.py",
     "tests/unit/test_edge_late_words.py",
+    "tests/unit/test_lost_connections.py",
     "tests/unit/test_classic_races.py",
     "tests/unit/test_suspicion_and_grace.py",
     "tests/unit/test_leases.py",
