@@ -10,6 +10,7 @@ from faust.types.auth import SASLMechanism
 from runtime.kafka import KafkaSettings
 from schemas import topics
 from schemas.topics import Topic
+from streams.recovery import BatchTables
 from streams.settings import StreamsSettings
 from streams.store import PartitionedTable
 from streams.transport import BatchSchema, BatchTransport
@@ -43,6 +44,10 @@ def make_app(kafka: KafkaSettings, settings: StreamsSettings) -> StreamsApp:
         stream_wait_empty=True,
         stream_buffer_maxsize=16,
         stream_recovery_delay=0.0,
+        TableManager=BatchTables,
+        # A standby would cost its tables' memory once more, and Faust would still read the whole
+        # changelog when it takes over: it does not carry a standby's offset into its active role.
+        table_standby_replicas=0,
         topic_partitions=kafka.partitions,
         topic_replication_factor=kafka.replication_factor,
         topic_allow_declare=False,  # runtime.kafka.ensure_topics makes them
@@ -94,7 +99,6 @@ def table(app: StreamsApp, kafka: KafkaSettings, topic: Topic) -> PartitionedTab
             value_type=bytes,
             partitions=kafka.partitions,
             changelog_topic=changelog,
-            recovery_buffer_size=2000,
         )
     )
 

@@ -11,8 +11,9 @@ from aiokafka.consumer import fetcher
 from msgspec import Struct
 
 # How long a fetch may wait at the broker for a first record: where it asks for every partition,
-# and where it leaves some out because their last records are not read yet. While one fetch waits
-# no other is sent, so the partitions left out wait with it (Faust asks for 1,500 ms).
+# and where it leaves some out because their last records are not read yet, or a seek to where
+# there are records may come any moment. While one fetch waits no other is sent, so the partitions
+# left out wait with it (Faust asks for 1,500 ms).
 IDLE_WAIT_MS = 500
 BUSY_WAIT_MS = 20
 
@@ -75,10 +76,16 @@ class Answers:
         return time.monotonic() - self.last
 
 
-def make_prompt(running: Any, is_changelog: Callable[[Any], bool], answers: Answers) -> None:
+def make_prompt(
+    running: Any,
+    is_changelog: Callable[[Any], bool],
+    is_pressed: Callable[[], bool],
+    answers: Answers,
+) -> None:
     """Let a started Fetcher wait at the broker no longer than unread partitions can.
 
-    Of changelog partitions records may lie unread for ever: nobody waits for those.
+    Of changelog partitions records may lie unread for ever: nobody waits for those, except while
+    `is_pressed` (a rebalance and its recovery).
     """
     actions = running._get_actions_per_node
     send = running._client.send
@@ -89,7 +96,7 @@ def make_prompt(running: Any, is_changelog: Callable[[Any], bool], answers: Answ
         return answer
 
     def prompt_actions(assignment: Any) -> Any:
-        is_busy = any(not is_changelog(tp) for tp in running._records)
+        is_busy = is_pressed() or any(not is_changelog(tp) for tp in running._records)
         running._fetch_max_wait_ms = BUSY_WAIT_MS if is_busy else IDLE_WAIT_MS
         return actions(assignment)
 

@@ -21,7 +21,9 @@ class StreamsSettings(StageSettings):
         timedelta(milliseconds=500), description="How often consumed offsets are committed."
     )
     session_timeout: Duration = Field(
-        timedelta(seconds=10), description="A killed worker's partitions stand still this long."
+        timedelta(seconds=6),
+        description="A killed worker's partitions stand still this long, and some seconds more. "
+        "Brokers refuse less than their group.min.session.timeout.ms (6 s by default).",
     )
     expiry_slack: Duration = Field(
         timedelta(seconds=35),

@@ -1,12 +1,13 @@
 """Table store: bytes by key, one dictionary a partition, written by the fold and by recovery."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 import faust
 from faust.stores.memory import Store
 from faust.types import TP
+
+from streams.fetching import FetchedRecord
 
 
 class PartitionedStore(Store):  # type: ignore[misc]
@@ -19,19 +20,14 @@ class PartitionedStore(Store):  # type: ignore[misc]
         super().__post_init__()
         self.partitions: dict[int, dict[bytes, bytes]] = defaultdict(dict)
 
-    def apply_changelog_batch(
-        self,
-        batch: Iterable[Any],
-        to_key: Callable[[Any], Any],
-        to_value: Callable[[Any], Any],
-    ) -> None:
-        del to_key, to_value
-        for event in batch:
-            message = event.message
-            if message.value is None:
-                self.partitions[message.partition].pop(message.key, None)
+    def restore(self, partition: int, records: Iterable[FetchedRecord]) -> None:
+        """Apply changelog records in order; one without a value deletes its key."""
+        values = self.partitions[partition]
+        for record in records:
+            if record.value is None:
+                values.pop(record.key, None)  # type: ignore[arg-type]
             else:
-                self.partitions[message.partition][message.key] = message.value
+                values[record.key] = record.value  # type: ignore[index]
 
     async def on_rebalance(
         self,

@@ -2,27 +2,59 @@
 
 Faust's own path costs two asyncio tasks and a queue entry a message. Here a message *is* the list
 of records that one fetch brought for one partition, so those costs are paid once a batch. App,
-agents, tables, assignor, rebalancing and commits stay Faust's. Changelog partitions keep the
-one-by-one path that Faust's recovery expects.
+agents, tables, assignor, rebalancing and commits stay Faust's. Batches of changelog partitions go
+straight to the recovery.
 """
 
 from collections.abc import AsyncIterator
 from typing import Any
 
+from aiokafka.errors import IllegalStateError
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from runtime import logs
 from streams.fetching import Answers, make_prompt
+
+log = logs.get(__name__)
 
 
 class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """Faust's consumer thread, with prompt fetches."""
+    """Faust's consumer thread, with prompt fetches.
+
+    `seeks` counts how often the recovery has set positions; `taken_after` is that count when the
+    last fetch's records were taken, which is in this thread, as the seeks are. A fetch may wait
+    while a rebalance passes, so neither its beginning nor its end in the other thread tells.
+    """
+
+    seeks = 0
+    taken_after = 0
 
     async def on_start(self) -> None:
         await super().on_start()
-        is_changelog = self.consumer._is_changelog_tp
-        make_prompt(self._consumer._fetcher, is_changelog, self.consumer.answers)
+        consumer = self.consumer
+        make_prompt(
+            self._consumer._fetcher,
+            consumer._is_changelog_tp,
+            consumer.is_pressed,
+            consumer.answers,
+        )
+
+    async def _seek_wait(self, *args: Any) -> None:
+        self.seeks += 1
+        await super()._seek_wait(*args)
+
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
+        records = await super()._fetch_records(*args, **kwargs)
+        self.taken_after = self.seeks
+        return records
+
+    def position(self, tp: TP) -> int | None:
+        """The offset after the last record handed over; None after a reset or a revocation."""
+        assignment = self._consumer._subscription.subscription.assignment
+        state = assignment.state_value(tp) if assignment else None
+        return state.position if state is not None and state.has_valid_position else None
 
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]
@@ -48,15 +80,14 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         if self._dropped and self._sought_generation == self.app.consumer_generation_id:
-            self._dropped = False
-            await self.perform_seek()
+            await self._seek_back()
         seeks = self._seeks
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
-        if not records or self.should_stop:
+        if self.should_stop:
             return
         sound = self._sought_generation == generation and self._seeks == seeks
-        for tp, batch in records.items():
+        for tp, batch in (records or {}).items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 self._dropped = True
                 return
@@ -65,8 +96,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 continue
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
             if self._is_changelog_tp(tp):
-                for record in batch:
-                    yield tp, self._to_message(tp, record)
+                if self._thread.taken_after == self._thread.seeks:
+                    self.app.tables.recovery.restore(tp, batch)
             elif not sound:
                 self._dropped = True
             elif batch:
@@ -76,6 +107,43 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 # would drop a batch that a seek made begin earlier and end earlier.
                 self._read_offset[tp] = None
                 yield tp, message
+        if (
+            self.app.tables.recovery.in_recovery
+            and self.flow_active
+            and self._thread.taken_after == self._thread.seeks
+        ):
+            self._tell_recovery(active or set())
+
+    def is_pressed(self) -> bool:
+        """Whether presence stands still until this worker has fetched what it waits for."""
+        return bool(self.app.rebalancing)
+
+    def _tell_recovery(self, active: set[TP]) -> None:
+        """How far the changelogs are read.
+
+        They are active only from the recovery's seek on; what was taken since then and dropped,
+        was dropped because another rebalance began, which ends in another seek.
+        """
+        positions = {tp: self._thread.position(tp) for tp in active if self._is_changelog_tp(tp)}
+        self.app.tables.recovery.reached(
+            {tp: position for tp, position in positions.items() if position is not None}
+        )
+
+    async def _seek_back(self) -> None:
+        """Read again what was dropped, unless a rebalance revokes partitions meanwhile.
+
+        Then nothing is sound until the rebalance's own seek (aiokafka raises IllegalStateError, or
+        AssertionError when no partition is left).
+        """
+        generation = self._sought_generation
+        try:
+            await self.perform_seek()
+        except (IllegalStateError, AssertionError) as error:
+            log.info("not sought back, partitions are revoked", reason=str(error))
+            if self._sought_generation == generation:
+                self._sought_generation = None
+        else:
+            self._dropped = False
 
     async def perform_seek(self) -> None:
         """Seek every partition to where consumption must go on after a rebalance.
@@ -95,6 +163,11 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             await self._thread.seek_to_beginning(*map(driver.ensure_aiokafka_TP, fresh))
         self._seeks += 1
         self._sought_generation = generation
+
+    @property
+    def member_id(self) -> str:
+        """This worker's name in the group, from the broker; empty once the group has removed it."""
+        return str(self._thread._consumer._coordinator.member_id)
 
     def resumed_at(self, tp: TP) -> int:
         """The offset from which the partition is read since the last rebalance or commit."""

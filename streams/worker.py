@@ -181,7 +181,8 @@ class Worker:
     def is_live(self) -> bool:
         """Whether Faust has recovered the tables and feeds the agents."""
         return bool(
-            self.app.consumer.flow_active
+            not self.app.rebalancing  # during a recovery the flow is active too
+            and self.app.consumer.flow_active
             and self.app.tables.recovery.completed.is_set()
             and self.app.consumer.assignment()
         )
