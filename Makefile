@@ -42,8 +42,8 @@ check: install ## lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-unit: install ## fast, pure tests
-	$(BIN)/pytest tests/unit
+unit: install ## fast, pure tests, and hostile bytes for every reader
+	$(BIN)/pytest tests/unit tests/fuzz
 
 integration: install ## real Kafka, chDB, Kamailio, HTTP, processes
 	@.ci/sip-programs

@@ -1,7 +1,9 @@
 """Reading rollcall.presence as a subscriber does: in order, each version of a user once."""
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from confluent_kafka import (
     Consumer,
@@ -18,6 +20,7 @@ from schemas.presence import Presence
 from schemas.topics import Topic
 
 _TIMEOUT = 15.0
+T = TypeVar("T")
 
 
 def end_offsets(kafka: KafkaSettings, topic: Topic) -> dict[int, int]:
@@ -107,6 +110,17 @@ class TopicReader:
         self._consumer.close()
 
 
+def records(model: type[T], messages: Iterable[Message]) -> Iterator[T]:
+    """The records of `messages`, without tombstones and what nobody can decode.
+
+    The sinks put the latter aside (rollcall.dead-letters): here it only must not end the command.
+    """
+    for message in messages:
+        if (value := message.value()) is not None:
+            with contextlib.suppress(codec.InvalidRecord):
+                yield codec.decode(model, value)
+
+
 class Subscriber:
     """Presence as a careful subscriber sees it: a version already seen is not news."""
 
@@ -115,10 +129,7 @@ class Subscriber:
 
     def news(self, messages: Iterator[Message]) -> Iterator[Presence]:
         """The presence records among `messages` that are newer than what was seen."""
-        for message in messages:
-            if message.value() is None:
-                continue
-            presence = codec.decode(Presence, message.value() or b"")
+        for presence in records(Presence, messages):
             if presence.version > self._versions.get(presence.aor, 0):
                 self._versions[presence.aor] = presence.version
                 yield presence

@@ -4,10 +4,12 @@ A recording is JSON lines: `t` (epoch seconds), `local`, `remote`, `cookie` (hex
 """
 
 import json
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.replay_times import NO_RECORDING, microseconds
 from producers.sockets.netlink import Socket, destroyed
 from schemas.origin import Address
 
@@ -37,7 +39,7 @@ def read_sockets(path: Path) -> list[RecordedSocket]:
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
         found = [_read(row) for row in rows if "cookie" in row and "local" in row]
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+    except (*NO_RECORDING, UnicodeDecodeError, struct.error) as error:
         raise ValueError(f"{path}: not a recording of destroyed sockets") from error
     if not found:
         raise ValueError(f"{path}: holds no destroyed sockets")
@@ -48,7 +50,8 @@ def _read(row: dict[str, Any]) -> RecordedSocket:
     socket = Socket.of(
         _address(row["local"]), _address(row["remote"]), _CLOSE, int(row["cookie"], 16)
     )
-    return RecordedSocket(socket, int(row["t"] * 1_000_000))
+    destroyed(socket)  # raises struct.error where a number does not fit
+    return RecordedSocket(socket, microseconds(row["t"]))
 
 
 def _address(text: str) -> Address:

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.replay_conductor import Conductor, Part
+from local.replay_times import NO_RECORDING, microseconds
 
 # Epochs as JSON (`"expires":1795500687`) and as 2.4 lines (`expires::1795500687`).
 _EPOCH = re.compile(rb'((?:"(?:expires|time|created)":|\n(?:expires|time|created)::))([0-9]{10})\b')
@@ -77,8 +78,8 @@ def read_pieces(path: Path) -> list[RecordedPiece]:
             if row.get("kind", "data") not in ("data", "eof"):
                 continue
             data = base64.b64decode(row.get("b64") or "")
-            pieces.append(RecordedPiece(row.get("conn", 0), data, int(row["t"] * 1_000_000)))
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+            pieces.append(RecordedPiece(int(row.get("conn", 0)), data, microseconds(row["t"])))
+    except (*NO_RECORDING, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a recording of OpenSIPS events") from error
     if not pieces:
         raise ValueError(f"{path}: holds no events")

@@ -41,6 +41,10 @@ _AFTER = """
 SELECT number, topic, key, value, headers, "partition" FROM records
 WHERE number > ? ORDER BY number LIMIT ?
 """
+# Keys and values are any bytes: only that they are bytes is looked at.
+_ALL = """
+SELECT number, topic, typeof(key), typeof(value), headers, "partition", size FROM records
+"""
 # Pages given back to the file system at a time once the spool is empty (4 KiB each).
 _TRIM_PAGES = 1000
 # What the WAL may keep on disk after a large transaction.
@@ -176,6 +180,7 @@ class Spool:
             database.execute("COMMIT")
             if (verdict := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise sqlite3.DatabaseError(verdict)
+            _check_rows(database)
         except BaseException:
             database.close()
             raise
@@ -192,6 +197,25 @@ class Spool:
             reason=str(error),
             repair="sqlite3 FILE .recover",
         )
+
+
+def _check_rows(database: sqlite3.Connection) -> None:
+    """Whether every row is a record: bytes torn inside a row leave the file's structure whole.
+
+    Raises sqlite3.DatabaseError.
+    """
+    try:
+        for number, topic, *kinds, headers, partition, size in database.execute(_ALL):
+            _decode_headers(headers)
+            whole = isinstance(topic, str) and kinds == ["blob", "blob"] and isinstance(size, int)
+            if not whole or size < 0 or not _is_partition(partition):
+                raise sqlite3.DatabaseError(f"record {number} is torn")
+    except (msgspec.DecodeError, TypeError, UnicodeDecodeError, sqlite3.OperationalError) as error:
+        raise sqlite3.DatabaseError(f"a record is torn: {error}") from error
+
+
+def _is_partition(value: object) -> bool:
+    return value is None or (isinstance(value, int) and 0 <= value < 2**31)
 
 
 def _row(number: int, record: Record) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from pydantic_settings import (
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 SETTINGS_FILE = "rollcall.toml"
@@ -71,11 +72,18 @@ class StageSettings(BaseSettings):
 def _section(name: str) -> dict[str, Any]:
     """The file's `[name]`; empty where there is no such section or no file."""
     try:
-        with settings_file().open("rb") as file:
-            section: dict[str, Any] = tomllib.load(file).get(name, {})
-            return section
+        text = settings_file().read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{settings_file()}: cannot be read: {error}") from error
+    try:
+        section = tomllib.loads(text).get(name, {})
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and numbers without end
+        raise BadSettings(f"{settings_file()}: not TOML: {error}") from error
+    if not isinstance(section, dict):
+        raise BadSettings(f"{settings_file()}: {name} is no table: write [{name}]")
+    return section
 
 
 S = TypeVar("S", bound=StageSettings)
@@ -92,5 +100,5 @@ def load(settings: type[S], **overrides: object) -> S:
             f"{settings.section}.{name}: {first['msg']} (set it in [{settings.section}] of "
             f"{settings_file()} or as ROLLCALL_{settings.section.upper()}_{name.upper()})"
         ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise BadSettings(f"{settings_file()}: not TOML: {error}") from error
+    except (SettingsError, RecursionError) as error:  # a list in the environment that is no JSON
+        raise BadSettings(f"[{settings.section}]: {error}: {error.__cause__}"[:500]) from error

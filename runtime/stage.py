@@ -42,13 +42,13 @@ class Stage:
         """Configure logging and metrics, serve HTTP (ROLLCALL_HTTP_PORT; 0 or unset: none).
 
         Routes: /healthz, /readyz, /status, /metrics. Call in the main thread, once.
-        Raises BadSettings when the port is taken.
+        Raises BadSettings when the port is none, or taken.
         """
         logs.configure(self.name)
         _start_metrics(self.name)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle_signal)
-        port = http_port if http_port is not None else int(os.environ.get("ROLLCALL_HTTP_PORT", 0))
+        port = http_port if http_port is not None else _port()
         if port:
             self._serve(os.environ.get("ROLLCALL_HTTP_HOST", "127.0.0.1"), port)
 
@@ -58,7 +58,9 @@ class Stage:
         if self.on_stop:
             self.on_stop()
 
-    def _serve(self, host: str, port: int) -> None:
+    def app(self) -> Starlette:
+        """The ASGI application: health, readiness, status and metrics."""
+
         def healthz(request: Request) -> Response:
             del request
             return JSONResponse({"stage": self.name})
@@ -76,19 +78,30 @@ class Stage:
             del request
             return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-        routes = [
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-            Route("/status", status),
-            Route("/metrics", metrics),
-        ]
-        config = uvicorn.Config(Starlette(routes=routes), log_config=None, access_log=False)
+        return Starlette(
+            routes=[
+                Route("/healthz", healthz),
+                Route("/readyz", readyz),
+                Route("/status", status),
+                Route("/metrics", metrics),
+            ]
+        )
+
+    def _serve(self, host: str, port: int) -> None:
+        config = uvicorn.Config(self.app(), log_config=None, access_log=False)
         threading.Thread(
             target=uvicorn.Server(config).run,
             args=([_listen(host, port)],),
             name="http",
             daemon=True,
         ).start()
+
+
+def _port() -> int:
+    text = os.environ.get("ROLLCALL_HTTP_PORT", "0")
+    if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
+        raise BadSettings(f"ROLLCALL_HTTP_PORT={text[:80]!r} is no port")
+    return int(text)
 
 
 def _listen(host: str, port: int) -> socket.socket:

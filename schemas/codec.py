@@ -10,6 +10,10 @@ _adapters: dict[type[Any], TypeAdapter[Any]] = {}
 _decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
 
 
+# What a msgspec decoder raises on bytes: also on what nests too deeply, in a field nobody knows.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
 class InvalidRecord(ValueError):
     """Bytes that do not fit their model. `field` names the first field at fault."""
 
@@ -17,6 +21,11 @@ class InvalidRecord(ValueError):
         super().__init__(f"{field}: {reason}" if field else reason)
         self.field = field
         self.reason = reason
+
+
+def sendable(text: str, limit: int = 1024) -> str:
+    """Text of any origin as a record can carry it: cut, and `?` for what UTF-8 has no bytes for."""
+    return text[:limit].encode("utf-8", "replace").decode()
 
 
 def decode(model: type[T], data: bytes) -> T:
@@ -35,7 +44,7 @@ def decode_with(decoder: Any, data: bytes) -> Any:
     """Decode with a msgspec decoder. Raises InvalidRecord."""
     try:
         return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise unreadable(error) from error
 
 

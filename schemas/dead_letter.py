@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from schemas.codec import sendable
 from schemas.origin import Text, Word
 
 
@@ -36,14 +37,9 @@ def dead_letter(
     """
     return DeadLetter(
         at=at,
-        source=_printable(source)[-255:] or "unknown",
-        reason=_printable(reason)[:1024],
-        field=_printable(field)[:1024] if field is not None else None,
+        source=sendable(source[-255:]) or "unknown",
+        reason=sendable(reason),
+        field=sendable(field) if field is not None else None,
         payload=b64encode(payload[:MAX_PAYLOAD]).decode(),
         size=len(payload),
     )
-
-
-def _printable(text: str) -> str:
-    """Without lone surrogates, which no UTF-8 can carry."""
-    return text.encode("utf-8", "replace").decode()

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from schemas import topics
-from schemas.codec import unreadable
 from schemas.vocabulary import CallKind, NodeKind, RegistrationKind
 from streams import (
     expiry_fold,
@@ -172,13 +171,8 @@ class SessionBatch(OpenSessions):
             self._every_member(end.node, lambda session: rule(session, end))
 
     def _refuse(self, topic: topics.Topic, record: Any, error: Exception) -> None:
-        reason, field = f"{type(error).__name__}: {error}", None
-        if isinstance(error, state.UNREADABLE):
-            error = unreadable(error)
-        if isinstance(error, state.InvalidRecord):
-            reason, field = error.reason, error.field
         self.fences["dead-letter"] += 1
-        self.effects.announcements.append(refusal(topic, record, reason, field, self.now))
+        self.effects.announcements.append(refusal(topic, record, error, self.now))
 
 
 def _turned(old: NodeState, new: NodeState) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from schemas.cloudevents import Headers, headers
-from schemas.codec import encode
+from schemas.codec import UNREADABLE, InvalidRecord, encode, unreadable
 from schemas.dead_letter import dead_letter
 from schemas.topics import DEAD_LETTERS, Topic
 
@@ -37,8 +37,16 @@ class Effects:
     publications: list[Record] = field(default_factory=list)
 
 
-def refusal(topic: Topic, record: Any, reason: str, field: str | None, now: datetime) -> Record:
-    """The dead letter of a consumed record that could not be used; its id is where it stood."""
+def refusal(topic: Topic, record: Any, error: Exception, now: datetime) -> Record:
+    """The dead letter of a consumed record that could not be used; its id is where it stood.
+
+    `error` is what a decoder or a rule raised.
+    """
+    reason, field = f"{type(error).__name__}: {error}", None
+    if isinstance(error, UNREADABLE):
+        error = unreadable(error)
+    if isinstance(error, InvalidRecord):
+        reason, field = error.reason, error.field
     source = f"{topic.name}/{record.partition}/{record.offset}"
     letter = dead_letter(source, record.value or b"", reason, field, now)
     head = headers(DEAD_LETTERS, id=source, source="rollcall/streams", subject=source, time=now)

@@ -11,7 +11,6 @@ from typing import Any
 
 from schemas import topics
 from schemas.cloudevents import event_headers
-from schemas.codec import unreadable
 from schemas.topics import Topic
 from streams import connection_fold, media_fold, state
 from streams.effects import Effects, Record, refusal
@@ -85,14 +84,9 @@ class JoinBatch:
         read = state.decoder(topic.model).decode
         for record in records:
             try:
-                event = read(record.value or b"")
-            except state.UNREADABLE as error:
-                invalid = unreadable(error)
-                self.effects.announcements.append(
-                    refusal(topic, record, invalid.reason, invalid.field, self._now)
-                )
-                continue
-            self._event(event)
+                self._event(read(record.value or b""))
+            except Exception as error:  # a rule's own fault must not stop everybody else
+                self.effects.announcements.append(refusal(topic, record, error, self._now))
 
     def _event(self, event: Any) -> None:
         join = self._join

@@ -35,19 +35,18 @@ class NodeCopier:
         for record in records:
             try:
                 event = state.decode(NodeEvent, record.value or b"")
-            except state.InvalidRecord as error:
-                effects.announcements.append(
-                    refusal(topics.NODES, record, error.reason, error.field, now)
-                )
-                continue
-            if event.source is Source.RTPENGINE:
-                continue  # it holds no bindings, and must not end those of a SIP server of its name
-            is_back = self._leases.hear(number, event, now)
-            if event.kind in _COPIED and (self._is_due(event) or is_back):
-                effects.announcements.extend(
-                    self._copies(event.id, event.kind, event.node, event.boot, event.at)
-                )
+                effects.announcements.extend(self._told(number, event, now))
+            except Exception as error:  # a rule's own fault must not stop everybody else
+                effects.announcements.append(refusal(topics.NODES, record, error, now))
         return effects
+
+    def _told(self, number: int, event: NodeEvent, now: datetime) -> list[Record]:
+        if event.source is Source.RTPENGINE:
+            return []  # it holds no bindings, and must not end those of a SIP server of its name
+        is_back = self._leases.hear(number, event, now)
+        if event.kind in _COPIED and (self._is_due(event) or is_back):
+            return self._copies(event.id, event.kind, event.node, event.boot, event.at)
+        return []
 
     def lose(self, now: datetime) -> tuple[Effects, list[Lease]]:
         """The copies that say which nodes' leases have run out, and those."""

@@ -142,7 +142,8 @@ class PartitionState:
         ringing: list[tuple[str, bytes, datetime]] = []
         for node, timers in self._timers.items():
             clock = self.clock(node, now)
-            while clock is not None and timers and timers[0][0] + self.slack <= clock:
+            # Subtracted, so that no time is too late to be reckoned with.
+            while clock is not None and timers and clock - timers[0][0] >= self.slack:
                 expiry, key = heapq.heappop(timers)
                 if self.members[node].get(key) == expiry:  # else an earlier one replaced it
                     self.members[node][key] = None

@@ -1,13 +1,14 @@
 """Carrying an event's trace on to the records it causes (W3C Trace Context)."""
 
 import os
+import re
+
+_PARTS = re.compile(rb"([0-9a-f]{2}-[0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})").fullmatch
 
 
 def child_of(traceparent: bytes | None) -> str | None:
     """A traceparent of the same trace with a span id of its own; None where there is no trace."""
-    if traceparent is None:
+    match = _PARTS(traceparent or b"")
+    if match is None:
         return None
-    parts = traceparent.split(b"-")
-    if len(parts) != 4 or len(parts[1]) != 32:
-        return None
-    return f"{parts[0].decode()}-{parts[1].decode()}-{os.urandom(8).hex()}-{parts[3].decode()}"
+    return f"{match[1].decode()}-{os.urandom(8).hex()}-{match[2].decode()}"

@@ -16,12 +16,11 @@ from local.command import DEFAULT_FOLDER, emit
 from local.draining import StreamsProgress
 from local.errors import BadArgument, NotDrained
 from local.playing import Playing
-from local.presence_log import Subscriber, TopicReader, end_offsets
+from local.presence_log import Subscriber, TopicReader, end_offsets, records
 from local.rendering import as_json, as_line
 from local.sources import parse_sources
 from local.stack import Stack, reachable_kafka, read_stack
 from runtime.kafka import KafkaSettings, ensure_topics
-from schemas import codec
 from schemas.call import CallEvent
 from schemas.presence import Presence
 from schemas.topics import CALLS, PRESENCE
@@ -103,7 +102,7 @@ def _print(presence: Presence, json_lines: bool) -> None:
 def _print_calls(kafka: KafkaSettings, start: dict[int, int], json_lines: bool) -> None:
     reader = TopicReader(kafka, CALLS, start)
     book = CallBook()
-    book.apply(codec.decode(CallEvent, m.value() or b"") for m in reader.read_to_end())
+    book.apply(records(CallEvent, reader.read_to_end()))
     reader.close()
     for record in book.records():
         if json_lines:

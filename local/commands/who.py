@@ -5,11 +5,10 @@ from rich.console import Console
 
 from local.command import DEFAULT_FOLDER, emit
 from local.errors import Unknown
-from local.presence_log import TopicReader
+from local.presence_log import TopicReader, records
 from local.rendering import as_json, as_table
 from local.stack import reachable_kafka
 from runtime.kafka import KafkaSettings
-from schemas import codec
 from schemas.presence import Presence
 from schemas.sip_uri import aor_of
 from schemas.topics import PRESENCE
@@ -37,10 +36,7 @@ def present(kafka: KafkaSettings) -> dict[str, Presence]:
     users: dict[str, Presence] = {}
     reader = TopicReader(kafka, PRESENCE)
     try:
-        for message in reader.read_to_end():
-            if message.value() is None:
-                continue
-            presence = codec.decode(Presence, message.value() or b"")
+        for presence in records(Presence, reader.read_to_end()):
             known = users.get(presence.aor)
             if known is None or presence.version >= known.version:
                 users[presence.aor] = presence

@@ -71,7 +71,7 @@ class Retelling:
         """Another user's registration: it tells the time on its node."""
         try:
             told: NodeTime = read_node_time(record.value or b"")
-        except state.UNREADABLE:
+        except codec.UNREADABLE:
             return
         due = self._expiry(told.node)
         rings = due is not None and due <= told.at

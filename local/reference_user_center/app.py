@@ -7,17 +7,17 @@ from sqlalchemy.exc import OperationalError
 from standardwebhooks import Webhook, WebhookVerificationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.reference_user_center.batch import BadEvent, NotABatch, TooManyEvents, presences
+from local.reference_user_center.openapi import MEDIA_TYPE, PAGE_MAX, document
 from local.reference_user_center.store import Store
 from schemas.vocabulary import Status
 
-PAGE_MAX = 1000
 _PAGE = 100
-_MEDIA_TYPE = "application/cloudevents-batch+json"
 
 
 def app(store: Store, secret: str, *, body_max_bytes: int, events_max: int) -> Starlette:
@@ -29,8 +29,13 @@ def app(store: Store, secret: str, *, body_max_bytes: int, events_max: int) -> S
             Route("/users/{aor:path}", service.user),
             Route("/users", service.users),
             Route("/healthz", service.healthz),
+            Route("/openapi.json", service.openapi),
         ],
-        exception_handlers={OperationalError: _database_away, ClientDisconnect: _sender_gone},
+        exception_handlers={
+            OperationalError: _database_away,
+            ClientDisconnect: _sender_gone,
+            HTTPException: _no_route,
+        },
     )
 
 
@@ -47,8 +52,8 @@ class _Service:
         """200 {received, applied}, or 401, 413, 415, 400, 422 {error, index, field}: nothing
         applied."""
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != _MEDIA_TYPE:
-            return _error(415, f"content-type is not {_MEDIA_TYPE}")
+        if media_type != MEDIA_TYPE:
+            return _error(415, f"content-type is not {MEDIA_TYPE}")
         body = await self._body(request)
         if body is None:
             return _error(413, f"body exceeds {self._body_max_bytes} bytes")
@@ -72,7 +77,7 @@ class _Service:
     async def _body(self, request: Request) -> bytes | None:
         """The whole body; None when it exceeds the bound, at the first byte too many."""
         declared = request.headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > self._body_max_bytes:
+        if _number(declared) > self._body_max_bytes:
             return None
         body = bytearray()
         async for chunk in request.stream():
@@ -97,6 +102,10 @@ class _Service:
         more = len(page) == query["limit"]
         return JSONResponse({"users": page, "next": page[-1]["aor"] if more else None})
 
+    def openapi(self, request: Request) -> Response:
+        del request
+        return JSONResponse(document())
+
     def healthz(self, request: Request) -> Response:
         del request
         return JSONResponse({"service": "reference-user-center"})
@@ -118,8 +127,8 @@ def _query(parameters: Mapping[str, str]) -> dict[str, Any]:
     reachable = parameters.get("reachable")
     if reachable not in (None, "true", "false"):
         raise ValueError("reachable is neither true nor false")
-    limit = parameters.get("limit", str(_PAGE))
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:9]) <= PAGE_MAX:
+    limit = _number(parameters.get("limit", str(_PAGE)))
+    if not 1 <= limit <= PAGE_MAX:
         raise ValueError(f"limit is not 1-{PAGE_MAX}")
     after = parameters.get("after")
     if after is not None and "\0" in after:
@@ -128,8 +137,13 @@ def _query(parameters: Mapping[str, str]) -> dict[str, Any]:
         "status": status,
         "reachable": None if reachable is None else reachable == "true",
         "after": after,
-        "limit": int(limit),
+        "limit": limit,
     }
+
+
+def _number(text: str) -> int:
+    """The whole number it stands for, of up to 18 digits; -1 where it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else -1
 
 
 def _error(status: int, reason: str, **details: object) -> Response:
@@ -142,6 +156,13 @@ async def _database_away(request: Request, error: Exception) -> Response:
     response = _error(503, "database not available")
     response.headers["retry-after"] = "1"
     return response
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    """404 and 405 of the router, in the form of all other errors."""
+    del request
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
 async def _sender_gone(request: Request, error: Exception) -> Response:

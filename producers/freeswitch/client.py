@@ -27,6 +27,8 @@ from producers.freeswitch.settings import FreeSwitchSettings
 
 Received = Callable[[Frame | Skipped], None]
 _READ_BYTES = 256 * 1024
+# A listing of a million bindings; a bound against an answer without end.
+_ANSWER_MAX_BYTES = 512 * 2**20
 
 
 def event_socket(settings: FreeSwitchSettings, received: Received) -> "EventSocket":
@@ -61,7 +63,7 @@ class EventSocket(InboundESL):  # type: ignore[misc]  # published without types
     ) -> None:
         super().__init__(host, port, password, timeout=connect_timeout)
         self._received = received
-        self._framing = Framing(frame_max_bytes)
+        self._framing = Framing(frame_max_bytes, _ANSWER_MAX_BYTES)
         self._command_timeout = command_timeout
         self._denied = False
         self.failure: EventSocketError | None = None
@@ -137,12 +139,12 @@ class EventSocket(InboundESL):  # type: ignore[misc]  # published without types
 
     def handle_event(self, frame: Frame | Skipped) -> None:
         """Answers to the commands that wait for them, the rest to `received`."""
-        kind = frame.headers.get("Content-Type") if isinstance(frame, Frame) else None
+        kind = frame.headers.get("Content-Type")
         if kind == "auth/request":
             self._auth_request_event.set()
         elif kind in ("command/reply", "api/response"):
             if self._commands_sent:
-                self._commands_sent.pop(0).set(frame)
+                _answer(self._commands_sent.pop(0), frame)
         elif kind == "text/rude-rejection":
             self._denied = True
             self._auth_request_event.set()
@@ -193,3 +195,11 @@ class EventSocket(InboundESL):  # type: ignore[misc]  # published without types
             waiting.set_exception(error)
         self._commands_sent.clear()
         self.ended.set()
+
+
+def _answer(waiting: AsyncResult, frame: Frame | Skipped) -> None:
+    """Also an answer too large answers its command: else each later one would be another's."""
+    if isinstance(frame, Skipped):
+        waiting.set_exception(CommandRefused(f"the answer: {frame.reason}, {frame.size} bytes"))
+    else:
+        waiting.set(frame)

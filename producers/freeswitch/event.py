@@ -19,7 +19,7 @@ TEXT_MAX, WORD_MAX = 1024, 255
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _is_digits = re.compile(r"[0-9]{1,18}").fullmatch
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
-_MICROSECONDS_MAX = 4_102_444_800 * 1_000_000  # the year 2100
+MICROSECONDS_MAX = 4_102_444_800 * 1_000_000  # the year 2100
 _is_boot = re.compile(r"[A-Za-z0-9\-]{1,64}").fullmatch
 _is_node = re.compile(r"[A-Za-z0-9_.:\-]{1,64}").fullmatch
 
@@ -55,7 +55,7 @@ class SwitchEvent:
     def at(self) -> datetime:
         """Event-Date-Timestamp: ticks of 20 ms, a little behind the truth. Raises InvalidRecord."""
         microseconds = self.required_number("Event-Date-Timestamp")
-        if microseconds > _MICROSECONDS_MAX:
+        if microseconds > MICROSECONDS_MAX:
             raise InvalidRecord("Event-Date-Timestamp", "not a time in microseconds")
         return EPOCH + timedelta(microseconds=microseconds)
 
@@ -74,16 +74,13 @@ class SwitchEvent:
         return value
 
     def text(self, name: str, limit: int = TEXT_MAX) -> str | None:
-        """A header that only describes: bytes that are no UTF-8 become U+FFFD.
+        """A header that only describes: cut at `limit`; bytes that are no UTF-8 become U+FFFD.
 
-        Raises InvalidRecord when it is longer than `limit` characters.
+        A caller chooses it, and must not hide an event by its length. Raises InvalidRecord when it
+        is no text.
         """
         value = self.raw(name)
-        if value is None:
-            return None
-        if len(value) > limit:
-            raise InvalidRecord(name, f"longer than {limit} characters")
-        return _SURROGATES.sub("\ufffd", value)
+        return _SURROGATES.sub("\ufffd", value[:limit]) if value is not None else None
 
     def word(self, name: str, limit: int = WORD_MAX) -> str | None:
         """A header that identifies: bytes that are no UTF-8 are refused. Raises InvalidRecord."""

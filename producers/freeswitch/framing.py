@@ -27,8 +27,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A frame too large to hold: its first bytes, its whole size, and why."""
+    """A frame too large to hold: its headers as far as read, its first bytes, its size, and why."""
 
+    headers: dict[str, str]
     start: bytes
     size: int
     reason: str
@@ -36,15 +37,21 @@ class Skipped:
 
 @dataclass(slots=True)
 class Framing:
-    """Cuts a stream into frames; one a connection. Holds at most one frame of `max_bytes`."""
+    """Cuts a stream into frames; one a connection. Holds at most one frame of `max_bytes`.
+
+    An answer to a command (`api/response`) may have `answer_max_bytes`: a listing is as long as
+    what it lists.
+    """
 
     max_bytes: int
+    answer_max_bytes: int = 0
     _buffer: bytearray = field(default_factory=bytearray)
     _headers: dict[str, str] | None = None
     _length: int = 0
     # A frame being skipped: what is kept of it, its size so far, bytes of the body still to come
     # (None: the end of its header is still to come).
     _kept: bytearray | None = None
+    _skipped: dict[str, str] = field(default_factory=dict)
     _size: int = 0
     _to_skip: int | None = None
     _reason: str = ""
@@ -74,11 +81,14 @@ class Framing:
         end = self._buffer.find(_END, self._searched)
         if end < 0:
             self._searched = max(0, len(self._buffer) - 1)
-        if end > HEADER_MAX_BYTES or (end < 0 and len(self._buffer) > HEADER_MAX_BYTES):
-            headers = _headers(bytes(self._buffer[:HEADER_MAX_BYTES]))
+        # Without its end yet, the last byte may be the first of the empty line.
+        if end > HEADER_MAX_BYTES or (end < 0 and len(self._buffer) > HEADER_MAX_BYTES + 1):
+            # The last line there may be cut: half a length would be a wrong one.
+            whole = bytes(self._buffer[:HEADER_MAX_BYTES]).rpartition(b"\n")[0]
+            headers = _headers(whole)
             if "Content-Length" not in headers:
                 raise StreamBroken(f"frame header longer than {HEADER_MAX_BYTES} bytes")
-            self._begin_skip(None, "frame header too long")
+            self._begin_skip(headers, None, "frame header too long")
             self._length = _length(headers)
             return False
         if end < 0:
@@ -86,16 +96,21 @@ class Framing:
         headers = _headers(bytes(self._buffer[:end]))
         self._length = _length(headers)
         self._searched = 0
-        if self._length > self.max_bytes:
-            self._begin_skip(end + len(_END) + self._length, "frame too large")
+        if self._length > self._most(headers):
+            self._begin_skip(headers, end + len(_END) + self._length, "frame too large")
             return False
         del self._buffer[: end + len(_END)]
         self._headers = headers
         return True
 
-    def _begin_skip(self, to_skip: int | None, reason: str) -> None:
+    def _most(self, headers: dict[str, str]) -> int:
+        answers = headers.get("Content-Type") == "api/response"
+        return max(self.max_bytes, self.answer_max_bytes) if answers else self.max_bytes
+
+    def _begin_skip(self, headers: dict[str, str], to_skip: int | None, reason: str) -> None:
         self._kept, self._size, self._to_skip, self._reason = bytearray(), 0, to_skip, reason
         self._searched = 0
+        self._skipped = headers
 
     def _skip(self) -> Skipped | None:
         """Drop what is here of the frame being skipped; the frame once all of it has passed."""
@@ -111,7 +126,7 @@ class Framing:
         self._to_skip -= dropped
         if self._to_skip or self._kept is None:
             return None
-        skipped = Skipped(bytes(self._kept), self._size, self._reason)
+        skipped = Skipped(self._skipped, bytes(self._kept), self._size, self._reason)
         self._kept = None
         return skipped
 

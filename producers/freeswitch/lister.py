@@ -1,7 +1,7 @@
 """Asks the switch for listings and publishes them as snapshots: of the node, or of one user."""
 
-import re
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from producers.freeswitch import snapshot as snapshots
@@ -13,6 +13,8 @@ from producers.freeswitch.listing import (
     ListingUnreadable,
     RegistrationRow,
     RowUnreadable,
+    is_argument,
+    is_profile,
     read_channels,
     read_ports,
     read_profiles,
@@ -21,15 +23,13 @@ from producers.freeswitch.listing import (
 )
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.freeswitch.snapshot import Snapshot
+from producers.refused import payload_of
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord
 from schemas.topics import CALLS, REGISTRATIONS
 from schemas.vocabulary import CallKind, RegistrationKind
 
 log = logs.get(__name__)
-
-# What may stand in an api command: one word, so that no user part can become a second argument.
-_is_argument = re.compile(r"[A-Za-z0-9_.\-+!~*'()%]{1,128}").fullmatch
 
 
 class Lister:
@@ -53,8 +53,8 @@ class Lister:
 
     def list_user(self, doubt: Doubt) -> None:
         """A snapshot of one user's bindings on one profile."""
-        words = (doubt.profile, doubt.user, doubt.host)
-        if self._switch.lives and all(_is_argument(word) for word in words):
+        sayable = is_profile(doubt.profile) and is_argument(doubt.user) and is_argument(doubt.host)
+        if self._switch.lives and sayable:
             self._attempt("user", lambda: self._list_user(doubt))
 
     def ports(self) -> list[int]:
@@ -106,7 +106,7 @@ class Lister:
             return rows_of_node(self._socket.api(command), self._switch.own_name)
         except RowUnreadable as error:
             row = error.row
-            self._intake.refuse(_bytes(row.text), "unreadable row of a listing", row.field)
+            self._intake.refuse(payload_of(row.text), "unreadable row of a listing", row.field)
             raise ListingUnreadable(f"{command}: {error}") from error
 
     def _publish_rows(self, snapshot: Snapshot, rows: list[RegistrationRow]) -> None:
@@ -114,7 +114,7 @@ class Lister:
             try:
                 record = snapshots.registration_row(snapshot, row, index)
             except InvalidRecord as error:
-                self._intake.refuse(_bytes(repr(row)), error.reason, error.field)
+                self._intake.refuse(payload_of(asdict(row)), error.reason, error.field)
                 continue
             if snapshot.aor in (None, record.key):
                 self._intake.publish(self._intake.kernel.testify([record]))
@@ -128,7 +128,7 @@ class Lister:
             try:
                 listed = snapshots.call_row(snapshot, row, context.legs.get(row.get("uuid", "")))
             except InvalidRecord as error:
-                self._intake.refuse(_bytes(repr(row)), error.reason, error.field)
+                self._intake.refuse(payload_of(row), error.reason, error.field)
                 continue
             if listed is not None:
                 record, identity = listed
@@ -153,7 +153,3 @@ class Lister:
         record = mark(snapshot, kind)
         assert record.topic in (REGISTRATIONS, CALLS)
         self._intake.publisher.publish_everywhere(record.topic, record.key, record.event)
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")

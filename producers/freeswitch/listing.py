@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 PROFILES_COMMAND = "sofia xmlstatus"
+# What may stand in an api command: one word, so that no user part can become a second argument.
+is_argument = re.compile(r"[A-Za-z0-9_.\-+!~*'()%]{1,128}").fullmatch
+# A profile's name stands in its snapshots' ids too.
+is_profile = re.compile(r"[A-Za-z0-9_.\-+!~*'()%]{1,64}").fullmatch
 _PROFILE_PORT = re.compile(
     r"<type>profile</type>\n<data>sips?:[^<>\n]*?@[^<>\n;]*:([0-9]{1,5})[;<]"
 )
@@ -71,9 +75,12 @@ def rows_command(profile: str) -> str:
 
 
 def read_profiles(answer: str) -> list[str]:
-    """Names of the running profiles in `sofia xmlstatus`, each once. Raises ListingUnreadable."""
+    """Names of the running profiles in `sofia xmlstatus`, each once. Raises ListingUnreadable.
+
+    One that could not stand in a command is left out: nothing is concluded about it.
+    """
     _expect(answer, "<profiles>", "</profiles>")
-    return list(dict.fromkeys(_PROFILE.findall(answer)))
+    return [name for name in dict.fromkeys(_PROFILE.findall(answer)) if is_profile(name)]
 
 
 def read_ports(answer: str) -> list[int]:
@@ -89,7 +96,7 @@ def read_registrations(answer: str) -> list[RegistrationRow | BrokenRow]:
     """
     _expect(answer, "<profile>", "</profile>")
     rows: list[RegistrationRow | BrokenRow] = []
-    block: list[str] | None = None
+    block: list[list[str]] | None = None  # fields, each the lines of it
     for line in answer.split("\n"):
         if line == _ROW_BEGIN:
             if block is not None:
@@ -98,12 +105,12 @@ def read_registrations(answer: str) -> list[RegistrationRow | BrokenRow]:
         elif line == _ROW_END:
             if block is None:
                 raise ListingUnreadable("a registration ends that did not begin")
-            rows.append(_row(block))
+            rows.append(_row(["\n".join(lines) for lines in block]))
             block = None
         elif block and not line.startswith(_FIELD_BEGIN):
-            block[-1] += f"\n{line}"  # a folded user agent; `<` stands escaped in those
+            block[-1].append(line)  # a folded user agent; `<` stands escaped in those
         elif block is not None:
-            block.append(line)
+            block.append([line])
     if block is not None:
         raise ListingUnreadable("a registration does not end")
     return rows

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from producers.freeswitch.context import Context, Translated
 from producers.freeswitch.event import SwitchEvent
-from schemas.codec import build
+from schemas.codec import build, sendable
 from schemas.node import NodeEvent
 from schemas.topics import NODES
 from schemas.vocabulary import NodeKind, Source
@@ -57,7 +57,7 @@ def mark(
         seq=seq,
         at=at,
         kind=kind,
-        version=version[:1024] if version else None,
-        reason=reason[:1024] if reason else None,
+        version=sendable(version) if version else None,
+        reason=sendable(reason) if reason else None,
     )
     return Translated(NODES, node, record)

@@ -7,7 +7,7 @@ from producers.freeswitch import nodes
 from producers.freeswitch.client import EventSocket
 from producers.freeswitch.context import Translated
 from producers.freeswitch.errors import CommandRefused
-from producers.freeswitch.event import EPOCH, SwitchEvent
+from producers.freeswitch.event import EPOCH, MICROSECONDS_MAX, SwitchEvent
 from producers.freeswitch.node_clock import NodeClock
 from schemas.vocabulary import NodeKind
 
@@ -46,8 +46,8 @@ class Switch:
         if boot := _answer(socket, "global_getvar core_uuid"):
             self._enter(boot)
         now = _answer(socket, "strmicroepoch")
-        if now is not None and now.isdecimal():
-            self.clock.saw(EPOCH + timedelta(microseconds=int(now[:18])))
+        if now is not None and now.isdecimal() and int(now) <= MICROSECONDS_MAX:
+            self.clock.saw(EPOCH + timedelta(microseconds=int(now)))
 
     def saw(self, event: SwitchEvent) -> None:
         """Learn from an event. Raises InvalidRecord when it names no process or time."""

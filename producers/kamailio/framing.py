@@ -1,6 +1,6 @@
 """Cuts what evapi sends into lines (netstring_format=0): one JSON object each. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
@@ -15,26 +15,33 @@ class Lines:
     """Of one connection. A line's end is its only mark, so after a loss the next one is awaited."""
 
     max_bytes: int
-    _rest: bytes = b""
+    _rest: bytearray = field(default_factory=bytearray)
     _skipping: bool = False
 
     def feed(self, data: bytes) -> list[bytes | TooLong]:
         """The lines that `data` completes; empty ones are left out."""
-        *whole, self._rest = (self._rest + data).split(b"\n")
+        first, end, others = data.partition(b"\n")
+        self._rest += first
         found: list[bytes | TooLong] = []
-        for line in whole:
-            if self._skipping:
-                self._skipping = False
-            elif len(line) > self.max_bytes:
-                found.append(TooLong(line[: self.max_bytes]))
-            elif line.strip():
-                found.append(line)
+        if end:
+            *whole, last = others.split(b"\n")
+            for line in (bytes(self._rest), *whole):
+                self._line(line, found)
+            self._rest = bytearray(last)
         if len(self._rest) > self.max_bytes:
             if not self._skipping:
-                found.append(TooLong(self._rest[: self.max_bytes]))
-            self._rest, self._skipping = b"", True
+                found.append(TooLong(bytes(self._rest[: self.max_bytes])))
+            self._rest, self._skipping = bytearray(), True
         return found
 
     def lost(self) -> None:
         """Bytes are missing here: what follows up to the next line's end is no whole line."""
-        self._rest, self._skipping = b"", True
+        self._rest, self._skipping = bytearray(), True
+
+    def _line(self, line: bytes, found: list[bytes | TooLong]) -> None:
+        if self._skipping:
+            self._skipping = False
+        elif len(line) > self.max_bytes:
+            found.append(TooLong(line[: self.max_bytes]))
+        elif line.strip():
+            found.append(line)

@@ -13,7 +13,7 @@ from producers.kamailio.framing import Lines, TooLong
 from producers.kamailio.kernel import KernelWitness
 from producers.kamailio.server import Server
 from producers.opensips.context import Received, Translated
-from producers.opensips.inbox import Inbox, Lost, Piece, Ticks
+from producers.opensips.inbox import EVENT_MIN_BYTES, Inbox, Lost, Piece, Ticks
 from producers.publisher import Publisher
 from runtime import metrics
 from schemas.codec import InvalidRecord
@@ -75,11 +75,13 @@ class Intake:
             return
         at, first = piece.received
         # Several events of one read came at one time, each at its own place (inbox.places).
-        for place, line in enumerate(self._lines.feed(piece.data)):
+        place = 0
+        for line in self._lines.feed(piece.data):
             if isinstance(line, TooLong):
                 self.refuse(line.data, f"longer than {self.message_max_bytes} bytes")
                 continue
             self._take_line(line, Received(at, first + place))
+            place += len(line) >= EVENT_MIN_BYTES  # nothing shorter is an event
 
     def publish(self, records: list[Translated]) -> None:
         for topic, key, record in records:

@@ -7,6 +7,7 @@ from producers.kamailio.settings import KamailioSettings
 from producers.opensips.context import Translated
 from producers.opensips.errors import MiError, MiRefused
 from producers.opensips.mi import HttpMi, Mi
+from producers.refused import payload_of
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord
 from schemas.origin import Address
@@ -79,8 +80,7 @@ class Lister:
             try:
                 record = snapshot.row(taken, one, index, connections)
             except InvalidRecord as error:
-                payload = repr(one).encode("utf-8", "surrogateescape")
-                intake.refuse(payload, error.reason, error.field)
+                intake.refuse(payload_of(one), error.reason, error.field)
                 continue
             if record is not None:
                 intake.publish(intake.witness.testify([record]))

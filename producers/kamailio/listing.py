@@ -6,6 +6,7 @@ Pure. A listing of another form is refused as a whole: nothing may be concluded 
 from typing import Any, NamedTuple
 
 from producers.opensips.errors import ListingUnreadable
+from producers.opensips.listing import table_name
 from producers.uri_addresses import canonical_ip
 from schemas.origin import Address
 
@@ -24,7 +25,7 @@ def read_contacts(reply: Any) -> dict[str, list[ListedContact]]:
     """Location table → its contacts. Raises ListingUnreadable."""
     tables: dict[str, list[ListedContact]] = {}
     for domain in _all(reply, "Domains", "Domain"):
-        table = _text(domain, "Domain")
+        table = table_name(domain, "Domain")
         rows = tables.setdefault(table, [])
         for user in _all(domain, "AoRs", "Info"):
             aor = _text(user, "AoR")
@@ -37,7 +38,7 @@ def read_contacts(reply: Any) -> dict[str, list[ListedContact]]:
 def read_connections(reply: Any) -> dict[int, Address]:
     """Kamailio's id of each live connection → the peer's address. Raises ListingUnreadable."""
     if not isinstance(reply, list):
-        raise ListingUnreadable(f"core.tcp_list: no list: {str(reply)[:80]}")
+        raise ListingUnreadable(f"core.tcp_list: no list but {type(reply).__name__}")
     found = {}
     for row in reply:
         number, port = (row.get("id"), row.get("src_port")) if isinstance(row, dict) else (0, 0)
@@ -52,9 +53,11 @@ def read_connections(reply: Any) -> dict[int, Address]:
 def _all(parent: Any, name: str, each: str) -> list[dict[str, Any]]:
     """`{name: [{each: {…}}, …]}`: the inner objects."""
     rows = parent.get(name) if isinstance(parent, dict) else None
-    inner = [row.get(each) if isinstance(row, dict) else None for row in rows or []]
+    if not isinstance(rows, list):
+        raise ListingUnreadable(f"ul.dump: no list of {name}")
+    inner = [row.get(each) if isinstance(row, dict) else None for row in rows]
     found = [row for row in inner if isinstance(row, dict)]
-    if not isinstance(rows, list) or len(found) != len(inner):
+    if len(found) != len(inner):
         raise ListingUnreadable(f"ul.dump: no complete list of {name}")
     return found
 

@@ -4,7 +4,6 @@ Pure. All records of a snapshot stand at the place (seq, at) of its beginning.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from producers import uri_addresses
@@ -14,6 +13,7 @@ from producers.opensips import contact
 from producers.opensips.context import Received, Translated
 from producers.opensips.event import ServerEvent
 from producers.opensips.registrations import peer
+from producers.opensips.snapshot import listed_expiry
 from schemas.codec import build
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
@@ -59,8 +59,7 @@ def row(
     connection has ended until they expire, unless handle_lost_tcp is on.
     """
     fields = ServerEvent("listed", {**listed.fields, "AoR": listed.aor})
-    expires = fields.text("Expires")
-    if expires in _GONE:
+    if fields.text("Expires") in _GONE:
         return None
     aor = snapshot.context.user(listed.aor, "AoR")
     read = contact.read(fields.required("Address", contact.CONTACT_MAX), "Address")
@@ -72,7 +71,6 @@ def row(
         remote = connections.get(_connection(listed))
         if remote is None:
             return None
-    left = fields.number("Expires") if expires != "permanent" else None
     event = build(
         RegistrationEvent,
         **snapshot.origin(str(index)),
@@ -83,7 +81,7 @@ def row(
         transport=transport,
         call_id=fields.word("Call-ID"),
         cseq=fields.number("CSeq"),
-        expires_at=snapshot.began.at + timedelta(seconds=left) if left is not None else None,
+        expires_at=listed_expiry(fields, snapshot.began.at),
         remote=remote,
         path=path,
         received=uri_addresses.received_by_edge(path),

@@ -11,7 +11,7 @@ from schemas.codec import InvalidRecord
 
 TEXT_MAX, WORD_MAX = 1024, 255
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
-_is_digits = re.compile(r"[0-9]{1,20}").fullmatch
+_is_digits = re.compile(r"[0-9]{1,18}").fullmatch
 _is_name = re.compile(r"E_[A-Z0-9_]{1,62}").fullmatch
 
 
@@ -57,7 +57,7 @@ class ServerEvent:
         return value
 
     def number(self, name: str) -> int | None:
-        """A whole number, not negative. Raises InvalidRecord."""
+        """A whole number of up to 18 digits, not negative. Raises InvalidRecord."""
         value = self.raw(name)
         if value is None:
             return None

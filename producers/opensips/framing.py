@@ -6,75 +6,133 @@ so that is where reading goes on.
 """
 
 import codecs
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from producers.opensips.errors import Unreadable
 from producers.opensips.event import DECODER, ServerEvent, from_message
+from producers.opensips.unfinished import Unfinished
 
-_BEGIN = re.compile(r'\{"(?:id":(?:null|[0-9]{1,20}),")?jsonrpc":"2\.0","method":"')
+_CUT, _ENDLESS = "an object cut off in the middle", "an object without end"
+# What has been read is dropped in pieces of this size: an error of the decoder counts the lines
+# before it.
+_DROP = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Bytes between whole objects, and what is wrong with them."""
+    """Bytes between whole objects, and what is wrong with the first of them."""
 
     data: bytes
     reason: str
 
 
 class Framing:
-    """Feed what is read, in order; `left` after the end is a cut object."""
+    """Feed what is read, in order; `end` after the end gives a cut object.
+
+    Holds at most `message_max_bytes` of one object, and what one read gives.
+    """
 
     def __init__(self, message_max_bytes: int) -> None:
         self._max = message_max_bytes
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        self._text = ""
+        self._unfinished: Unfinished | None = None
 
     def feed(self, data: bytes) -> Iterator[ServerEvent | Broken]:
-        """The events that `data` completes."""
-        self._text += self._decoder.decode(data)
-        position = 0
-        while position < len(self._text):
-            end, found = self._next(position)
-            if found is None:
-                break
-            position = end
-            yield from found
-        self._text = self._text[position:]
+        """The events that `data` completes; what is broken between two of them is one."""
+        broken: list[str] = []
+        reason = ""
+        for found in self._cut(self._decoder.decode(data)):
+            if isinstance(found, ServerEvent):
+                if broken:
+                    yield Broken(_bytes("".join(broken)), reason)
+                    broken = []
+                yield found
+            else:
+                reason = reason if broken else found[1]
+                broken.append(found[0])
+        if broken:
+            yield Broken(_bytes("".join(broken)), reason)
 
     def end(self) -> Broken | None:
         """What the end of the connection cut off."""
-        rest, self._text = self._text.strip(), ""
-        return Broken(_bytes(rest), "cut off by the end of the connection") if rest else None
+        unfinished, self._unfinished = self._unfinished, None
+        if unfinished is None:
+            return None
+        return Broken(_bytes(unfinished.text.rstrip()), "cut off by the end of the connection")
 
-    def _next(self, position: int) -> tuple[int, list[ServerEvent | Broken] | None]:
-        """Where the next message ends and what it is; None: more must be read first."""
-        text = self._text
-        begin = position
-        while begin < len(text) and text[begin] in " \t\r\n":
-            begin += 1
-        if begin == len(text):
-            return begin, []
+    def _cut(self, text: str) -> Iterator[ServerEvent | tuple[str, str]]:
+        """Events, and pieces that are none with the reason."""
+        position = 0
+        if self._unfinished is not None:
+            begun = self._go_on(self._unfinished, text)
+            if begun is None:
+                return
+            text, position, found = begun
+            yield found
+        while True:
+            while position < len(text) and text[position] in " \t\r\n":
+                position += 1
+            if position >= len(text):
+                return
+            if position > _DROP:
+                text, position = text[position:], 0
+            step = self._step(text, position)
+            if step is None:
+                return
+            position, found = step
+            yield found
+
+    def _step(self, text: str, begin: int) -> tuple[int, ServerEvent | tuple[str, str]] | None:
+        """Where what begins there ends, and what it is; None: more must be read first."""
+        if text[begin] != "{":
+            following = text.find("{", begin)
+            end = following if following >= 0 else len(text)
+            return end, (text[begin:end], "not a JSON object")
         try:
             message, end = DECODER.raw_decode(text, begin)
         except (ValueError, RecursionError):
-            return self._resume(begin)
-        try:
-            return end, [from_message(message)]
-        except Unreadable as error:
-            return end, [Broken(_bytes(text[begin:end]), str(error))]
+            unfinished = Unfinished()
+            cut = unfinished.look(text, begin)
+            if cut is not None:
+                end = begin + cut.end
+                return end, (text[begin:end], _CUT if cut.another else "not JSON")
+            unfinished.keep(text[begin:])
+            if unfinished.size > self._max:
+                return len(text), (text[begin:], _ENDLESS)
+            self._unfinished = unfinished
+            return None
+        return end, _event(message, text[begin:end])
 
-    def _resume(self, begin: int) -> tuple[int, list[ServerEvent | Broken] | None]:
-        """The object at `begin` is not whole: not yet, or never if another begins inside it."""
-        following = _BEGIN.search(self._text, begin + 1)
-        if following:
-            end = following.start()
-            return end, [Broken(_bytes(self._text[begin:end]), "an object cut off in the middle")]
-        if len(self._text) - begin > self._max:
-            return len(self._text), [Broken(_bytes(self._text[begin:]), "an object without end")]
-        return begin, None
+    def _go_on(
+        self, unfinished: Unfinished, piece: str
+    ) -> tuple[str, int, ServerEvent | tuple[str, str]] | None:
+        """All the text, where the object ends in it, and what it is; None: more must be read."""
+        cut = unfinished.look(piece)
+        unfinished.keep(piece)
+        if cut is None and unfinished.size <= self._max:
+            return None
+        self._unfinished = None
+        text = unfinished.text
+        if cut is None:
+            return text, len(text), (text, _ENDLESS)
+        whole = text[: cut.end]
+        return text, cut.end, (whole, _CUT) if cut.another else _decode(whole)
+
+
+def _decode(text: str) -> ServerEvent | tuple[str, str]:
+    try:
+        message, end = DECODER.raw_decode(text)
+    except (ValueError, RecursionError):
+        return text, "not JSON"
+    return _event(message, text[:end])
+
+
+def _event(message: object, text: str) -> ServerEvent | tuple[str, str]:
+    try:
+        return from_message(message)
+    except Unreadable as error:
+        return text, str(error)
 
 
 def _bytes(text: str) -> bytes:

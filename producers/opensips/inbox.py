@@ -10,8 +10,8 @@ from typing import Protocol
 
 from producers.opensips.context import Received
 
-# {"jsonrpc":"2.0","method":"E_A"}
-_EVENT_MIN_BYTES = 32
+# {"method":"E_A"}
+EVENT_MIN_BYTES = 16
 
 
 class Peer(Protocol):
@@ -56,7 +56,7 @@ class Ticks:
 
 def places(data: bytes) -> int:
     """As many places as events can begin or end in `data`, and one more."""
-    return len(data) // _EVENT_MIN_BYTES + 2
+    return len(data) // EVENT_MIN_BYTES + 2
 
 
 class Inbox:

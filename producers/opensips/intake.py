@@ -16,6 +16,7 @@ from producers.opensips.inbox import Inbox, Lost, Peer, Piece, Ticks
 from producers.opensips.kernel import KernelWitness
 from producers.opensips.server import Server
 from producers.publisher import Publisher
+from producers.refused import payload_of
 from runtime import metrics
 from schemas.codec import InvalidRecord
 from schemas.vocabulary import CallKind
@@ -126,12 +127,14 @@ class Intake:
             framing = self._framings[peer] = Framing(self.message_max_bytes)
         at, first = piece.received
         # Several events of one read came at one time, each at its own place (inbox.places).
-        for place, found in enumerate(framing.feed(piece.data)):
+        place = 0
+        for found in framing.feed(piece.data):
             received = Received(at, first + place)
             if isinstance(found, Broken):
                 self.refuse(found.data, found.reason)
                 self.publish(self.server.gap(f"the stream: {found.reason}", received))
                 continue
+            place += 1
             self._take_event(found, received, None)
             if found.request is not None:
                 reply = {"jsonrpc": "2.0", "result": "OK", "id": found.request}
@@ -151,7 +154,7 @@ class Intake:
         try:
             records = translation.translate(event, context, received)
         except InvalidRecord as error:
-            self.refuse(data or _as_bytes(event), error.reason, error.field)
+            self.refuse(data or _payload(event), error.reason, error.field)
             return
         if (sign := context.restart_seen) is not None:
             context.restart_seen = None
@@ -179,6 +182,5 @@ class Intake:
                 self._anonymous[call_id] = None
 
 
-def _as_bytes(event: ServerEvent) -> bytes:
-    message = {"jsonrpc": "2.0", "method": event.name, "params": event.parameters}
-    return json.dumps(message, default=str).encode("utf-8", "surrogateescape")
+def _payload(event: ServerEvent) -> bytes:
+    return payload_of({"jsonrpc": "2.0", "method": event.name, "params": event.parameters})

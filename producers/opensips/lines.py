@@ -24,7 +24,7 @@ def read(text: str) -> tuple[str, dict[str, str]]:
     while position < len(rest) and rest[position] != "\n":
         key, value, position = _field(rest, position)
         if key in parameters:
-            raise Unreadable(f"{key[:80]} stands there twice")
+            raise Unreadable(f"a parameter stands there twice: {key[:80]}")
         if len(parameters) >= _MAX_FIELDS:
             raise Unreadable("too many parameters")
         parameters[key] = value
@@ -46,7 +46,7 @@ def _field(text: str, position: int) -> tuple[str, str, int]:
         # No key begins so: a folded header's value, quoted because of its newline.
         return key, *_folded(text, begin)
     if _closing_quote(text, begin, end) is None:
-        raise Unreadable(f"{key[:80]}: where its value ends is not certain")
+        raise Unreadable(f"where a value ends is not certain: {key[:80]}")
     # Quoted values escape their quotes: this one is not, it just begins with one.
     return key, value, end + 1
 

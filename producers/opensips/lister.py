@@ -1,5 +1,6 @@
 """Asks MI for listings and publishes them as snapshots; asks who is in a dialog."""
 
+from dataclasses import asdict
 from typing import Any
 
 from producers.opensips import calls, snapshot
@@ -13,6 +14,7 @@ from producers.opensips.listing import (
     read_start,
 )
 from producers.opensips.mi import Mi
+from producers.refused import payload_of
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord
 from schemas.topics import REGISTRATIONS
@@ -90,7 +92,7 @@ class Lister:
         try:
             intake.publish(calls.name_by_listing(intake.context, intake.ticks.now(), row))
         except InvalidRecord as error:
-            intake.refuse(_bytes(repr(row)), error.reason, error.field)
+            intake.refuse(payload_of(row), error.reason, error.field)
 
     def _list_contacts(self) -> None:
         began = self._intake.ticks.now()
@@ -117,7 +119,7 @@ class Lister:
             try:
                 record = snapshot.row(taken, one, index, intake.context, connections)
             except InvalidRecord as error:
-                intake.refuse(_bytes(repr(one)), error.reason, error.field)
+                intake.refuse(payload_of(asdict(one)), error.reason, error.field)
                 continue
             if record is not None:
                 intake.publish(intake.kernel.testify([record]))
@@ -145,7 +147,3 @@ class Lister:
         if self._told != error.reason:
             self._told = error.reason
             log.error("MI gives no listing", error=type(error).__name__, detail=str(error))
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")

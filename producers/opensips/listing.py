@@ -13,6 +13,7 @@ from typing import Any
 from producers.opensips.errors import ListingUnreadable
 
 _SPACES = re.compile(r"\s+")
+_is_table = re.compile(r"[!-~]{1,64}").fullmatch
 # What 2.4 writes of every contact (usrloc's ul_mi.c).
 _WHOLE = frozenset(
     ("ContactID", "Expires", "Callid", "Cseq", "User-agent", "State", "Flags", "Cflags", "Methods")
@@ -40,7 +41,7 @@ def read_contacts(reply: Any) -> list[ListedContact]:
         return _contacts_of_result(reply)
     if isinstance(reply, dict) and "Domain" in reply:
         return _contacts_of_tree(reply)
-    raise ListingUnreadable(f"ul_dump: not a list of domains: {str(reply)[:80]}")
+    raise ListingUnreadable(f"ul_dump: not a list of domains but {type(reply).__name__}")
 
 
 def read_connections(reply: Any) -> set[str] | None:
@@ -89,9 +90,18 @@ def _text(row: dict[str, Any], name: str) -> str:
     return str(value)
 
 
+def table_name(row: dict[str, Any], name: str) -> str:
+    """A location table's name; it stands in snapshots' ids. Raises ListingUnreadable."""
+    value = _text(row, name)
+    if not _is_table(value):
+        raise ListingUnreadable(f"not a table's name: {value[:80]!r}")
+    return value
+
+
 def _contacts_of_result(reply: dict[str, Any]) -> list[ListedContact]:
     found = []
     for domain in _rows(reply, "Domains"):
+        table = table_name(domain, "name")
         for record in _rows(domain, "AORs"):
             for row in _rows(record, "Contacts"):
                 fields = {
@@ -99,7 +109,7 @@ def _contacts_of_result(reply: dict[str, Any]) -> list[ListedContact]:
                     for name, value in row.items()
                     if isinstance(value, str | int) and not isinstance(value, bool)
                 }
-                place = _text(domain, "name"), _text(record, "AOR"), _text(row, "Contact")
+                place = table, _text(record, "AOR"), _text(row, "Contact")
                 found.append(ListedContact(*place, fields))
     return found
 
@@ -108,13 +118,14 @@ def _contacts_of_tree(reply: dict[str, Any]) -> list[ListedContact]:
     """2.4's mi_json: `{"value": …, "attributes": …, "children": …}` at each level."""
     found = []
     for domain in _rows(reply, "Domain"):
+        table = table_name(domain, "value")
         for record in _children(domain, "AOR"):
             for row in _children(record, "Contact"):
                 children = row.get("children")
                 if not isinstance(children, dict):
                     raise ListingUnreadable("a contact says nothing")
                 fields = {name: text for name, text in children.items() if isinstance(text, str)}
-                place = _text(domain, "value"), _text(record, "value"), _text(row, "value")
+                place = table, _text(record, "value"), _text(row, "value")
                 found.append(ListedContact(*place, fields))
     return found
 
@@ -143,19 +154,27 @@ def _contacts_of_text(reply: str) -> list[ListedContact]:
         value = value.removeprefix(" ")
         if not separator:
             continue  # an empty line, or the rest of a folded value
+        if depth < 3 and found and not _is_whole(found[-1]):
+            break  # a folded value that looks like an AOR's line, or a contact's
         if depth == 0 and key == "Domain":
-            domain = value.partition(" ")[0]
+            domain = table_name({key: value.partition(" ")[0]}, key)
         elif depth == 1 and key == "AOR":
             aor = value
         elif depth == 2 and key == "Contact":
+            if not domain:
+                raise ListingUnreadable("a contact of no table")
             found.append(ListedContact(domain, aor, value.rpartition(" Q=")[0] or value, {}))
         elif depth == 3 and found:
             if key in found[-1].fields:
                 raise ListingUnreadable(f"a contact says {key[:40]} twice")
             found[-1].fields[key] = value
-    if not all(contact.fields.keys() >= _WHOLE for contact in found):
+    if found and not _is_whole(found[-1]):
         raise ListingUnreadable("a contact is not whole")
     return found
+
+
+def _is_whole(contact: ListedContact) -> bool:
+    return contact.fields.keys() >= _WHOLE
 
 
 def decode_json(data: bytes) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import httpx
 
+from producers.http_answers import read_body
 from producers.opensips.errors import MiRefused, MiUnreachable
 from producers.opensips.listing import decode_json
 from producers.opensips.settings import OpenSipsSettings
@@ -44,6 +45,7 @@ class HttpMi:
     def __init__(self, url: str, dialect: str, timeout: float) -> None:
         self._url = url.rstrip("/")
         self._dialect = dialect
+        self._timeout = timeout
         # Kamailio closes after each answer (set_reply_close) without saying so: the next command
         # over that connection would be lost.
         limits = httpx.Limits(max_keepalive_connections=0)
@@ -51,18 +53,23 @@ class HttpMi:
 
     def call(self, command: str, parameters: dict[str, str] | None = None) -> Any:
         """Raises MiUnreachable, MiRefused, ListingUnreadable."""
+        deadline = time.monotonic() + self._timeout
         try:
-            if self._dialect == "2.4":
-                query = {"params": ",".join(parameters.values())} if parameters else None
-                answer = self._client.get(f"{self._url}/{command}", params=query)
-            else:
-                answer = self._client.post(self._url, json=_request(command, parameters))
-        except httpx.HTTPError as error:
+            with self._client.stream(**self._question(command, parameters)) as answer:
+                body = read_body(answer, _MAX_REPLY, deadline)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise MiUnreachable(f"{self._url}: {type(error).__name__} {error}") from error
         if not answer.is_success:
-            raise MiRefused(f"{command}: HTTP {answer.status_code} {answer.text[:100]}")
-        decoded = decode_json(answer.content)
+            said = body[:100].decode("utf-8", "replace")
+            raise MiRefused(f"{command}: HTTP {answer.status_code} {said}")
+        decoded = decode_json(body)
         return decoded if self._dialect == "2.4" else _result(command, decoded)
+
+    def _question(self, command: str, parameters: dict[str, str] | None) -> dict[str, Any]:
+        if self._dialect == "2.4":
+            query = {"params": ",".join(parameters.values())} if parameters else None
+            return {"method": "GET", "url": f"{self._url}/{command}", "params": query}
+        return {"method": "POST", "url": self._url, "json": _request(command, parameters)}
 
 
 class FifoMi:

@@ -1,7 +1,7 @@
 """The marks the producer itself sets about its node: up, heartbeat, gap. Pure."""
 
 from producers.opensips.context import Context, Received, Translated
-from schemas.codec import build
+from schemas.codec import build, sendable
 from schemas.node import NodeEvent
 from schemas.topics import NODES
 from schemas.vocabulary import NodeKind
@@ -20,7 +20,7 @@ def mark(
         NodeEvent,
         **context.origin(received, f"/{kind.value}"),
         kind=kind,
-        version=version[:1024] if version else None,
-        reason=reason[:1024] if reason else None,
+        version=sendable(version) if version else None,
+        reason=sendable(reason) if reason else None,
     )
     return Translated(NODES, context.node, record)

@@ -22,7 +22,7 @@ from schemas.vocabulary import RegistrationKind as Kind
 PING_UNANSWERED = 1_800_000_000
 # What usrloc's write-back mode sets as expiry of a contact to remove on its next timer.
 WRITE_BACK_EXPIRES = 10
-_EXPIRES_MAX = 4_102_444_800  # the year 2100
+EXPIRES_MAX = 4_102_444_800  # the year 2100
 
 
 class _Named(NamedTuple):
@@ -145,7 +145,7 @@ def peer(received: str | None, path: str | None, uri: str, transport: Any) -> Ad
 def _expires(event: ServerEvent) -> datetime | None:
     """When usrloc drops it; None for permanent contacts (0). Raises InvalidRecord."""
     epoch = event.required_number("expires")
-    if epoch > _EXPIRES_MAX:
+    if epoch > EXPIRES_MAX:
         raise InvalidRecord("expires", "not a time in seconds")
     return datetime.fromtimestamp(epoch, UTC) if epoch else None
 

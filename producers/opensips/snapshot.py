@@ -4,7 +4,7 @@ Pure. All records of a snapshot stand at the place (seq, at) of its beginning.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from producers import uri_addresses
@@ -12,8 +12,8 @@ from producers.opensips import contact
 from producers.opensips.context import Context, Received, Translated
 from producers.opensips.event import ServerEvent
 from producers.opensips.listing import ListedContact
-from producers.opensips.registrations import peer
-from schemas.codec import build
+from producers.opensips.registrations import EXPIRES_MAX, peer
+from schemas.codec import InvalidRecord, build
 from schemas.registration import RegistrationEvent
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind, Source
@@ -77,7 +77,6 @@ def row(
         host = f"[{remote.ip}]" if ":" in remote.ip else remote.ip
         if not {f"{host}:{remote.port}", f"{remote.ip}:{remote.port}"} & connections:
             return None
-    left = fields.number("Expires") if fields.text("Expires") != "permanent" else None
     event = build(
         RegistrationEvent,
         **snapshot.origin(str(index)),
@@ -88,13 +87,22 @@ def row(
         transport=transport,
         call_id=fields.word("Callid"),
         cseq=fields.number("Cseq"),
-        expires_at=snapshot.began.at + timedelta(seconds=left) if left is not None else None,
+        expires_at=listed_expiry(fields, snapshot.began.at),
         remote=remote,
         path=path,
         received=uri_addresses.received_by_edge(path),
         user_agent=fields.text("User-agent"),
     )
     return Translated(REGISTRATIONS, aor, event)
+
+
+def listed_expiry(fields: ServerEvent, began: datetime) -> datetime | None:
+    """When usrloc drops a contact listed at `began`; None: never. Raises InvalidRecord."""
+    if fields.text("Expires") == "permanent" or (left := fields.number("Expires")) is None:
+        return None
+    if left > EXPIRES_MAX:
+        raise InvalidRecord("Expires", "not a number of seconds")
+    return began + timedelta(seconds=left)
 
 
 def is_gone(listed: ListedContact) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import httpx
 
+from producers.http_answers import read_body
 from producers.rtpengine.errors import NgRefused, NgUnreachable, NgUnreadable
 from producers.rtpengine.settings import RtpengineSettings
 
@@ -84,6 +85,7 @@ class HttpNg:
     def __init__(self, url: str, timeout: float, calls_max: int) -> None:
         self.calls_max = calls_max
         self._url = url
+        self._timeout = timeout
         self._cookies = _cookies()
         self._client = httpx.Client(
             timeout=timeout, trust_env=False, headers={"Content-Type": _CONTENT_TYPE}
@@ -92,11 +94,12 @@ class HttpNg:
     def ask(self, command: str, **parameters: str | int) -> Answer:
         """Raises NgUnreachable, NgRefused, NgUnreadable."""
         cookie = next(self._cookies)
+        deadline = time.monotonic() + self._timeout
         try:
             with self._client.stream(
                 "POST", self._url, content=_question(cookie, command, parameters)
             ) as response:
-                body = _read(response)
+                body = read_body(response, _MAX_ANSWER, deadline)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NgUnreachable(f"{self._url}: {type(error).__name__} {error}") from error
         if not response.is_success:
@@ -119,8 +122,9 @@ def read_answer(command: str, data: bytes) -> Answer:
     if not isinstance(answer, dict):
         raise NgUnreadable(f"the answer to {command} is no object", data)
     if answer.get("result") not in ("ok", "pong"):
-        why = answer.get("error-reason") or "no result in the answer"
-        raise NgRefused(f"{command}: {why}"[:200])
+        why = answer.get("error-reason")
+        said = why if isinstance(why, str) and why else "no result in the answer"
+        raise NgRefused(f"{command}: {said}"[:200])
     return answer
 
 
@@ -132,13 +136,3 @@ def _cookies() -> Any:
 def _question(cookie: bytes, command: str, parameters: dict[str, str | int]) -> bytes:
     text = json.dumps({"command": command, **parameters}, ensure_ascii=False)
     return cookie + b" " + text.encode("utf-8", "surrogateescape")
-
-
-def _read(response: httpx.Response) -> bytes:
-    parts, size = [], 0
-    for part in response.iter_bytes():
-        parts.append(part)
-        size += len(part)
-        if size > _MAX_ANSWER:
-            raise httpx.ReadError("an answer without end")
-    return b"".join(parts)

@@ -7,7 +7,7 @@ from producers.rtpengine.answers import Figures
 from producers.rtpengine.context import Context, Moment, Translated
 from producers.rtpengine.fields import Fields
 from producers.rtpengine.reckoning import TIMEOUTS
-from schemas.codec import InvalidRecord, build
+from schemas.codec import InvalidRecord, build, sendable
 from schemas.media import MediaEvent
 from schemas.node import NodeEvent
 from schemas.topics import MEDIA, NODES
@@ -67,7 +67,7 @@ def mark(
         **context.origin(moment),
         kind=kind,
         uptime_seconds=uptime,
-        reason=reason[:1024] if reason else None,
+        reason=sendable(reason) if reason else None,
     )
     return Translated(NODES, context.node, event)
 

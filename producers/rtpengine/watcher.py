@@ -4,12 +4,12 @@ One thread, the stage's own. A round is a listing, the statistics (a heartbeat t
 about the calls that are due, as many as fit before the next round.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from producers.publisher import Publisher
+from producers.refused import payload_of
 from producers.rtpengine import translation
 from producers.rtpengine.answers import (
     Figures,
@@ -89,7 +89,7 @@ class Watcher:
             self._end_all_but(listed)
         self._publish(self._node.answered(statistics.uptime, moment, now))
         for call_id in self._calls.listed(listed, moment.at, now):
-            self._refuse(_bytes(call_id), "no Call-ID a record can carry", "calls")
+            self._refuse(payload_of(call_id), "no Call-ID a record can carry", "calls")
         self._lists_all = len(listed) < self._calls_max
         if self._lists_all:
             self._calls_max = self._ng.calls_max  # what was complete is no longer with it
@@ -132,7 +132,7 @@ class Watcher:
                 self._context, self._context.moments.now(), call.call_id, figures
             )
         except InvalidRecord as error:
-            self._refuse_once(call, _bytes(answer), error.reason, error.field)
+            self._refuse_once(call, payload_of(answer), error.reason, error.field)
             return
         call.figures = figures
         if call.measured:
@@ -171,7 +171,7 @@ class Watcher:
         try:
             return reader(answer)
         except InvalidRecord as error:
-            raise NgUnreadable(error.reason, _bytes(answer), error.field) from error
+            raise NgUnreadable(error.reason, payload_of(answer), error.field) from error
 
     def _refuse_once(self, call: Call, payload: bytes, reason: str, field: str | None) -> None:
         if not call.refused:
@@ -202,8 +202,3 @@ class Watcher:
             log.error("rtpengine does not tell all", reason=reason, detail=detail)
         present.add(reason)
         return is_new
-
-
-def _bytes(value: Any) -> bytes:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text.encode("utf-8", "surrogateescape")

@@ -217,7 +217,7 @@ def _info(data: bytes | memoryview, offset: int, end: int) -> bytes:
     while offset + 4 <= end:
         length, kind = _ATTRIBUTE.unpack_from(data, offset)
         if kind == _ATTR_INFO:
-            return bytes(data[offset + 4 : offset + length])
+            return bytes(data[offset + 4 : min(offset + length, end)])
         offset += max(4, (length + 3) & ~3)
     return b""
 

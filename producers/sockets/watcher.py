@@ -131,7 +131,7 @@ class Watcher:
         destroyed: list[Destroyed] = []
         for item in self._items():
             if isinstance(item, Received):
-                destroyed += [(one, item.at) for one in netlink.sockets(item.data)]
+                destroyed += self._read(item)
             elif isinstance(item, Dump):
                 self._take_destroyed(destroyed)
                 destroyed = []
@@ -153,6 +153,14 @@ class Watcher:
         except queue.Empty:
             pass
         return items
+
+    def _read(self, item: Received) -> list[Destroyed]:
+        try:
+            return [(one, item.at) for one in netlink.sockets(item.data)]
+        except (QueryFailed, OSError) as error:
+            log.warning("a notification is not readable", detail=str(error))
+            self._overflowed()
+            return []
 
     def _overflowed(self) -> None:
         """Something was lost: only a dump can tell what."""

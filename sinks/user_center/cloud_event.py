@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.codec import encode
+from schemas.codec import InvalidRecord, encode
 from schemas.presence import Presence
 from schemas.topics import PRESENCE
 
@@ -23,7 +23,13 @@ def cloud_event(
 
     `data` is the record's value byte for byte, so fields of later schema versions pass through.
     Attributes the headers lack are made from the record: the same record gives the same event.
+    Raises InvalidRecord where bytes in a field that nobody decodes are no UTF-8: no batch may hold
+    them.
     """
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRecord(None, f"not UTF-8: {error.reason}") from error
     event: dict[str, Any] = {
         "specversion": "1.0",
         "id": f"{presence.aor}/{presence.version}",

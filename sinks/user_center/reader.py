@@ -93,13 +93,13 @@ class Reader:
             return
         try:
             presence = decode(Presence, value)
+            event = cloud_event(presence, value, message.headers())
         except InvalidRecord as error:
             source = f"{self._topic}/{number}/{offset}"
             log.error("dead letter", source=source, reason=str(error))
             self._dead_letters.put(source, value, error.reason, error.field)
             self._backlog.skip(partition, offset)
             return
-        event = cloud_event(presence, value, message.headers())
         waiting = Waiting(partition, offset, presence.aor, presence.version, event)
         if superseded := self._backlog.add(waiting):
             COALESCED.add(superseded)

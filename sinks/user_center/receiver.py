@@ -55,6 +55,8 @@ class Receiver:
                 detail = _read(response, deadline)
         except httpx.RequestError as error:
             raise away(error) from error
+        except httpx.InvalidURL as error:  # looked at though redirects are not followed
+            raise ReceiverRefusesUs("bad-redirect", f"its Location is no URL: {error}") from error
         if failure := refusal(response, detail, self._retry_after_max):
             raise failure
 
@@ -124,6 +126,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         return float(value[:9])
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+        wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
+    except (ValueError, OverflowError):  # no date, or one beyond what datetime holds
         return None
-    return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
+    return max(0.0, wait.total_seconds())

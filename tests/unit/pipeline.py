@@ -3,7 +3,7 @@
 For tests of what is decided. How batches travel is tested on a real broker (integration).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,6 +46,8 @@ class Pipeline:
         default_factory=lambda: Leases(timedelta(seconds=5), timedelta(seconds=300))
     )
     now: datetime = NOW  # the worker's clock
+    # How subscribers read: with every constraint, where what comes in fulfils them too.
+    read: Callable[..., Presence] = codec.validate
     copier: NodeCopier = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,7 +88,7 @@ class Pipeline:
 
     def _settle(self, effects: Effects) -> None:
         for record in effects.publications:
-            self.published.append(codec.validate(Presence, record.value or b""))
+            self.published.append(self.read(Presence, record.value or b""))
         for record in effects.announcements:
             if record.topic is topics.DEAD_LETTERS:
                 self.dead_letters.append(record.value or b"")

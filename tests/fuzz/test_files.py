@@ -1,0 +1,154 @@
+"""Files a user gives: recordings to replay, and the settings. Read, or refused in one line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from local.replay_capture import read_capture
+from local.replay_netlink import read_sockets, server_ports
+from local.replay_opensips import read_pieces
+from local.sources import parse_sources
+from producers.freeswitch.settings import FreeSwitchSettings
+from producers.sockets.settings import SocketsSettings
+from runtime.kafka import KafkaSettings
+from runtime.settings import BadSettings, StageSettings, load
+from runtime.stage import Stage
+from tests.fuzz.hostile import fuzzed, mutated, odd_json, scratch_folder, texts
+from tests.unit.freeswitch_capture import CAPTURES
+
+_FILE = scratch_folder() / "given"
+_CAPTURE = (CAPTURES / "reg_blind.json").read_bytes()
+_PIECE = {"t": 1795502444.2, "kind": "data", "conn": 1, "b64": "eyJ9"}
+_SOCKET = {
+    "t": 1795502444.2,
+    "local": "192.0.2.1:5060",
+    "remote": "[2001:db8::1]:4",
+    "cookie": "10be",
+    "state": "CLOSE",
+}
+_ROWS = [_PIECE, _SOCKET | {"remote": "192.0.2.9:40001"}, _SOCKET]
+
+
+def _written(data: bytes) -> Path:
+    _FILE.write_bytes(data)
+    return _FILE
+
+
+@fuzzed(200)
+@given(mutated([_CAPTURE, _CAPTURE[:3000]]))
+def test_any_file_is_a_recorded_switch_or_refused(data: bytes) -> None:
+    try:
+        frames = read_capture(_written(data))
+    except ValueError:
+        return
+    for frame in frames:
+        frame.bytes(1_000_000)
+
+
+@fuzzed(60)
+@given(mutated([b"1795502444000000 0 120\n1795502444100000 120 80\n# end\n"]))
+def test_any_file_of_arrivals_is_read_or_refused(data: bytes) -> None:
+    arrivals = _written(_CAPTURE).with_name("given.ts")
+    arrivals.write_bytes(data)
+    try:
+        read_capture(_FILE)
+    except ValueError:
+        return
+    finally:
+        arrivals.unlink()
+
+
+@fuzzed(300)
+@given(st.lists(odd_json(_ROWS) | mutated([json.dumps(row).encode() for row in _ROWS]), max_size=3))
+@example([b'{"t":1e400}'])
+@example([b"[" * 20_000])
+@example([b'{"t":1,"local":"192.0.2.1:99999","remote":"192.0.2.1:1","cookie":"1"}'])
+@example([b'{"t":1,"local":"192.0.2.1:1","remote":"192.0.2.1:1","cookie":"-1"}'])
+@example([b'{"t":"1","b64":"eyJ9"}'])  # a million times the text
+def test_any_file_is_a_recording_or_refused(lines: list[bytes]) -> None:
+    path = _written(b"\n".join(lines))
+    read: list[Callable[[Path], Any]] = [read_pieces, read_sockets]
+    for reader in read:
+        try:
+            found = reader(path)
+        except ValueError:
+            continue
+        for one in found:
+            assert isinstance(one.data, bytes)
+            assert 0 <= one.at < 2**63
+        if reader is read_sockets:
+            server_ports(found)
+        else:
+            assert all(len(one.moved(10**6)) < 2 * len(one.data) + 100 for one in found)
+
+
+def test_a_recording_is_named_by_the_user() -> None:
+    _written(_CAPTURE)
+    assert parse_sources([f"freeswitch={_FILE}"], [])[0].file == _FILE
+
+
+_TOML = b"""
+[kafka]
+bootstrap_servers = "127.0.0.1:9092"
+partitions = 4
+[freeswitch]
+profiles = ["internal"]
+sip_ports = [5060]
+expiry_margin_seconds = 60.0
+[sockets]
+node = "n"
+ports = [5060, "5061/tls"]
+"""
+_SECTIONS: list[type[StageSettings]] = [KafkaSettings, FreeSwitchSettings, SocketsSettings]
+
+
+def _load(section: type[StageSettings]) -> None:
+    try:
+        load(section)
+    except BadSettings as error:
+        assert len(str(error).splitlines()) < 20  # noqa: PT017
+
+
+def test_any_settings_file_is_loaded_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLCALL_SETTINGS", str(_FILE))
+
+    @fuzzed(200)
+    @given(mutated([_TOML]))
+    @example(b"\xff")
+    @example(b"kafka = 3")
+    @example(b"[[kafka]]\n")
+    @example(b"a = " + b"[" * 20_000)
+    @example(b"[kafka]\npartitions = " + b"9" * 5000)
+    def given_file(data: bytes) -> None:
+        _written(data)
+        for section in _SECTIONS:
+            _load(section)
+
+    given_file()
+    monkeypatch.setenv("ROLLCALL_SETTINGS", str(_FILE.parent))
+    with pytest.raises(BadSettings, match="cannot be read"):
+        load(KafkaSettings)
+
+
+def test_any_environment_is_loaded_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["KAFKA_PARTITIONS", "FREESWITCH_SIP_PORTS", "SOCKETS_PORTS", "FREESWITCH_PASSWORD"]
+
+    @fuzzed(100)
+    @given(st.sampled_from(names), texts(80).map(lambda text: text.replace("\0", "")))
+    @example("SOCKETS_PORTS", "no list")
+    @example("FREESWITCH_SIP_PORTS", "[" * 20_000)
+    def given_value(name: str, value: str) -> None:
+        with monkeypatch.context() as patched:
+            patched.setenv(f"ROLLCALL_{name}", value)
+            for section in _SECTIONS:
+                _load(section)
+
+    given_value()
+    monkeypatch.setenv("ROLLCALL_HTTP_PORT", "http")
+    with pytest.raises(BadSettings, match="no port"):
+        Stage("fuzz").start()

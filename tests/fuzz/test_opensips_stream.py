@@ -1,0 +1,59 @@
+"""The event stream: the same events wherever it is cut, in linear time and bounded room."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producers.opensips.event import ServerEvent
+from producers.opensips.framing import Broken, Framing
+from tests.fuzz.hostile import cuts, fuzzed, mutated, pieces
+from tests.fuzz.test_opensips_events import INSERT, JSON
+
+_MAX = 16 * 1024
+
+
+def _events(found: list[ServerEvent | Broken]) -> list[ServerEvent]:
+    return [one for one in found if isinstance(one, ServerEvent)]
+
+
+@fuzzed(200)
+@given(st.lists(mutated(JSON), min_size=1, max_size=3), cuts)
+def test_a_stream_gives_the_same_events_however_it_is_cut(
+    messages: list[bytes], cut: list[int]
+) -> None:
+    data = b"".join(messages)
+    whole = list(Framing(_MAX).feed(data))
+    kept = sum(len(one.data) for one in whole if isinstance(one, Broken))
+    assert kept <= len(data)
+    for places_of_cuts in (cut, list(range(min(len(data), 600)))):
+        framing, found = Framing(_MAX), []
+        for piece in pieces(data, places_of_cuts):
+            found += list(framing.feed(piece))
+        assert _events(found) == _events(whole)
+
+
+def test_an_endless_object_is_given_up_and_reading_goes_on() -> None:
+    framing, found = Framing(_MAX), list[ServerEvent | Broken]()
+    for _ in range(1000):
+        found += list(framing.feed(b'{"a":' * 20))
+        assert framing._unfinished is None or framing._unfinished.size <= _MAX + 100
+    assert {one.reason for one in found if isinstance(one, Broken)} == {"an object without end"}
+    found = list(framing.feed(b'"}' + INSERT.replace(b": ", b":").replace(b", ", b",")))
+    assert len(_events(found)) == 1
+
+
+def test_an_objects_bytes_are_looked_at_once() -> None:
+    """Every read began anew: an object of a megabyte in pieces of ten bytes took minutes."""
+    framing = Framing(2**21)
+    begin = b'{"jsonrpc":"2.0","method":"E_X","params":{"a":"'
+    assert list(framing.feed(begin)) == []
+    for _ in range(2**20 // 10):
+        assert list(framing.feed(b'\\"{}x{xx}x')) == []
+    (event,) = _events(list(framing.feed(b'"}}')))
+    assert event.name == "E_X"
+
+
+def test_what_is_no_event_takes_no_longer_a_byte() -> None:
+    for noise in (b"{x}", b"{}", b"1 ", b'{"jsonrpc":"2.0","method":"', b"{{", b'{"a":"\n'):
+        framing = Framing(2**18)
+        for _ in range(4):
+            list(framing.feed(noise * (2**16 // len(noise))))
