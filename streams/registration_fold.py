@@ -108,6 +108,8 @@ def _is_older(row: RegistrationEvent, known: Binding) -> bool:
 def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
     if grave.boot == row.boot and grave.seq > row.seq:
         return False
+    if grave.last_boot == row.boot and grave.last_seq > row.seq:
+        return False  # it had registered after the listing began
     if is_final(grave):
         return _is_elsewhere(row, grave) and grave.at <= row.at
     return grave.cause is Cause.NODE_LOST or grave.at + LISTING_LAG < row.at

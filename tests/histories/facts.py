@@ -86,6 +86,13 @@ class Facts:
                 found.setdefault(device.aor, set()).add((device.node, device.port))
         return found
 
+    def is_unclear(self, device: Device) -> bool:
+        """Whether it keeps an old connection to an edge that has one binding of it, a newer.
+
+        The registrar that it has left still reaches it; whether that is known is not promised.
+        """
+        return device.left and device.via_edge and device.alive and device.registered
+
     def _is_back(self, device: Device) -> bool:
         """Whether the edge reaches it again under the address it had: by another connection."""
         return device.via_edge and any(

@@ -7,6 +7,7 @@ from datetime import timedelta
 from schemas.presence import Presence
 from streams.leases import Leases
 from streams.partition import PartitionState
+from tests.histories.cluster import OVERDUE
 from tests.histories.delivery import deliver
 from tests.histories.facts import EDGE, REGISTRARS, Device
 from tests.histories.said import START, Said, Speaker
@@ -98,7 +99,7 @@ def draw(chance: random.Random) -> TroubledCluster:
         cluster.end_trouble(name)
     for listing in list(cluster.listings):
         cluster.finish_listing(listing)
-    cluster.advance(60)
+    cluster.advance(2 * OVERDUE)
     return cluster
 
 

@@ -152,7 +152,7 @@ class TroubledCluster(Cluster):
     def restart(self, name: str) -> None:
         """Without goodbye: connections die unheard, bindings over UDP live on in the database."""
         node = self.nodes[name]
-        self.now += 0.1  # what a process needs at least to start
+        self.now += 2.0  # what a process needs at least to start
         node.boot += 1
         node.seq = 0
         for device in self.devices:

@@ -56,11 +56,13 @@ class Judge:
         for aor in sorted({*self._last, *truth}):
             presence = self._last.get(aor)
             bindings = presence.bindings if presence else []
+            unclear = self._unclear(aor)
+            places = sorted(truth.get(aor, set()) - unclear)
             shown = sorted((b.node, b.remote.port) for b in bindings if b.remote)
-            places = sorted(truth.get(aor, ()))
+            shown = [place for place in shown if place not in unclear]
             if shown != places:
                 self.wrong.append(f"{aor}: shown at {shown}, is at {places}")
-            if presence is None:
+            if presence is None or unclear:
                 continue
             if presence.status is not self.facts.status(aor):
                 told = f"is {self.facts.status(aor)}"
@@ -70,10 +72,19 @@ class Judge:
         if self.pipeline.dead_letters:
             self.wrong.append(f"{len(self.pipeline.dead_letters)} dead letters")
 
+    def _unclear(self, aor: str) -> set[tuple[str, int]]:
+        return {
+            (d.node, d.port)
+            for d in self.facts.devices
+            if d.aor == aor and self.facts.is_unclear(d)
+        }
+
     def _check_moment(self, at: float) -> None:
         """Nobody is shown wrongly for longer than the sources are late."""
         window = self.late + ALLOWANCE
         for aor in {*self._last, *self.facts.happened}:
+            if self._unclear(aor):
+                continue
             presence = self._last.get(aor)
             shown = presence is not None and presence.reachable
             true, since = self.facts.since(aor, at)

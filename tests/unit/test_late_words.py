@@ -102,6 +102,16 @@ class TestListings:
         _, published = tell(first, gone, row)
         assert shown(published)[-1] == "online found-in-snapshot"
 
+    def test_a_row_of_before_the_last_register_revives_nothing(self) -> None:
+        """Though it is of another connection, and not listed before the end by the clock."""
+        first = _at_its_own(registered(1, cookie=7))
+        second = _at_its_own(registered(6, at=2, port=5063, cookie=9))
+        gone = loss(7, at=2, port=5063, cookie=9, source=Source.SOCKETS)
+        gone.binding = "fs1|sip:1001@b.invalid"
+        row = _at_its_own(listed(4, "s1", at=2, port=5062))
+        _, published = tell(first, second, gone, row)
+        assert shown(published)[-1] == "offline connection-closed"
+
     def test_a_row_that_names_no_address_revives_nothing_that_ended(self) -> None:
         row = listed(60, "s1")
         row.remote = None
