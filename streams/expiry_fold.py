@@ -31,5 +31,5 @@ def fold_expiry(session: Session, node: str, node_time: datetime, slack: timedel
                 seq=binding.seq,
                 at=when,
             )
-            verdicts.append(end_binding(session, key, event, Cause.EXPIRED, inferred=True))
+            verdicts.append(end_binding(session, key, event, Cause.EXPIRED))
     return merged(verdicts)

@@ -112,9 +112,7 @@ def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
         return False  # it had registered after the listing began
     if is_final(grave):
         return _is_elsewhere(row, grave) and grave.at <= row.at
-    if grave.cause is Cause.NODE_LOST or (grave.cause is Cause.EXPIRED and grave.inferred):
-        return True  # the registrar has not said that it is gone
-    return grave.at + LISTING_LAG < row.at
+    return grave.cause is Cause.NODE_LOST or grave.at + LISTING_LAG < row.at
 
 
 def _is_elsewhere(row: RegistrationEvent, grave: EndedBinding) -> bool:

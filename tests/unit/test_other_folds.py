@@ -30,7 +30,6 @@ from tests.unit.pipeline import NOW
 from tests.unit.stories import (
     AOR,
     call,
-    listed,
     loss,
     moment,
     node_change,
@@ -180,14 +179,6 @@ def test_own_expiry_runs_on_the_nodes_clock() -> None:
 def test_what_says_no_expiry_never_expires_by_itself() -> None:
     session, _ = tell(registered(1))
     assert fold_expiry(session, "fs1", moment(10**7), timedelta(seconds=35)).changed is False
-
-
-def test_what_only_the_streams_held_for_expired_is_back_with_the_first_listing() -> None:
-    """The register that renewed it was lost; the registrar lists it all the same."""
-    session, _ = tell(registered(1, expires_at=moment(60)))
-    fold_expiry(session, "fs1", moment(95), timedelta(seconds=35))
-    _, published = tell(listed(50, "s", at=95.5), session=session)
-    assert shown(published) == ["online found-in-snapshot"]
 
 
 def test_a_refresh_after_own_expiry_brings_the_binding_back() -> None:
