@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.population import Population
-from benchmarks.scene import Scene, say, wait
+from benchmarks.scene import NotReached, Scene, say, wait
 from benchmarks.subscriber import Subscriber
 from schemas.topics import REGISTRATIONS
 
@@ -65,3 +65,12 @@ def scene_with(population: Population, folder: Path | None) -> Iterator[Scene]:
         if folder is not None:
             note(folder, population)
         yield scene
+
+
+def untouched(reader: Subscriber, population: Population) -> int:
+    """How many are not as they registered: 0, online by their first record. Or NotReached."""
+    users = list(reader.users(population.group))
+    wrong = [one for one in users if not one.reachable or one.version != 1]
+    if wrong or len(users) != population.users:
+        raise NotReached(f"{len(wrong)} of {len(users)} users wrong: {wrong[:3]}")
+    return len(wrong)

@@ -39,6 +39,8 @@ def make_room(session: Session, key: str, event: RegistrationEvent) -> None:
     Unless it is another device's, or of another connection to an edge: registrars behind that may
     still say something of before that end.
     """
+    if not session.ended:
+        return
     if event.remote is not None:
         session.ended.pop(_left(key, event.remote), None)
     grave = session.ended.pop(key, None)

@@ -6,17 +6,15 @@ Pure: no Kafka, clock or socket. The session given is consumed; use it only as c
 from copy import copy
 from datetime import timedelta
 
-from schemas.connection import connection_id
-from schemas.vocabulary import Cause, RegistrationKind, Transport
+from schemas.vocabulary import Cause, RegistrationKind
 from streams import devices
+from streams.confirming import confirm
 from streams.connection_lost import fold_connection_lost
-from streams.endings import bury, displace, end_binding, is_final, make_room
+from streams.endings import bury, end_binding, is_final, make_room
 from streams.ordering import LISTING_LAG, binding_key, is_newer
-from streams.state import Binding, ConnectionOwner, EndedBinding, Event, RegistrationEvent, Session
+from streams.state import Binding, EndedBinding, RegistrationEvent, Session
 from streams.verdict import Change, Verdict, ignored
 
-# How often a lasting connection's owner is announced again, so that its table may forget others.
-OWNER_RENEWAL = timedelta(hours=6)
 # An expiry this much before the one we know was brought forward by the registrar (failed pings).
 EXPIRY_TOLERANCE = timedelta(seconds=5)
 
@@ -40,7 +38,7 @@ def _register(session: Session, event: RegistrationEvent) -> Verdict:
             return _ended_since(session, key, event)
         return ignored("older-than-end")
     make_room(session, key, event)
-    return _confirm(session, key, old, event, Cause.REGISTERED)
+    return confirm(session, key, old, event, Cause.REGISTERED)
 
 
 def _is_after_last_word(event: RegistrationEvent, grave: EndedBinding) -> bool:
@@ -91,12 +89,12 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
             return ignored("already-listed")
         if _is_older(event, old):
             return ignored("older-than-binding")
-        return _confirm(session, key, old, event, Cause.FOUND_IN_SNAPSHOT)
+        return confirm(session, key, old, event, Cause.FOUND_IN_SNAPSHOT)
     grave = session.ended.get(key)
     if grave is not None and not _may_revive(grave, event):
         return ignored("listed-but-ended")
     make_room(session, key, event)
-    return _confirm(session, key, None, event, Cause.FOUND_IN_SNAPSHOT)
+    return confirm(session, key, None, event, Cause.FOUND_IN_SNAPSHOT)
 
 
 def _is_older(row: RegistrationEvent, known: Binding) -> bool:
@@ -118,111 +116,6 @@ def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
 def _is_elsewhere(row: RegistrationEvent, grave: EndedBinding) -> bool:
     """Whether the client has registered since over another connection, and only this tells."""
     return row.remote is not None and row.remote != grave.remote
-
-
-def _confirm(
-    session: Session, key: str, old: Binding | None, event: RegistrationEvent, cause: Cause
-) -> Verdict:
-    new = Binding(
-        node=event.node,
-        boot=event.boot,
-        source=event.source,
-        registrar=event.registrar,
-        contact=event.contact or "",
-        call_id=event.call_id,
-        cseq=event.cseq,
-        transport=event.transport,
-        remote=event.remote,
-        cookie=event.cookie,
-        path=event.path,
-        received=event.received,
-        user_agent=event.user_agent,
-        since=old.since if old else event.at,
-        confirmed_at=event.at,
-        seq=event.seq,
-        expires_at=event.expires_at,
-        event=event.id,
-        opened_by=old.opened_by if old else event.id,
-        owned_at=old.owned_at if old else None,
-    )
-    if event.kind is RegistrationKind.SNAPSHOT_ROW and old is not None:
-        # A listing proves neither that the client answers nor that its connection is another.
-        new.ping_lost, new.ping_seq = old.ping_lost, old.ping_seq
-        new.suspect = old.suspect and old.remote == new.remote
-        if old.cookie is not None and new.remote == old.remote:
-            new.cookie = old.cookie  # by now the kernel may know another's from that port
-    if old is not None:
-        is_same = (old.remote, old.cookie) == (new.remote, new.cookie)
-        new.connected_at = old.connected_at if is_same else new.confirmed_at
-    # What is cut off stays so, even when its edge's end is forgotten.
-    joined = (old is not None and old.edge_lost) or devices.is_joined(
-        session, new.node, new.call_id
-    )
-    # The same contact under another Call-ID is another device, and the old one's end.
-    displaced = old is not None and old.call_id != new.call_id
-    if old is not None and displaced:
-        joined = (
-            joined or devices.may_be_edge(old) or devices.is_joined(session, old.node, old.call_id)
-        )
-    before = devices.shown(session) if joined else None
-    session.bindings[key] = new
-    if joined:
-        devices.arrive(session, old, new, event)
-        if old is not None and displaced:
-            displace(session, key, old, event)
-            devices.follow(session, old)
-        seen = before != devices.shown(session)
-    else:
-        seen = old is None or _shows_differently(old, new)
-    verdict = Verdict(changed=True, owner=_announce(session, key, old, new, event))
-    if seen:
-        verdict.change = Change(cause, event.at, [event.id])
-    return verdict
-
-
-def _shows_differently(old: Binding, new: Binding) -> bool:
-    return (
-        devices.is_live(old) != devices.is_live(new)
-        or old.suspect != new.suspect
-        or old.stale != new.stale
-        or old.contact != new.contact
-        or old.path != new.path
-        or old.received != new.received
-        or (old.remote != new.remote and (new.path is None or new.received is None))
-        or old.transport is not new.transport
-        or old.registrar != new.registrar
-        or old.user_agent != new.user_agent
-    )
-
-
-def _announce(
-    session: Session, key: str, old: Binding | None, new: Binding, event: Event
-) -> ConnectionOwner | None:
-    """The owner to announce, when the binding hangs on a connection not announced lately."""
-    if new.remote is None or new.transport is Transport.UDP or new.path is not None:
-        return None
-    if (
-        old is not None
-        and old.remote == new.remote
-        and old.cookie == new.cookie
-        and old.owned_at is not None
-        and new.confirmed_at - old.owned_at < OWNER_RENEWAL
-    ):
-        return None
-    new.owned_at = new.confirmed_at
-    return ConnectionOwner(
-        id=event.id,
-        source=event.source,
-        node=event.node,
-        boot=event.boot,
-        seq=event.seq,
-        at=event.at,
-        connection=connection_id(event.node, new.remote),
-        aor=session.aor,
-        binding=key,
-        cookie=new.cookie,
-        remote=new.remote,
-    )
 
 
 def _unregister(session: Session, event: RegistrationEvent) -> Verdict:

@@ -69,30 +69,22 @@ class Speaker:
         return f"boot-{self.boot}", self.seq, START + timedelta(seconds=at)
 
     def registration(self, now: float, kind: RegistrationKind, **fields: Any) -> RegistrationEvent:
-        boot, seq, at = self.place(now)
-        return RegistrationEvent(
-            id=f"{self.name}/{boot}/{seq}",
-            source=Source.FREESWITCH,
-            node=self.name,
-            boot=boot,
-            seq=seq,
-            at=at,
-            kind=kind,
-            **fields,
-        )
+        return RegistrationEvent(kind=kind, **self._origin(now), **fields)
 
     def call(self, now: float, kind: CallKind, **fields: Any) -> CallEvent:
+        return CallEvent(kind=kind, **self._origin(now), **fields)
+
+    def _origin(self, now: float) -> dict[str, Any]:
+        """What every event of the registrar says of itself, at the next place in its history."""
         boot, seq, at = self.place(now)
-        return CallEvent(
-            id=f"{self.name}/{boot}/{seq}",
-            source=Source.FREESWITCH,
-            node=self.name,
-            boot=boot,
-            seq=seq,
-            at=at,
-            kind=kind,
-            **fields,
-        )
+        return {
+            "id": f"{self.name}/{boot}/{seq}",
+            "source": Source.FREESWITCH,
+            "node": self.name,
+            "boot": boot,
+            "seq": seq,
+            "at": at,
+        }
 
     def connection(
         self, now: float, kind: ConnectionKind, remote: Address, cookie: int | None

@@ -22,6 +22,7 @@ from tests.mutations.trying import is_caught
 
 FOLDS = (
     "registration_fold",
+    "confirming",
     "late_fold",
     "connection_lost",
     "endings",

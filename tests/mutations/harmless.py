@@ -1,17 +1,20 @@
 """Mutants that change nothing anybody could see, each with the reason. They are not tried."""
 
 HARMLESS: dict[str, str] = {
-    "streams.registration_fold._confirm: without ''": (
+    "streams.confirming.confirm: without ''": (
         "its callers have seen to it that there is a contact"
     ),
-    "streams.registration_fold._confirm: without displaced": (
+    "streams.confirming.confirm: without displaced": (
         "whether the old device has an edge is asked too often, and answered the same"
     ),
-    "streams.registration_fold._confirm: always devices.shown(session)": (
+    "streams.confirming.confirm: always devices.shown(session)": (
         "what is shown is looked at where nobody asks: only time is lost"
     ),
-    "streams.registration_fold._confirm: without old is not None (5)": (
+    "streams.confirming.confirm: without old is not None (5)": (
         "what is displaced was there: the condition is for the type checker"
+    ),
+    "streams.endings.make_room: never if not session.ended": (
+        "where nothing is remembered there is nothing to make room for: only time is lost"
     ),
     "streams.endings.make_room: without grave.remote is not None": (
         "a connection that ended had an address: the condition is for the type checker"
