@@ -4,7 +4,7 @@ Connections (their owners and their ends) and calls (their legs and their media)
 join finds is announced under the user's key.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,11 +67,13 @@ MEDIA = Join(
 class JoinBatch:
     """Folds records of one partition into a join's table; `finish` gives the effects.
 
-    `number` is the partition, `table` its live dictionary. Announcements go out before the table's
+    `number` is the partition, `table` its live table. Announcements go out before the table's
     changelog: said twice they change nothing, forgotten they would.
     """
 
-    def __init__(self, join: Join, number: int, table: dict[bytes, bytes], now: datetime) -> None:
+    def __init__(
+        self, join: Join, number: int, table: MutableMapping[bytes, bytes], now: datetime
+    ) -> None:
         self._join = join
         self._number = number
         self._table = table
@@ -111,7 +113,8 @@ class JoinBatch:
         """Write what was touched, forget what is too much."""
         for key, known in self._open.items():
             value = state.encode(known)
-            self._table.pop(key, None)  # to the end: the order of insertion is that of touch
+            if key in self._table:  # to the end: the order of insertion is that of touch
+                del self._table[key]
             self._table[key] = value
             self._write(key, value)
         while len(self._table) > self._join.most:

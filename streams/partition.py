@@ -5,14 +5,19 @@ All of it is derived: `load` rebuilds it from the session table after recovery.
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
 from datetime import datetime, timedelta
+from itertools import islice
 
 from streams import state
+from streams.indexed import Indexed
 from streams.state import NodeState, Session
 from streams.sweep import Sweep
+from streams.timers import GRAIN, Bucket, Timers
 
 NO_GRACE = timedelta(0)
+# Users indexed at a time while a partition is loaded: a hundredth of a second.
+LOAD_PIECE = 2_000
 
 
 class PartitionState:
@@ -26,10 +31,10 @@ class PartitionState:
     def __init__(
         self,
         number: int,
-        sessions: dict[bytes, bytes],
-        connections: dict[bytes, bytes],
-        media: dict[bytes, bytes],
-        nodes: dict[bytes, bytes],
+        sessions: MutableMapping[bytes, bytes],
+        connections: MutableMapping[bytes, bytes],
+        media: MutableMapping[bytes, bytes],
+        nodes: MutableMapping[bytes, bytes],
         slack: timedelta,
         grace: Callable[[str], timedelta] = lambda _: NO_GRACE,
         stale_after: timedelta = timedelta(seconds=10),
@@ -50,25 +55,32 @@ class PartitionState:
         self.registrations_read = 0  # offset after the last registration folded
         self.clocks: dict[str, datetime] = {}  # per node, what its own events last told
         self.nodes = {key.decode(): state.decode(NodeState, value) for key, value in nodes.items()}
-        # Users with a binding or leg on a node, and the expiry that their timer there waits for.
-        self.members: dict[str, dict[bytes, datetime | None]] = {}
-        self._timers: dict[str, list[tuple[datetime, bytes]]] = {}
+        # Users with a binding or leg on a node, and where their timer there waits.
+        self.members: dict[str, dict[bytes, Bucket | None]] = {}
+        self._timers: dict[str, Timers] = {}
         self._graces: list[tuple[datetime, bytes]] = []
         self.sweeps: list[Sweep] = []
 
-    def load(self) -> list[Session]:
-        """Rebuild from the tables; the users of the last batch written, to be published again."""
-        last: list[Session] = []
-        for key, value in self.sessions.items():
-            session = state.decode(Session, value)
-            self.index(key, session)
-            if session.batch > self.batch:
-                self.batch, last = session.batch, []
-            if session.batch == self.batch and session.version:
-                last.append(session)
-        return last
+    def load(self) -> Iterator[list[Session]]:
+        """Rebuild from the tables, a piece of the users at a time.
 
-    def index(self, key: bytes, session: Session) -> None:
+        The last that it gives are the users of the last batch written, to be published again.
+        """
+        last: list[bytes] = []
+        read = state.decoder(Indexed).decode
+        users = iter(self.sessions.items())
+        while piece := list(islice(users, LOAD_PIECE)):
+            for key, value in piece:
+                session = read(value)
+                self.index(key, session)
+                if session.batch > self.batch:
+                    self.batch, last = session.batch, []
+                if session.batch == self.batch and session.version:
+                    last.append(key)
+            yield []
+        yield [state.decode(Session, self.sessions.get(key) or b"") for key in last]
+
+    def index(self, key: bytes, session: Session | Indexed) -> None:
         """Note on which nodes the user is, and when their bindings are due."""
         for binding in session.bindings.values():
             members = self.members.get(binding.node)
@@ -78,10 +90,12 @@ class PartitionState:
             expiry = binding.expires_at
             if expiry is None:
                 members[key] = timer
-            elif timer is None or expiry < timer:
+            elif timer is None or expiry < timer.at:
                 # One timer a user and node: the earliest; a later expiry is found when it rings.
-                members[key] = expiry
-                heapq.heappush(self._timers.setdefault(binding.node, []), (expiry, key))
+                timers = self._timers.get(binding.node)
+                if timers is None:
+                    timers = self._timers[binding.node] = Timers()
+                members[key] = timers.set(key, expiry)
         if session.grace_until is not None:
             self.await_grace(key, session.grace_until)
         for leg in session.calls.values():
@@ -142,10 +156,17 @@ class PartitionState:
         ringing: list[tuple[str, bytes, datetime]] = []
         for node, timers in self._timers.items():
             clock = self.clock(node, now)
-            # Subtracted, so that no time is too late to be reckoned with.
-            while clock is not None and timers and clock - timers[0][0] >= self.slack:
-                expiry, key = heapq.heappop(timers)
-                if self.members[node].get(key) == expiry:  # else an earlier one replaced it
-                    self.members[node][key] = None
-                    ringing.append((node, key, clock))
+            if clock is None:
+                continue
+            members = self.members[node]
+            for bucket in timers.due(clock, self.slack):
+                for key in bucket.keys:
+                    if members.get(key) is bucket:  # else an earlier one replaced it
+                        members[key] = None
+                        ringing.append((node, key, clock))
         return ringing
+
+    def rings_at(self, node: str, key: bytes) -> datetime | None:
+        """When, on the node's clock, the user's timer there rings."""
+        bucket = self.members.get(node, {}).get(key)
+        return None if bucket is None else bucket.at + GRAIN + self.slack

@@ -167,13 +167,15 @@ class Worker:
         async with state.lock:
             # What the last batch before a crash wrote, it may not have published.
             effects = Effects()
-            for session in state.load():
-                last = current(session)
-                effects.publications.extend(
-                    presence_record(number, presence, None, presence.aor.encode())
-                    for presence in (*session.earlier, last)
-                    if presence is not None
-                )
+            for piece in state.load():
+                for session in piece:
+                    last = current(session)
+                    effects.publications.extend(
+                        presence_record(number, presence, None, presence.aor.encode())
+                        for presence in (*session.earlier, last)
+                        if presence is not None
+                    )
+                await asyncio.sleep(0)  # heartbeats, other partitions' batches
             await self.settle(number, effects)
         log.info("partition live", partition=number, users=len(sessions))
         return state

@@ -101,8 +101,7 @@ class Retelling:
 
     def _expiry(self, node: str) -> datetime | None:
         """When, on the node's clock, the first of the user's bindings there is overdue."""
-        expiry = self._partition.members.get(node, {}).get(self._key)
-        return None if expiry is None else expiry + self._partition.slack
+        return self._partition.rings_at(node, self._key)
 
     def _fold(self, record: Logged | None) -> None:
         batch = SessionBatch(self._partition, self._now)

@@ -1,0 +1,28 @@
+"""What the indexes need of a session: read so, a million are indexed in seconds after recovery."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+
+class IndexedBinding(Struct, gc=False):
+    """Of schemas.session.Binding."""
+
+    node: str
+    expires_at: datetime | None = None
+
+
+class IndexedLeg(Struct, gc=False):
+    """Of schemas.session.Leg."""
+
+    node: str
+
+
+class Indexed(Struct, gc=False):
+    """Of schemas.session.Session."""
+
+    version: int = 0
+    batch: int = 0
+    grace_until: datetime | None = None
+    bindings: dict[str, IndexedBinding] = {}
+    calls: dict[str, IndexedLeg] = {}

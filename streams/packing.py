@@ -1,0 +1,83 @@
+"""A table's values of one partition as they lie in memory: compressed, each by itself.
+
+The values of one table resemble each other, so a dictionary learned from the first of them makes
+the rest some eight times smaller: a million sessions fit where they would not. What Kafka holds is
+not touched by it.
+"""
+
+from collections.abc import Iterator, MutableMapping
+
+import zstandard
+
+# Values kept as they are before a dictionary is learned from them, and its size.
+LEARNED_FROM = 1_000
+_DICTIONARY_BYTES = 8_192
+_LEVEL = 1
+_FRAME = zstandard.FRAME_HEADER  # no JSON begins so
+
+
+class Packer:
+    """Compresses the values of one table, in all its partitions. For one thread.
+
+    The dictionary is learned once: what is packed can be unpacked as long as the process lives.
+    """
+
+    def __init__(self) -> None:
+        self._seen: list[bytes | bytearray | memoryview] = []
+        self._compress: zstandard.ZstdCompressor | None = None
+        self._decompress: zstandard.ZstdDecompressor | None = None
+
+    def pack(self, value: bytes) -> bytes:
+        """A JSON value as it is kept."""
+        if self._compress is not None:
+            return self._compress.compress(value)
+        self._seen.append(value)
+        if len(self._seen) == LEARNED_FROM:
+            self._learn()
+        return value
+
+    def unpack(self, kept: bytes) -> bytes:
+        """The value again."""
+        if self._decompress is None or not kept.startswith(_FRAME):
+            return kept
+        return self._decompress.decompress(kept)
+
+    def _learn(self) -> None:
+        samples, self._seen = self._seen, []
+        try:
+            learned = zstandard.train_dictionary(_DICTIONARY_BYTES, samples)
+        except zstandard.ZstdError:  # too much alike, or too short: one of them serves as well
+            learned = zstandard.ZstdCompressionDict(
+                samples[0], dict_type=zstandard.DICT_TYPE_RAWCONTENT
+            )
+        learned.precompute_compress(level=_LEVEL)
+        self._compress = zstandard.ZstdCompressor(
+            level=_LEVEL, dict_data=learned, write_checksum=False, write_dict_id=False
+        )
+        self._decompress = zstandard.ZstdDecompressor(dict_data=learned)
+
+
+class PackedTable(MutableMapping[bytes, bytes]):
+    """Values by key; iteration is in the order of insertion."""
+
+    def __init__(self, packer: Packer) -> None:
+        self._pack, self._unpack = packer.pack, packer.unpack
+        self._kept: dict[bytes, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._kept)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._kept
+
+    def __getitem__(self, key: bytes) -> bytes:
+        return self._unpack(self._kept[key])
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        self._kept[key] = self._pack(value)
+
+    def __delitem__(self, key: bytes) -> None:
+        del self._kept[key]
