@@ -29,11 +29,13 @@ class Lanes:
         merged: tuple[Topic, ...],
         fold: Fold,
         ends: Callable[[Topic, int], tuple[int, int | None]],
+        rounds: Callable[[], int],
     ) -> None:
-        """`merged` topics go together into `fold`; `ends` is as streams.merging.Merge says."""
+        """`merged` topics go together into `fold`; the rest is as streams.merging.Merge says."""
         self._merged = merged
         self._fold = fold
         self._ends = ends
+        self._rounds = rounds
         self._queues: dict[tuple[str, int], asyncio.Queue[Any]] = {}
         self._merges: dict[int, Merge] = {}
         self._tasks: list[asyncio.Future[None]] = []
@@ -77,7 +79,7 @@ class Lanes:
     def _merge(self, number: int) -> Merge:
         merge = self._merges.get(number)
         if merge is None:
-            merge = Merge(self._merged, lambda topic: self._ends(topic, number))
+            merge = Merge(self._merged, lambda topic: self._ends(topic, number), self._rounds)
             self._merges[number] = merge
             self._tasks.append(asyncio.ensure_future(self._work_merged(number, merge)))
         return merge

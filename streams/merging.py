@@ -9,13 +9,23 @@ that has more to read is waited for.
 
 import asyncio
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from runtime import logs
 from schemas.topics import Topic
 
+log = logs.get(__name__)
+
 # A topic that is said to hold more and does not deliver is not waited for longer, until it does.
+# Time alone does not tell: what was fetched may wait for its turn while a worker that catches up,
+# or a busy machine, folds everything else.
 PATIENCE = 2.0  # seconds
+PATIENT_ROUNDS = 8
+LOOK = 0.1  # seconds
+# Batches of a topic that wait behind the one at the front.
+WAITING = 2
 
 Run = tuple[Topic, list[Any]]
 
@@ -24,23 +34,38 @@ class Merge:
     """Of one partition. `put` what Faust delivers, `take` what may be folded now."""
 
     def __init__(
-        self, topics: Iterable[Topic], ends: Callable[[Topic], tuple[int, int | None]]
+        self,
+        topics: Iterable[Topic],
+        ends: Callable[[Topic], tuple[int, int | None]],
+        rounds: Callable[[], int],
     ) -> None:
-        """`ends(topic)`: where reading it began or goes on, and its end as last heard (or None)."""
+        """`ends(topic)`: where reading it began or goes on, and its end as last heard (or None).
+
+        `rounds()`: how often all that was fetched has been handed over.
+        """
         self._topics = tuple(topics)
         self._ends = ends
-        self._queues: dict[str, asyncio.Queue[Any]] = {
-            topic.name: asyncio.Queue(maxsize=2) for topic in self._topics
-        }
+        self._rounds = rounds
+        self._queues: dict[str, deque[Any]] = {topic.name: deque() for topic in self._topics}
         # A batch's event, and how many of its records were taken.
         self._heads: dict[str, tuple[Any, int]] = {}
         self._received: dict[str, int] = {}
         self._given_up: dict[str, int | None] = {}
         self._arrived = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._is_starving = False
 
     async def put(self, topic: Topic, event: Any) -> None:
-        """Add one batch; waits while two of the topic are waiting already."""
-        await self._queues[topic.name].put(event)
+        """Add one batch; waits while two of the topic are waiting already.
+
+        Not while another topic's is waited for: that may be behind batches of other partitions,
+        which are waited for likewise, and who brings this topic's batches brings those partitions'.
+        """
+        queue = self._queues[topic.name]
+        while len(queue) >= WAITING and not self._is_starving:
+            self._taken.clear()
+            await self._taken.wait()
+        queue.append(event)
         self._received[topic.name] = event.value[-1].offset + 1
         self._arrived.set()
 
@@ -53,15 +78,27 @@ class Merge:
             if not wait:
                 return [], []
             await self._arrival(None)
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        while missing := self._missing():
-            left = deadline - asyncio.get_running_loop().time()
-            if left <= 0 or not await self._arrival(left):
-                break
-            self._fill()
-        for topic in missing:
-            self._given_up[topic.name] = self._ends(topic)[1]
+        for topic in await self._missed():
+            end = self._ends(topic)[1]
+            log.warning(
+                "not waited for", topic=topic.name, read=self._received.get(topic.name), end=end
+            )
+            self._given_up[topic.name] = end
         return self._cut()
+
+    async def _missed(self) -> list[Topic]:
+        """Wait for the topics that have more and are not here; those that did not come in time."""
+        clock = asyncio.get_running_loop().time
+        began, rounds = clock(), self._rounds()
+        while missing := self._missing():
+            if clock() - began > PATIENCE and self._rounds() - rounds >= PATIENT_ROUNDS:
+                break
+            self._is_starving = True
+            self._taken.set()
+            if await self._arrival(LOOK):
+                self._fill()
+        self._is_starving = False
+        return missing
 
     async def _arrival(self, seconds: float | None) -> bool:
         """Whether something arrived in time."""
@@ -76,8 +113,9 @@ class Merge:
     def _fill(self) -> bool:
         """Move a batch of each topic to the front; whether any is there."""
         for name, queue in self._queues.items():
-            if name not in self._heads and not queue.empty():
-                self._heads[name] = (queue.get_nowait(), 0)
+            if name not in self._heads and queue:
+                self._heads[name] = (queue.popleft(), 0)
+                self._taken.set()
         return bool(self._heads)
 
     def _missing(self) -> list[Topic]:
@@ -85,7 +123,7 @@ class Merge:
 
     def _has_more(self, topic: Topic) -> bool:
         """Whether records are known to lie beyond what is at the front."""
-        if not self._queues[topic.name].empty():
+        if self._queues[topic.name]:
             return True
         began, end = self._ends(topic)
         if topic.name in self._given_up and self._given_up[topic.name] == end:

@@ -19,6 +19,9 @@ from streams.fetching import Answers, make_prompt
 
 log = logs.get(__name__)
 
+# How long one round of fetching waits for a first record.
+ROUND_SECONDS = 0.5
+
 
 class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """Faust's consumer thread, with prompt fetches.
@@ -70,6 +73,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     _seeks = 0
     # Whether fetched records were dropped: the positions are past them, and must go back.
     _dropped = False
+    # How often all that was fetched has been handed over, or nothing had come for a while.
+    rounds = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.answers = Answers()
@@ -82,7 +87,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         if self._dropped and self._sought_generation == self.app.consumer_generation_id:
             await self._seek_back()
         seeks = self._seeks
-        records, active = await self._wait_next_records(timeout)
+        records, active = await self._wait_next_records(min(timeout, ROUND_SECONDS))
         generation = self.app.consumer_generation_id
         if self.should_stop:
             return
@@ -107,6 +112,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 # would drop a batch that a seek made begin earlier and end earlier.
                 self._read_offset[tp] = None
                 yield tp, message
+        self.rounds += 1
         if (
             self.app.tables.recovery.in_recovery
             and self.flow_active

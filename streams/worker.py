@@ -45,7 +45,9 @@ class Worker:
         self._kafka = kafka
         self._clock = clock
         self._outboxes = [Outbox(kafka) for _ in range(min(OUTBOXES, kafka.partitions))]
-        self._lanes = Lanes(faust_app.SESSION_SOURCES, self._fold_sessions, self._ends)
+        self._lanes = Lanes(
+            faust_app.SESSION_SOURCES, self._fold_sessions, self._ends, self._rounds
+        )
         self._partitions: dict[int, PartitionState] = {}
         self._nodes_read: dict[int, int] = {}  # by partition of rollcall.nodes, the offset after
         self._sweeping = asyncio.Lock()
@@ -117,6 +119,9 @@ class Worker:
         consumer = self.app.consumer
         end = consumer.highwater(tp) if tp in consumer.assignment() else 0
         return consumer.resumed_at(tp), end
+
+    def _rounds(self) -> int:
+        return int(self.app.consumer.rounds)
 
     def _caught_up(self, partition: PartitionState) -> bool:
         """Whether the partition's registrations are folded up to the end last heard of."""

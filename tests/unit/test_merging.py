@@ -1,7 +1,8 @@
 """Merging a partition's session sources: order of time across topics, order of offsets within."""
 
 import asyncio
-from collections.abc import Coroutine
+import itertools
+from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
@@ -27,6 +28,11 @@ class _Event:
         self.value = list(records)
 
 
+def _merge(ends: Callable[[Topic], tuple[int, int | None]]) -> Merge:
+    """With a consumer that goes round all the time."""
+    return Merge(SOURCES, ends, itertools.count().__next__)
+
+
 def _in_time(work: Coroutine[Any, Any, T]) -> T:
     async def bounded() -> T:
         async with asyncio.timeout(30):
@@ -46,7 +52,7 @@ def _flat(runs: list[Run]) -> list[tuple[str, int]]:
 def test_batches_of_one_fetch_are_merged_by_time() -> None:
     async def scene() -> list[Run]:
         ends = {topics.REGISTRATIONS.name: 2, topics.CALLS.name: 2}
-        merge = Merge(SOURCES, lambda topic: (0, ends[topic.name]))
+        merge = _merge(lambda topic: (0, ends[topic.name]))
         # The calls come first, and the registrations are known to be there.
         await merge.put(topics.CALLS, _batch([20, 40]))
         taken = asyncio.ensure_future(merge.take())
@@ -66,7 +72,7 @@ def test_batches_of_one_fetch_are_merged_by_time() -> None:
 
 def test_what_lies_beyond_a_topic_that_has_more_waits_for_it() -> None:
     async def scene() -> list[list[tuple[str, int]]]:
-        merge = Merge(SOURCES, lambda topic: (0, 4 if topic is topics.REGISTRATIONS else 2))
+        merge = _merge(lambda topic: (0, 4 if topic is topics.REGISTRATIONS else 2))
         await merge.put(topics.CALLS, _batch([20, 40]))
         await merge.put(topics.REGISTRATIONS, _batch([10, 30]))
         first, _ = await merge.take()
@@ -84,7 +90,7 @@ def test_a_topic_that_does_not_deliver_is_waited_for_once(monkeypatch: pytest.Mo
     monkeypatch.setattr(merging, "PATIENCE", 0.05)
 
     async def scene() -> tuple[list[tuple[str, int]], float]:
-        merge = Merge(SOURCES, lambda _: (0, 9))
+        merge = _merge(lambda _: (0, 9))
         await merge.put(topics.CALLS, _batch([20], first=7))
         first, _ = await merge.take()
         await merge.put(topics.CALLS, _batch([30], first=8))
@@ -95,6 +101,62 @@ def test_a_topic_that_does_not_deliver_is_waited_for_once(monkeypatch: pytest.Mo
     merged, waited = _in_time(scene())
     assert merged == [("calls", 20), ("calls", 30)]
     assert waited < 0.05
+
+
+def test_what_is_fetched_but_not_handed_over_yet_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(merging, "PATIENCE", 0.0)
+    monkeypatch.setattr(merging, "LOOK", 0.0)
+    rounds = 0
+
+    async def scene() -> list[tuple[str, int]]:
+        nonlocal rounds
+        merge = Merge(SOURCES, lambda _: (0, 1), lambda: rounds)
+        await merge.put(topics.CALLS, _batch([20]))
+        taken = asyncio.ensure_future(merge.take())
+        for _ in range(merging.PATIENT_ROUNDS - 1):
+            rounds += 1
+            for _ in range(20):
+                await asyncio.sleep(0)  # the patience is over, which alone ends nothing
+        assert not taken.done()
+        await merge.put(topics.REGISTRATIONS, _batch([10]))
+        return _flat((await taken)[0])
+
+    assert _in_time(scene()) == [("registrations", 10), ("calls", 20)]
+
+
+def test_partitions_do_not_wait_for_each_other_in_a_circle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One agent brings a topic's batches of all partitions: it must not stand still for one.
+
+    Each partition's lane waits for the topic whose agent is at the other partition's batches.
+    """
+    monkeypatch.setattr(merging, "PATIENCE", 600.0)
+    count = 20
+
+    async def scene() -> list[list[tuple[str, int]]]:
+        merges = [_merge(lambda _: (0, count)) for _ in range(2)]
+
+        async def agent(topic: Topic, order: list[int], times: range) -> None:
+            for number in order:
+                for offset, at in enumerate(times):
+                    await merges[number].put(topic, _batch([at], offset))
+
+        async def lane(merge: Merge) -> list[tuple[str, int]]:
+            merged: list[tuple[str, int]] = []
+            while len(merged) < 2 * count:
+                merged += _flat((await merge.take())[0])
+            return merged
+
+        lanes = [asyncio.ensure_future(lane(merge)) for merge in merges]
+        await asyncio.gather(
+            agent(topics.REGISTRATIONS, [0, 1], range(0, 2 * count, 2)),
+            agent(topics.CALLS, [1, 0], range(1, 2 * count, 2)),
+        )
+        return list(await asyncio.gather(*lanes))
+
+    for merged in _in_time(scene()):
+        assert [at for _, at in merged] == list(range(2 * count))
 
 
 @given(
@@ -109,7 +171,7 @@ def test_every_record_comes_once_in_its_topics_order(times: list[list[list[int]]
     total = {t.name: sum(map(len, batches)) for t, batches in zip(SOURCES, times, strict=True)}
 
     async def scene() -> tuple[list[Run], int]:
-        merge = Merge(SOURCES, lambda topic: (0, total[topic.name]))
+        merge = _merge(lambda topic: (0, total[topic.name]))
 
         async def deliver(topic: Topic, batches: list[list[int]]) -> None:
             first = 0
@@ -145,7 +207,7 @@ def test_records_known_to_be_there_come_in_order_of_time(
     total = {topics.REGISTRATIONS.name: len(registrations), topics.CALLS.name: len(calls)}
 
     async def scene() -> list[tuple[str, int]]:
-        merge = Merge(SOURCES, lambda topic: (0, total[topic.name]))
+        merge = _merge(lambda topic: (0, total[topic.name]))
 
         async def deliver(topic: Topic, times: list[int]) -> None:
             for first in range(0, len(times), cut):
