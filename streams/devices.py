@@ -29,9 +29,14 @@ _REGISTRATION_ENDS = frozenset({Cause.EXPIRED, Cause.ADMINISTRATIVE, Cause.MISSI
 _EDGE_ENDS = frozenset({Cause.NODE_RESTARTED, Cause.NODE_LOST})
 
 
-def may_be_edge(binding: Binding | EndedBinding) -> bool:
-    """Whether others may be behind it."""
-    return binding.registrar == EDGE or binding.source in _PROXIES
+def may_be_edge(binding: Binding | EndedBinding | RegistrationEvent) -> bool:
+    """Whether others may be behind it. (A FreeSWITCH profile may be called `edge` too.)"""
+    return binding.source in _PROXIES
+
+
+def _keeps_nothing(binding: Binding | EndedBinding | RegistrationEvent) -> bool:
+    """Whether a proxy without a location table tells of it: no registrar, so behind no edge."""
+    return binding.registrar == EDGE and may_be_edge(binding)
 
 
 def is_edge_of(edge: Binding | EndedBinding, behind: Binding | RegistrationEvent) -> bool:
@@ -41,20 +46,14 @@ def is_edge_of(edge: Binding | EndedBinding, behind: Binding | RegistrationEvent
         and edge.call_id is not None
         and edge.node != behind.node
         and edge.path is None
-        and (
-            edge.registrar == EDGE
-            or (
-                edge.source in _PROXIES
-                and (behind.path is not None or behind.source is Source.FREESWITCH)
-            )
-        )
+        and may_be_edge(edge)
+        and not _keeps_nothing(behind)
+        and (_keeps_nothing(edge) or behind.path is not None or behind.source is Source.FREESWITCH)
     )
 
 
 def is_joined(session: Session, node: str, call_id: str | None) -> bool:
     """Whether other nodes have, or had, bindings of this Call-ID: the rules here are needed."""
-    if call_id is None:
-        return False
     for binding in session.bindings.values():
         if binding.call_id == call_id and binding.node != node:
             return True
@@ -86,20 +85,19 @@ def _is_held(session: Session, behind: Binding, *, cut_off: bool) -> bool:
     gone = [grave for grave in session.ended.values() if is_edge_of(grave, behind)]
     if cut_off or any(grave.remote == behind.received for grave in gone):
         return False
-    return bool(living) or _has_moved_on(session, behind, gone)
+    return bool(living) or _has_moved_on(session, behind, behind.received, gone)
 
 
-def _has_moved_on(session: Session, behind: Binding, gone: list[EndedBinding]) -> bool:
+def _has_moved_on(session: Session, behind: Binding, to: Address, gone: list[EndedBinding]) -> bool:
     """Whether it has registered since from another port of the client whose connection ended.
 
-    Its edge has not told of that yet. The host must be the same, or the address may be one that no
-    edge ever names.
+    Its edge has not told of that yet, and is not silent. The host must be the same, or the address
+    may be one that no edge ever names.
     """
-    if any(edge.node_lost and is_edge_of(edge, behind) for edge in session.bindings.values()):
+    if any(is_edge_of(silent, behind) for silent in session.bindings.values()):
         return False
-    host = behind.received.ip if behind.received else None
-    return bool(gone) and all(
-        grave.remote is not None and grave.remote.ip == host and _ended_before(grave, behind)
+    return all(
+        grave.remote is not None and grave.remote.ip == to.ip and _ended_before(grave, behind)
         for grave in gone
     )
 
@@ -132,17 +130,16 @@ def _is_cut_off(
     session: Session, old: Binding | None, new: Binding, event: RegistrationEvent
 ) -> bool:
     known = old if old is not None and old.call_id == new.call_id else None
+    was_cut_off = known is not None and known.edge_lost
     listed = event.snapshot is not None
-    if _is_held(session, new, cut_off=listed and known is not None and known.edge_lost):
+    if _is_held(session, new, cut_off=listed and was_cut_off):
         return False
     lost = [grave for grave in session.ended.values() if is_edge_of(grave, new)]
-    if known is not None and not known.edge_lost and known.received == new.received:
+    if known is not None and not was_cut_off and known.received == new.received:
         return False
     if listed:
         # Registrars list the dead: a listing proves nothing about the edge.
-        return known is not None or bool(lost)
-    if not lost:
-        return False
+        return was_cut_off or bool(lost)
     return any(_ends_registration(grave, new) for grave in lost)
 
 

@@ -20,7 +20,7 @@ from schemas.vocabulary import (
 )
 from streams.call_fold import fold_call
 from streams.loss_fold import fold_loss
-from streams.node_fold import fold_node_change
+from streams.node_fold import fold_node_back, fold_node_change, fold_node_lost
 from streams.partition import NO_GRACE
 from streams.presence_fold import fold_presence
 from streams.registration_fold import fold_registration
@@ -139,8 +139,8 @@ def loss(
     )
 
 
-def node_change(kind: NodeKind, at: float, boot: str = "boot-a") -> NodeChange:
-    return NodeChange(id=f"fs1/{boot}/{kind}", kind=kind, node="fs1", boot=boot, at=moment(at))
+def node_change(kind: NodeKind, at: float, boot: str = "boot-a", node: str = "fs1") -> NodeChange:
+    return NodeChange(id=f"{node}/{boot}/{kind}", kind=kind, node=node, boot=boot, at=moment(at))
 
 
 def fold(session: Session, event: Any) -> Verdict:
@@ -155,6 +155,10 @@ def fold(session: Session, event: Any) -> Verdict:
         return fold_call(session, event)
     if isinstance(event, ConnectionLoss):
         return fold_loss(session, event)
+    if event.kind is NodeKind.LOST:
+        return fold_node_lost(session, event)
+    if event.kind is NodeKind.HEARTBEAT:  # of one that was lost
+        return fold_node_back(session, event)
     return fold_node_change(session, event)
 
 
