@@ -13,13 +13,21 @@ from typing import Any
 import msgspec
 
 from benchmarks.dataset import AGENTS, TRANSPORTS
+from schemas.call import CallEvent
 from schemas.cloudevents import Headers, event_headers
 from schemas.codec import encode
 from schemas.connection import ConnectionEvent, connection_id
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
-from schemas.topics import CONNECTIONS, REGISTRATIONS
-from schemas.vocabulary import ConnectionKind, RegistrationKind, Source, Transport
+from schemas.topics import CALLS, CONNECTIONS, REGISTRATIONS
+from schemas.vocabulary import (
+    CallKind,
+    ConnectionKind,
+    Direction,
+    RegistrationKind,
+    Source,
+    Transport,
+)
 
 # Key, value and headers of a record, ready to be sent.
 Prepared = tuple[str, bytes, Headers]
@@ -37,6 +45,9 @@ _Connection: Any = msgspec.defstruct(
     [(one.name, Any, None) for one in fields(ConnectionEvent)],
     kw_only=True,
     gc=False,
+)
+_Call: Any = msgspec.defstruct(
+    "_Call", [(one.name, Any, None) for one in fields(CallEvent)], kw_only=True, gc=False
 )
 # Strides through the users so that neighbours in time are none in memory.
 _STRIDE = 7_368_787
@@ -126,6 +137,26 @@ class Population:
             cookie=number + 1,
         )
         return key, encode(event), event_headers(CONNECTIONS, event, key)
+
+    def call(self, number: int, kind: CallKind) -> Prepared:
+        """What happens to the user's one call, told by their registrar."""
+        seq, node = next(self.seq), self.node(number)
+        event = _Call(
+            id=f"{node}:{self.boot}:{seq}",
+            source=Source.FREESWITCH,
+            node=node,
+            boot=self.boot,
+            seq=seq,
+            at=datetime.now(UTC),
+            kind=kind,
+            aor=self.aor(number),
+            leg=f"leg-{number}",
+            call=f"leg-{number}",
+            sip_call_id=f"call-{number:016x}",
+            direction=Direction.INCOMING,
+            peer=f"sip:{number}@elsewhere.{self.group}",
+        )
+        return event.aor, encode(event), event_headers(CALLS, event, event.aor)
 
     def registrations(self, numbers: Iterable[int]) -> Iterator[Prepared]:
         """Each registers for the first time."""

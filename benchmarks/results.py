@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, TopicPartition
 from benchmarks.loading import Input
 from benchmarks.subscriber import Seen
 from runtime.kafka import KafkaSettings
+from schemas.vocabulary import Status
 
 # A peer's first tenth of the input is its warm-up (JIT, first fetches, first batches).
 WARM_UP = 0.1
@@ -54,19 +55,24 @@ def read(kafka: KafkaSettings, topic: str) -> Iterator[Output]:
 def check_presence(loaded: Input, records: list[Seen]) -> None:
     """The last record a user, and how many there are. Raises WrongResult."""
     expected = loaded.expected
+    check_last(expected.status, records)
+    if len(records) != expected.changes:
+        raise WrongResult(f"{len(records)} presence records for {expected.changes} changes")
+
+
+def check_last(status: dict[str, Status], records: list[Seen]) -> None:
+    """The status of the last record a user, and that versions grow by one. Raises WrongResult."""
     last: dict[str, Seen] = {}
     for record in records:
         if record.aor in last and record.version != last[record.aor].version + 1:
             raise WrongResult(f"{record.aor}: version {record.version} after {last[record.aor]}")
         last[record.aor] = record
-    wrong = [a for a, s in expected.status.items() if a not in last or last[a].status is not s]
-    if wrong or len(last) != len(expected.status):
+    wrong = [a for a, s in status.items() if a not in last or last[a].status is not s]
+    if wrong or len(last) != len(status):
         raise WrongResult(
-            f"final presence is wrong for {len(wrong)} of {len(expected.status)} users, such as "
+            f"final presence is wrong for {len(wrong)} of {len(status)} users, such as "
             f"{wrong[:3]}; there are {len(records)} records of {len(last)} users"
         )
-    if len(records) != expected.changes:
-        raise WrongResult(f"{len(records)} presence records for {expected.changes} changes")
 
 
 def check_copies(loaded: Input, copies: list[tuple[str, str]]) -> None:
@@ -99,3 +105,23 @@ def rate(loaded: Input, proofs: list[tuple[int, list[str]]]) -> float:
     if end_at <= warm_at:
         raise WrongResult("everything came at once: too few events to measure a rate")
     return (end_done - warm_done) * 1000 / (end_at - warm_at)
+
+
+def without_repeats(records: list[tuple[int, Seen]]) -> list[tuple[int, Seen]]:
+    """As subscribers read them: what a worker tells again after a rebalance is dropped."""
+    versions: dict[str, int] = {}
+    fresh = []
+    for at_ms, one in records:
+        if one.version > versions.get(one.aor, 0):
+            versions[one.aor] = one.version
+            fresh.append((at_ms, one))
+    return fresh
+
+
+def rate_of_times(times: list[int], events: int, warm_up: float = WARM_UP) -> int:
+    """Events/s after the warm-up of an input that is alike all through, from its records' times."""
+    ordered = sorted(times)
+    warm = ordered[int(len(ordered) * warm_up)]
+    if ordered[-1] <= warm:
+        raise WrongResult("everything came at once: too few events to measure a rate")
+    return round(events * (1 - warm_up) * 1000 / (ordered[-1] - warm))

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from benchmarks.loading import Input
 from benchmarks.peers import Job
 from runtime.kafka import KafkaSettings
 
@@ -44,24 +43,34 @@ def run(
     name: str,
     command: Sequence[str],
     job: Job,
-    loaded: Input,
+    ends: dict[tuple[str, int], int],
     environment: dict[str, str],
     timeout: float,
+    copies: int = 1,
 ) -> Cost:
-    """Start the peer, wait for its commits, stop it by SIGTERM. Raises PeerFailed."""
+    """Start the peer, wait until its group has committed up to `ends`, stop it by SIGTERM.
+
+    `ends`: the offset after the last record, by topic and partition. `copies` of it share the work.
+    Raises PeerFailed.
+    """
     folder = Path(tempfile.mkdtemp(prefix=f"rollcall-benchmark-{name}-"))
-    job = replace(job, folder=str(folder))
     began, cpu = time.monotonic(), _children_cpu()
+    processes = []
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env={**os.environ, **job.environment(), **environment}, stdout=log, stderr=log
-        )
         try:
-            _wait(kafka, name, process, job, loaded, timeout)
+            for number in range(copies):
+                own = folder / str(number)
+                own.mkdir()
+                settings = replace(job, folder=str(own)).environment()
+                settings["ROLLCALL_STREAMS_DATA_FOLDER"] = str(own)
+                environ = {**os.environ, **settings, **environment}
+                processes.append(subprocess.Popen(command, env=environ, stdout=log, stderr=log))
+            _wait(kafka, name, processes, job, ends, timeout)
         except PeerFailed as error:
             raise PeerFailed(f"{error}\n{_tail(folder / 'log')}") from None
         finally:
-            _stop(process)
+            for process in processes:
+                _stop(process)
     cost = Cost(time.monotonic() - began, _children_cpu() - cpu)
     shutil.rmtree(folder, ignore_errors=True)
     return cost
@@ -70,23 +79,25 @@ def run(
 def _wait(
     kafka: KafkaSettings,
     name: str,
-    process: subprocess.Popen[bytes],
+    processes: list[subprocess.Popen[bytes]],
     job: Job,
-    loaded: Input,
+    ends: dict[tuple[str, int], int],
     timeout: float,
 ) -> None:
-    partitions = [TopicPartition(loaded.topic, number) for number in loaded.ends]
+    partitions = [TopicPartition(topic, number) for topic, number in ends]
+    whole = sum(ends.values())
     observer = Consumer(kafka.consumer("", **{"group.id": job.group}))
     deadline = time.monotonic() + timeout
     try:
         while True:
             committed = _committed(observer, partitions)
             done = sum(max(p.offset, 0) for p in committed)
-            _progress(f"{name}: {done:,} of {loaded.expected.events:,} committed")
-            if committed and all(p.offset >= loaded.ends[p.partition] for p in committed):
+            _progress(f"{name}: {done:,} of {whole:,} committed")
+            if committed and all(p.offset >= ends[p.topic, p.partition] for p in committed):
                 return
-            if process.poll() is not None:
-                raise PeerFailed(f"{name} ended by itself with code {process.returncode}")
+            for process in processes:
+                if process.poll() is not None:
+                    raise PeerFailed(f"{name} ended by itself with code {process.returncode}")
             if time.monotonic() > deadline:
                 raise PeerFailed(f"{name} had not finished after {timeout:.0f} s")
             time.sleep(POLL_SECONDS)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import loading, results, running, topics
+from benchmarks import loading, mixed, results, running, topics
 from benchmarks.dataset import LEAVES, DataSet
 from benchmarks.loading import Input
 from benchmarks.peers import Job, kafka_streams
@@ -41,12 +41,17 @@ def _python(module: str, *arguments: str) -> Callable[[], list[str]]:
     return lambda: [sys.executable, "-W", "ignore", "-m", module, *arguments]
 
 
+def worker() -> list[str]:
+    return [sys.executable, "-c", "import streams.stage as s; s.run()"]
+
+
+limit = _python("benchmarks.peers.limit")
 PEERS = (
-    Peer("rollcall", lambda: [sys.executable, "-c", "import streams.stage as s; s.run()"]),
+    Peer("rollcall", worker),
     Peer("plain_faust", _python("benchmarks.peers.plain_faust"), slow=True),
     Peer("quix", _python("benchmarks.peers.quix")),
     Peer("kafka_streams", kafka_streams.command),
-    Peer("limit", _python("benchmarks.peers.limit"), stateless=True),
+    Peer("limit", limit, stateless=True),
     # The same program as plain_faust with the one setting that helps it.
     Peer("plain_faust_tuned", _python("benchmarks.peers.plain_faust", "20"), slow=True),
 )
@@ -82,9 +87,18 @@ def main(arguments: list[str] | None = None) -> None:
                 peer.name: measure(kafka, peer, share if peer.slow else whole, options.timeout)
                 for peer in chosen
             }
+            together = mixed.measure(
+                kafka,
+                worker(),
+                limit(),
+                _environment(kafka),
+                options.users // 3,
+                options.timeout,
+            )
         finally:
             broker.stop()
-    print(json.dumps(report(measured, whole, options.users)))  # noqa: T201
+    result = report(measured, whole, options.users) | {"mixed": together}
+    print(json.dumps(result))  # noqa: T201
 
 
 def _say(text: str) -> None:
@@ -104,7 +118,8 @@ def measure(kafka: KafkaSettings, peer: Peer, loaded: Input, timeout: float) -> 
         partitions=kafka.partitions,
         folder="",
     )
-    cost = running.run(kafka, peer.name, peer.command(), job, loaded, _environment(kafka), timeout)
+    ends = {(loaded.topic, number): end for number, end in loaded.ends.items()}
+    cost = running.run(kafka, peer.name, peer.command(), job, ends, _environment(kafka), timeout)
     records = list(results.read(kafka, job.output))
     try:
         rate = _judge(peer, loaded, records)

@@ -28,14 +28,24 @@ def create(kafka: KafkaSettings, peers: Iterable[str]) -> None:
     own batching and delivery.
     """
     names = [input_topic(WHOLE), input_topic(SHARE)]
-    topics = [_topic(name, kafka) for name in names]
-    topics += [_topic(output_topic(peer), kafka, timed=True) for peer in peers]
-    admin = AdminClient(kafka.client())
-    for future in admin.create_topics(topics, operation_timeout=30).values():
-        future.result(30)
+    _create(kafka, [_topic(name, kafka) for name in names])
+    create_outputs(kafka, map(output_topic, peers))
     ensure_topics(kafka.model_copy(update={"namespace": WHOLE}))
 
 
-def _topic(name: str, kafka: KafkaSettings, *, timed: bool = False) -> NewTopic:
-    config = {"message.timestamp.type": "LogAppendTime"} if timed else {}
-    return NewTopic(name, num_partitions=kafka.partitions, replication_factor=1, config=config)
+def create_outputs(kafka: KafkaSettings, names: Iterable[str]) -> None:
+    """Create topics whose records carry the broker's time."""
+    config = {"message.timestamp.type": "LogAppendTime"}
+    _create(kafka, [_topic(name, kafka, config) for name in names])
+
+
+def _create(kafka: KafkaSettings, topics: list[NewTopic]) -> None:
+    admin = AdminClient(kafka.client())
+    for future in admin.create_topics(topics, operation_timeout=30).values():
+        future.result(30)
+
+
+def _topic(name: str, kafka: KafkaSettings, config: dict[str, str] | None = None) -> NewTopic:
+    return NewTopic(
+        name, num_partitions=kafka.partitions, replication_factor=1, config=config or {}
+    )

@@ -10,7 +10,6 @@ from typing import Any
 
 import uvicorn
 from opentelemetry import metrics as otel_metrics
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
@@ -115,6 +114,9 @@ def _listen(host: str, port: int) -> socket.socket:
 def _start_metrics(stage: str) -> None:
     readers: list[MetricReader] = [PrometheusMetricReader()]
     if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        # Here, for it is a sixth of what a restarting stage has to import.
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+
         readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
     resource = Resource.create({"service.name": f"rollcall-{stage}"})
     otel_metrics.set_meter_provider(MeterProvider(metric_readers=readers, resource=resource))

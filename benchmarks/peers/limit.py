@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, Producer
 from benchmarks.peers import Job
 from runtime.kafka import KafkaSettings
 from schemas.codec import decode
-from schemas.registration import RegistrationEvent
+from schemas.topics import CALLS, CONNECTIONS, REGISTRATIONS
 
 BATCH = 10_000
 COMMIT_INTERVAL = 1.0
@@ -24,14 +24,21 @@ def main() -> None:
         kafka.producer(**{"linger.ms": 20, "queue.buffering.max.messages": 50 * BATCH})
     )
     consumer = Consumer(kafka.consumer("limit", **{"group.id": job.group}))
-    consumer.subscribe([job.input])
+    inputs = job.input.split(",")
+    consumer.subscribe(inputs)
+    models = {
+        name: topic.model
+        for name in inputs
+        for topic in (REGISTRATIONS, CALLS, CONNECTIONS)
+        if name.endswith(topic.name)
+    }
     produce, output = producer.produce, job.output
     due = time.monotonic() + COMMIT_INTERVAL
     while not stop.is_set():
         for message in consumer.consume(BATCH, timeout=0.2):
             value = message.value()
-            event = decode(RegistrationEvent, value)
-            produce(output, value, event.aor)
+            decode(models[message.topic()], value)
+            produce(output, value, message.key())
         producer.poll(0)
         if time.monotonic() >= due:
             producer.flush()
