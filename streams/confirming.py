@@ -56,18 +56,20 @@ def confirm(
         session, new.node, new.call_id
     )
     # The same contact under another Call-ID is another device, and the old one's end.
-    displaced = old is not None and old.call_id != new.call_id
-    if old is not None and displaced:
+    displaced = old if old is not None and old.call_id != new.call_id else None
+    if displaced is not None:
         joined = (
-            joined or devices.may_be_edge(old) or devices.is_joined(session, old.node, old.call_id)
+            joined
+            or devices.may_be_edge(displaced)
+            or devices.is_joined(session, displaced.node, displaced.call_id)
         )
     before = devices.shown(session) if joined else None
     session.bindings[key] = new
     if joined:
         devices.arrive(session, old, new, event)
-        if old is not None and displaced:
-            displace(session, key, old, event)
-            devices.follow(session, old)
+        if displaced is not None:
+            displace(session, key, displaced, event)
+            devices.follow(session, displaced)
         seen = before != devices.shown(session)
     else:
         seen = old is None or _shows_differently(old, new)
@@ -78,8 +80,9 @@ def confirm(
 
 
 def _shows_differently(old: Binding, new: Binding) -> bool:
-    return (
-        devices.is_live(old) != devices.is_live(new)
+    """Of who cannot be reached nothing is shown; confirming alone makes nobody so."""
+    return devices.is_live(new) and (
+        not devices.is_live(old)
         or old.suspect != new.suspect
         or old.stale != new.stale
         or old.contact != new.contact

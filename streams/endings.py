@@ -53,7 +53,6 @@ def make_room(session: Session, key: str, event: RegistrationEvent) -> None:
     else:
         return
     session.ended[key] = grave
-    bound(session.ended, grave.at)
 
 
 def leave(session: Session, known: Binding | EndedBinding, loss: ConnectionLoss) -> Verdict:

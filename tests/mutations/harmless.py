@@ -4,14 +4,8 @@ HARMLESS: dict[str, str] = {
     "streams.confirming.confirm: without ''": (
         "its callers have seen to it that there is a contact"
     ),
-    "streams.confirming.confirm: without displaced": (
-        "whether the old device has an edge is asked too often, and answered the same"
-    ),
     "streams.confirming.confirm: always devices.shown(session)": (
         "what is shown is looked at where nobody asks: only time is lost"
-    ),
-    "streams.confirming.confirm: without old is not None (5)": (
-        "what is displaced was there: the condition is for the type checker"
     ),
     "streams.devices._ended_before: without last is not None": (
         "of what ended with a Call-ID the last word is remembered: it is for the type checker"
@@ -36,6 +30,9 @@ HARMLESS: dict[str, str] = {
     ),
     "streams.endings.make_room: without grave.remote is not None": (
         "a connection that ended had an address: the condition is for the type checker"
+    ),
+    "streams.endings.end_binding: always devices.shown(session)": (
+        "what is shown is looked at where nobody asks: only time is lost"
     ),
     "streams.late_fold.is_late: without node.boot != event.boot": (
         "the restart of the process that spoke ends nothing: only time is lost"

@@ -120,6 +120,23 @@ def test_the_clients_unregister_behind_the_edge_ends_the_device() -> None:
     assert fold(session, late).change is None
 
 
+def test_who_signs_off_is_not_shown_at_a_binding_that_it_left_before() -> None:
+    """A registrar keeps a stale binding a port; the edge was not watched yet when that one came."""
+    signed_off = unregistered(9, node="fs1")
+    _, published = tell(behind(1, 5062), edge(5), behind(5), signed_off)
+    assert shown(published)[-1] == "offline unregistered"
+    # What the registrar tells of since the edge's last word is another connection.
+    _, published = tell(edge(5), behind(5), behind(7, 5062), signed_off)
+    assert bindings(published)[-1] == [("fs1", None, 5062)]
+
+
+def test_behind_an_edge_that_nobody_watches_a_listing_tells_the_clients_new_address() -> None:
+    row = listed(60, "s", node="fs1")
+    row.remote, row.path, row.received = PROXY, "<sip:edge1;lr>", client(5062)
+    _, published = tell(behind(1), row)
+    assert bindings(published) == [[("fs1", None, 5061)], [("fs1", None, 5062)]]
+
+
 def test_of_a_binding_that_expired_behind_it_an_edge_with_a_table_knows_better() -> None:
     table = edge(1)
     table.registrar = "location"

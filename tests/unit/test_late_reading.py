@@ -1,10 +1,13 @@
-"""A worker that catches up reads its topics at different paces: no timer may ring too early."""
+"""A worker that catches up reads its topics at different paces.
+
+No timer may ring too early, and what a process that has ended told last ended with it.
+"""
 
 from typing import Any
 
 from schemas import codec, topics
 from schemas.topics import Topic
-from schemas.vocabulary import CallKind, NodeKind
+from schemas.vocabulary import CallKind, NodeKind, Transport
 from streams.batch import SessionBatch
 from tests.unit.pipeline import NOW, Consumed, Pipeline
 from tests.unit.stories import AOR, call, moment, node_change, refreshed, registered
@@ -35,3 +38,19 @@ def test_the_ticking_clock_expires_what_nothing_kept() -> None:
     _fold(pipeline, topics.REGISTRATIONS, [first], caught_up=True)
     tick = node_change(NodeKind.HEARTBEAT, 500)
     assert _fold(pipeline, topics.NODE_CHANGES, [tick], caught_up=True) == 1
+
+
+def test_what_the_process_before_told_last_ended_with_it() -> None:
+    """Over UDP a binding outlives a restart; over TCP, to which the client had changed, it does
+    not."""
+    pipeline = Pipeline()
+    over_udp, over_tcp = registered(1, transport=Transport.UDP), refreshed(2)
+    for event in (over_udp, over_tcp):
+        event.contact = event.binding = "sip:1001@10.0.0.7:5061"
+    restart = node_change(NodeKind.UP, 9, boot="boot-b")
+    pipeline.feed(topics.REGISTRATIONS, [(AOR, over_udp)])
+    pipeline.feed(topics.NODE_CHANGES, [("fs1", restart)])
+    assert pipeline.changes("1001") == ["online registered"]
+    pipeline.feed(topics.REGISTRATIONS, [(AOR, over_tcp)])
+    assert pipeline.changes("1001") == ["online registered", "offline node-restarted"]
+    assert pipeline.published[-1].evidence == [over_tcp.id]

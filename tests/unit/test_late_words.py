@@ -11,6 +11,7 @@ from streams.registration_fold import fold_registration
 from streams.state import Session
 from tests.unit.stories import (
     expired,
+    fold,
     listed,
     listing_ended,
     loss,
@@ -48,7 +49,8 @@ def test_what_names_no_binding_begins_none(kind: RegistrationKind, missing: str)
     ],
 )
 def test_what_names_no_binding_ends_none(kind: RegistrationKind) -> None:
-    session, published = tell(registered(1), registration(kind, 2, port=None))
+    session, published = tell(registered(1))
+    assert fold(session, registration(kind, 2, port=None)).fence == "no-binding-named"
     assert shown(published) == ONLINE
     assert session.ended == {}
 
@@ -107,7 +109,7 @@ class TestListings:
         first = _at_its_own(registered(1, cookie=7))
         second = _at_its_own(registered(6, at=2, port=5063, cookie=9))
         gone = loss(7, at=2, port=5063, cookie=9, source=Source.SOCKETS)
-        gone.binding = "fs1|sip:1001@b.invalid"
+        gone.boot, gone.binding = "kernel", "fs1|sip:1001@b.invalid"
         row = _at_its_own(listed(4, "s1", at=2, port=5062))
         _, published = tell(first, second, gone, row)
         assert shown(published)[-1] == "offline connection-closed"
@@ -120,7 +122,7 @@ class TestListings:
 
     def test_sequences_of_two_processes_are_not_compared(self) -> None:
         _, published = tell(
-            registered(1), unregistered(100, at=100), listed(5, "s1", at=300, boot="boot-b")
+            registered(99), unregistered(100), listed(5, "s1", at=300, boot="boot-b")
         )
         assert shown(published)[-1] == "online found-in-snapshot"
 
@@ -303,9 +305,10 @@ def test_the_owner_is_announced_once_a_connection_and_again_after_hours() -> Non
     for event in (
         registered(1, cookie=7),
         refreshed(2, cookie=7),
-        refreshed(3, at=7 * 3600, cookie=7),
-        refreshed(4, at=7 * 3600 + 1, cookie=8),
+        refreshed(3, cookie=7),
+        refreshed(4, at=7 * 3600, cookie=7),
+        refreshed(5, at=7 * 3600 + 1, cookie=8),
     ):
         owner = fold_registration(session, event).owner
         owners.append(getattr(owner, "cookie", None))
-    assert owners == [7, None, 7, 8]
+    assert owners == [7, None, None, 7, 8]

@@ -56,6 +56,18 @@ class TestNotNamed:
         )
         assert published[-1].reachable
 
+    def test_what_was_told_of_one_connection_is_not_told_of_the_next(self) -> None:
+        """The kernel's word of the second was lost: only the registrar tells."""
+        _, published = tell(
+            registered(1), registered(2, port=5062), loss(3), socket_closed(4), socket_closed(5)
+        )
+        assert shown(published)[-1] == "offline connection-closed"
+
+    def test_what_the_kernel_told_already_ends_nothing_though_read_twice(self) -> None:
+        close = socket_closed(4)
+        _, published = tell(registered(1), registered(2, port=5062), loss(3), close, close)
+        assert published[-1].reachable
+
     def test_an_end_on_another_node_is_another(self) -> None:
         _, published = tell(
             registered(1, node="fs2"), registered(2), loss(3, node="fs2"), socket_closed(4)

@@ -1,5 +1,6 @@
 """Registrations: every fence of the session fold, with the complaint or trap it answers."""
 
+from datetime import datetime
 from itertools import permutations
 
 import pytest
@@ -125,12 +126,16 @@ def test_contact_star_alone_ends_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("due", "cause"), [(150.0, Cause.EXPIRED), (4000.0, Cause.ADMINISTRATIVE), (100.0, "ping-lost")]
+    ("due", "cause"),
+    [
+        (moment(150), Cause.EXPIRED),
+        (moment(4000), Cause.ADMINISTRATIVE),
+        (moment(100), Cause.PING_LOST),
+        (None, Cause.EXPIRED),  # the registrar does not say what it had stored
+    ],
 )
-def test_why_a_registrar_dropped_a_binding(due: float, cause: Cause) -> None:
-    _, published = tell(
-        registered(1, expires_at=moment(150)), expired(2, at=180, expired_due=moment(due))
-    )
+def test_why_a_registrar_dropped_a_binding(due: datetime | None, cause: Cause) -> None:
+    _, published = tell(registered(1, expires_at=moment(150)), expired(2, at=180, expired_due=due))
     assert published[-1].cause == cause
 
 

@@ -1,0 +1,56 @@
+"""Whose connection is it? What is announced of a binding, so that its connection's end finds it."""
+
+from typing import Any
+
+import pytest
+
+from schemas import topics
+from schemas.connection import ConnectionEvent, connection_id
+from schemas.origin import Address
+from schemas.vocabulary import ConnectionKind, Source, Transport
+from streams.registration_fold import fold_registration
+from streams.state import Session
+from tests.unit.pipeline import Pipeline
+from tests.unit.stories import AOR, moment, refreshed, registered
+from tests.unit.test_devices import behind
+from tests.unit.test_edge_late_words import same
+
+
+def _closed(port: int, at: float) -> ConnectionEvent:
+    """The kernel's word; the registrar beside it asked for no cookie."""
+    remote = Address(ip="10.0.0.7", port=port)
+    return ConnectionEvent(
+        id=f"fs1/kernel/{port}-{at}",
+        source=Source.SOCKETS,
+        node="fs1",
+        boot="kernel",
+        seq=round(at * 1e6),
+        at=moment(at),
+        kind=ConnectionKind.CLOSED,
+        connection=connection_id("fs1", remote),
+        transport=Transport.TCP,
+        remote=remote,
+    )
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param({"port": 5062}, id="of another port"),
+        pytest.param({"transport": Transport.UDP}, id="over UDP"),
+    ],
+)
+def test_the_connection_that_a_refresh_came_over_takes_the_binding(before: dict[str, Any]) -> None:
+    first, again = same(registered(1, **before)), same(refreshed(2))
+    pipeline = Pipeline()
+    pipeline.feed(topics.REGISTRATIONS, [(AOR, first), (AOR, again)])
+    assert pipeline.online() == {"1001": [5061]}
+    end = _closed(5061, at=9)
+    pipeline.feed(topics.CONNECTIONS, [(end.connection, end)])
+    assert pipeline.changes("1001")[-1] == "offline connection-closed"
+    assert pipeline.dead_letters == []
+
+
+def test_the_proxys_connection_to_the_registrar_has_no_owner() -> None:
+    """Thousands of users are behind it, and its end says nothing of them."""
+    assert fold_registration(Session(aor=AOR), behind(1)).owner is None
