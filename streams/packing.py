@@ -30,7 +30,9 @@ class Packer:
     def pack(self, value: bytes) -> bytes:
         """A JSON value as it is kept."""
         if self._compress is not None:
-            return self._compress.compress(value)
+            # A copy: what the compressor gives was shortened from the longest that it could have
+            # become, and would keep the rest of that from all but a few other uses.
+            return bytes(memoryview(self._compress.compress(value)))
         self._seen.append(value)
         if len(self._seen) == LEARNED_FROM:
             self._learn()
