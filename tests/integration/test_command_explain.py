@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,9 @@ def test_a_replayed_user_is_explained_from_the_log(kafka: KafkaSettings, tmp_pat
 
     streams = StageProcess("streams.stage", tmp_path, kafka)
     try:
-        played = lines(
-            rollcall("replay", f"freeswitch={CAPTURE}", "--json", folder=tmp_path, kafka=kafka)
-        )
+        # Paced: unpaced, all that shows a user can come in one millisecond.
+        replay = ("replay", f"freeswitch={CAPTURE}", "--json", "--speed", "40")
+        played = lines(rollcall(*replay, folder=tmp_path, kafka=kafka))
     finally:
         streams.terminate()
     for aor, presence in final(played).items():
@@ -48,8 +49,10 @@ def test_a_replayed_user_is_explained_from_the_log(kafka: KafkaSettings, tmp_pat
     aor = next(p["aor"] for p in played if p["status"] == "offline")
     now = explained(aor)
     steps = now["timeline"]
-    # A moment between two: as fast as it plays, several come in one millisecond.
-    index = next(i for i, s in enumerate(steps) if s["shown"] and s["at"] != steps[i + 1]["at"])
+    # A moment between two steps.
+    index = next(
+        i for i, (s, after) in enumerate(pairwise(steps)) if s["shown"] and s["at"] != after["at"]
+    )
     last = steps[index]
     earlier = explained(aor, "--at", last["at"])
     assert earlier["timeline"] == steps[: index + 1]
