@@ -113,6 +113,7 @@ class Scene:
                 "ROLLCALL_SETTINGS": str(self.folder / "none.toml"),
                 "ROLLCALL_PUBLISHER_SPOOL_FOLDER": str(own / "spool"),
                 "ROLLCALL_STREAMS_DATA_FOLDER": str(own / "data"),
+                "ROLLCALL_STREAMS_INSTANCE": label or name,
                 **environment,
             },
         )

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from local.errors import StackRunning
 from local.kafka import EmbeddedKafka
@@ -131,6 +132,8 @@ class Stack:
         return {
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "ROLLCALL_STREAMS_DATA_FOLDER": str(self.folder / "streams"),
+            # The same after a restart, and no other folder's: several may use one cluster.
+            "ROLLCALL_STREAMS_INSTANCE": str(uuid5(NAMESPACE_URL, self.folder.resolve().as_uri())),
             "ROLLCALL_PUBLISHER_SPOOL_FOLDER": str(self.folder / "spool"),
         }
 

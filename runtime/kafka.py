@@ -1,9 +1,10 @@
 """Kafka clients and topics: one place for their configuration and their errors."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from aiokafka.partitioner import murmur2
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, NewTopic
 from pydantic import AliasChoices, Field, SecretStr
 
@@ -143,6 +144,19 @@ def ensure_topics(settings: KafkaSettings, timeout: float = 30.0) -> None:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise translate(error, settings) from error
+
+
+def topic_ids(
+    settings: KafkaSettings, wanted: Iterable[Topic], timeout: float = 10.0
+) -> dict[str, str]:
+    """By name in the cluster, what tells a topic from another made later under the same name.
+
+    Raises KafkaException.
+    """
+    names = TopicCollection([settings.name(topic) for topic in wanted])
+    admin = AdminClient(settings.client())
+    found = admin.describe_topics(names, request_timeout=timeout)
+    return {name: str(future.result(timeout).topic_id) for name, future in found.items()}
 
 
 def _new_topic(topic: Topic, settings: KafkaSettings) -> NewTopic:

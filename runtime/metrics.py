@@ -53,6 +53,8 @@ PRESENCE_CHANGES = _meter.create_counter("rollcall_presence_changes", "1")
 NODES_LOST = _meter.create_counter("rollcall_nodes_lost", "1")
 # Users in the session tables of this worker.
 USERS = _meter.create_gauge("rollcall_users", "1")
+# The worker's tables in its own files. Labels: outcome (saved, not-saved, loaded, not-used).
+SAVED_TABLES = _meter.create_counter("rollcall_saved_tables", "1")
 # Seconds from the cause (node's clock) to the publication of a change.
 PRESENCE_DELAY = _meter.create_histogram("rollcall_presence_delay_seconds", "s")
 

@@ -40,6 +40,7 @@ def make_app(kafka: KafkaSettings, settings: StreamsSettings) -> StreamsApp:
         broker_heartbeat_interval=session / 5,
         broker_rebalance_timeout=session * 2,
         consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance,
         # Revocation waits for the batch under way, so that no other worker folds it meanwhile.
         stream_wait_empty=True,
         stream_buffer_maxsize=16,

@@ -59,7 +59,7 @@ class OpenSessions:
         self._apply(key, session, verdict)
 
     def _every_member(self, node: str, rule: Callable[[Session], Verdict]) -> None:
-        members = self._partition.members.get(node, ())
+        members = self._partition.members_of(node)
         self._partition.sweeps.append(Sweep(node, rule, dict.fromkeys(members)))
 
     def _sweep(self) -> None:

@@ -5,15 +5,20 @@ the rest some eight times smaller: a million sessions fit where they would not. 
 not touched by it.
 """
 
-from collections.abc import Iterator, MutableMapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 
 import zstandard
+
+from streams.fetching import FetchedRecord
 
 # Values kept as they are before a dictionary is learned from them, and its size.
 LEARNED_FROM = 1_000
 _DICTIONARY_BYTES = 8_192
 _LEVEL = 1
 _FRAME = zstandard.FRAME_HEADER  # no JSON begins so
+# Keys remembered of what recovery has read last: more than a batch usually writes.
+RECENT = 50_000
 
 
 class Packer:
@@ -23,6 +28,7 @@ class Packer:
     """
 
     def __init__(self) -> None:
+        self.dictionary = b""  # none yet
         self._seen: list[bytes | bytearray | memoryview] = []
         self._compress: zstandard.ZstdCompressor | None = None
         self._decompress: zstandard.ZstdDecompressor | None = None
@@ -49,9 +55,17 @@ class Packer:
         try:
             learned = zstandard.train_dictionary(_DICTIONARY_BYTES, samples)
         except zstandard.ZstdError:  # too much alike, or too short: one of them serves as well
-            learned = zstandard.ZstdCompressionDict(
-                samples[0], dict_type=zstandard.DICT_TYPE_RAWCONTENT
-            )
+            learned = zstandard.ZstdCompressionDict(samples[0])
+        self._use(learned)
+
+    def adopt(self, dictionary: bytes) -> None:
+        """Pack with a dictionary learned before, unless there is one already."""
+        if dictionary and not self.dictionary:
+            self._seen = []
+            self._use(zstandard.ZstdCompressionDict(dictionary))
+
+    def _use(self, learned: zstandard.ZstdCompressionDict) -> None:
+        self.dictionary = learned.as_bytes()
         learned.precompute_compress(level=_LEVEL)
         self._compress = zstandard.ZstdCompressor(
             level=_LEVEL, dict_data=learned, write_checksum=False, write_dict_id=False
@@ -63,8 +77,12 @@ class PackedTable(MutableMapping[bytes, bytes]):
     """Values by key; iteration is in the order of insertion."""
 
     def __init__(self, packer: Packer) -> None:
+        self._packer = packer
         self._pack, self._unpack = packer.pack, packer.unpack
         self._kept: dict[bytes, bytes] = {}
+        # Of the recovery: the keys read last, and the last batch before all that was read.
+        self.recent: deque[bytes] = deque(maxlen=RECENT)
+        self.batch = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -83,3 +101,31 @@ class PackedTable(MutableMapping[bytes, bytes]):
 
     def __delitem__(self, key: bytes) -> None:
         del self._kept[key]
+
+    def restore(self, records: Iterable[FetchedRecord]) -> None:
+        """Apply changelog records in order; one without a value deletes its key."""
+        for record in records:
+            key = record.key or b""
+            if record.value is None:
+                self._kept.pop(key, None)
+            else:
+                self._kept[key] = self._pack(record.value)
+                self.recent.append(key)
+
+    def packed(self) -> tuple[bytes, dict[bytes, bytes]]:
+        """The dictionary, and the values as they lie here now."""
+        return self._packer.dictionary, dict(self._kept)
+
+    def repacked(self, dictionary: bytes, values: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
+        """Values packed with a dictionary, as they would lie here."""
+        self._packer.adopt(dictionary)
+        if dictionary == self._packer.dictionary:
+            return values
+        theirs = Packer()
+        theirs.adopt(dictionary)
+        return {key: self._pack(theirs.unpack(value)) for key, value in values.items()}
+
+    def adopt(self, values: dict[bytes, bytes], batch: int) -> None:
+        """Take over values packed as they are here, and the last batch among them."""
+        self._kept, self.batch = values, batch
+        self.recent.clear()

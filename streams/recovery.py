@@ -7,6 +7,7 @@ recover, to where, and what follows stay Faust's.
 
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from faust.tables import TableManager
@@ -16,6 +17,7 @@ from mode import Service
 
 from runtime import logs
 from streams.fetching import FetchedRecord
+from streams.packing import PackedTable
 
 log = logs.get(__name__)
 
@@ -27,6 +29,9 @@ class BatchRecovery(Recovery):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         # Changelog partitions recovered to their ends, and this worker's only ever since.
         self.whole: set[TP] = set()
+        # Fills an empty table from the worker's own file; gives the offset to read on from, at most
+        # the end that is given, or None.
+        self.load: Callable[[TP, PackedTable, int], Awaitable[int | None]] | None = None
 
     def restore(self, tp: TP, batch: list[FetchedRecord]) -> None:
         """Write records of a changelog partition, in order, into its table.
@@ -39,7 +44,7 @@ class BatchRecovery(Recovery):  # type: ignore[misc]
         if batch[0].offset <= seen:
             batch = [record for record in batch if record.offset > seen]
         if batch:
-            self.tp_to_table[tp].data.restore(tp.partition, batch)
+            self.tp_to_table[tp].partition(tp.partition).restore(batch)
             self.active_offsets[tp] = batch[-1].offset
 
     def reached(self, positions: dict[TP, int]) -> None:
@@ -66,10 +71,34 @@ class BatchRecovery(Recovery):  # type: ignore[misc]
     async def _build_offsets(
         self, consumer: Any, tps: set[TP], destination: Counter[TP], title: str
     ) -> None:
-        """Of a whole partition nothing is read: all after its recovery this worker wrote itself."""
+        """Of a whole partition nothing is read: all after its recovery this worker wrote itself.
+
+        Of a new one, what comes after that which its file has.
+        """
+        fresh = [tp for tp in tps - self.whole if destination.get(tp) is None]
+        loaded = await self._load(fresh)
+        for tp, offset in loaded.items():
+            destination[tp] = offset
         await super()._build_offsets(consumer, tps, destination, title)
+        for tp, offset in loaded.items():
+            if destination[tp] != offset:  # what lies between is no longer in Kafka
+                self.tp_to_table[tp].partition(tp.partition).adopt({}, 0)
         for tp in tps & self.whole:
             destination[tp] = max(destination[tp], self.active_highwaters[tp])
+
+    async def _load(self, fresh: list[TP]) -> dict[TP, int]:
+        """The last offset that the files have, of the partitions whose files are good."""
+        loaded: dict[TP, int] = {}
+        if self.load is None:
+            return loaded
+        for tp in fresh:
+            table = self.tp_to_table[tp].partition(tp.partition)
+            offset = await self.load(tp, table, self.active_highwaters[tp] + 1)
+            if offset is not None:
+                loaded[tp] = offset - 1
+        if loaded:
+            log.info("tables loaded", tables=len(loaded))
+        return loaded
 
     def _set_recovery_started(self) -> None:
         self.signal_recovery_end.clear()

@@ -53,7 +53,21 @@ class StreamsSettings(StageSettings):
         description="By domain, or `*`: how long `status` stays online after a connection or node "
         'was lost; `reachable` does not wait. `{"example.org": 3}`.',
     )
-    data_folder: str = Field(".rollcall/streams", description="Faust's own small files.")
+    instance: str | None = Field(
+        None,
+        description="A name of this process that outlives it and that no other bears (the pod's in "
+        "a StatefulSet): stopped or killed, it gets its partitions back at once. If it does not "
+        "come back, they stand still for session_timeout; without a name a worker that is stopped "
+        "leaves them to the others at once.",
+    )
+    data_folder: str = Field(
+        ".rollcall/streams", description="For copies of the tables; it may be lost."
+    )
+    save_interval: Duration = Field(
+        timedelta(seconds=60),
+        description="How often each partition's tables are copied there, so that a worker that "
+        "starts again need not read all from Kafka. 0: never.",
+    )
 
     def grace_of(self, aor: str) -> timedelta:
         """How long the status of this user (`sip:user@domain`) outlives a loss."""

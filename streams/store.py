@@ -1,12 +1,9 @@
 """Table store: bytes by key, one table a partition, written by the fold and by recovery."""
 
-from collections.abc import Iterable
-
 import faust
 from faust.stores.memory import Store
 from faust.types import TP
 
-from streams.fetching import FetchedRecord
 from streams.packing import PackedTable, Packer
 
 
@@ -27,15 +24,6 @@ class PartitionedStore(Store):  # type: ignore[misc]
         if known is None:
             known = self._partitions[number] = PackedTable(self._packer)
         return known
-
-    def restore(self, partition: int, records: Iterable[FetchedRecord]) -> None:
-        """Apply changelog records in order; one without a value deletes its key."""
-        values = self.partition(partition)
-        for record in records:
-            if record.value is None:
-                values.pop(record.key, None)  # type: ignore[arg-type]
-            else:
-                values[record.key] = record.value  # type: ignore[index]
 
     async def on_rebalance(
         self,

@@ -1,17 +1,20 @@
 """The worker: one thin agent a topic; a batch is durable before it is acknowledged."""
 
 import asyncio
+import functools
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from faust.types import TP
 
 from runtime import logs, metrics
-from runtime.kafka import KafkaSettings
+from runtime.kafka import KafkaSettings, topic_ids
 from schemas import topics
 from schemas.topics import Topic
 from streams import app as faust_app
+from streams import partitions
 from streams.batch import SessionBatch
 from streams.effects import Effects
 from streams.join_batch import CONNECTIONS, MEDIA, JoinBatch
@@ -21,8 +24,9 @@ from streams.merging import Run
 from streams.node_batch import NodeCopier
 from streams.outbox import Outbox
 from streams.partition import PartitionState
-from streams.presence_fold import current
-from streams.records import presence_record
+from streams.partitions import Partitions
+from streams.saved_tables import SavedTables
+from streams.saving import Saver
 from streams.settings import StreamsSettings
 from streams.timekeeper import Timekeeper
 
@@ -48,17 +52,19 @@ class Worker:
         self._lanes = Lanes(
             faust_app.SESSION_SOURCES, self._fold_sessions, self._ends, self._rounds
         )
-        self._partitions: dict[int, PartitionState] = {}
         self._nodes_read: dict[int, int] = {}  # by partition of rollcall.nodes, the offset after
         self._sweeping = asyncio.Lock()
         leases = Leases(settings.node_lease, settings.unwatched_lease)
         self._copier = NodeCopier(kafka.partitions, settings.node_tick, leases)
         self._timekeeper = Timekeeper(self, leases, self._copier, kafka.partitions, clock)
         self.app = faust_app.make_app(kafka, settings)
-        self._sessions = faust_app.table(self.app, kafka, topics.SESSIONS)
-        self._connections = faust_app.table(self.app, kafka, topics.CONNECTION_STATE)
-        self._media = faust_app.table(self.app, kafka, topics.MEDIA_STATE)
-        self._nodes = faust_app.table(self.app, kafka, topics.NODE_STATE)
+        self._partitions = Partitions(self.app, kafka, settings, self._lanes, self.settle)
+        files = SavedTables(
+            Path(settings.data_folder) / "tables",
+            functools.partial(topic_ids, kafka, partitions.SAVED),
+        )
+        self.app.tables.recovery.load = files.load
+        self._saver = Saver(self._partitions, self.assigned, files, settings.save_interval)
         for topic in faust_app.SESSION_SOURCES:
             self._agent(topic, self._lanes.merge)
         for topic in faust_app.CONNECTION_SOURCES:
@@ -83,7 +89,15 @@ class Worker:
 
     async def keep_time(self) -> None:
         """Do what is due though no event comes, until something fails."""
-        await self._timekeeper.run(self._lanes.succeeds)
+        saving = asyncio.create_task(self._lanes.succeeds(0, self._saver.run()))
+        try:
+            await self._timekeeper.run(self._lanes.succeeds)
+        finally:
+            saving.cancel()
+
+    async def save(self) -> None:
+        """Save the tables, for a worker that starts in the same place after this one."""
+        await self._saver.save_all()
 
     async def _fold_sessions(self, number: int, runs: list[Run]) -> bool:
         """Whether nothing is left to sweep."""
@@ -153,37 +167,8 @@ class Worker:
         await self._outboxes[number % len(self._outboxes)].settle(effects)
 
     async def partition(self, number: int) -> PartitionState:
-        """The partition's state; rebuilt when its tables were (re)covered since the last batch."""
-        sessions = self._sessions.partition(number)
-        known = self._partitions.get(number)
-        if known is not None and known.sessions is sessions:
-            return known
-        state = PartitionState(
-            number,
-            sessions,
-            self._connections.partition(number),
-            self._media.partition(number),
-            self._nodes.partition(number),
-            self._settings.expiry_slack,
-            self._settings.grace_of,
-            self._settings.stale_after,
-        )
-        self._partitions[number] = state
-        async with state.lock:
-            # What the last batch before a crash wrote, it may not have published.
-            effects = Effects()
-            for piece in state.load():
-                for session in piece:
-                    last = current(session)
-                    effects.publications.extend(
-                        presence_record(number, presence, None, presence.aor.encode())
-                        for presence in (*session.earlier, last)
-                        if presence is not None
-                    )
-                await asyncio.sleep(0)  # heartbeats, other partitions' batches
-            await self.settle(number, effects)
-        log.info("partition live", partition=number, users=len(sessions))
-        return state
+        """The partition's state, as of its last recovery."""
+        return await self._partitions.get(number)
 
     def is_live(self) -> bool:
         """Whether Faust has recovered the tables and feeds the agents."""
@@ -218,8 +203,8 @@ class Worker:
         """For /status: what this worker holds and has done."""
         return {
             "folded": self._lanes.folded,
-            "partitions": sorted(self._partitions),
-            "users": sum(len(state.sessions) for state in self._partitions.values()),
+            "partitions": self._partitions.numbers(),
+            "users": self._partitions.users(),
             "failed": self.failure is not None,
         }
 

@@ -6,6 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from runtime.kafka import KafkaSettings
 from schemas import codec
 from schemas.connection import ConnectionEvent
@@ -92,10 +94,15 @@ def histories(kafka: KafkaSettings) -> dict[str, list[Presence]]:
     return {aor: [seen[v] for v in sorted(seen)] for aor, seen in by_user.items()}
 
 
+@pytest.mark.parametrize("saved", [False, True])
 def test_killed_again_and_again_it_ends_with_every_change_once(
-    kafka: KafkaSettings, tmp_path: Path
+    kafka: KafkaSettings, tmp_path: Path, *, saved: bool
 ) -> None:
-    """SIGKILL between batches and inside them: no change lost, none made up, versions 1..n."""
+    """SIGKILL between batches and inside them: no change lost, none made up, versions 1..n.
+
+    With all its state in Kafka, and with tables of its own that it saves all the time.
+    """
+    own = {"ROLLCALL_STREAMS_INSTANCE": "one", "ROLLCALL_STREAMS_SAVE_INTERVAL": "0.5"}
     users, rounds = 200, 40
     dice = random.Random(7)
     events: list[tuple[Topic, str, RegistrationEvent]] = []
@@ -109,11 +116,14 @@ def test_killed_again_and_again_it_ends_with_every_change_once(
             kind = RegistrationKind.UNREGISTERED if online else RegistrationKind.REGISTERED
             events.append(registration(user, seq, kind))
             expected[aor].append(not online)
-    with StageProcess(WORKER, tmp_path, kafka, ROLLCALL_STREAMS_BATCH_RECORDS="50") as worker:
+    environment = {"ROLLCALL_STREAMS_BATCH_RECORDS": "50", **(own if saved else {})}
+    with StageProcess(WORKER, tmp_path, kafka, **environment) as worker:
         for start in range(0, len(events), len(events) // 4):
             folded = worker.status()["folded"]
             write(kafka, events[start : start + len(events) // 4])
             eventually(lambda seen=folded: worker.status()["folded"] > seen, 60)  # type: ignore[misc]
+            if saved:
+                eventually(lambda: any((tmp_path / "faust" / "tables").glob("*.table")), 60)
             worker.kill()
             worker.start()
         drained(kafka, 90)
@@ -122,6 +132,33 @@ def test_killed_again_and_again_it_ends_with_every_change_once(
         for aor, history in histories(kafka).items()
     }
     assert found == expected
+    log = worker.log.read_text()
+    assert ("tables loaded" in log) == saved
+    assert "not used" not in log
+
+
+def test_a_worker_that_was_stopped_goes_on_with_the_tables_that_it_saved(
+    kafka: KafkaSettings, tmp_path: Path
+) -> None:
+    """A fence that needs the tables, an expiry that needs the index, and a file that is broken."""
+    with StageProcess(WORKER, tmp_path, kafka, ROLLCALL_STREAMS_INSTANCE="one") as worker:
+        write(kafka, [registration(user, user + 1) for user in range(50)])
+        drained(kafka, 60)
+        assert worker.terminate() == 0
+        files = sorted((tmp_path / "faust" / "tables").glob("*sessions*.table"))
+        assert len(files) == kafka.partitions
+        files[0].write_bytes(files[0].read_bytes()[:-1])
+        worker.start()
+        assert worker.status()["users"] == 50
+        older = [registration(user, 0, RegistrationKind.UNREGISTERED) for user in range(25)]
+        later = [registration(user, 100 + user, RegistrationKind.UNREGISTERED) for user in range(5)]
+        write(kafka, [*older, *later, node_event(NodeKind.DOWN, 200)])
+        drained(kafka, 60)
+    causes = {aor: [p.cause for p in seen] for aor, seen in histories(kafka).items()}
+    for user in range(50):
+        end = Cause.UNREGISTERED if user < 5 else Cause.NODE_LOST
+        assert causes[f"sip:{user}@example.test"] == [Cause.REGISTERED, end]
+    assert worker.log.read_text().count("saved table not used") == 1
 
 
 def test_a_second_worker_shares_the_partitions_and_leaves_again(

@@ -181,7 +181,8 @@ def test_what_holds_data_never_runs_twice(example: list[Manifest]) -> None:
     for manifest in templates(example):
         if manifest["spec"].get("volumeClaimTemplates"):
             assert manifest["kind"] == "StatefulSet"
-            assert manifest["spec"]["replicas"] == 1
+            # A worker's volume holds copies of what is in Kafka, of its own partitions.
+            assert manifest["spec"]["replicas"] == 1 or manifest["metadata"]["name"] == "streams"
 
 
 def test_folders_written_to_are_volumes(example: list[Manifest]) -> None:

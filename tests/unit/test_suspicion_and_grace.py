@@ -133,7 +133,8 @@ def test_grace_goes_on_after_a_restart() -> None:
     before = _pipeline(grace=3)
     _tell(before, registered(1, cookie=7), _socket(ConnectionKind.CLOSED, 2))
     state = PartitionState(0, before.state.sessions, {}, {}, {}, timedelta(seconds=35))
-    list(state.load())
+    state.begin_index()
+    assert state.index_piece()
     after = Pipeline(state=state)
     after.wait(timedelta(seconds=4))
     assert after.changes("1001") == ["offline connection-closed"]

@@ -1,6 +1,7 @@
 """Recovery of the tables from batches: what is written, when it ends, what a rebalance keeps."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from schemas import topics
 from streams import app as faust_app
 from streams.app import StreamsApp
 from streams.fetching import FetchedRecord
+from streams.packing import PackedTable
 from streams.recovery import BatchRecovery
 from streams.settings import StreamsSettings
 from streams.store import PartitionedTable
@@ -127,6 +129,38 @@ def test_a_partition_is_kept_only_if_no_other_worker_can_have_had_it(
     assert (ONE in recovery.whole) == is_kept
     assert table.partition(0) == ({b"a": b"1"} if is_kept else {})
     assert (ONE in recovery.active_offsets) == is_kept
+
+
+@pytest.mark.parametrize(
+    ("earliest", "read_after", "is_kept"),
+    [(0, 4, True), (5, 4, True), (6, 5, False)],
+)
+def test_it_reads_on_where_the_file_ends_if_that_is_still_there(
+    runner: asyncio.Runner,
+    table: PartitionedTable,
+    recovery: BatchRecovery,
+    earliest: int,
+    read_after: int,
+    is_kept: bool,
+) -> None:
+    class Consumer:
+        async def earliest_offsets(self, *tps: TP) -> dict[TP, int]:
+            return dict.fromkeys(tps, earliest)
+
+    async def load(tp: TP, into: PackedTable, end: int) -> int:
+        assert (tp, end) == (ONE, 10)
+        into.adopt({b"a": b"{}"}, 7)
+        return 5
+
+    recovery.load = load
+    offsets: Counter[TP] = Counter()
+    runner.run(recovery._build_offsets(Consumer(), {ONE}, offsets, "active"))
+    assert offsets == {ONE: read_after}
+    assert bool(table.partition(0)) == is_kept
+    # Interrupted by another rebalance, it goes on with what it has.
+    offsets[ONE] = 7
+    runner.run(recovery._build_offsets(Consumer(), {ONE}, offsets, "active"))
+    assert offsets == {ONE: 7}
 
 
 class _Thread:
