@@ -18,7 +18,13 @@ _LESS_IS_BETTER_PARTS = ("cpu_us_per_",)
 _NOT_COMPARED = ("published_s", "act_s", "lease_s", "empty_worker_mb")
 # Below these a difference is the clock's and the scheduler's.
 _FLOORS = {"_ms": 5.0, "_s": 0.3, "peak_lag_records": 1_000.0}
-_RATES = ("throughput.rollcall", "throughput.plain_faust", "throughput.quix")
+_RATES = (
+    "throughput.rollcall",
+    "throughput.plain_faust",
+    "throughput.quix",
+    "throughput.mixed.rollcall",
+    "throughput.mixed.rollcall_2_workers",
+)
 
 
 @dataclass(frozen=True, slots=True)
