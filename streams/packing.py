@@ -7,6 +7,7 @@ not touched by it.
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import Any
 
 import zstandard
 
@@ -95,6 +96,11 @@ class PackedTable(MutableMapping[bytes, bytes]):
 
     def __getitem__(self, key: bytes) -> bytes:
         return self._unpack(self._kept[key])
+
+    def get(self, key: bytes, default: Any = None) -> Any:
+        """As a mapping's, by one call instead of three: it is asked for every event."""
+        kept = self._kept.get(key)
+        return default if kept is None else self._unpack(kept)
 
     def __setitem__(self, key: bytes, value: bytes) -> None:
         self._kept[key] = self._pack(value)
