@@ -49,11 +49,10 @@ def fold_owner(state: ConnectionState, event: ConnectionOwner) -> list[Connectio
         at=event.at,
         cookie=event.cookie,
     )
-    others = [o for o in state.owners if (o.aor, o.binding) != (owner.aor, owner.binding)]
     for end in state.ends:
         if _ended(owner, end):
-            state.owners = others
             return [_loss(event, owner, end)]
+    others = [o for o in state.owners if (o.aor, o.binding) != (owner.aor, owner.binding)]
     state.owners = [*others, owner][-MAX_OWNERS:]
     if state.suspect is not None and _ended(owner, state.suspect):
         return [_loss(event, owner, state.suspect)]
@@ -68,8 +67,6 @@ def fold_end(state: ConnectionState, event: ConnectionEvent) -> list[ConnectionL
     if cause is None:
         return []
     end = _place(event, Cause.NODE_LOST if event.reason == LISTENER_GONE else cause)
-    if state.suspect is not None and state.suspect.cookie == end.cookie:
-        state.suspect = None
     if all(known.event != end.event for known in state.ends):
         others = [known for known in state.ends if not _is_superseded(known, end)]
         state.ends = [*others, end][-MAX_ENDS:]
@@ -83,7 +80,7 @@ def _is_superseded(known: ConnectionEnd, end: ConnectionEnd) -> bool:
     return (
         known.cookie is None
         and end.cookie is None
-        and (known.source, known.boot) == (end.source, end.boot)
+        and known.boot == end.boot
         and known.seq < end.seq
     )
 
@@ -123,7 +120,7 @@ def _ended(owner: Owner, end: ConnectionEnd) -> bool:
         return is_denied(owner.at, end.at)
     if owner.cookie is not None and end.cookie is not None:
         return owner.cookie == end.cookie
-    if owner.source is end.source and owner.boot == end.boot:
+    if owner.boot == end.boot:
         return owner.seq < end.seq
     return owner.at <= end.at
 

@@ -50,7 +50,7 @@ def _another_incarnation(session: Session, binding: Binding, loss: ConnectionLos
     if _has_left(binding, loss):
         return leave(session, binding, loss)
     verdict = ignored("other-incarnation")
-    if binding.remote == loss.remote and binding.node == loss.node:
+    if binding.remote == loss.remote:
         verdict.owner = ConnectionOwner(
             id=f"{loss.id}/again",
             source=binding.source,
@@ -83,14 +83,14 @@ def on_that_incarnation(binding: Binding, loss: ConnectionLoss) -> bool:
     must have been confirmed before the end, by the source's sequence where the same source saw
     both, by the node's clock where not.
     """
-    if binding.node != loss.node or binding.remote != loss.remote:
+    if binding.remote != loss.remote:
         return False
     if binding.cookie is not None and loss.cookie is None and loss.source is Source.SOCKETS:
         # Of a kernel that was asked and knew no connection, the answer has no cookie.
         return is_denied(binding.connected_at or binding.since, loss.at)
     if binding.cookie is not None and loss.cookie is not None:
         return binding.cookie == loss.cookie
-    if binding.source is loss.source and binding.boot == loss.boot:
+    if binding.boot == loss.boot:
         return binding.seq < loss.seq
     return binding.confirmed_at <= loss.at
 

@@ -19,6 +19,8 @@ TESTS = (
     "tests/unit/test_pings.py",
     "tests/unit/test_remembered_ends.py",
     "tests/unit/test_connection_owners.py",
+    "tests/unit/test_connection_ends.py",
+    "tests/unit/test_connection_losses.py",
     "tests/unit/test_other_folds.py",
     "tests/unit/test_devices.py",
     "tests/unit/test_edge_late_words.py",

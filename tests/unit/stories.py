@@ -127,7 +127,7 @@ def loss(
         id=f"{node}/{source}/{seq}",
         source=source,
         node=node,
-        boot="boot-a",
+        boot="kernel" if source is Source.SOCKETS else "boot-a",
         seq=seq,
         at=moment(seq if at is None else at),
         connection=f"{node}/10.0.0.7:{port}",

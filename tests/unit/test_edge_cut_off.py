@@ -92,7 +92,6 @@ class TestForgottenEnd:
             edge(2, 5062),
             edge_lost(3, 5061),
             edge(4, 5063, at=2 * DAY, call_id="other@phone"),
-            edge_lost(5, 5063),
         )
         tell(at_end_of(edge(6, 5063, at=2 * DAY + 1, call_id="other@phone")), session=session)
         assert not any(grave.remote == client(5061) for grave in session.ended.values())

@@ -109,7 +109,7 @@ class TestListings:
         first = _at_its_own(registered(1, cookie=7))
         second = _at_its_own(registered(6, at=2, port=5063, cookie=9))
         gone = loss(7, at=2, port=5063, cookie=9, source=Source.SOCKETS)
-        gone.boot, gone.binding = "kernel", "fs1|sip:1001@b.invalid"
+        gone.binding = "fs1|sip:1001@b.invalid"
         row = _at_its_own(listed(4, "s1", at=2, port=5062))
         _, published = tell(first, second, gone, row)
         assert shown(published)[-1] == "offline connection-closed"

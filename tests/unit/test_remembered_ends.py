@@ -24,9 +24,7 @@ DAY = 86_400
 
 def kernel_closed(at: float, **more: Any) -> Any:
     """The kernel has a sequence of its own."""
-    gone = loss(1, at=at, source=Source.SOCKETS, **more)
-    gone.boot = "kernel"
-    return gone
+    return loss(1, at=at, source=Source.SOCKETS, **more)
 
 
 def edge_unregistered(seq: int) -> RegistrationEvent:
