@@ -80,7 +80,7 @@ def on_that_incarnation(binding: Binding, loss: ConnectionLoss) -> bool:
     """Whether the binding hangs on the very connection that ended.
 
     Exact by the kernel's cookie where both have one. Else by peer address and order: the binding
-    must have been confirmed before the end, by the source's sequence where the same source saw
+    must have been confirmed before the end, by the source's sequence where the same process saw
     both, by the node's clock where not.
     """
     if binding.remote != loss.remote:
