@@ -96,20 +96,28 @@ def listing_ended(seq: int, snapshot: str, **more: Any) -> RegistrationEvent:
     return registration(RegistrationKind.SNAPSHOT_ENDED, seq, port=None, snapshot=snapshot, **more)
 
 
-def call(kind: CallKind, seq: int, leg: str = "leg-1", **more: Any) -> CallEvent:
+def call(
+    kind: CallKind,
+    seq: int,
+    leg: str | None = "leg-1",
+    *,
+    at: float | None = None,
+    node: str = "fs1",
+    **more: Any,
+) -> CallEvent:
+    """What happened to a leg at `at` seconds (default: seq); by itself it is its whole call."""
     return CallEvent(
-        id=f"fs1/boot-a/{seq}",
+        id=f"{node}/boot-a/{seq}",
         source=Source.FREESWITCH,
-        node="fs1",
+        node=node,
         boot="boot-a",
         seq=seq,
-        at=moment(seq),
+        at=moment(seq if at is None else at),
         kind=kind,
         aor=AOR,
         leg=leg,
-        call=leg,
         direction=Direction.INCOMING,
-        **more,
+        **{"call": leg, **more},
     )
 
 

@@ -3,9 +3,13 @@
 from typing import Any
 
 from schemas import codec, topics
+from schemas.internal import CallOwner, MediaState
 from schemas.media import MediaEvent, MediaStream
 from schemas.session import Leg, Session
 from schemas.vocabulary import CallKind, MediaKind, Source
+from streams import state
+from streams.call_fold import fold_call
+from streams.media_fold import fold_call_owner, fold_media
 from tests.unit.pipeline import Pipeline
 from tests.unit.stories import AOR, call, moment, registered
 
@@ -50,6 +54,19 @@ def _pipeline(*kinds: CallKind) -> Pipeline:
 def _tell(pipeline: Pipeline, *events: MediaEvent) -> None:
     for event in events:
         pipeline.feed(topics.MEDIA, [(event.call_id, event)])
+
+
+def _owner() -> CallOwner:
+    owner = fold_call(Session(aor=AOR), call(CallKind.ANSWERED, 2, sip_call_id=CALL_ID)).owner
+    assert isinstance(owner, state.CallOwner)
+    return owner
+
+
+def _joined() -> MediaState:
+    """The call, known to be the user's."""
+    known = MediaState()
+    fold_call_owner(known, _owner())
+    return known
 
 
 def _leg(pipeline: Pipeline) -> Leg:
@@ -123,3 +140,43 @@ def test_another_calls_media_and_digits_change_nothing() -> None:
     _tell(pipeline, _media(MediaKind.ENDED, 21, GOOD))
     assert pipeline.changes("1001")[-1] == "online call-ended"
     assert not pipeline.dead_letters
+
+
+def test_a_leg_that_comes_last_gets_what_was_measured_last() -> None:
+    """Though older figures were read after that."""
+    poor, good = _media(MediaKind.QUALITY, 20, POOR), _media(MediaKind.QUALITY, 10, GOOD)
+    pipeline = _pipeline()
+    _tell(pipeline, poor, good)
+    pipeline.feed(topics.CALLS, [(AOR, call(CallKind.ANSWERED, 2, sip_call_id=CALL_ID))])
+    media = _leg(pipeline).media
+    assert media is not None
+    assert media.mos == 2.1
+
+
+def test_a_leg_that_a_worker_announced_twice_is_told_once() -> None:
+    """Announcements go out before the state: after a crash they go out again."""
+    known = _joined()
+    fold_call_owner(known, _owner())
+    assert len(fold_media(known, _media(MediaKind.QUALITY, 10, GOOD))) == 1
+
+
+def test_media_that_is_lost_stays_so_when_figures_of_before_are_told_again() -> None:
+    pipeline = _pipeline(CallKind.ANSWERED)
+    before = _media(MediaKind.QUALITY, 10, GOOD)
+    _tell(pipeline, before, _media(MediaKind.TIMED_OUT, 70, GOOD))
+    changes = pipeline.changes("1001")
+    assert changes[-1] == "on-the-phone media-lost"
+    (again,) = fold_media(_joined(), before)
+    pipeline.feed(topics.MEDIA_UPDATES, [(AOR, again)])
+    assert pipeline.changes("1001") == changes
+    timed_out = _leg(pipeline).media
+    assert timed_out is not None
+    assert timed_out.timed_out
+
+
+def test_media_that_is_only_measured_is_not_shown_as_lost() -> None:
+    pipeline = _pipeline(CallKind.ANSWERED)
+    _tell(pipeline, _media(MediaKind.QUALITY, 10, GOOD), _media(MediaKind.QUALITY, 20, POOR))
+    pipeline.feed(topics.CALLS, [(AOR, call(CallKind.HELD, 30, sip_call_id=CALL_ID))])
+    assert pipeline.changes("1001")[1:] == ["on-the-phone call-answered", "held call-held"]
+    assert [c.media_lost for c in pipeline.published[-1].calls] == [False]

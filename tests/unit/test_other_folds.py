@@ -82,8 +82,8 @@ def test_a_call_never_comes_back_from_ended_nor_goes_back_to_ringing() -> None:
 
 def test_a_listing_ends_the_legs_that_it_does_not_show() -> None:
     ringing = call(CallKind.RINGING, 2)
-    row = {"state": CallState.RINGING, "snapshot": "s"}
-    first, first_end = call(CallKind.SNAPSHOT_ROW, 50, **row), call(CallKind.SNAPSHOT_ENDED, 50)
+    first = call(CallKind.SNAPSHOT_ROW, 50, state=CallState.RINGING, snapshot="s")
+    first_end = call(CallKind.SNAPSHOT_ENDED, 50)
     session, published = tell(registered(1), ringing, first, first_end)
     assert shown(published) == ["online registered", "ringing call-ringing"]
     _, published = tell(call(CallKind.SNAPSHOT_ENDED, 90), session=session)
