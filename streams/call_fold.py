@@ -4,7 +4,7 @@ Pure. States after RFC 4235 §3.7.1; forked branches are separate legs.
 """
 
 from schemas.vocabulary import CallKind, CallState, Cause
-from streams.ordering import bound, is_newer
+from streams.ordering import LISTING_LAG, bound, is_newer
 from streams.state import CallEvent, CallOwner, EndedLeg, Event, Leg, Session
 from streams.verdict import Change, Verdict, ignored
 
@@ -94,12 +94,19 @@ def _move(leg: Leg, event: CallEvent, state: CallState) -> Verdict:
     old = leg.state
     if _RANK[state] < _RANK[old] or state is old:
         return Verdict(changed=True, fence="call-went-no-further")
-    if _RANK[state] == _RANK[old] and not is_newer(event, leg.boot, leg.seq, leg.since):
+    if _RANK[state] == _RANK[old] and not _is_later(event, leg):
         return Verdict(changed=True, fence="older-than-leg")
     leg.state, leg.since, leg.seq, leg.event = state, event.at, event.seq, event.id
     leg.node_lost = False
     cause = Cause.CALL_RESUMED if old is CallState.HELD else _CAUSE_OF[state]
     return Verdict(changed=True, change=Change(cause, event.at, [event.id]))
+
+
+def _is_later(event: CallEvent, leg: Leg) -> bool:
+    """Whether a hold began or ended after what is known. A listing may be of before it began."""
+    if event.snapshot is not None and event.at <= leg.since + LISTING_LAG:
+        return False
+    return is_newer(event, leg.boot, leg.seq, leg.since)
 
 
 def end_leg(session: Session, leg_id: str, event: Event, cause: Cause) -> Verdict:

@@ -20,7 +20,7 @@ MAX_AGE = timedelta(days=1)
 # FreeSWITCH's event time lags the truth by up to 20 ms and its listings are not atomic: within
 # this time of a snapshot's beginning, events are believed and the listing is not.
 SNAPSHOT_DOUBT = timedelta(seconds=1)
-# FreeSWITCH deletes rows from its table some time after it says so (its SQL queue).
+# FreeSWITCH changes its tables some time after it says so (its SQL queue).
 LISTING_LAG = timedelta(seconds=2)
 
 

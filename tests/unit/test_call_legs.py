@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from schemas.call import CallEvent
 from schemas.presence import Presence
 from schemas.session import Session
@@ -145,6 +147,18 @@ class TestListings:
             *(row(CallState.ANSWERED, 600), earlier, rows_end(600)),
         )
         assert shown(published) == ["online registered", "on-the-phone call-answered"]
+
+    @pytest.mark.parametrize(("listed_at", "status"), [(61, "held"), (300, "on-the-phone")])
+    def test_a_listing_that_lags_does_not_end_a_hold(self, listed_at: int, status: str) -> None:
+        """What the switch said of the hold itself is newer; a later listing knows better."""
+        _, published = tell(
+            registered(1),
+            call(CallKind.ANSWERED, 2),
+            call(CallKind.HELD, 60),
+            row(CallState.ANSWERED, listed_at),
+            rows_end(listed_at),
+        )
+        assert published[-1].status == status
 
     def test_the_answer_to_a_call_that_was_first_listed_is_told_late(self) -> None:
         """It is of before the listing, which showed the call still ringing: the listing lagged."""
