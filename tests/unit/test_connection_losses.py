@@ -2,8 +2,15 @@
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from schemas import topics
+from schemas.internal import ConnectionState
 from schemas.vocabulary import Cause, Source
+from streams.connection_fold import fold_end, fold_owner
+from streams.loss_fold import fold_loss
+from streams.state import ConnectionLoss, ConnectionOwner, Session
 from tests.unit.stories import (
     AOR,
     fold,
@@ -60,6 +67,12 @@ class TestWhichConnection:
         _, published = tell(registered(1, cookie=7), refreshed(2, at=3600, cookie=9), denied)
         assert published[-1].reachable
         _, published = tell(registered(1, cookie=7), refreshed(2, at=3600, cookie=7), denied)
+        assert shown(published)[-1] == "offline connection-closed"
+
+    def test_the_kernel_knows_none_though_the_nodes_clock_was_set_back(self) -> None:
+        """Registered before that, and renewed since, over the connection that is not there."""
+        renewed = registered(1, at=100, cookie=7), refreshed(2, at=50, cookie=7)
+        _, published = tell(*renewed, kernel_closed(60, cookie=None))
         assert shown(published)[-1] == "offline connection-closed"
 
     def test_an_edges_second_connection_from_that_port_ends_too(self) -> None:
@@ -168,3 +181,38 @@ def test_a_clients_place_at_the_edge_ends_and_then_the_one_before() -> None:
     )
     _, published = tell(from_registrar(1, 5061), session=session)
     assert published == []
+
+
+@given(
+    came=st.lists(st.tuples(st.sampled_from([1, 9]), st.sampled_from([None, 7])), min_size=1),
+    ended=st.sampled_from([1, 5, 9]),
+    cookie=st.sampled_from([None, 7]),
+    source=st.sampled_from([Source.SOCKETS, Source.FREESWITCH]),
+)
+def test_who_is_announced_again_after_an_end_is_not_lost_by_it_again(
+    came: list[tuple[int, int | None]], ended: int, cookie: int | None, source: Source
+) -> None:
+    """Else the two would tell each other for ever. Also where the node's clock was set back."""
+    session = Session(aor=AOR)
+    for seq, (at, over) in enumerate(came):
+        fold(session, registered(seq, at=at, cookie=over))
+    end = closed(ended, cookie=cookie, source=source, seq=len(came) // 2)
+    found = ConnectionLoss(
+        id=end.id,
+        source=end.source,
+        node=end.node,
+        boot=end.boot,
+        seq=end.seq,
+        at=end.at,
+        connection=end.connection,
+        aor=AOR,
+        binding=next(iter(session.bindings)),
+        cookie=end.cookie,
+        remote=end.remote,
+        cause=Cause.CONNECTION_CLOSED,
+    )
+    again = fold_loss(session, found).owner
+    if isinstance(again, ConnectionOwner):
+        state = ConnectionState()
+        fold_end(state, end)
+        assert fold_owner(state, again) == []
