@@ -171,15 +171,15 @@ def test_a_register_told_late_is_not_after_the_end_of_its_own_connection() -> No
     assert tell(refreshed(2, at=5, cookie=8), session=session)[1] == []
 
 
-def test_a_clients_place_at_the_edge_ends_and_then_the_one_before() -> None:
-    """The words of both come late, and after them the registrar's about the first."""
+def test_a_client_behind_an_edge_is_not_back_at_the_older_of_two_ended_connections() -> None:
+    """It registered over that once more; only the registrar tells, when both have ended."""
     session, _ = tell(
         from_edge(1, 5061, cookie=1),
         from_edge(2, 5062, cookie=2),
         edge_closed(8, 5062, cookie=2),
         edge_closed(9, 5061, cookie=1),
     )
-    _, published = tell(from_registrar(1, 5061), session=session)
+    _, published = tell(from_registrar(3, 5061), session=session)
     assert published == []
 
 
