@@ -133,6 +133,15 @@ class EndedLeg:
 
 
 @dataclass(slots=True, kw_only=True)
+class Loss:
+    """Why nobody can reach a user any more, kept while `status` does not say so yet."""
+
+    cause: Cause
+    at: Annotated[datetime, Field(description="By its node's clock.")]
+    evidence: list[Word]
+
+
+@dataclass(slots=True, kw_only=True)
 class Session:
     """The fold's state for one user. `version` counts published presence changes."""
 
@@ -152,6 +161,9 @@ class Session:
     evidence: list[Word] = field(default_factory=list)
     grace_until: Annotated[
         datetime | None, Field(description="When `status` follows `reachable`; a worker's clock.")
+    ] = None
+    loss: Annotated[
+        Loss | None, Field(description="What that grace is for, told when it is over.")
     ] = None
     bindings: dict[str, Binding] = field(default_factory=dict)
     ended: dict[str, EndedBinding] = field(default_factory=dict)

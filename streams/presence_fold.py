@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from schemas.vocabulary import CallState, Cause, Status
 from streams import devices
-from streams.state import Presence, PresenceBinding, PresenceCall, Session
+from streams.state import Loss, Presence, PresenceBinding, PresenceCall, Session
 from streams.verdict import Change
 
 _CALL_STATUS = (
@@ -34,9 +34,10 @@ def fold_presence(
     if session.version == 0 and not reachable:
         return None
     if reachable or change.cause in _SIGN_OFFS:
-        session.grace_until = None
+        session.grace_until = session.loss = None
     elif session.reachable and grace:
         session.grace_until = now + grace
+        session.loss = Loss(cause=change.cause, at=change.at, evidence=change.evidence)
     if session.grace_until is not None:
         status = Status.ONLINE
     session.version += 1
@@ -46,10 +47,13 @@ def fold_presence(
 
 
 def end_grace(session: Session, now: datetime) -> Presence | None:
-    """The record that says offline, if the session's grace is over at `now`."""
+    """The record that says offline, and why, if the session's grace is over at `now`."""
     if session.grace_until is None or session.grace_until > now:
         return None
-    session.grace_until = None
+    if session.loss is not None:  # a call may have ended meanwhile: that is not why
+        loss = session.loss
+        session.cause, session.at, session.evidence = loss.cause, loss.at, loss.evidence
+    session.grace_until = session.loss = None
     session.version += 1
     session.status = Status.OFFLINE
     return current(session)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from schemas.session import EndedLeg as EndedLeg
     from schemas.session import Leg as Leg
     from schemas.session import LegMedia as LegMedia
+    from schemas.session import Loss as Loss
     from schemas.session import Session as Session
 
 # A time without a zone compares with no other: it must not get as far as a timer.
@@ -115,6 +116,7 @@ if not TYPE_CHECKING:
     Owner = struct_of(internal.Owner)
     MediaEvent = struct_of(media.MediaEvent)
     LegMedia = struct_of(session.LegMedia)
+    Loss = struct_of(session.Loss)
     CallOwner = struct_of(internal.CallOwner)
     CallParty = struct_of(internal.CallParty)
     MediaUpdate = struct_of(internal.MediaUpdate)

@@ -63,12 +63,15 @@ def test_who_will_not_be_back_in_a_moment_gets_none(end: RegistrationEvent, caus
     assert site.pipeline.changes("1001")[1:] == [f"offline {cause}"]
 
 
-def test_a_call_that_ends_meanwhile_does_not_prolong_it() -> None:
-    site = Site(registered(1), call(CallKind.ANSWERED, 2), loss(3))
+def test_a_call_that_ends_meanwhile_does_not_prolong_it_nor_explain_it() -> None:
+    lost = loss(3)
+    site = Site(registered(1), call(CallKind.ANSWERED, 2), lost)
     assert site.wait(2) is Status.ONLINE
     site.tell(call(CallKind.ENDED, 5))
     assert site.wait(0.5) is Status.ONLINE
     assert site.wait(1) is Status.OFFLINE
+    last = site.pipeline.published[-1]
+    assert (last.cause, last.at, last.evidence[0]) == ("connection-closed", lost.at, lost.id)
 
 
 def test_a_call_that_ends_after_it_does_not_bring_the_user_back() -> None:
