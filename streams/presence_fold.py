@@ -34,7 +34,7 @@ def fold_presence(
     if session.version == 0 and not reachable:
         return None
     if reachable or change.cause in _SIGN_OFFS:
-        session.grace_until = session.loss = None
+        session.grace_until, session.loss = None, None
     elif session.reachable and grace:
         session.grace_until = now + grace
         session.loss = Loss(cause=change.cause, at=change.at, evidence=change.evidence)
@@ -53,7 +53,7 @@ def end_grace(session: Session, now: datetime) -> Presence | None:
     if session.loss is not None:  # a call may have ended meanwhile: that is not why
         loss = session.loss
         session.cause, session.at, session.evidence = loss.cause, loss.at, loss.evidence
-    session.grace_until = session.loss = None
+    session.grace_until, session.loss = None, None
     session.version += 1
     session.status = Status.OFFLINE
     return current(session)
