@@ -148,12 +148,14 @@ class SessionBatch(OpenSessions):
         self.effects.state.append(record)
 
     def _doubt(self, node: str, at: datetime, *, stale: bool) -> None:
-        """The node has been uncertain for too long, or a listing has ended that."""
+        """The node has been uncertain for too long, or a listing of after that has come."""
         known = self._partition.nodes.get(node)
         if known is not None and not stale:
-            known.listed_at = at
+            known.listed_at = max(known.listed_at or at, at)
         if known is None or (known.gap is None and known.stale == stale):
             return
+        if not stale and known.gap_at is not None and at < known.gap_at:
+            return  # it had begun before: what was missed since may be missing there too
         was_stale, known.stale = known.stale, stale
         if not stale:
             known.gap = known.gap_at = None

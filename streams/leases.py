@@ -55,12 +55,12 @@ class Leases:
         if event.kind is NodeKind.DOWN:
             nodes.pop(event.node, None)
             return False
-        is_away = old is not None and (old.lost or old.unwatched)
-        if old is not None and is_away and event.at <= old.at:
+        away = old if old is not None and (old.lost or old.unwatched) else None
+        if away is not None and event.at <= away.at:
             return False  # said before it fell silent, and read again
         unwatched = event.kind is NodeKind.UNWATCHED
         nodes[event.node] = Lease(event.node, event.boot, event.at, now, unwatched)
-        return is_away and not unwatched
+        return away is not None and not unwatched
 
     def excuse(self, now: datetime, partitions: Iterable[int] | None = None) -> None:
         """The nodes of these partitions, or all, could not be heard, and are not to blame."""

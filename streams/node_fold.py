@@ -9,10 +9,12 @@ from schemas.vocabulary import CallState, Cause, NodeKind, Source, Transport
 from streams import devices
 from streams.call_fold import end_leg
 from streams.endings import end_binding
-from streams.state import Event, NodeChange, NodeState, Session
+from streams.state import Binding, Event, NodeChange, NodeState, Session
 from streams.verdict import Change, Verdict, merged
 
-_AWAY = frozenset({NodeKind.DOWN, NodeKind.LOST, NodeKind.UNWATCHED})
+# Believed of a silent node whatever their time: the clock of its SHUTDOWN may have stood still, and
+# of a silence only the time of the last word is known.
+_ENDS = frozenset({NodeKind.DOWN, NodeKind.LOST})
 
 
 def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) -> NodeState | None:
@@ -25,7 +27,7 @@ def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) 
     if (
         state is not None
         and (state.lost or state.unwatched)
-        and change.kind not in _AWAY
+        and change.kind not in _ENDS
         and change.at <= state.at
     ):
         return None  # said before it fell silent, and read again
@@ -50,11 +52,11 @@ def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) 
 
 
 def fold_doubt(session: Session, node: str, at: datetime, *, stale: bool) -> Verdict:
-    """The node's events up to `at` may be missing and no listing comes; or one has come."""
+    """The node's events up to `at` may be missing, and no listing comes; or one has come since."""
     before = devices.shown(session)
     evidence = []
     for binding in session.bindings.values():
-        if binding.node != node or (stale and binding.confirmed_at > at):
+        if binding.node != node or binding.confirmed_at > at:
             continue
         if binding.stale != stale:
             binding.stale = stale
@@ -69,19 +71,16 @@ def fold_doubt(session: Session, node: str, at: datetime, *, stale: bool) -> Ver
 
 
 def fold_node_change(session: Session, change: NodeChange) -> Verdict:
-    """What a node's DOWN, or its UP with a new boot, ends of this session."""
+    """What a node's DOWN, or else its UP with a new boot, ends of this session."""
     event = _as_event(change)
     verdicts = []
     for key, binding in list(session.bindings.items()):
         if binding.node != change.node:
             continue
-        if change.kind is NodeKind.DOWN and (
-            binding.boot == change.boot or binding.confirmed_at <= change.at
-        ):
+        if change.kind is NodeKind.DOWN and _is_of(binding, change):
             verdicts.append(end_binding(session, key, event, Cause.NODE_LOST))
         elif (
-            change.kind is NodeKind.UP
-            and binding.boot != change.boot
+            binding.boot != change.boot
             and binding.confirmed_at <= change.at
             and binding.transport not in (None, Transport.UDP)
             and not devices.hangs_on_an_edge(session, binding)
@@ -95,7 +94,7 @@ def fold_node_change(session: Session, change: NodeChange) -> Verdict:
             continue
         if change.kind is NodeKind.DOWN:
             verdicts.append(end_leg(session, leg_id, event, Cause.NODE_LOST))
-        elif change.kind is NodeKind.UP and leg.boot != change.boot:
+        elif leg.boot != change.boot:
             verdicts.append(end_leg(session, leg_id, event, Cause.NODE_RESTARTED))
     return merged(verdicts)
 
@@ -112,10 +111,9 @@ def fold_node_back(session: Session, change: NodeChange) -> Verdict:
 
 def _set_lost(session: Session, change: NodeChange, cause: Cause, *, lost: bool) -> Verdict:
     before, legs_before = devices.shown(session), legs_shown(session)
-    bindings = [b for b in session.bindings.values() if b.node == change.node]
     evidence = [change.id]
-    for binding in bindings:
-        if binding.boot == change.boot and binding.node_lost != lost:
+    for binding in session.bindings.values():
+        if binding.node == change.node and _is_of(binding, change) and binding.node_lost != lost:
             binding.node_lost = lost
             evidence.append(binding.event)
             devices.follow(session, binding)
@@ -129,6 +127,11 @@ def _set_lost(session: Session, change: NodeChange, cause: Cause, *, lost: bool)
     if before != devices.shown(session) or legs_before != legs_shown(session):
         verdict.change = Change(cause, change.at, evidence[:16])
     return verdict
+
+
+def _is_of(binding: Binding, change: NodeChange) -> bool:
+    """Whether the process that the change is about had the binding, if only from one before it."""
+    return binding.boot == change.boot or binding.confirmed_at <= change.at
 
 
 def legs_shown(session: Session) -> list[tuple[str, CallState]]:

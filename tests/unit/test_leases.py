@@ -21,7 +21,7 @@ from tests.unit.stories import AOR, call, listed, listing_ended, moment, registe
 SECOND = timedelta(seconds=1)
 
 
-def _node(kind: NodeKind, at: float, node: str = "fs1", boot: str = "boot-a") -> NodeEvent:
+def node_said(kind: NodeKind, at: float, node: str = "fs1", boot: str = "boot-a") -> NodeEvent:
     return NodeEvent(
         id=f"{node}/{boot}/{kind}/{at}",
         source=Source.FREESWITCH,
@@ -34,7 +34,7 @@ def _node(kind: NodeKind, at: float, node: str = "fs1", boot: str = "boot-a") ->
 
 
 def _say(pipeline: Pipeline, kind: NodeKind, at: float, **which: str) -> None:
-    event = _node(kind, at, **which)
+    event = node_said(kind, at, **which)
     pipeline.feed(topics.NODES, [(event.node, event)])
 
 
@@ -165,14 +165,14 @@ def test_a_gap_that_a_listing_heals_at_once_is_not_told() -> None:
 
 def test_a_node_that_said_goodbye_is_not_lost() -> None:
     leases = Leases(5 * SECOND, 300 * SECOND)
-    leases.hear(0, _node(NodeKind.UP, 0), NOW)
-    leases.hear(0, _node(NodeKind.DOWN, 1), NOW)
+    leases.hear(0, node_said(NodeKind.UP, 0), NOW)
+    leases.hear(0, node_said(NodeKind.DOWN, 1), NOW)
     assert leases.run_out(NOW + timedelta(days=1)) == []
 
 
 def test_silence_while_kafka_was_away_is_nobodys_fault() -> None:
     leases = Leases(5 * SECOND, 300 * SECOND)
-    leases.hear(0, _node(NodeKind.UP, 0), NOW)
+    leases.hear(0, node_said(NodeKind.UP, 0), NOW)
     leases.excuse(NOW + 60 * SECOND)
     assert leases.run_out(NOW + 61 * SECOND) == []
     (lost,) = leases.run_out(NOW + 66 * SECOND)
@@ -181,7 +181,7 @@ def test_silence_while_kafka_was_away_is_nobodys_fault() -> None:
 
 def test_what_another_worker_reads_now_is_not_this_ones_to_judge() -> None:
     leases = Leases(5 * SECOND, 300 * SECOND)
-    leases.hear(0, _node(NodeKind.UP, 0), NOW)
+    leases.hear(0, node_said(NodeKind.UP, 0), NOW)
     leases.retain([1])
     assert leases.run_out(NOW + 60 * SECOND) == []
 
@@ -193,7 +193,7 @@ def test_a_worker_that_takes_over_gives_known_nodes_a_whole_lease() -> None:
     leases.begin(0, pipeline.state.nodes.items(), NOW)
     assert leases.run_out(NOW + 4 * SECOND) == []
     assert [lease.node for lease in leases.run_out(NOW + 6 * SECOND)] == ["fs1"]
-    assert leases.hear(0, _node(NodeKind.HEARTBEAT, 9), NOW + 7 * SECOND)
+    assert leases.hear(0, node_said(NodeKind.HEARTBEAT, 9), NOW + 7 * SECOND)
 
 
 def _crowd(size: int) -> PartitionState:
@@ -280,7 +280,7 @@ def test_a_worker_that_is_behind_loses_no_node() -> None:
     timekeeper = Timekeeper(wards, leases, NodeCopier(1, 5 * SECOND, leases), 1, lambda: now)
 
     asyncio.run(_once(timekeeper))
-    leases.hear(0, _node(NodeKind.UP, 0), now)
+    leases.hear(0, node_said(NodeKind.UP, 0), now)
     wards.unread = [0]
     now += 60 * SECOND
     asyncio.run(_once(timekeeper))
