@@ -59,6 +59,8 @@ class Leases:
         if away is not None and event.at <= away.at:
             return False  # said before it fell silent, and read again
         unwatched = event.kind is NodeKind.UNWATCHED
+        if unwatched and old is not None and old.lost and old.boot == event.boot:
+            return False  # its producer stops beside it: that is no word of the node's own
         nodes[event.node] = Lease(event.node, event.boot, event.at, now, unwatched)
         return away is not None and not unwatched
 

@@ -31,12 +31,14 @@ def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) 
         and change.at <= state.at
     ):
         return None  # said before it fell silent, and read again
+    is_same = state is not None and state.boot == change.boot
+    if state is not None and state.lost and is_same and change.kind is NodeKind.UNWATCHED:
+        return None  # its producer stops beside it: that is no word of the node's own
     at = max(state.at, change.at) if state else change.at
     new = NodeState(boot=change.boot, at=at, changed=now)
     if state is not None:
         new.gap, new.gap_at, new.stale = state.gap, state.gap_at, state.stale
         new.listed_at = state.listed_at
-    is_same = state is not None and state.boot == change.boot
     if change.kind is NodeKind.DOWN:
         new.down = True
     elif change.kind is NodeKind.LOST:

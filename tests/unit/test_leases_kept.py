@@ -72,7 +72,16 @@ def test_the_first_word_after_a_stopped_producers_last_brings_the_node_back() ->
 def test_a_producer_that_stops_beside_a_silent_node_brings_nobody_back() -> None:
     leases = _leases(node_said(UP, 0))
     assert _lost(leases, 6) == ["fs1"]
-    assert not leases.hear(0, node_said(UNWATCHED, 9), NOW)
+    assert not leases.hear(0, node_said(UNWATCHED, 9), NOW + 9 * SECOND)
+    assert _lost(leases, 999) == []  # it was told already
+    assert leases.hear(0, node_said(UP, 12), NOW + 1000 * SECOND)
+
+
+def test_the_next_process_is_awaited_though_only_its_producers_stop_was_told() -> None:
+    leases = _leases(node_said(UP, 0))
+    assert _lost(leases, 6) == ["fs1"]
+    assert not leases.hear(0, node_said(UNWATCHED, 9, boot="boot-b"), NOW)
+    assert _lost(leases, 301) == ["fs1"]
 
 
 def test_only_what_could_not_be_heard_is_excused() -> None:

@@ -83,6 +83,32 @@ class TestShutdown:
         assert pipeline.changes("1001")[1:] == ["offline node-lost", *ONLINE]
 
 
+def test_of_a_node_nobody_told_of_the_silence_counts_too() -> None:
+    """Its producer said nothing but its phone's register before the machine died."""
+    pipeline = Pipeline()
+    _tell(pipeline, registered(1))
+    _say(pipeline, node_change(LOST, 6))
+    assert pipeline.changes("1001") == [*ONLINE, "offline node-lost"]
+
+
+def test_a_producer_that_stops_beside_a_silent_node_brings_nobody_back() -> None:
+    """The switch hangs; somebody stops its pod, and the producer says goodbye in order."""
+    pipeline = _with_a_phone(Transport.UDP)
+    _say(pipeline, node_change(HEARTBEAT, 6), node_change(LOST, 6), node_change(UNWATCHED, 12))
+    assert pipeline.changes("1001") == [*ONLINE, "offline node-lost"]
+    _say(pipeline, node_change(HEARTBEAT, 60))
+    assert pipeline.changes("1001")[2:] == ["online node-restored"]
+
+
+def test_the_next_process_may_be_known_by_its_producers_stop_alone() -> None:
+    """Its UP was lost. What it tells is not taken for a word of the one that ended."""
+    pipeline = _with_a_phone()
+    stop = node_change(UNWATCHED, 20, "boot-b")
+    _say(pipeline, node_change(HEARTBEAT, 6), node_change(LOST, 6), stop)
+    _tell(pipeline, registered(1, at=19, boot="boot-b"))
+    assert pipeline.changes("1001")[1:] == ["offline node-lost", *ONLINE]
+
+
 class TestReadAgain:
     """A worker that takes over may read the last words again."""
 
@@ -144,19 +170,29 @@ class TestNextProcess:
 class TestGap:
     """Words may be missing: a listing of after that makes up for it, and else users are told."""
 
+    def test_of_before_the_listing_is_over_though_read_after_it(self) -> None:
+        """Also for who came just before, whom the listing need not show."""
+        pipeline = _with_a_phone()
+        whole = listing_ended(5, "s", at=1.8)
+        whole.aor = None
+        _tell(pipeline, whole)
+        _say(pipeline, node_change(HEARTBEAT, 4), node_change(GAP, 1.5))
+        pipeline.wait(11 * SECOND)
+        assert pipeline.changes("1001") == ONLINE
+
     @pytest.mark.parametrize(
-        ("gap", "told"),
+        "at",
         [
-            pytest.param(2, [], id="of before the listing, read after it"),
-            pytest.param(20, ["online node-uncertain"], id="of after it"),
+            pytest.param(20, id="long after"),
+            pytest.param(5.98, id="and before the last heartbeat by its time"),
         ],
     )
-    def test_is_over_only_with_a_later_listing(self, gap: float, told: list[str]) -> None:
+    def test_of_after_the_listing_is_told(self, at: float) -> None:
         pipeline = _with_a_phone()
         _list(pipeline, 5, at=3)
-        _say(pipeline, node_change(HEARTBEAT, 4), node_change(GAP, gap))
+        _say(pipeline, node_change(HEARTBEAT, 6), node_change(GAP, at))
         pipeline.wait(11 * SECOND)
-        assert pipeline.changes("1001") == [*ONLINE, *told]
+        assert pipeline.changes("1001") == [*ONLINE, "online node-uncertain"]
 
     def test_is_not_over_with_a_listing_that_had_begun_before_it(self) -> None:
         pipeline = _with_a_phone()
