@@ -87,7 +87,8 @@ class Stage:
         )
 
     def _serve(self, host: str, port: int) -> None:
-        config = uvicorn.Config(self.app(), log_config=None, access_log=False)
+        # No WebSockets here: to import their library would lengthen every stage's restart.
+        config = uvicorn.Config(self.app(), log_config=None, access_log=False, ws="none")
         threading.Thread(
             target=uvicorn.Server(config).run,
             args=([_listen(host, port)],),
