@@ -69,3 +69,25 @@ DELIVERED = _meter.create_counter("rollcall_user_center_delivered", "1")
 COALESCED = _meter.create_counter("rollcall_user_center_coalesced", "1")
 # Failed deliveries, tried again. Labels: reason.
 DELIVERY_FAILURES = _meter.create_counter("rollcall_user_center_failures", "1")
+
+# -- gateway --------------------------------------------------------------------------------------
+# Subscribers now. Labels: transport (sse, websocket).
+GATEWAY_SUBSCRIBERS = _meter.create_gauge("rollcall_gateway_subscribers", "1")
+# Messages handed to subscribers' connections.
+GATEWAY_SENT = _meter.create_counter("rollcall_gateway_sent", "1")
+# Outdated states not sent because a newer one of the same user waited for the same subscriber.
+GATEWAY_COALESCED = _meter.create_counter("rollcall_gateway_coalesced", "1")
+# Subscribers disconnected because they took nothing.
+GATEWAY_STALLED = _meter.create_counter("rollcall_gateway_stalled", "1")
+# Requests not served. Labels: reason (full, starting, stopping, unauthorized, origin, bad-query).
+GATEWAY_REFUSED = _meter.create_counter("rollcall_gateway_refused", "1")
+# Users with a presence record.
+GATEWAY_USERS = _meter.create_gauge("rollcall_gateway_users", "1")
+# 1 while no broker answers: subscribers are served what was read before.
+GATEWAY_KAFKA_AWAY = _meter.create_gauge("rollcall_gateway_kafka_away", "1")
+# Seconds from a record's time in Kafka to its being sent; one in a hundred sends.
+GATEWAY_DELAY = _meter.create_histogram(
+    "rollcall_gateway_delay_seconds",
+    "s",
+    explicit_bucket_boundaries_advisory=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30),
+)

@@ -13,6 +13,7 @@ MODULES = {
     "streams": "streams.stage",
     "clickhouse": "sinks.clickhouse.stage",
     "user-center": "sinks.user_center.stage",
+    "gateway": "sinks.gateway.stage",
     "audit": "local.auditing.stage",
     "reference-user-center": "local.reference_user_center.stage",
 }

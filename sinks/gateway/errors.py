@@ -1,0 +1,49 @@
+"""Why a request is not served, named for what its sender should do about it.
+
+Refused
+├── BadQuery      change the request: what it asks for is none
+├── NotAllowed    bring a token that is valid, or come from where it is allowed
+├── UnknownUser   nothing: there is no such user, now
+└── TryElsewhere  wait and try again; another replica may have room, or may have started
+"""
+
+
+class Refused(Exception):
+    """Answered with `status`; `reason` is a short label for metrics, `field` what is at fault."""
+
+    status = 400
+    reason = "bad-query"
+
+    def __init__(self, detail: str, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.field = field
+
+
+class BadQuery(Refused):
+    """400: a field that is none, or holds no AOR or domain."""
+
+
+class NotAllowed(Refused):
+    """401 without a valid token; 403 for a page of another origin."""
+
+    def __init__(self, detail: str, *, status: int, reason: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.reason = reason
+
+
+class UnknownUser(Refused):
+    """404: no presence record of that user."""
+
+    status = 404
+    reason = "unknown-user"
+
+
+class TryElsewhere(Refused):
+    """503: full, still reading, or about to end."""
+
+    status = 503
+
+    def __init__(self, detail: str, *, reason: str) -> None:
+        super().__init__(detail)
+        self.reason = reason

@@ -1,0 +1,145 @@
+"""The gateway within its event loop: lets subscribers in, feeds them, and looks after them."""
+
+import asyncio
+import time
+from collections import Counter
+from typing import Any
+
+from runtime import logs, metrics
+from sinks.gateway.access import Access
+from sinks.gateway.errors import Refused, TryElsewhere
+from sinks.gateway.feed import End, Feed
+from sinks.gateway.hub import Hub
+from sinks.gateway.message import Message
+from sinks.gateway.settings import GatewaySettings
+
+log = logs.get(__name__)
+
+# Of so many sends the delay of one is noted: it costs as much as the send.
+_SAMPLED = 100
+
+
+class Gateway:
+    """All but `is_caught_up`, `is_stopping` and `status` belongs to the event loop's thread."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._settings = settings
+        self._keepalive = settings.keepalive.total_seconds()
+        self._stalled_after = settings.stalled_after.total_seconds()
+        self.access = Access(settings.tokens)
+        self.hub = Hub()
+        # By transport: to be counted, and looked at each second.
+        self._feeds: dict[Feed, str] = {}
+        self._subscribers: Counter[str] = Counter(sse=0, websocket=0)
+        self._refused: Counter[str] = Counter()
+        self._said: set[str] = set()
+        self._sent = self._stalled = self._counted_sent = self._counted_coalesced = 0
+        self._sample_at = _SAMPLED
+        self.is_caught_up = False
+        self.is_stopping = False
+        # No feed is left, and none will come.
+        self.emptied = asyncio.Event()
+
+    # -- subscribers ------------------------------------------------------------------------------
+    def admit(self) -> None:
+        """Whether another subscriber may come in. Raises TryElsewhere."""
+        self.check_state()
+        if len(self._feeds) >= self._settings.subscribers_max:
+            raise TryElsewhere(
+                f"{self._settings.subscribers_max} subscribers are here already", reason="full"
+            )
+
+    def check_state(self) -> None:
+        """Raises TryElsewhere while what is known is not what there is, and at the end."""
+        if self.is_stopping:
+            raise TryElsewhere("stopping", reason="stopping")
+        if not self.is_caught_up:
+            raise TryElsewhere("still reading the present state", reason="starting")
+
+    async def run(self, feed: Feed, transport: str) -> End:
+        """Feed one subscriber until it or the gateway ends."""
+        self._feeds[feed] = transport
+        self._subscribers[transport] += 1
+        try:
+            return await feed.run()
+        finally:
+            del self._feeds[feed]
+            self._subscribers[transport] -= 1
+            self._say_emptied()
+
+    def sent(self, messages: list[Message], is_live: bool) -> None:
+        """Count what a feed has sent; of some changes note how late they were."""
+        self._sent += len(messages)
+        if is_live and self._sent >= self._sample_at:
+            self._sample_at = self._sent + _SAMPLED
+            if at := messages[-1].at:
+                metrics.GATEWAY_DELAY.record(max(0.0, time.time() - at))
+
+    def refuse(self, refusal: Refused) -> None:
+        """Count what is answered with an error; of each cause the first is logged."""
+        self._refused[refusal.reason] += 1
+        metrics.GATEWAY_REFUSED.add(1, {"reason": refusal.reason})
+        self._say_once(f"refused: {refusal.reason}", detail=str(refusal), field=refusal.field)
+
+    def end_all(self) -> None:
+        """Let no one in any more, and end every feed, so that they reconnect elsewhere."""
+        self.is_stopping = True
+        self._say_emptied()
+        for feed in self._feeds:
+            feed.end(End.STOPPING)
+
+    def _say_emptied(self) -> None:
+        if self.is_stopping and not self._feeds:
+            self.emptied.set()
+
+    # -- presence ---------------------------------------------------------------------------------
+    def apply(self, messages: list[Message]) -> None:
+        """What was read from Kafka, in order."""
+        for message in messages:
+            if message.version:
+                self.hub.change(message)
+            else:
+                self.hub.remove(message)
+
+    # -- each second ------------------------------------------------------------------------------
+    def look_after(self, now: float) -> list[Feed]:
+        """Remind who is quiet; end, and return, who takes nothing. `now`: the loop's clock."""
+        stalled = []
+        for feed in self._feeds:
+            if feed.sending_since is not None:
+                if now - feed.sending_since >= self._stalled_after and feed.ended is None:
+                    feed.end(End.STALLED)
+                    stalled.append(feed)
+            elif now - feed.quiet_since >= self._keepalive:
+                feed.remind()
+        if stalled:
+            self._stalled += len(stalled)
+            metrics.GATEWAY_STALLED.add(len(stalled))
+            self._say_once("stalled", seconds=self._stalled_after)
+        self._measure()
+        return stalled
+
+    def _measure(self) -> None:
+        metrics.GATEWAY_SENT.add(self._sent - self._counted_sent)
+        metrics.GATEWAY_COALESCED.add(self.hub.coalesced - self._counted_coalesced)
+        self._counted_sent, self._counted_coalesced = self._sent, self.hub.coalesced
+        metrics.GATEWAY_USERS.set(self.hub.users)
+        for transport, count in self._subscribers.items():
+            metrics.GATEWAY_SUBSCRIBERS.set(count, {"transport": transport})
+
+    def _say_once(self, what: str, **details: Any) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            log.warning(f"subscriber {what}; more of these are only counted", **details)
+
+    def status(self) -> dict[str, Any]:
+        """What an operator asks first; counts since the start of this process."""
+        return {
+            "subscribers": dict(self._subscribers),
+            "users": self.hub.users,
+            "caught_up": self.is_caught_up,
+            "sent": self._sent,
+            "coalesced": self.hub.coalesced,
+            "stalled": self._stalled,
+            "refused": dict(self._refused),
+        }

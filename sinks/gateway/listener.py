@@ -1,0 +1,48 @@
+"""What the operating system gives a gateway: its port, its connections' buffers, open files."""
+
+import resource
+import socket
+
+from runtime import logs
+from runtime.settings import BadSettings
+from sinks.gateway.settings import GatewaySettings
+
+log = logs.get(__name__)
+
+# What the kernel keeps for one subscriber (it doubles it); by itself it would go to megabytes.
+_SEND_BUFFER = 64 * 1024
+# Open files beside subscribers' connections: Kafka's, the health server's, those of who is refused.
+_OTHER_FILES = 200
+
+
+def subscribers_possible(wanted: int) -> int:
+    """As many as this process may have files open for; raises its soft limit to the hard one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard == resource.RLIM_INFINITY or wanted + _OTHER_FILES <= hard:
+        return wanted
+    possible = max(1, hard - _OTHER_FILES)
+    log.warning("fewer subscribers than set: open files", set=wanted, possible=possible)
+    return possible
+
+
+def listen(settings: GatewaySettings) -> socket.socket:
+    """The socket subscribers connect to. Raises BadSettings when the port is taken."""
+    host, port = settings.host, settings.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With the protocol named, asyncio turns Nagle's algorithm off for what it accepts. What is set
+    # here the accepted connections inherit.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+    # A machine that is gone acknowledges nothing; the kernel would wait a quarter of an hour.
+    patience = 2 * settings.stalled_after.total_seconds()
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1000))
+    try:
+        listener.bind((host, port))
+        listener.listen(4096)
+    except OSError as error:
+        listener.close()
+        raise BadSettings(f"gateway.port={port} on {host}: {error}") from error
+    return listener

@@ -1,0 +1,83 @@
+"""What a subscriber is told: a presence record, framed once for all of them (pure)."""
+
+from dataclasses import dataclass
+
+from schemas.codec import InvalidRecord, decode, encode
+from schemas.presence import Presence
+from schemas.sip_uri import MalformedUri, aor_of
+
+# Outside of JSON's strings, which hold no line ends, they are white space; in an event stream they
+# would end the data.
+_LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
+_END = b"\n\n"
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """One thing to tell, as it goes out over SSE; the other forms are cut from it.
+
+    `version` is 0 where it is no presence record. `at`: when the record came to Kafka, seconds
+    since the epoch; 0.0 where it is none.
+    """
+
+    aor: str
+    version: int
+    sse: bytes
+    at: float
+    start: int
+
+    @property
+    def value(self) -> bytes:
+        """The JSON alone, byte for byte as in Kafka (a line end is a space)."""
+        return self.sse[self.start : -len(_END)]
+
+    @property
+    def text(self) -> str:
+        """The JSON as a WebSocket message."""
+        return self.value.decode()
+
+    @property
+    def domain(self) -> str:
+        return domain_of(self.aor)
+
+
+def domain_of(aor: str) -> str:
+    """The host of a canonical AOR."""
+    return aor.rpartition("@")[2]
+
+
+def presence_message(value: bytes, at: float) -> Message:
+    """The message of a record's value. Its SSE id is `AOR/VERSION`, as that of the CloudEvent.
+
+    Raises InvalidRecord: no presence record, no UTF-8, or of no canonical AOR (which nobody could
+    ask for, and which could break out of its line).
+    """
+    presence = decode(Presence, value)
+    try:
+        value.decode()
+        canonical = aor_of(presence.aor)
+    except UnicodeDecodeError as error:
+        raise InvalidRecord(None, f"not UTF-8: {error.reason}") from error
+    except MalformedUri as error:
+        raise InvalidRecord("aor", str(error)) from error
+    if canonical != presence.aor:
+        raise InvalidRecord("aor", f"not canonical: that would be {canonical}")
+    if presence.version < 1:
+        raise InvalidRecord("version", "less than 1")
+    head = f"id: {presence.aor}/{presence.version}\nevent: presence\ndata: ".encode()
+    data = value.translate(_LINE_ENDS)
+    return Message(presence.aor, presence.version, head + data + _END, at, len(head))
+
+
+def removal_message(aor: str, at: float) -> Message:
+    """Tells that there is no record of this user any more."""
+    return _word("removed", {"event": "removed", "aor": aor}, aor, at)
+
+
+def _word(event: str, content: dict[str, str], aor: str = "", at: float = 0.0) -> Message:
+    head = f"event: {event}\ndata: ".encode()
+    return Message(aor, 0, head + encode(content) + _END, at, len(head))
+
+
+# After the present state, before the first change.
+LIVE = _word("live", {"event": "live"})

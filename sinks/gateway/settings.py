@@ -1,0 +1,56 @@
+"""The section [gateway]: where subscribers are served, who may, and how patiently."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from runtime.settings import Duration, StageSettings
+
+# RFC 6750 §2.1: what may follow `Bearer`. Shorter ones could be guessed.
+TOKEN_LENGTH_MIN = 16
+_is_token = re.compile(r"[A-Za-z0-9\-._~+/]+=*").fullmatch
+_SECOND = timedelta(seconds=1)
+
+
+def _listed(value: Any) -> Any:
+    """The environment holds one text: tokens separated by white space or commas."""
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    return re.split(r"[\s,]+", value.strip(" \t\r\n,")) if isinstance(value, str) else value
+
+
+class GatewaySettings(StageSettings):
+    """How programs subscribe to presence without Kafka."""
+
+    section: ClassVar[str] = "gateway"
+
+    host: str = "127.0.0.1"
+    port: int = Field(8096, ge=0, le=65535, description="0: any free one, see /status.")
+    tokens: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (), description="Any of them, as `Authorization: Bearer TOKEN`; none: open to everybody."
+    )
+    subscribers_max: int = Field(15_000, ge=1, description="More are answered 503.")
+    keepalive: Duration = Field(
+        timedelta(seconds=15), ge=_SECOND, description="A sign of life where nothing changes."
+    )
+    stalled_after: Duration = Field(
+        timedelta(seconds=30),
+        ge=_SECOND,
+        description="A subscriber that takes nothing of what waits for it for so long is "
+        "disconnected.",
+    )
+
+    @field_validator("tokens")
+    @classmethod
+    def _tokens(cls, tokens: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        found = tuple(token for token in tokens if token.get_secret_value())
+        for number, token in enumerate(found, 1):
+            text = token.get_secret_value()
+            if len(text) < TOKEN_LENGTH_MIN or not _is_token(text):
+                raise ValueError(
+                    f"token {number} is none: {TOKEN_LENGTH_MIN} or more of A-Z a-z 0-9 - . _ ~ + /"
+                )
+        return found

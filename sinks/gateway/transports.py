@@ -1,0 +1,99 @@
+"""The two ways a feed goes out: as an event stream over HTTP, or over a WebSocket."""
+
+import asyncio
+import random
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from sinks.gateway.feed import End, Feed
+from sinks.gateway.gateway import Gateway
+from sinks.gateway.message import Message
+from sinks.gateway.subscriber import Watch
+
+EVENT_STREAM = "text/event-stream"
+_HEADERS = {
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",  # a proxy that gathers before it passes on would delay
+}
+# When a browser comes back after the end, milliseconds: spread, so that not all come at once.
+_RETRY_MS = (1_000, 5_000)
+_GOING_AWAY = 1001
+
+
+class EventStream(Response):
+    """The answer that goes on until the subscriber leaves or the gateway ends."""
+
+    media_type = EVENT_STREAM
+
+    def __init__(self, gateway: Gateway, watch: Watch) -> None:
+        super().__init__(headers=_HEADERS)
+        del self.headers["content-length"]
+        self._gateway = gateway
+        self._watch = watch
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def write(body: bytes, *, more: bool = True) -> None:
+            await send({"type": "http.response.body", "body": body, "more_body": more})
+
+        async def tell(messages: list[Message]) -> None:
+            await write(b"".join([message.sse for message in messages]))
+
+        async def keep_alive() -> None:
+            await write(b": keep-alive\n\n")
+
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        if scope["method"] == "HEAD":
+            await write(b"", more=False)
+            return
+        await write(f"retry: {random.randint(*_RETRY_MS)}\n\n".encode())
+        gateway = self._gateway
+        feed = Feed(
+            gateway.hub,
+            self._watch,
+            tell,
+            gateway.sent,
+            client=scope.get("client"),
+            keep_alive=keep_alive,
+        )
+        leaving = asyncio.create_task(_until_gone(receive, feed))
+        try:
+            if await gateway.run(feed, "sse") is End.STOPPING:
+                await write(b"", more=False)
+        finally:
+            leaving.cancel()
+
+
+async def _until_gone(receive: Receive, feed: Feed) -> None:
+    """Once the request has been read, what comes next is the connection's end."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    feed.end(End.GONE)
+
+
+async def serve_web_socket(gateway: Gateway, watch: Watch, websocket: WebSocket) -> None:
+    """Accept it and feed it. Pings are the server's; what the subscriber says is not read."""
+
+    async def tell(messages: list[Message]) -> None:
+        for message in messages:
+            await websocket.send_text(message.text)
+
+    async def until_gone() -> None:
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            pass
+        feed.end(End.GONE)
+
+    await websocket.accept()
+    client = websocket.scope.get("client")
+    feed = Feed(gateway.hub, watch, tell, gateway.sent, client=client)
+    leaving = asyncio.create_task(until_gone())
+    try:
+        if await gateway.run(feed, "websocket") is End.STOPPING:
+            await websocket.close(_GOING_AWAY, "stopping")
+    except (WebSocketDisconnect, RuntimeError):
+        # The latter: between a subscriber's breach of the protocol, which the server answers by
+        # itself with a close, and its being told here.
+        return
+    finally:
+        leaving.cancel()
