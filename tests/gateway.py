@@ -1,0 +1,112 @@
+"""Parts for tests of the gateway: subscribers that note what they are told."""
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from runtime.kafka import KafkaSettings
+from tests.eventually import eventually
+from tests.stages import StageProcess
+
+TOKEN = "a-token-for-the-tests"
+
+
+def gateway(folder: Path, kafka: KafkaSettings, **environment: str) -> StageProcess:
+    """A gateway as a process of its own, on any free port."""
+    own = {f"ROLLCALL_GATEWAY_{name}": value for name, value in environment.items()}
+    return StageProcess("sinks.gateway.stage", folder, kafka, ROLLCALL_GATEWAY_PORT="0", **own)
+
+
+class Told:
+    """What a subscriber was told, as (event, content), until its connection ended."""
+
+    def __init__(self, url: str, query: str, headers: dict[str, str] | None = None) -> None:
+        self.url, self.query, self.headers = url, query, headers or {}
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.ids: list[str] = []
+        self.ended: object = None
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        try:
+            self.ended = self.listen()
+        except Exception as error:
+            self.ended = error
+
+    def listen(self) -> object:
+        """Note what comes; how it ended."""
+        raise NotImplementedError
+
+    @property
+    def is_live(self) -> bool:
+        return "live" in self.kinds
+
+    @property
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.events]
+
+    @property
+    def versions(self) -> list[tuple[str, int]]:
+        """(AOR, version) of the presence records, in order."""
+        return [(c["aor"], c["version"]) for kind, c in self.events if kind == "presence"]
+
+    @property
+    def last(self) -> dict[str, int]:
+        return dict(self.versions)
+
+    def wait_live(self) -> "Told":
+        eventually(lambda: self.is_live or self.ended, what="live")
+        assert self.is_live, self.ended
+        return self
+
+
+class EventStream(Told):
+    """Over SSE. `ended` is `closed`, or the error."""
+
+    def listen(self) -> object:
+        with httpx.stream(
+            "GET",
+            f"{self.url}/presence?{self.query}",
+            headers={"accept": "text/event-stream", **self.headers},
+            timeout=60,
+            trust_env=False,
+        ) as answer:
+            if answer.status_code != 200:
+                return answer.read()
+            fields: dict[str, str] = {}
+            for line in answer.iter_lines():
+                name, _, text = line.partition(": ")
+                if line and name:
+                    fields[name] = text
+                elif not line:
+                    self._dispatch(fields)
+                    fields = {}
+        return "closed"
+
+    def _dispatch(self, fields: dict[str, str]) -> None:
+        if "id" in fields:
+            self.ids.append(fields["id"])
+        if "data" in fields:
+            self.events.append((fields["event"], json.loads(fields["data"])))
+
+
+class WebSocket(Told):
+    """Over a WebSocket. `ended` is the code of the close, or the error."""
+
+    def listen(self) -> object:
+        url = self.url.replace("http", "ws", 1)
+        with connect(
+            f"{url}/presence/ws?{self.query}", additional_headers=self.headers, proxy=None
+        ) as socket:
+            try:
+                while True:
+                    content = json.loads(socket.recv())
+                    self.events.append((content.get("event", "presence"), content))
+            except ConnectionClosed as closed:
+                return closed.rcvd.code if closed.rcvd else closed

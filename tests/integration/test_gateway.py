@@ -1,0 +1,191 @@
+"""Real Kafka, the gateway as a process, subscribers over SSE and WebSocket."""
+
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from confluent_kafka import Producer
+from websockets.exceptions import InvalidStatus
+
+from runtime.kafka import KafkaSettings, ensure_topics
+from schemas.codec import encode
+from schemas.topics import PRESENCE
+from tests.eventually import eventually
+from tests.gateway import TOKEN, EventStream, Told, WebSocket, gateway
+from tests.integration.conftest import delete_topics
+from tests.stages import StageProcess
+from tests.user_center import dead_letters, presence, publish
+
+ANN, EVE = "sip:ann@one.test", "sip:eve@two.test"
+
+
+@pytest.fixture(scope="module")
+def kafka(broker: str) -> Iterator[KafkaSettings]:
+    """One namespace for all tests here: each has users of its own."""
+    settings = KafkaSettings(bootstrap_servers=broker, namespace=f"t{uuid.uuid4().hex[:8]}.")
+    ensure_topics(settings)
+    publish(settings, [presence(ANN, 1), presence(ANN, 2), presence(EVE, 1)])
+    yield settings
+    delete_topics(settings)
+
+
+@pytest.fixture(scope="module")
+def stage(kafka: KafkaSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StageProcess]:
+    folder = tmp_path_factory.mktemp("gateway")
+    with gateway(folder, kafka, STALLED_AFTER="1", KEEPALIVE="1") as process:
+        yield process
+
+
+def url_of(stage: StageProcess) -> str:
+    return str(stage.status()["url"])
+
+
+def get(url: str, **headers: str) -> httpx.Response:
+    return httpx.get(url, headers=headers, trust_env=False)
+
+
+@pytest.mark.parametrize("transport", [EventStream, WebSocket])
+def test_a_subscriber_is_told_the_state_then_changes_in_order(
+    transport: type[Told], stage: StageProcess, kafka: KafkaSettings
+) -> None:
+    domain = f"{transport.__name__.lower()}.test"
+    joe, sue, kim = (f"sip:{name}@{domain}" for name in ("joe", "sue", "kim"))
+    publish(kafka, [presence(joe, 1), presence(joe, 2), presence(kim, 1)])
+    url = url_of(stage)
+    eventually(lambda: get(f"{url}/presence/{kim}").is_success, what="read")
+    two = transport(url, f"aor=SIP:joe@{domain.upper()}:5060&aor={sue}").wait_live()
+    whole = transport(url, f"domain={domain}").wait_live()
+    assert two.events[0][1]["version"] == 2
+    assert two.kinds == ["presence", "live"]
+    assert whole.last == {joe: 2, kim: 1}
+    for record in (presence(sue, 1), presence(kim, 2), presence(joe, 2), presence(joe, 3)):
+        publish(kafka, [record])
+    eventually(lambda: two.last == {joe: 3, sue: 1}, what="changes")
+    eventually(lambda: whole.last == {joe: 3, sue: 1, kim: 2}, what="changes")
+    assert sorted(two.versions) == [(joe, 2), (joe, 3), (sue, 1)], "each version once"
+    assert get(f"{url}/presence/{joe}").content == encode(presence(joe, 3)), "unchanged bytes"
+    remove(kafka, sue)
+    eventually(lambda: "removed" in two.kinds, what="removed")
+    assert two.events[-1] == ("removed", {"event": "removed", "aor": sue})
+    assert get(f"{url}/presence/{sue}").status_code == 404
+
+
+def remove(kafka: KafkaSettings, aor: str) -> None:
+    """Write a tombstone."""
+    producer = Producer(kafka.producer())
+    producer.produce(kafka.name(PRESENCE), key=aor.encode(), value=None)
+    assert producer.flush(30) == 0
+
+
+def test_on_a_reconnect_the_state_of_now_comes_again(stage: StageProcess) -> None:
+    known = {"last-event-id": f"{ANN}/2"}
+    stream = EventStream(url_of(stage), f"aor={ANN}", known).wait_live()
+    assert stream.ids == [f"{ANN}/2"]
+    assert stream.last == {ANN: 2}
+
+
+def test_who_takes_nothing_is_dropped_and_costs_the_others_nothing(
+    stage: StageProcess, kafka: KafkaSettings
+) -> None:
+    other = WebSocket(url_of(stage), "domain=crowd.test").wait_live()
+    users = [f"sip:u{number}@crowd.test" for number in range(400)]
+    version = 0
+
+    def is_dropped() -> bool:
+        nonlocal version
+        version += 1
+        publish(kafka, [presence(aor, version) for aor in users])
+        return bool(stage.status()["stalled"])
+
+    with closing(never_reading(url_of(stage), "domain=crowd.test")) as stalled:
+        eventually(is_dropped, 20, what="dropped")
+        eventually(lambda: other.last == dict.fromkeys(users, version), what="the other has all")
+        assert other.ended is None
+        with pytest.raises(ConnectionResetError):
+            read_all(stalled)
+    assert stage.status()["coalesced"] > 0
+    assert stage.log.read_text().count("subscriber stalled") == 1
+
+
+def never_reading(url: str, query: str) -> socket.socket:
+    """A subscriber that takes what fits into its small buffer, and no more."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    parts = urlsplit(url)
+    client.connect((parts.hostname, parts.port))
+    client.sendall(f"GET /presence?{query} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+    return client
+
+
+def read_all(client: socket.socket) -> None:
+    while client.recv(65536):
+        pass
+
+
+def test_a_quiet_stream_shows_signs_of_life(stage: StageProcess) -> None:
+    url = f"{url_of(stage)}/presence?domain=nobody.test"
+    with httpx.stream("GET", url, trust_env=False, timeout=10) as answer:
+        assert any(line == ": keep-alive" for line in answer.iter_lines())
+
+
+def test_a_bad_record_costs_nothing_but_a_dead_letter(
+    stage: StageProcess, kafka: KafkaSettings
+) -> None:
+    max_ = "sip:max@bad.test"
+    stream = EventStream(url_of(stage), f"aor={max_}").wait_live()
+    no_utf8 = encode(presence(max_, 9)).replace(b"{", b'{"later":"\xff",', 1)
+    breaking = encode(presence(max_, 9)).replace(max_.encode(), b"sip:max\\n\\ndata: x@bad.test")
+    publish(kafka, [(max_, b"no JSON"), (max_, no_utf8), (max_, breaking), (max_, b"")])
+    publish(kafka, [presence(max_, 3)])
+    eventually(lambda: stream.last == {max_: 3}, what="what comes after them")
+    reasons = [letter.reason for letter in dead_letters(kafka, 4)]
+    assert ["UTF-8" in reason for reason in reasons].count(True) == 1
+    assert stage.status()["dead_letters"] == 4
+
+
+def test_bad_queries_are_answered_with_the_field_at_fault(stage: StageProcess) -> None:
+    answer = get(f"{url_of(stage)}/presence?aor=nobody")
+    assert (answer.status_code, answer.json()["field"]) == (400, "aor")
+    refused = WebSocket(url_of(stage), "aors=sip:a@x")
+    eventually(lambda: refused.ended, what="refused")
+    assert isinstance(refused.ended, InvalidStatus)
+    assert refused.ended.response.status_code == 400
+    assert b'"field":"aors"' in refused.ended.response.body
+
+
+def test_tokens_room_and_the_end(kafka: KafkaSettings, tmp_path: Path) -> None:
+    """One gateway with tokens and room for two; SIGTERM; and again."""
+    tokens = f"{TOKEN},another-of-the-tokens"
+    with gateway(tmp_path, kafka, SUBSCRIBERS_MAX="2", TOKENS=tokens) as stage:
+        url, allowed = url_of(stage), {"authorization": f"Bearer {TOKEN}"}
+        for headers in ({}, {"authorization": "Bearer no"}, {"authorization": TOKEN}):
+            assert get(f"{url}/presence", **headers).status_code == 401
+            assert get(f"{url}/presence/{ANN}", **headers).status_code == 401
+            assert status_of_refusal(url, headers) == 401
+        stream = EventStream(url, f"aor={ANN}&aor={EVE}", allowed).wait_live()
+        web_socket = WebSocket(url, f"aor={ANN}&aor={EVE}", allowed).wait_live()
+        full = get(f"{url}/presence", **allowed)
+        assert (full.status_code, full.json()["error"]) == (503, "2 subscribers are here already")
+        assert status_of_refusal(url, allowed) == 503
+        assert stage.status()["refused"] == {"unauthorized": 9, "full": 2}
+        assert get(f"{url}/presence/{ANN}", **allowed).is_success, "that is no subscriber"
+
+        assert stage.terminate() == 0
+        eventually(lambda: stream.ended and web_socket.ended, what="both ended")
+        assert (stream.ended, web_socket.ended) == ("closed", 1001)
+        stage.start()
+        again = WebSocket(url_of(stage), f"aor={ANN}&aor={EVE}", allowed).wait_live()
+        assert again.last == {ANN: 2, EVE: 1}
+        assert TOKEN not in stage.log.read_text()
+
+
+def status_of_refusal(url: str, headers: dict[str, str]) -> int:
+    refused = WebSocket(url, "", headers)
+    eventually(lambda: refused.ended, what="refused")
+    assert isinstance(refused.ended, InvalidStatus), refused.ended
+    return refused.ended.response.status_code
