@@ -35,7 +35,7 @@ class Servers:
 
 
 def _serve(port: int) -> None:
-    _raise_limit()
+    raise_file_limit()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -81,7 +81,7 @@ class Clients:
 
 
 def _connect(port: int, count: int, pipe: Connection) -> None:
-    _raise_limit()
+    raise_file_limit()
     clients = []
     for _ in range(count):
         client = socket.create_connection(("127.0.0.1", port), timeout=30)
@@ -97,6 +97,8 @@ def _connect(port: int, count: int, pipe: Connection) -> None:
         pipe.send(at)
 
 
-def _raise_limit() -> None:
+def raise_file_limit() -> int:
+    """As many files as this process may have open, it may from now on; how many."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
