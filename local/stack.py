@@ -20,7 +20,8 @@ from runtime.settings import load, settings_file
 
 Say = Callable[[str], None]
 USER_CENTER_PORT = 8095
-STAGES = ("streams", "clickhouse", "reference-user-center", "user-center")
+GATEWAY_PORT = 8096
+STAGES = ("streams", "clickhouse", "reference-user-center", "user-center", "gateway")
 
 
 class Stack:
@@ -34,6 +35,7 @@ class Stack:
         self.stages: dict[str, StageProcess] = {}
         self.kafka = KafkaSettings()
         self.user_center_url = ""
+        self.gateway_url = ""
 
     @property
     def file(self) -> Path:
@@ -143,8 +145,7 @@ class Stack:
         if "ROLLCALL_CLICKHOUSE_URL" not in os.environ:
             environment["ROLLCALL_CLICKHOUSE_FOLDER"] = str(self.folder / "clickhouse")
         if "reference-user-center" in self._names:
-            port = USER_CENTER_PORT
-            port = free_port() if is_listening("127.0.0.1", port) else port
+            port = _port(USER_CENTER_PORT)
             self.user_center_url = f"http://127.0.0.1:{port}"
             secret = self._secret()
             environment |= {
@@ -153,6 +154,13 @@ class Stack:
                 "ROLLCALL_REFERENCE_USER_CENTER_SECRET": secret,
                 "ROLLCALL_USER_CENTER_URL": f"{self.user_center_url}/presence",
                 "ROLLCALL_USER_CENTER_SECRET": secret,
+            }
+        if "gateway" in self._names:
+            port = _port(GATEWAY_PORT)
+            self.gateway_url = f"http://127.0.0.1:{port}"
+            environment |= {
+                "ROLLCALL_GATEWAY_HOST": "127.0.0.1",
+                "ROLLCALL_GATEWAY_PORT": str(port),
             }
         return environment
 
@@ -179,10 +187,15 @@ class Stack:
             "clickhouse": os.environ.get("ROLLCALL_CLICKHOUSE_URL")
             or str(self.folder / "clickhouse"),
             "user_center": self.user_center_url or None,
+            "gateway": self.gateway_url or None,
         }
         draft = self.file.with_suffix(".tmp")
         draft.write_text(json.dumps(document, indent=2) + "\n")
         draft.replace(self.file)
+
+
+def _port(usual: int) -> int:
+    return free_port() if is_listening("127.0.0.1", usual) else usual
 
 
 def read_stack(folder: Path) -> dict[str, Any] | None:

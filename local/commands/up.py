@@ -36,4 +36,6 @@ def _say_where(stack: Stack) -> None:
         typer.echo(f"{label:<22} {process.http}/status")
     if stack.user_center_url:
         typer.echo(f"user center  {stack.user_center_url}/users")
+    if stack.gateway_url:
+        typer.echo(f"subscribe    curl -N {stack.gateway_url}/presence")
     typer.echo(f"running; addresses in {stack.file}; Ctrl-C stops everything")

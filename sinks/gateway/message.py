@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from schemas.codec import InvalidRecord, decode, encode
 from schemas.presence import Presence
-from schemas.sip_uri import MalformedUri, aor_of
+from schemas.sip_uri import MalformedUri, canonical_aor
 
 # Outside of JSON's strings, which hold no line ends, they are white space; in an event stream they
 # would end the data.
@@ -55,7 +55,9 @@ def presence_message(value: bytes, at: float) -> Message:
     presence = decode(Presence, value)
     try:
         value.decode()
-        canonical = aor_of(presence.aor)
+        _, _, rest = presence.aor.partition(":")
+        user, _, host = rest.rpartition("@")
+        canonical = canonical_aor(user, host)
     except UnicodeDecodeError as error:
         raise InvalidRecord(None, f"not UTF-8: {error.reason}") from error
     except MalformedUri as error:

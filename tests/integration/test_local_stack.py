@@ -26,8 +26,12 @@ def is_ready(up: Up, stage: str) -> bool:
 def test_the_whole_stack_starts_reports_revives_and_stops(tmp_path: Path) -> None:
     with Up(tmp_path) as up:
         stages = up.document()["stages"]
-        assert list(stages) == ["streams", "clickhouse", "reference-user-center", "user-center"]
+        center = ["reference-user-center", "user-center"]
+        assert list(stages) == ["streams", "clickhouse", *center, "gateway"]
         assert all(is_ready(up, stage) for stage in stages)
+
+        user = f"{up.document()['gateway']}/presence/sip:nobody@example.test"
+        assert httpx.get(user, trust_env=False).json()["error"].startswith("no presence of")
 
         second = rollcall("up", folder=tmp_path)
         assert second.returncode == 1

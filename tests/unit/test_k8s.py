@@ -23,12 +23,14 @@ from producers.sockets.settings import SocketsSettings
 from runtime.kafka import KafkaSettings
 from runtime.settings import StageSettings, load
 from sinks.clickhouse.settings import ClickHouseSettings
+from sinks.gateway.settings import GatewaySettings
 from sinks.user_center.settings import UserCenterSettings
 from streams.settings import StreamsSettings
 
 ROOT = Path(__file__).parent.parent.parent
 STAGES = {
     "audit",
+    "gateway",
     "freeswitch",
     "opensips",
     "rtpengine",
@@ -52,6 +54,7 @@ SETTINGS: list[type[StageSettings]] = [
     StreamsSettings,
     ClickHouseSettings,
     UserCenterSettings,
+    GatewaySettings,
     ReferenceUserCenterSettings,
     AuditSettings,
 ]
@@ -297,6 +300,20 @@ def test_opensips_reaches_the_ports_that_are_listened_on(
         "stream": ("TCP", True),
         "datagram": ("UDP", True),
     }
+
+
+def test_subscribers_reach_the_gateway_with_a_token(
+    example: list[Manifest], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (gateway,) = [m for m in templates(example) if m["metadata"]["name"] == "gateway"]
+    use(monkeypatch, tmp_path, example, [container(gateway)], "gateway-0")
+    settings = load(GatewaySettings)
+    assert settings.host == "0.0.0.0"
+    assert len(settings.tokens) == 1
+    ports = {port["name"]: port["containerPort"] for port in container(gateway)["ports"]}
+    assert ports == {"http": 8080, "presence": settings.port}
+    tokens = {e["name"]: e for e in container(gateway)["env"]}["ROLLCALL_GATEWAY_TOKENS"]
+    assert "optional" not in tokens["valueFrom"]["secretKeyRef"], "a missing key must not open it"
 
 
 def test_all_images_of_ours_have_one_tag(example: list[Manifest]) -> None:
