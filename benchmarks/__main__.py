@@ -28,6 +28,7 @@ SMALL: dict[str, list[str]] = {
     "latency": ["--seconds", "5", "--closes", "200"],
     "producers": ["--events", "20000", "--connections", "2000"],
     "sinks": ["--users", "10000"],
+    "gateway": ["--subscribers", "500", "--users", "2500", "--seconds", "5"],
 }
 SHARED = ("scale", "recovery")
 FAILED, WORSE = 1, 2

@@ -12,7 +12,7 @@ _MORE_IS_BETTER = (
     "rows_per_second",
     "deliveries_per_second",
 )
-_LESS_IS_BETTER = ("_ms", "_s", "_mb", "bytes_per_user", "growth", "_us", "peak_lag_records")
+_LESS_IS_BETTER = ("_ms", "_s", "_mb", "bytes_per_user", "kb_per_subscriber", "growth", "_us", "peak_lag_records")
 _LESS_IS_BETTER_PARTS = ("cpu_us_per_",)
 # How long the benchmark itself took for something is no figure of Rollcall's.
 _NOT_COMPARED = ("published_s", "act_s", "lease_s", "empty_worker_mb")
@@ -69,6 +69,8 @@ TARGETS = (
     Target("scale.cost_growth", "times the cost of a refresh, first to last size", most=1.3),
     Target("storm.closes.all_offline_s", "all connections close: s until all is right", most=5),
     Target("storm.node_lost.after_the_lease_s", "node lost: s after the lease", most=5),
+    Target("gateway.sse.p99_ms", "change → event stream, p99 ms", most=100),
+    Target("gateway.websocket.p99_ms", "change → WebSocket, p99 ms", most=100),
 )
 
 
