@@ -12,7 +12,16 @@ _MORE_IS_BETTER = (
     "rows_per_second",
     "deliveries_per_second",
 )
-_LESS_IS_BETTER = ("_ms", "_s", "_mb", "bytes_per_user", "kb_per_subscriber", "growth", "_us", "peak_lag_records")
+_LESS_IS_BETTER = (
+    "_ms",
+    "_s",
+    "_mb",
+    "bytes_per_user",
+    "kb_per_subscriber",
+    "growth",
+    "_us",
+    "peak_lag_records",
+)
 _LESS_IS_BETTER_PARTS = ("cpu_us_per_",)
 # How long the benchmark itself took for something is no figure of Rollcall's.
 _NOT_COMPARED = ("published_s", "act_s", "lease_s", "empty_worker_mb")

@@ -186,13 +186,14 @@ async def _watch(
     url: str, transport: str, watched: Sequence[Sequence[str]], pipe: Connection
 ) -> None:
     parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 0
     split = split_frames if transport == "websocket" else split_events
     report, loop, opening = Report(), asyncio.get_running_loop(), asyncio.Semaphore(_OPENING)
 
     async def subscribe(users: Sequence[str]) -> _Watcher:
         async with opening:
             watcher = _Watcher(_request(transport, parts.netloc, users), split, users, report)
-            await loop.create_connection(lambda: watcher, parts.hostname, parts.port)
+            await loop.create_connection(lambda: watcher, host, port)
             await watcher.live
             return watcher
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
+from websockets import http11
 
 from runtime import logs
 from sinks.gateway.app import app
@@ -37,6 +38,8 @@ class Server:
         self._listener = listen(settings)
         host, port = self._listener.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        # By itself the library leaves a longer WebSocket request without an answer.
+        http11.MAX_LINE_LENGTH = http11.MAX_NUM_HEADERS = _REQUEST_BYTES
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 app(gateway),

@@ -2,19 +2,21 @@
 
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 from websockets.exceptions import InvalidStatus
 
 from runtime.kafka import KafkaSettings, ensure_topics
 from schemas.codec import encode
 from schemas.topics import PRESENCE
+from sinks.gateway.dead_letters import DeadLetters
+from sinks.gateway.reader import Reader
 from tests.eventually import eventually
 from tests.gateway import TOKEN, EventStream, Told, WebSocket, gateway
 from tests.integration.conftest import delete_topics
@@ -189,3 +191,27 @@ def status_of_refusal(url: str, headers: dict[str, str]) -> int:
     eventually(lambda: refused.ended, what="refused")
     assert isinstance(refused.ended, InvalidStatus), refused.ended
     return refused.ended.response.status_code
+
+
+def test_a_broker_that_is_back_is_noticed_though_nothing_new_is_to_be_read(
+    kafka: KafkaSettings,
+) -> None:
+    letters = DeadLetters(kafka)
+    reader = Reader(kafka, letters, lambda _: None)
+    try:
+        read_until(reader, lambda: reader.is_caught_up)
+        # As librdkafka says it when the last connection breaks.
+        reader._on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN))
+        assert reader.is_away
+        read_until(reader, lambda: not reader.is_away)
+    finally:
+        reader.close()
+        letters.close()
+
+
+def read_until(reader: Reader, condition: Callable[[], bool]) -> None:
+    def is_so() -> bool:
+        reader.step()
+        return condition()
+
+    eventually(is_so, interval=0)

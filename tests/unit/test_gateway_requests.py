@@ -228,6 +228,16 @@ def opened(server: Server, path: str, **headers: str) -> ClientConnection:
     return connect(url, additional_headers=headers, proxy=None)
 
 
+def test_a_query_may_be_long(server: Server) -> None:
+    query = "&".join(f"aor=sip:{number:07}@one.test" for number in range(2_410))
+    assert len(query) > 60_000
+    with opened(server, f"/presence/ws?aor={ANN}&{query}") as client:
+        assert json.loads(client.recv(5))["aor"] == ANN
+    url = f"{server.url}/presence?{query}"
+    with httpx.stream("GET", url, trust_env=False) as answer:
+        assert answer.status_code == 200
+
+
 def test_a_web_socket_that_is_refused_says_why(gateway: Gateway, server: Server) -> None:
     for path, headers, status in (
         ("/presence/ws?aor=x", {}, 400),
