@@ -39,6 +39,8 @@ class Feed:
         `client`: by what the server knows the connection.
         """
         self.client = client
+        # A WebSocket's pings are the server's.
+        self.wants_reminders = keep_alive is not None
         self._hub = hub
         self._send = send
         self._sent = sent

@@ -17,6 +17,8 @@ log = logs.get(__name__)
 
 # Of so many sends the delay of one is noted: it costs as much as the send.
 _SAMPLED = 100
+# Between two looks at all feeds.
+LOOK_SECONDS = 0.25
 
 
 class Gateway:
@@ -101,17 +103,23 @@ class Gateway:
             else:
                 self.hub.remove(message)
 
-    # -- each second ------------------------------------------------------------------------------
+    # -- now and then -----------------------------------------------------------------------------
     def look_after(self, now: float) -> list[Feed]:
-        """Remind who is quiet; end, and return, who takes nothing. `now`: the loop's clock."""
+        """Remind who is quiet; end, and return, who takes nothing. `now`: the loop's clock.
+
+        To be called every LOOK_SECONDS. Of many who became quiet at once only some are reminded
+        each time: changes must not wait for all of them.
+        """
         stalled = []
+        reminders = 1 + int(2 * len(self._feeds) * LOOK_SECONDS / self._keepalive)
         for feed in self._feeds:
             if feed.sending_since is not None:
                 if now - feed.sending_since >= self._stalled_after and feed.ended is None:
                     feed.end(End.STALLED)
                     stalled.append(feed)
-            elif now - feed.quiet_since >= self._keepalive:
+            elif reminders and feed.wants_reminders and now - feed.quiet_since >= self._keepalive:
                 feed.remind()
+                reminders -= 1
         if stalled:
             self._stalled += len(stalled)
             metrics.GATEWAY_STALLED.add(len(stalled))

@@ -12,7 +12,7 @@ from websockets import http11
 
 from runtime import logs
 from sinks.gateway.app import app
-from sinks.gateway.gateway import Gateway
+from sinks.gateway.gateway import LOOK_SECONDS, Gateway
 from sinks.gateway.listener import listen
 from sinks.gateway.message import Message
 from sinks.gateway.settings import GatewaySettings
@@ -103,7 +103,7 @@ class Server:
         serving = asyncio.create_task(self._uvicorn.serve([self._listener]))
         while not self._stop.is_set() and not serving.done():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), 1.0)
+                await asyncio.wait_for(self._stop.wait(), LOOK_SECONDS)
             for feed in self._gateway.look_after(self._loop.time()):
                 self._abort(feed.client)
         self._gateway.end_all()

@@ -1,0 +1,119 @@
+"""A subscriber's feed, and who looks after it: what waits, reminders, one that takes nothing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from schemas.codec import encode
+from sinks.gateway.feed import End, Feed
+from sinks.gateway.gateway import Gateway
+from sinks.gateway.message import LIVE, Message, presence_message
+from sinks.gateway.settings import GatewaySettings
+from sinks.gateway.subscriber import Watch
+from tests.user_center import presence
+
+ANN, BOB = "sip:ann@one.test", "sip:bob@one.test"
+
+
+def changed(gateway: Gateway, aor: str, version: int) -> None:
+    gateway.apply([presence_message(encode(presence(aor, version)), 1.0)])
+
+
+class Connection:
+    """Takes what it is sent while its gate is open."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.taken: list[list[tuple[str, int]]] = []
+        self.signs = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.feed = Feed(gateway.hub, Watch(), self.send, gateway.sent, keep_alive=self.keep_alive)
+        self.running = asyncio.create_task(gateway.run(self.feed, "sse"))
+
+    async def send(self, messages: list[Message]) -> None:
+        self.taken.append([(message.aor, message.version) for message in messages])
+        await self.gate.wait()
+
+    async def keep_alive(self) -> None:
+        self.signs += 1
+
+
+async def turns() -> None:
+    """Let everything that can go on do so."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def run(test: Callable[[Gateway], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        settings = GatewaySettings(port=0, keepalive=10, stalled_after=30)  # type: ignore[arg-type]
+        await test(Gateway(settings))
+
+    asyncio.run(whole())
+
+
+def test_what_comes_during_a_send_is_taken_at_once_after_it_and_newest() -> None:
+    async def test(gateway: Gateway) -> None:
+        one = Connection(gateway)
+        await turns()
+        one.gate.clear()
+        changed(gateway, ANN, 1)
+        await turns()
+        for version in range(1, 9):
+            changed(gateway, BOB, version)
+            changed(gateway, ANN, version)
+        one.gate.set()
+        await turns()
+        assert one.taken == [[(LIVE.aor, 0)], [(ANN, 1)], [(BOB, 8), (ANN, 8)]]
+        one.feed.end(End.GONE)
+        assert await one.running is End.GONE
+
+    run(test)
+
+
+def test_who_takes_nothing_is_ended_once_and_the_others_are_not() -> None:
+    async def test(gateway: Gateway) -> None:
+        slow, quick = Connection(gateway), Connection(gateway)
+        await turns()
+        slow.gate.clear()
+        changed(gateway, ANN, 1)
+        await turns()
+        since = slow.feed.sending_since
+        assert since is not None
+        assert quick.feed.sending_since is None
+        assert gateway.look_after(since + 29) == []
+        assert gateway.look_after(since + 30) == [slow.feed]
+        assert gateway.look_after(since + 31) == []
+        assert gateway.status()["stalled"] == 1
+        slow.gate.set()  # as the server does, which cuts the connection
+        assert await slow.running is End.STALLED
+        assert gateway.status()["subscribers"]["sse"] == 1
+        gateway.end_all()
+        assert await quick.running is End.STOPPING
+        assert gateway.emptied.is_set()
+
+    run(test)
+
+
+def test_who_is_quiet_is_reminded_but_not_all_at_once() -> None:
+    async def test(gateway: Gateway) -> None:
+        quiet = [Connection(gateway) for _ in range(100)]
+        await turns()
+        now = quiet[-1].feed.quiet_since
+        gateway.look_after(now + 9)
+        await turns()
+        assert sum(one.signs for one in quiet) == 0
+        for looks in range(1, 41):
+            gateway.look_after(now + 10)
+            await turns()
+            assert sum(one.signs for one in quiet) <= 6 * looks
+            if all(one.signs for one in quiet):
+                break
+        assert {one.signs > 0 for one in quiet} == {True}
+        for one in quiet:
+            one.running.cancel()
+            with suppress(asyncio.CancelledError):
+                await one.running
+
+    run(test)
