@@ -155,3 +155,4 @@ class Cause(StrEnum):
     CALL_RESUMED = "call-resumed"  # a call was taken off hold
     CALL_ENDED = "call-ended"  # a call ended
     MEDIA_LOST = "media-lost"  # no media of a call came any more
+    MEDIA_RESTORED = "media-restored"  # media of that call comes again

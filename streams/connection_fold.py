@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from schemas.vocabulary import Cause, ConnectionKind, Source
-from streams.ordering import SNAPSHOT_DOUBT
+from streams.ordering import ANSWER_DOUBT
 from streams.state import (
     ConnectionEnd,
     ConnectionEvent,
@@ -111,7 +111,7 @@ def is_denied(connected: datetime, denied: datetime) -> bool:
     It was asked about a listing that began at `denied`; what was registered just before that may
     have come after the question, by the registrar's clock.
     """
-    return connected + SNAPSHOT_DOUBT < denied
+    return connected + ANSWER_DOUBT < denied
 
 
 def _ended(owner: Owner, end: ConnectionEnd) -> bool:

@@ -51,7 +51,7 @@ def fold_media(state: MediaState, event: MediaEvent) -> list[MediaUpdate]:
 
 
 def fold_update(session: Session, update: MediaUpdate) -> Verdict:
-    """The call's figures become the leg's; only that its media is lost shows."""
+    """The call's figures become the leg's; only that its media is lost, or back, shows."""
     leg = session.calls.get(update.leg)
     if leg is None:
         return ignored("no-such-leg")
@@ -61,7 +61,8 @@ def fold_update(session: Session, update: MediaUpdate) -> Verdict:
     leg.media = update.media
     if update.media.timed_out == was_lost:
         return Verdict(changed=True)
-    change = Change(Cause.MEDIA_LOST, update.media.at, [update.media.event, leg.event])
+    cause = Cause.MEDIA_RESTORED if was_lost else Cause.MEDIA_LOST
+    change = Change(cause, update.media.at, [update.media.event, leg.event])
     return Verdict(changed=True, change=change)
 
 

@@ -17,10 +17,11 @@ class Placed(Protocol):
 MAX_TOMBSTONES = 32
 MAX_AGE = timedelta(days=1)
 
-# FreeSWITCH's event time lags the truth by up to 20 ms and its listings are not atomic: within
-# this time of a snapshot's beginning, events are believed and the listing is not.
-SNAPSHOT_DOUBT = timedelta(seconds=1)
-# FreeSWITCH changes its tables some time after it says so (its SQL queue).
+# FreeSWITCH's event time lags the truth by up to 20 ms, a kernel is asked some time after that:
+# within this time of the answer, the registration is believed and the answer is not.
+ANSWER_DOUBT = timedelta(seconds=1)
+# FreeSWITCH changes its tables some time after it says so (its SQL queue), and its listings are not
+# atomic: within this time of a listing's beginning, events are believed and the listing is not.
 LISTING_LAG = timedelta(seconds=2)
 
 

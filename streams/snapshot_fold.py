@@ -6,7 +6,7 @@ Pure. All marks and rows of one snapshot carry the place (boot, seq, at) of its 
 from schemas.vocabulary import Cause
 from streams.call_fold import end_leg
 from streams.endings import end_binding
-from streams.ordering import SNAPSHOT_DOUBT
+from streams.ordering import LISTING_LAG
 from streams.state import CallEvent, RegistrationEvent, Session
 from streams.verdict import Verdict, merged
 
@@ -23,7 +23,7 @@ def fold_registrations_listed(session: Session, end: RegistrationEvent) -> Verdi
         for key, binding in list(session.bindings.items())
         if binding.node == end.node
         and (end.registrar is None or binding.registrar in (None, end.registrar))
-        and binding.confirmed_at + SNAPSHOT_DOUBT < end.at
+        and binding.confirmed_at + LISTING_LAG < end.at
     )
 
 
@@ -34,5 +34,5 @@ def fold_calls_listed(session: Session, end: CallEvent) -> Verdict:
         for leg_id, leg in list(session.calls.items())
         if leg.node == end.node
         and (leg.listed_at is None or leg.listed_at < end.at)
-        and leg.since + SNAPSHOT_DOUBT < end.at
+        and leg.since + LISTING_LAG < end.at
     )

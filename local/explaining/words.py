@@ -68,6 +68,7 @@ CAUSES = {
     Cause.CALL_RESUMED: "a call was taken off hold",
     Cause.CALL_ENDED: "a call ended",
     Cause.MEDIA_LOST: "no media of a call came any more",
+    Cause.MEDIA_RESTORED: "media of a call comes again",
 }
 
 # Of each kind of event in the log: what was said.

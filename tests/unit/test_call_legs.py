@@ -25,8 +25,8 @@ def row(state: CallState, at: int, **more: Any) -> CallEvent:
     return call(CallKind.SNAPSHOT_ROW, at, state=state, snapshot=f"s-{at}", **more)
 
 
-def rows_end(at: int) -> CallEvent:
-    return call(CallKind.SNAPSHOT_ENDED, at, leg=None, snapshot=f"s-{at}")
+def rows_end(at: float) -> CallEvent:
+    return call(CallKind.SNAPSHOT_ENDED, int(at), at=at, leg=None, snapshot=f"s-{at}")
 
 
 def states(published: list[Presence]) -> list[CallState]:
@@ -147,6 +147,21 @@ class TestListings:
             *(row(CallState.ANSWERED, 600), earlier, rows_end(600)),
         )
         assert shown(published) == ["online registered", "on-the-phone call-answered"]
+
+    @pytest.mark.parametrize(
+        ("listed_at", "told"),
+        [
+            (11.5, []),
+            (12.0, []),
+            (300.0, ["online missing-from-snapshot"]),
+        ],
+    )
+    def test_a_call_that_began_while_the_listing_was_made_is_left_to_the_next(
+        self, listed_at: float, told: list[str]
+    ) -> None:
+        """The switch's table lags what it tells by up to two seconds."""
+        _, published = tell(registered(1), call(CallKind.ANSWERED, 10), rows_end(listed_at))
+        assert shown(published) == ["online registered", "on-the-phone call-answered", *told]
 
     @pytest.mark.parametrize(("listed_at", "status"), [(61, "held"), (300, "on-the-phone")])
     def test_a_listing_that_lags_does_not_end_a_hold(self, listed_at: int, status: str) -> None:

@@ -151,6 +151,7 @@ def test_a_lamp_whose_end_nobody_told_goes_out_with_the_next_listing() -> None:
     site.cluster.lose(FS1)
     site.cluster.hang_up(leg)
     assert site.hear()[-1] == "on-the-phone call-answered"
+    site.cluster.advance(5)
     site.cluster.end_trouble(FS1)
     assert site.hear()[-1].startswith("online")
     other = site.cluster.ring(device)

@@ -47,7 +47,7 @@ async def turns() -> None:
 
 def run(test: Callable[[Gateway], Awaitable[None]]) -> None:
     async def whole() -> None:
-        settings = GatewaySettings(port=0, keepalive=10, stalled_after=30)  # type: ignore[arg-type]
+        settings = GatewaySettings(port=0, keepalive=10, stalled_after=30)
         await test(Gateway(settings))
 
     asyncio.run(whole())

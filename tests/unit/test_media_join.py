@@ -127,6 +127,17 @@ def test_lost_media_shows_in_the_call_and_older_figures_do_not_take_it_back() ->
     assert pipeline.published[-1].evidence[0] == "rtpe1/boot/70"
 
 
+def test_media_that_comes_again_is_told_so() -> None:
+    """A re-INVITE after rtpengine gave the call up, or a second rtpengine on its way."""
+    pipeline = _pipeline(CallKind.ANSWERED)
+    _tell(pipeline, _media(MediaKind.TIMED_OUT, 70, GOOD), _media(MediaKind.QUALITY, 80, GOOD))
+    assert pipeline.changes("1001")[-2:] == [
+        "on-the-phone media-lost",
+        "on-the-phone media-restored",
+    ]
+    assert [c.media_lost for c in pipeline.published[-1].calls] == [False]
+
+
 def test_another_calls_media_and_digits_change_nothing() -> None:
     pipeline = _pipeline(CallKind.ANSWERED)
     _tell(

@@ -165,8 +165,9 @@ class TestSnapshots:
         assert published[-1].cause is Cause.MISSING_FROM_SNAPSHOT
         assert len(published[-1].bindings) == 1
 
-    def test_what_came_just_before_the_listing_is_left_to_the_next(self) -> None:
-        _, published = tell(registered(9, at=8.5), listing_ended(9, "s1"))
+    @pytest.mark.parametrize("at", [7.0, 8.5])
+    def test_what_came_just_before_the_listing_is_left_to_the_next(self, at: float) -> None:
+        _, published = tell(registered(9, at=at), listing_ended(9, "s1"))
         assert shown(published) == ["online registered"]
 
     def test_a_listed_binding_nobody_announced_is_added(self) -> None:
