@@ -84,6 +84,12 @@ def test_the_next_process_is_awaited_though_only_its_producers_stop_was_told() -
     assert _lost(leases, 301) == ["fs1"]
 
 
+def test_whose_producers_stop_is_the_first_that_is_heard_has_the_longer_lease_too() -> None:
+    leases = _leases(node_said(UNWATCHED, 9))
+    assert _lost(leases, 299) == []
+    assert _lost(leases, 301) == ["fs1"]
+
+
 def test_only_what_could_not_be_heard_is_excused() -> None:
     leases = _leases(node_said(UP, 0, "fs1"))
     leases.hear(1, node_said(UP, 0, "fs2"), NOW)
