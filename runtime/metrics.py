@@ -79,7 +79,8 @@ GATEWAY_SENT = _meter.create_counter("rollcall_gateway_sent", "1")
 GATEWAY_COALESCED = _meter.create_counter("rollcall_gateway_coalesced", "1")
 # Subscribers disconnected because they took nothing.
 GATEWAY_STALLED = _meter.create_counter("rollcall_gateway_stalled", "1")
-# Requests not served. Labels: reason (full, starting, stopping, unauthorized, origin, bad-query).
+# Requests not served. Labels: reason (full, starting, stopping, unauthorized, origin, bad-query,
+# unknown-user).
 GATEWAY_REFUSED = _meter.create_counter("rollcall_gateway_refused", "1")
 # Users with a presence record.
 GATEWAY_USERS = _meter.create_gauge("rollcall_gateway_users", "1")

@@ -24,7 +24,7 @@ def watch_of(query: bytes) -> Watch:
         elif field == "domain":
             domains.add(domain_in(_text(text, field)))
         else:
-            raise BadQuery("no such field: there are aor and domain", field[:80])
+            raise BadQuery("no such field: there are aor and domain", field[:80] or "query")
     return Watch(frozenset(aors), frozenset(domains))
 
 

@@ -112,6 +112,10 @@ def test_who_takes_nothing_is_dropped_and_costs_the_others_nothing(
             read_all(stalled)
     assert stage.status()["coalesced"] > 0
     assert stage.log.read_text().count("subscriber stalled") == 1
+    metrics = get(f"{stage.health}/metrics").text
+    for name in ("stalled_total", "coalesced_total", "sent_total", "users", "subscribers"):
+        assert f"\nrollcall_gateway_{name}{{" in metrics
+    assert 'rollcall_gateway_delay_seconds_bucket{le="0.1"' in metrics
 
 
 def never_reading(url: str, query: str) -> socket.socket:

@@ -4,14 +4,18 @@ import itertools
 from typing import Any
 
 import pytest
+from websockets.frames import Frame, Opcode
 
 from benchmarks import comparison, load, report
+from benchmarks.changes import Roll
 from benchmarks.figures import delays_ms, percentile
 from benchmarks.population import Population
 from benchmarks.standstill import standstills
 from benchmarks.subscriber import Seen
+from benchmarks.watchers import split_events, split_frames
 from schemas.codec import validate
 from schemas.connection import ConnectionEvent
+from schemas.presence import Presence
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import Cause, RegistrationKind, Status
 
@@ -51,6 +55,31 @@ def test_an_events_id_tells_when_it_was_due() -> None:
     _, value, _ = Population(3).registration(1, KINDS.REGISTERED, load.mark_of(1_500_000_000))
     assert load.due_of([validate(RegistrationEvent, value).id, "older"]) == 1.5
     assert load.due_of(["fs1:boot-1:7"]) is None
+
+
+def test_a_roll_tells_every_version_and_who_has_it() -> None:
+    roll = Roll(Population(7))
+    newest = dict.fromkeys((roll.population.aor(n) for n in range(7)), 1)
+    for index in range(25):
+        aor, value, _ = roll.record(roll.user_of(index), roll.version_of(index), "first")
+        presence = validate(Presence, value)
+        assert (presence.aor, presence.version) == (aor, newest[aor] + 1)
+        newest[aor] += 1
+        assert roll.newest(index + 1) == newest
+
+
+def test_watchers_read_events_and_frames_wherever_they_are_cut() -> None:
+    texts = [b'{"event":"live"}', b'{"aor":"' + b"x" * 200 + b'"}', b"{" + b" " * 70_000 + b"}"]
+    events = b"retry: 1\n\n" + b"".join(b"3f\r\nid: 1\ndata: %s\n\n\r\n" % t for t in texts)
+    frame = Frame(Opcode.PING, b"1234").serialize(mask=False)
+    frames = frame + b"".join(Frame(Opcode.TEXT, t).serialize(mask=False) for t in texts)
+    for split, data in ((split_events, events), (split_frames, frames)):
+        for size in (1_000, 7, len(data)):
+            found, rest = [], b""
+            for at in range(0, len(data), size):
+                whole, rest = split(rest + data[at : at + size])
+                found += whole
+            assert found == texts
 
 
 def test_a_populations_records_are_valid_and_distinct() -> None:

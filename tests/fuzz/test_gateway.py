@@ -1,0 +1,83 @@
+"""What strangers send the gateway: queries, tokens, origins; and records on their way to them."""
+
+import contextlib
+import json
+
+import msgspec
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from schemas import golden, topics
+from schemas.codec import InvalidRecord
+from schemas.sip_uri import aor_of
+from sinks.gateway.access import Access, check_origin
+from sinks.gateway.errors import BadQuery, NotAllowed
+from sinks.gateway.message import domain_of, presence_message
+from sinks.gateway.query import aor_in, watch_of
+from tests.fuzz.hostile import fuzzed, mutated, odd_json, texts
+
+QUERIES = [
+    b"",
+    b"aor=sip:1001@sip.example.test&domain=sip.example.test",
+    b"aor=sip%3Aa%2540@%5B2001:db8::1%5D:5060&aor=sip:+49@x&domain=[::1]",
+    b"aor=%22Bob%22%20%3Csip:bob@x;transport=tcp%3E&&domain=X.test:5060",
+]
+RECORDS = [one.text.encode() for one in golden.examples(topics.PRESENCE)]
+
+
+@fuzzed(500)
+@given(mutated(QUERIES) | st.binary(max_size=80))
+@example(b"aor=" + b"%25" * 20_000)
+@example(b"&" * 60_000)
+def test_any_query_watches_canonical_users_or_is_bad(query: bytes) -> None:
+    faults: list[str | None] = []
+    try:
+        watch = watch_of(query)
+    except BadQuery as error:
+        json.dumps({"error": str(error), "field": error.field}).encode()
+        faults.append(error.field)
+    if faults:
+        assert faults[0]
+        return
+    assert {aor_of(aor) for aor in watch.aors} == watch.aors
+    assert {domain_of(aor_of(f"sip:x@{domain}")) for domain in watch.domains} == watch.domains
+    assert watch.everybody is not any(part for part in query.split(b"&"))
+
+
+@fuzzed(300)
+@given(texts())
+def test_any_path_is_a_user_or_bad(text: str) -> None:
+    with contextlib.suppress(BadQuery):
+        assert aor_of(aor_in(text)) == aor_in(text)
+
+
+@fuzzed(300)
+@given(texts(), texts())
+@example("Bearer ", "http://[::1")
+def test_no_header_lets_a_stranger_in(authorization: str, origin: str) -> None:
+    access = Access([SecretStr("a-token-that-no-text-here-has")])
+    for given_ in (authorization, f"Bearer {authorization}"):
+        with contextlib.suppress(NotAllowed):
+            access.check({"authorization": given_})
+            raise AssertionError(f"let in: {given_!r}")
+    with contextlib.suppress(NotAllowed):
+        check_origin({"host": "presence.test", "origin": origin})
+        assert "presence.test" in origin.lower()
+
+
+@fuzzed(500)
+@given(odd_json([json.loads(record) for record in RECORDS]) | mutated(RECORDS))
+@example(RECORDS[0].replace(b"sip:1001@", b"sip:1001\\n\\ndata: x@"))
+def test_any_record_is_one_event_or_invalid(value: bytes) -> None:
+    try:
+        message = presence_message(value, 0.0)
+    except InvalidRecord:
+        return
+    lines = message.sse.split(b"\n")
+    assert [line.partition(b":")[0] for line in lines] == [b"id", b"event", b"data", b"", b""]
+    assert b"\r" not in message.sse
+    assert message.text.encode() == message.value
+    read = msgspec.json.decode(message.text, type=dict[str, msgspec.Raw])
+    assert int(bytes(read["version"])) == message.version
+    assert aor_of(message.aor) == message.aor
