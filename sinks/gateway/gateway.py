@@ -30,7 +30,7 @@ class Gateway:
         self._stalled_after = settings.stalled_after.total_seconds()
         self.access = Access(settings.tokens)
         self.hub = Hub()
-        # By transport: to be counted, and looked at each second.
+        # With their transports.
         self._feeds: dict[Feed, str] = {}
         self._subscribers: Counter[str] = Counter(sse=0, websocket=0)
         self._refused: Counter[str] = Counter()

@@ -12,7 +12,7 @@ from benchmarks.figures import delays_ms, percentile
 from benchmarks.population import Population
 from benchmarks.standstill import standstills
 from benchmarks.subscriber import Seen
-from benchmarks.watchers import split_events, split_frames
+from benchmarks.watcher import split_events, split_frames
 from schemas.codec import validate
 from schemas.connection import ConnectionEvent
 from schemas.presence import Presence
