@@ -58,9 +58,7 @@ def fold_doubt(session: Session, node: str, at: datetime, *, stale: bool) -> Ver
     before = devices.shown(session)
     evidence = []
     for binding in session.bindings.values():
-        if binding.node != node or binding.confirmed_at > at:
-            continue
-        if binding.stale != stale:
+        if binding.node == node and binding.confirmed_at <= at and binding.stale != stale:
             binding.stale = stale
             evidence.append(binding.event)
     if not evidence:
@@ -147,11 +145,5 @@ def legs_shown(session: Session) -> list[tuple[str, CallState]]:
 
 def _as_event(change: NodeChange) -> Event:
     # Later than everything of that boot; another boot is told apart by the clock.
-    return Event(
-        id=change.id,
-        source=Source.STREAMS,
-        node=change.node,
-        boot=change.boot,
-        seq=0,
-        at=change.at,
-    )
+    source, at = Source.STREAMS, change.at
+    return Event(id=change.id, source=source, node=change.node, boot=change.boot, seq=0, at=at)
