@@ -96,8 +96,7 @@ class SessionBatch(OpenSessions):
             return
         if event.aor is None:
             return
-        node = partition.nodes.get(event.node)
-        if node and node.down and node.boot == event.boot and event.kind in _CONFIRMING:
+        if event.kind in _CONFIRMING and self._is_down(event):
             self.fences["node-is-down"] += 1
             return
         self._told(event.aor, event, fold_registration)
@@ -105,8 +104,17 @@ class SessionBatch(OpenSessions):
     def _call(self, event: CallEvent) -> None:
         if event.kind is CallKind.SNAPSHOT_ENDED:
             self._snapshot_ended(event, snapshot_fold.fold_calls_listed)
-        elif event.aor is not None:
+        elif event.aor is None:
+            return
+        elif event.kind is not CallKind.ENDED and self._is_down(event):
+            self.fences["node-is-down"] += 1
+        else:
             self._told(event.aor, event, fold_call)
+
+    def _is_down(self, event: Any) -> bool:
+        """Whether the process that speaks has ended since: with all that it had."""
+        node = self._partition.nodes.get(event.node)
+        return node is not None and node.down and node.boot == event.boot
 
     def _told(self, aor: str, event: Any, fold: Callable[[Session, Any], Verdict]) -> None:
         """Fold what a node's own process told, if it lives or not."""

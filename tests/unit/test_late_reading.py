@@ -54,3 +54,17 @@ def test_what_the_process_before_told_last_ended_with_it() -> None:
     pipeline.feed(topics.REGISTRATIONS, [(AOR, over_tcp)])
     assert pipeline.changes("1001") == ["online registered", "offline node-restarted"]
     assert pipeline.published[-1].evidence == [over_tcp.id]
+
+
+def test_a_call_told_before_the_process_ended_and_read_after_that_does_not_begin() -> None:
+    """Its own end is never told: the lamp would stay on."""
+    pipeline = Pipeline()
+    elsewhere = registered(1, node="fs2")
+    assert _fold(pipeline, topics.REGISTRATIONS, [elsewhere], caught_up=True) == 1
+    end = node_change(NodeKind.DOWN, 9)
+    assert _fold(pipeline, topics.NODE_CHANGES, [end], caught_up=True) == 0
+    late = [call(CallKind.RINGING, 7), call(CallKind.ANSWERED, 8)]
+    assert _fold(pipeline, topics.CALLS, late, caught_up=True) == 0
+    of_the_next = call(CallKind.ANSWERED, 12)
+    of_the_next.boot = "boot-b"
+    assert _fold(pipeline, topics.CALLS, [of_the_next], caught_up=True) == 1
