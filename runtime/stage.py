@@ -1,12 +1,13 @@
 """What every long-running stage does alike: logging, metrics, health over HTTP, stop signals."""
 
+import logging
 import os
 import signal
 import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import uvicorn
 from opentelemetry import metrics as otel_metrics
@@ -56,6 +57,16 @@ class Stage:
         self.stop.set()
         if self.on_stop:
             self.on_stop()
+
+    @staticmethod
+    def leave() -> NoReturn:
+        """End the process now, with status 0. To take apart a million users' objects one by one,
+        as the interpreter would, only lengthens a restart."""
+        provider = otel_metrics.get_meter_provider()
+        if isinstance(provider, MeterProvider):
+            provider.shutdown()
+        logging.shutdown()
+        os._exit(0)
 
     def app(self) -> Starlette:
         """The ASGI application: health, readiness, status and metrics."""

@@ -16,8 +16,8 @@ from streams.sweep import Sweep
 from streams.timers import GRAIN, Bucket, Timers
 
 NO_GRACE = timedelta(0)
-# Users indexed between two turns of the others: some five milliseconds.
-INDEX_PIECE = 1_000
+# Users indexed between two turns of the others: some two milliseconds.
+INDEX_PIECE = 200
 
 
 class PartitionState:

@@ -22,6 +22,9 @@ log = logs.get(__name__)
 # The tables that may become large.
 SAVED = (topics.SESSIONS, topics.CONNECTION_STATE, topics.MEDIA_STATE)
 
+# Between two pieces of the index: a million users take some twenty seconds, and half of the time.
+_REST_SECONDS = 0.002
+
 Settle = Callable[[int, Effects], Awaitable[None]]
 
 
@@ -43,6 +46,7 @@ class Partitions:
         self._settle = settle
         self._states: dict[int, PartitionState] = {}
         self._indexing: set[asyncio.Task[bool]] = set()
+        self._turn = asyncio.Lock()
         self._sessions = faust_app.table(app, kafka, topics.SESSIONS)
         self._connections = faust_app.table(app, kafka, topics.CONNECTION_STATE)
         self._media = faust_app.table(app, kafka, topics.MEDIA_STATE)
@@ -90,8 +94,11 @@ class Partitions:
         await self._settle(state.number, effects)
 
     async def _index(self, state: PartitionState) -> None:
-        while self._states.get(state.number) is state and state.index_piece():  # noqa: ASYNC110
-            await asyncio.sleep(0)  # the folds' turn
+        left = True
+        while left and self._states.get(state.number) is state:
+            async with self._turn:  # one partition at a time, and the folds in between
+                left = state.index_piece()
+                await asyncio.sleep(_REST_SECONDS)
 
     # -- for the saver ----------------------------------------------------------------------------
 

@@ -55,19 +55,27 @@ class Saver:
         self._assigned = assigned
         self._files = files
         self._interval = interval.total_seconds()
+        self._saving = asyncio.Lock()  # two at a time would write one file
+        self._is_last = False
 
     async def run(self) -> None:
-        """Save one partition after the other, until cancelled."""
-        while self._interval:
+        """Save one partition after the other, until all are saved at the end."""
+        while self._interval and not self._is_last:
             numbers = self._assigned()
             if not numbers:
                 await asyncio.sleep(min(self._interval, 1.0))
             for number in numbers:
                 await asyncio.sleep(self._interval / len(numbers))
-                await self._save(number)
+                if not self._is_last:
+                    await self._save(number)
 
     async def save_all(self) -> None:
-        """Save every partition, as far as there is time."""
+        """Save every partition, as far as there is time, and none after that.
+
+        While everything still runs: a fold that is cancelled leaves more in the table than is
+        durable.
+        """
+        self._is_last = True
         try:
             async with asyncio.timeout(_SAVE_ALL_SECONDS):
                 for number in self._assigned() if self._interval else ():
@@ -76,6 +84,10 @@ class Saver:
             log.warning("not all tables saved", seconds=_SAVE_ALL_SECONDS)
 
     async def _save(self, number: int) -> None:
+        async with self._saving:
+            await self._save_tables(number)
+
+    async def _save_tables(self, number: int) -> None:
         # The ends first: what comes into the table afterwards will only be read once more.
         tables = self._holder.held(number)
         try:

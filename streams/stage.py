@@ -61,7 +61,8 @@ async def _work(stage: Stage, kafka: KafkaSettings, settings: StreamsSettings) -
     if failure is not None:
         # No goodbye: a graceful stop would commit what was not made durable.
         os._exit(1)
-    keeping_time.cancel()
     await worker.save()  # while the folds go on: the next worker reads the rest
+    keeping_time.cancel()
     await worker.app.stop()
     worker.close()
+    stage.leave()
