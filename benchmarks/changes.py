@@ -1,22 +1,16 @@
 """Presence changes at a steady rate, straight into rollcall.presence: for what reads it.
 
-An open loop in a process of its own, as `load.py`: each change is due at its moment, which its
-evidence carries. Every user changes as often as any other, in an order that hops about.
+An open loop (`open_loop.py`), as `load.py`: each change is due at its moment, which its evidence
+carries. Every user changes as often as any other, in an order that hops about.
 """
 
-import multiprocessing
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event
-
-from confluent_kafka import Producer
 
 from benchmarks.load import mark_of
+from benchmarks.open_loop import OpenLoop
 from benchmarks.population import Population, Prepared
-from benchmarks.scene import NotReached
 from runtime.kafka import KafkaSettings
 from schemas.cloudevents import headers
 from schemas.codec import encode
@@ -26,7 +20,6 @@ from schemas.vocabulary import Cause, Status
 
 # Prime, so that a round of changes takes every user once, whatever their number.
 _HOP = 7_919
-_STOP_SECONDS = 60.0
 
 
 @dataclass
@@ -83,48 +76,27 @@ class Roll:
         return aor, encode(presence), found
 
 
-class Changes:
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """Those from number `first` on."""
+
+    roll: Roll
+    first: int
+
+    def record(self, index: int, due: int) -> Prepared:
+        number, roll = self.first + index, self.roll
+        evidence = f"change/{number}{mark_of(due)}"
+        return roll.record(roll.user_of(number), roll.version_of(number), evidence)
+
+
+class Changes(OpenLoop):
     """Runs from construction to `stop`."""
 
     def __init__(self, kafka: KafkaSettings, roll: Roll, rate: int, first: int) -> None:
         """`rate` changes a second, from change number `first` on."""
-        context = multiprocessing.get_context("spawn")  # this process has threads
-        self._stop = context.Event()
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_run, args=(kafka, roll, rate, first, self._stop, theirs), daemon=True
-        )
-        self._process.start()
-        self._pipe.recv()  # it has begun
+        self._first = first
+        super().__init__(kafka, PRESENCE, rate, _Changes(roll, first))
 
     def stop(self) -> int:
         """How many changes there have been in all; they are delivered. Raises NotReached."""
-        self._stop.set()
-        if not self._pipe.poll(_STOP_SECONDS):
-            raise NotReached("the changes do not end")
-        changes: int = self._pipe.recv()
-        self._process.join()
-        return changes
-
-
-def _run(
-    kafka: KafkaSettings, roll: Roll, rate: int, first: int, stop: Event, pipe: Connection
-) -> None:
-    producer = Producer(kafka.producer())
-    name = kafka.name(PRESENCE)
-    producer.list_topics(timeout=10)  # connected, before the clock starts
-    pipe.send(None)
-    began, sent = time.monotonic_ns(), 0
-    while not stop.is_set():
-        wanted = (time.monotonic_ns() - began) * rate // 1_000_000_000
-        while sent < wanted:
-            index, due = first + sent, began + sent * 1_000_000_000 // rate
-            evidence = f"change/{index}{mark_of(due)}"
-            user, version = roll.user_of(index), roll.version_of(index)
-            key, value, head = roll.record(user, version, evidence)
-            producer.produce(name, value, key, headers=head)
-            sent += 1
-        producer.poll(0)
-        time.sleep(0.001)
-    producer.flush(_STOP_SECONDS)
-    pipe.send(first + sent)
+        return self._first + super().stop()

@@ -1,19 +1,13 @@
-"""Load: users who come, refresh and leave at a steady rate, from a process of its own.
+"""Load: users who come, refresh and leave at a steady rate, by an open loop (`open_loop.py`).
 
-An open loop: each event is due at its moment whatever became of those before, and its id tells
-that moment. So a delay counts from when the event should have happened, and a stalled pipeline
-delays everything behind it, as it would in life.
+The id of each event tells when it was due, so a delay counts from then.
 """
 
-import multiprocessing
-import time
 from collections.abc import Iterable
-from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event
+from dataclasses import dataclass
 
-from confluent_kafka import Producer
-
-from benchmarks.population import Population
+from benchmarks.open_loop import OpenLoop
+from benchmarks.population import Population, Prepared
 from benchmarks.scene import NotReached, wait
 from benchmarks.subscriber import Seen, Subscriber
 from runtime.kafka import KafkaSettings
@@ -27,7 +21,6 @@ CYCLE = (
     RegistrationKind.REFRESHED,
     RegistrationKind.UNREGISTERED,
 )
-_STOP_SECONDS = 60.0
 _MARK = ":due="
 
 
@@ -94,53 +87,22 @@ def check(subscriber: Subscriber, mark: int, population: Population, sent: int) 
         raise NotReached(f"{told()} records for {changes} changes, {len(wrong)} users wrong")
 
 
-class Load:
-    """Runs from construction to `stop`."""
+@dataclass(frozen=True, slots=True)
+class _Lives:
+    """The users' events, one after the other."""
+
+    population: Population
+
+    def record(self, index: int, due: int) -> Prepared | None:
+        event = event_of(index, self.population.users)
+        return None if event is None else self.population.registration(*event, mark_of(due))
+
+
+class Load(OpenLoop):
+    """Runs from construction to `stop`, which tells how many events have been due."""
 
     def __init__(self, kafka: KafkaSettings, rate: int, population: Population) -> None:
         """`rate`: events a second; with as many users it takes three seconds to reach it."""
-        context = multiprocessing.get_context("spawn")  # this process has threads
         self.population, self.rate = population, rate
-        self._stop = context.Event()
-        own, theirs = context.Pipe()
-        self._pipe = own
-        self._process = context.Process(
-            target=_run, args=(kafka, rate, population, self._stop, theirs), daemon=True
-        )
-        self._process.start()
-        own.recv()  # it has begun
-
-    def stop(self) -> int:
-        """How many events it has published; all are delivered. Raises NotReached."""
-        self._stop.set()
-        if not self._pipe.poll(_STOP_SECONDS):
-            raise NotReached("the load does not end")
-        sent: int = self._pipe.recv()
-        self._process.join()
-        return sent
-
-    def kill(self) -> None:
-        """Whatever it was doing."""
-        self._process.kill()
-
-
-def _run(
-    kafka: KafkaSettings, rate: int, population: Population, stop: Event, pipe: Connection
-) -> None:
-    producer = Producer(kafka.producer(**{"queue.buffering.max.messages": 500_000}))
-    name, users = kafka.name(REGISTRATIONS), population.users
-    producer.list_topics(timeout=10)  # connected, before the clock starts
-    pipe.send(None)
-    began, sent = time.monotonic_ns(), 0
-    while not stop.is_set():
-        wanted = (time.monotonic_ns() - began) * rate // 1_000_000_000
-        while sent < wanted:
-            event, due = event_of(sent, users), began + sent * 1_000_000_000 // rate
-            sent += 1
-            if event is not None:
-                key, value, headers = population.registration(*event, mark_of(due))
-                producer.produce(name, value, key, headers=headers)
-        producer.poll(0)
-        time.sleep(0.001)
-    producer.flush(_STOP_SECONDS)
-    pipe.send(sent)
+        queue = {"queue.buffering.max.messages": 500_000}
+        super().__init__(kafka, REGISTRATIONS, rate, _Lives(population), **queue)

@@ -1,0 +1,76 @@
+"""An open loop in a process of its own: what is due is produced at its moment, come what may.
+
+A delay counts from when something should have happened, and a stalled pipeline delays everything
+behind it, as it would in life.
+"""
+
+import multiprocessing
+import time
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
+from typing import Any, Protocol
+
+from confluent_kafka import Producer
+
+from benchmarks.population import Prepared
+from benchmarks.scene import NotReached
+from runtime.kafka import KafkaSettings
+from schemas.topics import Topic
+
+_STOP_SECONDS = 60.0
+
+
+class Records(Protocol):
+    """What is produced. Goes to the other process: it must be possible to pickle it."""
+
+    def record(self, index: int, due: int) -> Prepared | None:
+        """Of moment number `index`, from 0, due at `due` (monotonic ns); None: nothing then."""
+
+
+class OpenLoop:
+    """Runs from construction to `stop`."""
+
+    def __init__(
+        self, kafka: KafkaSettings, topic: Topic, rate: int, records: Records, **producer: Any
+    ) -> None:
+        """`rate`: moments a second. `producer`: more of librdkafka's settings."""
+        context = multiprocessing.get_context("spawn")  # this process has threads
+        self._stop = context.Event()
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_run,
+            args=(kafka.producer(**producer), kafka.name(topic), rate, records, self._stop, theirs),
+            daemon=True,
+        )
+        self._process.start()
+        self._pipe.recv()  # it has begun
+
+    def stop(self) -> int:
+        """How many moments there have been; their records are delivered. Raises NotReached."""
+        self._stop.set()
+        if not self._pipe.poll(_STOP_SECONDS):
+            raise NotReached("what is produced does not end")
+        sent: int = self._pipe.recv()
+        self._process.join()
+        return sent
+
+
+def _run(
+    settings: dict[str, Any], topic: str, rate: int, records: Records, stop: Event, pipe: Connection
+) -> None:
+    producer = Producer(settings)
+    producer.list_topics(timeout=10)  # connected, before the clock starts
+    pipe.send(None)
+    began, sent = time.monotonic_ns(), 0
+    while not stop.is_set():
+        wanted = (time.monotonic_ns() - began) * rate // 1_000_000_000
+        while sent < wanted:
+            prepared = records.record(sent, began + sent * 1_000_000_000 // rate)
+            sent += 1
+            if prepared is not None:
+                key, value, headers = prepared
+                producer.produce(topic, value, key, headers=headers)
+        producer.poll(0)
+        time.sleep(0.001)
+    producer.flush(_STOP_SECONDS)
+    pipe.send(sent)
