@@ -38,7 +38,7 @@ class SavedTables:
         self._ask = ids
         self._clock = clock
         self._ids: dict[str, str] = {}
-        self._saved: dict[TP, int] = {}  # up to which offset, so that nothing is saved twice
+        self._saved: dict[TP, int] = {}  # up to which offset
 
     async def load(self, tp: TP, table: PackedTable, end: int) -> int | None:
         """Fill a table; the offset in its changelog to read on from, at most `end`.
@@ -64,6 +64,10 @@ class SavedTables:
         metrics.SAVED_TABLES.add(1, {"outcome": "loaded"})
         return header.offset
 
+    def has(self, tp: TP, end: int) -> bool:
+        """Whether a changelog's all, up to its end, is saved already."""
+        return self._saved.get(tp) == end
+
     async def save(
         self, tp: TP, packed: tuple[bytes, Mapping[bytes, bytes]], offset: int, batch: int
     ) -> None:
@@ -72,8 +76,6 @@ class SavedTables:
 
         What fails is logged: the table is in Kafka.
         """
-        if self._saved.get(tp) == offset:
-            return
         dictionary, kept = packed
         try:
             identity = await self._id(tp.topic)

@@ -96,6 +96,8 @@ class Saver:
             log.warning("tables not saved", partition=number, reason=str(error))
             return
         for held in tables:
+            if self._files.has(held.changelog, ends[held.changelog]):
+                continue
             async with held.lock:
                 if not any(held.table is now.table for now in self._holder.held(number)):
                     return

@@ -1,6 +1,7 @@
 """When tables are saved: what is durable, one at a time, and none after the last."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
@@ -41,12 +42,19 @@ class Files(SavedTables):
     """Notes what would be written; a write takes until the test lets it."""
 
     def __init__(self) -> None:
-        self.saved: list[dict[bytes, bytes]] = []
+        self.saved: list[Mapping[bytes, bytes]] = []
+        self.is_saved = False
         self.writing = 0
         self.began, self.may_write = asyncio.Event(), asyncio.Event()
         self.may_write.set()
 
-    async def save(self, tp, packed, offset, batch) -> None:  # type: ignore[no-untyped-def]
+    def has(self, tp: TP, end: int) -> bool:
+        assert (tp, end) == (CHANGELOG, 100)
+        return self.is_saved
+
+    async def save(
+        self, tp: TP, packed: tuple[bytes, Mapping[bytes, bytes]], offset: int, batch: int
+    ) -> None:
         assert (tp, offset, batch) == (CHANGELOG, 100, 7)
         assert not self.writing
         self.writing += 1
@@ -102,6 +110,16 @@ def test_the_last_save_waits_for_the_one_under_way_and_is_the_last() -> None:
         await last
         await asyncio.wait_for(running, 10)
         assert len(files.saved) == 2
+
+    asyncio.run(story())
+
+
+def test_what_is_saved_already_is_not_saved_again() -> None:
+    async def story() -> None:
+        worker, files = Worker(), Files()
+        files.is_saved = True
+        await Saver(worker, lambda: [0], files, OFTEN).save_all()
+        assert not files.saved
 
     asyncio.run(story())
 
