@@ -1,17 +1,24 @@
-"""Trying a mutant: the fold tests and generated histories run on it in a process of its own."""
+"""Trying mutants: the fold tests, collected once, run on each in a fork of its own."""
 
-import importlib.abc
-import importlib.machinery
 import os
 import resource
-import sys
-from collections.abc import Callable, Sequence
-from types import CodeType, ModuleType
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import NoReturn
 
+import pytest
+from hypothesis import settings
+
+from tests.histories.history import play
+from tests.mutations.applying import break_rule
 from tests.mutations.breaking import Mutant
 
 TIMEOUT = 120  # seconds of the processor's time, the same on a busy machine; what hangs is noticed
-HISTORIES = 1500
+FIRST_HISTORIES = range(1, 100)
+HISTORIES = range(100, 1500)
+RECENT = (
+    40  # tests that noticed the mutants before, tried first: neighbours are noticed by the same
+)
 TESTS = (
     "tests/unit/test_registration_fold.py",
     "tests/unit/test_late_words.py",
@@ -44,61 +51,106 @@ TESTS = (
     "tests/unit/test_state_machine.py",
 )
 
-
-class _Broken(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Loads one module from a mutant's source instead of its file."""
-
-    def __init__(self, mutant: Mutant) -> None:
-        self._mutant = mutant
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        del path, target
-        if name != self._mutant.module:
-            return None
-        return importlib.machinery.ModuleSpec(name, self)
-
-    def exec_module(self, module: ModuleType) -> None:
-        code: CodeType = compile(self._mutant.source, f"<{self._mutant.name}>", "exec")
-        exec(code, module.__dict__)
+_NOT_TRIED = 3
+Told = Callable[[Mutant, bool], None]
 
 
-def is_caught(mutant: Mutant) -> bool:
-    """Whether anything notices. A crash and a hang are noticed too."""
-    return not _in_child(lambda: _passes(mutant))
+def try_all(mutants: Iterable[Mutant], jobs: int, told: Told) -> None:
+    """Try each, `jobs` at a time; `told` hears of each whether anything noticed.
+
+    A crash and a hang are noticed too. Raises RuntimeError where the tests cannot be collected or
+    a mutant cannot be put in its module's place: that is no notice.
+    """
+    # A broken rule must be noticed each time, and not because the machine was busy.
+    settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+    settings.load_profile("steady")
+    options = ["-s", "-p", "no:cacheprovider", "-p", "no:terminal", "-o", "addopts="]
+    code = pytest.main([*options, "-W", "ignore", *TESTS], plugins=[_Trials(mutants, jobs, told)])
+    if code != pytest.ExitCode.OK:
+        raise RuntimeError(f"pytest could not begin: {code!r}")
 
 
-def _in_child(work: Callable[[], bool]) -> bool:
-    """Whether `work` says so, in a fork that has not imported the streams yet."""
-    child = os.fork()
-    if child == 0:
-        code = 1
+class _Trials:
+    """In place of pytest's loop over the tests: a loop over the mutants, each in a fork."""
+
+    def __init__(self, mutants: Iterable[Mutant], jobs: int, told: Told) -> None:
+        self._mutants = iter(mutants)
+        self._jobs = jobs
+        self._told = told
+        self._recent: deque[str] = deque(maxlen=RECENT)
+        self._running: dict[int, tuple[Mutant, int]] = {}
+        self._failed = ""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        for mutant in self._mutants:
+            if len(self._running) >= self._jobs:
+                self._wait()
+            self._begin(session, mutant)
+        while self._running:
+            self._wait()
+        return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._failed = report.nodeid
+
+    def _begin(self, session: pytest.Session, mutant: Mutant) -> None:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            self._be_the_trial(session, mutant, writing)
+        os.close(writing)
+        self._running[child] = mutant, reading
+
+    def _wait(self) -> None:
+        child, status = os.wait()
+        mutant, reading = self._running.pop(child)
+        with os.fdopen(reading) as told:
+            test = told.read()
+        if test:
+            if test in self._recent:
+                self._recent.remove(test)
+            self._recent.appendleft(test)
+        code = os.waitstatus_to_exitcode(status)
+        if code == _NOT_TRIED:
+            raise RuntimeError(f"{mutant.name} could not be put in its module's place")
+        self._told(mutant, code != 0)
+
+    def _be_the_trial(self, session: pytest.Session, mutant: Mutant, writing: int) -> NoReturn:
+        code = _NOT_TRIED
         try:
             resource.setrlimit(resource.RLIMIT_CPU, (TIMEOUT, TIMEOUT))
             quiet = os.open(os.devnull, os.O_WRONLY)
             os.dup2(quiet, 1)
             os.dup2(quiet, 2)
-            code = 0 if work() else 1
+            if mutant.module:
+                break_rule(mutant)
+            code = 1
+            code = 0 if self._passes(session) else 1
+            os.write(writing, self._failed.encode())
         finally:
             os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    def _passes(self, session: pytest.Session) -> bool:
+        recent = set(self._recent)
+        by_name = {item.nodeid: item for item in session.items}
+        if not self._all_pass(by_name[name] for name in self._recent):
+            return False
+        if any(play(seed).wrong for seed in FIRST_HISTORIES):
+            return False
+        if not self._all_pass(item for item in session.items if item.nodeid not in recent):
+            return False
+        return not any(play(seed).wrong for seed in HISTORIES)
+
+    def _all_pass(self, items: Iterable[pytest.Item]) -> bool:
+        for item, following in _with_next(items):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self._failed:
+                return False
+        return True
 
 
-def _passes(mutant: Mutant) -> bool:
-    sys.meta_path.insert(0, _Broken(mutant))
-    from hypothesis import settings
-
-    from tests.histories.history import play
-
-    # A broken rule must be noticed each time, and not because the machine was busy.
-    settings.register_profile("steady", deadline=None, derandomize=True, database=None)
-    settings.load_profile("steady")
-    if any(play(seed).wrong for seed in range(1, 200)):
-        return False
-    import pytest
-
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore"]
-    if pytest.main([*options, *TESTS]) != 0:
-        return False
-    return not any(play(seed).wrong for seed in range(200, HISTORIES))
+def _with_next(items: Iterable[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
+    every = list(items)
+    return zip(every, [*every[1:], None], strict=False)  # of none, none
