@@ -13,10 +13,9 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from local import kafka_jars
-from local.network import free_port, is_listening
+from local.network import HOST, free_port, is_listening, usual_port
 from local.processes import is_running, last_lines, stop_pid, uninterrupted
 
-HOST = "127.0.0.1"
 DEFAULT_PORT = 9092
 START_SECONDS = 90.0
 STOP_SECONDS = 20.0
@@ -73,7 +72,7 @@ class EmbeddedKafka:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._refuse_or_stop_previous()
-        self.port = free_port() if is_listening(HOST, port) else port
+        self.port = usual_port(port)
         say("fetching Kafka's jars (the first time only)…")
         classpath = kafka_jars.classpath()
         properties = self._write_properties()

@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from local.errors import StackRunning
 from local.kafka import EmbeddedKafka
-from local.network import free_port, is_listening
+from local.network import usual_port
 from local.processes import is_running, stop_pid, uninterrupted
 from local.stage_process import READY_SECONDS, STAGE_COMMAND, STOP_SECONDS, StageProcess
 from runtime.kafka import KafkaSettings, ensure_topics
@@ -145,7 +145,7 @@ class Stack:
         if "ROLLCALL_CLICKHOUSE_URL" not in os.environ:
             environment["ROLLCALL_CLICKHOUSE_FOLDER"] = str(self.folder / "clickhouse")
         if "reference-user-center" in self._names:
-            port = _port(USER_CENTER_PORT)
+            port = usual_port(USER_CENTER_PORT)
             self.user_center_url = f"http://127.0.0.1:{port}"
             secret = self._secret()
             environment |= {
@@ -156,7 +156,7 @@ class Stack:
                 "ROLLCALL_USER_CENTER_SECRET": secret,
             }
         if "gateway" in self._names:
-            port = _port(GATEWAY_PORT)
+            port = usual_port(GATEWAY_PORT)
             self.gateway_url = f"http://127.0.0.1:{port}"
             environment |= {
                 "ROLLCALL_GATEWAY_HOST": "127.0.0.1",
@@ -192,10 +192,6 @@ class Stack:
         draft = self.file.with_suffix(".tmp")
         draft.write_text(json.dumps(document, indent=2) + "\n")
         draft.replace(self.file)
-
-
-def _port(usual: int) -> int:
-    return free_port() if is_listening("127.0.0.1", usual) else usual
 
 
 def read_stack(folder: Path) -> dict[str, Any] | None:
