@@ -43,11 +43,11 @@ check: install ## lint, types, layers
 	$(BIN)/lint-imports
 
 unit: install ## fast, pure tests, and hostile bytes for every reader
-	$(BIN)/pytest tests/unit tests/fuzz
+	$(BIN)/pytest -n auto --maxprocesses 8 tests/unit tests/fuzz
 
 integration: install ## real Kafka, chDB, Kamailio, HTTP, processes
 	@.ci/sip-programs
-	$(BIN)/pytest --durations=20 tests/integration
+	$(BIN)/pytest -n 2 --dist loadfile --durations=20 tests/integration
 
 bench: install ## every benchmark, with the peers, into docs/performance.md (benchmarks/README.md)
 	$(BIN)/python -m benchmarks --all --output .rollcall/benchmarks.json --page docs/performance.md
