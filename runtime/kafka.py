@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from pydantic import AliasChoices, Field, SecretStr
 
 from runtime.settings import StageSettings
+from runtime.topic_leaders import wait_until_led
 from schemas import topics
 from schemas.topics import Cleanup, Topic
 
@@ -127,6 +128,9 @@ def topic_problems(settings: KafkaSettings, timeout: float = 30.0) -> list[str]:
 def ensure_topics(settings: KafkaSettings, timeout: float = 30.0) -> None:
     """Create the topics that are missing; existing ones must have one number of partitions.
 
+    What it has created can be read and written when it returns: a broker says that it leads a
+    partition a moment before it does.
+
     Raises KafkaUnavailable after `timeout` seconds, KafkaMisconfigured.
     """
     counts = _partition_counts(settings, timeout)
@@ -144,6 +148,10 @@ def ensure_topics(settings: KafkaSettings, timeout: float = 30.0) -> None:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise translate(error, settings) from error
+    try:
+        wait_until_led(admin, [topic.topic for topic in missing], settings.partitions, timeout)
+    except KafkaException as error:
+        raise translate(error, settings) from error
 
 
 def topic_ids(

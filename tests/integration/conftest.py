@@ -1,6 +1,7 @@
 """A real Kafka for the tests: one broker a run, a namespace of its own for each test."""
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 
@@ -10,6 +11,10 @@ from confluent_kafka.admin import AdminClient
 from local.kafka import EmbeddedKafka
 from local.network import free_port
 from runtime.kafka import KafkaSettings, ensure_topics
+
+# What a shell starts in the background ignores Ctrl-C, and so would the commands started here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

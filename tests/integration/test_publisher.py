@@ -14,13 +14,7 @@ from pathlib import Path
 import pytest
 from aiokafka.partitioner import murmur2
 from confluent_kafka import Message
-from confluent_kafka.admin import (
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from producers.publisher import Publisher, PublisherClosed, PublisherSettings
 from runtime.kafka import KafkaSettings, ensure_topics
@@ -132,9 +126,9 @@ def test_a_record_too_large_for_librdkafka_becomes_a_dead_letter_and_the_rest_go
 
 
 def test_a_record_the_broker_refuses_does_not_take_its_batch_with_it(
-    kafka: KafkaSettings, tmp_path: Path
+    broker: str, tmp_path: Path
 ) -> None:
-    limit_message_bytes(kafka, 20_000)
+    kafka = topics_with_a_limit(broker, 20_000)
     large = random.Random(1).randbytes(30_000).hex()  # compression must not save it
     publisher = Publisher(
         kafka, PublisherSettings(spool_folder=tmp_path, linger_ms=50), "freeswitch/node1"
@@ -205,16 +199,13 @@ def dead_letters(kafka: KafkaSettings) -> list[DeadLetter]:
     return [codec.validate(DeadLetter, m.value()) for m in read_all(kafka, DEAD_LETTERS)]
 
 
-def limit_message_bytes(kafka: KafkaSettings, limit: int) -> None:
-    resource = ConfigResource(
-        ResourceType.TOPIC,
-        kafka.name(REGISTRATIONS),
-        incremental_configs=[
-            ConfigEntry(
-                "max.message.bytes", str(limit), incremental_operation=AlterConfigOpType.SET
-            )
-        ],
-    )
+def topics_with_a_limit(broker: str, message_bytes: int) -> KafkaSettings:
+    """A namespace whose registrations may be this large. From the start: a broker answers a change
+    of its configuration before it goes by it."""
+    kafka = KafkaSettings(bootstrap_servers=broker, namespace=f"t{uuid.uuid4().hex[:8]}.")
+    config = {"max.message.bytes": str(message_bytes)}
+    topic = NewTopic(kafka.name(REGISTRATIONS), kafka.partitions, config=config)
     admin = AdminClient(kafka.client())  # kept: its end would cancel the request
-    for future in admin.incremental_alter_configs([resource]).values():
-        future.result(20)
+    admin.create_topics([topic])[topic.topic].result(20)
+    ensure_topics(kafka)
+    return kafka

@@ -1,0 +1,46 @@
+"""Waiting for new topics' leaders: between creating topics and the first who reads or writes."""
+
+from collections.abc import Iterable
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
+# A broker answers so for a moment after it has said that the topic is there.
+_NOT_YET = frozenset(
+    {
+        KafkaError._NOENT,  # librdkafka: no leaders found
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.FENCED_LEADER_EPOCH,
+    }
+)
+
+
+def wait_until_led(
+    admin: AdminClient, names: Iterable[str], partitions: int, timeout: float
+) -> None:
+    """Return when every partition's leader answers as such; `timeout` is in seconds.
+
+    Raises KafkaException: the last one when the time is over, any other at once.
+    """
+    asked = {
+        TopicPartition(name, number): OffsetSpec.latest()
+        for name in names
+        for number in range(partitions)
+    }
+    for attempt in Retrying(
+        retry=retry_if_exception(_is_not_yet),
+        stop=stop_after_delay(timeout),
+        wait=wait_fixed(0.05),
+        reraise=True,
+    ):
+        with attempt:
+            for answer in admin.list_offsets(asked, request_timeout=timeout).values():
+                answer.result(timeout)
+
+
+def _is_not_yet(error: BaseException) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() in _NOT_YET
