@@ -149,7 +149,12 @@ def ensure_topics(settings: KafkaSettings, timeout: float = 30.0) -> None:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise translate(error, settings) from error
     try:
-        wait_until_led(admin, [topic.topic for topic in missing], settings.partitions, timeout)
+        wait_until_led(
+            lambda: AdminClient(settings.client()),
+            [topic.topic for topic in missing],
+            settings.partitions,
+            timeout,
+        )
     except KafkaException as error:
         raise translate(error, settings) from error
 

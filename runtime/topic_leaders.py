@@ -1,6 +1,6 @@
 """Waiting for new topics' leaders: between creating topics and the first who reads or writes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -19,11 +19,15 @@ _NOT_YET = frozenset(
 )
 
 
+_ATTEMPT_SECONDS = 5.0
+
+
 def wait_until_led(
-    admin: AdminClient, names: Iterable[str], partitions: int, timeout: float
+    connect: Callable[[], AdminClient], names: Iterable[str], partitions: int, timeout: float
 ) -> None:
     """Return when every partition's leader answers as such; `timeout` is in seconds.
 
+    Where a topic is said to be unknown it `connect`s anew: librdkafka may go on saying so.
     Raises KafkaException: the last one when the time is over, any other at once.
     """
     asked = {
@@ -31,6 +35,7 @@ def wait_until_led(
         for name in names
         for number in range(partitions)
     }
+    admin = connect()
     for attempt in Retrying(
         retry=retry_if_exception(_is_not_yet),
         stop=stop_after_delay(timeout),
@@ -38,8 +43,20 @@ def wait_until_led(
         reraise=True,
     ):
         with attempt:
-            for answer in admin.list_offsets(asked, request_timeout=timeout).values():
-                answer.result(timeout)
+            try:
+                _ask(admin, asked)
+            except KafkaException as error:
+                if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    admin = connect()
+                raise
+
+
+def _ask(admin: AdminClient, asked: dict[TopicPartition, OffsetSpec]) -> None:
+    answers = admin.list_offsets(asked, request_timeout=_ATTEMPT_SECONDS).values()
+    # All of them first: a client that ends before its answers have come waits for seconds.
+    errors = [error for answer in answers if (error := answer.exception(2 * _ATTEMPT_SECONDS))]
+    if errors:
+        raise errors[0]
 
 
 def _is_not_yet(error: BaseException) -> bool:
