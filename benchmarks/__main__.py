@@ -71,6 +71,8 @@ def main() -> int:
         "versions": machine.versions(),
         "benchmarks": results,
     }
+    if options.add:
+        document = added(document, json.loads(options.output.read_text()))
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(document, indent=2) + "\n")
@@ -80,6 +82,18 @@ def main() -> int:
     if any("failed" in found for found in results.values()):
         return FAILED
     return _compared(document, options) if options.compare else 0
+
+
+def added(document: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """A report of fewer benchmarks, and what an earlier one has of the others."""
+    found = before["benchmarks"] | document["benchmarks"]
+    return document | {
+        "command": f"{before['command']}; then {document['command']}",
+        "date": document["date"]
+        if before["date"] == document["date"]
+        else f"{before['date']}; then {document['date']}",
+        "benchmarks": {name: found[name] for name in SMALL if name in found},
+    }
 
 
 def _compared(document: dict[str, Any], options: argparse.Namespace) -> int:
@@ -97,12 +111,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--all", action="store_true", help=", ".join(SMALL))
     parser.add_argument("--small", action="store_true", help="few users, short: to try it out")
     parser.add_argument("--output", type=Path, help="write the JSON here too")
+    parser.add_argument("--add", action="store_true", help="keep what --output has of others")
     parser.add_argument("--page", type=Path, help="write the table here (docs/performance.md)")
     parser.add_argument("--compare", type=Path, metavar="OLD.json", help="flag what became worse")
     parser.add_argument("--tolerance", type=float, default=1.5, help="times worse that is let pass")
     options = parser.parse_args()
     if not options.names and not options.all:
         parser.error("name a benchmark, or --all")
+    if options.add and not (options.output and options.output.exists()):
+        parser.error("--add needs an --output that is there")
     return options
 
 

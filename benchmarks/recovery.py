@@ -72,7 +72,7 @@ def measure(scene: Scene, population: Population, rate: int) -> dict[str, Any]:
         say("the same with the folder it left...")
         result["restored_from_folder_s"] = restored(first, population.users)
         supervisor.watched.append(first)
-        wait(lambda: reader.reachable[population.group] == population.users, 120, "all read")
+        wait(lambda: reader.reachable[population.group] == population.users, 300, "all read")
         mark, trial = len(reader.seen), Trial(scene, reader, others.group)
         running = load.Load(scene.kafka, rate, others)
         time.sleep(STEADY_SECONDS)
