@@ -24,33 +24,44 @@ class StreamsProgress:
             for topic in (*SOURCES, *INTERNAL)
             for partition in range(kafka.partitions)
         ]
-        self._last: tuple[int, ...] | None = None
+        self._goal: dict[TopicPartition, tuple[int, int]] = {}  # low and end, of a call before
 
     def behind(self) -> str | None:
-        """What is not consumed yet, in words; None once all is, twice in a row unchanged.
+        """What is not consumed yet, in words; None once all is, and nothing was written since.
 
-        Twice, because folding the last record of one topic may write to another.
+        Nothing, because folding the last record of one topic may write to another. But heartbeats,
+        which never end: of them, those that were there when this was asked before.
         While no broker answers, that. Raises KafkaMisconfigured.
         """
         try:
-            ends, lagging = [], []
-            for part in self._consumer.committed(self._parts, _TIMEOUT):
-                low, high = self._consumer.get_watermark_offsets(part, _TIMEOUT)
-                ends.append(high)
-                if low < high and part.offset < high:
-                    missing = high - max(part.offset, low)
-                    lagging.append(f"{part.topic}/{part.partition}: {missing} records")
+            committed = self._consumer.committed(self._parts, _TIMEOUT)
+            ends = {
+                part: self._consumer.get_watermark_offsets(part, _TIMEOUT) for part in self._parts
+            }
         except KafkaException as error:
-            self._last = None
+            self._goal = {}
             translated = translate(error, self._kafka)
             if isinstance(translated, KafkaUnavailable):
                 return str(translated)
             raise translated from error
-        settled = not lagging and self._last == tuple(ends)
-        self._last = tuple(ends)
+        goal = self._goal or ends
+        lagging = [
+            f"{part.topic}/{part.partition}: {high - max(part.offset, low)} records"
+            for part in committed
+            for low, high in [goal[part]]
+            if low < high and part.offset < high
+        ]
+        settled = bool(self._goal) and not lagging and self._lasting(goal) == self._lasting(ends)
+        if not lagging or not self._goal:
+            self._goal = ends
         if settled:
             return None
         return ", ".join(lagging) or "the last commits"
+
+    def _lasting(self, ends: dict[TopicPartition, tuple[int, int]]) -> list[int]:
+        """The ends of topics that are written to only where there is news."""
+        nodes = self._kafka.name(topics.NODES)
+        return [high for part, (_, high) in ends.items() if part.topic != nodes]
 
     def settled(self) -> bool:
         """Whether all that is in Kafka now is folded, and what follows from it too.
