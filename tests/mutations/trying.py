@@ -16,9 +16,7 @@ from tests.mutations.breaking import Mutant
 TIMEOUT = 120  # seconds of the processor's time, the same on a busy machine; what hangs is noticed
 FIRST_HISTORIES = range(1, 100)
 HISTORIES = range(100, 1500)
-RECENT = (
-    40  # tests that noticed the mutants before, tried first: neighbours are noticed by the same
-)
+RECENT = 40  # tests that noticed a mutant, tried first: they notice its neighbours too
 TESTS = (
     "tests/unit/test_registration_fold.py",
     "tests/unit/test_late_words.py",
