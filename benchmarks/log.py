@@ -2,10 +2,10 @@
 
 import time
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.results import WARM_UP
-from benchmarks.scene import NotReached, wait
+from benchmarks.scene import NotReached
 from runtime.kafka import KafkaSettings
 from schemas.topics import Topic
 
@@ -18,16 +18,8 @@ class Log:
         name = kafka.name(topic)
         parts = [TopicPartition(name, number) for number in range(kafka.partitions)]
         for part in parts:
-            wait(lambda part=part: self._is_at_end(part), 30, f"a leader of {name}")  # type: ignore[misc]
-        self._consumer.assign(parts)
-
-    def _is_at_end(self, part: TopicPartition) -> bool:
-        """Whether the end is known; a topic made just now has no leader yet."""
-        try:
             part.offset = self._consumer.get_watermark_offsets(part, timeout=10)[1]
-        except KafkaException:
-            return False
-        return True
+        self._consumer.assign(parts)
 
     def take(self, count: int, seconds: float) -> list[tuple[float, bytes]]:
         """(monotonic seconds, value) of the next `count` records. Raises NotReached."""
