@@ -87,13 +87,17 @@ def main() -> int:
 def added(document: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     """A report of fewer benchmarks, and what an earlier one has of the others."""
     found = before["benchmarks"] | document["benchmarks"]
+    load = _then(before["machine"]["load_before"], document["machine"]["load_before"])
     return document | {
-        "command": f"{before['command']}; then {document['command']}",
-        "date": document["date"]
-        if before["date"] == document["date"]
-        else f"{before['date']}; then {document['date']}",
+        "command": _then(before["command"], document["command"]),
+        "date": _then(before["date"], document["date"]),
+        "machine": document["machine"] | {"load_before": load},
         "benchmarks": {name: found[name] for name in SMALL if name in found},
     }
+
+
+def _then(before: object, now: object) -> object:
+    return now if before == now else f"{before}; then {now}"
 
 
 def _compared(document: dict[str, Any], options: argparse.Namespace) -> int:

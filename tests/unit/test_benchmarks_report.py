@@ -6,7 +6,8 @@ from benchmarks.__main__ import SMALL, added
 
 
 def report(command: str, date: str, **benchmarks: Any) -> dict[str, Any]:
-    return {"command": command, "date": date, "benchmarks": benchmarks}
+    load = {"load_before": len(command)}
+    return {"command": command, "date": date, "machine": load, "benchmarks": benchmarks}
 
 
 def test_what_failed_is_run_again_and_the_rest_is_kept() -> None:
@@ -15,6 +16,7 @@ def test_what_failed_is_run_again_and_the_rest_is_kept() -> None:
     assert added(now, before) == {
         "command": "all; then recovery",
         "date": "2026-01-01; then 2026-01-02",
+        "machine": {"load_before": "3; then 8"},
         "benchmarks": {"throughput": {"limit": 3}, "scale": {"users": 1}, "recovery": {"users": 2}},
     }
 
