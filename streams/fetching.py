@@ -16,6 +16,10 @@ from msgspec import Struct
 # left out wait with it (Faust asks for 1,500 ms).
 IDLE_WAIT_MS = 500
 BUSY_WAIT_MS = 20
+# After a fetch of fewer records the next is sent when they are asked for, not ahead: it would be
+# answered at once by the first record or two, and all that come after those would wait for a whole
+# round of folding more.
+AHEAD_FROM = 500
 
 
 class FetchedRecord(Struct, gc=False):
@@ -80,9 +84,10 @@ def make_prompt(
     running: Any,
     is_changelog: Callable[[Any], bool],
     is_pressed: Callable[[], bool],
+    is_wanted: Callable[[], bool],
     answers: Answers,
 ) -> None:
-    """Let a started Fetcher wait at the broker no longer than unread partitions can.
+    """Let a started Fetcher fetch while `is_wanted`, and wait no longer than unread partitions can.
 
     Of changelog partitions records may lie unread for ever: nobody waits for those, except while
     `is_pressed` (a rebalance and its recovery).
@@ -98,7 +103,8 @@ def make_prompt(
     def prompt_actions(assignment: Any) -> Any:
         is_busy = is_pressed() or any(not is_changelog(tp) for tp in running._records)
         running._fetch_max_wait_ms = BUSY_WAIT_MS if is_busy else IDLE_WAIT_MS
-        return actions(assignment)
+        fetches, *others = actions(assignment)
+        return (fetches if is_wanted() else [], *others)
 
     running._get_actions_per_node = prompt_actions
     running._client.send = noted_send

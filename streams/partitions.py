@@ -25,7 +25,7 @@ SAVED = (topics.SESSIONS, topics.CONNECTION_STATE, topics.MEDIA_STATE)
 # Between two pieces of the index: a million users take some twenty seconds, and half of the time.
 _REST_SECONDS = 0.002
 
-Settle = Callable[[int, Effects], Awaitable[None]]
+Settle = Callable[[Effects], Awaitable[None]]
 
 
 class Partitions:
@@ -91,7 +91,7 @@ class Partitions:
                 for presence in (*session.earlier, current(session))
                 if presence is not None
             )
-        await self._settle(state.number, effects)
+        await self._settle(effects)
 
     async def _index(self, state: PartitionState) -> None:
         left = True

@@ -38,7 +38,7 @@ class Wards(Protocol):
 
     async def fold_what_is_due(self, number: int) -> None: ...
 
-    async def settle(self, number: int, effects: Effects) -> None: ...
+    async def settle(self, effects: Effects) -> None: ...
 
 
 class Timekeeper:
@@ -88,4 +88,4 @@ class Timekeeper:
             log.warning("node lost: its lease ran out", node=lease.node, boot=lease.boot)
             metrics.NODES_LOST.add(1, {"node": lease.node})
         if lost:
-            await self._wards.settle(0, effects)
+            await self._wards.settle(effects)

@@ -15,7 +15,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from runtime import logs
-from streams.fetching import Answers, make_prompt
+from streams.fetching import AHEAD_FROM, Answers, make_prompt
 
 log = logs.get(__name__)
 
@@ -33,6 +33,8 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     seeks = 0
     taken_after = 0
+    _is_asked = False
+    _last_taken = 0  # records
 
     async def on_start(self) -> None:
         await super().on_start()
@@ -41,6 +43,7 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             self._consumer._fetcher,
             consumer._is_changelog_tp,
             consumer.is_pressed,
+            lambda: self._is_asked or self._last_taken >= AHEAD_FROM,
             consumer.answers,
         )
 
@@ -49,15 +52,31 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         await super()._seek_wait(*args)
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
-        records = await super()._fetch_records(*args, **kwargs)
+        self._is_asked = True
+        fetcher = self._consumer._fetcher
+        fetcher._notify(fetcher._wait_consume_future)  # its turn to send a fetch
+        try:
+            records = await super()._fetch_records(*args, **kwargs)
+        finally:
+            self._is_asked = False
+        self._last_taken = sum(map(len, records.values()))
         self.taken_after = self.seeks
         return records
 
     def position(self, tp: TP) -> int | None:
         """The offset after the last record handed over; None after a reset or a revocation."""
-        assignment = self._consumer._subscription.subscription.assignment
-        state = assignment.state_value(tp) if assignment else None
+        state = self._state(tp)
         return state.position if state is not None and state.has_valid_position else None
+
+    def end(self, tp: TP) -> int | None:
+        """The partition's end as last heard of, if it was; 0 of one that is not assigned."""
+        state = self._state(tp)
+        return 0 if state is None else state.highwater
+
+    def _state(self, tp: TP) -> Any:
+        """What aiokafka knows of the partition; None of one that is not assigned."""
+        assignment = self._consumer._subscription.subscription.assignment
+        return assignment.state_value(tp) if assignment else None
 
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]
@@ -111,7 +130,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
                 # The positions alone say what is delivered; Faust's own memory of the last offset
                 # would drop a batch that a seek made begin earlier and end earlier.
                 self._read_offset[tp] = None
-                yield tp, message
+                if self._has_room(tp):
+                    await self.callback(message)
+                else:
+                    yield tp, message
         self.rounds += 1
         if (
             self.app.tables.recovery.in_recovery
@@ -119,6 +141,20 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             and self._thread.taken_after == self._thread.seeks
         ):
             self._tell_recovery(active or set())
+
+    def _has_room(self, tp: TP) -> bool:
+        """Whether agents take a message now, so that nothing need end the waiting for them.
+
+        What is yielded to Faust passes through two tasks and several turns of the loop, in each of
+        which other partitions' batches may be folded: with all of a fetch so, the next one would
+        wait for most of them.
+        """
+        channels = self.app.topics._tp_index.get(tp)
+        return (
+            self.app.flow_control.is_active()
+            and bool(channels)
+            and not any(channel.queue.full() for channel in channels)
+        )
 
     def is_pressed(self) -> bool:
         """Whether presence stands still until this worker has fetched what it waits for."""
@@ -174,6 +210,11 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
     def member_id(self) -> str:
         """This worker's name in the group, from the broker; empty once the group has removed it."""
         return str(self._thread._consumer._coordinator.member_id)
+
+    def end(self, tp: TP) -> int | None:
+        """The partition's end as last heard of, if it was; 0 of one that is not this worker's."""
+        thread: FetchThread = self._thread
+        return thread.end(tp)
 
     def resumed_at(self, tp: TP) -> int:
         """The offset from which the partition is read since the last rebalance or commit."""

@@ -32,12 +32,9 @@ from streams.timekeeper import Timekeeper
 
 log = logs.get(__name__)
 
-# Producers a worker: one waits for its acknowledgements while others are filled.
-OUTBOXES = 4
-
 
 class Worker:
-    """Owns the Faust app, the tables, the lanes and the outboxes."""
+    """Owns the Faust app, the tables, the lanes and the outbox."""
 
     def __init__(
         self,
@@ -48,7 +45,7 @@ class Worker:
         self._settings = settings
         self._kafka = kafka
         self._clock = clock
-        self._outboxes = [Outbox(kafka) for _ in range(min(OUTBOXES, kafka.partitions))]
+        self._outbox = Outbox(kafka)
         self._lanes = Lanes(
             faust_app.SESSION_SOURCES, self._fold_sessions, self._ends, self._rounds
         )
@@ -111,7 +108,7 @@ class Worker:
                     await asyncio.sleep(0)
             else:
                 batch = self._batch(partition, runs)
-            await self.settle(number, batch.effects)
+            await self.settle(batch.effects)
         _measure(batch)
         return not partition.sweeps
 
@@ -131,8 +128,7 @@ class Worker:
         """Where reading a partition began or goes on, and its end as last heard of."""
         tp = TP(self._kafka.name(topic), number)
         consumer = self.app.consumer
-        end = consumer.highwater(tp) if tp in consumer.assignment() else 0
-        return consumer.resumed_at(tp), end
+        return consumer.resumed_at(tp), consumer.end(tp)
 
     def _rounds(self) -> int:
         return int(self.app.consumer.rounds)
@@ -147,24 +143,24 @@ class Worker:
         async with partition.connections_lock:
             batch = JoinBatch(CONNECTIONS, number, partition.connections, self._clock())
             batch.fold(topic, records)
-            await self.settle(number, batch.finish())
+            await self.settle(batch.finish())
 
     async def _fold_media(self, topic: Topic, number: int, records: list[Any]) -> None:
         partition = await self.partition(number)
         async with partition.media_lock:
             batch = JoinBatch(MEDIA, number, partition.media, self._clock())
             batch.fold(topic, records)
-            await self.settle(number, batch.finish())
+            await self.settle(batch.finish())
 
     async def _copy_nodes(self, topic: Topic, number: int, records: list[Any]) -> None:
         del topic
         await self._timekeeper.begin_leases(number)
-        await self.settle(number, self._copier.copy(number, records, self._clock()))
+        await self.settle(self._copier.copy(number, records, self._clock()))
         self._nodes_read[number] = records[-1].offset + 1
 
-    async def settle(self, number: int, effects: Effects) -> None:
-        """Make effects durable; a partition's always through the same producer, so in order."""
-        await self._outboxes[number % len(self._outboxes)].settle(effects)
+    async def settle(self, effects: Effects) -> None:
+        """Make effects durable; all through one producer, so in order."""
+        await self._outbox.settle(effects)
 
     async def partition(self, number: int) -> PartitionState:
         """The partition's state, as of its last recovery."""
@@ -210,8 +206,7 @@ class Worker:
 
     def close(self) -> None:
         self._lanes.close()
-        for outbox in self._outboxes:
-            outbox.close()
+        self._outbox.close()
 
 
 def _measure(batch: SessionBatch) -> None:

@@ -268,8 +268,7 @@ class _Behind:
     async def fold_what_is_due(self, number: int) -> None:
         raise AssertionError(number)
 
-    async def settle(self, number: int, effects: Effects) -> None:
-        del number
+    async def settle(self, effects: Effects) -> None:
         self.told += [record.key.decode() for record in effects.announcements]
 
 
