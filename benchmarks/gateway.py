@@ -20,8 +20,6 @@ from benchmarks.watchers import Watchers, possible
 from schemas.topics import PRESENCE
 
 TRANSPORTS = ("sse", "websocket")
-# First sends make buffers and caches: no part of a steady rate.
-WARM_UP_SECONDS = 3.0
 # To be asked takes the subscribers' time.
 LOOK_SECONDS = 0.5
 
@@ -52,7 +50,9 @@ def measure(
     say(f"{options.rate:,} changes/s for {options.seconds:.0f} s...")
     sent, cpu, began = stage.status()["sent"], cpu_seconds(pid), time.monotonic()
     changes = Changes(scene.kafka, roll, options.rate, first)
-    time.sleep(WARM_UP_SECONDS + options.seconds)
+    scene.wait_until_warm()
+    measured_from = time.monotonic()
+    time.sleep(options.seconds)
     seconds, cpu = time.monotonic() - began, cpu_seconds(pid) - cpu
     status = stage.status()
     messages = status["sent"] - sent
@@ -72,7 +72,7 @@ def measure(
         )
     stage.stop()
     return {
-        **delays_ms(delay for due, delay in report.delays if due >= began + WARM_UP_SECONDS),
+        **delays_ms(delay for due, delay in report.delays if due >= measured_from),
         "messages_per_second": round(messages / seconds),
         "coalesced": status["coalesced"],
         "cpu_us_per_message": round(cpu / max(messages, 1) * 1e6, 1),

@@ -24,6 +24,15 @@ RATES = (1_000, 5_000, 20_000)
 WARM_UP_SECONDS = 5.0
 
 
+def warm_up(scene: Scene, reader: Subscriber, rate: int) -> None:
+    """Load that is not measured, until Kafka is as it will be."""
+    say(f"{rate:,} events/s to warm up...")
+    population, mark = Population(rate, group="first"), len(reader.seen)
+    load = Load(scene.kafka, rate, population)
+    scene.wait_until_warm()
+    check(reader, mark, population, load.stop())
+
+
 def measure_rate(scene: Scene, reader: Subscriber, rate: int, seconds: float) -> dict[str, Any]:
     """Delays at one rate; every change of presence is checked and counted."""
     say(f"{rate:,} events/s for {seconds:.0f} s...")
@@ -81,6 +90,7 @@ def main() -> None:
             scene.stage("streams")
             scene.stage("sockets", **watching(servers))
             reader = Subscriber(scene.kafka)
+            warm_up(scene, reader, arguments.background)
             for rate in RATES:
                 name = f"events_{rate}_per_second"
                 result[name] = measure_rate(scene, reader, rate, arguments.seconds)

@@ -15,6 +15,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from benchmarks import warming
 from benchmarks.population import Prepared
 from local.kafka import EmbeddedKafka
 from local.network import free_port
@@ -67,12 +68,12 @@ class Scene:
         self.folder = Path(
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="rollcall-bench-"))
         )
-        embedded = EmbeddedKafka((self._kept or self.folder) / "kafka")
+        self._broker = EmbeddedKafka((self._kept or self.folder) / "kafka")
         say("starting Kafka...")
-        embedded.start(free_port())
-        self._stack.callback(embedded.stop)
+        self._broker.start(free_port())
+        self._stack.callback(self._broker.stop)
         self.kafka = KafkaSettings(
-            bootstrap_servers=embedded.bootstrap_servers, partitions=PARTITIONS
+            bootstrap_servers=self._broker.bootstrap_servers, partitions=PARTITIONS
         )
         ensure_topics(self.kafka)
         self._producer = Producer(
@@ -91,6 +92,10 @@ class Scene:
                 say(f"-- {log.parent.name}:\n{last_lines(log, 60)}")
         del self._producer  # it would complain of the broker's end
         self._stack.close()
+
+    def wait_until_warm(self) -> None:
+        """Under load, before delays are measured."""
+        say(f"  Kafka is warm after {warming.wait_until_warm(self._broker.pid):.0f} s")
 
     def stage(self, name: str, label: str | None = None, **environment: str) -> StageProcess:
         """Start a stage and wait until it is ready. `label` tells several of a kind apart."""

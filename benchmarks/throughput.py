@@ -177,8 +177,8 @@ def report(measured: dict[str, Measured], whole: Input, users: int) -> dict[str,
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     names = [peer.name for peer in PEERS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
-    parser.add_argument("--events", type=int, default=400_000)
-    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--events", type=int, default=240_000)
+    parser.add_argument("--users", type=int, default=60_000)
     parser.add_argument(
         "--leaves",
         type=float,
