@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -30,7 +30,23 @@ def forget_peak(pid: int) -> None:
 
 def cpu_seconds(pid: int) -> float:
     """CPU time of all its threads since its start."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return _spent(Path(f"/proc/{pid}/stat").read_text())
+
+
+def thread_cpu_seconds(pid: int, name: str) -> float:
+    """CPU time of those of its threads whose names begin so."""
+    seconds = 0.0
+    for path in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):  # it has ended
+            stat = path.read_text()
+            if f"({name}" in stat:
+                seconds += _spent(stat)
+    return seconds
+
+
+def _spent(stat: str) -> float:
+    """CPU seconds in a line of proc(5)'s stat."""
+    fields = stat.rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 

@@ -95,7 +95,7 @@ class Scene:
 
     def wait_until_warm(self) -> None:
         """Under load, before delays are measured."""
-        say(f"  Kafka is warm after {warming.wait_until_warm(self._broker.pid):.0f} s")
+        say(f"  Kafka is warm after {warming.wait_until_warm(self._broker.pid or 0):.0f} s")
 
     def stage(self, name: str, label: str | None = None, **environment: str) -> StageProcess:
         """Start a stage and wait until it is ready. `label` tells several of a kind apart."""
