@@ -53,7 +53,8 @@ class Outbox:
     async def settle(self, effects: Effects) -> None:
         """Send everything, each list after the one before it is acknowledged.
 
-        Returns when Kafka has acknowledged all. Raises OutboxFailed.
+        Returns when Kafka has acknowledged all. Raises OutboxFailed; KafkaException and BufferError
+        of librdkafka, who else waits in the same round too.
         """
         for records in (effects.announcements, effects.state, effects.publications):
             if records:
