@@ -28,7 +28,7 @@ class Lanes:
         self,
         merged: tuple[Topic, ...],
         fold: Fold,
-        ends: Callable[[Topic, int], tuple[int, int | None]],
+        ends: Callable[[Topic, int, int], tuple[int, int | None]],
         rounds: Callable[[], int],
     ) -> None:
         """`merged` topics go together into `fold`; the rest is as streams.merging.Merge says."""
@@ -79,7 +79,9 @@ class Lanes:
     def _merge(self, number: int) -> Merge:
         merge = self._merges.get(number)
         if merge is None:
-            merge = Merge(self._merged, lambda topic: self._ends(topic, number), self._rounds)
+            merge = Merge(
+                self._merged, lambda topic, at: self._ends(topic, number, at), self._rounds
+            )
             self._merges[number] = merge
             self._tasks.append(asyncio.ensure_future(self._work_merged(number, merge)))
         return merge

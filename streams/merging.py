@@ -36,10 +36,12 @@ class Merge:
     def __init__(
         self,
         topics: Iterable[Topic],
-        ends: Callable[[Topic], tuple[int, int | None]],
+        ends: Callable[[Topic, int], tuple[int, int | None]],
         rounds: Callable[[], int],
     ) -> None:
-        """`ends(topic)`: where reading it began or goes on, and its end as last heard (or None).
+        """`ends(topic, written)`: where reading it began or goes on, and its end as last heard.
+
+        None for an end that was not heard, or too long before `written` (ms) to tell of then.
 
         `rounds()`: how often all that was fetched has been handed over.
         """
@@ -79,7 +81,7 @@ class Merge:
                 return [], []
             await self._arrival(None)
         for topic in await self._missed():
-            end = self._ends(topic)[1]
+            end = self._ends(topic, self._newest())[1]
             log.warning(
                 "not waited for", topic=topic.name, read=self._received.get(topic.name), end=end
             )
@@ -125,10 +127,17 @@ class Merge:
         """Whether records are known to lie beyond what is at the front."""
         if self._queues[topic.name]:
             return True
-        began, end = self._ends(topic)
-        if topic.name in self._given_up and self._given_up[topic.name] == end:
-            return False
+        began, end = self._ends(topic, self._newest())
+        if topic.name in self._given_up:
+            if self._given_up[topic.name] == end:
+                return False
+            del self._given_up[topic.name]
         return end is None or max(self._received.get(topic.name, 0), began) < end
+
+    def _newest(self) -> int:
+        """When the last of what is at the front was written."""
+        last = (event.value[-1].timestamp for event, _ in self._heads.values())
+        return max(last, default=0)
 
     def _cut(self) -> tuple[list[Run], list[Any]]:
         """Everything up to the last time that every topic with more to come has reached."""

@@ -6,6 +6,7 @@ agents, tables, assignor, rebalancing and commits stay Faust's. Batches of chang
 straight to the recovery.
 """
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,6 +22,9 @@ log = logs.get(__name__)
 
 # How long one round of fetching waits for a first record.
 ROUND_SECONDS = 0.5
+# An end tells of records written this long after it was heard, and no later: every partition is
+# asked for twice a second (fetching.IDLE_WAIT_MS), but not while records of it wait to be taken.
+END_HOLDS_MS = 1000
 
 
 class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -68,10 +72,16 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         state = self._state(tp)
         return state.position if state is not None and state.has_valid_position else None
 
-    def end(self, tp: TP) -> int | None:
-        """The partition's end as last heard of, if it was; 0 of one that is not assigned."""
+    def end(self, tp: TP, written: int) -> int | None:
+        """See BatchConsumer.end."""
         state = self._state(tp)
-        return 0 if state is None else state.highwater
+        if state is None:
+            return 0
+        heard = state.timestamp  # aiokafka sets it with the high watermark, by time.time()
+        if heard is None or heard + END_HOLDS_MS < min(written, time.time() * 1000):
+            return None
+        end: int = state.highwater
+        return end
 
     def _state(self, tp: TP) -> Any:
         """What aiokafka knows of the partition; None of one that is not assigned."""
@@ -211,10 +221,14 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         """This worker's name in the group, from the broker; empty once the group has removed it."""
         return str(self._thread._consumer._coordinator.member_id)
 
-    def end(self, tp: TP) -> int | None:
-        """The partition's end as last heard of, if it was; 0 of one that is not this worker's."""
+    def end(self, tp: TP, written: int = 0) -> int | None:
+        """The partition's end as last heard of; 0 of one that is not this worker's.
+
+        None where nothing was heard of it, or only so long before `written` (ms since the epoch)
+        that an older record may lie beyond it.
+        """
         thread: FetchThread = self._thread
-        return thread.end(tp)
+        return thread.end(tp, written)
 
     def resumed_at(self, tp: TP) -> int:
         """The offset from which the partition is read since the last rebalance or commit."""

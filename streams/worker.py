@@ -113,7 +113,9 @@ class Worker:
         return not partition.sweeps
 
     def _batch(self, partition: PartitionState, runs: list[Run]) -> SessionBatch:
-        batch = SessionBatch(partition, self._clock(), caught_up=self._caught_up(partition))
+        written = max((records[-1].timestamp for _, records in runs), default=0)
+        caught_up = self._caught_up(partition, written)
+        batch = SessionBatch(partition, self._clock(), caught_up=caught_up)
         for topic, records in runs:
             batch.fold(topic, records)
             if topic is topics.REGISTRATIONS:
@@ -124,18 +126,18 @@ class Worker:
     async def fold_what_is_due(self, number: int) -> None:
         await self._fold_sessions(number, [])
 
-    def _ends(self, topic: Topic, number: int) -> tuple[int, int | None]:
-        """Where reading a partition began or goes on, and its end as last heard of."""
+    def _ends(self, topic: Topic, number: int, written: int = 0) -> tuple[int, int | None]:
+        """Where reading a partition began or goes on, and its end, as BatchConsumer.end says."""
         tp = TP(self._kafka.name(topic), number)
         consumer = self.app.consumer
-        return consumer.resumed_at(tp), consumer.end(tp)
+        return consumer.resumed_at(tp), consumer.end(tp, written)
 
     def _rounds(self) -> int:
         return int(self.app.consumer.rounds)
 
-    def _caught_up(self, partition: PartitionState) -> bool:
-        """Whether the partition's registrations are folded up to the end last heard of."""
-        began, end = self._ends(topics.REGISTRATIONS, partition.number)
+    def _caught_up(self, partition: PartitionState, written: int) -> bool:
+        """Whether the registrations before what was `written` then (ms) are known to be folded."""
+        began, end = self._ends(topics.REGISTRATIONS, partition.number, written)
         return end is not None and max(partition.registrations_read, began) >= end
 
     async def _fold_connections(self, topic: Topic, number: int, records: list[Any]) -> None:

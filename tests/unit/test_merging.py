@@ -28,7 +28,7 @@ class _Event:
         self.value = list(records)
 
 
-def _merge(ends: Callable[[Topic], tuple[int, int | None]]) -> Merge:
+def _merge(ends: Callable[[Topic, int], tuple[int, int | None]]) -> Merge:
     """With a consumer that goes round all the time."""
     return Merge(SOURCES, ends, itertools.count().__next__)
 
@@ -52,7 +52,7 @@ def _flat(runs: list[Run]) -> list[tuple[str, int]]:
 def test_batches_of_one_fetch_are_merged_by_time() -> None:
     async def scene() -> list[Run]:
         ends = {topics.REGISTRATIONS.name: 2, topics.CALLS.name: 2}
-        merge = _merge(lambda topic: (0, ends[topic.name]))
+        merge = _merge(lambda topic, _: (0, ends[topic.name]))
         # The calls come first, and the registrations are known to be there.
         await merge.put(topics.CALLS, _batch([20, 40]))
         taken = asyncio.ensure_future(merge.take())
@@ -72,7 +72,7 @@ def test_batches_of_one_fetch_are_merged_by_time() -> None:
 
 def test_what_lies_beyond_a_topic_that_has_more_waits_for_it() -> None:
     async def scene() -> list[list[tuple[str, int]]]:
-        merge = _merge(lambda topic: (0, 4 if topic is topics.REGISTRATIONS else 2))
+        merge = _merge(lambda topic, _: (0, 4 if topic is topics.REGISTRATIONS else 2))
         await merge.put(topics.CALLS, _batch([20, 40]))
         await merge.put(topics.REGISTRATIONS, _batch([10, 30]))
         first, _ = await merge.take()
@@ -90,7 +90,7 @@ def test_a_topic_that_does_not_deliver_is_waited_for_once(monkeypatch: pytest.Mo
     monkeypatch.setattr(merging, "PATIENCE", 0.05)
 
     async def scene() -> tuple[list[tuple[str, int]], float]:
-        merge = _merge(lambda _: (0, 9))
+        merge = _merge(lambda *_: (0, 9))
         await merge.put(topics.CALLS, _batch([20], first=7))
         first, _ = await merge.take()
         await merge.put(topics.CALLS, _batch([30], first=8))
@@ -112,7 +112,7 @@ def test_what_is_fetched_but_not_handed_over_yet_is_waited_for(
 
     async def scene() -> list[tuple[str, int]]:
         nonlocal rounds
-        merge = Merge(SOURCES, lambda _: (0, 1), lambda: rounds)
+        merge = Merge(SOURCES, lambda *_: (0, 1), lambda: rounds)
         await merge.put(topics.CALLS, _batch([20]))
         taken = asyncio.ensure_future(merge.take())
         for _ in range(merging.PATIENT_ROUNDS - 1):
@@ -126,6 +126,53 @@ def test_what_is_fetched_but_not_handed_over_yet_is_waited_for(
     assert _in_time(scene()) == [("registrations", 10), ("calls", 20)]
 
 
+def test_an_end_heard_before_what_is_here_was_written_does_not_tell() -> None:
+    """Nothing lies beyond the end of long ago, but a registration came since, before the call."""
+    fresh = False
+
+    def ends(topic: Topic, written: int) -> tuple[int, int | None]:
+        if topic is topics.CALLS or fresh:
+            return 0, 1
+        return 0, 0 if written < 15 else None
+
+    async def scene() -> list[tuple[str, int]]:
+        nonlocal fresh
+        merge = _merge(ends)
+        await merge.put(topics.CALLS, _batch([20]))
+        taken = asyncio.ensure_future(merge.take())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not taken.done()
+        fresh = True
+        await merge.put(topics.REGISTRATIONS, _batch([10]))
+        return _flat((await taken)[0])
+
+    assert _in_time(scene()) == [("registrations", 10), ("calls", 20)]
+
+
+def test_an_end_that_was_not_heard_again_is_waited_for_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(merging, "PATIENCE", 0.05)
+    end: int | None = None
+
+    async def scene() -> list[float]:
+        nonlocal end
+        merge = _merge(lambda topic, _: (0, end if topic is topics.REGISTRATIONS else 0))
+        waits = []
+        for heard in (None, None, 0, None):
+            end = heard
+            await merge.put(topics.CALLS, _batch([20]))
+            before = asyncio.get_running_loop().time()
+            await merge.take()
+            waits.append(asyncio.get_running_loop().time() - before)
+        return waits
+
+    first, again, fresh, anew = _in_time(scene())
+    assert min(first, anew) >= 0.05
+    assert max(again, fresh) < 0.05
+
+
 def test_partitions_do_not_wait_for_each_other_in_a_circle(monkeypatch: pytest.MonkeyPatch) -> None:
     """One agent brings a topic's batches of all partitions: it must not stand still for one.
 
@@ -135,7 +182,7 @@ def test_partitions_do_not_wait_for_each_other_in_a_circle(monkeypatch: pytest.M
     count = 20
 
     async def scene() -> list[list[tuple[str, int]]]:
-        merges = [_merge(lambda _: (0, count)) for _ in range(2)]
+        merges = [_merge(lambda *_: (0, count)) for _ in range(2)]
 
         async def agent(topic: Topic, order: list[int], times: range) -> None:
             for number in order:
@@ -171,7 +218,7 @@ def test_every_record_comes_once_in_its_topics_order(times: list[list[list[int]]
     total = {t.name: sum(map(len, batches)) for t, batches in zip(SOURCES, times, strict=True)}
 
     async def scene() -> tuple[list[Run], int]:
-        merge = _merge(lambda topic: (0, total[topic.name]))
+        merge = _merge(lambda topic, _: (0, total[topic.name]))
 
         async def deliver(topic: Topic, batches: list[list[int]]) -> None:
             first = 0
@@ -207,7 +254,7 @@ def test_records_known_to_be_there_come_in_order_of_time(
     total = {topics.REGISTRATIONS.name: len(registrations), topics.CALLS.name: len(calls)}
 
     async def scene() -> list[tuple[str, int]]:
-        merge = _merge(lambda topic: (0, total[topic.name]))
+        merge = _merge(lambda topic, _: (0, total[topic.name]))
 
         async def deliver(topic: Topic, times: list[int]) -> None:
             for first in range(0, len(times), cut):
