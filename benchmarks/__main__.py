@@ -1,8 +1,9 @@
 """`python -m benchmarks NAME…` or `--all`: run benchmarks one after another into one JSON file.
 
-Each runs in a process of its own, as `python -m benchmarks.NAME` does. A benchmark that fails is
-noted as failed, the others still run, and the exit status is 1; it is 2 when a figure is worse
-than in `--compare OLD.json` by more than `--tolerance` times.
+The file and the page are written anew after each, so what ends a run early costs no figure. Each
+runs in a process of its own, as `python -m benchmarks.NAME` does. A benchmark that fails is noted
+as failed, the others still run, and the exit status is 1; it is 2 when a figure is worse than in
+`--compare OLD.json` by more than `--tolerance` times.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,42 +48,46 @@ def run(name: str, arguments: list[str]) -> dict[str, Any]:
     return found | {"took_minutes": round((time.monotonic() - began) / 60, 1)}
 
 
-def run_all(names: list[str], *, small: bool) -> dict[str, Any]:
-    """Results by name; users registered for one benchmark serve the other."""
-    results = {}
+def run_each(names: list[str], *, small: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and result, as they come; users registered for one benchmark serve the other."""
     with tempfile.TemporaryDirectory(prefix="rollcall-bench-") as folder:
         for name in names:
             arguments = list(SMALL[name]) if small else []
             if name in SHARED and set(SHARED) <= set(names):
                 arguments += ["--folder", folder]
-            results[name] = run(name, arguments)
-    return results
+            yield name, run(name, arguments)
 
 
 def main() -> int:
     options = _options()
     names = list(SMALL) if options.all else [n for n in SMALL if n in options.names]
-    measured_on = machine.machine()
-    results = run_all(names, small=options.small)
-    document = {
+    before = json.loads(options.output.read_text()) if options.add else None
+    results: dict[str, dict[str, Any]] = {}
+    own = {
         "command": shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]),
         "date": machine.today(),
         "small": options.small,
-        "machine": measured_on,
+        "machine": machine.machine(),
         "versions": machine.versions(),
         "benchmarks": results,
     }
-    if options.add:
-        document = added(document, json.loads(options.output.read_text()))
+    document = own
+    for name, found in run_each(names, small=options.small):
+        results[name] = found
+        document = added(own, before) if before else own
+        _write(document, options)
+    sys.stdout.write(f"{json.dumps(document)}\n")
+    if any("failed" in found for found in results.values()):
+        return FAILED
+    return _compared(document, options) if options.compare else 0
+
+
+def _write(document: dict[str, Any], options: argparse.Namespace) -> None:
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(document, indent=2) + "\n")
     if options.page:
         options.page.write_text(report.render(document))
-    sys.stdout.write(f"{json.dumps(document)}\n")
-    if any("failed" in found for found in results.values()):
-        return FAILED
-    return _compared(document, options) if options.compare else 0
 
 
 def added(document: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:

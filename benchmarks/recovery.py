@@ -13,6 +13,7 @@ import shutil
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from benchmarks import load, prepared
 from benchmarks.figures import finish
 from benchmarks.population import Population
 from benchmarks.process import memory_mb
-from benchmarks.scene import READY_SECONDS, Scene, say, wait
+from benchmarks.scene import READY_SECONDS, NotReached, Scene, say, wait
 from benchmarks.standstill import STEADY_SECONDS, Trial
 from benchmarks.subscriber import Subscriber
 from local.stage_process import StageProcess
@@ -72,7 +73,7 @@ def measure(scene: Scene, population: Population, rate: int) -> dict[str, Any]:
         say("the same with the folder it left...")
         result["restored_from_folder_s"] = restored(first, population.users)
         supervisor.watched.append(first)
-        wait(lambda: reader.reachable[population.group] == population.users, 300, "all read")
+        _wait_until_read(reader, population)
         mark, trial = len(reader.seen), Trial(scene, reader, others.group)
         running = load.Load(scene.kafka, rate, others)
         time.sleep(STEADY_SECONDS)
@@ -88,6 +89,19 @@ def measure(scene: Scene, population: Population, rate: int) -> dict[str, Any]:
     first.stop()
     reader.close()
     return result
+
+
+def _wait_until_read(reader: Subscriber, population: Population) -> None:
+    """Raises NotReached, with what was read instead."""
+
+    def told() -> int:
+        return reader.reachable[population.group]
+
+    try:
+        wait(lambda: told() == population.users, 120, "all read")
+    except NotReached as error:
+        causes = Counter(one.cause for one in reader.users(population.group))
+        raise NotReached(f"{error}: {told():,} reachable, by cause {dict(causes)}") from None
 
 
 def _acts(

@@ -125,11 +125,14 @@ def measure(scene: Scene, sizes: list[int], rounds: int, steady: float) -> dict[
             }
             say(f"{result['at'][str(size)]}")
         result["steady"] = measure_steady(scene, reader, everybody, pid, steady)
+        result["worker_peak_mb"] = memory_mb(pid, "VmHWM")
+        # Before the beats end: else the nodes would be lost while the users are looked through,
+        # and who goes on with this Kafka would find a million told offline.
+        worker.stop()
     first, last = result["at"][str(sizes[0])], result["at"][str(sizes[-1])]
     result |= {
         "users": sizes[-1],
         "worker_mb": last["worker_mb"],
-        "worker_peak_mb": memory_mb(pid, "VmHWM"),
         "bytes_per_user": round((last["worker_mb"] - empty) * 1024 * 1024 / sizes[-1]),
         "cost_growth": round(last["cpu_us_per_refresh"] / first["cpu_us_per_refresh"], 2),
         "wrong": prepared.untouched(reader, everybody),
