@@ -30,12 +30,20 @@ class Lanes:
         fold: Fold,
         ends: Callable[[Topic, int, int], tuple[int, int | None]],
         rounds: Callable[[], int],
+        is_in_hand: Callable[[Topic, int], bool],
     ) -> None:
-        """`merged` topics go together into `fold`; the rest is as streams.merging.Merge says."""
+        """`merged` topics go together into `fold`; the rest is as streams.merging.Merge says.
+
+        But of what `is_in_hand` the lanes know themselves the batches that their agents hold.
+        """
         self._merged = merged
         self._fold = fold
         self._ends = ends
         self._rounds = rounds
+        self._is_in_hand = is_in_hand
+        # Topics whose agent waits with a batch until its partition has room: behind it there may
+        # be others of any partition.
+        self._waiting: set[str] = set()
         self._queues: dict[tuple[str, int], asyncio.Queue[Any]] = {}
         self._merges: dict[int, Merge] = {}
         self._tasks: list[asyncio.Future[None]] = []
@@ -44,7 +52,11 @@ class Lanes:
 
     async def merge(self, topic: Topic, event: Any) -> None:
         """Take a batch of one of the merged topics."""
-        await self._merge(event.message.partition).put(topic, event)
+        self._waiting.add(topic.name)
+        try:
+            await self._merge(event.message.partition).put(topic, event)
+        finally:
+            self._waiting.remove(topic.name)
 
     def beside(self, process: Process) -> PassOn:
         """What takes the batches of a topic that is not merged."""
@@ -80,7 +92,10 @@ class Lanes:
         merge = self._merges.get(number)
         if merge is None:
             merge = Merge(
-                self._merged, lambda topic, at: self._ends(topic, number, at), self._rounds
+                self._merged,
+                lambda topic, at: self._ends(topic, number, at),
+                self._rounds,
+                lambda topic: topic.name in self._waiting or self._is_in_hand(topic, number),
             )
             self._merges[number] = merge
             self._tasks.append(asyncio.ensure_future(self._work_merged(number, merge)))

@@ -19,8 +19,8 @@ from schemas.topics import Topic
 log = logs.get(__name__)
 
 # A topic that is said to hold more and does not deliver is not waited for longer, until it does.
-# Time alone does not tell: what was fetched may wait for its turn while a worker that catches up,
-# or a busy machine, folds everything else.
+# Time alone does not tell: on a busy machine what was fetched waits for its turn. And while records
+# of it are in hand the time does not begin: they come, however long the others' folding takes.
 PATIENCE = 2.0  # seconds
 PATIENT_ROUNDS = 8
 LOOK = 0.1  # seconds
@@ -38,16 +38,19 @@ class Merge:
         topics: Iterable[Topic],
         ends: Callable[[Topic, int], tuple[int, int | None]],
         rounds: Callable[[], int],
+        is_in_hand: Callable[[Topic], bool],
     ) -> None:
         """`ends(topic, written)`: where reading it began or goes on, and its end as last heard.
 
         None for an end that was not heard, or too long before `written` (ms) to tell of then.
 
-        `rounds()`: how often all that was fetched has been handed over.
+        `rounds()`: how often all that was fetched has been handed over. `is_in_hand(topic)`:
+        whether records of it are fetched and somewhere on their way here.
         """
         self._topics = tuple(topics)
         self._ends = ends
         self._rounds = rounds
+        self._is_in_hand = is_in_hand
         self._queues: dict[str, deque[Any]] = {topic.name: deque() for topic in self._topics}
         # A batch's event, and how many of its records were taken.
         self._heads: dict[str, tuple[Any, int]] = {}
@@ -93,7 +96,9 @@ class Merge:
         clock = asyncio.get_running_loop().time
         began, rounds = clock(), self._rounds()
         while missing := self._missing():
-            if clock() - began > PATIENCE and self._rounds() - rounds >= PATIENT_ROUNDS:
+            if any(map(self._is_in_hand, missing)):
+                began, rounds = clock(), self._rounds()
+            elif clock() - began > PATIENCE and self._rounds() - rounds >= PATIENT_ROUNDS:
                 break
             self._is_starving = True
             self._taken.set()

@@ -83,6 +83,10 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         end: int = state.highwater
         return end
 
+    def has_unread(self, tp: TP) -> bool:
+        """Whether fetched records of the partition wait to be taken."""
+        return tp in self._consumer._fetcher._records
+
     def _state(self, tp: TP) -> Any:
         """What aiokafka knows of the partition; None of one that is not assigned."""
         assignment = self._consumer._subscription.subscription.assignment
@@ -229,6 +233,12 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         """
         thread: FetchThread = self._thread
         return thread.end(tp, written)
+
+    def is_in_hand(self, tp: TP) -> bool:
+        """Whether records of the partition are fetched, or may be among those of its topic that
+        wait for their agent."""
+        channels = self.app.topics._tp_index.get(tp) or ()
+        return self._thread.has_unread(tp) or any(not one.queue.empty() for one in channels)
 
     def resumed_at(self, tp: TP) -> int:
         """The offset from which the partition is read since the last rebalance or commit."""

@@ -47,7 +47,11 @@ class Worker:
         self._clock = clock
         self._outbox = Outbox(kafka)
         self._lanes = Lanes(
-            faust_app.SESSION_SOURCES, self._fold_sessions, self._ends, self._rounds
+            faust_app.SESSION_SOURCES,
+            self._fold_sessions,
+            self._ends,
+            self._rounds,
+            self._is_in_hand,
         )
         self._nodes_read: dict[int, int] = {}  # by partition of rollcall.nodes, the offset after
         self._sweeping = asyncio.Lock()
@@ -134,6 +138,9 @@ class Worker:
 
     def _rounds(self) -> int:
         return int(self.app.consumer.rounds)
+
+    def _is_in_hand(self, topic: Topic, number: int) -> bool:
+        return bool(self.app.consumer.is_in_hand(TP(self._kafka.name(topic), number)))
 
     def _caught_up(self, partition: PartitionState, written: int) -> bool:
         """Whether the registrations before what was `written` then (ms) are known to be folded."""

@@ -29,8 +29,8 @@ class _Event:
 
 
 def _merge(ends: Callable[[Topic, int], tuple[int, int | None]]) -> Merge:
-    """With a consumer that goes round all the time."""
-    return Merge(SOURCES, ends, itertools.count().__next__)
+    """With a consumer that goes round all the time, and has nothing in hand."""
+    return Merge(SOURCES, ends, itertools.count().__next__, lambda _: False)
 
 
 def _in_time(work: Coroutine[Any, Any, T]) -> T:
@@ -112,7 +112,7 @@ def test_what_is_fetched_but_not_handed_over_yet_is_waited_for(
 
     async def scene() -> list[tuple[str, int]]:
         nonlocal rounds
-        merge = Merge(SOURCES, lambda *_: (0, 1), lambda: rounds)
+        merge = Merge(SOURCES, lambda *_: (0, 1), lambda: rounds, lambda _: False)
         await merge.put(topics.CALLS, _batch([20]))
         taken = asyncio.ensure_future(merge.take())
         for _ in range(merging.PATIENT_ROUNDS - 1):
@@ -124,6 +124,28 @@ def test_what_is_fetched_but_not_handed_over_yet_is_waited_for(
         return _flat((await taken)[0])
 
     assert _in_time(scene()) == [("registrations", 10), ("calls", 20)]
+
+
+def test_what_is_in_hand_is_waited_for_however_long_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be behind other partitions' batches, whose folding takes what it takes."""
+    monkeypatch.setattr(merging, "PATIENCE", 0.0)
+    monkeypatch.setattr(merging, "LOOK", 0.0)
+    in_hand = True
+
+    async def scene() -> tuple[bool, list[tuple[str, int]]]:
+        nonlocal in_hand
+        merge = Merge(SOURCES, lambda *_: (0, 1), itertools.count().__next__, lambda _: in_hand)
+        await merge.put(topics.CALLS, _batch([20]))
+        taken = asyncio.ensure_future(merge.take())
+        for _ in range(100 * merging.PATIENT_ROUNDS):
+            await asyncio.sleep(0)
+        waits = not taken.done()
+        in_hand = False  # and it did not come: then it is not waited for for ever
+        return waits, _flat((await taken)[0])
+
+    assert _in_time(scene()) == (True, [("calls", 20)])
 
 
 def test_an_end_heard_before_what_is_here_was_written_does_not_tell() -> None:
