@@ -10,7 +10,7 @@ from typing import Any
 
 from runtime import logs, metrics
 from schemas.topics import Topic
-from streams.merging import Merge, Run
+from streams.merging import Merge, Reading, Run
 
 log = logs.get(__name__)
 
@@ -28,19 +28,12 @@ class Lanes:
         self,
         merged: tuple[Topic, ...],
         fold: Fold,
-        ends: Callable[[Topic, int, int], tuple[int, int | None]],
-        rounds: Callable[[], int],
-        is_in_hand: Callable[[Topic, int], bool],
+        reading: Reading,
     ) -> None:
-        """`merged` topics go together into `fold`; the rest is as streams.merging.Merge says.
-
-        But of what `is_in_hand` the lanes know themselves the batches that their agents hold.
-        """
+        """`merged` topics go together into `fold`."""
         self._merged = merged
         self._fold = fold
-        self._ends = ends
-        self._rounds = rounds
-        self._is_in_hand = is_in_hand
+        self._reading = reading
         # Topics whose agent waits with a batch until its partition has room: behind it there may
         # be others of any partition.
         self._waiting: set[str] = set()
@@ -91,12 +84,7 @@ class Lanes:
     def _merge(self, number: int) -> Merge:
         merge = self._merges.get(number)
         if merge is None:
-            merge = Merge(
-                self._merged,
-                lambda topic, at: self._ends(topic, number, at),
-                self._rounds,
-                lambda topic: topic.name in self._waiting or self._is_in_hand(topic, number),
-            )
+            merge = Merge(self._merged, number, self._reading, self._waiting)
             self._merges[number] = merge
             self._tasks.append(asyncio.ensure_future(self._work_merged(number, merge)))
         return merge

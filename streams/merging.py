@@ -10,8 +10,8 @@ that has more to read is waited for.
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable, Set
+from typing import Any, Protocol
 
 from runtime import logs
 from schemas.topics import Topic
@@ -30,27 +30,39 @@ WAITING = 2
 Run = tuple[Topic, list[Any]]
 
 
-class Merge:
-    """Of one partition. `put` what Faust delivers, `take` what may be folded now."""
+class Reading(Protocol):
+    """How far topics are read, and whether they are."""
 
-    def __init__(
-        self,
-        topics: Iterable[Topic],
-        ends: Callable[[Topic, int], tuple[int, int | None]],
-        rounds: Callable[[], int],
-        is_in_hand: Callable[[Topic], bool],
-    ) -> None:
-        """`ends(topic, written)`: where reading it began or goes on, and its end as last heard.
+    def ends(self, topic: Topic, number: int, written: int) -> tuple[int, int | None]:
+        """Where reading a partition began or goes on, and its end as last heard.
 
         None for an end that was not heard, or too long before `written` (ms) to tell of then.
-
-        `rounds()`: how often all that was fetched has been handed over. `is_in_hand(topic)`:
-        whether records of it are fetched and somewhere on their way here.
         """
+
+    def rounds(self) -> int:
+        """How often all that was fetched has been handed over."""
+
+    def is_in_hand(self, topic: Topic, number: int) -> bool:
+        """Whether records of a partition are fetched and on their way to its agent."""
+
+    def is_flowing(self) -> bool:
+        """Whether anything is handed over: not while a rebalance waits for what is under way."""
+
+    def forget(self, event: Any) -> None:
+        """A batch is not under way any more, and not done: it will be read again."""
+
+
+class Merge:
+    """Of the partition `number`. `put` what Faust delivers, `take` what may be folded now."""
+
+    def __init__(
+        self, topics: Iterable[Topic], number: int, reading: Reading, waiting: Set[str]
+    ) -> None:
+        """`waiting`: the topics whose agent holds a batch, behind which others may be."""
         self._topics = tuple(topics)
-        self._ends = ends
-        self._rounds = rounds
-        self._is_in_hand = is_in_hand
+        self._number = number
+        self._reading = reading
+        self._waiting = waiting
         self._queues: dict[str, deque[Any]] = {topic.name: deque() for topic in self._topics}
         # A batch's event, and how many of its records were taken.
         self._heads: dict[str, tuple[Any, int]] = {}
@@ -77,14 +89,21 @@ class Merge:
     async def take(self, *, wait: bool = True) -> tuple[list[Run], list[Any]]:
         """Runs of records in order, and the events of the batches that end with them.
 
-        Without `wait`: nothing where nothing is there.
+        Nothing, without `wait`, where one would have to wait; and where reading stops meanwhile:
+        what is here is dropped then, to be read again.
         """
         while not self._fill():
             if not wait:
                 return [], []
             await self._arrival(None)
-        for topic in await self._missed():
-            end = self._ends(topic, self._newest())[1]
+        if not wait and self._missing():
+            return [], []
+        missed = await self._missed()
+        if missed and not self._reading.is_flowing():
+            self._drop()
+            return [], []
+        for topic in missed:
+            end = self._end(topic)[1]
             log.warning(
                 "not waited for", topic=topic.name, read=self._received.get(topic.name), end=end
             )
@@ -93,12 +112,12 @@ class Merge:
 
     async def _missed(self) -> list[Topic]:
         """Wait for the topics that have more and are not here; those that did not come in time."""
-        clock = asyncio.get_running_loop().time
-        began, rounds = clock(), self._rounds()
-        while missing := self._missing():
+        clock, reading = asyncio.get_running_loop().time, self._reading
+        began, rounds = clock(), reading.rounds()
+        while (missing := self._missing()) and reading.is_flowing():
             if any(map(self._is_in_hand, missing)):
-                began, rounds = clock(), self._rounds()
-            elif clock() - began > PATIENCE and self._rounds() - rounds >= PATIENT_ROUNDS:
+                began, rounds = clock(), reading.rounds()
+            elif clock() - began > PATIENCE and reading.rounds() - rounds >= PATIENT_ROUNDS:
                 break
             self._is_starving = True
             self._taken.set()
@@ -106,6 +125,21 @@ class Merge:
                 self._fill()
         self._is_starving = False
         return missing
+
+    def _drop(self) -> None:
+        """Faust waits, before it gives partitions up, until each batch is done or forgotten.
+
+        A batch that is forgotten is not committed: who has the partition next reads it again.
+        """
+        dropped = [event for event, _ in self._heads.values()]
+        self._heads.clear()
+        for queue in self._queues.values():
+            dropped += queue
+            queue.clear()
+        for event in dropped:
+            self._reading.forget(event)
+        self._received.clear()
+        self._taken.set()
 
     async def _arrival(self, seconds: float | None) -> bool:
         """Whether something arrived in time."""
@@ -132,17 +166,20 @@ class Merge:
         """Whether records are known to lie beyond what is at the front."""
         if self._queues[topic.name]:
             return True
-        began, end = self._ends(topic, self._newest())
+        began, end = self._end(topic)
         if topic.name in self._given_up:
             if self._given_up[topic.name] == end:
                 return False
             del self._given_up[topic.name]
         return end is None or max(self._received.get(topic.name, 0), began) < end
 
-    def _newest(self) -> int:
-        """When the last of what is at the front was written."""
+    def _end(self, topic: Topic) -> tuple[int, int | None]:
+        """As of the last of what is at the front."""
         last = (event.value[-1].timestamp for event, _ in self._heads.values())
-        return max(last, default=0)
+        return self._reading.ends(topic, self._number, max(last, default=0))
+
+    def _is_in_hand(self, topic: Topic) -> bool:
+        return topic.name in self._waiting or self._reading.is_in_hand(topic, self._number)
 
     def _cut(self) -> tuple[list[Run], list[Any]]:
         """Everything up to the last time that every topic with more to come has reached."""

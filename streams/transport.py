@@ -14,6 +14,7 @@ from aiokafka.errors import IllegalStateError
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from mode.utils.futures import notify
 
 from runtime import logs
 from streams.fetching import AHEAD_FROM, Answers, make_prompt
@@ -239,6 +240,11 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         wait for their agent."""
         channels = self.app.topics._tp_index.get(tp) or ()
         return self._thread.has_unread(tp) or any(not one.queue.empty() for one in channels)
+
+    def forget(self, message: Any) -> None:
+        """Wait no longer for a message that is neither done nor going to be, before a rebalance."""
+        self._unacked_messages.discard(message)
+        notify(self._waiting_for_ack)
 
     def resumed_at(self, tp: TP) -> int:
         """The offset from which the partition is read since the last rebalance or commit."""

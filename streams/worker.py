@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from faust.types import TP
-
 from runtime import logs, metrics
 from runtime.kafka import KafkaSettings, topic_ids
 from schemas import topics
@@ -25,6 +23,7 @@ from streams.node_batch import NodeCopier
 from streams.outbox import Outbox
 from streams.partition import PartitionState
 from streams.partitions import Partitions
+from streams.reading import ConsumerReading
 from streams.saved_tables import SavedTables
 from streams.saving import Saver
 from streams.settings import StreamsSettings
@@ -46,19 +45,14 @@ class Worker:
         self._kafka = kafka
         self._clock = clock
         self._outbox = Outbox(kafka)
-        self._lanes = Lanes(
-            faust_app.SESSION_SOURCES,
-            self._fold_sessions,
-            self._ends,
-            self._rounds,
-            self._is_in_hand,
-        )
+        self.app = faust_app.make_app(kafka, settings)
+        self._reading = ConsumerReading(self.app, kafka)
+        self._lanes = Lanes(faust_app.SESSION_SOURCES, self._fold_sessions, self._reading)
         self._nodes_read: dict[int, int] = {}  # by partition of rollcall.nodes, the offset after
         self._sweeping = asyncio.Lock()
         leases = Leases(settings.node_lease, settings.unwatched_lease)
         self._copier = NodeCopier(kafka.partitions, settings.node_tick, leases)
         self._timekeeper = Timekeeper(self, leases, self._copier, kafka.partitions, clock)
-        self.app = faust_app.make_app(kafka, settings)
         self._partitions = Partitions(self.app, kafka, settings, self._lanes, self.settle)
         files = SavedTables(
             Path(settings.data_folder) / "tables",
@@ -130,21 +124,9 @@ class Worker:
     async def fold_what_is_due(self, number: int) -> None:
         await self._fold_sessions(number, [])
 
-    def _ends(self, topic: Topic, number: int, written: int = 0) -> tuple[int, int | None]:
-        """Where reading a partition began or goes on, and its end, as BatchConsumer.end says."""
-        tp = TP(self._kafka.name(topic), number)
-        consumer = self.app.consumer
-        return consumer.resumed_at(tp), consumer.end(tp, written)
-
-    def _rounds(self) -> int:
-        return int(self.app.consumer.rounds)
-
-    def _is_in_hand(self, topic: Topic, number: int) -> bool:
-        return bool(self.app.consumer.is_in_hand(TP(self._kafka.name(topic), number)))
-
     def _caught_up(self, partition: PartitionState, written: int) -> bool:
         """Whether the registrations before what was `written` then (ms) are known to be folded."""
-        began, end = self._ends(topics.REGISTRATIONS, partition.number, written)
+        began, end = self._reading.ends(topics.REGISTRATIONS, partition.number, written)
         return end is not None and max(partition.registrations_read, began) >= end
 
     async def _fold_connections(self, topic: Topic, number: int, records: list[Any]) -> None:
@@ -199,7 +181,7 @@ class Worker:
         """The partitions of rollcall.nodes that are not read to the end last heard of."""
         unread = []
         for number in numbers:
-            began, end = self._ends(topics.NODES, number)
+            began, end = self._reading.ends(topics.NODES, number)
             if end is None or max(self._nodes_read.get(number, 0), began) < end:
                 unread.append(number)
         return unread

@@ -28,9 +28,33 @@ class _Event:
         self.value = list(records)
 
 
+class _Reading:
+    """A consumer that goes round all the time, and has nothing in hand."""
+
+    def __init__(self, ends: Callable[[Topic, int], tuple[int, int | None]]) -> None:
+        self._ends = ends
+        self.rounds = itertools.count().__next__
+        self.in_hand = False
+        self.flowing = True
+        self.forgotten: list[Any] = []
+
+    def ends(self, topic: Topic, number: int, written: int) -> tuple[int, int | None]:
+        assert number == 0
+        return self._ends(topic, written)
+
+    def is_in_hand(self, topic: Topic, number: int) -> bool:
+        del topic, number
+        return self.in_hand
+
+    def is_flowing(self) -> bool:
+        return self.flowing
+
+    def forget(self, event: Any) -> None:
+        self.forgotten.append(event)
+
+
 def _merge(ends: Callable[[Topic, int], tuple[int, int | None]]) -> Merge:
-    """With a consumer that goes round all the time, and has nothing in hand."""
-    return Merge(SOURCES, ends, itertools.count().__next__, lambda _: False)
+    return Merge(SOURCES, 0, _Reading(ends), frozenset())
 
 
 def _in_time(work: Coroutine[Any, Any, T]) -> T:
@@ -112,7 +136,9 @@ def test_what_is_fetched_but_not_handed_over_yet_is_waited_for(
 
     async def scene() -> list[tuple[str, int]]:
         nonlocal rounds
-        merge = Merge(SOURCES, lambda *_: (0, 1), lambda: rounds, lambda _: False)
+        reading = _Reading(lambda *_: (0, 1))
+        reading.rounds = lambda: rounds
+        merge = Merge(SOURCES, 0, reading, frozenset())
         await merge.put(topics.CALLS, _batch([20]))
         taken = asyncio.ensure_future(merge.take())
         for _ in range(merging.PATIENT_ROUNDS - 1):
@@ -126,26 +152,72 @@ def test_what_is_fetched_but_not_handed_over_yet_is_waited_for(
     assert _in_time(scene()) == [("registrations", 10), ("calls", 20)]
 
 
+@pytest.mark.parametrize("where", ["fetched", "behind another batch"])
 def test_what_is_in_hand_is_waited_for_however_long_it_takes(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """It may be behind other partitions' batches, whose folding takes what it takes."""
     monkeypatch.setattr(merging, "PATIENCE", 0.0)
     monkeypatch.setattr(merging, "LOOK", 0.0)
-    in_hand = True
+    reading, waiting = _Reading(lambda *_: (0, 1)), set[str]()
 
     async def scene() -> tuple[bool, list[tuple[str, int]]]:
-        nonlocal in_hand
-        merge = Merge(SOURCES, lambda *_: (0, 1), itertools.count().__next__, lambda _: in_hand)
+        merge = Merge(SOURCES, 0, reading, waiting)
+        reading.in_hand = where == "fetched"
+        if not reading.in_hand:
+            waiting.add(topics.REGISTRATIONS.name)
         await merge.put(topics.CALLS, _batch([20]))
         taken = asyncio.ensure_future(merge.take())
         for _ in range(100 * merging.PATIENT_ROUNDS):
             await asyncio.sleep(0)
         waits = not taken.done()
-        in_hand = False  # and it did not come: then it is not waited for for ever
+        reading.in_hand = False  # and it did not come: then it is not waited for for ever
+        waiting.clear()
         return waits, _flat((await taken)[0])
 
     assert _in_time(scene()) == (True, [("calls", 20)])
+
+
+def test_who_has_something_else_to_do_does_not_wait() -> None:
+    """A sweep goes on while a topic is waited for."""
+
+    async def scene() -> list[list[tuple[str, int]]]:
+        merge = _merge(lambda *_: (0, 1))
+        await merge.put(topics.CALLS, _batch([20]))
+        missing, _ = await merge.take(wait=False)
+        await merge.put(topics.REGISTRATIONS, _batch([10]))
+        there, _ = await merge.take(wait=False)
+        return [_flat(missing), _flat(there)]
+
+    assert _in_time(scene()) == [[], [("registrations", 10), ("calls", 20)]]
+
+
+def test_what_waits_when_reading_stops_is_dropped_and_read_again() -> None:
+    """A rebalance waits until nothing is under way, and brings nothing meanwhile."""
+
+    reading = _Reading(lambda *_: (0, 3))
+    reading.in_hand = True  # fetched and never handed over
+    batches = [_batch([20]), _batch([21], 1)]
+
+    async def scene() -> tuple[list[Any], bool, list[tuple[str, int]]]:
+        merge = Merge(SOURCES, 0, reading, frozenset())
+        for batch in batches:
+            await merge.put(topics.CALLS, batch)
+        taken = asyncio.ensure_future(merge.take())
+        await asyncio.sleep(0)
+        waits = not taken.done()
+        reading.flowing = False
+        dropped = list(await taken)
+        reading.flowing = True
+        await merge.put(topics.CALLS, _batch([20, 21, 22]))
+        await merge.put(topics.REGISTRATIONS, _batch([10, 11, 30]))
+        return dropped, waits, _flat((await merge.take())[0])
+
+    dropped, waits, again = _in_time(scene())
+    assert waits
+    assert dropped == [[], []]
+    assert reading.forgotten == batches
+    assert [at for _, at in again] == [10, 11, 20, 21, 22, 30]
 
 
 def test_an_end_heard_before_what_is_here_was_written_does_not_tell() -> None:
