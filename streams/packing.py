@@ -22,6 +22,9 @@ _FRAME = zstandard.FRAME_HEADER  # no JSON begins so
 RECENT = 50_000
 
 
+_Data = bytes | bytearray | memoryview
+
+
 class Packer:
     """Compresses the values of one table, in all its partitions. For one thread.
 
@@ -30,7 +33,7 @@ class Packer:
 
     def __init__(self) -> None:
         self.dictionary = b""  # none yet
-        self._seen: list[bytes | bytearray | memoryview] = []
+        self._seen: list[_Data] = []
         self._compress: zstandard.ZstdCompressor | None = None
         self._decompress: zstandard.ZstdDecompressor | None = None
 
@@ -44,6 +47,20 @@ class Packer:
         if len(self._seen) == LEARNED_FROM:
             self._learn()
         return value
+
+    def pack_all(self, values: Iterable[bytes]) -> list[bytes]:
+        """The same of many at once, most of it without Python's lock."""
+        rest, kept = iter(values), list[bytes]()
+        if self._compress is None:  # until it has learned
+            for value in rest:
+                kept.append(self.pack(value))
+                if self._compress is not None:
+                    break
+        left: list[_Data] = list(rest)
+        if self._compress is not None and left:
+            packed = self._compress.multi_compress_to_buffer(left)
+            kept += [packed[number].tobytes() for number in range(len(packed))]
+        return kept
 
     def unpack(self, kept: bytes) -> bytes:
         """The value again."""
@@ -110,13 +127,16 @@ class PackedTable(MutableMapping[bytes, bytes]):
 
     def restore(self, records: Iterable[FetchedRecord]) -> None:
         """Apply changelog records in order; one without a value deletes its key."""
+        last: dict[bytes, bytes] = {}
         for record in records:
             key = record.key or b""
             if record.value is None:
+                last.pop(key, None)
                 self._kept.pop(key, None)
             else:
-                self._kept[key] = self._pack(record.value)
+                last[key] = record.value
                 self.recent.append(key)
+        self._kept.update(zip(last, self._packer.pack_all(last.values()), strict=True))
 
     def packed(self) -> tuple[bytes, dict[bytes, bytes]]:
         """The dictionary, and the values as they lie here now."""

@@ -1,6 +1,8 @@
 """The worker's tables in memory: nothing is changed by being packed, and most of it is saved."""
 
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -41,6 +43,38 @@ def test_values_of_before_and_after_the_learning_come_back() -> None:
         table[key] = value
     assert table == expected
     assert list(table) == list(expected)
+
+
+@pytest.mark.parametrize("before", [0, 1, LEARNED_FROM - 1, LEARNED_FROM, LEARNED_FROM + 1])
+@pytest.mark.parametrize("count", [0, 1, 2, LEARNED_FROM + 50])
+def test_many_at_once_are_packed_as_one_by_one(before: int, count: int) -> None:
+    one_by_one, at_once = Packer(), Packer()
+    for number in range(before):
+        one_by_one.pack(_session(number))
+        at_once.pack(_session(number))
+    values = [_session(before + number) for number in range(count)]
+    packed = at_once.pack_all(values)
+    assert packed == [one_by_one.pack(value) for value in values]
+    assert [at_once.unpack(value) for value in packed] == values
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.none() | st.integers(0, 9)))
+    )
+)
+def test_what_is_restored_is_each_keys_last_value(batches: list[Any]) -> None:
+    table, expected = PackedTable(TAUGHT), dict[bytes, bytes]()
+    for batch in batches:
+        changes = [(key, None if n is None else _session(n)) for key, n in batch]
+        records: list[Any] = [SimpleNamespace(key=key, value=value) for key, value in changes]
+        table.restore(records)
+        for key, value in changes:
+            if value is None:
+                expected.pop(key, None)
+            else:
+                expected[key] = value
+    assert table == expected
 
 
 def test_what_is_kept_is_a_small_part_of_what_was_given() -> None:
