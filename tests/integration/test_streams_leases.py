@@ -1,8 +1,12 @@
 """Leases on a real broker: silence, return, another worker, and a broker that is away."""
 
+import itertools
 import os
 import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,6 +37,26 @@ def all_are(kafka: KafkaSettings, what: str, users: int) -> bool:
     return len(found) == users and set(found) == {what}
 
 
+@contextmanager
+def beats(kafka: KafkaSettings, first: int) -> Iterator[None]:
+    """The node's heartbeats, from its second `first` on, while the block runs."""
+    silenced = threading.Event()
+
+    def beat() -> None:
+        for second in itertools.count(first):
+            write(kafka, [node_event(NodeKind.HEARTBEAT, second)])
+            if silenced.wait(0.5):
+                return
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        yield
+    finally:
+        silenced.set()
+        thread.join()
+
+
 def test_a_silent_nodes_users_are_lost_and_restored_also_by_another_worker(
     kafka: KafkaSettings, tmp_path: Path
 ) -> None:
@@ -40,8 +64,8 @@ def test_a_silent_nodes_users_are_lost_and_restored_also_by_another_worker(
         write(kafka, [node_event(NodeKind.UP, 0)])
         write(kafka, [registration(user, user + 1) for user in range(USERS)])
         eventually(lambda: all_are(kafka, "offline node-lost", USERS), 60, interval=0.5)
-        write(kafka, [node_event(NodeKind.HEARTBEAT, 10_000)])
-        eventually(lambda: all_are(kafka, "online node-restored", USERS), 60, interval=0.5)
+        with beats(kafka, 10_000):
+            eventually(lambda: all_are(kafka, "online node-restored", USERS), 60, interval=0.5)
         worker.kill()  # and nothing more is heard of the node: only the next one can tell
         worker.start()
         eventually(lambda: all_are(kafka, "offline node-lost", USERS), 90, interval=0.5)
@@ -65,13 +89,8 @@ def test_while_kafka_is_away_no_node_is_lost(tmp_path: Path) -> None:
                 eventually(lambda: time.monotonic() - began > 7, 30)
             finally:
                 os.kill(embedded.pid, signal.SIGCONT)
-            beats = iter(range(30, 1000))
-
-            def beats_on() -> bool:
-                write(kafka, [node_event(NodeKind.HEARTBEAT, next(beats))])
-                return time.monotonic() - began > 7 + 6
-
-            eventually(beats_on, 60, interval=0.5)
+            with beats(kafka, 30):
+                eventually(lambda: time.monotonic() - began > 7 + 6, 60)
             assert last(kafka) == {"sip:1@example.test": "online registered"}
             eventually(lambda: all_are(kafka, "offline node-lost", 1), 60)  # now it is silent
     finally:
