@@ -67,6 +67,7 @@ def measure(scene: Scene, population: Population, rate: int) -> dict[str, Any]:
     result: dict[str, Any] = {"users": population.users, "events_per_second": rate}
     reader, others = Subscriber(scene.kafka), Population(rate, group="others")
     with scene.beats(population.node_names, population.boot), Supervisor() as supervisor:
+        scene.wait_until_left("streams")
         say("a worker that has nothing but the changelogs...")
         result["restored_from_changelog_s"] = restored(first, population.users)
         first.stop()

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
 
 from benchmarks import warming
 from benchmarks.population import Prepared
@@ -96,6 +97,16 @@ class Scene:
     def wait_until_warm(self) -> None:
         """Under load, before delays are measured."""
         say(f"  Kafka is warm after {warming.wait_until_warm(self._broker.pid or 0):.0f} s")
+
+    def wait_until_left(self, group: str) -> None:
+        """Until the group is empty: a named worker that has stopped is in it for a session more."""
+        admin, name = AdminClient(self.kafka.client()), self.kafka.group(group)
+
+        def is_empty() -> bool:
+            described = admin.describe_consumer_groups([name])[name].result(10)
+            return not described.members
+
+        wait(is_empty, 60, f"nobody in {name}")
 
     def stage(self, name: str, label: str | None = None, **environment: str) -> StageProcess:
         """Start a stage and wait until it is ready. `label` tells several of a kind apart."""
