@@ -20,6 +20,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@echo "installing the locked packages (some minutes the first time)..."
 	@$(BIN)/pip install --disable-pip-version-check -q --require-hashes -r requirements.lock
 	@$(BIN)/pip install --disable-pip-version-check -q --no-deps -e .
+	@echo "fetching Kafka and preparing its start..."
+	@$(BIN)/python -m local.kafka_imaging
 	@touch $@
 
 .PHONY: venv-package

