@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from benchmarks import warming
@@ -103,7 +103,10 @@ class Scene:
         admin, name = AdminClient(self.kafka.client()), self.kafka.group(group)
 
         def is_empty() -> bool:
-            described = admin.describe_consumer_groups([name])[name].result(10)
+            try:
+                described = admin.describe_consumer_groups([name])[name].result(10)
+            except KafkaException:  # a broker that has just started coordinates no group yet
+                return False
             return not described.members
 
         wait(is_empty, 60, f"nobody in {name}")

@@ -140,20 +140,24 @@ class SessionBatch(OpenSessions):
         if self._caught_up and change.kind is not NodeKind.GAP:  # that is the producer's word
             partition.see(change.node, change.at)
         partition.nodes[change.node] = new
-        if old is None or _turned(old, new):
-            self._keep(change.node, new)
         if change.kind is NodeKind.LOST:
             self._every_member(change.node, lambda s: node_fold.fold_node_lost(s, change))
-            return
-        if old is not None and old.lost and old.boot == new.boot and not new.down:
+        elif old is not None and old.lost and old.boot == new.boot and not new.down:
             self._every_member(change.node, lambda s: node_fold.fold_node_back(s, change))
         if change.kind in (NodeKind.UP, NodeKind.DOWN):
             self._every_member(change.node, lambda s: node_fold.fold_node_change(s, change))
+        if old is None or _turned(old, new):
+            self._keep(change.node, new)
 
     def _keep(self, node: str, new: NodeState) -> None:
+        """Write it, but not before what it means for the node's users is done."""
         value = state.encode(new)
         record = Record(topics.NODE_STATE, self._partition.number, node.encode(), value)
-        self.effects.state.append(record)
+        sweeps = [sweep for sweep in self._partition.sweeps if sweep.node == node]
+        if sweeps:
+            sweeps[-1].after = record
+        else:
+            self.effects.state.append(record)
 
     def _doubt(self, node: str, at: datetime, *, stale: bool) -> None:
         """The node has been uncertain for too long, or a listing of after that has come."""
@@ -167,9 +171,9 @@ class SessionBatch(OpenSessions):
         was_stale, known.stale = known.stale, stale
         if not stale:
             known.gap = known.gap_at = None
-        self._keep(node, known)
         if was_stale != stale:
             self._every_member(node, lambda s: node_fold.fold_doubt(s, node, at, stale=stale))
+        self._keep(node, known)
 
     def _snapshot_ended(self, end: Any, rule: Callable[[Session, Any], Verdict]) -> None:
         if end.aor is not None:

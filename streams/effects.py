@@ -27,14 +27,15 @@ class Effects:
     """Each list is acknowledged by Kafka before the next is sent, and all before the batch is.
 
     `announcements` go first: they are idempotent, and state must not say they were made when a
-    crash swallowed them. `state` next. `publications` last: a subscriber never sees a change that
-    a crash could take back; a crash in between is healed by publishing the last batch again
-    (Session.batch).
+    crash swallowed them. `state` next. `publications` after that: a subscriber never sees a change
+    that a crash could take back; a crash in between is healed by publishing the last batch again
+    (Session.batch). `conclusions` last: they say that something of many batches is done.
     """
 
     announcements: list[Record] = field(default_factory=list)
     state: list[Record] = field(default_factory=list)
     publications: list[Record] = field(default_factory=list)
+    conclusions: list[Record] = field(default_factory=list)
 
 
 def refusal(topic: Topic, record: Any, error: Exception, now: datetime) -> Record:

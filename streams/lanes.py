@@ -10,7 +10,7 @@ from typing import Any
 
 from runtime import logs, metrics
 from schemas.topics import Topic
-from streams.merging import Merge, Reading, Run
+from streams.merging import LOOK, Merge, Reading, Run
 
 log = logs.get(__name__)
 
@@ -108,13 +108,23 @@ class Lanes:
             finished = await self._fold(number, runs)
 
         while True:
+            if not finished and not self._reading.is_flowing():
+                # In the middle of a sweep, which a rebalance need not wait for: who has the
+                # partition next reads its event again.
+                for event in unacknowledged:
+                    self._reading.forget(event)
+                unacknowledged.clear()
+                merge.drop()
+            if not finished and not self._reading.has(number):
+                await asyncio.sleep(LOOK)
+                continue
             runs, ended = await merge.take(wait=finished)
             if not await self.succeeds(number, fold(runs)):
                 return
             unacknowledged += ended
             for topic, records in runs:
                 self._count(topic, records)
-            if finished:  # a sweep that a crash cuts short is begun anew
+            if finished:  # see streams/sweep.py
                 for event in unacknowledged:
                     event.ack()
                 unacknowledged.clear()

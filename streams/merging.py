@@ -48,6 +48,9 @@ class Reading(Protocol):
     def is_flowing(self) -> bool:
         """Whether anything is handed over: not while a rebalance waits for what is under way."""
 
+    def has(self, number: int) -> bool:
+        """Whether a partition is this worker's, recovered and read."""
+
     def forget(self, event: Any) -> None:
         """A batch is not under way any more, and not done: it will be read again."""
 
@@ -82,6 +85,9 @@ class Merge:
         while len(queue) >= WAITING and not self._is_starving:
             self._taken.clear()
             await self._taken.wait()
+        if not self._reading.is_flowing():  # what was before it may have been dropped
+            self._reading.forget(event)
+            return
         queue.append(event)
         self._received[topic.name] = event.value[-1].offset + 1
         self._arrived.set()
@@ -100,7 +106,7 @@ class Merge:
             return [], []
         missed = await self._missed()
         if missed and not self._reading.is_flowing():
-            self._drop()
+            self.drop()
             return [], []
         for topic in missed:
             end = self._end(topic)[1]
@@ -126,10 +132,11 @@ class Merge:
         self._is_starving = False
         return missing
 
-    def _drop(self) -> None:
-        """Faust waits, before it gives partitions up, until each batch is done or forgotten.
+    def drop(self) -> None:
+        """Forget what is here, when reading has stopped.
 
-        A batch that is forgotten is not committed: who has the partition next reads it again.
+        Faust waits, before it gives partitions up, until each batch is done or forgotten. One that
+        is forgotten is not committed: who has the partition next reads it again.
         """
         dropped = [event for event, _ in self._heads.values()]
         self._heads.clear()

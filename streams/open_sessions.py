@@ -70,7 +70,11 @@ class OpenSessions:
                 if self._session(key) is None:  # else it has been claimed on the way
                     sweeps[0].claim(key)
             if not sweeps[0].waiting:
-                sweeps.pop(0)
+                self._conclude(sweeps.pop(0))
+
+    def _conclude(self, sweep: Sweep) -> None:
+        if sweep.after is not None:
+            self.effects.conclusions.append(sweep.after)
 
     def _swept(self, sweep: Sweep, key: bytes, session: Session) -> None:
         if _is_on(session, sweep.node):

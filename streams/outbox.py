@@ -56,7 +56,8 @@ class Outbox:
         Returns when Kafka has acknowledged all. Raises OutboxFailed; KafkaException and BufferError
         of librdkafka, who else waits in the same round too.
         """
-        for records in (effects.announcements, effects.state, effects.publications):
+        lists = (effects.announcements, effects.state, effects.publications, effects.conclusions)
+        for records in lists:
             if records:
                 await self._acknowledgement(records)
                 metrics.PUBLISHED.add(len(records), {"topic": records[0].topic.name})

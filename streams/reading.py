@@ -5,7 +5,7 @@ from typing import Any
 from faust.types import TP
 
 from runtime.kafka import KafkaSettings
-from schemas.topics import Topic
+from schemas.topics import NODES, Topic
 
 
 class ConsumerReading:
@@ -28,6 +28,26 @@ class ConsumerReading:
 
     def is_flowing(self) -> bool:
         return bool(self._app.consumer.flow_active)
+
+    def is_live(self) -> bool:
+        """Whether Faust has recovered the tables and feeds the agents."""
+        app = self._app
+        return bool(
+            not app.rebalancing  # during a recovery the flow is active too
+            and app.consumer.flow_active
+            and app.tables.recovery.completed.is_set()
+            and app.consumer.assignment()
+        )
+
+    def assigned(self) -> list[int]:
+        """The partitions that are this worker's and recovered; none while it is not live."""
+        if not self.is_live():
+            return []
+        name = self._kafka.name(NODES)
+        return sorted(tp.partition for tp in self._app.consumer.assignment() if tp.topic == name)
+
+    def has(self, number: int) -> bool:
+        return number in self.assigned()
 
     def forget(self, event: Any) -> None:
         self._app.consumer.forget(event.message)

@@ -2,12 +2,15 @@
 
 A node may have a hundred thousand users. What its loss means for each of them is decided when it is
 read; it is carried out in pieces, and at once for a user whom something else touches before that.
+Its event is acknowledged when all is done, and what the node has become is written then: a worker
+that goes on after a crash reads the event again and must find the node as it was, to begin anew.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
+from streams.effects import Record
 from streams.state import Session
 from streams.verdict import Verdict
 
@@ -17,11 +20,12 @@ PIECE = 500
 
 @dataclass(slots=True)
 class Sweep:
-    """`waiting` holds the users still to be done, in order."""
+    """`waiting` holds the users still to be done, in order; `after` what to write at the end."""
 
     node: str
     rule: Callable[[Session], Verdict]
     waiting: dict[bytes, None]
+    after: Record | None = None
 
     def first(self, most: int) -> list[bytes]:
         """The next users, at most so many."""

@@ -159,19 +159,11 @@ class Worker:
 
     def is_live(self) -> bool:
         """Whether Faust has recovered the tables and feeds the agents."""
-        return bool(
-            not self.app.rebalancing  # during a recovery the flow is active too
-            and self.app.consumer.flow_active
-            and self.app.tables.recovery.completed.is_set()
-            and self.app.consumer.assignment()
-        )
+        return self._reading.is_live()
 
     def assigned(self) -> list[int]:
         """The partitions that are this worker's and recovered; none while it is not live."""
-        if not self.is_live():
-            return []
-        name = self._kafka.name(topics.NODES)
-        return sorted(tp.partition for tp in self.app.consumer.assignment() if tp.topic == name)
+        return self._reading.assigned()
 
     def kafka_silence(self) -> float:
         """Seconds since a broker last answered."""

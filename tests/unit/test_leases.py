@@ -5,6 +5,8 @@ from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from schemas import codec, topics
 from schemas.node import NodeEvent
 from schemas.vocabulary import CallKind, NodeKind, Source, Transport
@@ -242,6 +244,76 @@ def test_a_return_in_the_middle_of_a_sweep_leaves_nobody_behind() -> None:
     sessions = [codec.decode(topics.SESSIONS.model, value) for value in state.sessions.values()]
     assert all(session.reachable for session in sessions)
     assert len(sessions) == PIECE + 10
+
+
+class _Node:
+    """What Kafka has of one partition whose only node is fs1."""
+
+    def __init__(self, state: PartitionState) -> None:
+        self.state = state
+        self.kept: dict[bytes, bytes] = {}
+
+    def begin(self, kind: NodeKind, at: float) -> None:
+        """Fold a change, and of the sweep that it begins the first piece."""
+        change = topics.NODE_CHANGES.model(
+            id=f"{kind} {at}", kind=kind, node="fs1", boot="boot-a", at=moment(at)
+        )
+        batch = SessionBatch(self.state, NOW)
+        batch.fold(topics.NODE_CHANGES, [Consumed(b"fs1", codec.encode(change))])
+        self._keep(batch.finish())
+
+    def end(self) -> None:
+        while self.state.sweeps:
+            self._keep(SessionBatch(self.state, NOW).finish())
+
+    def crash(self) -> None:
+        """What Kafka has is left."""
+        self.state = PartitionState(0, self.state.sessions, {}, {}, self.kept, self.state.slack)
+        self.state.begin_index()
+
+    def reachable(self) -> set[bool]:
+        values = self.state.sessions.values()
+        return {codec.decode(topics.SESSIONS.model, value).reachable for value in values}
+
+    def _keep(self, effects: Effects) -> None:
+        records = effects.state + effects.conclusions
+        nodes = [record for record in records if record.topic is topics.NODE_STATE]
+        self.kept.update({record.key: record.value or b"" for record in nodes})
+
+
+@pytest.mark.parametrize("is_between", [False, True])
+@pytest.mark.parametrize(
+    ("kinds", "reachable"),
+    [
+        ([NodeKind.LOST], False),
+        ([NodeKind.LOST, NodeKind.HEARTBEAT], True),
+        ([NodeKind.LOST, NodeKind.HEARTBEAT, NodeKind.LOST], False),
+        ([NodeKind.DOWN], False),
+    ],
+)
+def test_a_crash_in_the_middle_of_a_sweep_leaves_nobody_behind(
+    kinds: list[NodeKind], reachable: bool, is_between: bool
+) -> None:
+    """The change is read again then, for it is acknowledged when its sweep has ended.
+
+    `is_between`: the last change comes in the middle of the sweep of the one before.
+    """
+    node = _Node(_crowd(PIECE + 10))
+    node.begin(NodeKind.UP, 0.5)
+    node.end()
+    times = [1e6 + number for number in range(len(kinds))]
+    for kind, at in zip(kinds, times, strict=True):
+        if not is_between:
+            node.end()
+        node.begin(kind, at)
+    assert node.state.sweeps
+    node.crash()
+    # What is not acknowledged: the last change, or all whose sweep has not ended.
+    again = -len(kinds) if is_between else -1
+    for kind, at in list(zip(kinds, times, strict=True))[again:]:
+        node.begin(kind, at)
+    node.end()
+    assert node.reachable() == {reachable}
 
 
 class _Behind:

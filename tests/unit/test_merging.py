@@ -49,6 +49,9 @@ class _Reading:
     def is_flowing(self) -> bool:
         return self.flowing
 
+    def has(self, number: int) -> bool:
+        return self.flowing and number == 0
+
     def forget(self, event: Any) -> None:
         self.forgotten.append(event)
 
