@@ -126,7 +126,14 @@ class Cluster:
             states = self.history(user)
             return states[-1] if states and holds(states[-1]) else None
 
-        state = eventually(found, timeout, what=f"{user} {what}")
+        try:
+            state = eventually(found, timeout, what=f"{user} {what}")
+        except AssertionError as error:
+            # Which of three stages did not do its part?
+            nodes = [(e.kind, e.node, e.boot) for e in self.nodes.read()][-5:]
+            history = [(p.status, p.cause) for p in self.history(user)]
+            heard = f"nodes {nodes}, {user} {history}, streams {self._streams.status()}"
+            raise AssertionError(f"{error}; {heard}") from error
         assert state is not None
         return state
 
