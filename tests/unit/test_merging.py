@@ -1,7 +1,6 @@
 """Merging a partition's session sources: order of time across topics, order of offsets within."""
 
 import asyncio
-import itertools
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,6 +12,7 @@ from schemas import topics
 from schemas.topics import Topic
 from streams import merging
 from streams.merging import Merge, Run
+from tests.unit.scripted_reading import ScriptedReading
 
 SOURCES = (topics.REGISTRATIONS, topics.CALLS)
 T = TypeVar("T")
@@ -28,36 +28,8 @@ class _Event:
         self.value = list(records)
 
 
-class _Reading:
-    """A consumer that goes round all the time, and has nothing in hand."""
-
-    def __init__(self, ends: Callable[[Topic, int], tuple[int, int | None]]) -> None:
-        self._ends = ends
-        self.rounds = itertools.count().__next__
-        self.in_hand = False
-        self.flowing = True
-        self.forgotten: list[Any] = []
-
-    def ends(self, topic: Topic, number: int, written: int) -> tuple[int, int | None]:
-        assert number == 0
-        return self._ends(topic, written)
-
-    def is_in_hand(self, topic: Topic, number: int) -> bool:
-        del topic, number
-        return self.in_hand
-
-    def is_flowing(self) -> bool:
-        return self.flowing
-
-    def has(self, number: int) -> bool:
-        return self.flowing and number == 0
-
-    def forget(self, event: Any) -> None:
-        self.forgotten.append(event)
-
-
 def _merge(ends: Callable[[Topic, int], tuple[int, int | None]]) -> Merge:
-    return Merge(SOURCES, 0, _Reading(ends), frozenset())
+    return Merge(SOURCES, 0, ScriptedReading(ends), frozenset())
 
 
 def _in_time(work: Coroutine[Any, Any, T]) -> T:
@@ -139,7 +111,7 @@ def test_what_is_fetched_but_not_handed_over_yet_is_waited_for(
 
     async def scene() -> list[tuple[str, int]]:
         nonlocal rounds
-        reading = _Reading(lambda *_: (0, 1))
+        reading = ScriptedReading(lambda *_: (0, 1))
         reading.rounds = lambda: rounds
         merge = Merge(SOURCES, 0, reading, frozenset())
         await merge.put(topics.CALLS, _batch([20]))
@@ -162,7 +134,7 @@ def test_what_is_in_hand_is_waited_for_however_long_it_takes(
     """It may be behind other partitions' batches, whose folding takes what it takes."""
     monkeypatch.setattr(merging, "PATIENCE", 0.0)
     monkeypatch.setattr(merging, "LOOK", 0.0)
-    reading, waiting = _Reading(lambda *_: (0, 1)), set[str]()
+    reading, waiting = ScriptedReading(lambda *_: (0, 1)), set[str]()
 
     async def scene() -> tuple[bool, list[tuple[str, int]]]:
         merge = Merge(SOURCES, 0, reading, waiting)
@@ -198,7 +170,7 @@ def test_who_has_something_else_to_do_does_not_wait() -> None:
 def test_what_waits_when_reading_stops_is_dropped_and_read_again() -> None:
     """A rebalance waits until nothing is under way, and brings nothing meanwhile."""
 
-    reading = _Reading(lambda *_: (0, 3))
+    reading = ScriptedReading(lambda *_: (0, 3))
     reading.in_hand = True  # fetched and never handed over
     batches = [_batch([20]), _batch([21], 1)]
 
