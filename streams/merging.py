@@ -146,6 +146,7 @@ class Merge:
         for event in dropped:
             self._reading.forget(event)
         self._received.clear()
+        self._given_up.clear()
         self._taken.set()
 
     async def _arrival(self, seconds: float | None) -> bool:

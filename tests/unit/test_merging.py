@@ -195,6 +195,30 @@ def test_what_waits_when_reading_stops_is_dropped_and_read_again() -> None:
     assert [at for _, at in again] == [10, 11, 20, 21, 22, 30]
 
 
+def test_a_topic_given_up_before_a_rebalance_is_waited_for_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another worker may have brought it on; what this one did not hear then says nothing now."""
+    monkeypatch.setattr(merging, "PATIENCE", 0.05)
+    monkeypatch.setattr(merging, "LOOK", 0.01)
+
+    async def scene() -> list[tuple[str, int]]:
+        merge = _merge(lambda topic, _: (0, None if topic is topics.REGISTRATIONS else 1))
+        await merge.put(topics.CALLS, _batch([20]))
+        assert _flat((await merge.take())[0]) == [("calls", 20)]
+        merge.drop()
+        monkeypatch.setattr(merging, "PATIENCE", 5)
+        await merge.put(topics.CALLS, _batch([20]))
+        taken = asyncio.ensure_future(merge.take())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not taken.done()
+        await merge.put(topics.REGISTRATIONS, _batch([10]))
+        return _flat((await taken)[0])
+
+    assert _in_time(scene()) == [("registrations", 10)]
+
+
 def test_an_end_heard_before_what_is_here_was_written_does_not_tell() -> None:
     """Nothing lies beyond the end of long ago, but a registration came since, before the call."""
     fresh = False
