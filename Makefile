@@ -49,7 +49,7 @@ unit: install ## fast, pure tests, and hostile bytes for every reader
 
 integration: install ## real Kafka, chDB, Kamailio, HTTP, processes
 	@.ci/sip-programs
-	$(BIN)/pytest -n 2 --dist loadfile --durations=20 tests/integration
+	$(BIN)/pytest -n 3 --dist loadfile --durations=20 tests/integration
 
 bench: install ## every benchmark, with the peers, into docs/performance.md (benchmarks/README.md)
 	$(BIN)/python -m benchmarks --all --output .rollcall/benchmarks.json --page docs/performance.md
