@@ -186,7 +186,7 @@ class SessionBatch(OpenSessions):
 
     def _refuse(self, topic: topics.Topic, record: Any, error: Exception) -> None:
         self.fences["dead-letter"] += 1
-        self.effects.announcements.append(refusal(topic, record, error, self.now))
+        self.effects.state.append(refusal(topic, record, error, self.now))
 
 
 def _turned(old: NodeState, new: NodeState) -> bool:

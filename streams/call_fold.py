@@ -48,7 +48,9 @@ def fold_call(session: Session, event: CallEvent) -> Verdict:
     known = leg.sip_call_id if leg is not None else None
     verdict = _move(leg, event, state) if leg else _start(session, event.leg, event, state)
     call_id = session.calls[event.leg].sip_call_id
-    if known is None and call_id is not None:
+    # Said again with what leads no further: that may be a crash's reading again, of before the
+    # owner was durable.
+    if call_id is not None and (known is None or verdict.fence):
         verdict.owner = _owner(session, event.leg, call_id, event)
     return verdict
 

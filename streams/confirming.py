@@ -9,7 +9,7 @@ from schemas.connection import connection_id
 from schemas.vocabulary import Cause, RegistrationKind, Transport
 from streams import devices
 from streams.endings import displace
-from streams.state import Binding, ConnectionOwner, Event, RegistrationEvent, Session
+from streams.state import Address, Binding, ConnectionOwner, Event, RegistrationEvent, Session
 from streams.verdict import Change, Verdict
 
 # How often a lasting connection's owner is announced again, so that its table may forget others.
@@ -110,6 +110,24 @@ def _announce(
     ):
         return None
     new.owned_at = new.confirmed_at
+    return _owner(session, key, new, new.remote, event)
+
+
+def confirmed_already(
+    session: Session, key: str, known: Binding, event: RegistrationEvent, verdict: Verdict
+) -> Verdict:
+    """The verdict on an event that came before; with its owner, if it is what confirmed `known`.
+
+    It may be read again after a crash, and its owner not have become durable.
+    """
+    if known.event == event.id and known.owned_at == event.at and known.remote is not None:
+        verdict.owner = _owner(session, key, known, known.remote, event)
+    return verdict
+
+
+def _owner(
+    session: Session, key: str, binding: Binding, remote: Address, event: Event
+) -> ConnectionOwner:
     return ConnectionOwner(
         id=event.id,
         source=event.source,
@@ -117,9 +135,9 @@ def _announce(
         boot=event.boot,
         seq=event.seq,
         at=event.at,
-        connection=connection_id(event.node, new.remote),
+        connection=connection_id(event.node, remote),
         aor=session.aor,
         binding=key,
-        cookie=new.cookie,
-        remote=new.remote,
+        cookie=binding.cookie,
+        remote=remote,
     )

@@ -27,9 +27,10 @@ class Effects:
     """Each list is acknowledged by Kafka before the next is sent, and all before the batch is.
 
     `announcements` go first: they are idempotent, and state must not say they were made when a
-    crash swallowed them. `state` next. `publications` after that: a subscriber never sees a change
-    that a crash could take back; a crash in between is healed by publishing the last batch again
-    (Session.batch). `conclusions` last: they say that something of many batches is done.
+    crash swallowed them. `state` next, and beside it what is said again when its event is read
+    again, which it is until all is durable. `publications` after that: a subscriber never sees a
+    change that a crash could take back; a crash in between is healed by publishing the last batch
+    again (Session.batch). `conclusions` last: they say that something of many batches is done.
     """
 
     announcements: list[Record] = field(default_factory=list)

@@ -10,7 +10,7 @@ from typing import Any
 
 from runtime import logs, metrics
 from schemas.topics import Topic
-from streams.merging import LOOK, Merge, Reading, Run
+from streams.merging import LOOK, TOGETHER, Merge, Reading, Run
 
 log = logs.get(__name__)
 
@@ -93,11 +93,16 @@ class Lanes:
         self, topic: Topic, process: Process, partition: int, queue: "asyncio.Queue[Any]"
     ) -> None:
         while True:
-            event = await queue.get()
-            if not await self.succeeds(partition, process(topic, partition, event.value)):
+            events = [await queue.get()]
+            records = events[0].value
+            while not queue.empty() and len(records) < TOGETHER:
+                events.append(queue.get_nowait())
+                records = records + events[-1].value
+            if not await self.succeeds(partition, process(topic, partition, records)):
                 return
-            event.ack()
-            self._count(topic, event.value)
+            for event in events:
+                event.ack()
+            self._count(topic, records)
 
     async def _work_merged(self, number: int, merge: Merge) -> None:
         finished = True

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from runtime import logs
 from schemas.topics import Topic
+from streams.front import Front
 
 log = logs.get(__name__)
 
@@ -24,8 +25,12 @@ log = logs.get(__name__)
 PATIENCE = 2.0  # seconds
 PATIENT_ROUNDS = 8
 LOOK = 0.1  # seconds
-# Batches of a topic that wait behind the one at the front.
+# Batches of a topic that wait behind those at the front.
 WAITING = 2
+# Batches that have come while the last ones became durable are folded together up to so many
+# records: each fold waits for Kafka, and one a batch would let batches queue. More would keep the
+# other partitions waiting.
+TOGETHER = 1_000
 
 Run = tuple[Topic, list[Any]]
 
@@ -67,8 +72,7 @@ class Merge:
         self._reading = reading
         self._waiting = waiting
         self._queues: dict[str, deque[Any]] = {topic.name: deque() for topic in self._topics}
-        # A batch's event, and how many of its records were taken.
-        self._heads: dict[str, tuple[Any, int]] = {}
+        self._fronts: dict[str, Front] = {}
         self._received: dict[str, int] = {}
         self._given_up: dict[str, int | None] = {}
         self._arrived = asyncio.Event()
@@ -138,8 +142,8 @@ class Merge:
         Faust waits, before it gives partitions up, until each batch is done or forgotten. One that
         is forgotten is not committed: who has the partition next reads it again.
         """
-        dropped = [event for event, _ in self._heads.values()]
-        self._heads.clear()
+        dropped = [event for front in self._fronts.values() for event in front.events()]
+        self._fronts.clear()
         for queue in self._queues.values():
             dropped += queue
             queue.clear()
@@ -160,15 +164,20 @@ class Merge:
         return True
 
     def _fill(self) -> bool:
-        """Move a batch of each topic to the front; whether any is there."""
+        """Move batches of each topic to the front; whether any is there."""
         for name, queue in self._queues.items():
-            if name not in self._heads and queue:
-                self._heads[name] = (queue.popleft(), 0)
-                self._taken.set()
-        return bool(self._heads)
+            if not queue:
+                continue
+            if name not in self._fronts:
+                self._fronts[name] = Front(queue.popleft())
+            front = self._fronts[name]
+            while queue and len(front) < TOGETHER:
+                front.add(queue.popleft())
+            self._taken.set()
+        return bool(self._fronts)
 
     def _missing(self) -> list[Topic]:
-        return [t for t in self._topics if t.name not in self._heads and self._has_more(t)]
+        return [t for t in self._topics if t.name not in self._fronts and self._has_more(t)]
 
     def _has_more(self, topic: Topic) -> bool:
         """Whether records are known to lie beyond what is at the front."""
@@ -183,7 +192,7 @@ class Merge:
 
     def _end(self, topic: Topic) -> tuple[int, int | None]:
         """As of the last of what is at the front."""
-        last = (event.value[-1].timestamp for event, _ in self._heads.values())
+        last = (front.records[-1].timestamp for front in self._fronts.values())
         return self._reading.ends(topic, self._number, max(last, default=0))
 
     def _is_in_hand(self, topic: Topic) -> bool:
@@ -191,33 +200,30 @@ class Merge:
 
     def _cut(self) -> tuple[list[Run], list[Any]]:
         """Everything up to the last time that every topic with more to come has reached."""
-        if len(self._heads) == 1:  # most often: nothing to merge with
-            ((name, (event, start)),) = self._heads.items()
+        if len(self._fronts) == 1:  # most often: nothing to merge with
+            ((name, front),) = self._fronts.items()
             if not any(self._has_more(t) for t in self._topics if t.name != name):
-                self._heads.clear()
+                self._fronts.clear()
                 topic = next(t for t in self._topics if t.name == name)
-                return [(topic, event.value[start:] if start else event.value)], [event]
+                records, ended = front.take(len(front))
+                return [(topic, records)], ended
         limits = [
-            max(record.timestamp for record in self._heads[topic.name][0].value)
+            max(record.timestamp for record in self._fronts[topic.name].records)
             for topic in self._topics
-            if topic.name in self._heads and self._has_more(topic)
+            if topic.name in self._fronts and self._has_more(topic)
         ]
         limit = min(limits, default=None)
         parts: list[list[tuple[int, int, Any]]] = []
         ended = []
         for rank, topic in enumerate(self._topics):
-            if topic.name not in self._heads:
+            if topic.name not in self._fronts:
                 continue
-            event, start = self._heads[topic.name]
-            stop, size = start, len(event.value)
-            while stop < size and (limit is None or event.value[stop].timestamp <= limit):
-                stop += 1
-            parts.append([(r.timestamp, rank, r) for r in event.value[start:stop]])
-            if stop == size:
-                ended.append(event)
-                del self._heads[topic.name]
-            else:
-                self._heads[topic.name] = (event, stop)
+            front = self._fronts[topic.name]
+            records, events = front.take(front.until(limit))
+            parts.append([(r.timestamp, rank, r) for r in records])
+            ended += events
+            if not front:
+                del self._fronts[topic.name]
         return self._runs(parts), ended
 
     def _runs(self, parts: list[list[tuple[int, int, Any]]]) -> list[Run]:

@@ -88,7 +88,7 @@ class OpenSessions:
         if verdict.changed:
             self._touched.add(key)
         if verdict.owner:
-            self.effects.announcements.append(owner_record(verdict.owner, self._trace()))
+            self.effects.state.append(owner_record(verdict.owner, self._trace()))
         if verdict.change is None:
             return
         grace = self._partition.grace(session.aor)

@@ -5,6 +5,7 @@ Many small batches then cost Kafka and the loop few requests and few waits.
 """
 
 import asyncio
+from collections import Counter
 
 from confluent_kafka import KafkaError, Producer
 
@@ -60,7 +61,8 @@ class Outbox:
         for records in lists:
             if records:
                 await self._acknowledgement(records)
-                metrics.PUBLISHED.add(len(records), {"topic": records[0].topic.name})
+                for topic, count in Counter(record.topic.name for record in records).items():
+                    metrics.PUBLISHED.add(count, {"topic": topic})
 
     def _acknowledgement(self, records: list[Record]) -> "asyncio.Future[None]":
         acknowledged = asyncio.get_running_loop().create_future()

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from schemas.vocabulary import Cause, RegistrationKind
 from streams import devices
-from streams.confirming import confirm
+from streams.confirming import confirm, confirmed_already
 from streams.connection_lost import fold_connection_lost
 from streams.endings import bury, end_binding, is_final, make_room
 from streams.ordering import LISTING_LAG, binding_key, is_newer
@@ -31,7 +31,7 @@ def _register(session: Session, event: RegistrationEvent) -> Verdict:
     key = binding_key(event.node, event.binding)
     old = session.bindings.get(key)
     if old is not None and not is_newer(event, old.boot, old.seq, old.confirmed_at):
-        return ignored("older-than-binding")
+        return confirmed_already(session, key, old, event, ignored("older-than-binding"))
     grave = session.ended.get(key)
     if grave is not None and not _is_after(event, grave):
         if _is_after_last_word(event, grave):
@@ -86,7 +86,7 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
     old = session.bindings.get(key)
     if old is not None:
         if (old.boot, old.seq) == (event.boot, event.seq):
-            return ignored("already-listed")
+            return confirmed_already(session, key, old, event, ignored("already-listed"))
         if _is_older(event, old):
             return ignored("older-than-binding")
         return confirm(session, key, old, event, Cause.FOUND_IN_SNAPSHOT)

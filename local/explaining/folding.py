@@ -180,7 +180,7 @@ def _shown(presence: Presence) -> Shown:
 
 def _fault(batch: SessionBatch) -> str | None:
     """What was wrong with a record that could not be used."""
-    for record in batch.effects.announcements:
+    for record in batch.effects.state:
         if record.topic is topics.DEAD_LETTERS:
             letter = codec.decode(DeadLetter, record.value or b"")
             return f"{letter.field}: {letter.reason}" if letter.field else letter.reason

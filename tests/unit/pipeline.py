@@ -89,10 +89,10 @@ class Pipeline:
     def _settle(self, effects: Effects) -> None:
         for record in effects.publications:
             self.published.append(self.read(Presence, record.value or b""))
-        for record in effects.announcements:
+        for record in effects.announcements + effects.state:
             if record.topic is topics.DEAD_LETTERS:
                 self.dead_letters.append(record.value or b"")
-            else:
+            elif record.topic.cleanup is topics.Cleanup.DELETE:
                 self._fold(record.topic, [Consumed(record.key, record.value or b"")])
 
     def changes(self, user: str) -> list[str]:

@@ -119,6 +119,16 @@ class TestWhatALegIsKnownBy:
         _, published = tell(call(CallKind.HELD, 7), session=session)
         assert published[-1].calls[0].sip_call_id == "a@fs1"
 
+    def test_what_is_read_again_announces_the_call_again(self) -> None:
+        """A worker may have died when the session was durable, and the owner was not."""
+        session = Session(aor=AOR)
+        tell(registered(1), session=session)
+        ringing = call(CallKind.RINGING, 2, sip_call_id="a@fs1")
+        told, again = fold(session, ringing).owner, fold(session, ringing)
+        assert told is not None
+        assert again.owner == told
+        assert again.change is None
+
 
 class TestListings:
     def test_a_leg_that_is_listed_as_ended_is_no_call_and_moves_none(self) -> None:

@@ -5,13 +5,15 @@ from typing import Any
 import pytest
 
 from schemas import topics
+from schemas.codec import encode
 from schemas.connection import ConnectionEvent, connection_id
 from schemas.origin import Address
 from schemas.vocabulary import ConnectionKind, Source, Transport
+from streams.batch import SessionBatch
 from streams.registration_fold import fold_registration
 from streams.state import Session
-from tests.unit.pipeline import Pipeline
-from tests.unit.stories import AOR, moment, refreshed, registered
+from tests.unit.pipeline import Consumed, Pipeline
+from tests.unit.stories import AOR, listed, moment, refreshed, registered
 from tests.unit.test_devices import behind
 from tests.unit.test_edge_late_words import same
 
@@ -54,3 +56,40 @@ def test_the_connection_that_a_refresh_came_over_takes_the_binding(before: dict[
 def test_the_proxys_connection_to_the_registrar_has_no_owner() -> None:
     """Thousands of users are behind it, and its end says nothing of them."""
     assert fold_registration(Session(aor=AOR), behind(1)).owner is None
+
+
+def test_what_is_read_again_announces_its_owner_again() -> None:
+    """A worker may have died when the session was durable, and the owner was not."""
+    session = Session(aor=AOR)
+    first, second, quiet = (
+        registered(1, cookie=7),
+        registered(2, port=5062, cookie=8),
+        refreshed(3, port=5062, cookie=8),
+    )
+    told = [fold_registration(session, event).owner for event in (first, second)]
+    again = [fold_registration(session, event) for event in (first, second)]
+    assert [verdict.owner for verdict in again] == told
+    assert not any(verdict.changed for verdict in again)
+    owners = [fold_registration(session, event).owner for event in (quiet, quiet, second)]
+    assert owners == [None, None, None]  # it announced none, and the other is not the last word
+
+
+def test_a_listed_one_that_is_read_again_announces_its_owner_again() -> None:
+    session = Session(aor=AOR)
+    row = listed(9, "s1")
+    told, again = fold_registration(session, row), fold_registration(session, row)
+    assert told.owner is not None
+    assert again.owner == told.owner
+    assert not again.changed
+
+
+def test_a_crash_that_swallows_the_owner_does_not_hide_the_end() -> None:
+    pipeline, event = Pipeline(), same(registered(1))
+    swallowed = SessionBatch(pipeline.state, pipeline.now)
+    swallowed.fold(topics.REGISTRATIONS, [Consumed(AOR.encode(), encode(event))])
+    written = [record.topic for record in swallowed.finish().state]
+    assert topics.SESSIONS in written  # that much was durable
+    pipeline.feed(topics.REGISTRATIONS, [(AOR, event)])
+    end = _closed(5061, at=9)
+    pipeline.feed(topics.CONNECTIONS, [(end.connection, end)])
+    assert pipeline.changes("1001")[-1] == "offline connection-closed"

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 from schemas import topics
+from schemas.topics import Topic
 from streams.lanes import Lanes
 from streams.merging import Run
 from tests.unit.scripted_reading import ScriptedReading
@@ -90,3 +92,31 @@ def test_a_rebalance_in_the_middle_of_a_sweep_waits_for_none_of_it() -> None:
         lanes.close()
 
     asyncio.run(scene())
+
+
+def test_batches_that_wait_beside_others_are_processed_together() -> None:
+    """All that came while the last ones became durable, and each is acknowledged after that."""
+
+    async def scene() -> tuple[list[list[int]], list[bool]]:
+        processed: list[list[int]] = []
+        events = [_Event(offset) for offset in range(3)]
+        acknowledged_before = []
+        going_on = asyncio.Event()
+
+        async def process(topic: Topic, number: int, records: list[Any]) -> None:
+            assert (topic, number) == (topics.CONNECTIONS, 0)
+            processed.append([record.offset for record in records])
+            await going_on.wait()
+            acknowledged_before.append(any(event.is_acknowledged for event in events[1:]))
+
+        lanes = Lanes((), _Sweep(0), _reading())
+        pass_on = lanes.beside(process)
+        for event in events:
+            await pass_on(topics.CONNECTIONS, event)
+            await asyncio.sleep(0)
+        going_on.set()
+        await _until(lambda: all(event.is_acknowledged for event in events))
+        lanes.close()
+        return processed, acknowledged_before
+
+    assert asyncio.run(scene()) == ([[0], [1, 2]], [False, False])

@@ -85,6 +85,55 @@ def test_what_lies_beyond_a_topic_that_has_more_waits_for_it() -> None:
     ]
 
 
+def test_batches_that_came_meanwhile_are_taken_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until there is enough for a fold; and each is done when its own last record is."""
+    monkeypatch.setattr(merging, "TOGETHER", 4)
+    batches = [_batch([10, 11], 0), _batch([12, 13], 2), _batch([14], 4)]
+
+    async def scene() -> list[tuple[list[tuple[str, int]], list[Any]]]:
+        merge = _merge(lambda *_: (0, 0))
+
+        async def deliver() -> None:
+            for batch in batches:
+                await merge.put(topics.CALLS, batch)
+
+        delivering = asyncio.ensure_future(deliver())
+        await asyncio.sleep(0)
+        taken = []
+        for _ in range(2):
+            runs, ended = await merge.take()
+            taken.append((_flat(runs), ended))
+            await asyncio.sleep(0)
+        await delivering
+        return taken
+
+    first, second = _in_time(scene())
+    assert first == ([("calls", at) for at in (10, 11, 12, 13)], batches[:2])
+    assert second == ([("calls", 14)], batches[2:])
+
+
+def test_batches_folded_in_parts_are_done_one_by_one() -> None:
+    """What another topic has for the time between them comes first."""
+    early, late, between = _batch([10, 11], 0), _batch([30, 31], 2), _batch([20], 0)
+
+    async def scene() -> list[tuple[list[tuple[str, int]], list[Any]]]:
+        ends = {topics.REGISTRATIONS.name: 4, topics.CALLS.name: 2}
+        merge = _merge(lambda topic, _: (0, ends[topic.name]))
+        await merge.put(topics.REGISTRATIONS, early)
+        await merge.put(topics.REGISTRATIONS, late)
+        await merge.put(topics.CALLS, between)
+        first, first_done = await merge.take()
+        await merge.put(topics.CALLS, _batch([40], 1))
+        second, second_done = await merge.take()
+        return [(_flat(first), first_done), (_flat(second), second_done)]
+
+    first, second = _in_time(scene())
+    assert [at for _, at in first[0]] == [10, 11, 20]
+    assert first[1] == [early, between]
+    assert [at for _, at in second[0]] == [30, 31, 40]
+    assert second[1][0] is late
+
+
 def test_a_topic_that_does_not_deliver_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(merging, "PATIENCE", 0.05)
 
