@@ -7,12 +7,13 @@ from typing import Any
 class Front:
     """Of one topic in one partition. An `event` holds a batch's records as its value."""
 
-    __slots__ = ("_ends", "_taken", "records")
+    __slots__ = ("_ends", "_newest", "_taken", "records")
 
     def __init__(self, event: Any) -> None:
         self.records: list[Any] = event.value  # those that are not taken, and before them others
         self._taken = 0
         self._ends = deque([(event, len(event.value))])
+        self._newest: int | None = None
 
     def __len__(self) -> int:
         return len(self.records) - self._taken
@@ -23,6 +24,14 @@ class Front:
         self._ends = deque((known, end - self._taken) for known, end in self._ends)
         self._ends.append((event, len(self.records)))
         self._taken = 0
+        self._newest = None
+
+    @property
+    def newest(self) -> int:
+        """The latest time of a record (ms): not always the last one's."""
+        if self._newest is None:
+            self._newest = max(record.timestamp for record in self.records)
+        return self._newest
 
     def until(self, limit: int | None) -> int:
         """How many of the records come before the first that is younger than `limit` (ms)."""

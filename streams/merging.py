@@ -208,7 +208,7 @@ class Merge:
                 records, ended = front.take(len(front))
                 return [(topic, records)], ended
         limits = [
-            max(record.timestamp for record in self._fronts[topic.name].records)
+            self._fronts[topic.name].newest
             for topic in self._topics
             if topic.name in self._fronts and self._has_more(topic)
         ]
