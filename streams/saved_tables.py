@@ -61,12 +61,13 @@ class SavedTables:
             metrics.SAVED_TABLES.add(1, {"outcome": "not-used"})
             return None
         table.adopt(values, header.batch)
+        self._saved[tp] = header.offset
         metrics.SAVED_TABLES.add(1, {"outcome": "loaded"})
         return header.offset
 
-    def has(self, tp: TP, end: int) -> bool:
-        """Whether a changelog's all, up to its end, is saved already."""
-        return self._saved.get(tp) == end
+    def saved_up_to(self, tp: TP) -> int:
+        """The offset in a changelog before which all is in its file; 0 without one."""
+        return self._saved.get(tp, 0)
 
     async def save(
         self, tp: TP, packed: tuple[bytes, Mapping[bytes, bytes]], offset: int, batch: int

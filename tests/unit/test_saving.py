@@ -43,14 +43,14 @@ class Files(SavedTables):
 
     def __init__(self) -> None:
         self.saved: list[Mapping[bytes, bytes]] = []
-        self.is_saved = False
+        self.saved_to = 0
         self.writing = 0
         self.began, self.may_write = asyncio.Event(), asyncio.Event()
         self.may_write.set()
 
-    def has(self, tp: TP, end: int) -> bool:
-        assert (tp, end) == (CHANGELOG, 100)
-        return self.is_saved
+    def saved_up_to(self, tp: TP) -> int:
+        assert tp == CHANGELOG
+        return self.saved_to
 
     async def save(
         self, tp: TP, packed: tuple[bytes, Mapping[bytes, bytes]], offset: int, batch: int
@@ -117,9 +117,38 @@ def test_the_last_save_waits_for_the_one_under_way_and_is_the_last() -> None:
 def test_what_is_saved_already_is_not_saved_again() -> None:
     async def story() -> None:
         worker, files = Worker(), Files()
-        files.is_saved = True
+        files.saved_to = 100
         await Saver(worker, lambda: [0], files, OFTEN).save_all()
         assert not files.saved
+
+    asyncio.run(story())
+
+
+def test_a_stop_does_not_save_a_large_table_for_a_few_records() -> None:
+    """The next start has read them again before the table could be written."""
+
+    async def stop(entries: int, saved_to: int) -> int:
+        worker, files = Worker(), Files()
+        for number in range(entries):
+            worker.table[b"%d" % number] = b"{}"
+        files.saved_to = saved_to
+        await Saver(worker, lambda: [0], files, OFTEN).save_all()
+        return len(files.saved)
+
+    assert asyncio.run(stop(entries=400, saved_to=90)) == 0
+    assert asyncio.run(stop(entries=400, saved_to=0)) == 1
+    assert asyncio.run(stop(entries=30, saved_to=90)) == 1
+
+
+def test_a_large_table_is_saved_once_in_a_while_all_the_same() -> None:
+    async def story() -> None:
+        worker, files = Worker(), Files()
+        for number in range(400):
+            worker.table[b"%d" % number] = b"{}"
+        files.saved_to = 90
+        running = asyncio.create_task(Saver(worker, lambda: [0], files, OFTEN).run())
+        await asyncio.wait_for(files.began.wait(), 10)
+        running.cancel()
 
     asyncio.run(story())
 
