@@ -33,14 +33,22 @@ def _circumstances(document: dict[str, Any]) -> str:
 
 def _targets(benchmarks: dict[str, Any]) -> str:
     seen = dict(flat(benchmarks))
-    rows = []
+    rows, limits = [], []
     for target in TARGETS:
         value = seen.get(target.figure)
-        held = "not measured" if value is None else "yes" if target.is_met(value) else "**no**"
-        shown = "" if value is None else number(value)
+        held, shown = "not measured", ""
+        if value is not None:
+            held, shown = "yes", number(value)
+            if not target.is_met(value):
+                held = f"**no**, {target.short_by(value):.1f} times short"
+                limits.append((target.what, target.limit or "not known"))
         rows.append((target.what, target.text, shown, held, f"`{target.figure}`"))
-    table = _table(("what", "target", "seen", "met", "figure"), rows)
-    return f"## Targets\n\n{table}"
+    parts = ["## Targets\n", _table(("what", "target", "seen", "met", "figure"), rows)]
+    if limits:
+        parts += ["What keeps it from the others (times of two slow cores; how they were found: "]
+        parts[-1] += "[benchmarks/README.md](../benchmarks/README.md#what-limits-it)):\n"
+        parts += [_table(("what", "limited by"), limits)]
+    return "\n".join(parts)
 
 
 def _figures(name: str, found: dict[str, Any]) -> str:

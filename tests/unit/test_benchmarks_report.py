@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from benchmarks import report as pages
 from benchmarks.__main__ import SMALL, added
 
 
@@ -24,3 +25,27 @@ def test_what_failed_is_run_again_and_the_rest_is_kept() -> None:
 def test_benchmarks_stand_in_the_order_in_which_they_run() -> None:
     whole = report("all", "2026-01-01", **{name: {} for name in reversed(SMALL)})
     assert list(added(report("sinks", "2026-01-01", sinks={}), whole)["benchmarks"]) == list(SMALL)
+
+
+def test_the_page_says_by_how_much_a_target_is_missed_and_why() -> None:
+    document = report("all", "2026-01-01", recovery={"restarted": {"standstill_s": 4.5}})
+    document |= {"small": False, "versions": {}}
+    document["benchmarks"]["throughput"] = {"rollcall_over": {"limit": 0.25, "plain_faust": 41}}
+    targets = pages.render(document).split("## Targets")[1].split("## ")[0]
+    met, why = targets.split("What keeps it")
+    assert "| ≤ 3 | 4.5 | **no**, 1.5 times short |" in met
+    assert "| ≥ 0.5 | 0.25 | **no**, 2.0 times short |" in met
+    assert "| ≥ 40 | 41 | yes |" in met
+    assert "not measured" in met
+    assert [line.split(" | ")[0] for line in why.splitlines() if line.startswith("| ")] == [
+        "| what",
+        "| ---",
+        "| of the bare limit's rate",
+        "| planned restart: s until it moves",
+    ]
+
+
+def test_a_page_of_met_targets_names_no_limits() -> None:
+    document = report("all", "2026-01-01", scale={"worker_mb": 800})
+    document |= {"small": False, "versions": {}}
+    assert "What keeps it" not in pages.render(document)
