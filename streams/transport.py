@@ -6,8 +6,9 @@ agents, tables, assignor, rebalancing and commits stay Faust's. Batches of chang
 straight to the recovery.
 """
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from aiokafka.errors import IllegalStateError
@@ -112,6 +113,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.answers = Answers()
+        self._resumed = asyncio.Event()
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> FetchThread:
@@ -156,6 +158,24 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
             and self._thread.taken_after == self._thread.seeks
         ):
             self._tell_recovery(active or set())
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP] | None]:
+        """As Faust's, which sleeps for a second where all partitions are paused.
+
+        Just after a recovery they are, for a moment.
+        """
+        if self.flow_active and not self._get_active_partitions():
+            self._resumed.clear()
+            await self.wait(self._resumed, timeout=timeout)
+            if not self._get_active_partitions():
+                return {}, set()
+        records, active = await super()._wait_next_records(timeout)
+        return records, active
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Read them again, at once."""
+        super().resume_partitions(tps)
+        self._resumed.set()
 
     def _has_room(self, tp: TP) -> bool:
         """Whether agents take a message now, so that nothing need end the waiting for them.
