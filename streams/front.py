@@ -33,12 +33,6 @@ class Front:
             self._newest = max(record.timestamp for record in self.records)
         return self._newest
 
-    def newest_of(self, count: int) -> int:
-        """The latest time of the next so many records (ms)."""
-        piece = self.records[self._taken : self._taken + count]
-        newest: int = max(record.timestamp for record in piece)
-        return newest
-
     def until(self, limit: int | None) -> int:
         """How many of the records come before the first that is younger than `limit` (ms)."""
         records, size = self.records, len(self.records)

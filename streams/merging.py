@@ -27,11 +27,10 @@ PATIENT_ROUNDS = 8
 LOOK = 0.1  # seconds
 # Batches of a topic that wait behind those at the front.
 WAITING = 2
-# About so many records are folded together. Batches that came while the last ones became durable
-# are put together: each fold waits for Kafka, and one a batch would let batches queue. Larger ones,
-# of a worker that catches up, are cut: all other partitions would wait for them, and their first
-# users for the last.
-TOGETHER = 500
+# Batches that came while the last ones became durable are folded together, up to so many records:
+# each fold waits for Kafka, and one a batch would let batches queue. Cut smaller, a backlog takes
+# twice as long, for the same reason; more would keep the other partitions waiting.
+TOGETHER = 1_000
 
 Run = tuple[Topic, list[Any]]
 
@@ -200,21 +199,19 @@ class Merge:
         return topic.name in self._waiting or self._reading.is_in_hand(topic, self._number)
 
     def _cut(self) -> tuple[list[Run], list[Any]]:
-        """A piece of everything up to the last time that each topic with more to come reaches."""
+        """Everything up to the last time that every topic with more to come has reached."""
         if len(self._fronts) == 1:  # most often: nothing to merge with
             ((name, front),) = self._fronts.items()
             if not any(self._has_more(t) for t in self._topics if t.name != name):
+                self._fronts.clear()
                 topic = next(t for t in self._topics if t.name == name)
-                records, ended = front.take(min(len(front), TOGETHER))
-                if not front:
-                    self._fronts.clear()
+                records, ended = front.take(len(front))
                 return [(topic, records)], ended
         limits = [
             self._fronts[topic.name].newest
             for topic in self._topics
             if topic.name in self._fronts and self._has_more(topic)
         ]
-        limits += [f.newest_of(TOGETHER) for f in self._fronts.values() if len(f) > TOGETHER]
         limit = min(limits, default=None)
         parts: list[list[tuple[int, int, Any]]] = []
         ended = []

@@ -112,28 +112,6 @@ def test_batches_that_came_meanwhile_are_taken_together(monkeypatch: pytest.Monk
     assert second == ([("calls", 14)], batches[2:])
 
 
-def test_a_large_batch_is_taken_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By itself, and beside another topic's, in order of time; done with its last piece."""
-    monkeypatch.setattr(merging, "TOGETHER", 3)
-    alone, beside, calls = _batch([1, 2, 3, 4]), _batch([6, 5, 8, 9, 7], 4), _batch([6, 9])
-
-    async def scene() -> list[tuple[list[tuple[str, int]], list[Any]]]:
-        merge = _merge(lambda *_: (0, 0))
-        await merge.put(topics.REGISTRATIONS, alone)
-        taken = [await merge.take() for _ in range(2)]
-        await merge.put(topics.REGISTRATIONS, beside)
-        await merge.put(topics.CALLS, calls)
-        taken += [await merge.take() for _ in range(2)]
-        return [(_flat(runs), ended) for runs, ended in taken]
-
-    first, second, third, fourth = _in_time(scene())
-    assert ([at for _, at in first[0]], first[1]) == ([1, 2, 3], [])
-    assert ([at for _, at in second[0]], second[1]) == ([4], [alone])
-    assert ([at for _, at in third[0]], third[1]) == ([6, 5, 6, 8], [])
-    assert [at for _, at in fourth[0]] == [9, 7, 9]
-    assert fourth[1] == [beside, calls]
-
-
 def test_batches_folded_in_parts_are_done_one_by_one() -> None:
     """What another topic has for the time between them comes first."""
     early, late, between = _batch([10, 11], 0), _batch([30, 31], 2), _batch([20], 0)
