@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from benchmarks import results, running, topics
 from benchmarks.mixture import TOPICS, Mixture
 from benchmarks.peers import Job
 from benchmarks.subscriber import Seen
 from runtime.kafka import KafkaSettings, ensure_topics
-from schemas.topics import PRESENCE
+from schemas.topics import CONNECTION_LOSSES, PRESENCE
 
 _LIMIT_OUTPUT = "bench-limit.mixed"
 # Of the output. Of two workers one begins alone; then the partitions are shared out.
@@ -38,7 +38,9 @@ def measure(
         mixture, ends = _load(own, users)
         named = environment | {"ROLLCALL_KAFKA_NAMESPACE": own.namespace}
         job = _job(own, own.group("streams"), own.name(PRESENCE))
-        cost = running.run(own, name, worker, job, ends, named, timeout, copies)
+        # Who has read a close has written its losses, and may not have read those.
+        between = [own.name(CONNECTION_LOSSES)]
+        cost = running.run(own, name, worker, job, ends, named, timeout, copies, between)
         events = sum(ends.values())
         output = list(results.read(own, own.name(PRESENCE)))
         rates[name] = _judge(output, mixture, events, _WARM_UP[copies])
@@ -82,16 +84,7 @@ def _load(kafka: KafkaSettings, users: int) -> tuple[Mixture, dict[tuple[str, in
         producer.poll(0)
     if producer.flush(60):
         raise RuntimeError("the mixture was not delivered within 60 s")
-    observer = Consumer(kafka.consumer("benchmark-ends"))
-    try:
-        ends = {
-            (name, number): observer.get_watermark_offsets(TopicPartition(name, number))[1]
-            for name in map(kafka.name, TOPICS)
-            for number in range(kafka.partitions)
-        }
-    finally:
-        observer.close()
-    return mixture, {at: end for at, end in ends.items() if end}
+    return mixture, running.ends_of(kafka, [kafka.name(topic) for topic in TOPICS])
 
 
 def _judge(output: list[results.Output], mixture: Mixture, events: int, warm_up: float) -> int:

@@ -47,11 +47,13 @@ def run(
     environment: dict[str, str],
     timeout: float,
     copies: int = 1,
+    between: Sequence[str] = (),
 ) -> Cost:
     """Start the peer, wait until its group has committed up to `ends`, stop it by SIGTERM.
 
     `ends`: the offset after the last record, by topic and partition. `copies` of it share the work.
-    Raises PeerFailed.
+    `between`: topics that the peer itself writes of its input and reads, to the end of which it
+    must have come too. Raises PeerFailed.
     """
     folder = Path(tempfile.mkdtemp(prefix=f"rollcall-benchmark-{name}-"))
     began, cpu = time.monotonic(), _children_cpu()
@@ -66,6 +68,8 @@ def run(
                 environ = {**os.environ, **settings, **environment}
                 processes.append(subprocess.Popen(command, env=environ, stdout=log, stderr=log))
             _wait(kafka, name, processes, job, ends, timeout)
+            if own_ends := ends_of(kafka, between):
+                _wait(kafka, name, processes, job, own_ends, timeout)
         except PeerFailed as error:
             raise PeerFailed(f"{error}\n{_tail(folder / 'log')}") from None
         finally:
@@ -104,6 +108,20 @@ def _wait(
     finally:
         observer.close()
         sys.stderr.write("\n")
+
+
+def ends_of(kafka: KafkaSettings, names: Sequence[str]) -> dict[tuple[str, int], int]:
+    """The offset after the last record, of the partitions that have any."""
+    observer = Consumer(kafka.consumer("benchmark-ends"))
+    try:
+        ends = {
+            (name, number): observer.get_watermark_offsets(TopicPartition(name, number))[1]
+            for name in names
+            for number in range(kafka.partitions)
+        }
+    finally:
+        observer.close()
+    return {at: end for at, end in ends.items() if end}
 
 
 def _committed(observer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
