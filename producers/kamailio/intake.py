@@ -1,6 +1,5 @@
 """From what was read to Kafka: cut, parse, translate, publish; bad input to dead letters."""
 
-import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,50 +11,22 @@ from producers.kamailio.errors import Unreadable
 from producers.kamailio.framing import Lines, TooLong
 from producers.kamailio.kernel import KernelWitness
 from producers.kamailio.server import Server
-from producers.opensips.context import Received, Translated
-from producers.opensips.inbox import EVENT_MIN_BYTES, Inbox, Lost, Piece, Ticks
-from producers.publisher import Publisher
+from producers.opensips.context import Received
+from producers.opensips.inbox import EVENT_MIN_BYTES, Lost, Piece
+from producers.opensips.inbox_intake import InboxIntake
 from runtime import metrics
 from schemas.codec import InvalidRecord
 
-_TAKE_SECONDS = 0.2
-
 
 @dataclass(slots=True)
-class Intake:
-    """`work` runs in its own thread. Whoever else publishes holds `lock`."""
+class Intake(InboxIntake[Server, Context]):
+    """Of one Kamailio: the lines that evapi sends."""
 
-    publisher: Publisher
-    server: Server
-    context: Context
-    inbox: Inbox
-    ticks: Ticks
+    source = "kamailio"
     witness: KernelWitness
     message_max_bytes: int
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    stopping: threading.Event = field(default_factory=threading.Event)
-    events: int = 0
-    translated: int = 0
-    dead_letters: int = 0
-    failure: BaseException | None = None
     _link: Any = None
     _lines: Lines = field(default_factory=lambda: Lines(0))
-
-    def work(self) -> None:
-        """Publish what comes, until told to stop and nothing is left."""
-        try:
-            while True:
-                piece = self.inbox.take(_TAKE_SECONDS)
-                if piece is None:
-                    if self.stopping.is_set():
-                        return
-                    continue
-                with self.lock:
-                    self.take(piece)
-                self.inbox.done(piece)
-        except BaseException as error:
-            self.failure = error
-            raise
 
     def take(self, piece: Piece | Lost) -> None:
         """One piece, in the order of reading."""
@@ -82,28 +53,6 @@ class Intake:
                 continue
             self._take_line(line, Received(at, first + place))
             place += len(line) >= EVENT_MIN_BYTES  # nothing shorter is an event
-
-    def publish(self, records: list[Translated]) -> None:
-        for topic, key, record in records:
-            self.publisher.publish(topic, key, record)
-
-    def refuse(self, payload: bytes, reason: str, field_name: str | None = None) -> None:
-        """Keep input that cannot be used."""
-        self.dead_letters += 1
-        self.publisher.dead_letter(f"kamailio/{self.context.node}", payload, reason, field_name)
-
-    def status(self) -> dict[str, Any]:
-        return {
-            "received": self.inbox.received,
-            "queued": self.inbox.queued,
-            "overflowed": self.inbox.lost,
-            "events": self.events,
-            "translated": self.translated,
-            "dead_letters": self.dead_letters,
-        }
-
-    def _labels(self) -> dict[str, str]:
-        return {"source": "kamailio", "node": self.context.node}
 
     def _begin(self, piece: Piece) -> None:
         self._link, self._lines = piece.peer, Lines(self.message_max_bytes)

@@ -1,7 +1,6 @@
 """From what was read to Kafka: cut, parse, translate, publish; bad input to dead letters."""
 
 import json
-import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,61 +11,30 @@ from producers.opensips.context import Context, Received, Translated
 from producers.opensips.errors import Unreadable
 from producers.opensips.event import ServerEvent
 from producers.opensips.framing import Broken, Framing
-from producers.opensips.inbox import Inbox, Lost, Peer, Piece, Ticks
+from producers.opensips.inbox import Lost, Peer, Piece
+from producers.opensips.inbox_intake import InboxIntake
 from producers.opensips.kernel import KernelWitness
 from producers.opensips.server import Server
-from producers.publisher import Publisher
 from producers.refused import payload_of
 from runtime import metrics
 from schemas.codec import InvalidRecord
 from schemas.vocabulary import CallKind
 
-_TAKE_SECONDS = 0.2
 _MAX_ANONYMOUS = 1000
 
 
 @dataclass(slots=True)
-class Intake:
-    """`work` runs in its own thread. Whoever else publishes holds `lock`."""
+class Intake(InboxIntake[Server, Context]):
+    """Of one OpenSIPS: datagrams, and streams that are cut into events."""
 
-    publisher: Publisher
-    server: Server
-    context: Context
-    inbox: Inbox
-    ticks: Ticks
+    source = "opensips"
     message_max_bytes: int
     kernel: KernelWitness
     asks_parties: bool = False
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    stopping: threading.Event = field(default_factory=threading.Event)
-    events: int = 0
-    translated: int = 0
     ignored: int = 0
-    dead_letters: int = 0
-    failure: BaseException | None = None
     _framings: dict[Peer, Framing] = field(default_factory=dict)
     # Call-IDs of dialogs whose parties MI is to be asked for.
     _anonymous: "OrderedDict[str, None]" = field(default_factory=OrderedDict)
-
-    @property
-    def node(self) -> str:
-        return self.context.node
-
-    def work(self) -> None:
-        """Publish what comes, until told to stop and nothing is left."""
-        try:
-            while True:
-                piece = self.inbox.take(_TAKE_SECONDS)
-                if piece is None:
-                    if self.stopping.is_set():
-                        return
-                    continue
-                with self.lock:
-                    self.take(piece)
-                self.inbox.done(piece)
-        except BaseException as error:
-            self.failure = error
-            raise
 
     def take(self, piece: Piece | Lost) -> None:
         """One piece, in the order of reading."""
@@ -83,15 +51,6 @@ class Intake:
         else:
             self._end_stream(piece, piece.peer)
 
-    def publish(self, records: list[Translated]) -> None:
-        for topic, key, record in records:
-            self.publisher.publish(topic, key, record)
-
-    def refuse(self, payload: bytes, reason: str, field_name: str | None = None) -> None:
-        """Keep input that cannot be used."""
-        self.dead_letters += 1
-        self.publisher.dead_letter(f"opensips/{self.node}", payload, reason, field_name)
-
     def take_anonymous(self, limit: int) -> list[str]:
         """Call-IDs to ask MI for, each once."""
         with self.lock:
@@ -99,19 +58,7 @@ class Intake:
             return [self._anonymous.popitem(last=False)[0] for _ in range(count)]
 
     def status(self) -> dict[str, Any]:
-        return {
-            "received": self.inbox.received,
-            "received_bytes": self.inbox.received_bytes,
-            "queued": self.inbox.queued,
-            "overflowed": self.inbox.lost,
-            "events": self.events,
-            "translated": self.translated,
-            "ignored": self.ignored,
-            "dead_letters": self.dead_letters,
-        }
-
-    def _labels(self) -> dict[str, str]:
-        return {"source": "opensips", "node": self.node}
+        return InboxIntake.status(self) | {"ignored": self.ignored}
 
     def _take_datagram(self, piece: Piece) -> None:
         try:
