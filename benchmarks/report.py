@@ -40,7 +40,7 @@ def _targets(benchmarks: dict[str, Any]) -> str:
         if value is not None:
             held, shown = "yes", number(value)
             if not target.is_met(value):
-                held = f"**no**, {target.short_by(value):.1f} times short"
+                held = f"**no**, {target.short_by(value):.3g} times short"
                 limits.append((target.what, target.limit or "not known"))
         rows.append((target.what, target.text, shown, held, f"`{target.figure}`"))
     parts = ["## Targets\n", _table(("what", "target", "seen", "met", "figure"), rows)]
