@@ -99,9 +99,11 @@ def test_who_takes_nothing_is_dropped_and_costs_the_others_nothing(
     version = 0
 
     def is_dropped() -> bool:
+        # Several at a time: newer ones must come before it is dropped, however slowly we go round.
         nonlocal version
-        version += 1
-        publish(kafka, [presence(aor, version) for aor in users])
+        version += 4
+        newest = range(version - 3, version + 1)
+        publish(kafka, [presence(aor, number) for number in newest for aor in users])
         return bool(stage.status()["stalled"])
 
     with closing(never_reading(url_of(stage), "domain=crowd.test")) as stalled:
