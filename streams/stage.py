@@ -13,6 +13,9 @@ from streams.worker import Worker
 
 log = logs.get(__name__)
 
+# How long Kafka may take to let a worker go. While it is away Faust would wait for ever.
+_GOODBYE_SECONDS = 10.0
+
 
 def run() -> None:
     """Fold until told to stop. Exits with 1 if a batch failed: a fresh start retries it."""
@@ -63,6 +66,12 @@ async def _work(stage: Stage, kafka: KafkaSettings, settings: StreamsSettings) -
         os._exit(1)
     await worker.save()  # while the folds go on: the next worker reads the rest
     keeping_time.cancel()
-    await worker.app.stop()
-    worker.close()
+    stopping = asyncio.ensure_future(worker.app.stop())
+    done, _ = await asyncio.wait([stopping], timeout=_GOODBYE_SECONDS)
+    if done:
+        await stopping
+        worker.close()
+    else:
+        # What is not committed will be folded again.
+        log.warning("stopped without Kafka's answer", seconds=_GOODBYE_SECONDS)
     stage.leave()

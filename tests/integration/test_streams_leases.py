@@ -95,3 +95,18 @@ def test_while_kafka_is_away_no_node_is_lost(tmp_path: Path) -> None:
             eventually(lambda: all_are(kafka, "offline node-lost", 1), 60)  # now it is silent
     finally:
         embedded.stop()
+
+
+def test_a_worker_stops_though_kafka_is_away(tmp_path: Path) -> None:
+    embedded = EmbeddedKafka(tmp_path / "kafka")
+    embedded.start(free_port())
+    try:
+        kafka = KafkaSettings(bootstrap_servers=embedded.bootstrap_servers)
+        ensure_topics(kafka)
+        with StageProcess(WORKER, tmp_path, kafka) as worker:
+            write(kafka, [node_event(NodeKind.UP, 0), registration(1, 1)])
+            eventually(lambda: all_are(kafka, "online registered", 1), 60)
+            embedded.stop()
+            assert worker.terminate() == 0  # and not for ever, as Faust's goodbye may take
+    finally:
+        embedded.stop()
