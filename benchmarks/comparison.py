@@ -81,7 +81,7 @@ _EVENT = (
 )
 _HOPS = (
     "a close passes Kafka twice, to its join and to its session; each time some 25 ms until it is "
-    "fetched and 10 to 25 for acknowledgements, with all cores at work"
+    "fetched, as long for the batch before it, and 10 to 17 for each acknowledgement"
 )
 _USERS = "each user is read, folded, written and published by one core, in 100 to 200 µs"
 _RESTORE = "one process reads some two million records, in 10 µs each"
