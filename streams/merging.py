@@ -28,8 +28,8 @@ LOOK = 0.1  # seconds
 # Batches of a topic that wait behind those at the front.
 WAITING = 2
 # Batches that came while the last ones became durable are folded together, up to so many records:
-# each fold waits for Kafka, and one a batch would let batches queue. Cut smaller, a backlog takes
-# twice as long, for the same reason; more would keep the other partitions waiting.
+# each fold waits for Kafka, and one a batch would let batches queue. Cut smaller, a backlog took
+# two workers twice as long, for the same reason; more would keep other partitions waiting.
 TOGETHER = 1_000
 
 Run = tuple[Topic, list[Any]]
