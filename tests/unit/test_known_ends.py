@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from aiokafka.consumer.subscription_state import SubscriptionState
 from faust.types import TP
 
-from streams.transport import END_HOLDS_MS, FetchThread
+from streams.fetch_thread import END_HOLDS_MS, FetchThread
 
 ONE, OTHER = TP("topic", 0), TP("topic", 1)
 

@@ -1,0 +1,79 @@
+"""The thread of the worker's consumer: Faust's, with prompt fetches, and how far they have come."""
+
+import time
+from typing import Any
+
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streams.fetching import AHEAD_FROM, make_prompt
+
+# An end tells of records written this long after it was heard, and no later: every partition is
+# asked for twice a second (fetching.IDLE_WAIT_MS), but not while records of it wait to be taken.
+END_HOLDS_MS = 1000
+
+
+class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Faust's consumer thread, with prompt fetches.
+
+    `seeks` counts how often the recovery has set positions; `taken_after` is that count when the
+    last fetch's records were taken, which is in this thread, as the seeks are. A fetch may wait
+    while a rebalance passes, so neither its beginning nor its end in the other thread tells.
+    """
+
+    seeks = 0
+    taken_after = 0
+    _is_asked = False
+    _last_taken = 0  # records
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        consumer = self.consumer
+        make_prompt(
+            self._consumer._fetcher,
+            consumer._is_changelog_tp,
+            consumer.is_pressed,
+            lambda: self._is_asked or self._last_taken >= AHEAD_FROM,
+            consumer.answers,
+        )
+
+    async def _seek_wait(self, *args: Any) -> None:
+        self.seeks += 1
+        await super()._seek_wait(*args)
+
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
+        self._is_asked = True
+        fetcher = self._consumer._fetcher
+        fetcher._notify(fetcher._wait_consume_future)  # its turn to send a fetch
+        try:
+            records = await super()._fetch_records(*args, **kwargs)
+        finally:
+            self._is_asked = False
+        self._last_taken = sum(map(len, records.values()))
+        self.taken_after = self.seeks
+        return records
+
+    def position(self, tp: TP) -> int | None:
+        """The offset after the last record handed over; None after a reset or a revocation."""
+        state = self._state(tp)
+        return state.position if state is not None and state.has_valid_position else None
+
+    def end(self, tp: TP, written: int) -> int | None:
+        """See BatchConsumer.end."""
+        state = self._state(tp)
+        if state is None:
+            return 0
+        heard = state.timestamp  # aiokafka sets it with the high watermark, by time.time()
+        if heard is None or heard + END_HOLDS_MS < min(written, time.time() * 1000):
+            return None
+        end: int = state.highwater
+        return end
+
+    def has_unread(self, tp: TP) -> bool:
+        """Whether fetched records of the partition wait to be taken."""
+        return tp in self._consumer._fetcher._records
+
+    def _state(self, tp: TP) -> Any:
+        """What aiokafka knows of the partition; None of one that is not assigned."""
+        assignment = self._consumer._subscription.subscription.assignment
+        return assignment.state_value(tp) if assignment else None
