@@ -1,4 +1,4 @@
-"""A topic's batches that a merge folds next, as one: their records, and which batches these end."""
+"""A topic's batches that are folded next, as one: their records, and which batches these end."""
 
 from collections import deque
 from typing import Any

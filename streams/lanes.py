@@ -10,6 +10,7 @@ from typing import Any
 
 from runtime import logs, metrics
 from schemas.topics import Topic
+from streams.front import Front
 from streams.merging import LOOK, TOGETHER, Merge, Reading, Run
 
 log = logs.get(__name__)
@@ -93,11 +94,10 @@ class Lanes:
         self, topic: Topic, process: Process, partition: int, queue: "asyncio.Queue[Any]"
     ) -> None:
         while True:
-            events = [await queue.get()]
-            records = events[0].value
-            while not queue.empty() and len(records) < TOGETHER:
-                events.append(queue.get_nowait())
-                records = records + events[-1].value
+            front = Front(await queue.get())
+            while not queue.empty() and len(front) < TOGETHER:
+                front.add(queue.get_nowait())
+            records, events = front.take(len(front))
             if not await self.succeeds(partition, process(topic, partition, records)):
                 return
             for event in events:
