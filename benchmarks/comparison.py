@@ -63,12 +63,9 @@ class Target:
 
     def short_by(self, value: float) -> float:
         """How many times a value must improve to meet the target."""
-        goal, better, worse = (
-            (self.most, self.most or 0.0, value)
-            if self.most is not None
-            else (self.least, value, self.least or 0.0)
-        )
-        return worse / better if goal is not None and better else float("inf")
+        if self.most is not None:
+            return value / self.most
+        return (self.least or 0.0) / value if value else float("inf")
 
     @property
     def text(self) -> str:

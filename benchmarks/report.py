@@ -13,6 +13,11 @@ _HEAD = (
     "Of two runs, `--compare` tells what became worse.\n"
 )
 
+_LIMITS = (
+    "What keeps it from the others (times of two slow cores; how they were found: "
+    "[benchmarks/README.md](../benchmarks/README.md#what-limits-it)):\n"
+)
+
 
 def render(document: dict[str, Any]) -> str:
     """Markdown of a document as benchmarks.__main__ writes it."""
@@ -45,9 +50,7 @@ def _targets(benchmarks: dict[str, Any]) -> str:
         rows.append((target.what, target.text, shown, held, f"`{target.figure}`"))
     parts = ["## Targets\n", _table(("what", "target", "seen", "met", "figure"), rows)]
     if limits:
-        parts += ["What keeps it from the others (times of two slow cores; how they were found: "]
-        parts[-1] += "[benchmarks/README.md](../benchmarks/README.md#what-limits-it)):\n"
-        parts += [_table(("what", "limited by"), limits)]
+        parts += [_LIMITS, _table(("what", "limited by"), limits)]
     return "\n".join(parts)
 
 

@@ -82,15 +82,15 @@ class Saver:
         try:
             async with asyncio.timeout(_SAVE_ALL_SECONDS):
                 for number in self._assigned() if self._interval else ():
-                    await self._save(number, _READ_COSTS)
+                    await self._save(number, unless_quicker_read=True)
         except TimeoutError:
             log.warning("not all tables saved", seconds=_SAVE_ALL_SECONDS)
 
-    async def _save(self, number: int, read_costs: int | None = None) -> None:
+    async def _save(self, number: int, *, unless_quicker_read: bool = False) -> None:
         async with self._saving:
-            await self._save_tables(number, read_costs)
+            await self._save_tables(number, unless_quicker_read)
 
-    async def _save_tables(self, number: int, read_costs: int | None) -> None:
+    async def _save_tables(self, number: int, unless_quicker_read: bool) -> None:
         # The ends first: what comes into the table afterwards will only be read once more.
         tables = self._holder.held(number)
         try:
@@ -100,7 +100,8 @@ class Saver:
             return
         for held in tables:
             unsaved = ends[held.changelog] - self._files.saved_up_to(held.changelog)
-            if not unsaved or (read_costs and unsaved * read_costs < len(held.table)):
+            is_quicker_read = unsaved * _READ_COSTS < len(held.table)
+            if not unsaved or (unless_quicker_read and is_quicker_read):
                 continue
             async with held.lock:
                 if not any(held.table is now.table for now in self._holder.held(number)):
