@@ -72,41 +72,40 @@ def test_a_silent_nodes_users_are_lost_and_restored_also_by_another_worker(
     assert {len(history) for history in histories(kafka).values()} == {4}
 
 
-def test_while_kafka_is_away_no_node_is_lost(tmp_path: Path) -> None:
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[EmbeddedKafka]:
+    """A broker that a test may stop."""
+    embedded = EmbeddedKafka(tmp_path / "kafka")
+    embedded.start(free_port())
+    yield embedded
+    embedded.stop()
+
+
+def test_while_kafka_is_away_no_node_is_lost(tmp_path: Path, own_kafka: EmbeddedKafka) -> None:
     """The broker stands still for longer than the lease; producers come back after it."""
-    embedded = EmbeddedKafka(tmp_path / "kafka")
-    embedded.start(free_port())
-    try:
-        kafka = KafkaSettings(bootstrap_servers=embedded.bootstrap_servers)
-        ensure_topics(kafka)
-        with StageProcess(WORKER, tmp_path, kafka, **LEASE):
-            write(kafka, [node_event(NodeKind.UP, 0), registration(1, 1)])
-            eventually(lambda: all_are(kafka, "online registered", 1), 60)
-            assert embedded.pid is not None
-            os.kill(embedded.pid, signal.SIGSTOP)
-            began = time.monotonic()
-            try:
-                eventually(lambda: time.monotonic() - began > 7, 30)
-            finally:
-                os.kill(embedded.pid, signal.SIGCONT)
-            with beats(kafka, 30):
-                eventually(lambda: time.monotonic() - began > 7 + 6, 60)
-            assert last(kafka) == {"sip:1@example.test": "online registered"}
-            eventually(lambda: all_are(kafka, "offline node-lost", 1), 60)  # now it is silent
-    finally:
-        embedded.stop()
+    kafka = KafkaSettings(bootstrap_servers=own_kafka.bootstrap_servers)
+    ensure_topics(kafka)
+    with StageProcess(WORKER, tmp_path, kafka, **LEASE):
+        write(kafka, [node_event(NodeKind.UP, 0), registration(1, 1)])
+        eventually(lambda: all_are(kafka, "online registered", 1), 60)
+        assert own_kafka.pid is not None
+        os.kill(own_kafka.pid, signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            eventually(lambda: time.monotonic() - began > 7, 30)
+        finally:
+            os.kill(own_kafka.pid, signal.SIGCONT)
+        with beats(kafka, 30):
+            eventually(lambda: time.monotonic() - began > 7 + 6, 60)
+        assert last(kafka) == {"sip:1@example.test": "online registered"}
+        eventually(lambda: all_are(kafka, "offline node-lost", 1), 60)  # now it is silent
 
 
-def test_a_worker_stops_though_kafka_is_away(tmp_path: Path) -> None:
-    embedded = EmbeddedKafka(tmp_path / "kafka")
-    embedded.start(free_port())
-    try:
-        kafka = KafkaSettings(bootstrap_servers=embedded.bootstrap_servers)
-        ensure_topics(kafka)
-        with StageProcess(WORKER, tmp_path, kafka) as worker:
-            write(kafka, [node_event(NodeKind.UP, 0), registration(1, 1)])
-            eventually(lambda: all_are(kafka, "online registered", 1), 60)
-            embedded.stop()
-            assert worker.terminate() == 0  # and not for ever, as Faust's goodbye may take
-    finally:
-        embedded.stop()
+def test_a_worker_stops_though_kafka_is_away(tmp_path: Path, own_kafka: EmbeddedKafka) -> None:
+    kafka = KafkaSettings(bootstrap_servers=own_kafka.bootstrap_servers)
+    ensure_topics(kafka)
+    with StageProcess(WORKER, tmp_path, kafka) as worker:
+        write(kafka, [node_event(NodeKind.UP, 0), registration(1, 1)])
+        eventually(lambda: all_are(kafka, "online registered", 1), 60)
+        own_kafka.stop()
+        assert worker.terminate() == 0  # and not for ever, as Faust's goodbye may take
