@@ -62,14 +62,19 @@ class Server:
         self._selector.unregister(connection)
         connection.close()
 
-    def connect(self, host: str = "127.0.0.1", *, port: int = 0) -> socket.socket:
-        """A client that has spoken and been answered, and that the server has accepted."""
+    def connect(
+        self, host: str = "127.0.0.1", *, source: tuple[str, int] | None = None
+    ) -> socket.socket:
+        """A client that has spoken and been answered, and that the server has accepted.
+
+        It comes from the address and port `source`; None leaves both to the kernel.
+        """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         client = socket.socket(family)
         self._clients.append(client)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if port:
-            client.bind((host, port))
+        if source:
+            client.bind(source)
         client.connect((host, self.port))
         name = client.getsockname()
         eventually(lambda: (name[0], name[1]) in self.connections, interval=0.001)

@@ -115,14 +115,16 @@ def test_a_reset_the_server_does_not_notice_vanishes_from_the_dump() -> None:
 
 
 def test_one_port_used_twice_is_two_incarnations() -> None:
+    # An address of its own: a port that the kernel chooses on 127.0.0.1 may be shared with
+    # other connections (in TIME_WAIT, of other tests), and then cannot be bound again.
     with Server() as server, watching([server.port]) as (_, seen):
-        first = server.connect()
+        first = server.connect(source=("127.0.0.7", 0))
         name = name_of(first)
         one = cookie(server.port, name)
         reset(first)  # leaves no TIME_WAIT: the port is free at once
         seen.wait_for(name)
         del server.connections[name]
-        second = server.connect(port=name[1])
+        second = server.connect(source=name)
         two = cookie(server.port, name)
         second.close()
         eventually(lambda: len(seen.of(name)) == 2)
