@@ -22,6 +22,8 @@ log = logs.get(__name__)
 # them all. Clocks may differ by the second.
 _MOST_SECONDS = 12 * 3600.0
 _LEAST_SECONDS = -60.0
+# Of a table that nothing changes the file is written anew before it is too old.
+_ANEW_SECONDS = _MOST_SECONDS / 2
 
 
 class SavedTables:
@@ -38,7 +40,7 @@ class SavedTables:
         self._ask = ids
         self._clock = clock
         self._ids: dict[str, str] = {}
-        self._saved: dict[TP, int] = {}  # up to which offset
+        self._saved: dict[TP, tuple[int, float]] = {}  # up to which offset, and when
 
     async def load(self, tp: TP, table: PackedTable, end: int) -> int | None:
         """Fill a table; the offset in its changelog to read on from, at most `end`.
@@ -61,13 +63,14 @@ class SavedTables:
             metrics.SAVED_TABLES.add(1, {"outcome": "not-used"})
             return None
         table.adopt(values, header.batch)
-        self._saved[tp] = header.offset
+        self._saved[tp] = header.offset, header.saved_at
         metrics.SAVED_TABLES.add(1, {"outcome": "loaded"})
         return header.offset
 
     def saved_up_to(self, tp: TP) -> int:
-        """The offset in a changelog before which all is in its file; 0 without one."""
-        return self._saved.get(tp, 0)
+        """The offset in a changelog before which all is in its file; 0 without one that lasts."""
+        offset, saved_at = self._saved.get(tp, (0, 0.0))
+        return offset if self._clock() - saved_at < _ANEW_SECONDS else 0
 
     async def save(
         self, tp: TP, packed: tuple[bytes, Mapping[bytes, bytes]], offset: int, batch: int
@@ -86,7 +89,7 @@ class SavedTables:
             log.warning("table not saved", file=str(self._path(tp)), reason=str(error))
             metrics.SAVED_TABLES.add(1, {"outcome": "not-saved"})
         else:
-            self._saved[tp] = offset
+            self._saved[tp] = offset, header.saved_at
             metrics.SAVED_TABLES.add(1, {"outcome": "saved"})
 
     def _check(self, header: Header, topic_id: str, end: int) -> None:

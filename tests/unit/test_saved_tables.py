@@ -41,17 +41,17 @@ class _Files:
         self.now = NOW
         self._folder = folder
 
-    def _tables(self) -> SavedTables:
+    def tables(self) -> SavedTables:
         return SavedTables(self._folder, lambda: {TOPIC.topic: self.id()}, lambda: self.now)
 
     def save(self, table: PackedTable, offset: int = 100, batch: int = 7) -> Path:
-        asyncio.run(self._tables().save(TOPIC, table.packed(), offset, batch))
+        asyncio.run(self.tables().save(TOPIC, table.packed(), offset, batch))
         (path,) = self._folder.iterdir()
         return path
 
     def load(self, end: int = 100, table: PackedTable | None = None) -> PackedTable | None:
         table = _table(0) if table is None else table
-        offset = asyncio.run(self._tables().load(TOPIC, table, end))
+        offset = asyncio.run(self.tables().load(TOPIC, table, end))
         if offset is None:
             assert not table
             return None
@@ -152,6 +152,24 @@ def test_a_damaged_file_is_not_used(whole: bytes, place: float, change: int) -> 
     damaged[int(len(whole) * place)] ^= change
     with pytest.raises(Unusable):
         _read(bytes(damaged))
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_a_file_counts_as_saved_until_it_must_be_written_anew(
+    files: _Files, *, is_loaded: bool
+) -> None:
+    """A table that nothing changes was never saved again, and its file grew too old."""
+    tables = files.tables()
+    asyncio.run(tables.save(TOPIC, _table(10).packed(), 100, 7))
+    if is_loaded:
+        tables = files.tables()
+        asyncio.run(tables.load(TOPIC, _table(0), 100))
+    assert tables.saved_up_to(TOPIC) == 100
+    files.now += 5 * 3_600
+    assert tables.saved_up_to(TOPIC) == 100
+    files.now += 2 * 3_600
+    assert files.load(), "it could still be used, and must not be let go"
+    assert tables.saved_up_to(TOPIC) == 0
 
 
 def test_a_save_that_fails_leaves_the_file_of_before(files: _Files, tmp_path: Path) -> None:
