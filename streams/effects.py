@@ -6,9 +6,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from schemas.cloudevents import Headers, headers
-from schemas.codec import UNREADABLE, InvalidRecord, encode, unreadable
-from schemas.dead_letter import dead_letter
+from schemas.cloudevents import Headers
+from schemas.codec import UNREADABLE, InvalidRecord, unreadable
+from schemas.refused import refused
 from schemas.topics import DEAD_LETTERS, Topic
 
 
@@ -40,7 +40,7 @@ class Effects:
 
 
 def refusal(topic: Topic, record: Any, error: Exception, now: datetime) -> Record:
-    """The dead letter of a consumed record that could not be used; its id is where it stood.
+    """The dead letter of a consumed record that could not be used.
 
     `error` is what a decoder or a rule raised.
     """
@@ -49,7 +49,6 @@ def refusal(topic: Topic, record: Any, error: Exception, now: datetime) -> Recor
         error = unreadable(error)
     if isinstance(error, InvalidRecord):
         reason, field = error.reason, error.field
-    source = f"{topic.name}/{record.partition}/{record.offset}"
-    letter = dead_letter(source, record.value or b"", reason, field, now)
-    head = headers(DEAD_LETTERS, id=source, source="rollcall/streams", subject=source, time=now)
-    return Record(DEAD_LETTERS, None, source.encode(), encode(letter), head)
+    place = f"{topic.name}/{record.partition}/{record.offset}"
+    letter = refused("streams", place, record.value or b"", reason, field, now)
+    return Record(DEAD_LETTERS, None, *letter)

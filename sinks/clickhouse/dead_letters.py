@@ -6,22 +6,14 @@ from confluent_kafka import KafkaError, Producer
 
 from runtime import metrics
 from runtime.kafka import KafkaSettings, KafkaUnavailable
-from schemas import cloudevents, topics
-from schemas.codec import InvalidRecord, encode
-from schemas.dead_letter import DeadLetter, dead_letter
+from schemas import topics
+from schemas.codec import InvalidRecord
+from schemas.refused import refused
 from sinks.clickhouse.rows import Delivery
 
 
-def letter(read: Delivery, error: InvalidRecord, at: datetime) -> DeadLetter:
-    """The dead letter of one delivery, found at `at`."""
-    return dead_letter(read.origin, read.value or b"", error.reason, error.field, at)
-
-
 class DeadLetters:
-    """Publishes dead letters and waits for Kafka to have them.
-
-    A letter's id is where its record stood, so one sent twice is one row of `dead_letters`.
-    """
+    """Publishes dead letters and waits for Kafka to have them."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
@@ -50,18 +42,10 @@ class DeadLetters:
             if failure is not None:
                 failures.append(failure.str())
 
-        at = datetime.now(UTC)
-        headers = cloudevents.headers(
-            topics.DEAD_LETTERS,
-            id=f"clickhouse/{read.origin}",
-            source="rollcall/clickhouse",
-            subject=read.topic,
-            time=at,
+        now = datetime.now(UTC)
+        letter = refused(
+            "clickhouse", read.origin, read.value or b"", error.reason, error.field, now
         )
         self._producer.produce(
-            self._kafka.name(topics.DEAD_LETTERS),
-            key=read.topic,
-            value=encode(letter(read, error, at)),
-            headers=headers,
-            on_delivery=delivered,
+            self._kafka.name(topics.DEAD_LETTERS), **letter._asdict(), on_delivery=delivered
         )

@@ -7,9 +7,8 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from runtime import logs
 from runtime.kafka import KafkaSettings
 from runtime.metrics import DEAD_LETTERS as COUNTED
-from schemas.cloudevents import headers
-from schemas.codec import InvalidRecord, encode
-from schemas.dead_letter import dead_letter
+from schemas.codec import InvalidRecord
+from schemas.refused import refused
 from schemas.topics import DEAD_LETTERS
 
 log = logs.get(__name__)
@@ -20,8 +19,7 @@ _CLOSE_SECONDS = 5.0
 class DeadLetters:
     """Written beside the reading, which never waits: no offset is committed that one would fence.
 
-    Every gateway, at each of its starts, writes the same letter of the same record: its id is where
-    the record stands.
+    Every gateway, at each of its starts, writes the same letter of the same record.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -31,20 +29,14 @@ class DeadLetters:
 
     def put(self, source: str, payload: bytes, error: InvalidRecord) -> None:
         """Keep one record. `source` is TOPIC/PARTITION/OFFSET. It never raises."""
-        now = datetime.now(tz=UTC)
+        letter = refused(
+            "gateway", source, payload, error.reason, error.field, datetime.now(tz=UTC)
+        )
         self.count += 1
         COUNTED.add(1, {"source": "gateway", "reason": "undecodable"})
         log.error("dead letter", source=source, reason=str(error))
         try:
-            self._producer.produce(
-                self._topic,
-                key=source.encode(),
-                value=encode(dead_letter(source, payload, error.reason, error.field, now)),
-                headers=headers(
-                    DEAD_LETTERS, id=source, source="rollcall/gateway", subject=source, time=now
-                ),
-                on_delivery=_delivered,
-            )
+            self._producer.produce(self._topic, **letter._asdict(), on_delivery=_delivered)
         except (KafkaException, BufferError) as failure:
             log.warning("dead letter not kept", source=source, error=str(failure))
         self.poll()

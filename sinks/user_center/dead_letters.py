@@ -7,9 +7,7 @@ from confluent_kafka import KafkaException, Producer
 
 from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
 from runtime.metrics import DEAD_LETTERS as COUNTED
-from schemas.cloudevents import headers
-from schemas.codec import encode
-from schemas.dead_letter import dead_letter
+from schemas.refused import refused
 from schemas.topics import DEAD_LETTERS
 
 
@@ -25,23 +23,14 @@ class DeadLetters:
     def put(self, source: str, payload: bytes, reason: str, field: str | None = None) -> None:
         """Keep one record. `source` is TOPIC/PARTITION/OFFSET; returns when Kafka has it.
 
-        A repeat after a crash carries the same id. Raises KafkaUnavailable, KafkaMisconfigured.
+        Raises KafkaUnavailable, KafkaMisconfigured.
         """
-        now = datetime.now(tz=UTC)
-        letter = dead_letter(source, payload, reason, field, now)
+        letter = refused("user-center", source, payload, reason, field, datetime.now(tz=UTC))
         outcome: list[Any] = []
         try:
             self._producer.produce(
                 self._topic,
-                key=source.encode(),
-                value=encode(letter),
-                headers=headers(
-                    DEAD_LETTERS,
-                    id=source,
-                    source="rollcall/user-center",
-                    subject=source,
-                    time=now,
-                ),
+                **letter._asdict(),
                 on_delivery=lambda error, _message: outcome.append(error),
             )
         except (KafkaException, BufferError) as error:

@@ -14,11 +14,11 @@ from producers.publisher import _count_dead_letter
 from producers.refused import payload_of
 from runtime import metrics
 from schemas import golden, topics
-from schemas.codec import InvalidRecord, decode, encode, validate
+from schemas.codec import InvalidRecord, decode, validate
 from schemas.dead_letter import DeadLetter
 from schemas.presence import Presence
+from schemas.refused import refused
 from schemas.topics import Topic
-from sinks.clickhouse.dead_letters import letter
 from sinks.clickhouse.rows import Delivery
 from sinks.clickhouse.tables import TABLES, to_row
 from sinks.user_center.cloud_event import batch_body, cloud_event, record_of
@@ -118,7 +118,8 @@ def test_any_record_is_a_row_or_a_letter(table: Any, data: st.DataObject) -> Non
     try:
         row = to_row(table, read)
     except InvalidRecord as error:
-        encode(letter(read, error, datetime.now(UTC)))
+        value = read.value or b""
+        refused("s", read.origin, value, error.reason, error.field, datetime.now(UTC))
     else:
         assert row is not None
 

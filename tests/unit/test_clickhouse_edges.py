@@ -1,6 +1,5 @@
 """The sink's edges without a server: settings, migration files, dead letters, patience."""
 
-import base64
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -8,15 +7,10 @@ from pathlib import Path
 import pytest
 
 from runtime.settings import BadSettings, load
-from schemas.codec import InvalidRecord, encode, validate
-from schemas.dead_letter import DeadLetter
 from sinks.clickhouse import migration
 from sinks.clickhouse.database import StoreMisconfigured, StoreUnavailable
-from sinks.clickhouse.dead_letters import letter
 from sinks.clickhouse.patience import Stopped, patiently
-from sinks.clickhouse.rows import Delivery
 from sinks.clickhouse.settings import ClickHouseSettings
-from tests.clickhouse_records import AT
 
 
 @pytest.mark.parametrize("url", ["clickhouse.example.org:8123", "tcp://x:9000", "http://"])
@@ -63,14 +57,6 @@ def test_a_gap_or_a_double_number_is_refused(tmp_path: Path, names: list[str]) -
 def test_statements_end_at_line_ends_only() -> None:
     made = migration.Migration(number=1, name="x", text="-- a;\nSELECT ';x';\nSELECT\n 2;  \n")
     assert made.statements == ["SELECT ';x'", "SELECT\n 2"]
-
-
-def test_a_letter_keeps_the_bytes_and_fits_the_contract() -> None:
-    value = b"\xff" * 100_000
-    made = letter(Delivery("t", 2, 9, value), InvalidRecord("f" * 2000, "r" * 5000), AT)
-    assert validate(DeadLetter, encode(made)) == made
-    assert (made.source, made.size) == ("t/2/9", 100_000)
-    assert base64.b64decode(made.payload) == value[: 64 << 10]
 
 
 def failing(times: int, error: Exception) -> Callable[[], str]:
