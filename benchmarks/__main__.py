@@ -1,23 +1,25 @@
 """`python -m benchmarks NAME…` or `--all`: run benchmarks one after another into one JSON file.
 
 The file and the page are written anew after each, so what ends a run early costs no figure. Each
-runs in a process of its own, as `python -m benchmarks.NAME` does. A benchmark that fails is noted
+runs in a process of its own, as `python -m benchmarks.NAME` does; all that keep no Kafka of their
+own share one, one after the other. A benchmark that fails is noted
 as failed, the others still run, and the exit status is 1; it is 2 when a figure is worse than in
 `--compare OLD.json` by more than `--tolerance` times.
 """
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import comparison, machine, report
+from benchmarks import broker, comparison, machine, report
 from benchmarks.scene import say
 
 # In this order: `recovery` goes on with the users that `scale` registered. The arguments are those
@@ -33,15 +35,20 @@ SMALL: dict[str, list[str]] = {
     "gateway": ["--subscribers", "500", "--users", "2500", "--seconds", "5"],
 }
 SHARED = ("scale", "recovery")
+# These start Kafka themselves: `throughput` all its peers on one, the others with data to keep.
+OWN_KAFKA = ("throughput", *SHARED)
 FAILED, WORSE = 1, 2
 
 
-def run(name: str, arguments: list[str]) -> dict[str, Any]:
-    """The object of a benchmark's last line, or `failed` and why."""
+def run(name: str, arguments: list[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    """The object of a benchmark's last line, or `failed` and why.
+
+    `environment` is added to ours.
+    """
     command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
     say(f"== {shlex.join(command[1:])}")
     began = time.monotonic()
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=os.environ | environment)
     if done.returncode:
         return {"failed": f"exit status {done.returncode}"}
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -51,11 +58,16 @@ def run(name: str, arguments: list[str]) -> dict[str, Any]:
 def run_each(names: list[str], *, small: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and result, as they come; users registered for one benchmark serve the other."""
     with tempfile.TemporaryDirectory(prefix="rollcall-bench-") as folder:
-        for name in names:
+        for name in (name for name in names if name in OWN_KAFKA):
             arguments = list(SMALL[name]) if small else []
             if name in SHARED and set(SHARED) <= set(names):
                 arguments += ["--folder", folder]
-            yield name, run(name, arguments)
+            yield name, run(name, arguments, {})
+    if others := [name for name in names if name not in OWN_KAFKA]:
+        say("starting Kafka...")
+        with broker.lending() as lent:
+            for name in others:
+                yield name, run(name, SMALL[name] if small else [], lent)
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ from schemas.vocabulary import Cause, Status
 
 RATES = (1_000, 5_000, 20_000)
 # Start-up and first batches are no part of a steady rate.
-WARM_UP_SECONDS = 5.0
+WARM_UP_SECONDS = 3.0
 
 
 def warm_up(scene: Scene, reader: Subscriber, rate: int) -> None:

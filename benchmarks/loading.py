@@ -46,8 +46,10 @@ def load(kafka: KafkaSettings, data: DataSet, share_events: int) -> tuple[Input,
         kafka.producer(**{"linger.ms": 20, "queue.buffering.max.messages": 200_000})
     )
     began = time.monotonic()
-    for number, event in data:
+    for count, (number, event) in enumerate(data):
         _send(producer, event, [whole, share] if number < share_users else [whole])
+        if count % 100 == 0:
+            producer.poll(0)
     if left := producer.flush(60):
         raise RuntimeError(f"{left} events of the data set were not delivered within 60 s")
     seconds = time.monotonic() - began
@@ -67,4 +69,3 @@ def _send(producer: Producer, event: RegistrationEvent, inputs: list[Input]) -> 
                 break
             except BufferError:
                 producer.poll(0.1)
-    producer.poll(0)

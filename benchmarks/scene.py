@@ -1,4 +1,4 @@
-"""A scene to measure in: Kafka of its own, stages as deployments start them, nodes that live."""
+"""A scene to measure in: an empty Kafka, stages as deployments start them, nodes that live."""
 
 import gc
 import sys
@@ -16,13 +16,11 @@ from typing import Any
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
-from benchmarks import warming
+from benchmarks import broker, warming
 from benchmarks.population import Prepared
-from local.kafka import EmbeddedKafka
-from local.network import free_port
 from local.processes import last_lines
 from local.stage_process import StageProcess
-from runtime.kafka import KafkaSettings, ensure_topics
+from runtime.kafka import ensure_topics
 from schemas.cloudevents import event_headers
 from schemas.codec import encode
 from schemas.node import NodeEvent
@@ -30,7 +28,6 @@ from schemas.topics import NODES, Topic
 from schemas.vocabulary import NodeKind, Source
 
 READY_SECONDS = 300.0
-PARTITIONS = 4
 # Heartbeats are due every second; later ones may end a lease, and are no fault of the worker's.
 LATE_BEAT_SECONDS = 2.0
 
@@ -56,7 +53,8 @@ def wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
 class Scene:
     """Of one benchmark; everything it started ends with it.
 
-    `folder`: where Kafka keeps its data, for another benchmark to go on with; else they go too.
+    `folder`: where Kafka keeps its data, for another benchmark to go on with. Without it they go
+    too, and the broker may be one that is lent (broker.py).
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -69,13 +67,7 @@ class Scene:
         self.folder = Path(
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="rollcall-bench-"))
         )
-        self._broker = EmbeddedKafka((self._kept or self.folder) / "kafka")
-        say("starting Kafka...")
-        self._broker.start(free_port())
-        self._stack.callback(self._broker.stop)
-        self.kafka = KafkaSettings(
-            bootstrap_servers=self._broker.bootstrap_servers, partitions=PARTITIONS
-        )
+        self.kafka, self._broker_pid = self._broker()
         ensure_topics(self.kafka)
         self._producer = Producer(
             self.kafka.producer(**{"linger.ms": 2, "queue.buffering.max.messages": 500_000})
@@ -94,9 +86,16 @@ class Scene:
         del self._producer  # it would complain of the broker's end
         self._stack.close()
 
+    def _broker(self) -> broker.Broker:
+        lent = None if self._kept else self._stack.enter_context(broker.borrowed())
+        if lent is not None:
+            return lent
+        say("starting Kafka...")
+        return self._stack.enter_context(broker.running(self._kept or self.folder))
+
     def wait_until_warm(self) -> None:
         """Under load, before delays are measured."""
-        say(f"  Kafka is warm after {warming.wait_until_warm(self._broker.pid or 0):.0f} s")
+        say(f"  Kafka is warm after {warming.wait_until_warm(self._broker_pid):.0f} s")
 
     def wait_until_left(self, group: str) -> None:
         """Until the group is empty: a named worker that has stopped is in it for a session more."""
@@ -128,7 +127,8 @@ class Scene:
             own / "log",
             {
                 "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
-                "ROLLCALL_KAFKA_PARTITIONS": str(PARTITIONS),
+                "ROLLCALL_KAFKA_NAMESPACE": self.kafka.namespace,
+                "ROLLCALL_KAFKA_PARTITIONS": str(self.kafka.partitions),
                 "ROLLCALL_SETTINGS": str(self.folder / "none.toml"),
                 "ROLLCALL_PUBLISHER_SPOOL_FOLDER": str(own / "spool"),
                 "ROLLCALL_STREAMS_DATA_FOLDER": str(own / "data"),

@@ -1,8 +1,9 @@
 """`python -m benchmarks.sinks`: rows/s into ClickHouse, deliveries/s to a user center.
 
-Both read topics that are full already. chDB always; a ClickHouse server where `--clickhouse URL`
-names one (none is embedded). The user center is the reference one, which checks signatures and
-keeps SQLite. The last line is one JSON object; a row or a user too few ends the run without one.
+Both read topics that are full already: users' registrations and their presence. chDB always; a
+ClickHouse server where `--clickhouse URL` names one (none is embedded). The user center is the
+reference one, which checks signatures and keeps SQLite. The last line is one JSON object; a row or
+a user too few ends the run without one.
 """
 
 import argparse
@@ -14,11 +15,10 @@ from typing import Any
 
 import httpx
 
-from benchmarks import prepared
+from benchmarks.changes import Roll
 from benchmarks.figures import finish
 from benchmarks.population import Population
 from benchmarks.scene import READY_SECONDS, NotReached, Scene, say, wait
-from benchmarks.subscriber import Subscriber
 from local.network import free_port
 from local.stage_process import StageProcess
 from schemas.topics import PRESENCE, REGISTRATIONS
@@ -100,16 +100,15 @@ def _users_at(url: str) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--users", type=int, default=60_000)
     parser.add_argument("--clickhouse", help="URL of a server to measure too")
     arguments = parser.parse_args()
     users = arguments.users
     result: dict[str, Any] = {"users": users}
     with Scene() as scene:
-        worker, reader = scene.stage("streams"), Subscriber(scene.kafka)
-        prepared.register(scene, reader, Population(users), 0)
-        reader.close()
-        worker.stop()
+        population = Population(users)
+        scene.send(REGISTRATIONS, population.registrations(range(users)))
+        scene.send(PRESENCE, Roll(population).first())
         folder = str(scene.folder / "clickhouse")
         result["chdb"] = measure_clickhouse(scene, users, "chdb", ROLLCALL_CLICKHOUSE_FOLDER=folder)
         if arguments.clickhouse:

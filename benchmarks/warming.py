@@ -12,8 +12,9 @@ _COMPILER = "C2 Compiler"
 # The compiler rests once it has taken less than this share of a core for so long.
 _AT_REST = 0.1
 _LOOK_SECONDS = 4.0
-# Before that it may not have begun.
+# Before that it may not have begun, unless it has compiled for so long already, since its start.
 _LEAST_SECONDS = 12.0
+_HAS_BEGUN_SECONDS = 6.0
 _MOST_SECONDS = 60.0
 
 
@@ -23,7 +24,8 @@ def wait_until_warm(pid: int) -> float:
     while (spent := time.monotonic() - began) < _MOST_SECONDS:
         time.sleep(_LOOK_SECONDS)
         compiled = thread_cpu_seconds(pid, _COMPILER)
-        if spent >= _LEAST_SECONDS and compiled - before < _AT_REST * _LOOK_SECONDS:
+        has_begun = spent >= _LEAST_SECONDS or compiled >= _HAS_BEGUN_SECONDS
+        if has_begun and compiled - before < _AT_REST * _LOOK_SECONDS:
             break
         before = compiled
     return time.monotonic() - began
