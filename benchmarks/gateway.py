@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=50_000)
     parser.add_argument("--each", type=int, default=10, help="users a subscriber watches")
     parser.add_argument("--rate", type=int, default=1_000, help="changes/s of all users")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each transport")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each transport")
     parser.add_argument("--transport", choices=TRANSPORTS, help="only this one")
     options = parser.parse_args()
     subscribers = possible(options.subscribers)

@@ -79,7 +79,7 @@ def measure_closes(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each rate")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each rate")
     parser.add_argument("--closes", type=int, default=1_000)
     parser.add_argument("--background", type=int, default=2_000, help="events/s beside the closes")
     arguments = parser.parse_args()

@@ -138,7 +138,7 @@ def _check(distinct: set[Any], count: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=40_000, help="of each server")
+    parser.add_argument("--events", type=int, default=30_000, help="of each server")
     parser.add_argument("--connections", type=int, default=20_000)
     arguments = parser.parse_args()
     with Scene() as scene:

@@ -145,9 +145,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=1_000_000)
     parser.add_argument(
-        "--backlogs", type=int, default=6, help="of 10,000 refreshes each, at each size"
+        "--backlogs", type=int, default=5, help="of 10,000 refreshes each, at each size"
     )
-    parser.add_argument("--seconds", type=float, default=15.0, help="of the steady load")
+    parser.add_argument("--seconds", type=float, default=12.0, help="of the steady load")
     parser.add_argument("--folder", type=Path, help="keep Kafka's data here, for `recovery`")
     arguments = parser.parse_args()
     sizes = [n for n in (BACKLOG, 100_000) if n < arguments.users] + [arguments.users]

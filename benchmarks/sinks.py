@@ -100,7 +100,7 @@ def _users_at(url: str) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--users", type=int, default=60_000)
+    parser.add_argument("--users", type=int, default=50_000)
     parser.add_argument("--clickhouse", help="URL of a server to measure too")
     arguments = parser.parse_args()
     users = arguments.users

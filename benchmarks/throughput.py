@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
                 worker(),
                 limit(),
                 _environment(kafka),
-                options.users // 3,
+                options.users // 4,
                 options.timeout,
             )
         finally:
@@ -177,8 +177,8 @@ def report(measured: dict[str, Measured], whole: Input, users: int) -> dict[str,
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     names = [peer.name for peer in PEERS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
-    parser.add_argument("--events", type=int, default=120_000)
-    parser.add_argument("--users", type=int, default=30_000)
+    parser.add_argument("--events", type=int, default=160_000)
+    parser.add_argument("--users", type=int, default=40_000)
     parser.add_argument(
         "--leaves",
         type=float,
@@ -186,7 +186,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         help="share of an online phone's events; else refresh",
     )
     parser.add_argument("--partitions", type=int, default=4)
-    parser.add_argument("--slow-events", type=int, default=10_000, help="for plain_faust")
+    parser.add_argument("--slow-events", type=int, default=8_000, help="for plain_faust")
     parser.add_argument("--timeout", type=float, default=180.0, help="seconds for one peer")
     parser.add_argument("--only", type=lambda text: text.split(","), default=names, help=str(names))
     options = parser.parse_args(arguments)
