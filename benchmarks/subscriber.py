@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, Message
 
 from runtime.kafka import KafkaSettings
 from schemas.topics import PRESENCE
@@ -76,17 +76,17 @@ class Subscriber:
                 continue
             self._take([first, *self._consumer.consume(500, timeout=0)])
 
-    def _take(self, messages: list[object]) -> None:
+    def _take(self, messages: list[Message]) -> None:
         now = time.monotonic()
         for message in messages:
-            if message.error():  # type: ignore[attr-defined]
+            if message.error():
                 continue
-            one: Seen = self._decode(message.value())  # type: ignore[attr-defined]
+            one: Seen = self._decode(message.value())
             known = self.last.get(one.aor)
             if known is not None and one.version <= known.version:
                 self.repeats += 1
                 continue
-            one.partition = message.partition()  # type: ignore[attr-defined]
+            one.partition = message.partition()
             group = group_of(one.aor)
             self.known[group] += known is None
             self.reachable[group] += one.reachable - (known is not None and known.reachable)

@@ -12,6 +12,7 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from local.errors import NotDrained
 from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
@@ -23,19 +24,18 @@ _TIMEOUT = 15.0
 T = TypeVar("T")
 
 
+@retry(
+    retry=retry_if_exception_type(KafkaUnavailable),
+    stop=stop_after_delay(_TIMEOUT),
+    wait=wait_fixed(0.1),
+    reraise=True,
+)
 def end_offsets(kafka: KafkaSettings, topic: Topic) -> dict[int, int]:
     """The end offset of each partition; waits for leaders that are just being elected.
 
     Raises KafkaUnavailable, KafkaMisconfigured.
     """
-    deadline = time.monotonic() + _TIMEOUT
-    while True:
-        try:
-            return {partition: end for partition, (_, end) in _offsets(kafka, topic).items()}
-        except KafkaUnavailable:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+    return {partition: end for partition, (_, end) in _offsets(kafka, topic).items()}
 
 
 def _offsets(kafka: KafkaSettings, topic: Topic) -> dict[int, tuple[int, int]]:

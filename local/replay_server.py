@@ -25,6 +25,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from local.replay_capture import RecordedFrame, read_capture
@@ -125,7 +126,7 @@ class ReplayServer:
             connection.settimeout(None)
             with self._lock:
                 self._connections.add(connection)
-            self._spawn(lambda connection=connection: self._serve(connection))  # type: ignore[misc]
+            self._spawn(partial(self._serve, connection))
         self.disconnect()  # whoever came in just before the end
 
     def _serve(self, connection: socket.socket) -> None:

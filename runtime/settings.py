@@ -92,7 +92,7 @@ S = TypeVar("S", bound=StageSettings)
 def load(settings: type[S], **overrides: object) -> S:
     """Read one section. Raises BadSettings naming the setting at fault."""
     try:
-        return settings(**overrides)  # type: ignore[arg-type]
+        return settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])

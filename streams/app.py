@@ -16,7 +16,7 @@ from streams.store import PartitionedTable
 from streams.transport import BatchSchema, BatchTransport
 
 
-class StreamsApp(faust.App):  # type: ignore[misc]
+class StreamsApp(faust.App):  # type: ignore[misc]  # Faust is untyped
     """A Faust app on the batch transport."""
 
     def _new_transport(self) -> BatchTransport:
@@ -92,7 +92,7 @@ def table(app: StreamsApp, kafka: KafkaSettings, topic: Topic) -> PartitionedTab
         compacting=True,
         internal=True,
     )
-    return app.tables.add(  # type: ignore[no-any-return]
+    return app.tables.add(  # type: ignore[no-any-return]  # Faust is untyped
         PartitionedTable(
             app,
             name=topic.name.replace(".", "-"),

@@ -8,14 +8,18 @@ from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from streams.fetching import AHEAD_FROM, make_prompt
+from streams.fetching import make_prompt
 
 # An end tells of records written this long after it was heard, and no later: every partition is
 # asked for twice a second (fetching.IDLE_WAIT_MS), but not while records of it wait to be taken.
 END_HOLDS_MS = 1000
+# After a fetch of fewer records the next is sent when they are asked for, not ahead: it would be
+# answered at once by the first record or two, and all that come after those would wait for a whole
+# round of folding more.
+AHEAD_FROM = 500
 
 
-class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust is untyped
     """Faust's consumer thread, with prompt fetches.
 
     `seeks` counts how often the recovery has set positions; `taken_after` is that count when the
@@ -35,9 +39,13 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             self._consumer._fetcher,
             consumer._is_changelog_tp,
             consumer.is_pressed,
-            lambda: self._is_asked or self._last_taken >= AHEAD_FROM,
+            self._is_wanted,
             consumer.answers,
         )
+
+    def _is_wanted(self) -> bool:
+        """Whether a fetch may be sent now."""
+        return self._is_asked or self._last_taken >= AHEAD_FROM
 
     async def _seek_wait(self, *args: Any) -> None:
         self.seeks += 1

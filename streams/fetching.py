@@ -16,10 +16,6 @@ from msgspec import Struct
 # left out wait with it (Faust asks for 1,500 ms).
 IDLE_WAIT_MS = 500
 BUSY_WAIT_MS = 20
-# After a fetch of fewer records the next is sent when they are asked for, not ahead: it would be
-# answered at once by the first record or two, and all that come after those would wait for a whole
-# round of folding more.
-AHEAD_FROM = 500
 
 
 class FetchedRecord(Struct, gc=False):
@@ -42,7 +38,7 @@ class FetchedRecord(Struct, gc=False):
     headers: tuple[tuple[str, bytes], ...]
 
 
-class LightRecords(fetcher.PartitionRecords):  # type: ignore[misc]
+class LightRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is untyped
     """The records of one partition in one fetch, unpacked one by one."""
 
     def _consumer_record(self, tp: Any, record: Any) -> FetchedRecord:

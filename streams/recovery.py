@@ -22,7 +22,7 @@ from streams.packing import PackedTable
 log = logs.get(__name__)
 
 
-class BatchRecovery(Recovery):  # type: ignore[misc]
+class BatchRecovery(Recovery):  # type: ignore[misc]  # Faust is untyped
     """Recovers what the consumer hands over; there are no standby partitions (see make_app)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -104,18 +104,18 @@ class BatchRecovery(Recovery):  # type: ignore[misc]
         self.signal_recovery_end.clear()
         super()._set_recovery_started()
 
-    @Service.task  # type: ignore[untyped-decorator]
+    @Service.task  # type: ignore[untyped-decorator]  # Faust is untyped
     async def _slurp_changelogs(self) -> None:
         """Nothing: no changelog record comes through the queue."""
 
-    @Service.task  # type: ignore[untyped-decorator]
+    @Service.task  # type: ignore[untyped-decorator]  # Faust is untyped
     async def _publish_stats(self) -> None:
         async for _ in self.itertimer(self.stats_interval, name="Recovery.stats"):
             if self.in_recovery:
                 log.info("restoring tables", remaining=self.active_remaining_total())
 
 
-class BatchTables(TableManager):  # type: ignore[misc]
+class BatchTables(TableManager):  # type: ignore[misc]  # Faust is untyped
     """Faust's table manager with the batch recovery."""
 
     _recovery: Any = None

@@ -7,7 +7,7 @@ from faust.types import TP
 from streams.packing import PackedTable, Packer
 
 
-class PartitionedStore(Store):  # type: ignore[misc]
+class PartitionedStore(Store):  # type: ignore[misc]  # Faust is untyped
     """In-memory store whose values are the changelog's bytes, compressed and undecoded.
 
     Bytes take less memory than objects (DESIGN §4), and recovery need not decode.
@@ -43,7 +43,7 @@ class PartitionedStore(Store):  # type: ignore[misc]
         del active_tps, standby_tps
 
 
-class PartitionedTable(faust.Table):  # type: ignore[misc]
+class PartitionedTable(faust.Table):  # type: ignore[misc]  # Faust is untyped
     """A Faust table on that store; agents write the store and its changelog themselves."""
 
     def _new_store(self) -> PartitionedStore:

@@ -26,7 +26,7 @@ log = logs.get(__name__)
 ROUND_SECONDS = 0.5
 
 
-class BatchConsumer(driver.Consumer):  # type: ignore[misc]
+class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
     """Yields one message a fetched (topic, partition) list: value the records, offset the last's.
 
     After faust.transport.consumer.Consumer.getmany.
@@ -225,13 +225,13 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]
         return last + 1
 
 
-class BatchTransport(driver.Transport):  # type: ignore[misc]
+class BatchTransport(driver.Transport):  # type: ignore[misc]  # Faust is untyped
     """The aiokafka transport with the batch consumer."""
 
     Consumer = BatchConsumer
 
 
-class BatchSchema(Schema):  # type: ignore[misc]
+class BatchSchema(Schema):  # type: ignore[misc]  # Faust is untyped
     """Passes a batch's records to the agent undecoded."""
 
     def compile(self, app: Any, **options: Any) -> Any:

@@ -32,7 +32,7 @@ presence = app.topic(job.output, key_type=bytes, value_serializer="json")
 latest = app.Table("latest", key_type=str, partitions=job.partitions)
 
 
-@app.agent(registrations)  # type: ignore[untyped-decorator]
+@app.agent(registrations)  # type: ignore[untyped-decorator]  # Faust is untyped
 async def follow(stream: Any) -> None:
     async for event in stream:
         aor = event["aor"]
