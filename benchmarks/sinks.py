@@ -1,21 +1,26 @@
 """`python -m benchmarks.sinks`: rows/s into ClickHouse, deliveries/s to a user center.
 
-Both read topics that are full already: users' registrations and their presence. chDB always; a
-ClickHouse server where `--clickhouse URL` names one (none is embedded). The user center is the
-reference one, which checks signatures and keeps SQLite. The last line is one JSON object; a row or
-a user too few ends the run without one.
+Both read topics that are full already: users' registrations and their presence. chDB in
+the sink's process; the same engine in another, by the server's protocol (`clickhouse_server.py`),
+or a ClickHouse server where `--clickhouse URL` names one. The user center is the reference one,
+which checks signatures and keeps SQLite. The last line is one JSON object; a row or a user too few
+ends the run without one.
 """
 
 import argparse
 import base64
 import secrets
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
 from benchmarks.changes import Roll
+from benchmarks.clickhouse_server import PASSWORD
 from benchmarks.figures import finish
 from benchmarks.population import Population
 from benchmarks.scene import READY_SECONDS, NotReached, Scene, say, wait
@@ -61,6 +66,25 @@ def measure_clickhouse(scene: Scene, users: int, label: str, **store: str) -> di
     return {"rows_per_second": found, "rows": 2 * users}
 
 
+@contextmanager
+def server(scene: Scene, url: str | None) -> Iterator[dict[str, str]]:
+    """The sink's settings for the server at `url`, else for one of our own that ends again."""
+    if url:
+        database = f"benchmark_{secrets.token_hex(4)}"
+        yield {"ROLLCALL_CLICKHOUSE_URL": url, "ROLLCALL_CLICKHOUSE_DATABASE": database}
+        return
+    command = [sys.executable, "-m", "benchmarks.clickhouse_server", str(scene.folder / "server")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield {
+                "ROLLCALL_CLICKHOUSE_URL": process.stdout.readline().strip(),
+                "ROLLCALL_CLICKHOUSE_PASSWORD": PASSWORD,
+            }
+        finally:
+            process.terminate()
+
+
 def measure_user_center(scene: Scene, users: int) -> dict[str, Any]:
     say("the user center...")
     port, secret = free_port(), "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
@@ -101,7 +125,7 @@ def _users_at(url: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=50_000)
-    parser.add_argument("--clickhouse", help="URL of a server to measure too")
+    parser.add_argument("--clickhouse", help="URL of a server to measure instead of ours")
     arguments = parser.parse_args()
     users = arguments.users
     result: dict[str, Any] = {"users": users}
@@ -111,14 +135,8 @@ def main() -> None:
         scene.send(PRESENCE, Roll(population).first())
         folder = str(scene.folder / "clickhouse")
         result["chdb"] = measure_clickhouse(scene, users, "chdb", ROLLCALL_CLICKHOUSE_FOLDER=folder)
-        if arguments.clickhouse:
-            result["server"] = measure_clickhouse(
-                scene,
-                users,
-                "server",
-                ROLLCALL_CLICKHOUSE_URL=arguments.clickhouse,
-                ROLLCALL_CLICKHOUSE_DATABASE=f"benchmark_{secrets.token_hex(4)}",
-            )
+        with server(scene, arguments.clickhouse) as settings:
+            result["server"] = measure_clickhouse(scene, users, "server", **settings)
         result["user_center"] = measure_user_center(scene, users)
     finish(result | {"wrong": 0})
 

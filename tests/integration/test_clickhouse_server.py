@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.clickhouse_server import PASSWORD, Server, serving
 from local.network import free_port
 from runtime.kafka import KafkaSettings
 from schemas import topics
@@ -11,7 +12,6 @@ from sinks.clickhouse.database import Database, StoreMisconfigured
 from sinks.clickhouse.settings import ClickHouseSettings
 from tests import clickhouse_records as records
 from tests.eventually import eventually
-from tests.integration.clickhouse_server import PASSWORD, Server, serving
 from tests.integration.clickhouse_support import Record, feed, opened, running, settings
 
 

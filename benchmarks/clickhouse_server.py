@@ -1,9 +1,12 @@
-"""ClickHouse's HTTP interface in front of the chDB engine, for tests of the sink's server path.
+"""ClickHouse's HTTP interface in front of the chDB engine, to test and measure the sink by URL.
 
 The engine is the real one; only the HTTP frame is ours: as much of it as clickhouse-connect uses.
+No package of a server can be installed here. `python -m benchmarks.clickhouse_server FOLDER` serves
+until it is terminated; its first line is its URL.
 """
 
 import contextlib
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -106,3 +109,10 @@ def serving(folder: Path, port: int = 0) -> Iterator[Server]:
         thread.join()
         server.server_close()
         server.engine.close()
+
+
+if __name__ == "__main__":
+    with serving(Path(sys.argv[1])) as started:
+        sys.stdout.write(f"{started.url}\n")
+        sys.stdout.flush()
+        threading.Event().wait()
