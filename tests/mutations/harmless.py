@@ -7,6 +7,9 @@ HARMLESS: dict[str, str] = {
     "streams.confirming.confirm: always devices.shown(session)": (
         "what is shown is looked at where nobody asks: only time is lost"
     ),
+    "streams.confirming.confirmed_already: without known.remote is not None": (
+        "what has an owner has an address: it is for the type checker"
+    ),
     "streams.confirming.confirm: without old.edge_lost": (
         "the rules for devices are asked too often, and answer the same"
     ),
