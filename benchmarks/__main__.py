@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -57,17 +58,17 @@ def run(name: str, arguments: list[str], environment: Mapping[str, str]) -> dict
 
 def run_each(names: list[str], *, small: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and result, as they come; users registered for one benchmark serve the other."""
-    with tempfile.TemporaryDirectory(prefix="rollcall-bench-") as folder:
-        for name in (name for name in names if name in OWN_KAFKA):
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rollcall-bench-"))
+        lent: dict[str, str] = {}
+        for name in names:
             arguments = list(SMALL[name]) if small else []
             if name in SHARED and set(SHARED) <= set(names):
                 arguments += ["--folder", folder]
-            yield name, run(name, arguments, {})
-    if others := [name for name in names if name not in OWN_KAFKA]:
-        say("starting Kafka...")
-        with broker.lending() as lent:
-            for name in others:
-                yield name, run(name, SMALL[name] if small else [], lent)
+            if name not in OWN_KAFKA and not lent:
+                say("starting Kafka...")
+                lent = stack.enter_context(broker.lending())
+            yield name, run(name, arguments, {} if name in OWN_KAFKA else lent)
 
 
 def main() -> int:

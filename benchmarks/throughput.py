@@ -15,13 +15,11 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import loading, mixed, results, running, topics
+from benchmarks import broker, loading, mixed, results, running, topics
 from benchmarks.dataset import LEAVES, DataSet
 from benchmarks.loading import Input
 from benchmarks.peers import Job, kafka_streams
 from benchmarks.subscriber import Seen
-from local.kafka import EmbeddedKafka
-from local.network import free_port
 from runtime.kafka import KafkaSettings
 from schemas.codec import decode
 from schemas.registration import RegistrationEvent
@@ -71,15 +69,9 @@ def main(arguments: list[str] | None = None) -> None:
     options = _options(arguments)
     chosen = [peer for peer in PEERS if peer.name in options.only]
     with tempfile.TemporaryDirectory(prefix="rollcall-benchmark-") as folder:
-        broker = EmbeddedKafka(Path(folder) / "kafka")
-        # Not the port of a stack that may run here.
-        broker.start(port=free_port(), say=_say)
-        try:
-            kafka = KafkaSettings(
-                bootstrap_servers=broker.bootstrap_servers,
-                partitions=options.partitions,
-                namespace="",
-            )
+        _say("starting Kafka...")
+        with broker.running(Path(folder)) as started:
+            kafka = started.kafka.model_copy(update={"partitions": options.partitions})
             topics.create(kafka, [peer.name for peer in chosen])
             data = DataSet(options.events, options.users, leaves=options.leaves)
             whole, share = loading.load(kafka, data, options.slow_events)
@@ -95,10 +87,8 @@ def main(arguments: list[str] | None = None) -> None:
                 options.users // 4,
                 options.timeout,
             )
-        finally:
-            broker.stop()
     result = report(measured, whole, options.users) | {"mixed": together}
-    print(json.dumps(result))  # noqa: T201
+    print(json.dumps(result))  # noqa: T201 - its last line
 
 
 def _say(text: str) -> None:
