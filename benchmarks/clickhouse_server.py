@@ -78,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         except RuntimeError as error:
             return self._answer(500, str(error).encode(), 1)
 
-    do_GET = do_POST  # noqa: N815
+    do_GET = do_POST  # noqa: N815 - http.server asks for it
 
     def _answer(self, status: int, body: bytes, code: int | None = None) -> None:
         self.send_response(status)
@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         del format, args
 
 

@@ -44,15 +44,15 @@ def publish(folder: Path = export.PUBLISHED, page: Path = document.PAGE) -> int:
     """Publish, or say what is incompatible; the exit status."""
     found, before = incompatibilities(folder), published_version(folder)
     if found and before is not None and not may_break(before, asyncapi.VERSION):
-        print(*found, sep="\n", file=sys.stderr)  # noqa: T201
-        print(  # noqa: T201
+        print(*found, sep="\n", file=sys.stderr)  # noqa: T201 - a command
+        print(  # noqa: T201 - a command
             f"Not published: readers of {before} would break. Change it compatibly, or raise "
             "schemas.asyncapi.VERSION to say so.",
             file=sys.stderr,
         )
         return 1
     for path in (*export.export(folder), document.write(page)):
-        print(path)  # noqa: T201
+        print(path)  # noqa: T201 - a command
     return 0
 
 

@@ -74,7 +74,7 @@ def misbehaving(
             Webhook(SECRET).verify(body, dict(self.headers))
             _answer(self, receiver, json.loads(body))
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             del format, args
 
     class Server(ThreadingHTTPServer):

@@ -7,12 +7,12 @@ from gevent import monkey
 
 monkey.patch_all()
 
-import sys  # noqa: E402
-import time  # noqa: E402
-from typing import Any  # noqa: E402
+import sys  # noqa: E402 - patched before
+import time  # noqa: E402 - patched before
+from typing import Any  # noqa: E402 - patched before
 
-import gevent  # noqa: E402
-from greenswitch import InboundESL  # noqa: E402
+import gevent  # noqa: E402 - patched before
+from greenswitch import InboundESL  # noqa: E402 - patched before
 
 
 def main(port: int, events: int) -> None:

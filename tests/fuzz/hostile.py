@@ -67,7 +67,7 @@ def fuzzed(examples: int) -> Callable[[F], F]:
     return settings(
         max_examples=_EXAMPLES * examples // 200 or examples,
         derandomize=not _EXAMPLES,
-        database=None if not _EXAMPLES else settings.default.database,  # type: ignore[union-attr]
+        database=None if not _EXAMPLES else settings.default.database,  # type: ignore[union-attr]  # None only while hypothesis loads
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )

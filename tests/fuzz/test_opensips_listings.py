@@ -170,4 +170,4 @@ def test_any_http_answer_is_a_result_or_a_named_error(
     try:
         mi.call("uptime")
     except MiError as error:
-        assert isinstance(error, MiRefused | MiUnreachable | ListingUnreadable)  # noqa: PT017
+        assert isinstance(error, MiRefused | MiUnreachable | ListingUnreadable)  # noqa: PT017 - some answers are good

@@ -89,7 +89,7 @@ def test_of_whole_answers_all_is_published() -> None:
 def test_no_datagram_stops_the_listener(data: bytes) -> None:
     collected = Collected()
     listener = DtmfListener.__new__(DtmfListener)
-    listener._publisher = collected  # type: ignore[assignment]
+    listener._publisher = collected  # type: ignore[assignment]  # as much of a publisher as is used
     listener._context = Context("rtpe1", "run-1")
     listener._take(data)
     assert len(collected.letters) + len(collected.published) == 1

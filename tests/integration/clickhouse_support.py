@@ -31,7 +31,7 @@ def feed(kafka: KafkaSettings, records: Iterable[Record]) -> int:
     failures: list[object] = []
     producer = Producer(kafka.producer(**{"queue.buffering.max.messages": 1_000_000}))
     count = 0
-    for count, (topic, key, record) in enumerate(records, start=1):  # noqa: B007
+    for count, (topic, key, record) in enumerate(records, start=1):  # noqa: B007 - used after the loop
         producer.produce(
             kafka.name(topic),
             key=key,

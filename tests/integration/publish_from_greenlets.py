@@ -12,10 +12,10 @@ when = sys.argv[1]
 if when == "before":
     monkey.patch_all()
 
-from producers.publisher import Publisher, PublisherSettings  # noqa: E402
-from runtime.kafka import KafkaSettings  # noqa: E402
-from schemas.topics import REGISTRATIONS  # noqa: E402
-from tests.integration.publisher_streams import event  # noqa: E402
+from producers.publisher import Publisher, PublisherSettings  # noqa: E402 - perhaps patched before
+from runtime.kafka import KafkaSettings  # noqa: E402 - perhaps patched before
+from schemas.topics import REGISTRATIONS  # noqa: E402 - perhaps patched before
+from tests.integration.publisher_streams import event  # noqa: E402 - perhaps patched before
 
 if when == "after":
     monkey.patch_all()
@@ -50,4 +50,4 @@ while publisher.status()["undelivered"]:
 running = False
 beat.join()
 publisher.close(20)
-print(json.dumps({**publisher.status(), "longest_pause": longest_pause}))  # noqa: T201
+print(json.dumps({**publisher.status(), "longest_pause": longest_pause}))  # noqa: T201 - what the test reads

@@ -44,7 +44,7 @@ class ScriptedMi:
                 self.end_headers()
                 self.wfile.write(answer)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
                 del format, args
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)

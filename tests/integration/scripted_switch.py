@@ -8,7 +8,7 @@ from types import TracebackType
 class ScriptedSwitch:
     """`answers` by command; others get -ERR. None: api commands are never answered at all."""
 
-    def __init__(self, data: bytes = b"", answers: dict[str, str] | None = {}) -> None:  # noqa: B006
+    def __init__(self, data: bytes = b"", answers: dict[str, str] | None = {}) -> None:  # noqa: B006 - never changed
         self.answers = answers
         self.asked: list[str] = []
         self.connections = 0

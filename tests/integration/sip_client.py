@@ -105,5 +105,5 @@ class SipClient:
 if __name__ == "__main__":
     client = SipClient(int(sys.argv[1]), sys.argv[2])
     client.register()
-    print(client.port, flush=True)  # noqa: T201
+    print(client.port, flush=True)  # noqa: T201 - what the test reads
     time.sleep(600)

@@ -44,7 +44,7 @@ class Server:
                 if key.fileobj is self.listener:
                     self._accept()
                 else:
-                    self._serve(key.fileobj)  # type: ignore[arg-type]
+                    self._serve(key.fileobj)  # type: ignore[arg-type]  # only sockets are registered
 
     def _accept(self) -> None:
         connection, peer = self.listener.accept()
@@ -121,7 +121,7 @@ def watching(
     seen = Seen()
     boot = boot_id()
     watcher = Watcher(
-        SocketsSettings(node="n1", ports=[str(port) for port in ports], **settings),  # type: ignore[arg-type]
+        SocketsSettings(node="n1", ports=[str(port) for port in ports], **settings),  # type: ignore[arg-type]  # pydantic checks them
         seen.publish,
         boot,
         Memory(memory, boot) if memory else None,

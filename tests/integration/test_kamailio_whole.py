@@ -138,7 +138,7 @@ def test_registered_anew_before_the_old_connection_ends(
     first.close()
     cluster.end_of(first.port)
     cluster.settle(port)
-    assert cluster.online(user).bindings[0].remote.port == second.port  # type: ignore[union-attr]
+    assert cluster.online(user).bindings[0].remote.port == second.port  # type: ignore[union-attr]  # else it fails
     assert cluster.offline_count(user) == 0
 
     second.close()

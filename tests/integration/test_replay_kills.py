@@ -7,7 +7,7 @@ translation alone makes them, and the final presence of an undisturbed replay.
 import os
 import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -78,9 +78,10 @@ def test_a_stage_killed_in_the_middle_changes_nothing(
 
 def _kill(stage: str, up: Up, replay: Replay) -> None:
     """SIGKILL, and wait until the supervisor has started another."""
-    find: Callable[[], int] = lambda: up.pid(stage)  # noqa: E731
-    if stage == "freeswitch":
-        find = lambda: next(iter(replay.producers().values()))  # noqa: E731
+
+    def find() -> int:
+        return next(iter(replay.producers().values())) if stage == "freeswitch" else up.pid(stage)
+
     killed = find()
     assert replay.process.poll() is None, "the replay was over before the kill"
     os.kill(killed, signal.SIGKILL)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from producers.sockets.query import ConnectionQuery, Found
+from schemas.connection import ConnectionEvent
 from schemas.origin import Address
 from schemas.vocabulary import ConnectionKind as Kind
 from schemas.vocabulary import Transport
@@ -220,11 +221,11 @@ def test_a_reader_that_stood_still_misses_none() -> None:
         publish = seen.publish
         stood: list[bool] = []
 
-        def stand_still(event: object) -> None:
+        def stand_still(event: ConnectionEvent) -> None:
             if not stood:
                 stood.append(True)
                 time.sleep(1.0)  # the disk is full, Kafka is away: publish() does not return
-            publish(event)  # type: ignore[arg-type]
+            publish(event)
 
         watcher._publish = stand_still
         for client in clients:

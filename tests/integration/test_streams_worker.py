@@ -121,7 +121,7 @@ def test_killed_again_and_again_it_ends_with_every_change_once(
         for start in range(0, len(events), len(events) // 4):
             folded = worker.status()["folded"]
             write(kafka, events[start : start + len(events) // 4])
-            eventually(lambda seen=folded: worker.status()["folded"] > seen, 60)  # type: ignore[misc]
+            eventually(lambda seen=folded: worker.status()["folded"] > seen, 60)  # type: ignore[misc]  # bound now
             if saved:
                 eventually(lambda: any((tmp_path / "faust" / "tables").glob("*.table")), 60)
             worker.kill()

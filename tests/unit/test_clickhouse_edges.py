@@ -1,4 +1,4 @@
-"""The sink's edges without a server: settings, migration files, dead letters, patience."""
+"""The sink's edges without a server: settings, migration files, patience."""
 
 import threading
 from collections.abc import Callable

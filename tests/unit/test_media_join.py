@@ -24,7 +24,7 @@ def _stream(**figures: float) -> MediaStream:
         packets=10,
         bytes=1720,
         errors=0,
-        **figures,  # type: ignore[arg-type]
+        **figures,  # type: ignore[arg-type]  # of several types
     )
 
 
