@@ -65,7 +65,7 @@ class Threads:
 
 def keep_lease(
     beat: Callable[[], bool],
-    wants_listing: threading.Event,
+    ask_listing: Callable[[], None],
     stop: threading.Event,
     seconds: float,
 ) -> None:
@@ -77,7 +77,7 @@ def keep_lease(
     while True:
         beaten = beat()
         if withheld and beaten:
-            wants_listing.set()
+            ask_listing()
         withheld = not beaten
         if stop.wait(seconds):
             return

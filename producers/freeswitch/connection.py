@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import gevent
 from gevent import Greenlet
-from gevent.event import Event
 
 from producers.freeswitch.client import event_socket
 from producers.freeswitch.errors import ConnectionLost, EventSocketError, HalfOpen
@@ -13,6 +12,7 @@ from producers.freeswitch.intake import Intake
 from producers.freeswitch.lister import Lister
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.freeswitch.translation import SUBSCRIPTION
+from producers.listing_times import ListingTimes
 from runtime import logs, metrics
 from schemas.origin import Address
 from schemas.vocabulary import NodeKind
@@ -34,7 +34,7 @@ class Connection:
         self._switch = intake.switch
         self._socket = event_socket(settings, intake.put)
         self._lister = Lister(self._socket, intake, settings)
-        self._wants_listing = Event()
+        self._listings = ListingTimes(settings.snapshot_interval_seconds)
         self._probing = False
         self._greenlets: list[Greenlet] = []
         self.subscribed = False
@@ -57,7 +57,6 @@ class Connection:
         self._intake.publish(self._switch.announce())
         log.info("connected", node=self._intake.node, boot=self._switch.boot)
         metrics.SOURCE_CONNECTED.set(1, self._labels())
-        self._wants_listing.set()
         for task in (self._beat, self._watch, self._list, self._settle):
             self._spawn(task)
 
@@ -103,7 +102,7 @@ class Connection:
                 self._intake.publish([switch.mark(NodeKind.HEARTBEAT, switch.clock.now())])
                 if withheld:  # its lease may have run out meanwhile: say what is there
                     withheld = False
-                    self._wants_listing.set()
+                    self._listings.ask()
             gevent.sleep(self._settings.heartbeat_seconds)
 
     def _watch(self) -> None:
@@ -134,11 +133,12 @@ class Connection:
         """A snapshot at the beginning, on demand, and every few minutes anyway."""
         try:
             while True:
-                self._wants_listing.wait(self._settings.snapshot_interval_seconds)
-                self._wants_listing.clear()
-                while not self._switch.announced:
-                    gevent.sleep(_LOOK_SECONDS)
-                self._lister.list_node()
+                now = time.monotonic()
+                if self._switch.announced and self._listings.is_due(now):
+                    self._listings.begin(now)
+                    self._lister.list_node()
+                    self._listings.end()
+                gevent.sleep(_LOOK_SECONDS)
         except EventSocketError:
             return  # `serve` says why
 
@@ -150,7 +150,7 @@ class Connection:
                 gevent.sleep(_DOUBT_SECONDS)
                 if len(doubts) > _DOUBTS_MAX:
                     doubts.clear()
-                    self._wants_listing.set()
+                    self._listings.ask()
                 for aor in list(doubts)[:_DOUBTS_A_ROUND]:
                     self._lister.list_user(doubts.pop(aor))
         except EventSocketError:

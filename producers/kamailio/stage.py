@@ -11,6 +11,7 @@ from producers.kamailio.kernel import KernelWitness
 from producers.kamailio.lister import Lister, open_rpc
 from producers.kamailio.server import Server
 from producers.kamailio.settings import KamailioSettings
+from producers.listing_times import ListingTimes
 from producers.opensips.inbox import Inbox, Ticks
 from producers.publisher import Publisher
 from producers.running import Threads, keep_lease, run_producer
@@ -19,8 +20,6 @@ from runtime.stage import Stage
 
 NAME = "kamailio"
 _LOOK_SECONDS = 0.1
-# A snapshot that failed, or that an event asked for, is not taken more often than this, seconds.
-_SNAPSHOT_PAUSE = 2.0
 
 
 class KamailioProducer:
@@ -48,8 +47,8 @@ class KamailioProducer:
         self._lister: Lister | None = None
         if settings.rpc_url:
             self._lister = Lister(open_rpc(settings.rpc_url, settings), self.intake)
-        self._wants_listing = threading.Event()
-        server.wants_listing = self._wants_listing.set
+        self._listings = ListingTimes(settings.snapshot_interval_seconds)
+        server.wants_listing = self._listings.ask
         self._threads = Threads(NAME)
 
     def run(self) -> None:
@@ -93,7 +92,7 @@ class KamailioProducer:
 
     def _keep_lease(self) -> None:
         stop, seconds = self._stage.stop, self._settings.heartbeat_seconds
-        keep_lease(self._beat, self._wants_listing, stop, seconds)
+        keep_lease(self._beat, self._listings.ask, stop, seconds)
 
     def _beat(self) -> bool:
         self.connection.ask()
@@ -105,18 +104,11 @@ class KamailioProducer:
     def _ask(self) -> None:
         """All contacts: after a gap or a restart, and every few minutes."""
         assert self._lister is not None
-        due = listed = 0.0
         while not self._stage.stop.wait(_LOOK_SECONDS):
             now = time.monotonic()
-            if not self.intake.server.connected or now - listed < _SNAPSHOT_PAUSE:
-                continue
-            if now > due or self._wants_listing.is_set():
-                self._wants_listing.clear()
-                listed = now
-                if self._lister.list_contacts():
-                    due = now + self._settings.snapshot_interval_seconds
-                else:
-                    self._wants_listing.set()
+            if self.intake.server.connected and self._listings.is_due(now):
+                self._listings.begin(now)
+                self._listings.end(succeeded=self._lister.list_contacts())
 
 
 def run() -> None:

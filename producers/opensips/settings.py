@@ -2,12 +2,16 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from runtime.settings import StageSettings
 
 NodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
 HostPort = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[0-9]{1,5}$")]
+# Neither the environment nor TOML has a word for None.
+Listen = Annotated[
+    HostPort | None, BeforeValidator(lambda value: None if value == "off" else value)
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -17,11 +21,11 @@ class OpenSipsSettings(StageSettings):
     section: ClassVar[str] = "opensips"
 
     node: NodeName = Field(description="Name of the node in every record.")
-    listen_datagram: HostPort | None = Field(
-        "127.0.0.1:8766", description="For event_datagram; null: not listened."
+    listen_datagram: Listen = Field(
+        "127.0.0.1:8766", description="For event_datagram; off: not listened."
     )
-    listen_stream: HostPort | None = Field(
-        "127.0.0.1:8767", description="For event_stream and event_jsonrpc; null: not listened."
+    listen_stream: Listen = Field(
+        "127.0.0.1:8767", description="For event_stream and event_jsonrpc; off: not listened."
     )
     sip_ports: list[Port] = Field(
         [],

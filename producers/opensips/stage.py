@@ -4,6 +4,7 @@ import threading
 import time
 from typing import Any
 
+from producers.listing_times import ListingTimes
 from producers.opensips.context import Context
 from producers.opensips.inbox import Inbox, Ticks
 from producers.opensips.intake import Intake
@@ -26,8 +27,6 @@ NAME = "opensips"
 _LOOK_SECONDS = 0.1
 # Whether a restart is asked for more often than the heartbeat goes, seconds.
 _ASK_SECONDS = 1.0
-# A snapshot that failed, or that an event asked for, is not taken more often than this, seconds.
-_SNAPSHOT_PAUSE = 2.0
 
 
 class OpenSipsProducer:
@@ -69,8 +68,9 @@ class OpenSipsProducer:
         )
         self.listener = Listener(settings, inbox)
         self._lister = Lister(mi, self.intake) if mi else None
-        self._wants_listing, self._wants_identity = threading.Event(), threading.Event()
-        server.wants_listing = self._wants_listing.set
+        self._listings = ListingTimes(settings.snapshot_interval_seconds)
+        self._wants_identity = threading.Event()
+        server.wants_listing = self._listings.ask
         server.wants_identity = self._wants_identity.set
         self._threads = Threads(NAME)
 
@@ -119,7 +119,7 @@ class OpenSipsProducer:
 
     def _keep_lease(self) -> None:
         stop, seconds = self._stage.stop, self._settings.heartbeat_seconds
-        keep_lease(self._beat, self._wants_listing, stop, seconds)
+        keep_lease(self._beat, self._listings.ask, stop, seconds)
 
     def _beat(self) -> bool:
         with self.intake.lock:
@@ -130,7 +130,7 @@ class OpenSipsProducer:
     def _ask(self) -> None:
         """MI: which process, who is in which dialog, and all contacts every few minutes."""
         assert self._lister is not None
-        due = asked = listed = 0.0
+        asked = 0.0
         while not self._stage.stop.wait(_LOOK_SECONDS):
             now = time.monotonic()
             if now - asked > _ASK_SECONDS or self._wants_identity.is_set():
@@ -140,13 +140,9 @@ class OpenSipsProducer:
             if not self._lister.answers:
                 continue
             self._lister.name_parties()
-            if (now > due or self._wants_listing.is_set()) and now - listed > _SNAPSHOT_PAUSE:
-                self._wants_listing.clear()
-                listed = now
-                if self._lister.list_contacts():
-                    due = now + self._settings.snapshot_interval_seconds
-                else:
-                    self._wants_listing.set()
+            if self._listings.is_due(now):
+                self._listings.begin(now)
+                self._listings.end(succeeded=self._lister.list_contacts())
 
 
 def run() -> None:

@@ -1,74 +1,31 @@
-"""Kamailio nodes with both producers beside them, the streams, and what Kafka holds of them."""
+"""Kamailio nodes: a registrar and an edge, each with its producers."""
 
-import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from runtime.kafka import KafkaSettings
-from schemas import codec
-from schemas.presence import Presence
-from schemas.topics import CONNECTIONS, DEAD_LETTERS, NODES, PRESENCE, REGISTRATIONS, Topic
-from schemas.vocabulary import Status
 from tests.eventually import eventually
 from tests.integration.kamailio_server import KamailioServer
-from tests.integration.sip_client import DOMAIN, SipClient
-from tests.stages import StageProcess
+from tests.integration.sip_cluster import Cluster, Node
 
 
-class TopicLog:
-    """Everything in one topic so far, read by one consumer that goes on."""
-
-    def __init__(self, kafka: KafkaSettings, topic: Topic) -> None:
-        self._topic = topic
-        self._consumer = Consumer(kafka.consumer(f"test-{topic.name}"))
-        self._consumer.assign(
-            [
-                TopicPartition(kafka.name(topic), partition, OFFSET_BEGINNING)
-                for partition in range(kafka.partitions)
-            ]
-        )
-        self._records: list[Any] = []
-
-    def read(self) -> list[Any]:
-        for message in self._consumer.consume(1000, 0.05):
-            assert message.error() is None
-            self._records.append(codec.validate(self._topic.model, message.value() or b""))
-        return self._records
-
-    def close(self) -> None:
-        self._consumer.close()
-
-
-class Node:
-    """A server, its producer, and the kernel watcher of its port."""
+class KamailioNode(Node):
+    """A registrar; with `registrar_port` a proxy that passes REGISTERs on to it."""
 
     def __init__(
         self, name: str, folder: Path, kafka: KafkaSettings, registrar_port: int | None = None
     ) -> None:
-        self.name = name
         folder.mkdir()
-        self.server = KamailioServer(folder, registrar_port=registrar_port)
-        spool = str(folder / "spool")
-        self.watcher = StageProcess(
-            "producers.sockets.stage",
+        self.kamailio = KamailioServer(folder, registrar_port=registrar_port)
+        rpc = {"ROLLCALL_KAMAILIO_RPC_URL": self.kamailio.rpc_url} if not registrar_port else {}
+        super().__init__(
+            name,
             folder,
             kafka,
-            ROLLCALL_SOCKETS_NODE=name,
-            ROLLCALL_SOCKETS_PORTS=f'["{self.server.port}"]',
-            ROLLCALL_PUBLISHER_SPOOL_FOLDER=spool,
-        )
-        rpc = {"ROLLCALL_KAMAILIO_RPC_URL": self.server.rpc_url} if registrar_port is None else {}
-        self.producer = StageProcess(
+            self.kamailio,
             "producers.kamailio.stage",
-            folder,
-            kafka,
             ROLLCALL_KAMAILIO_NODE=name,
-            ROLLCALL_KAMAILIO_EVAPI=f"127.0.0.1:{self.server.evapi}",
-            ROLLCALL_KAMAILIO_SIP_PORTS=f"[{self.server.port}]",
-            ROLLCALL_PUBLISHER_SPOOL_FOLDER=spool,
+            ROLLCALL_KAMAILIO_EVAPI=f"127.0.0.1:{self.kamailio.evapi}",
+            ROLLCALL_KAMAILIO_SIP_PORTS=f"[{self.kamailio.port}]",
             **rpc,
         )
         eventually(self.is_known, what=f"{name} answers its producer")
@@ -77,100 +34,25 @@ class Node:
         status = self.producer.status()
         return bool(status["connected"] and status["boot"].startswith("up-"))
 
-    def stop(self) -> None:
-        for stage in (self.producer, self.watcher):
-            stage.__exit__()
-        self.server.stop()
 
-
-class Cluster:
+class KamailioCluster(Cluster):
     """A registrar, and an edge before it once asked for."""
 
     def __init__(self, kafka: KafkaSettings, folder: Path) -> None:
         self._kafka, self._folder = kafka, folder
-        self.registrar = Node("kam1", folder / "kam1", kafka)
-        self._edge: Node | None = None
-        self._streams = StageProcess("streams.stage", folder, kafka)
-        self._presence = TopicLog(kafka, PRESENCE)
-        self.registrations = TopicLog(kafka, REGISTRATIONS)
-        self.connections = TopicLog(kafka, CONNECTIONS)
-        self.nodes = TopicLog(kafka, NODES)
-        self.dead_letters = TopicLog(kafka, DEAD_LETTERS)
+        self.registrar = KamailioNode("kam1", folder / "kam1", kafka)
+        self._edge: KamailioNode | None = None
+        super().__init__(kafka, folder)
 
     @property
-    def edge(self) -> Node:
+    def edge(self) -> KamailioNode:
         if self._edge is None:
-            behind = self.registrar.server.port
-            self._edge = Node("edge1", self._folder / "edge1", self._kafka, behind)
+            behind = self.registrar.kamailio.port
+            self._edge = KamailioNode("edge1", self._folder / "edge1", self._kafka, behind)
         return self._edge
 
     def stop(self) -> None:
-        logs = (self.registrations, self.connections, self.nodes, self.dead_letters)
-        for log in (self._presence, *logs):
-            log.close()
-        self._streams.__exit__()
+        super().stop()
         for node in (self._edge, self.registrar):
             if node is not None:
                 node.stop()
-
-    def history(self, user: str) -> list[Presence]:
-        aor = f"sip:{user}@{DOMAIN}"
-        return [state for state in self._presence.read() if state.aor == aor]
-
-    def when(
-        self, user: str, holds: Callable[[Presence], bool], what: str, timeout: float = 20
-    ) -> Presence:
-        """The user's state, as soon as this holds of the newest."""
-
-        def found() -> Presence | None:
-            states = self.history(user)
-            return states[-1] if states and holds(states[-1]) else None
-
-        try:
-            state = eventually(found, timeout, what=f"{user} {what}")
-        except AssertionError as error:
-            # Which of three stages did not do its part?
-            nodes = [(e.kind, e.node, e.boot) for e in self.nodes.read()][-5:]
-            history = [(p.status, p.cause) for p in self.history(user)]
-            heard = f"nodes {nodes}, {user} {history}, streams {self._streams.status()}"
-            raise AssertionError(f"{error}; {heard}") from error
-        assert state is not None
-        return state
-
-    def online(self, user: str, devices: int = 1) -> Presence:
-        return self.when(
-            user,
-            lambda p: p.status is Status.ONLINE and len(p.bindings) == devices,
-            f"online with {devices}",
-        )
-
-    def offline(self, user: str) -> Presence:
-        return self.when(user, lambda p: p.status is Status.OFFLINE, "offline")
-
-    def settle(self, server_port: int) -> None:
-        """What was told before is folded by the time that later clients' ends are, whoever's."""
-        users = [f"witness-{uuid.uuid4().hex}" for _ in range(8)]  # in most partitions
-        clients = [SipClient(server_port, user) for user in users]
-        for client in clients:
-            client.register()
-        for client, user in zip(clients, users, strict=True):
-            self.online(user)
-            client.close()
-        for user in users:
-            self.offline(user)
-
-    def offline_count(self, user: str) -> int:
-        return sum(state.status is Status.OFFLINE for state in self.history(user))
-
-    def end_of(self, port: int, node: str = "kam1") -> Any:
-        """The end of the last connection from a client's port, once it is told."""
-
-        def told() -> Any:
-            ends = [
-                event
-                for event in self.connections.read()
-                if event.kind.is_end and event.remote.port == port and event.node == node
-            ]
-            return ends[-1] if ends else None
-
-        return eventually(told, what=f"the end of the connection from {port}")

@@ -4,16 +4,24 @@
 killed.
 """
 
+import hashlib
 import itertools
 import random
 import re
 import socket
 import struct
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 DOMAIN = "example.test"
+PASSWORD = "secret"
 _numbers = itertools.count(1)
+
+
+def _md5(*parts: str) -> str:
+    return hashlib.md5(":".join(parts).encode()).hexdigest()
 
 
 def quiet_port() -> int:
@@ -48,7 +56,14 @@ class SipClient:
         self._cseq = itertools.count(1)
 
     def register(self, expires: int = 600) -> str:
-        """The answer to a REGISTER that was accepted."""
+        """The answer to a REGISTER that was accepted, after a challenge where there was one."""
+        answer = self._ask(expires)
+        if answer.startswith("SIP/2.0 401"):
+            answer = self._ask(expires, f"Authorization: {self._credentials(answer)}")
+        assert answer.startswith("SIP/2.0 200"), answer
+        return answer
+
+    def _ask(self, expires: int, *headers: str) -> str:
         number = next(_numbers)
         self.socket.sendall(
             "\r\n".join(
@@ -61,17 +76,36 @@ class SipClient:
                     f"To: <sip:{self.user}@{DOMAIN}>",
                     f"Call-ID: {self.call_id}",
                     f"CSeq: {next(self._cseq)} REGISTER",
-                    f"Contact: {self.display}<{self.contact}>",
+                    f"Contact: {self.contacts()}",
                     f"Expires: {expires}",
+                    *headers,
                     "User-Agent: scripted",
                     "Content-Length: 0",
                     "\r\n",
                 )
             ).encode()
         )
-        answer = self._answer()
-        assert answer.startswith("SIP/2.0 200"), answer
-        return answer
+        return self._answer()
+
+    def succeed(self, other: "SipClient") -> None:
+        """Go on with the other's registration: the same Call-ID, counted on (RFC 3261 §10.2)."""
+        self.call_id, self._cseq = other.call_id, other._cseq
+
+    def contacts(self) -> str:
+        """The value of the Contact header."""
+        return f"{self.display}<{self.contact}>" if self.contact != "*" else "*"
+
+    def _credentials(self, challenge: str) -> str:
+        """For a challenge with MD5 and qop=auth (RFC 2617 §3.2.2), with the tests' one password."""
+        given = dict(re.findall(r'(realm|nonce)="([^"]*)"', challenge))
+        realm, nonce, uri = given["realm"], given["nonce"], f"sip:{DOMAIN}"
+        secret = _md5(self.user, realm, PASSWORD)
+        count, own = "00000001", "0a4f113b"
+        response = _md5(secret, nonce, count, own, "auth", _md5("REGISTER", uri))
+        return (
+            f'Digest username="{self.user}",realm="{realm}",nonce="{nonce}",uri="{uri}",'
+            f'response="{response}",algorithm=MD5,qop=auth,nc={count},cnonce="{own}"'
+        )
 
     def unregister(self) -> None:
         self.register(0)
@@ -100,6 +134,26 @@ class SipClient:
                 text, data = data[:end].decode(), data[end + 4 :]
                 if not re.match(r"SIP/2\.0 1\d\d", text):
                     return text
+
+
+class KilledClient:
+    """A client in a process of its own."""
+
+    def __init__(self, server_port: int, user: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.sip_client", str(server_port), user],
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
 if __name__ == "__main__":

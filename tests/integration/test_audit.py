@@ -18,7 +18,7 @@ from schemas.topics import PRESENCE
 from schemas.vocabulary import Cause, Status, Transport
 from tests.eventually import eventually
 from tests.freeswitch_answers import PROFILES, registration, registrations
-from tests.integration.kamailio_cluster import Node
+from tests.integration.kamailio_cluster import KamailioNode
 from tests.integration.rollcall_process import rollcall
 from tests.integration.scripted_mi import ScriptedMi
 from tests.integration.scripted_switch import ScriptedSwitch
@@ -158,23 +158,23 @@ def test_the_kernels_connections_to_a_port() -> None:
 
 
 def test_a_real_kamailio(kafka: KafkaSettings, tmp_path: Path) -> None:
-    node = Node("kam1", tmp_path / "kam1", kafka)
+    node = KamailioNode("kam1", tmp_path / "kam1", kafka)
     streams = StageProcess("streams.stage", tmp_path, kafka)
     auditor = None
     try:
-        clients = [SipClient(node.server.port, user) for user in ("one", "two")]
-        clients.append(SipClient(node.server.port, "datagrams", udp=True))
+        clients = [SipClient(node.kamailio.port, user) for user in ("one", "two")]
+        clients.append(SipClient(node.kamailio.port, "datagrams", udp=True))
         for client in clients:
             client.register()
         auditor = StageProcess(
             "local.auditing.stage",
             tmp_path,
             kafka,
-            ROLLCALL_AUDIT_NODES=json.dumps([f"kamailio:kam1={node.server.rpc_url}"]),
+            ROLLCALL_AUDIT_NODES=json.dumps([f"kamailio:kam1={node.kamailio.rpc_url}"]),
             ROLLCALL_AUDIT_INTERVAL="0.2",
             ROLLCALL_AUDIT_SETTLE="0.5",
             ROLLCALL_SOCKETS_NODE="kam1",
-            ROLLCALL_SOCKETS_PORTS=f'["{node.server.port}"]',
+            ROLLCALL_SOCKETS_PORTS=f'["{node.kamailio.port}"]',
         )
         eventually(lambda: has(auditor, bindings=3, users=3, disagreements=0))
 
@@ -194,7 +194,7 @@ def test_a_real_kamailio(kafka: KafkaSettings, tmp_path: Path) -> None:
         node.producer.start()  # and lists, which heals it
         eventually(lambda: has(auditor, bindings=2, disagreements=0))
 
-        node.server.kill()
+        node.kamailio.kill()
         eventually(lambda: list(auditor.status()["unaudited"]) == ["kam1"])
         assert metric(auditor, "rollcall_audit_unaudited", node="kam1") == 1
         assert metric(auditor, "rollcall_audit_bindings", node="kam1") == 2, "as it was last known"

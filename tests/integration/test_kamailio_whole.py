@@ -1,7 +1,6 @@
 """From a client's end to the presence a subscriber reads: a real Kamailio, kernel and Kafka."""
 
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +13,9 @@ from runtime.kafka import KafkaSettings, ensure_topics
 from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Source, Status
 from tests.eventually import eventually
 from tests.integration.conftest import delete_topics
-from tests.integration.kamailio_cluster import Cluster
+from tests.integration.kamailio_cluster import KamailioCluster
 from tests.integration.kamailio_server import need_programs
-from tests.integration.sip_client import DOMAIN, SipClient, quiet_port
+from tests.integration.sip_client import DOMAIN, KilledClient, SipClient, quiet_port
 
 _LOAD = 40
 _LOAD_SCENARIO = """<?xml version="1.0" encoding="ISO-8859-1" ?>
@@ -42,40 +41,20 @@ Content-Length: 0
 
 
 @pytest.fixture(scope="module")
-def cluster(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KamailioCluster]:
     need_programs("kamailio")
     kafka = KafkaSettings(bootstrap_servers=broker, namespace=f"t{uuid.uuid4().hex[:8]}.")
     ensure_topics(kafka)
-    running = Cluster(kafka, tmp_path_factory.mktemp("kamailio"))
+    running = KamailioCluster(kafka, tmp_path_factory.mktemp("kamailio"))
     yield running
     running.stop()
     delete_topics(kafka)
 
 
 @pytest.fixture
-def port(cluster: Cluster) -> int:
+def port(cluster: KamailioCluster) -> int:
     """Where the registrar listens."""
-    return cluster.registrar.server.port
-
-
-class KilledClient:
-    """A client in a process of its own."""
-
-    def __init__(self, server_port: int, user: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.sip_client", str(server_port), user],
-            cwd=Path(__file__).parents[2],
-            stdout=subprocess.PIPE,
-        )
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+    return cluster.registrar.kamailio.port
 
 
 def registered(server_port: int, user: str, **options: Any) -> SipClient:
@@ -84,7 +63,7 @@ def registered(server_port: int, user: str, **options: Any) -> SipClient:
     return client
 
 
-def test_kill_9_of_the_client(cluster: Cluster, port: int) -> None:
+def test_kill_9_of_the_client(cluster: KamailioCluster, port: int) -> None:
     client = KilledClient(port, "killed")
     cluster.online("killed")
     client.kill()
@@ -109,7 +88,9 @@ def test_kill_9_of_the_client(cluster: Cluster, port: int) -> None:
         ("unregister", Cause.UNREGISTERED),
     ],
 )
-def test_each_end_has_its_cause(cluster: Cluster, port: int, end: str, cause: Cause) -> None:
+def test_each_end_has_its_cause(
+    cluster: KamailioCluster, port: int, end: str, cause: Cause
+) -> None:
     user = f"ends-by-{end}"
     client = registered(port, user)
     cluster.online(user)
@@ -120,13 +101,13 @@ def test_each_end_has_its_cause(cluster: Cluster, port: int, end: str, cause: Ca
 
 @pytest.mark.parametrize("same_contact", [True, False])
 def test_registered_anew_before_the_old_connection_ends(
-    cluster: Cluster, port: int, same_contact: bool
+    cluster: KamailioCluster, port: int, same_contact: bool
 ) -> None:
     user = f"moves-{same_contact}".lower()
     first = registered(port, user)
     cluster.online(user)
     second = SipClient(port, user)
-    second.call_id = first.call_id
+    second.succeed(first)
     if same_contact:
         second.contact = first.contact
     second.register()
@@ -147,7 +128,9 @@ def test_registered_anew_before_the_old_connection_ends(
     assert cluster.end_of(second.port).id in state.evidence
 
 
-def test_the_next_client_on_a_port_is_not_taken_for_the_last(cluster: Cluster, port: int) -> None:
+def test_the_next_client_on_a_port_is_not_taken_for_the_last(
+    cluster: KamailioCluster, port: int
+) -> None:
     first = registered(port, "port-old", port=quiet_port())
     cluster.online("port-old")
     first.reset()
@@ -163,7 +146,7 @@ def test_the_next_client_on_a_port_is_not_taken_for_the_last(cluster: Cluster, p
     assert cluster.offline("port-new").cause is Cause.CONNECTION_CLOSED
 
 
-def test_two_devices_are_offline_with_the_second(cluster: Cluster, port: int) -> None:
+def test_two_devices_are_offline_with_the_second(cluster: KamailioCluster, port: int) -> None:
     desk, mobile = registered(port, "both"), registered(port, "both")
     cluster.online("both", devices=2)
     desk.close()
@@ -174,7 +157,7 @@ def test_two_devices_are_offline_with_the_second(cluster: Cluster, port: int) ->
     assert cluster.offline_count("both") == 1
 
 
-def test_a_client_over_udp_expires(cluster: Cluster, port: int) -> None:
+def test_a_client_over_udp_expires(cluster: KamailioCluster, port: int) -> None:
     client = SipClient(port, "datagrams", udp=True)
     client.register(expires=3)
     cluster.online("datagrams")
@@ -182,7 +165,7 @@ def test_a_client_over_udp_expires(cluster: Cluster, port: int) -> None:
     assert cluster.offline("datagrams").cause is Cause.EXPIRED
 
 
-def test_a_contact_cannot_speak_for_another_user(cluster: Cluster, port: int) -> None:
+def test_a_contact_cannot_speak_for_another_user(cluster: KamailioCluster, port: int) -> None:
     client = SipClient(port, "mallory")
     client.display = f'"\\",\\"aor\\":\\"victim@{DOMAIN}\\",\\"x\\":\\"" '
     client.register()
@@ -192,7 +175,7 @@ def test_a_contact_cannot_speak_for_another_user(cluster: Cluster, port: int) ->
     assert cluster.history("victim") == []
 
 
-def test_what_cannot_be_read_is_a_dead_letter(cluster: Cluster, port: int) -> None:
+def test_what_cannot_be_read_is_a_dead_letter(cluster: KamailioCluster, port: int) -> None:
     client = SipClient(port, "unreadable")
     client.contact = "sip:unreadable@not a host"
     before = len(cluster.dead_letters.read())
@@ -207,7 +190,7 @@ def test_what_cannot_be_read_is_a_dead_letter(cluster: Cluster, port: int) -> No
     client.close()
 
 
-def test_a_burst_of_clients(cluster: Cluster, port: int, tmp_path: Path) -> None:
+def test_a_burst_of_clients(cluster: KamailioCluster, port: int, tmp_path: Path) -> None:
     need_programs("kamailio", "sipp")
     scenario = tmp_path / "register.xml"
     scenario.write_text(_LOAD_SCENARIO)
@@ -226,8 +209,8 @@ def test_a_burst_of_clients(cluster: Cluster, port: int, tmp_path: Path) -> None
         assert statuses == [Status.ONLINE, Status.OFFLINE]
 
 
-def test_a_client_killed_at_the_edge(cluster: Cluster) -> None:
-    client = KilledClient(cluster.edge.server.port, "roams")
+def test_a_client_killed_at_the_edge(cluster: KamailioCluster) -> None:
+    client = KilledClient(cluster.edge.kamailio.port, "roams")
     state = cluster.when(
         "roams", lambda p: bool(p.bindings and p.bindings[0].edge), "behind the edge"
     )
@@ -251,26 +234,26 @@ def test_a_client_killed_at_the_edge(cluster: Cluster) -> None:
     assert end.cookie == before.cookie
     assert f"roams@{DOMAIN}" in _listed(cluster)  # the registrar knows nothing of it
 
-    back = registered(cluster.edge.server.port, "roams")
+    back = registered(cluster.edge.kamailio.port, "roams")
     cluster.online("roams")
     back.unregister()
     assert cluster.offline("roams").cause is Cause.UNREGISTERED
     back.close()
 
 
-def _listed(cluster: Cluster) -> str:
+def _listed(cluster: KamailioCluster) -> str:
     request = {"jsonrpc": "2.0", "id": 1, "method": "ul.dump"}
-    answer = httpx.post(cluster.registrar.server.rpc_url, json=request, trust_env=False)
+    answer = httpx.post(cluster.registrar.kamailio.rpc_url, json=request, trust_env=False)
     return answer.text
 
 
-def test_the_death_of_the_server(cluster: Cluster, port: int) -> None:
+def test_the_death_of_the_server(cluster: KamailioCluster, port: int) -> None:
     over_tcp = registered(port, "server-tcp")
     over_udp = registered(port, "server-udp", udp=True)
     for user in ("server-tcp", "server-udp"):
         cluster.online(user)
     boot = cluster.registrar.producer.status()["boot"]
-    cluster.registrar.server.kill()
+    cluster.registrar.kamailio.kill()
     assert cluster.offline("server-udp").cause is Cause.NODE_LOST
     # Over TCP the kernel may be first: all sockets of a process end with it. It says whose end.
     state = cluster.offline("server-tcp")
@@ -280,7 +263,7 @@ def test_the_death_of_the_server(cluster: Cluster, port: int) -> None:
     (down,) = [e for e in cluster.nodes.read() if e.kind is NodeKind.DOWN and e.node == "kam1"]
     assert down.boot == boot
 
-    cluster.registrar.server.start()
+    cluster.registrar.kamailio.start()
     eventually(
         lambda: cluster.registrar.is_known() and cluster.registrar.producer.status()["boot"] != boot
     )

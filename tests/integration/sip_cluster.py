@@ -1,0 +1,165 @@
+"""SIP nodes with both producers beside them, the streams, and what Kafka holds of them."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from runtime.kafka import KafkaSettings
+from schemas import codec
+from schemas.presence import Presence
+from schemas.topics import CONNECTIONS, DEAD_LETTERS, NODES, PRESENCE, REGISTRATIONS, Topic
+from schemas.vocabulary import NodeKind, Status
+from tests.eventually import eventually
+from tests.integration.sip_client import DOMAIN, SipClient
+from tests.stages import StageProcess
+
+
+class TopicLog:
+    """Everything in one topic so far, read by one consumer that goes on."""
+
+    def __init__(self, kafka: KafkaSettings, topic: Topic) -> None:
+        self._topic = topic
+        self._consumer = Consumer(kafka.consumer(f"test-{topic.name}"))
+        self._consumer.assign(
+            [
+                TopicPartition(kafka.name(topic), partition, OFFSET_BEGINNING)
+                for partition in range(kafka.partitions)
+            ]
+        )
+        self._records: list[Any] = []
+
+    def read(self) -> list[Any]:
+        for message in self._consumer.consume(1000, 0.05):
+            assert message.error() is None
+            self._records.append(codec.validate(self._topic.model, message.value() or b""))
+        return self._records
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+class SipServer(Protocol):
+    """What a node needs of a server that somebody has started."""
+
+    @property
+    def port(self) -> int:
+        """Where it takes SIP over TCP and UDP."""
+        ...
+
+    def stop(self) -> None: ...
+
+
+class Node:
+    """A server, its producer, and the kernel watcher of its port."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        kafka: KafkaSettings,
+        server: SipServer,
+        module: str,
+        **settings: str,
+    ) -> None:
+        self.name, self.server = name, server
+        spool = str(folder / "spool")
+        self.watcher = StageProcess(
+            "producers.sockets.stage",
+            folder,
+            kafka,
+            ROLLCALL_SOCKETS_NODE=name,
+            ROLLCALL_SOCKETS_PORTS=f'["{server.port}"]',
+            ROLLCALL_PUBLISHER_SPOOL_FOLDER=spool,
+        )
+        self.producer = StageProcess(
+            module, folder, kafka, ROLLCALL_PUBLISHER_SPOOL_FOLDER=spool, **settings
+        )
+
+    def stop(self) -> None:
+        for stage in (self.producer, self.watcher):
+            stage.__exit__()
+        self.server.stop()
+
+
+class Cluster:
+    """The streams, and what is told of the nodes that a test starts beside them."""
+
+    def __init__(self, kafka: KafkaSettings, folder: Path, **streams: str) -> None:
+        self._witnesses = itertools.count(1)
+        self._streams = StageProcess("streams.stage", folder, kafka, **streams)
+        self._presence = TopicLog(kafka, PRESENCE)
+        self.registrations = TopicLog(kafka, REGISTRATIONS)
+        self.connections = TopicLog(kafka, CONNECTIONS)
+        self.nodes = TopicLog(kafka, NODES)
+        self.dead_letters = TopicLog(kafka, DEAD_LETTERS)
+
+    def stop(self) -> None:
+        logs = (self.registrations, self.connections, self.nodes, self.dead_letters)
+        for log in (self._presence, *logs):
+            log.close()
+        self._streams.__exit__()
+
+    def history(self, user: str) -> list[Presence]:
+        aor = f"sip:{user}@{DOMAIN}"
+        return [state for state in self._presence.read() if state.aor == aor]
+
+    def when(
+        self, user: str, holds: Callable[[Presence], bool], what: str, timeout: float = 20
+    ) -> Presence:
+        """The user's state, as soon as this holds of the newest."""
+
+        def found() -> Presence | None:
+            states = self.history(user)
+            return states[-1] if states and holds(states[-1]) else None
+
+        try:
+            state = eventually(found, timeout, what=f"{user} {what}")
+        except AssertionError as error:
+            # Which of three stages did not do its part?
+            nodes = [str(e) for e in self.nodes.read() if e.kind is not NodeKind.HEARTBEAT][-5:]
+            history = [(p.status, p.cause) for p in self.history(user)]
+            heard = f"nodes {nodes}, {user} {history}, streams {self._streams.status()}"
+            raise AssertionError(f"{error}; {heard}") from error
+        assert state is not None
+        return state
+
+    def online(self, user: str, devices: int = 1) -> Presence:
+        return self.when(
+            user,
+            lambda p: p.status is Status.ONLINE and len(p.bindings) == devices,
+            f"online with {devices}",
+        )
+
+    def offline(self, user: str) -> Presence:
+        return self.when(user, lambda p: p.status is Status.OFFLINE, "offline")
+
+    def settle(self, server_port: int) -> None:
+        """What was told before is folded by the time that later clients' ends are, whoever's."""
+        users = [f"witness-{next(self._witnesses)}" for _ in range(8)]  # in most partitions
+        clients = [SipClient(server_port, user) for user in users]
+        for client in clients:
+            client.register()
+        for client, user in zip(clients, users, strict=True):
+            self.online(user)
+            client.close()
+        for user in users:
+            self.offline(user)
+
+    def offline_count(self, user: str) -> int:
+        return sum(state.status is Status.OFFLINE for state in self.history(user))
+
+    def end_of(self, port: int, node: str = "kam1") -> Any:
+        """The end of the last connection from a client's port, once it is told."""
+
+        def told() -> Any:
+            ends = [
+                event
+                for event in self.connections.read()
+                if event.kind.is_end and event.remote.port == port and event.node == node
+            ]
+            return ends[-1] if ends else None
+
+        return eventually(told, what=f"the end of the connection from {port}")

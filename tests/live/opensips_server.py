@@ -1,0 +1,155 @@
+"""A real OpenSIPS for the tests, configured as docs/opensips.md says, on ports of its own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from local.network import free_port
+from tests.eventually import eventually
+from tests.live.programs import need_program
+
+_DOCUMENT = Path(__file__).parents[2] / "docs" / "opensips.md"
+
+_COMMON = """
+log_level=3
+stderror_enabled=yes
+syslog_enabled=no
+udp_workers=2
+tcp_workers=2
+socket=udp:127.0.0.1:{port}
+socket=tcp:127.0.0.1:{port}
+alias=udp:example.test:5060
+tcp_connection_lifetime=3605
+mpath="{modules}/"
+loadmodule "proto_udp.so"
+loadmodule "proto_tcp.so"
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "maxfwd.so"
+loadmodule "sipmsgops.so"
+loadmodule "signaling.so"
+loadmodule "httpd.so"
+modparam("httpd", "ip", "127.0.0.1")
+modparam("httpd", "port", {http})
+loadmodule "nathelper.so"
+"""
+_REGISTRAR = """
+loadmodule "usrloc.so"
+modparam("usrloc", "working_mode_preset", "single-instance-no-db")
+modparam("usrloc", "use_domain", 1)
+modparam("usrloc", "timer_interval", 1)
+modparam("nathelper", "received_avp", "$avp(received)")
+loadmodule "registrar.so"
+modparam("registrar", "received_avp", "$avp(received)")
+modparam("registrar", "min_expires", 2)
+loadmodule "dialog.so"
+loadmodule "acc.so"
+"""
+_REGISTRAR_ROUTE = """
+route {
+    if (has_totag()) {
+        loose_route();
+        t_relay();
+        exit;
+    }
+    if (is_method("CANCEL")) {
+        t_relay();
+        exit;
+    }
+    if (is_method("REGISTER")) {
+        fix_nated_register();
+        save("location");
+        exit;
+    }
+    if (!is_method("INVITE")) {
+        sl_send_reply(405, "Not here");
+        exit;
+    }
+    record_route();
+    %s
+    if (!lookup("location")) {
+        t_reply(404, "Not Found");
+        exit;
+    }
+    t_relay();
+}
+"""
+
+
+class OpenSipsServer:
+    """A registrar and proxy of OpenSIPS 3.x; `events` is where its producer is to listen."""
+
+    def __init__(self, folder: Path) -> None:
+        self._program = need_program("ROLLCALL_TEST_OPENSIPS", "opensips")
+        self.port, self.http, self.events = free_port(), free_port(), free_port()
+        self._folder = folder
+        self._config = folder / "opensips.cfg"
+        self._config.write_text(self._configuration())
+        self.start()
+
+    @property
+    def mi_url(self) -> str:
+        return f"http://127.0.0.1:{self.http}/mi"
+
+    def start(self) -> None:
+        """Start a server (again), a process group of its own."""
+        log = self._folder / "opensips.log"
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [self._program, "-F", "-f", self._config, "-m", "128", "-M", "16"],
+                cwd=self._folder,
+                start_new_session=True,
+                stdout=output,
+                stderr=output,
+            )
+        eventually(self._listens, 30, what=f"opensips; see {log}")
+
+    def _listens(self) -> bool:
+        assert self.process.poll() is None, (self._folder / "opensips.log").read_text()[-3000:]
+        for port in (self.port, self.http):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)):
+                    return False
+        return True
+
+    def kill(self) -> None:
+        """SIGKILL of all its processes."""
+        self._signal(signal.SIGKILL)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self._signal(signal.SIGTERM)
+
+    def _signal(self, number: signal.Signals) -> None:
+        os.killpg(self.process.pid, number)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def _configuration(self) -> str:
+        text = _DOCUMENT.read_text()
+        blocks: list[str] = re.findall(r"^ *```\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+        (events,) = (b for b in blocks if "event_stream.so" in b)
+        (call,) = (b for b in blocks if "create_dialog" in b)
+        (accounting,) = (b for b in blocks if "do_accounting" in b)
+        extras, account = accounting.split("…\n")
+        (modules,) = self._program.parents[1].glob("lib*/opensips/modules")
+        given = {"{port}": self.port, "{http}": self.http, "{modules}": modules}
+        whole = "\n".join(
+            (
+                _COMMON,
+                _REGISTRAR,
+                extras,
+                events.replace("127.0.0.1:8767", f"127.0.0.1:{self.events}"),
+                _REGISTRAR_ROUTE % "\n    ".join((*call.splitlines(), *account.splitlines())),
+            )
+        )
+        for name, value in given.items():
+            whole = whole.replace(name, str(value))
+        return whole
