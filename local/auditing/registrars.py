@@ -149,7 +149,7 @@ class Kamailio:
             tables, peers = kamailio_lister.ask_contacts(self._rpc)
         except MiError as error:
             raise NotAudited(f"{type(error).__name__}: {error}") from error
-        context = KamailioContext(settings.node, _BOOT, settings.domain, settings.table)
+        context = KamailioContext(settings.node, _BOOT, settings.users(), settings.table)
         rows: list[Row | None] = []
         for table, contacts in tables.items():
             of = kamailio_snapshot.Snapshot(context, _BOOT, began, table)

@@ -1,12 +1,12 @@
-"""What a translation knows beside its event: node, boot, whose AORs, which contacts there are."""
+"""What a translation knows beside its event: node, boot, users, contacts and dialogs."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from producers.opensips.contacts import Contacts
-from schemas.codec import InvalidRecord
-from schemas.sip_uri import MalformedUri, canonical_aor
+from producers.opensips.dialogs import Dialogs
+from producers.opensips.users import Users
 from schemas.vocabulary import Source
 
 
@@ -16,9 +16,10 @@ class Context:
 
     node: str
     boot: str
-    domain: str | None = None
+    users: Users
     table: str = "location"
     contacts: Contacts = field(default_factory=Contacts)
+    dialogs: Dialogs = field(default_factory=Dialogs)
     # Said by a translation for whoever runs it: only a listing tells which bindings went.
     listing_needed: bool = False
 
@@ -32,15 +33,3 @@ class Context:
             "seq": seq,
             "at": at,
         }
-
-    def user(self, aor: str, field_name: str) -> str:
-        """The canonical AOR of usrloc's `user` or `user@domain`. Raises InvalidRecord."""
-        user, at, host = aor.rpartition("@")
-        if not at:
-            if self.domain is None:
-                raise InvalidRecord(field_name, "has no domain; set kamailio.domain")
-            user, host = aor, self.domain
-        try:
-            return canonical_aor(user, host.lower())
-        except MalformedUri as error:
-            raise InvalidRecord(field_name, str(error)) from error

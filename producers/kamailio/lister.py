@@ -2,8 +2,14 @@
 
 from producers.kamailio import snapshot
 from producers.kamailio.intake import Intake
-from producers.kamailio.listing import ListedContact, read_connections, read_contacts
+from producers.kamailio.listing import (
+    ListedContact,
+    read_connections,
+    read_contacts,
+    read_dialogs,
+)
 from producers.kamailio.settings import KamailioSettings
+from producers.opensips.call_records import DialogListing
 from producers.opensips.context import Translated
 from producers.opensips.errors import MiError, MiRefused
 from producers.opensips.mi import HttpMi, Mi
@@ -11,8 +17,7 @@ from producers.refused import payload_of
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord
 from schemas.origin import Address
-from schemas.topics import REGISTRATIONS
-from schemas.vocabulary import RegistrationKind
+from schemas.vocabulary import CallKind, RegistrationKind
 
 log = logs.get(__name__)
 
@@ -48,14 +53,45 @@ class Lister:
             self._list_contacts()
             self._told = None
         except MiError as error:
-            metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "failed"})
-            metrics.SOURCE_FAILURES.add(1, {**self._labels, "reason": error.reason})
-            if self._told != error.reason:
-                self._told = error.reason
-                log.error("no listing", error=type(error).__name__, detail=str(error))
+            self._failed(error)
             return False
         metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "ok"})
         return True
+
+    def list_calls(self) -> None:
+        """A snapshot of the dialogs: it ends the calls whose end nobody heard.
+
+        None is taken where the server has no dialogs, or keeps them from us.
+        """
+        context = self._intake.context
+        began, boot = self._intake.ticks.now(), context.boot
+        listing = DialogListing(context.node, context.origin(began.seq, began.at))
+        try:
+            dialogs = read_dialogs(self._rpc.call("dlg.list"))
+        except MiRefused:
+            return
+        except MiError as error:
+            self._failed(error)
+            return
+        with self._intake.lock:
+            if boot != context.boot:
+                return
+            self._everywhere(listing.end(CallKind.SNAPSHOT_BEGAN))
+            for one in dialogs:
+                try:
+                    self._intake.publish(listing.row(one, context.dialogs, context.users))
+                except InvalidRecord as error:
+                    self._intake.refuse(payload_of(one._asdict()), error.reason, error.field)
+            self._everywhere(listing.end(CallKind.SNAPSHOT_ENDED))
+        metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "ok"})
+
+    def _failed(self, error: MiError) -> None:
+        """Counted each time; the same reason again and again is logged once."""
+        metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "failed"})
+        metrics.SOURCE_FAILURES.add(1, {**self._labels, "reason": error.reason})
+        if self._told != error.reason:
+            self._told = error.reason
+            log.error("no listing", error=type(error).__name__, detail=str(error))
 
     def _list_contacts(self) -> None:
         context = self._intake.context
@@ -87,4 +123,4 @@ class Lister:
         self._everywhere(snapshot.mark(taken, RegistrationKind.SNAPSHOT_ENDED))
 
     def _everywhere(self, mark: Translated) -> None:
-        self._intake.publisher.publish_everywhere(REGISTRATIONS, mark.key, mark.event)
+        self._intake.publisher.publish_everywhere(mark.topic, mark.key, mark.event)

@@ -1,10 +1,11 @@
-"""What the server lists by JSON-RPC: contacts (ul.dump), live connections (core.tcp_list).
+"""What the server lists by JSON-RPC: contacts (ul.dump), connections (core.tcp_list), dialogs.
 
 Pure. A listing of another form is refused as a whole: nothing may be concluded from it.
 """
 
 from typing import Any, NamedTuple
 
+from producers.opensips.call_records import ListedDialog
 from producers.opensips.errors import ListingUnreadable
 from producers.opensips.listing import table_name
 from producers.uri_addresses import canonical_ip
@@ -47,6 +48,20 @@ def read_connections(reply: Any) -> dict[int, Address]:
             raise ListingUnreadable("core.tcp_list: a connection without id or address")
         if 0 < port <= 65535:
             found[number] = Address(ip=ip, port=port)
+    return found
+
+
+def read_dialogs(reply: Any) -> list[ListedDialog]:
+    """Of `dlg.list`. Raises ListingUnreadable."""
+    if not isinstance(reply, list):
+        raise ListingUnreadable(f"dlg.list: no list but {type(reply).__name__}")
+    found = []
+    for row in reply:
+        call_id, caller, callee = (_text(row, n) for n in ("call-id", "from_uri", "to_uri"))
+        number, state = row.get("h_id"), row.get("state")
+        if not isinstance(number, int) or not isinstance(state, int):
+            raise ListingUnreadable("dlg.list: a dialog without h_id or state")
+        found.append(ListedDialog(call_id, str(number), caller or None, callee or None, state))
     return found
 
 

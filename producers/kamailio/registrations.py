@@ -60,7 +60,7 @@ def translate_edge(event: ServerEvent, context: Context, received: Received) -> 
 
 def translate_expired(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
     """A contact that usrloc itself dropped: not renewed in time, or its connection is gone."""
-    aor = context.user(event.required("aor"), "aor")
+    aor = context.users.registered(event.required("aor"), "aor")
     read = contact.read(event.required("addr", contact.CONTACT_MAX), "addr")
     epoch = event.required_number("expires")
     if epoch > _EPOCH_MAX:
@@ -101,7 +101,7 @@ def _accepted(
     event: ServerEvent, context: Context, received: Received, fields: dict[str, Any]
 ) -> list[Translated]:
     name = "aor" if "aor" in event.parameters else "user"
-    aor = context.user(event.required(name), name)
+    aor = context.users.registered(event.required(name), name)
     stored = event.required("contact", contact.CONTACT_MAX)
     fields["transport"], fields["remote"] = peer(event, "src")
     if stored.strip() == "*":

@@ -62,6 +62,8 @@ class Server:
         boot = f"up-{started}"
         if self._announced and boot == self._context.boot:
             return []
+        if boot != self._context.boot:
+            self._context.dialogs.clear()
         self._context.boot, self._announced, self._runs = boot, True, True
         self.wants_listing()
         return [self._mark(NodeKind.UP, received)]

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from producers.opensips.users import Users
 from runtime.settings import StageSettings
 
 NodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
@@ -22,6 +23,10 @@ class KamailioSettings(StageSettings):
     evapi: HostPort = Field("127.0.0.1:8448", description="The server's evapi bind_addr.")
     domain: str | None = Field(
         None, max_length=255, description="Of AORs without one (usrloc's use_domain=0)."
+    )
+    call_domains: list[str] = Field(
+        [],
+        description="Hosts whose callers and callees are users; registrations' are learned.",
     )
     table: Annotated[str, Field(min_length=1, max_length=255)] = Field(
         "location", description="The location table of events that do not name theirs."
@@ -53,3 +58,7 @@ class KamailioSettings(StageSettings):
     close_timeout_seconds: float = Field(
         10, gt=0, description="At SIGTERM: for Kafka, before the rest stays in the spool."
     )
+
+    def users(self) -> Users:
+        """Whose names the server's names are."""
+        return Users(self.domain, self.call_domains, self.section)

@@ -61,7 +61,7 @@ def row(
     fields = ServerEvent("listed", {**listed.fields, "AoR": listed.aor})
     if fields.text("Expires") in _GONE:
         return None
-    aor = snapshot.context.user(listed.aor, "AoR")
+    aor = snapshot.context.users.registered(listed.aor, "AoR")
     read = contact.read(fields.required("Address", contact.CONTACT_MAX), "Address")
     socket = contact.socket_of(fields.text("Socket"))
     transport = socket.transport if socket else uri_addresses.transport_of(read.uri)

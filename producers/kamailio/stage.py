@@ -31,7 +31,7 @@ class KamailioProducer:
         self._stage = stage
         ticks = Ticks()
         run = f"run-{ticks.now().seq:x}"
-        context = Context(settings.node, run, settings.domain, settings.table)
+        context = Context(settings.node, run, settings.users(), settings.table)
         server = Server(context, ticks, settings.lease_silence_seconds)
         inbox = Inbox(settings.queue_max_messages, settings.queue_max_bytes, ticks)
         self.intake = Intake(
@@ -109,6 +109,7 @@ class KamailioProducer:
             if self.intake.server.connected and self._listings.is_due(now):
                 self._listings.begin(now)
                 self._listings.end(succeeded=self._lister.list_contacts())
+                self._lister.list_calls()  # after the contacts, which name the users' domains
 
 
 def run() -> None:

@@ -1,11 +1,11 @@
 """From what the script says to records of the contract. One table: event name → translator.
 
-Pure but for the context, which remembers contacts.
+Pure but for the context, which remembers contacts and dialogs.
 """
 
 from collections.abc import Callable
 
-from producers.kamailio import registrations
+from producers.kamailio import calls, registrations
 from producers.kamailio.context import Context
 from producers.opensips.context import Received, Translated
 from producers.opensips.event import ServerEvent
@@ -18,6 +18,7 @@ TRANSLATORS: dict[str, Translator] = {
     "register": registrations.translate_register,
     "edge": registrations.translate_edge,
     "usrloc:contact-expired": registrations.translate_expired,
+    **dict.fromkeys(calls.KINDS, calls.translate_call),
 }
 
 

@@ -9,9 +9,12 @@ from schemas.vocabulary import CallKind
 MAX_DIALOGS = 100_000
 
 
-def dialog_key(call_id: str, from_tag: str) -> str:
-    """One text of fixed length a dialog; Call-ID and tag are the caller's to choose."""
-    data = f"{call_id}\0{from_tag}".encode("utf-8", "surrogatepass")
+def dialog_key(call_id: str, mark: str) -> str:
+    """One text of fixed length a dialog; `mark` is its From tag, or the server's own number of it.
+
+    Call-ID and tag are the caller's to choose.
+    """
+    data = f"{call_id}\0{mark}".encode("utf-8", "surrogatepass")
     return hashlib.blake2b(data, digest_size=12).hexdigest()
 
 
@@ -25,9 +28,9 @@ class Party:
 
 
 class Dialog:
-    """`kind` is how far the call has come."""
+    """`kind` is how far the call has come; `is_listed`, whether the server lists it as a dialog."""
 
-    __slots__ = ("call_id", "callee", "caller", "kind", "status_code", "told")
+    __slots__ = ("call_id", "callee", "caller", "is_listed", "kind", "status_code", "told")
 
     def __init__(self, call_id: str) -> None:
         self.call_id = call_id
@@ -35,6 +38,7 @@ class Dialog:
         self.kind: CallKind | None = None
         self.told: CallKind | None = None  # the last kind published without a user
         self.status_code: int | None = None
+        self.is_listed = False
 
     @property
     def is_anonymous(self) -> bool:
@@ -57,15 +61,22 @@ class Dialogs:
                     return key, self._dialogs[key]
         return None
 
-    def begin(self, call_id: str, from_tag: str) -> tuple[str, Dialog]:
+    def begin(self, call_id: str, mark: str) -> tuple[str, Dialog]:
         """The dialog, made if it is new."""
-        key = dialog_key(call_id, from_tag)
+        key = dialog_key(call_id, mark)
         dialog = self._dialogs.get(key)
         if dialog is None:
             dialog = self._dialogs[key] = Dialog(call_id)
             if len(self._dialogs) > MAX_DIALOGS:
                 self._dialogs.popitem(last=False)
         return key, dialog
+
+    def has_others(self) -> bool:
+        """Whether calls are known that no listing of dialogs would show: accounting told them."""
+        return any(
+            dialog.kind is CallKind.ANSWERED and not dialog.is_listed
+            for dialog in self._dialogs.values()
+        )
 
     def forget(self, key: str) -> None:
         self._dialogs.pop(key, None)

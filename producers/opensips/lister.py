@@ -4,10 +4,13 @@ from dataclasses import asdict
 from typing import Any
 
 from producers.opensips import calls, snapshot
+from producers.opensips.call_records import DialogListing, ListedDialog
+from producers.opensips.context import Translated
 from producers.opensips.errors import ListingUnreadable, MiError, MiRefused
 from producers.opensips.intake import Intake
 from producers.opensips.listing import (
     ListedContact,
+    listed_dialog,
     read_connections,
     read_contacts,
     read_dialogs,
@@ -17,12 +20,12 @@ from producers.opensips.mi import Mi
 from producers.refused import payload_of
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord
-from schemas.topics import REGISTRATIONS
-from schemas.vocabulary import RegistrationKind
+from schemas.vocabulary import CallKind, RegistrationKind
 
 log = logs.get(__name__)
 
 _DIALOGS_A_ROUND = 20
+_CALLS_WITHOUT_DIALOG = "accounting told of a call that is no dialog"
 
 
 def ask_contacts(mi: Mi) -> tuple[list[ListedContact], set[str] | None]:
@@ -75,6 +78,45 @@ class Lister:
         metrics.SNAPSHOTS.add(1, labels)
         return outcome == "ok"
 
+    def list_calls(self) -> None:
+        """A snapshot of the dialogs: it ends the calls whose end nobody heard.
+
+        None is taken where the server has no dialogs, or some calls without (accounting only).
+        """
+        with self._intake.lock:
+            place = self._intake.context.origin(self._intake.ticks.now())
+        listing = DialogListing(self._intake.node, place)
+        outcome = "ok"
+        try:
+            dialogs = [listed_dialog(row) for row in read_dialogs(self._mi.call("dlg_list"))]
+        except MiRefused:
+            return
+        except MiError as error:
+            outcome = "failed"
+            self._fail(error)
+        else:
+            with self._intake.lock:
+                self._publish_calls(listing, dialogs)
+        labels = {"source": "opensips", "node": self._intake.node, "outcome": outcome}
+        metrics.SNAPSHOTS.add(1, labels)
+
+    def _publish_calls(self, listing: DialogListing, listed: list[ListedDialog]) -> None:
+        intake, context = self._intake, self._intake.context
+        rows: list[Translated] = []
+        for one in listed:
+            try:
+                rows += listing.row(one, context.dialogs, context.users)
+            except InvalidRecord as error:
+                intake.refuse(payload_of(one._asdict()), error.reason, error.field)
+        if context.dialogs.has_others():
+            if self._told != _CALLS_WITHOUT_DIALOG:
+                self._told = _CALLS_WITHOUT_DIALOG
+                log.warning("calls are not listed", reason=_CALLS_WITHOUT_DIALOG)
+            return
+        self._everywhere(listing.end(CallKind.SNAPSHOT_BEGAN))
+        intake.publish(rows)
+        self._everywhere(listing.end(CallKind.SNAPSHOT_ENDED))
+
     def name_parties(self) -> None:
         """Ask for the parties of dialogs that no event named."""
         wanted = self._intake.take_anonymous(_DIALOGS_A_ROUND)
@@ -125,8 +167,8 @@ class Lister:
                 intake.publish(intake.kernel.testify([record]))
         self._everywhere(snapshot.mark(taken, RegistrationKind.SNAPSHOT_ENDED))
 
-    def _everywhere(self, mark: Any) -> None:
-        self._intake.publisher.publish_everywhere(REGISTRATIONS, mark.key, mark.event)
+    def _everywhere(self, mark: Translated) -> None:
+        self._intake.publisher.publish_everywhere(mark.topic, mark.key, mark.event)
 
     def _version(self) -> str | None:
         try:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from producers.opensips.call_records import ListedDialog
 from producers.opensips.errors import ListingUnreadable
 
 _SPACES = re.compile(r"\s+")
@@ -59,6 +60,16 @@ def read_dialogs(reply: Any) -> list[dict[str, Any]]:
     if isinstance(reply, dict) and isinstance(reply.get("Dialog"), dict):
         return [reply["Dialog"]]
     return _rows(reply, "Dialogs")
+
+
+def listed_dialog(row: dict[str, Any]) -> ListedDialog:
+    """Raises ListingUnreadable."""
+    state = row.get("state")
+    if not isinstance(state, int):
+        raise ListingUnreadable("a dialog without state")
+    named = (row.get("from_uri"), row.get("to_uri"))
+    caller, callee = (uri if isinstance(uri, str) and uri else None for uri in named)
+    return ListedDialog(_text(row, "callid"), _text(row, "caller_tag"), caller, callee, state)
 
 
 def read_start(reply: Any) -> str | None:

@@ -143,6 +143,8 @@ class OpenSipsProducer:
             if self._listings.is_due(now):
                 self._listings.begin(now)
                 self._listings.end(succeeded=self._lister.list_contacts())
+                if self._settings.mi_dialect == "3.x":
+                    self._lister.list_calls()  # after the contacts, which name the users' domains
 
 
 def run() -> None:

@@ -15,7 +15,10 @@ class Users:
     registration was seen; all others are strangers behind trunks.
     """
 
-    def __init__(self, domain: str | None = None, domains: Iterable[str] = ()) -> None:
+    def __init__(
+        self, domain: str | None = None, domains: Iterable[str] = (), section: str = "opensips"
+    ) -> None:
+        self._section = section
         self._domain = domain.lower() if domain else None
         self._domains = {name.lower() for name in domains}
         if self._domain:
@@ -26,7 +29,7 @@ class Users:
         user, at, host = aor.rpartition("@")
         if not at:
             if self._domain is None:
-                raise InvalidRecord(field, "has no domain; set opensips.domain")
+                raise InvalidRecord(field, f"has no domain; set {self._section}.domain")
             user, host = aor, self._domain
         try:
             canonical = canonical_aor(user, host)

@@ -17,8 +17,9 @@ from producers.kamailio.settings import KamailioSettings
 from producers.opensips.context import Received
 from producers.opensips.inbox import Inbox, Piece, Ticks, places
 from producers.opensips.listing import decode_json
+from producers.opensips.users import Users
 from schemas.topics import REGISTRATIONS
-from schemas.vocabulary import RegistrationKind
+from schemas.vocabulary import CallKind, RegistrationKind
 from tests.fuzz.collected import Collected, differing
 from tests.fuzz.hostile import cuts, fuzzed, mutated, odd_json, pieces, texts
 from tests.unit.kamailio_capture import CAPTURES
@@ -64,7 +65,7 @@ class Played:
         ticks = Ticks()
         self.collected = Collected()
         publisher: Any = self.collected
-        context = Context("kam1", "run-1", "sip.test")
+        context = Context("kam1", "run-1", Users("sip.test"))
         server = Server(context, ticks, lease_silence=5)
         witness = KernelWitness(KamailioSettings(node="kam1", kernel="off"))
         inbox = Inbox(9, 9**9, ticks)
@@ -167,3 +168,15 @@ def test_of_a_whole_listing_all_is_published() -> None:
     collected = listed(*_LISTED)
     assert [e for _, _, e in collected.published if e.kind is RegistrationKind.SNAPSHOT_ROW]
     assert collected.letters == []
+
+
+_DIALOGS = json.loads((CAPTURES / "rpc_dlg_list_live.json").read_text())["result"]
+
+
+@fuzzed(150)
+@given(odd_json([_DIALOGS]) | mutated([json.dumps(_DIALOGS).encode()]))
+def test_no_listing_of_dialogs_stops_the_producer(dialogs: bytes) -> None:
+    played = Played()
+    Lister(_Rpc({"dlg.list": dialogs}), played.intake).list_calls()
+    told = [event.kind for _, _, event in played.collected.published]
+    assert not told or (told[0], told[-1]) == (CallKind.SNAPSHOT_BEGAN, CallKind.SNAPSHOT_ENDED)

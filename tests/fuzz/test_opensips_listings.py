@@ -27,7 +27,8 @@ from tests.unit.opensips_capture import CAPTURES
 
 _AT = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 _DUMP = json.loads((CAPTURES / "ul_dump.json").read_text())
-_DIALOG = {"callid": "c", "caller_tag": "t", "from_uri": "sip:a@sip.test", "to_uri": "sip:b@x"}
+_SIDES = {"caller_tag": "t", "from_uri": "sip:a@sip.test", "to_uri": "sip:b@x"}
+_DIALOG = {"callid": "c", **_SIDES, "state": 4}
 _ANSWERS: dict[str, Any] = {
     "ul_dump": _DUMP,
     "list_tcp_conns": json.loads((CAPTURES / "mi_list_tcp_conns.json").read_text()),
@@ -75,6 +76,7 @@ def asked(answers: dict[str, bytes]) -> Collected:
     context.dialogs.begin("c", "t")[1].kind = None
     lister.identify()
     lister.list_contacts()
+    lister.list_calls()
     intake._anonymous["c"] = None
     lister.name_parties()
     return collected

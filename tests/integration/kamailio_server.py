@@ -47,9 +47,24 @@ modparam("registrar", "path_mode", 0)
 """
 _REGISTRAR_ROUTE = """
 request_route {
-    if (!is_method("REGISTER")) { sl_send_reply("405", "Not here"); exit; }
-    if (!is_present_hf("Path")) fix_nated_register();
-    route(ROLLCALL_SAVE);
+    if (is_method("REGISTER")) {
+        if (!is_present_hf("Path")) fix_nated_register();
+        route(ROLLCALL_SAVE);
+        exit;
+    }
+    if (has_totag()) {
+        if (loose_route() || is_method("ACK")) t_relay();
+        exit;
+    }
+    if (is_method("CANCEL")) {
+        if (t_check_trans()) t_relay();
+        exit;
+    }
+    if (!is_method("INVITE")) { sl_send_reply("405", "Not here"); exit; }
+    record_route();
+    route(ROLLCALL_CALL);
+    if (!lookup("location")) { sl_send_reply("404", "Not Found"); exit; }
+    t_relay();
 }
 """
 _EDGE_ROUTE = """
@@ -131,9 +146,10 @@ def _configuration(registrar_port: int | None) -> str:
     blocks: list[str] = re.findall(
         r"^```\n(.*?)^```$", _DOCUMENT.read_text(), re.MULTILINE | re.DOTALL
     )
-    registrar_modules, registrar_routes, edge_modules, edge_routes = blocks
+    registrar_modules, registrar_routes, edge_modules, edge_routes, dialogs, calls = blocks
     if registrar_port is None:
-        return _COMMON + _REGISTRAR + registrar_modules + _REGISTRAR_ROUTE + registrar_routes
+        modules = _COMMON + _REGISTRAR + registrar_modules + dialogs
+        return modules + _REGISTRAR_ROUTE + registrar_routes + calls
     shared = [
         routes
         for routes in registrar_routes.split("\n\n")

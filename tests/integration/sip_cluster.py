@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from runtime.kafka import KafkaSettings
 from schemas import codec
 from schemas.presence import Presence
-from schemas.topics import CONNECTIONS, DEAD_LETTERS, NODES, PRESENCE, REGISTRATIONS, Topic
+from schemas.topics import CALLS, CONNECTIONS, DEAD_LETTERS, NODES, PRESENCE, REGISTRATIONS, Topic
 from schemas.vocabulary import NodeKind, Status
 from tests.eventually import eventually
 from tests.integration.sip_client import DOMAIN, SipClient
@@ -94,10 +94,11 @@ class Cluster:
         self.registrations = TopicLog(kafka, REGISTRATIONS)
         self.connections = TopicLog(kafka, CONNECTIONS)
         self.nodes = TopicLog(kafka, NODES)
+        self.calls = TopicLog(kafka, CALLS)
         self.dead_letters = TopicLog(kafka, DEAD_LETTERS)
 
     def stop(self) -> None:
-        logs = (self.registrations, self.connections, self.nodes, self.dead_letters)
+        logs = (self.registrations, self.connections, self.nodes, self.calls, self.dead_letters)
         for log in (self._presence, *logs):
             log.close()
         self._streams.__exit__()

@@ -10,12 +10,13 @@ import httpx
 import pytest
 
 from runtime.kafka import KafkaSettings, ensure_topics
-from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Source, Status
+from schemas.vocabulary import CallKind, Cause, NodeKind, RegistrationKind, Source, Status
 from tests.eventually import eventually
 from tests.integration.conftest import delete_topics
 from tests.integration.kamailio_cluster import KamailioCluster
 from tests.integration.kamailio_server import need_programs
 from tests.integration.sip_client import DOMAIN, KilledClient, SipClient, quiet_port
+from tests.integration.sip_phone import Message, SipPhone
 
 _LOAD = 40
 _LOAD_SCENARIO = """<?xml version="1.0" encoding="ISO-8859-1" ?>
@@ -245,6 +246,101 @@ def _listed(cluster: KamailioCluster) -> str:
     request = {"jsonrpc": "2.0", "id": 1, "method": "ul.dump"}
     answer = httpx.post(cluster.registrar.kamailio.rpc_url, json=request, trust_env=False)
     return answer.text
+
+
+@pytest.fixture
+def phones(cluster: KamailioCluster, port: int) -> Iterator[list[SipPhone]]:
+    """Alice's and Bob's, both registered."""
+    both = [SipPhone(port, "alice"), SipPhone(port, "bob")]
+    for phone in both:
+        phone.register()
+        cluster.online(phone.user)
+    yield both
+    for phone in both:
+        phone.close()
+        cluster.offline(phone.user)
+
+
+def ended(cluster: KamailioCluster, invite: Message) -> list[tuple[str | None, int | None]]:
+    """Whose legs of this call have ended, and with which SIP status."""
+    call_id = invite.header("Call-ID")
+
+    def both() -> list[tuple[str | None, int | None]] | None:
+        events = [e for e in cluster.calls.read() if e.sip_call_id == call_id]
+        told = sorted((e.aor, e.status_code) for e in events if e.kind is CallKind.ENDED)
+        return told if len(told) == 2 else None
+
+    return eventually(both, what="both legs' ends") or []
+
+
+def test_a_call(cluster: KamailioCluster, phones: list[SipPhone]) -> None:
+    alice, bob = phones
+    sent = alice.call("bob")
+    rung = bob.rung()
+    for user in ("alice", "bob"):
+        cluster.when(user, lambda p: p.status is Status.RINGING, "ringing")
+    bob.answer(rung)
+    call = alice.answered(sent)
+    for user, other in (("alice", "bob"), ("bob", "alice")):
+        state = cluster.when(user, lambda p: p.status is Status.ON_THE_PHONE, "on the phone")
+        assert [leg.peer for leg in state.calls] == [other]
+    bob.next("ACK ")
+    alice.hang_up(call)
+    bob.hung_up()
+    for user in ("alice", "bob"):
+        assert cluster.online(user).cause is Cause.CALL_ENDED
+    assert ended(cluster, sent) == [
+        ("sip:alice@example.test", None),
+        ("sip:bob@example.test", None),
+    ]
+
+
+def test_a_call_that_is_taken_back(cluster: KamailioCluster, phones: list[SipPhone]) -> None:
+    alice, bob = phones
+    sent = alice.call("bob")
+    rung = bob.rung()
+    cluster.when("bob", lambda p: p.status is Status.RINGING, "ringing")
+    alice.cancel(sent)
+    bob.cancelled(rung)
+    alice.refused(sent, 487)
+    for user in ("alice", "bob"):
+        assert cluster.online(user).cause is Cause.CALL_ENDED
+    assert ended(cluster, sent) == [("sip:alice@example.test", 487), ("sip:bob@example.test", 487)]
+
+
+def test_a_call_that_ended_while_nobody_listened(
+    cluster: KamailioCluster, phones: list[SipPhone]
+) -> None:
+    """The producer is killed; its next start lists the dialogs there are."""
+    alice, bob = phones
+    sent = alice.call("bob")
+    bob.answer(bob.rung())
+    call = alice.answered(sent)
+    cluster.when("bob", lambda p: p.status is Status.ON_THE_PHONE, "on the phone")
+    cluster.registrar.producer.kill()
+    alice.hang_up(call)
+    bob.hung_up()
+    cluster.registrar.producer.start()
+    for user in ("alice", "bob"):
+        assert cluster.online(user).cause is Cause.MISSING_FROM_SNAPSHOT
+
+
+def test_a_producer_that_starts_in_the_middle_of_a_call(
+    cluster: KamailioCluster, phones: list[SipPhone]
+) -> None:
+    """Its listing tells it who is in the call whose end it hears."""
+    alice, bob = phones
+    cluster.registrar.producer.kill()
+    sent = alice.call("bob")
+    bob.answer(bob.rung())
+    call = alice.answered(sent)
+    cluster.registrar.producer.start()
+    for user in ("alice", "bob"):
+        cluster.when(user, lambda p: p.status is Status.ON_THE_PHONE, "on the phone")
+    alice.hang_up(call)
+    bob.hung_up()
+    for user in ("alice", "bob"):
+        assert cluster.online(user).cause is Cause.CALL_ENDED
 
 
 def test_the_death_of_the_server(cluster: KamailioCluster, port: int) -> None:

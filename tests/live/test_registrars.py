@@ -11,8 +11,8 @@ from schemas.vocabulary import Cause, RegistrationKind, Status, Transport
 from tests.eventually import eventually
 from tests.integration.conftest import delete_topics
 from tests.integration.sip_client import KilledClient, SipClient, quiet_port
+from tests.integration.sip_phone import SipPhone
 from tests.live.clusters import NODE, LiveCluster
-from tests.live.sip_phone import SipPhone
 
 
 @pytest.fixture(scope="module", params=["opensips", "freeswitch"])
@@ -210,6 +210,29 @@ def test_a_call_that_nobody_answers(cluster: LiveCluster, port: int) -> None:
     alice.refused(sent, 487)
     for user in ("alice", "bob"):
         assert cluster.online(user).cause is Cause.CALL_ENDED
+    for phone in (alice, bob):
+        phone.close()
+    for user in ("alice", "bob"):
+        cluster.offline(user)
+
+
+def test_a_call_that_ended_while_nobody_listened(cluster: LiveCluster, port: int) -> None:
+    alice, bob = SipPhone(port, "alice"), SipPhone(port, "bob")
+    alice.register()
+    bob.register()
+    cluster.online("alice")
+    cluster.online("bob")
+    sent = alice.call("bob")
+    bob.answer(bob.rung())
+    call = alice.answered(sent)
+    for user in ("alice", "bob"):
+        cluster.when(user, lambda p: p.status is Status.ON_THE_PHONE, "on the phone")
+    cluster.node.producer.kill()
+    alice.hang_up(call)
+    bob.hung_up()
+    cluster.node.producer.start()
+    for user in ("alice", "bob"):
+        assert cluster.online(user).cause is Cause.MISSING_FROM_SNAPSHOT
     for phone in (alice, bob):
         phone.close()
     for user in ("alice", "bob"):

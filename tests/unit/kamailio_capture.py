@@ -12,6 +12,7 @@ from producers.kamailio.server import Server
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips.context import Received
 from producers.opensips.inbox import Inbox, Piece, Ticks, places
+from producers.opensips.users import Users
 from schemas import topics
 from schemas.connection import ConnectionEvent, connection_id
 from schemas.origin import Address
@@ -31,7 +32,7 @@ class Play:
         self.pipeline = Pipeline()
         self.collector = Collector(self.pipeline)
         ticks = Ticks(lambda: BEGUN * 10**9)
-        self.context = Context("kam1", "run-1", domain)
+        self.context = Context("kam1", "run-1", Users(domain, section="kamailio"))
         self.server = Server(self.context, ticks, lease_silence=5)
         witness = KernelWitness(KamailioSettings(node="kam1", kernel="off"))
         publisher: Any = self.collector

@@ -15,6 +15,7 @@ from tests.unit.kamailio_capture import CAPTURES, Play
 ON, CLOSED = "online registered", "offline connection-closed"
 # An old connection's end after the client came back over another one: nothing is to be seen of it.
 MOVED = [ON, ON, CLOSED]
+CALLED = [ON, "on-the-phone call-answered", "online call-ended"]
 # The kernel's word alone: the recordings have neither a new process nor a refused evapi.
 SERVER_KILLED = {f"srvkill{name}": [ON, CLOSED] for name in ("0", "1", "2", "tls")}
 EXPECTED: dict[str, dict[str, list[str]]] = {
@@ -37,6 +38,10 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
     "sc_b_tls": {"tls": [ON, CLOSED]},
     "sc_b_udpexp": {"udpexp": [ON, "offline expired"]},
     "sc_b_wsx": {"wsuser": [ON, CLOSED]},
+    # Nobody has registered as alice; in sc_sipp_dlglive as bob neither.
+    "sc_sipp_call": {"bob": CALLED, "alice": []},
+    "sc_sipp_dlglive": {"bob": [], "alice": []},
+    "sc_sipp_rtp": {"bob": CALLED, "alice": []},
     "sc_srv_kill9main": SERVER_KILLED,
     "sc_srv_kill9tcpmain": SERVER_KILLED,
     "sc_srv_term": SERVER_KILLED,

@@ -1,0 +1,40 @@
+"""What the script says of dialogs → calls: each side's user, joined by Call-ID and dialog number.
+
+Pure but for the context's memory of dialogs. The dialog module has no event for ringing: the script
+tells it of a reply; nor has it one of the beginning (event_route[dialog:start] is the answer).
+"""
+
+from functools import partial
+
+from producers.kamailio.context import Context
+from producers.kamailio.event import time_of
+from producers.opensips.call_records import advance, name_parties
+from producers.opensips.context import Received, Translated
+from producers.opensips.event import ServerEvent
+from schemas.vocabulary import CallKind
+
+KINDS = {
+    "call": CallKind.TRYING,
+    "ringing": CallKind.RINGING,
+    "dialog:start": CallKind.ANSWERED,
+    "dialog:end": CallKind.ENDED,
+    "dialog:failed": CallKind.ENDED,
+}
+
+
+def translate_call(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
+    """How far a dialog is, for each user known to be in it. Raises InvalidRecord."""
+    kind, at = KINDS[event.name], time_of(event, received.at)
+    call_id, number = event.required("callid"), event.word("h_id") or ""
+    caller = event.word("caller") or event.word("from")
+    callee = event.word("callee") or event.word("to")
+    status, life = event.number("rs"), event.number("life")
+    key, dialog = context.dialogs.begin(call_id, number)
+    name_parties(context.users, dialog, caller, callee)
+    if status is not None and 100 <= status <= 699:
+        dialog.status_code = status
+    fields = {"duration_ms": life * 1000} if kind is CallKind.ENDED and life is not None else {}
+    records = advance(partial(context.origin, received.seq, at), key, dialog, kind, **fields)
+    if kind is CallKind.ENDED:
+        context.dialogs.forget(key)
+    return records

@@ -1,0 +1,144 @@
+"""A dialog's progress, and listings of dialogs → calls: a record for each side that is a user.
+
+Pure but for the dialog, which remembers what was told. OpenSIPS' and Kamailio's dialogs alike.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from producers.opensips.context import Translated
+from producers.opensips.dialogs import Dialog, Dialogs, Party
+from producers.opensips.users import Users
+from schemas.call import CallEvent
+from schemas.codec import build
+from schemas.sip_uri import MalformedUri, parse_uri
+from schemas.topics import CALLS
+from schemas.vocabulary import CallKind, CallState, Direction
+
+# dlg_hash.h of both: 1 unconfirmed, 2 early, 3 confirmed without ACK, 4 confirmed, 5 deleted.
+KINDS = {
+    1: CallKind.TRYING,
+    2: CallKind.RINGING,
+    3: CallKind.ANSWERED,
+    4: CallKind.ANSWERED,
+    5: CallKind.ENDED,
+}
+_STATES = {
+    CallKind.TRYING: CallState.TRYING,
+    CallKind.RINGING: CallState.RINGING,
+    CallKind.ANSWERED: CallState.ANSWERED,
+}
+_RANK = {CallKind.TRYING: 0, CallKind.RINGING: 1, CallKind.ANSWERED: 2, CallKind.ENDED: 3}
+
+# What schemas.origin.Event has of an event, its id with this suffix.
+Origin = Callable[[str], dict[str, Any]]
+
+
+def name_parties(users: Users, dialog: Dialog, caller: str | None, callee: str | None) -> None:
+    """Whoever names them first counts: extras of a re-INVITE may have them swapped."""
+    for party, uri in ((dialog.caller, caller), (dialog.callee, callee)):
+        if party.uri is None and uri is not None:
+            party.uri, party.aor = uri, users.party(uri)
+
+
+def advance(
+    origin: Origin, key: str, dialog: Dialog, kind: CallKind, **fields: Any
+) -> list[Translated]:
+    """The dialog is at least this far; records for every side that was not told so yet."""
+    if dialog.kind is None or _RANK[kind] > _RANK[dialog.kind]:
+        dialog.kind = kind
+    kind = dialog.kind
+    if kind is CallKind.ENDED:
+        fields = {"status_code": dialog.status_code, **fields}
+    records = []
+    for name, party, other in _sides(dialog):
+        if party.aor is not None and party.told is not kind:
+            party.told = kind
+            side = _side(key, dialog, name, party, other)
+            records.append(_record(origin(f"/{name}"), kind, **side, **fields))
+    if not records and dialog.told is not kind and not (dialog.caller.aor or dialog.callee.aor):
+        whole = {"leg": key, "call": key, "sip_call_id": dialog.call_id}
+        records.append(_record(origin("/dialog"), kind, **whole, **fields))
+    dialog.told = kind
+    return records
+
+
+class ListedDialog(NamedTuple):
+    """One dialog of a listing; `mark` tells it from others of its Call-ID, as events do."""
+
+    call_id: str
+    mark: str
+    caller: str | None
+    callee: str | None
+    state: int
+
+
+@dataclass(frozen=True, slots=True)
+class DialogListing:
+    """One listing of all dialogs of a node. `place` is the origin of its beginning, and all's."""
+
+    node: str
+    place: dict[str, Any]
+
+    def origin(self, suffix: str) -> dict[str, Any]:
+        name = f"{self.place['id']}/calls"
+        return {**self.place, "id": f"{name}/{suffix}", "snapshot": name}
+
+    def end(self, kind: CallKind) -> Translated:
+        """Its SNAPSHOT_BEGAN or SNAPSHOT_ENDED."""
+        return Translated(CALLS, self.node, build(CallEvent, **self.origin(kind.value), kind=kind))
+
+    def row(self, listed: ListedDialog, dialogs: Dialogs, users: Users) -> list[Translated]:
+        """The sides of one dialog that are users; what events said of it counts more.
+
+        Raises InvalidRecord.
+        """
+        kind = KINDS.get(listed.state)
+        if kind is None or kind is CallKind.ENDED:
+            return []
+        key, dialog = dialogs.begin(listed.call_id, listed.mark)
+        dialog.is_listed = True
+        name_parties(users, dialog, listed.caller, listed.callee)
+        if dialog.kind is None or _RANK[kind] > _RANK[dialog.kind]:
+            dialog.kind = kind
+        return [
+            _record(
+                self.origin(f"{key}/{name}"),
+                CallKind.SNAPSHOT_ROW,
+                state=_STATES[kind],
+                **_side(key, dialog, name, party, other),
+            )
+            for name, party, other in _sides(dialog)
+            if party.aor is not None
+        ]
+
+
+def _sides(dialog: Dialog) -> tuple[tuple[str, Party, Party], ...]:
+    return ("caller", dialog.caller, dialog.callee), ("callee", dialog.callee, dialog.caller)
+
+
+def _side(key: str, dialog: Dialog, name: str, party: Party, other: Party) -> dict[str, Any]:
+    return {
+        "leg": f"{key}/{name}",
+        "call": key,
+        "sip_call_id": dialog.call_id,
+        "aor": party.aor,
+        "direction": Direction.OUTGOING if name == "caller" else Direction.INCOMING,
+        "peer": _user(other),
+    }
+
+
+def _record(origin: dict[str, Any], kind: CallKind, **fields: Any) -> Translated:
+    record = build(CallEvent, **origin, kind=kind, **fields)
+    return Translated(CALLS, record.aor or fields["leg"], record)
+
+
+def _user(party: Party) -> str | None:
+    """As people read it: the user part of the other side's URI."""
+    if party.uri is None:
+        return None
+    try:
+        return parse_uri(party.uri).user or party.uri
+    except MalformedUri:
+        return None
