@@ -98,7 +98,9 @@ def _move(leg: Leg, event: CallEvent, state: CallState) -> Verdict:
         return Verdict(changed=True, fence="call-went-no-further")
     if _RANK[state] == _RANK[old] and not _is_later(event, leg):
         return Verdict(changed=True, fence="older-than-leg")
-    leg.state, leg.since, leg.seq, leg.event = state, event.at, event.seq, event.id
+    leg.state, leg.since, leg.event = state, event.at, event.id
+    # A listing may not know its own (ordering.UNHEARD).
+    leg.seq = max(event.seq, leg.seq) if leg.boot == event.boot else event.seq
     leg.node_lost = False
     cause = Cause.CALL_RESUMED if old is CallState.HELD else _CAUSE_OF[state]
     return Verdict(changed=True, change=Change(cause, event.at, [event.id]))

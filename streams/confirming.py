@@ -36,7 +36,8 @@ def confirm(
         user_agent=event.user_agent,
         since=old.since if old else event.at,
         confirmed_at=event.at,
-        seq=event.seq,
+        # A listing may not know its own (ordering.UNHEARD).
+        seq=max(event.seq, old.seq) if old and old.boot == event.boot else event.seq,
         expires_at=event.expires_at,
         event=event.id,
         opened_by=old.opened_by if old else event.id,

@@ -24,6 +24,10 @@ ANSWER_DOUBT = timedelta(seconds=1)
 # atomic: within this time of a listing's beginning, events are believed and the listing is not.
 LISTING_LAG = timedelta(seconds=2)
 
+# The sequence of a listing whose producer has heard no event of the switch yet, as after its own
+# restart: where in its history the listing stands only the clock tells.
+UNHEARD = 0
+
 
 class Dated(Protocol):
     """Anything with a time."""
@@ -42,10 +46,10 @@ def binding_key(node: str, identity: str) -> str:
 def is_newer(event: Placed, boot: str | None, seq: int, at: datetime) -> bool:
     """Whether `event` came after (boot, seq, at) of the same node.
 
-    Within one boot the source's sequence decides; across boots the node's own clock. Clocks of
-    different nodes are never compared: callers ask only about one node.
+    Within one boot the source's sequence decides, where it is known; else the node's own clock.
+    Clocks of different nodes are never compared: callers ask only about one node.
     """
-    if event.boot == boot:
+    if event.boot == boot and event.seq != UNHEARD:
         return event.seq > seq
     return event.at > at
 

@@ -11,7 +11,7 @@ from streams import devices
 from streams.confirming import confirm, confirmed_already
 from streams.connection_lost import fold_connection_lost
 from streams.endings import bury, end_binding, is_final, make_room
-from streams.ordering import LISTING_LAG, binding_key, is_newer
+from streams.ordering import LISTING_LAG, UNHEARD, binding_key, is_newer
 from streams.state import Binding, EndedBinding, RegistrationEvent, Session
 from streams.verdict import Change, Verdict, ignored
 
@@ -85,7 +85,7 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
     key = binding_key(event.node, event.binding)
     old = session.bindings.get(key)
     if old is not None:
-        if (old.boot, old.seq) == (event.boot, event.seq):
+        if (old.boot, old.confirmed_at) == (event.boot, event.at):  # by this very listing
             return confirmed_already(session, key, old, event, ignored("already-listed"))
         if _is_older(event, old):
             return ignored("older-than-binding")
@@ -94,19 +94,31 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
     if grave is not None and not _may_revive(grave, event):
         return ignored("listed-but-ended")
     make_room(session, key, event)
-    return confirm(session, key, None, event, Cause.FOUND_IN_SNAPSHOT)
+    verdict = confirm(session, key, None, event, Cause.FOUND_IN_SNAPSHOT)
+    if grave is not None and event.seq == UNHEARD:
+        session.bindings[key].seq = _last_seq(grave, event.boot)
+    return verdict
+
+
+def _last_seq(grave: EndedBinding, boot: str) -> int:
+    """The last that is known of this process: what it said before is not newer than its listing."""
+    ended = grave.seq if grave.boot == boot else UNHEARD
+    return max(ended, grave.last_seq if grave.last_boot == boot else UNHEARD)
 
 
 def _is_older(row: RegistrationEvent, known: Binding) -> bool:
-    if row.boot == known.boot:
+    """Whether the listing began before that. One of the same sequence came after the event."""
+    if row.boot == known.boot and row.seq != UNHEARD:
         return row.seq < known.seq
     return row.at < known.confirmed_at
 
 
 def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
-    if grave.boot == row.boot and grave.seq > row.seq:
+    placed = row.seq != UNHEARD
+    if grave.boot == row.boot and (grave.seq > row.seq if placed else grave.at > row.at):
         return False
-    if grave.last_boot == row.boot and grave.last_seq > row.seq:
+    last_at = grave.last_at or row.at
+    if grave.last_boot == row.boot and (grave.last_seq > row.seq if placed else last_at > row.at):
         return False  # it had registered after the listing began
     if is_final(grave):
         return _is_elsewhere(row, grave) and grave.at <= row.at

@@ -1,6 +1,7 @@
 """What the sources of one SIP node say, in its words: its clock, its sequences, its records."""
 
 import math
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -67,6 +68,15 @@ class Speaker:
         if self.ticks:
             at = math.floor(at / TICK) * TICK
         return f"boot-{self.boot}", self.seq, START + timedelta(seconds=at)
+
+    def listing_place(self, now: float, chance: random.Random) -> tuple[str, int, datetime]:
+        """Where a listing stands. FreeSWITCH's stand at the last event its producer has heard, or
+        nobody knows where, if it has heard none (streams.ordering.UNHEARD)."""
+        boot, seq, at = self.place(now)
+        if not self.ticks:
+            return boot, seq, at
+        self.seq -= 1
+        return boot, 0 if chance.random() < 0.3 else self.seq, at
 
     def registration(self, now: float, kind: RegistrationKind, **fields: Any) -> RegistrationEvent:
         return RegistrationEvent(kind=kind, **self._origin(now), **fields)

@@ -56,7 +56,9 @@ class TroubledCluster(Cluster):
         self.listings = [listing for listing in self.listings if listing.node != name]
         node = self.nodes[name]
         node.listed += 1
-        listing = Listing(name, node.place(self.now), f"{name}-{node.boot}-{node.listed}")
+        listing = Listing(
+            name, node.listing_place(self.now, self.chance), f"{name}-{node.boot}-{node.listed}"
+        )
         gone = [
             device
             for at, device in self._gone
