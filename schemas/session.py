@@ -53,6 +53,13 @@ class Binding:
     suspect: Annotated[
         bool, Field(description="Its connection's peer stopped acknowledging: still reachable.")
     ] = False
+    closing: Annotated[
+        Word | None,
+        Field(
+            description="Id of its registrar's word that its connection closed: the kernel's is "
+            "awaited, and the listing that follows."
+        ),
+    ] = None
     stale: Annotated[bool, Field(description="Its node is uncertain: see NodeState.")] = False
     owned_at: Annotated[
         datetime | None, Field(description="When its connection's owner was last announced.")

@@ -16,8 +16,8 @@ def fold_connection_lost(session: Session, event: RegistrationEvent) -> Verdict:
 
     FreeSWITCH (sofia_reg.c, reason=socket-disconnection) names no binding, and also says it when
     the client has registered over another connection since, or when a proxy's closed. Where the
-    kernel watches (a cookie on the binding) only the kernel is believed. Else the oldest such
-    binding ended: inferred, and the producer's targeted snapshot settles it.
+    kernel watches (a cookie on the binding) only the kernel is believed, or the targeted snapshot
+    that the producer takes. Else the oldest such binding ended: inferred, and that settles it.
     """
     if event.binding is not None:
         return _end_named(session, event, binding_key(event.node, event.binding))
@@ -31,8 +31,11 @@ def fold_connection_lost(session: Session, event: RegistrationEvent) -> Verdict:
         and binding.transport is not Transport.UDP
         and is_newer(event, binding.boot, binding.seq, binding.confirmed_at)
     ]
-    if any(binding.cookie is not None for _, binding in candidates):
-        return ignored("kernel-tells")
+    watched = [binding for _, binding in candidates if binding.cookie is not None]
+    if watched:
+        for binding in watched:
+            binding.closing = event.id
+        return Verdict(changed=True, fence="kernel-tells")
     if _already_told(session, event):
         return Verdict(changed=True, fence="connection-already-told")
     if not candidates:

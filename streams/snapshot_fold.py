@@ -19,12 +19,23 @@ def fold_registrations_listed(session: Session, end: RegistrationEvent) -> Verdi
     listing may have been made before it.
     """
     return merged(
-        end_binding(session, key, end, Cause.MISSING_FROM_SNAPSHOT)
+        _end(session, key, end)
         for key, binding in list(session.bindings.items())
         if binding.node == end.node
         and (end.registrar is None or binding.registrar in (None, end.registrar))
         and binding.confirmed_at + LISTING_LAG < end.at
     )
+
+
+def _end(session: Session, key: str, end: RegistrationEvent) -> Verdict:
+    """With the registrar's own reason, where it gave one that was left to the kernel to confirm."""
+    told = session.bindings[key].closing
+    if told is None:
+        return end_binding(session, key, end, Cause.MISSING_FROM_SNAPSHOT)
+    verdict = end_binding(session, key, end, Cause.CONNECTION_CLOSED, inferred=True)
+    if verdict.change is not None:
+        verdict.change.evidence.insert(0, told)
+    return verdict
 
 
 def fold_calls_listed(session: Session, end: CallEvent) -> Verdict:

@@ -6,6 +6,7 @@ from schemas.vocabulary import Cause, RegistrationKind, Source
 from tests.unit.stories import (
     fold,
     listed,
+    listing_ended,
     loss,
     refreshed,
     registered,
@@ -85,6 +86,47 @@ class TestNotNamed:
             registered(1), registered(2, port=5062), unregistered(3), socket_closed(4)
         )
         assert not published[-1].reachable
+
+
+class TestLeftToTheKernel:
+    """A binding with a cookie: FreeSWITCH's word of its connection waits for the kernel's."""
+
+    def test_the_listing_that_follows_gives_the_reason(self) -> None:
+        session, published = tell(
+            registered(1, cookie=7), socket_closed(20), listing_ended(21, "s")
+        )
+        assert shown(published) == ["online registered", "offline connection-closed"]
+        assert [id_.rpartition("/")[2] for id_ in published[-1].evidence] == ["20", "21", "1"]
+        (grave,) = session.ended.values()
+        assert grave.inferred
+
+    def test_who_is_listed_has_another_connection(self) -> None:
+        _, published = tell(
+            registered(1, cookie=7),
+            socket_closed(20),
+            listed(21, "s", cookie=7),
+            listing_ended(21, "s"),
+            listing_ended(40, "t"),
+        )
+        assert shown(published) == ["online registered", "offline missing-from-snapshot"]
+
+    def test_who_registers_again_has_a_new_one(self) -> None:
+        _, published = tell(
+            registered(1, cookie=7),
+            socket_closed(20),
+            refreshed(21, cookie=8),
+            listing_ended(40, "t"),
+        )
+        assert shown(published)[-1] == "offline missing-from-snapshot"
+
+    def test_the_kernel_that_comes_first_is_believed(self) -> None:
+        _, published = tell(
+            registered(1, cookie=7),
+            socket_closed(20),
+            loss(21, cause=Cause.CONNECTION_RESET, cookie=7),
+            listing_ended(22, "s"),
+        )
+        assert shown(published) == ["online registered", "offline connection-reset"]
 
 
 class TestWhatIsRemembered:
