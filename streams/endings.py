@@ -5,7 +5,7 @@ Pure. Every rule that ends a binding ends it here.
 
 from schemas.vocabulary import Cause
 from streams import devices
-from streams.ordering import bound
+from streams.ordering import UNHEARD, bound
 from streams.state import (
     Address,
     Binding,
@@ -119,6 +119,16 @@ def end_binding(
     return verdict
 
 
+def last_seq(known: Binding | EndedBinding | None, boot: str) -> int:
+    """The last that is known of a process: what it said before is not newer than its listing."""
+    if known is None:
+        return UNHEARD
+    seq = known.seq if known.boot == boot else UNHEARD
+    if isinstance(known, EndedBinding) and known.last_boot == boot:
+        return max(seq, known.last_seq)
+    return seq
+
+
 def bury(
     session: Session,
     key: str,
@@ -137,7 +147,7 @@ def bury(
     grave = EndedBinding(
         node=event.node,
         boot=event.boot,
-        seq=event.seq,
+        seq=event.seq if event.seq != UNHEARD else last_seq(known, event.boot),
         at=event.at,
         cause=cause,
         event=event.id,

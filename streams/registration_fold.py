@@ -10,7 +10,7 @@ from schemas.vocabulary import Cause, RegistrationKind
 from streams import devices
 from streams.confirming import confirm, confirmed_already
 from streams.connection_lost import fold_connection_lost
-from streams.endings import bury, end_binding, is_final, make_room
+from streams.endings import bury, end_binding, is_final, last_seq, make_room
 from streams.ordering import LISTING_LAG, UNHEARD, binding_key, is_newer
 from streams.state import Binding, EndedBinding, RegistrationEvent, Session
 from streams.verdict import Change, Verdict, ignored
@@ -96,14 +96,8 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
     make_room(session, key, event)
     verdict = confirm(session, key, None, event, Cause.FOUND_IN_SNAPSHOT)
     if grave is not None and event.seq == UNHEARD:
-        session.bindings[key].seq = _last_seq(grave, event.boot)
+        session.bindings[key].seq = last_seq(grave, event.boot)
     return verdict
-
-
-def _last_seq(grave: EndedBinding, boot: str) -> int:
-    """The last that is known of this process: what it said before is not newer than its listing."""
-    ended = grave.seq if grave.boot == boot else UNHEARD
-    return max(ended, grave.last_seq if grave.last_boot == boot else UNHEARD)
 
 
 def _is_older(row: RegistrationEvent, known: Binding) -> bool:

@@ -92,6 +92,16 @@ def test_what_was_said_before_a_listing_is_not_newer_for_that() -> None:
     assert switch.changes() == [ON]
 
 
+def test_who_is_not_listed_does_not_come_back_by_what_was_said_before() -> None:
+    switch = Switch()
+    switch.tell(RegistrationKind.REGISTERED, 100, 0)
+    switch.list_bindings(0, 10, found=False)
+    switch.tell(RegistrationKind.REGISTERED, 100, 0)
+    assert switch.changes() == [ON, GONE]
+    switch.tell(RegistrationKind.REFRESHED, 101, 20)
+    assert switch.changes() == [ON, GONE, ON]
+
+
 def test_what_is_said_after_a_listing_is_newer() -> None:
     switch = Switch()
     switch.tell(RegistrationKind.REGISTERED, 100, 0)
