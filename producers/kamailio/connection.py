@@ -73,11 +73,13 @@ class EvapiConnection:
                     # Told only now: whether anybody still listens says what the end means.
                     ended.told, ended.refused = True, refused
                     self._inbox.put(ended, b"")
-                    ended = None if connection or refused else ended
+                    ended = None if refused else ended
                 if connection is None:
                     self._stopping.wait(self._pause)
                     continue
-                with contextlib.suppress(OSError):  # it may be gone already
+                # It may be gone already, as of a server whose processes are just dying: then it is
+                # still the one before that has ended, and what listens next says what that means.
+                with contextlib.suppress(OSError):
                     ended = Link(connection)
                     self._read(ended)
                 self._link = None

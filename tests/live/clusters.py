@@ -9,7 +9,7 @@ from tests.integration.sip_cluster import Cluster, Node, SipServer
 from tests.live.freeswitch_server import FreeSwitchServer
 from tests.live.opensips_server import OpenSipsServer
 
-NODE = "sip1"
+NODE, EDGE = "sip1", "edge1"
 # FreeSWITCH has to know them beforehand.
 USERS = (
     *("alice", "bob", "carol", "killed", "both", "datagrams", "mallory", "missed", "flushed"),
@@ -48,16 +48,39 @@ class LiveCluster(Cluster):
         self.node.stop()
 
 
+class EdgeCluster(Cluster):
+    """FreeSWITCH as the registrar behind OpenSIPS, which alone sees the clients' connections."""
+
+    def __init__(self, kafka: KafkaSettings, folder: Path) -> None:
+        for name in (NODE, EDGE):
+            (folder / name).mkdir()
+        registrar, self.registrar = _freeswitch(kafka, folder / NODE)
+        edge = OpenSipsServer(folder / EDGE, registrar_port=registrar.port)
+        self.server, self.edge = edge, _beside_opensips(kafka, folder / EDGE, edge, EDGE)
+        eventually(lambda: self.registrar.producer.status()["connected"], what="the switch")
+        eventually(lambda: self.edge.producer.status()["mi_answers"], what="the edge")
+        super().__init__(kafka, folder, ROLLCALL_STREAMS_NODE_LEASE="5")
+
+    def stop(self) -> None:
+        super().stop()
+        for node in (self.edge, self.registrar):
+            node.stop()
+
+
 def _opensips(kafka: KafkaSettings, folder: Path) -> tuple[RestartableServer, Node]:
     server = OpenSipsServer(folder)
+    return server, _beside_opensips(kafka, folder, server, NODE)
+
+
+def _beside_opensips(kafka: KafkaSettings, folder: Path, server: OpenSipsServer, name: str) -> Node:
     settings = {
-        "ROLLCALL_OPENSIPS_NODE": NODE,
+        "ROLLCALL_OPENSIPS_NODE": name,
         "ROLLCALL_OPENSIPS_LISTEN_STREAM": f"127.0.0.1:{server.events}",
         "ROLLCALL_OPENSIPS_LISTEN_DATAGRAM": "off",
         "ROLLCALL_OPENSIPS_MI_URL": server.mi_url,
         "ROLLCALL_OPENSIPS_SIP_PORTS": f"[{server.port}]",
     }
-    return server, Node(NODE, folder, kafka, server, "producers.opensips.stage", **settings)
+    return Node(name, folder, kafka, server, "producers.opensips.stage", **settings)
 
 
 def _freeswitch(kafka: KafkaSettings, folder: Path) -> tuple[RestartableServer, Node]:

@@ -80,10 +80,34 @@ route {
 """
 
 
-class OpenSipsServer:
-    """A registrar and proxy of OpenSIPS 3.x; `events` is where its producer is to listen."""
+_EDGE = """
+loadmodule "path.so"
+modparam("path", "use_received", 1)
+"""
+_EDGE_ROUTE = """
+route {
+    if (!is_method("REGISTER")) {
+        record_route();
+        # The Route of the registrar's own Path leads to the client's connection.
+        if (!loose_route())
+            $du = "sip:127.0.0.1:{registrar};transport=tcp";
+        t_relay();
+        exit;
+    }
+    $du = "sip:127.0.0.1:{registrar};transport=tcp";
+    route(to_registrar);
+}
+"""
 
-    def __init__(self, folder: Path) -> None:
+
+class OpenSipsServer:
+    """A registrar and proxy of OpenSIPS 3.x; with `registrar_port` a proxy before that registrar.
+
+    `events` is where its producer is to listen.
+    """
+
+    def __init__(self, folder: Path, *, registrar_port: int | None = None) -> None:
+        self._registrar = registrar_port
         self._program = need_program("ROLLCALL_TEST_OPENSIPS", "opensips")
         self.port, self.http, self.events = free_port(), free_port(), free_port()
         self._folder = folder
@@ -138,18 +162,25 @@ class OpenSipsServer:
         (events,) = (b for b in blocks if "event_stream.so" in b)
         (call,) = (b for b in blocks if "create_dialog" in b)
         (accounting,) = (b for b in blocks if "do_accounting" in b)
+        (edge,) = (b for b in blocks if "route[to_registrar]" in b)
         extras, account = accounting.split("…\n")
+        if self._registrar is None:
+            routes = _REGISTRAR_ROUTE % "\n    ".join((*call.splitlines(), *account.splitlines()))
+            parts = [_COMMON, _REGISTRAR, extras, events, routes]
+        else:
+            # What a proxy has not cannot be subscribed to either.
+            events = re.sub(r".*E_(UL|DLG|ACC|ROLLCALL)_.*\n", "", events)
+            startup, _, routes = edge.partition("}\n")
+            events = events.replace("startup_route {\n", startup)
+            parts = [_COMMON, _EDGE, events, routes, _EDGE_ROUTE]
+        whole = "\n".join(parts).replace("127.0.0.1:8767", f"127.0.0.1:{self.events}")
         (modules,) = self._program.parents[1].glob("lib*/opensips/modules")
-        given = {"{port}": self.port, "{http}": self.http, "{modules}": modules}
-        whole = "\n".join(
-            (
-                _COMMON,
-                _REGISTRAR,
-                extras,
-                events.replace("127.0.0.1:8767", f"127.0.0.1:{self.events}"),
-                _REGISTRAR_ROUTE % "\n    ".join((*call.splitlines(), *account.splitlines())),
-            )
-        )
+        given = {
+            "{port}": self.port,
+            "{http}": self.http,
+            "{modules}": modules,
+            "{registrar}": self._registrar,
+        }
         for name, value in given.items():
             whole = whole.replace(name, str(value))
         return whole

@@ -1,0 +1,113 @@
+"""A client of a real OpenSIPS that passes its REGISTERs on to a real FreeSWITCH."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from runtime.kafka import KafkaSettings, ensure_topics
+from schemas.vocabulary import Cause, Status
+from tests.integration.conftest import delete_topics
+from tests.integration.sip_client import KilledClient, SipClient
+from tests.integration.sip_phone import SipPhone
+from tests.live.clusters import EDGE, NODE, EdgeCluster
+
+
+@pytest.fixture(scope="module")
+def cluster(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeCluster]:
+    kafka = KafkaSettings(bootstrap_servers=broker, namespace=f"t{uuid.uuid4().hex[:8]}.")
+    ensure_topics(kafka)
+    running = EdgeCluster(kafka, tmp_path_factory.mktemp("edge"))
+    yield running
+    running.stop()
+    delete_topics(kafka)
+
+
+@pytest.fixture
+def port(cluster: EdgeCluster) -> int:
+    """Where clients register: at the edge."""
+    return cluster.server.port
+
+
+def behind_the_edge(cluster: EdgeCluster, user: str, client_port: int) -> None:
+    """Wait until the user is shown once, at the switch, behind the edge."""
+    state = cluster.when(
+        user, lambda p: [(b.node, b.edge) for b in p.bindings] == [(NODE, EDGE)], "behind the edge"
+    )
+    assert state.bindings[0].remote is not None
+    assert state.bindings[0].remote.port == client_port
+
+
+def test_kill_9_of_the_client(cluster: EdgeCluster, port: int) -> None:
+    client = KilledClient(port, "killed")
+    behind_the_edge(cluster, "killed", client.port)
+    client.kill()
+    assert cluster.offline("killed").cause in {Cause.CONNECTION_CLOSED, Cause.CONNECTION_RESET}
+    cluster.settle(port)
+    assert cluster.history("killed")[-1].status is Status.OFFLINE
+
+
+def test_it_unregisters(cluster: EdgeCluster, port: int) -> None:
+    client = SipClient(port, "ends-by-unregister")
+    client.register()
+    behind_the_edge(cluster, "ends-by-unregister", client.port)
+    client.unregister()
+    assert cluster.offline("ends-by-unregister").cause is Cause.UNREGISTERED
+    client.close()
+
+
+def test_it_comes_back_before_its_old_connection_ends(cluster: EdgeCluster, port: int) -> None:
+    first = SipClient(port, "moves-true")
+    first.register()
+    behind_the_edge(cluster, "moves-true", first.port)
+    second = SipClient(port, "moves-true")
+    second.succeed(first)
+    second.register()
+    cluster.when(
+        "moves-true",
+        lambda p: any(b.remote and b.remote.port == second.port for b in p.bindings),
+        "there over the new connection",
+    )
+    first.close()
+    cluster.end_of(first.port, EDGE)
+    cluster.settle(port)
+    assert cluster.offline_count("moves-true") == 0
+    second.close()
+    assert cluster.offline("moves-true").cause is Cause.CONNECTION_CLOSED
+
+
+@pytest.mark.parametrize("which", ["registrar", "edge"])
+def test_a_producer_is_killed_and_started_again(
+    cluster: EdgeCluster, port: int, which: str
+) -> None:
+    client = SipClient(port, "both")
+    client.register()
+    behind_the_edge(cluster, "both", client.port)
+    before = cluster.offline_count("both")
+    node = cluster.registrar if which == "registrar" else cluster.edge
+    node.producer.kill()
+    node.producer.start()
+    cluster.settle(port)
+    assert cluster.online("both").bindings[0].edge == EDGE
+    assert cluster.offline_count("both") == before
+    client.close()
+    assert cluster.offline("both").cause is Cause.CONNECTION_CLOSED
+
+
+def test_a_call_through_the_edge(cluster: EdgeCluster, port: int) -> None:
+    alice, bob = SipPhone(port, "alice"), SipPhone(port, "bob")
+    for phone in (alice, bob):
+        phone.register()
+        behind_the_edge(cluster, phone.user, phone.port)
+    sent = alice.call("bob")
+    bob.answer(bob.rung())
+    call = alice.answered(sent)
+    for user in ("alice", "bob"):
+        cluster.when(user, lambda p: p.status is Status.ON_THE_PHONE, "on the phone")
+    alice.hang_up(call)
+    bob.hung_up()
+    for user in ("alice", "bob"):
+        assert cluster.online(user).cause is Cause.CALL_ENDED
+    for phone in (alice, bob):
+        phone.close()
+        assert cluster.offline(phone.user).cause is Cause.CONNECTION_CLOSED
