@@ -81,7 +81,6 @@ route {
 
 
 _EDGE = """
-loadmodule "path.so"
 modparam("path", "use_received", 1)
 """
 _EDGE_ROUTE = """
@@ -170,15 +169,16 @@ class OpenSipsServer:
         else:
             # What a proxy has not cannot be subscribed to either.
             events = re.sub(r".*E_(UL|DLG|ACC|ROLLCALL)_.*\n", "", events)
+            modules, _, edge = edge.partition("startup_route {\n")
             startup, _, routes = edge.partition("}\n")
-            events = events.replace("startup_route {\n", startup)
-            parts = [_COMMON, _EDGE, events, routes, _EDGE_ROUTE]
+            events = events.replace("startup_route {\n", f"startup_route {{\n{startup}")
+            parts = [_COMMON, modules, _EDGE, events, routes, _EDGE_ROUTE]
         whole = "\n".join(parts).replace("127.0.0.1:8767", f"127.0.0.1:{self.events}")
-        (modules,) = self._program.parents[1].glob("lib*/opensips/modules")
+        (folder,) = self._program.parents[1].glob("lib*/opensips/modules")
         given = {
             "{port}": self.port,
             "{http}": self.http,
-            "{modules}": modules,
+            "{modules}": folder,
             "{registrar}": self._registrar,
         }
         for name, value in given.items():

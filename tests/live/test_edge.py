@@ -9,7 +9,6 @@ from runtime.kafka import KafkaSettings, ensure_topics
 from schemas.vocabulary import Cause, Status
 from tests.integration.conftest import delete_topics
 from tests.integration.sip_client import KilledClient, SipClient
-from tests.integration.sip_phone import SipPhone
 from tests.live.clusters import EDGE, NODE, EdgeCluster
 
 
@@ -92,22 +91,3 @@ def test_a_producer_is_killed_and_started_again(
     assert cluster.offline_count("both") == before
     client.close()
     assert cluster.offline("both").cause is Cause.CONNECTION_CLOSED
-
-
-def test_a_call_through_the_edge(cluster: EdgeCluster, port: int) -> None:
-    alice, bob = SipPhone(port, "alice"), SipPhone(port, "bob")
-    for phone in (alice, bob):
-        phone.register()
-        behind_the_edge(cluster, phone.user, phone.port)
-    sent = alice.call("bob")
-    bob.answer(bob.rung())
-    call = alice.answered(sent)
-    for user in ("alice", "bob"):
-        cluster.when(user, lambda p: p.status is Status.ON_THE_PHONE, "on the phone")
-    alice.hang_up(call)
-    bob.hung_up()
-    for user in ("alice", "bob"):
-        assert cluster.online(user).cause is Cause.CALL_ENDED
-    for phone in (alice, bob):
-        phone.close()
-        assert cluster.offline(phone.user).cause is Cause.CONNECTION_CLOSED
