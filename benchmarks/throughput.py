@@ -50,6 +50,8 @@ PEERS = (
     Peer("quix", _python("benchmarks.peers.quix")),
     Peer("kafka_streams", kafka_streams.command),
     Peer("limit", limit, stateless=True),
+    # The job of plain_faust on the transport of rollcall.
+    Peer("batch_transport", _python("benchmarks.peers.batch_transport")),
     # The same program as plain_faust with the one setting that helps it.
     Peer("plain_faust_tuned", _python("benchmarks.peers.plain_faust", "20"), slow=True),
 )
