@@ -30,6 +30,7 @@ _FLOORS = {"_ms": 5.0, "_s": 0.3, "peak_lag_records": 1_000.0}
 _RATES = (
     "throughput.rollcall",
     "throughput.plain_faust",
+    "throughput.batch_transport",
     "throughput.quix",
     "throughput.mixed.rollcall",
     "throughput.mixed.rollcall_2_workers",
@@ -92,6 +93,11 @@ TARGETS = (
         "times Kafka Streams' rate",
         least=3,
         limit=f"{_EVENT}; Kafka Streams uses all cores",
+    ),
+    Target(
+        "throughput.batch_transport_over.plain_faust",
+        "plain Faust's own job on the batch transport: times its rate",
+        least=20,
     ),
     Target("throughput.rollcall_over.limit", "of the bare limit's rate", least=0.5, limit=_EVENT),
     Target(

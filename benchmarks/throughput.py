@@ -146,11 +146,12 @@ def _environment(kafka: KafkaSettings) -> dict[str, str]:
 def report(measured: dict[str, Measured], whole: Input, users: int) -> dict[str, object]:
     """The object of the last line: first the rates, then what they were measured on."""
     rates: dict[str, object] = {n: round(m.events_per_second) for n, m in measured.items()}
-    if "rollcall" in measured:
-        ours = measured["rollcall"].events_per_second
-        rates["rollcall_over"] = {
-            n: round(ours / m.events_per_second, 2) for n, m in measured.items() if n != "rollcall"
-        }
+    for ours in ("rollcall", "batch_transport"):
+        if ours in measured:
+            rate = measured[ours].events_per_second
+            rates[f"{ours}_over"] = {
+                n: round(rate / m.events_per_second, 2) for n, m in measured.items() if n != ours
+            }
     packages = ("faust-streaming", "quixstreams", "confluent-kafka", "msgspec")
     return rates | {
         "events": {n: m.events for n, m in measured.items()},
