@@ -4,7 +4,7 @@ Pure: no Kafka, clock or socket. The session given is consumed; use it only as c
 """
 
 from copy import copy
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from schemas.vocabulary import Cause, RegistrationKind
 from streams import devices
@@ -102,17 +102,22 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
 
 def _is_older(row: RegistrationEvent, known: Binding) -> bool:
     """Whether the listing began before that. One of the same sequence came after the event."""
-    if row.boot == known.boot and row.seq != UNHEARD:
-        return row.seq < known.seq
+    if row.boot == known.boot:
+        return _precedes(row, known.boot, known.seq, known.confirmed_at)
     return row.at < known.confirmed_at
 
 
-def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
-    placed = row.seq != UNHEARD
-    if grave.boot == row.boot and (grave.seq > row.seq if placed else grave.at > row.at):
+def _precedes(row: RegistrationEvent, boot: str | None, seq: int, at: datetime | None) -> bool:
+    """Whether the listing began before this word of the same process."""
+    if row.boot != boot or at is None:
         return False
-    last_at = grave.last_at or row.at
-    if grave.last_boot == row.boot and (grave.last_seq > row.seq if placed else last_at > row.at):
+    return row.seq < seq if row.seq != UNHEARD else row.at < at
+
+
+def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
+    if _precedes(row, grave.boot, grave.seq, grave.at):
+        return False
+    if _precedes(row, grave.last_boot, grave.last_seq, grave.last_at):
         return False  # it had registered after the listing began
     if is_final(grave):
         return _is_elsewhere(row, grave) and grave.at <= row.at
