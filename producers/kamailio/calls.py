@@ -8,7 +8,7 @@ from functools import partial
 
 from producers.kamailio.context import Context
 from producers.kamailio.event import time_of
-from producers.opensips.call_records import advance, name_parties
+from producers.opensips.call_records import advance, name_parties, sip_status
 from producers.opensips.context import Received, Translated
 from producers.opensips.event import ServerEvent
 from schemas.vocabulary import CallKind
@@ -28,11 +28,10 @@ def translate_call(event: ServerEvent, context: Context, received: Received) -> 
     call_id, number = event.required("callid"), event.word("h_id") or ""
     caller = event.word("caller") or event.word("from")
     callee = event.word("callee") or event.word("to")
-    status, life = event.number("rs"), event.number("life")
+    status, life = sip_status(event.number("rs")), event.number("life")
     key, dialog = context.dialogs.begin(call_id, number)
     name_parties(context.users, dialog, caller, callee)
-    if status is not None and 100 <= status <= 699:
-        dialog.status_code = status
+    dialog.status_code = status or dialog.status_code
     fields = {"duration_ms": life * 1000} if kind is CallKind.ENDED and life is not None else {}
     records = advance(partial(context.origin, received.seq, at), key, dialog, kind, **fields)
     if kind is CallKind.ENDED:

@@ -21,6 +21,8 @@ from schemas.vocabulary import CallKind, RegistrationKind
 
 log = logs.get(__name__)
 
+_CONTACTS, _CALLS = "contacts", "calls"
+
 
 def open_rpc(url: str, settings: KamailioSettings) -> Mi:
     """OpenSIPS' 3.x management interface and jsonrpcs are the same JSON-RPC over HTTP."""
@@ -44,16 +46,16 @@ class Lister:
     def __init__(self, rpc: Mi, intake: Intake) -> None:
         self._rpc = rpc
         self._intake = intake
-        self._told: str | None = None
+        self._told: dict[str, str] = {}  # what could not be listed, and why
         self._labels = {"source": "kamailio", "node": intake.context.node}
 
     def list_contacts(self) -> bool:
         """A snapshot of every location table; whether it could be taken."""
         try:
             self._list_contacts()
-            self._told = None
+            self._told.pop(_CONTACTS, None)
         except MiError as error:
-            self._failed(error)
+            self._failed(error, _CONTACTS)
             return False
         metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "ok"})
         return True
@@ -71,27 +73,25 @@ class Lister:
         except MiRefused:
             return
         except MiError as error:
-            self._failed(error)
+            self._failed(error, _CALLS)
             return
+        self._told.pop(_CALLS, None)
         with self._intake.lock:
             if boot != context.boot:
                 return
             self._everywhere(listing.end(CallKind.SNAPSHOT_BEGAN))
-            for one in dialogs:
-                try:
-                    self._intake.publish(listing.row(one, context.dialogs, context.users))
-                except InvalidRecord as error:
-                    self._intake.refuse(payload_of(one._asdict()), error.reason, error.field)
+            refuse = self._intake.refuse
+            self._intake.publish(listing.rows(dialogs, context.dialogs, context.users, refuse))
             self._everywhere(listing.end(CallKind.SNAPSHOT_ENDED))
         metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "ok"})
 
-    def _failed(self, error: MiError) -> None:
+    def _failed(self, error: MiError, what: str) -> None:
         """Counted each time; the same reason again and again is logged once."""
         metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "failed"})
         metrics.SOURCE_FAILURES.add(1, {**self._labels, "reason": error.reason})
-        if self._told != error.reason:
-            self._told = error.reason
-            log.error("no listing", error=type(error).__name__, detail=str(error))
+        if self._told.get(what) != error.reason:
+            self._told[what] = error.reason
+            log.error("no listing", what=what, error=type(error).__name__, detail=str(error))
 
     def _list_contacts(self) -> None:
         context = self._intake.context

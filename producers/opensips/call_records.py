@@ -3,15 +3,16 @@
 Pure but for the dialog, which remembers what was told. OpenSIPS' and Kamailio's dialogs alike.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from producers.opensips.context import Translated
 from producers.opensips.dialogs import Dialog, Dialogs, Party
 from producers.opensips.users import Users
+from producers.refused import payload_of
 from schemas.call import CallEvent
-from schemas.codec import build
+from schemas.codec import InvalidRecord, build
 from schemas.sip_uri import MalformedUri, parse_uri
 from schemas.topics import CALLS
 from schemas.vocabulary import CallKind, CallState, Direction
@@ -33,6 +34,8 @@ _RANK = {CallKind.TRYING: 0, CallKind.RINGING: 1, CallKind.ANSWERED: 2, CallKind
 
 # What schemas.origin.Event has of an event, its id with this suffix.
 Origin = Callable[[str], dict[str, Any]]
+# What becomes of input that cannot be used: its bytes, the reason, the field.
+Refuse = Callable[[bytes, str, str | None], None]
 
 
 def name_parties(users: Users, dialog: Dialog, caller: str | None, callee: str | None) -> None:
@@ -46,9 +49,7 @@ def advance(
     origin: Origin, key: str, dialog: Dialog, kind: CallKind, **fields: Any
 ) -> list[Translated]:
     """The dialog is at least this far; records for every side that was not told so yet."""
-    if dialog.kind is None or _RANK[kind] > _RANK[dialog.kind]:
-        dialog.kind = kind
-    kind = dialog.kind
+    kind = _reach(dialog, kind)
     if kind is CallKind.ENDED:
         fields = {"status_code": dialog.status_code, **fields}
     records = []
@@ -62,6 +63,18 @@ def advance(
         records.append(_record(origin("/dialog"), kind, **whole, **fields))
     dialog.told = kind
     return records
+
+
+def sip_status(number: int | None) -> int | None:
+    """A final or provisional status; None for what is none."""
+    return number if number is not None and 100 <= number <= 699 else None
+
+
+def _reach(dialog: Dialog, kind: CallKind) -> CallKind:
+    """How far the dialog is, which is at least this far."""
+    if dialog.kind is None or _RANK[kind] > _RANK[dialog.kind]:
+        dialog.kind = kind
+    return dialog.kind
 
 
 class ListedDialog(NamedTuple):
@@ -89,19 +102,26 @@ class DialogListing:
         """Its SNAPSHOT_BEGAN or SNAPSHOT_ENDED."""
         return Translated(CALLS, self.node, build(CallEvent, **self.origin(kind.value), kind=kind))
 
-    def row(self, listed: ListedDialog, dialogs: Dialogs, users: Users) -> list[Translated]:
-        """The sides of one dialog that are users; what events said of it counts more.
+    def rows(
+        self, listed: Iterable[ListedDialog], dialogs: Dialogs, users: Users, refuse: Refuse
+    ) -> list[Translated]:
+        """The sides of these dialogs that are users; what events said of them counts more."""
+        rows: list[Translated] = []
+        for one in listed:
+            try:
+                rows += self._rows(one, dialogs, users)
+            except InvalidRecord as error:
+                refuse(payload_of(one._asdict()), error.reason, error.field)
+        return rows
 
-        Raises InvalidRecord.
-        """
+    def _rows(self, listed: ListedDialog, dialogs: Dialogs, users: Users) -> list[Translated]:
         kind = KINDS.get(listed.state)
         if kind is None or kind is CallKind.ENDED:
             return []
         key, dialog = dialogs.begin(listed.call_id, listed.mark)
         dialog.is_listed = True
         name_parties(users, dialog, listed.caller, listed.callee)
-        if dialog.kind is None or _RANK[kind] > _RANK[dialog.kind]:
-            dialog.kind = kind
+        _reach(dialog, kind)
         return [
             _record(
                 self.origin(f"{key}/{name}"),

@@ -8,7 +8,7 @@ or, late, from the accounting's extras. Until one of them speaks, a dialog is to
 from functools import partial
 from typing import Any
 
-from producers.opensips.call_records import KINDS, Origin, advance, name_parties
+from producers.opensips.call_records import KINDS, Origin, advance, name_parties, sip_status
 from producers.opensips.context import Context, Received, Translated
 from producers.opensips.dialogs import Dialog
 from producers.opensips.event import ServerEvent
@@ -37,7 +37,7 @@ def translate_accounting(
     event: ServerEvent, context: Context, received: Received
 ) -> list[Translated]:
     """E_ACC_EVENT: an INVITE's final answer, or a BYE. E_ACC_MISSED_EVENT: one failed branch."""
-    method, status = event.required("method"), _status(event)
+    method, status = event.required("method"), sip_status(event.number("sip_code"))
     call_id, from_tag = event.required("callid"), event.required("from_tag")
     found = context.dialogs.find(call_id, from_tag, event.word("to_tag"))
     key, dialog = found or context.dialogs.begin(call_id, from_tag)
@@ -60,7 +60,7 @@ def translate_cdr(event: ServerEvent, context: Context, received: Received) -> l
     """The whole call in one record, once its BYE has been answered."""
     key, dialog = context.dialogs.begin(event.required("callid"), event.required("from_tag"))
     _name_by_extras(event, context, dialog)
-    dialog.status_code = _status(event) or dialog.status_code
+    dialog.status_code = sip_status(event.number("sip_code")) or dialog.status_code
     dialog.told = dialog.caller.told = dialog.callee.told = None  # once more, with the duration
     talked = event.number("ms_duration")
     records = advance(_origin(context, received), key, dialog, CallKind.ENDED, duration_ms=talked)
@@ -90,11 +90,6 @@ def _name_by_extras(event: ServerEvent, context: Context, dialog: Dialog) -> Non
     name_parties(
         context.users, dialog, event.word(context.caller_extra), event.word(context.callee_extra)
     )
-
-
-def _status(event: ServerEvent) -> int | None:
-    number = event.number("sip_code")
-    return number if number is not None and 100 <= number <= 699 else None
 
 
 def _origin(context: Context, received: Received) -> Origin:

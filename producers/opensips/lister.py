@@ -25,6 +25,7 @@ from schemas.vocabulary import CallKind, RegistrationKind
 log = logs.get(__name__)
 
 _DIALOGS_A_ROUND = 20
+_CONTACTS, _CALLS = "contacts", "calls"
 _CALLS_WITHOUT_DIALOG = "accounting told of a call that is no dialog"
 
 
@@ -47,7 +48,7 @@ class Lister:
     def __init__(self, mi: Mi, intake: Intake) -> None:
         self._mi = mi
         self._intake = intake
-        self._told: str | None = None
+        self._told: dict[str, str] = {}  # what could not be listed, and why
         self._tables: set[str] = {"location"}
         self.answers = False
 
@@ -70,7 +71,7 @@ class Lister:
         outcome = "ok"
         try:
             self._list_contacts()
-            self._told = None
+            self._told.pop(_CONTACTS, None)
         except MiError as error:
             outcome = "failed"
             self._fail(error)
@@ -93,7 +94,7 @@ class Lister:
             return
         except MiError as error:
             outcome = "failed"
-            self._fail(error)
+            self._fail(error, _CALLS)
         else:
             with self._intake.lock:
                 self._publish_calls(listing, dialogs)
@@ -102,17 +103,13 @@ class Lister:
 
     def _publish_calls(self, listing: DialogListing, listed: list[ListedDialog]) -> None:
         intake, context = self._intake, self._intake.context
-        rows: list[Translated] = []
-        for one in listed:
-            try:
-                rows += listing.row(one, context.dialogs, context.users)
-            except InvalidRecord as error:
-                intake.refuse(payload_of(one._asdict()), error.reason, error.field)
+        rows = listing.rows(listed, context.dialogs, context.users, intake.refuse)
         if context.dialogs.has_others():
-            if self._told != _CALLS_WITHOUT_DIALOG:
-                self._told = _CALLS_WITHOUT_DIALOG
+            if self._told.get(_CALLS) != _CALLS_WITHOUT_DIALOG:
+                self._told[_CALLS] = _CALLS_WITHOUT_DIALOG
                 log.warning("calls are not listed", reason=_CALLS_WITHOUT_DIALOG)
             return
+        self._told.pop(_CALLS, None)
         self._everywhere(listing.end(CallKind.SNAPSHOT_BEGAN))
         intake.publish(rows)
         self._everywhere(listing.end(CallKind.SNAPSHOT_ENDED))
@@ -178,7 +175,7 @@ class Lister:
         server = reply.get("Server") if isinstance(reply, dict) else None
         return server if isinstance(server, str) else None
 
-    def _fail(self, error: MiError) -> None:
+    def _fail(self, error: MiError, what: str = _CONTACTS) -> None:
         """Counted each time; the same reason again and again is logged once."""
         self.answers = isinstance(error, MiRefused | ListingUnreadable)
         if self.answers:
@@ -186,6 +183,8 @@ class Lister:
                 self._intake.server.heard()
         labels = {"source": "opensips", "node": self._intake.node, "reason": error.reason}
         metrics.SOURCE_FAILURES.add(1, labels)
-        if self._told != error.reason:
-            self._told = error.reason
-            log.error("MI gives no listing", error=type(error).__name__, detail=str(error))
+        if self._told.get(what) != error.reason:
+            self._told[what] = error.reason
+            log.error(
+                "MI gives no listing", what=what, error=type(error).__name__, detail=str(error)
+            )
