@@ -4,6 +4,7 @@ import os
 import signal
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -32,10 +33,19 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def kafka(broker: str) -> Iterator[KafkaSettings]:
     """Settings with a namespace of this test's own, all topics created; deleted afterwards."""
+    with own_topics(broker) as settings:
+        yield settings
+
+
+@contextmanager
+def own_topics(broker: str) -> Iterator[KafkaSettings]:
+    """A namespace of somebody's own with all topics, which are deleted at the end."""
     settings = KafkaSettings(bootstrap_servers=broker, namespace=f"t{uuid.uuid4().hex[:8]}.")
     ensure_topics(settings)
-    yield settings
-    delete_topics(settings)
+    try:
+        yield settings
+    finally:
+        delete_topics(settings)
 
 
 def delete_topics(settings: KafkaSettings) -> None:

@@ -1,17 +1,14 @@
 """A real Kamailio for the tests, configured as docs/kamailio.md says, on ports of its own."""
 
-import os
 import re
 import shutil
-import signal
-import socket
-import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from local.network import free_port
-from tests.eventually import eventually
+from tests.integration.server_process import ServerProcess
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "kamailio.md"
 _PACKAGES = "kamailio kamailio-extra-modules sip-tester"
@@ -84,13 +81,14 @@ def need_programs(*names: str) -> None:
         pytest.skip(f"needs {', '.join(names)} and evapi: apt-get install {_PACKAGES}")
 
 
-class KamailioServer:
+class KamailioServer(ServerProcess):
     """A registrar; with `registrar_port` a proxy that passes REGISTERs on to it."""
+
+    name = "kamailio"
 
     def __init__(self, folder: Path, *, registrar_port: int | None = None) -> None:
         need_programs("kamailio")
         self.port, self.evapi = free_port(), free_port()
-        self._folder = folder
         self._config = folder / "kamailio.cfg"
         text = _configuration(registrar_port)
         self._config.write_text(
@@ -98,48 +96,20 @@ class KamailioServer:
                 "{port}", str(self.port)
             )
         )
-        self.start()
+        super().__init__(folder)
 
     @property
     def rpc_url(self) -> str:
         return f"http://127.0.0.1:{self.port}/RPC"
 
-    def start(self) -> None:
-        """Start a server (again), a process group of its own."""
-        log = self._folder / "kamailio.log"
-        arguments = ["-f", str(self._config), "-Y", str(self._folder), "-m", "64", "-M", "16"]
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                ["kamailio", "-DD", "-E", *arguments],
-                start_new_session=True,
-                stdout=output,
-                stderr=output,
-            )
-        eventually(self._listens, 30, what=f"kamailio; see {log}")
+    @property
+    def ports(self) -> tuple[int, ...]:
+        return self.port, self.evapi
 
-    def _listens(self) -> bool:
-        assert self.process.poll() is None, (self._folder / "kamailio.log").read_text()[-3000:]
-        for port in (self.port, self.evapi):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)):
-                    return False
-        return True
-
-    def kill(self) -> None:
-        """SIGKILL of all its processes: that of the main one alone leaves sockets open."""
-        self._signal(signal.SIGKILL)
-
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            self._signal(signal.SIGTERM)
-
-    def _signal(self, number: signal.Signals) -> None:
-        os.killpg(self.process.pid, number)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+    @property
+    def command(self) -> Sequence[str | Path]:
+        place = ("-f", self._config, "-Y", self._folder)
+        return ("kamailio", "-DD", "-E", *place, "-m", "64", "-M", "16")
 
 
 def _configuration(registrar_port: int | None) -> str:

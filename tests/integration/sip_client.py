@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 DOMAIN = "example.test"
 PASSWORD = "secret"
@@ -134,6 +135,13 @@ class SipClient:
                 text, data = data[:end].decode(), data[end + 4 :]
                 if not re.match(r"SIP/2\.0 1\d\d", text):
                     return text
+
+
+def registered(server_port: int, user: str, **options: Any) -> SipClient:
+    """A client that the server has accepted."""
+    client = SipClient(server_port, user, **options)
+    client.register()
+    return client
 
 
 class KilledClient:

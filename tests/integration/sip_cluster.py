@@ -1,9 +1,10 @@
 """SIP nodes with both producers beside them, the streams, and what Kafka holds of them."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
@@ -13,7 +14,9 @@ from schemas.presence import Presence
 from schemas.topics import CALLS, CONNECTIONS, DEAD_LETTERS, NODES, PRESENCE, REGISTRATIONS, Topic
 from schemas.vocabulary import NodeKind, Status
 from tests.eventually import eventually
-from tests.integration.sip_client import DOMAIN, SipClient
+from tests.integration.server_process import ServerProcess
+from tests.integration.sip_client import DOMAIN, SipClient, registered
+from tests.integration.sip_phone import SipPhone
 from tests.stages import StageProcess
 
 
@@ -41,17 +44,6 @@ class TopicLog:
         self._consumer.close()
 
 
-class SipServer(Protocol):
-    """What a node needs of a server that somebody has started."""
-
-    @property
-    def port(self) -> int:
-        """Where it takes SIP over TCP and UDP."""
-        ...
-
-    def stop(self) -> None: ...
-
-
 class Node:
     """A server, its producer, and the kernel watcher of its port."""
 
@@ -60,7 +52,7 @@ class Node:
         name: str,
         folder: Path,
         kafka: KafkaSettings,
-        server: SipServer,
+        server: ServerProcess,
         module: str,
         **settings: str,
     ) -> None:
@@ -148,6 +140,39 @@ class Cluster:
             client.close()
         for user in users:
             self.offline(user)
+
+    @contextmanager
+    def phones(self, server_port: int, *users: str) -> Iterator[list[SipPhone]]:
+        """Registered, and shown online; offline again at the end."""
+        all_of_them = [SipPhone(server_port, user) for user in users]
+        for phone in all_of_them:
+            phone.register()
+            self.online(phone.user)
+        yield all_of_them
+        for phone in all_of_them:
+            phone.close()
+            self.offline(phone.user)
+
+    def moved(self, server_port: int, user: str, node: str, *, same_contact: bool) -> SipClient:
+        """A client that came back before its old connection ended, and was never offline."""
+        first = registered(server_port, user)
+        self.online(user)
+        second = SipClient(server_port, user)
+        second.succeed(first)
+        if same_contact:
+            second.contact = first.contact
+        second.register()
+        self.when(
+            user,
+            lambda p: any(b.remote and b.remote.port == second.port for b in p.bindings),
+            "there over the new connection",
+        )
+        first.close()
+        self.end_of(first.port, node)
+        self.settle(server_port)
+        assert self.online(user).bindings[0].remote.port == second.port  # type: ignore[union-attr]  # else it fails
+        assert self.offline_count(user) == 0
+        return second
 
     def offline_count(self, user: str) -> int:
         return sum(state.status is Status.OFFLINE for state in self.history(user))

@@ -229,6 +229,13 @@ class SipPhone(SipClient):
         return text
 
 
+def talk(caller: SipPhone, callee: SipPhone) -> Dialog:
+    """A call from the one to the other, as soon as it is answered; as the caller sees it."""
+    sent = caller.call(callee.user)
+    callee.answer(callee.rung())
+    return caller.answered(sent)
+
+
 def _uri(value: str) -> str:
     found = re.search(r"<([^>]*)>", value)
     return found.group(1) if found else value.partition(";")[0]

@@ -1,22 +1,19 @@
 """From a client's end to the presence a subscriber reads: a real Kamailio, kernel and Kafka."""
 
 import subprocess
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from runtime.kafka import KafkaSettings, ensure_topics
 from schemas.vocabulary import CallKind, Cause, NodeKind, RegistrationKind, Source, Status
 from tests.eventually import eventually
-from tests.integration.conftest import delete_topics
+from tests.integration.conftest import own_topics
 from tests.integration.kamailio_cluster import KamailioCluster
 from tests.integration.kamailio_server import need_programs
-from tests.integration.sip_client import DOMAIN, KilledClient, SipClient, quiet_port
-from tests.integration.sip_phone import Message, SipPhone
+from tests.integration.sip_client import DOMAIN, KilledClient, SipClient, quiet_port, registered
+from tests.integration.sip_phone import Message, SipPhone, talk
 
 _LOAD = 40
 _LOAD_SCENARIO = """<?xml version="1.0" encoding="ISO-8859-1" ?>
@@ -44,24 +41,16 @@ Content-Length: 0
 @pytest.fixture(scope="module")
 def cluster(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KamailioCluster]:
     need_programs("kamailio")
-    kafka = KafkaSettings(bootstrap_servers=broker, namespace=f"t{uuid.uuid4().hex[:8]}.")
-    ensure_topics(kafka)
-    running = KamailioCluster(kafka, tmp_path_factory.mktemp("kamailio"))
-    yield running
-    running.stop()
-    delete_topics(kafka)
+    with own_topics(broker) as kafka:
+        running = KamailioCluster(kafka, tmp_path_factory.mktemp("kamailio"))
+        yield running
+        running.stop()
 
 
 @pytest.fixture
 def port(cluster: KamailioCluster) -> int:
     """Where the registrar listens."""
     return cluster.registrar.kamailio.port
-
-
-def registered(server_port: int, user: str, **options: Any) -> SipClient:
-    client = SipClient(server_port, user, **options)
-    client.register()
-    return client
 
 
 def test_kill_9_of_the_client(cluster: KamailioCluster, port: int) -> None:
@@ -105,24 +94,7 @@ def test_registered_anew_before_the_old_connection_ends(
     cluster: KamailioCluster, port: int, same_contact: bool
 ) -> None:
     user = f"moves-{same_contact}".lower()
-    first = registered(port, user)
-    cluster.online(user)
-    second = SipClient(port, user)
-    second.succeed(first)
-    if same_contact:
-        second.contact = first.contact
-    second.register()
-    cluster.when(
-        user,
-        lambda p: any(b.remote and b.remote.port == second.port for b in p.bindings),
-        "there over the new connection",
-    )
-    first.close()
-    cluster.end_of(first.port)
-    cluster.settle(port)
-    assert cluster.online(user).bindings[0].remote.port == second.port  # type: ignore[union-attr]  # else it fails
-    assert cluster.offline_count(user) == 0
-
+    second = cluster.moved(port, user, "kam1", same_contact=same_contact)
     second.close()
     state = cluster.offline(user)
     assert state.cause is Cause.CONNECTION_CLOSED
@@ -251,14 +223,8 @@ def _listed(cluster: KamailioCluster) -> str:
 @pytest.fixture
 def phones(cluster: KamailioCluster, port: int) -> Iterator[list[SipPhone]]:
     """Alice's and Bob's, both registered."""
-    both = [SipPhone(port, "alice"), SipPhone(port, "bob")]
-    for phone in both:
-        phone.register()
-        cluster.online(phone.user)
-    yield both
-    for phone in both:
-        phone.close()
-        cluster.offline(phone.user)
+    with cluster.phones(port, "alice", "bob") as both:
+        yield both
 
 
 def ended(cluster: KamailioCluster, invite: Message) -> list[tuple[str | None, int | None]]:
@@ -313,9 +279,7 @@ def test_a_call_that_ended_while_nobody_listened(
 ) -> None:
     """The producer is killed; its next start lists the dialogs there are."""
     alice, bob = phones
-    sent = alice.call("bob")
-    bob.answer(bob.rung())
-    call = alice.answered(sent)
+    call = talk(alice, bob)
     cluster.when("bob", lambda p: p.status is Status.ON_THE_PHONE, "on the phone")
     cluster.registrar.producer.kill()
     alice.hang_up(call)
@@ -331,9 +295,7 @@ def test_a_producer_that_starts_in_the_middle_of_a_call(
     """Its listing tells it who is in the call whose end it hears."""
     alice, bob = phones
     cluster.registrar.producer.kill()
-    sent = alice.call("bob")
-    bob.answer(bob.rung())
-    call = alice.answered(sent)
+    call = talk(alice, bob)
     cluster.registrar.producer.start()
     for user in ("alice", "bob"):
         cluster.when(user, lambda p: p.status is Status.ON_THE_PHONE, "on the phone")

@@ -1,31 +1,22 @@
 """One registrar that is really there, with its producer, the kernel watcher and the streams."""
 
 from pathlib import Path
-from typing import Protocol
 
 from runtime.kafka import KafkaSettings
 from tests.eventually import eventually
-from tests.integration.sip_cluster import Cluster, Node, SipServer
+from tests.integration.server_process import ServerProcess
+from tests.integration.sip_cluster import Cluster, Node
 from tests.live.freeswitch_server import FreeSwitchServer
 from tests.live.opensips_server import OpenSipsServer
 
 NODE, EDGE = "sip1", "edge1"
 # FreeSWITCH has to know them beforehand.
 USERS = (
-    *("alice", "bob", "carol", "killed", "both", "datagrams", "mallory", "missed", "flushed"),
+    *("alice", "bob", "carol", "killed", "both", "datagrams", "missed"),
     *("server-tcp", "server-udp", "moves-true", "moves-false", "port-old", "port-new"),
     *(f"ends-by-{end}" for end in ("reset", "close", "half_close", "unregister", "star")),
-    *(f"load{number}" for number in range(1, 101)),
     *(f"witness-{number}" for number in range(1, 201)),
 )
-
-
-class RestartableServer(SipServer, Protocol):
-    """A server that a test may kill and start again."""
-
-    def start(self) -> None: ...
-
-    def kill(self) -> None: ...
 
 
 class LiveCluster(Cluster):
@@ -67,7 +58,7 @@ class EdgeCluster(Cluster):
             node.stop()
 
 
-def _opensips(kafka: KafkaSettings, folder: Path) -> tuple[RestartableServer, Node]:
+def _opensips(kafka: KafkaSettings, folder: Path) -> tuple[ServerProcess, Node]:
     server = OpenSipsServer(folder)
     return server, _beside_opensips(kafka, folder, server, NODE)
 
@@ -83,7 +74,7 @@ def _beside_opensips(kafka: KafkaSettings, folder: Path, server: OpenSipsServer,
     return Node(name, folder, kafka, server, "producers.opensips.stage", **settings)
 
 
-def _freeswitch(kafka: KafkaSettings, folder: Path) -> tuple[RestartableServer, Node]:
+def _freeswitch(kafka: KafkaSettings, folder: Path) -> tuple[ServerProcess, Node]:
     server = FreeSwitchServer(folder, USERS)
     settings = {
         "ROLLCALL_FREESWITCH_NODE": NODE,

@@ -1,14 +1,10 @@
 """A real FreeSWITCH for the tests, its profile set as docs/freeswitch.md says, on its own ports."""
 
-import os
-import signal
-import socket
-import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from local.network import free_port
-from tests.eventually import eventually
+from tests.integration.server_process import ServerProcess
 from tests.integration.sip_client import DOMAIN, PASSWORD
 from tests.live.programs import need_program
 
@@ -32,56 +28,31 @@ _USER = "${dialed_user}@${dialed_domain}"
 _DIAL = f"{{presence_id={_USER}}}${{sofia_contact(*/{_USER})}}"
 
 
-class FreeSwitchServer:
+class FreeSwitchServer(ServerProcess):
     """One profile, `internal`; calls go to the registered user whose name was dialled."""
+
+    # Its own log has the name that is usual.
+    name = "freeswitch-output"
+    start_seconds = 60
 
     def __init__(self, folder: Path, users: Iterable[str]) -> None:
         self._program = need_program("ROLLCALL_TEST_FREESWITCH", "freeswitch")
         self.port, self.event_socket = free_port(), free_port()
-        self._folder = folder
         (folder / "freeswitch.xml").write_text(self._configuration(users))
-        self.start()
+        super().__init__(folder)
 
-    def start(self) -> None:
-        """Start a switch (again), a process group of its own."""
-        log = self._folder / "freeswitch.out"
+    @property
+    def ports(self) -> tuple[int, ...]:
+        return self.port, self.event_socket
+
+    @property
+    def command(self) -> Sequence[str | Path]:
         folders = [
             part
             for option in ("conf", "log", "run", "db", "cache", "temp", "htdocs", "scripts")
             for part in (f"-{option}", str(self._folder))
         ]
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [self._program, "-nf", "-nc", "-np", "-nonat", "-nonatmap", *folders],
-                start_new_session=True,
-                stdout=output,
-                stderr=output,
-            )
-        eventually(self._listens, 60, what=f"freeswitch; see {log}")
-
-    def _listens(self) -> bool:
-        assert self.process.poll() is None, (self._folder / "freeswitch.out").read_text()[-3000:]
-        for port in (self.port, self.event_socket):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)):
-                    return False
-        return True
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self._signal(signal.SIGKILL)
-
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            self._signal(signal.SIGTERM)
-
-    def _signal(self, number: signal.Signals) -> None:
-        os.killpg(self.process.pid, number)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        return (self._program, "-nf", "-nc", "-np", "-nonat", "-nonatmap", *folders)
 
     def _configuration(self, users: Iterable[str]) -> str:
         password = f'<params><param name="password" value="{PASSWORD}"/></params>'

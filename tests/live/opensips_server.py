@@ -1,14 +1,11 @@
 """A real OpenSIPS for the tests, configured as docs/opensips.md says, on ports of its own."""
 
-import os
 import re
-import signal
-import socket
-import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from local.network import free_port
-from tests.eventually import eventually
+from tests.integration.server_process import ServerProcess
 from tests.live.programs import need_program
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "opensips.md"
@@ -99,61 +96,33 @@ route {
 """
 
 
-class OpenSipsServer:
+class OpenSipsServer(ServerProcess):
     """A registrar and proxy of OpenSIPS 3.x; with `registrar_port` a proxy before that registrar.
 
     `events` is where its producer is to listen.
     """
 
+    name = "opensips"
+
     def __init__(self, folder: Path, *, registrar_port: int | None = None) -> None:
         self._registrar = registrar_port
         self._program = need_program("ROLLCALL_TEST_OPENSIPS", "opensips")
         self.port, self.http, self.events = free_port(), free_port(), free_port()
-        self._folder = folder
         self._config = folder / "opensips.cfg"
         self._config.write_text(self._configuration())
-        self.start()
+        super().__init__(folder)
 
     @property
     def mi_url(self) -> str:
         return f"http://127.0.0.1:{self.http}/mi"
 
-    def start(self) -> None:
-        """Start a server (again), a process group of its own."""
-        log = self._folder / "opensips.log"
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [self._program, "-F", "-f", self._config, "-m", "128", "-M", "16"],
-                cwd=self._folder,
-                start_new_session=True,
-                stdout=output,
-                stderr=output,
-            )
-        eventually(self._listens, 30, what=f"opensips; see {log}")
+    @property
+    def ports(self) -> tuple[int, ...]:
+        return self.port, self.http
 
-    def _listens(self) -> bool:
-        assert self.process.poll() is None, (self._folder / "opensips.log").read_text()[-3000:]
-        for port in (self.port, self.http):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)):
-                    return False
-        return True
-
-    def kill(self) -> None:
-        """SIGKILL of all its processes."""
-        self._signal(signal.SIGKILL)
-
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            self._signal(signal.SIGTERM)
-
-    def _signal(self, number: signal.Signals) -> None:
-        os.killpg(self.process.pid, number)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+    @property
+    def command(self) -> Sequence[str | Path]:
+        return (self._program, "-F", "-f", self._config, "-m", "128", "-M", "16")
 
     def _configuration(self) -> str:
         text = _DOCUMENT.read_text()

@@ -1,25 +1,21 @@
 """A client of a real OpenSIPS that passes its REGISTERs on to a real FreeSWITCH."""
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
 
-from runtime.kafka import KafkaSettings, ensure_topics
 from schemas.vocabulary import Cause, Status
-from tests.integration.conftest import delete_topics
+from tests.integration.conftest import own_topics
 from tests.integration.sip_client import KilledClient, SipClient
 from tests.live.clusters import EDGE, NODE, EdgeCluster
 
 
 @pytest.fixture(scope="module")
 def cluster(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeCluster]:
-    kafka = KafkaSettings(bootstrap_servers=broker, namespace=f"t{uuid.uuid4().hex[:8]}.")
-    ensure_topics(kafka)
-    running = EdgeCluster(kafka, tmp_path_factory.mktemp("edge"))
-    yield running
-    running.stop()
-    delete_topics(kafka)
+    with own_topics(broker) as kafka:
+        running = EdgeCluster(kafka, tmp_path_factory.mktemp("edge"))
+        yield running
+        running.stop()
 
 
 @pytest.fixture
@@ -56,21 +52,7 @@ def test_it_unregisters(cluster: EdgeCluster, port: int) -> None:
 
 
 def test_it_comes_back_before_its_old_connection_ends(cluster: EdgeCluster, port: int) -> None:
-    first = SipClient(port, "moves-true")
-    first.register()
-    behind_the_edge(cluster, "moves-true", first.port)
-    second = SipClient(port, "moves-true")
-    second.succeed(first)
-    second.register()
-    cluster.when(
-        "moves-true",
-        lambda p: any(b.remote and b.remote.port == second.port for b in p.bindings),
-        "there over the new connection",
-    )
-    first.close()
-    cluster.end_of(first.port, EDGE)
-    cluster.settle(port)
-    assert cluster.offline_count("moves-true") == 0
+    second = cluster.moved(port, "moves-true", EDGE, same_contact=False)
     second.close()
     assert cluster.offline("moves-true").cause is Cause.CONNECTION_CLOSED
 

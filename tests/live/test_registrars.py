@@ -1,17 +1,14 @@
 """Real clients, registrars and kernel: what a subscriber reads of OpenSIPS and FreeSWITCH."""
 
-import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from runtime.kafka import KafkaSettings, ensure_topics
 from schemas.vocabulary import Cause, RegistrationKind, Status, Transport
 from tests.eventually import eventually
-from tests.integration.conftest import delete_topics
-from tests.integration.sip_client import KilledClient, SipClient, quiet_port
-from tests.integration.sip_phone import SipPhone
+from tests.integration.conftest import own_topics
+from tests.integration.sip_client import KilledClient, SipClient, quiet_port, registered
+from tests.integration.sip_phone import SipPhone, talk
 from tests.live.clusters import NODE, LiveCluster
 
 
@@ -19,24 +16,16 @@ from tests.live.clusters import NODE, LiveCluster
 def cluster(
     request: pytest.FixtureRequest, broker: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveCluster]:
-    kafka = KafkaSettings(bootstrap_servers=broker, namespace=f"t{uuid.uuid4().hex[:8]}.")
-    ensure_topics(kafka)
-    running = LiveCluster(request.param, kafka, tmp_path_factory.mktemp(request.param))
-    yield running
-    running.stop()
-    delete_topics(kafka)
+    with own_topics(broker) as kafka:
+        running = LiveCluster(request.param, kafka, tmp_path_factory.mktemp(request.param))
+        yield running
+        running.stop()
 
 
 @pytest.fixture
 def port(cluster: LiveCluster) -> int:
     """Where the registrar listens."""
     return cluster.server.port
-
-
-def registered(server_port: int, user: str, **options: Any) -> SipClient:
-    client = SipClient(server_port, user, **options)
-    client.register()
-    return client
 
 
 def test_kill_9_of_the_client(cluster: LiveCluster, port: int) -> None:
@@ -96,24 +85,7 @@ def test_registered_anew_before_the_old_connection_ends(
     cluster: LiveCluster, port: int, same_contact: bool
 ) -> None:
     user = f"moves-{same_contact}".lower()
-    first = registered(port, user)
-    cluster.online(user)
-    second = SipClient(port, user)
-    second.succeed(first)
-    if same_contact:
-        second.contact = first.contact
-    second.register()
-    cluster.when(
-        user,
-        lambda p: any(b.remote and b.remote.port == second.port for b in p.bindings),
-        "there over the new connection",
-    )
-    first.close()
-    cluster.end_of(first.port, NODE)
-    cluster.settle(port)
-    assert cluster.online(user).bindings[0].remote.port == second.port  # type: ignore[union-attr]  # else it fails
-    assert cluster.offline_count(user) == 0
-
+    second = cluster.moved(port, user, NODE, same_contact=same_contact)
     second.close()
     assert cluster.offline(user).cause is Cause.CONNECTION_CLOSED
 
@@ -170,12 +142,15 @@ def test_what_happened_while_nobody_listened(cluster: LiveCluster, port: int) ->
     came.close()
 
 
-def test_a_call(cluster: LiveCluster, port: int) -> None:
-    alice, bob = SipPhone(port, "alice"), SipPhone(port, "bob")
-    alice.register()
-    bob.register()
-    cluster.online("alice")
-    cluster.online("bob")
+@pytest.fixture
+def phones(cluster: LiveCluster, port: int) -> Iterator[list[SipPhone]]:
+    """Alice's and Bob's, both registered."""
+    with cluster.phones(port, "alice", "bob") as both:
+        yield both
+
+
+def test_a_call(cluster: LiveCluster, phones: list[SipPhone]) -> None:
+    alice, bob = phones
     sent = alice.call("bob")
     rung = bob.rung()
     for user in ("alice", "bob"):
@@ -190,18 +165,10 @@ def test_a_call(cluster: LiveCluster, port: int) -> None:
     bob.hung_up()
     for user in ("alice", "bob"):
         assert cluster.online(user).cause is Cause.CALL_ENDED
-    for phone in (alice, bob):
-        phone.close()
-    for user in ("alice", "bob"):
-        cluster.offline(user)
 
 
-def test_a_call_that_nobody_answers(cluster: LiveCluster, port: int) -> None:
-    alice, bob = SipPhone(port, "alice"), SipPhone(port, "bob")
-    alice.register()
-    bob.register()
-    cluster.online("alice")
-    cluster.online("bob")
+def test_a_call_that_nobody_answers(cluster: LiveCluster, phones: list[SipPhone]) -> None:
+    alice, bob = phones
     sent = alice.call("bob")
     rung = bob.rung()
     cluster.when("bob", lambda p: p.status is Status.RINGING, "ringing")
@@ -210,21 +177,13 @@ def test_a_call_that_nobody_answers(cluster: LiveCluster, port: int) -> None:
     alice.refused(sent, 487)
     for user in ("alice", "bob"):
         assert cluster.online(user).cause is Cause.CALL_ENDED
-    for phone in (alice, bob):
-        phone.close()
-    for user in ("alice", "bob"):
-        cluster.offline(user)
 
 
-def test_a_call_that_ended_while_nobody_listened(cluster: LiveCluster, port: int) -> None:
-    alice, bob = SipPhone(port, "alice"), SipPhone(port, "bob")
-    alice.register()
-    bob.register()
-    cluster.online("alice")
-    cluster.online("bob")
-    sent = alice.call("bob")
-    bob.answer(bob.rung())
-    call = alice.answered(sent)
+def test_a_call_that_ended_while_nobody_listened(
+    cluster: LiveCluster, phones: list[SipPhone]
+) -> None:
+    alice, bob = phones
+    call = talk(alice, bob)
     for user in ("alice", "bob"):
         cluster.when(user, lambda p: p.status is Status.ON_THE_PHONE, "on the phone")
     cluster.node.producer.kill()
@@ -233,10 +192,6 @@ def test_a_call_that_ended_while_nobody_listened(cluster: LiveCluster, port: int
     cluster.node.producer.start()
     for user in ("alice", "bob"):
         assert cluster.online(user).cause is Cause.MISSING_FROM_SNAPSHOT
-    for phone in (alice, bob):
-        phone.close()
-    for user in ("alice", "bob"):
-        cluster.offline(user)
 
 
 def test_a_phone_that_dies_on_the_phone(cluster: LiveCluster, port: int) -> None:
@@ -244,9 +199,7 @@ def test_a_phone_that_dies_on_the_phone(cluster: LiveCluster, port: int) -> None
     alice.register()
     bob.register()
     cluster.online("bob")
-    sent = alice.call("bob")
-    bob.answer(bob.rung())
-    alice.answered(sent)
+    talk(alice, bob)
     cluster.when("bob", lambda p: p.status is Status.ON_THE_PHONE, "on the phone")
     bob.reset()
     state = cluster.when("bob", lambda p: not p.reachable, "out of reach")
