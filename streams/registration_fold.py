@@ -95,8 +95,8 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
         return ignored("listed-but-ended")
     make_room(session, key, event)
     verdict = confirm(session, key, None, event, Cause.FOUND_IN_SNAPSHOT)
-    if grave is not None and event.seq == UNHEARD:
-        session.bindings[key].seq = last_seq(grave, event.boot)
+    found = session.bindings[key]
+    found.seq = max(found.seq, last_seq(grave, event.boot))  # where the row's own is not known
     return verdict
 
 
