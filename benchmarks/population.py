@@ -109,6 +109,7 @@ class Population:
             "binding": contact,
             "call_id": f"{number:016x}@{remote.ip}",
             "cseq": seq,
+            "replaces_call_id": False,
             "expires_at": None if leaves else at + self.expires,
             "transport": transport,
             "remote": remote,

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.origin import Address, Aor, Text, Word
-from schemas.vocabulary import CallState, Cause, Direction, Status, Transport
+from schemas.vocabulary import CallState, Cause, ContactForm, Direction, Status, Transport
 
 
 @dataclass(slots=True, kw_only=True)
@@ -16,6 +16,10 @@ class PresenceBinding:
 
     node: Annotated[Word, Field(description="The node to send to.")]
     contact: Annotated[Text, Field(description="The URI to send to, as the registrar stores it.")]
+    contact_form: Annotated[
+        ContactForm | None,
+        Field(description="Where `contact` is no whole SIP URI: what it is instead."),
+    ] = None
     transport: Annotated[Transport | None, Field(description="Over which it registered.")] = None
     remote: Annotated[
         Address | None, Field(description="The client's address, as the node nearest to it saw it.")

@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from schemas.origin import RECORD, Address, Aor, Event, Text, Word
-from schemas.vocabulary import RegistrationKind, Transport
+from schemas.vocabulary import ContactForm, RegistrationKind, Transport
 
 
 @dataclass(config=RECORD, slots=True, kw_only=True)
@@ -30,10 +30,34 @@ class RegistrationEvent(Event):
     binding: Annotated[
         Text | None,
         Field(
-            description="Identity of the binding on its node: normalised contact, or instance and "
-            "reg-id. Null where the source names none (the fold then infers by Call-ID)."
+            description="Identity of the binding on its node, by the registrar's own matching "
+            "rule: contact, instance and reg-id, or with the Call-ID. Null where the source names "
+            "none (the fold then infers by Call-ID)."
         ),
     ] = None
+    contact_form: Annotated[
+        ContactForm | None,
+        Field(description="Where `contact` is no whole SIP URI: what it is instead."),
+    ] = None
+    remaining: Annotated[
+        list[Text] | None,
+        Field(
+            description="Identities of all the user's bindings that the registrar's own table "
+            "(`registrar`) held at `table_at`, this event's included: the user's others there, "
+            "confirmed before, are gone. Null where the table was not read."
+        ),
+    ] = None
+    table_at: Annotated[
+        datetime | None,
+        Field(description="When that table was read, by the node's clock; null: at `at`."),
+    ] = None
+    replaces_call_id: Annotated[
+        bool,
+        Field(
+            description="The registrar keeps one binding a Call-ID: the user's others there that "
+            "have this event's are gone."
+        ),
+    ] = False
     call_id: Annotated[
         Text | None,
         Field(description="Call-ID of the REGISTER; a client keeps it over reconnects."),

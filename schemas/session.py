@@ -8,7 +8,15 @@ from pydantic import Field
 
 from schemas.origin import Address, Aor, Text, Word
 from schemas.presence import Presence
-from schemas.vocabulary import CallState, Cause, Direction, Source, Status, Transport
+from schemas.vocabulary import (
+    CallState,
+    Cause,
+    ContactForm,
+    Direction,
+    Source,
+    Status,
+    Transport,
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,6 +28,7 @@ class Binding:
     source: Source
     registrar: Word | None = None
     contact: Text
+    contact_form: ContactForm | None = None
     call_id: Text | None = None
     cseq: int | None = None
     transport: Transport | None = None

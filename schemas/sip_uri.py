@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
+from urllib.parse import unquote_to_bytes
 
 # RFC 3261 §25.1. Unreserved characters mean the same escaped and unescaped, reserved ones do not,
 # and all others must be escaped (§19.1.2, §19.1.4).
@@ -15,6 +16,11 @@ _is_plain_host = re.compile(r"[a-z0-9_.\-]+").fullmatch
 _HOST_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.\-]+))(?::([0-9]{1,5}))?")
 # White space, control characters, brackets, and surrogates, which no encoder can write.
 _FORBIDDEN = re.compile(r"[\s\x00-\x20\x7f-\x9f<>\ud800-\udfff]")
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+# What may stand in a user part unescaped (RFC 3261 §25.1: unreserved, user-unreserved).
+_USER_BYTES = frozenset(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/"
+)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _HEADER_PARAMETERS = re.compile(r'\s*(?:;(?:[^<>"]|"(?:[^"\\]|\\.)*")*)?', re.DOTALL)
 # What nearly every contact looks like, already in canonical form: nothing to normalise.
@@ -141,27 +147,45 @@ def _normal_form(match: re.Match[str]) -> str:
 
 
 def canonical_aor(user: str, host: str) -> str:
-    """`sip:user@host` for the user and host (a port is dropped) of a To or From header.
+    """`sip:user@host` for the user and host (a port is dropped) of a To or From header, or of a
+    registrar's table.
 
     Two REGISTERs of one user give one AOR (RFC 3261 §10.3 step 5), which schemas.origin.Aor
-    accepts. Raises MalformedUri.
+    accepts. Registrars keep the user part decoded (un_escape() in OpenSIPS' and Kamailio's
+    extract_aor()), so both forms give one AOR: all escapes are read, and what may not stand in a
+    user part (§25.1) is escaped again. Raises MalformedUri.
     """
     if not (_is_plain_user(user) and _is_plain_host(host)):
         if not user:
             raise MalformedUri("no user part")
-        if ":" in user or "@" in user or _FORBIDDEN.search(user):
-            raise MalformedUri("user part holds a forbidden character")
-        user, host = _normalise(user), _host_and_port(host)[0]
+        if _SURROGATES.search(user):
+            raise MalformedUri("user part is not UTF-8")
+        user, host = _escaped_user(user), _host_and_port(host)[0]
     aor = f"sip:{user}@{host}"
     if len(aor) > MAX_AOR_LENGTH:
         raise MalformedUri(f"AOR is longer than {MAX_AOR_LENGTH} characters")
     return aor
 
 
+def _escaped_user(text: str) -> str:
+    """`text` with each escape read once, and then only what needs one escaped (UTF-8)."""
+    data = unquote_to_bytes(text)
+    return "".join(chr(byte) if byte in _USER_BYTES else f"%{byte:02X}" for byte in data)
+
+
 def aor_of(text: str) -> str:
     """The canonical AOR of a URI or name-addr. Raises MalformedUri."""
     _, user, host, _, _ = _parse(_address(text))
     return canonical_aor(user or "", host)
+
+
+def stored_aor(text: str) -> str:
+    """The canonical AOR of `user@host` as a registrar's table has it. Raises MalformedUri.
+
+    A decoded user part may hold `@`: the last one separates.
+    """
+    user, _, host = text.rpartition("@")
+    return canonical_aor(user, host)
 
 
 def contact_uri(text: str) -> str:

@@ -46,6 +46,13 @@ class RegistrationKind(StrEnum):
     SNAPSHOT_ENDED = "snapshot-ended"  # the listing is complete: what it did not show is gone
 
 
+class ContactForm(StrEnum):
+    """What a contact is that is not shown as a whole SIP URI."""
+
+    TRUNCATED = "truncated"  # longer than the contract's bound: cut, and not to be dialled
+    NOT_SIP = "not-sip"  # of another scheme (tel:), as RFC 3261 §10.2.1 allows
+
+
 class ConnectionKind(StrEnum):
     """What happened to a transport connection."""
 

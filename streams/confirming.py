@@ -26,6 +26,7 @@ def confirm(
         source=event.source,
         registrar=event.registrar,
         contact=event.contact or "",
+        contact_form=event.contact_form,
         call_id=event.call_id,
         cseq=event.cseq,
         transport=event.transport,

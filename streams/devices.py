@@ -24,7 +24,9 @@ _PROXIES = frozenset({Source.OPENSIPS, Source.KAMAILIO})
 EDGE_DOUBT = timedelta(seconds=30)
 # After these at the registrar the device is gone; what its edge has of it is a remainder.
 _DEVICE_ENDS = frozenset({Cause.UNREGISTERED, Cause.PING_LOST})
-_REGISTRATION_ENDS = frozenset({Cause.EXPIRED, Cause.ADMINISTRATIVE, Cause.MISSING_FROM_SNAPSHOT})
+_REGISTRATION_ENDS = frozenset(
+    {Cause.EXPIRED, Cause.ADMINISTRATIVE, Cause.MISSING_FROM_SNAPSHOT, Cause.REPLACED}
+)
 # With these at the edge all its connections have ended, told of or not.
 _EDGE_ENDS = frozenset({Cause.NODE_RESTARTED, Cause.NODE_LOST})
 
@@ -226,6 +228,7 @@ def _shown(binding: Binding, edge: Binding | None) -> PresenceBinding:
     return PresenceBinding(
         node=binding.node,
         contact=binding.contact,
+        contact_form=binding.contact_form,
         transport=transport,
         remote=remote,
         edge=edge.node if edge is not None else None,

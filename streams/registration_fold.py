@@ -12,8 +12,9 @@ from streams.confirming import confirm, confirmed_already
 from streams.connection_lost import fold_connection_lost
 from streams.endings import bury, end_binding, is_final, last_seq, make_room
 from streams.ordering import LISTING_LAG, UNHEARD, binding_key, is_newer
+from streams.replacing import end_replaced
 from streams.state import Binding, EndedBinding, RegistrationEvent, Session
-from streams.verdict import Change, Verdict, ignored
+from streams.verdict import Change, Verdict, ignored, merged
 
 # An expiry this much before the one we know was brought forward by the registrar (failed pings).
 EXPIRY_TOLERANCE = timedelta(seconds=5)
@@ -22,7 +23,10 @@ EXPIRY_TOLERANCE = timedelta(seconds=5)
 def fold_registration(session: Session, event: RegistrationEvent) -> Verdict:
     """Apply one registration event about this session's AOR."""
     rule = _RULES.get(event.kind)
-    return rule(session, event) if rule else ignored("kind-has-no-effect")
+    verdict = rule(session, event) if rule else ignored("kind-has-no-effect")
+    if event.remaining is None and not event.replaces_call_id:
+        return verdict
+    return merged((verdict, end_replaced(session, event)))
 
 
 def _register(session: Session, event: RegistrationEvent) -> Verdict:

@@ -7,6 +7,7 @@ from schemas.vocabulary import Cause
 from streams.call_fold import end_leg
 from streams.endings import end_binding
 from streams.ordering import LISTING_LAG
+from streams.replacing import end_replaced
 from streams.state import CallEvent, RegistrationEvent, Session
 from streams.verdict import Verdict, merged
 
@@ -16,8 +17,10 @@ def fold_registrations_listed(session: Session, end: RegistrationEvent) -> Verdi
 
     A mark with a `registrar` speaks for that registrar only. What was listed is confirmed by
     that; what was confirmed since shortly before the snapshot began is left for the next one: the
-    listing may have been made before it.
+    listing may have been made before it. A mark with `remaining` is exact (streams/replacing.py).
     """
+    if end.remaining is not None:
+        return end_replaced(session, end)
     return merged(
         _end(session, key, end)
         for key, binding in list(session.bindings.items())

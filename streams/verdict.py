@@ -42,6 +42,8 @@ def merged(verdicts: Iterable[Verdict]) -> Verdict:
     total = Verdict()
     for verdict in verdicts:
         total.changed |= verdict.changed
+        total.fence = total.fence or verdict.fence
+        total.owner = total.owner or verdict.owner
         if verdict.change is None:
             continue
         if total.change is None:

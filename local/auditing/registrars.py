@@ -33,7 +33,6 @@ from producers.opensips.context import Received, Translated
 from producers.opensips.errors import MiError
 from producers.opensips.mi import open_mi
 from producers.opensips.settings import OpenSipsSettings
-from producers.opensips.users import Users
 from schemas.codec import InvalidRecord
 from schemas.vocabulary import Transport
 
@@ -118,7 +117,7 @@ class OpenSips:
             contacts, peers = opensips_lister.ask_contacts(mi)
         except MiError as error:
             raise NotAudited(f"{type(error).__name__}: {error}") from error
-        context = OpenSipsContext(node, _BOOT, Users(self._settings.domain))
+        context = OpenSipsContext(node, _BOOT, self._settings.users())
         rows: list[Row | None] = []
         for one in contacts:
             of = opensips_snapshot.begin(context, began, one.domain)

@@ -10,9 +10,10 @@ from typing import Any
 from producers import uri_addresses
 from producers.kamailio.context import Context
 from producers.kamailio.event import time_of
-from producers.opensips import contact
 from producers.opensips.context import Received, Translated
 from producers.opensips.event import WORD_MAX, ServerEvent
+from producers.sip_proxy import contact
+from producers.stored_contact import StoredContact
 from schemas.codec import InvalidRecord, build
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
@@ -82,7 +83,7 @@ def translate_expired(event: ServerEvent, context: Context, received: Received) 
         fields["reason"] = "dropped by usrloc"
     else:
         fields["expired_due"] = datetime.fromtimestamp(epoch, UTC)
-    context.contacts.deleted(aor, read.binding)
+    context.contacts.deleted(aor, read.identity)
     return _record(event, context, received, aor, kind, fields)
 
 
@@ -113,20 +114,20 @@ def _accepted(
     saved = _SAVED.get(event.number("result") or 0)
     seconds = _granted(event, stored, read.uri)
     if saved is Kind.UNREGISTERED or (saved is None and seconds == 0):
-        context.contacts.deleted(aor, read.binding)
+        context.contacts.deleted(aor, read.identity)
         return _record(event, context, received, aor, Kind.UNREGISTERED, fields)
-    known = context.contacts.knows(aor, read.binding)
-    context.contacts.registered(aor, read.binding, None, received.at)
+    known = context.contacts.knows(aor, read.identity)
+    context.contacts.registered(aor, read.identity, None, received.at)
     if seconds is not None:
         fields["expires_at"] = time_of(event, received.at) + timedelta(seconds=seconds)
     kind = saved or (Kind.REFRESHED if known else Kind.REGISTERED)
     return _record(event, context, received, aor, kind, fields)
 
 
-def _identity(event: ServerEvent, read: contact.Contact) -> dict[str, Any]:
+def _identity(event: ServerEvent, read: StoredContact) -> dict[str, Any]:
     return {
-        "contact": read.uri,
-        "binding": read.binding,
+        **contact.shown(read),
+        "binding": read.identity,
         "call_id": event.word("callid"),
         "cseq": event.number("cseq"),
     }

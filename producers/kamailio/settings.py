@@ -28,6 +28,9 @@ class KamailioSettings(StageSettings):
         [],
         description="Hosts whose callers and callees are users; registrations' are learned.",
     )
+    case_sensitive: bool = Field(
+        False, description="As the registrar's case_sensitive: whether Alice and alice are two."
+    )
     table: Annotated[str, Field(min_length=1, max_length=255)] = Field(
         "location", description="The location table of events that do not name theirs."
     )
@@ -61,4 +64,6 @@ class KamailioSettings(StageSettings):
 
     def users(self) -> Users:
         """Whose names the server's names are."""
-        return Users(self.domain, self.call_domains, self.section)
+        return Users(
+            self.domain, self.call_domains, self.section, case_sensitive=self.case_sensitive
+        )

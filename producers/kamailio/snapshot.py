@@ -9,11 +9,11 @@ from typing import Any
 from producers import uri_addresses
 from producers.kamailio.context import Context
 from producers.kamailio.listing import ListedContact
-from producers.opensips import contact
 from producers.opensips.context import Received, Translated
 from producers.opensips.event import ServerEvent
 from producers.opensips.registrations import peer
 from producers.opensips.snapshot import listed_expiry
+from producers.sip_proxy import contact
 from schemas.codec import build
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
@@ -76,8 +76,8 @@ def row(
         **snapshot.origin(str(index)),
         kind=RegistrationKind.SNAPSHOT_ROW,
         aor=aor,
-        contact=read.uri,
-        binding=read.binding,
+        **contact.shown(read),
+        binding=read.identity,
         transport=transport,
         call_id=fields.word("Call-ID"),
         cseq=fields.number("CSeq"),

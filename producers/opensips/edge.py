@@ -7,9 +7,9 @@ each 200 OK to a REGISTER that the proxy passed on to a registrar.
 from datetime import timedelta
 from typing import Any
 
-from producers.opensips import contact
 from producers.opensips.context import Context, Received, Translated
 from producers.opensips.event import ServerEvent
+from producers.sip_proxy import contact
 from schemas.codec import InvalidRecord, build
 from schemas.registration import RegistrationEvent
 from schemas.sip_uri import MalformedUri, contact_uri
@@ -31,14 +31,14 @@ def translate_edge_register(
     if stored.strip() == "*":
         return _record(context, received, aor, Kind.WILDCARD, fields)
     read = contact.read(stored, "contact")
-    fields |= {"contact": read.uri, "binding": read.binding}
+    fields |= {**contact.shown(read), "binding": read.identity}
     seconds = _granted(event, read.uri)
     if seconds == 0:
-        context.contacts.deleted(aor, read.binding)
+        context.contacts.deleted(aor, read.identity)
         return _record(context, received, aor, Kind.UNREGISTERED, fields)
-    known = context.contacts.knows(aor, read.binding)
+    known = context.contacts.knows(aor, read.identity)
     registration = fields["call_id"], fields["cseq"]
-    context.contacts.registered(aor, read.binding, registration, received.at)
+    context.contacts.registered(aor, read.identity, registration, received.at)
     fields["expires_at"] = received.at + timedelta(seconds=seconds)
     return _record(context, received, aor, Kind.REFRESHED if known else Kind.REGISTERED, fields)
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from producers import uri_addresses
-from producers.opensips import contact
 from producers.opensips.contacts import Insert
 from producers.opensips.context import Context, Received, RestartSign, Translated
 from producers.opensips.event import WORD_MAX, ServerEvent
+from producers.sip_proxy import contact
 from schemas.codec import InvalidRecord, build
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
@@ -115,10 +115,10 @@ def _read(event: ServerEvent, context: Context) -> _Named:
     remote = peer(event.word("received"), path, read.uri, transport)
     return _Named(
         aor,
-        read.binding,
+        read.identity,
         remote,
         {
-            "contact": read.uri,
+            **contact.shown(read),
             "call_id": event.word("callid"),
             "cseq": event.number("cseq"),
             "transport": transport,

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from producers.opensips.users import Users
 from runtime.settings import StageSettings
 
 NodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
@@ -44,6 +45,9 @@ class OpenSipsSettings(StageSettings):
         [],
         description="Hosts whose callers and callees are users; registrations' are learned.",
     )
+    case_sensitive: bool = Field(
+        True, description="As the registrar's case_sensitive: whether Alice and alice are two."
+    )
     shtag: str | None = Field(
         None,
         description="Sharing tag of the contacts this node answers for; others' are replicas.",
@@ -78,3 +82,9 @@ class OpenSipsSettings(StageSettings):
     close_timeout_seconds: float = Field(
         10, gt=0, description="At SIGTERM: for Kafka, before the rest stays in the spool."
     )
+
+    def users(self) -> Users:
+        """Whose names the server's names are."""
+        return Users(
+            self.domain, self.call_domains, self.section, case_sensitive=self.case_sensitive
+        )

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from producers import uri_addresses
-from producers.opensips import contact
 from producers.opensips.context import Context, Received, Translated
 from producers.opensips.event import ServerEvent
 from producers.opensips.listing import ListedContact
 from producers.opensips.registrations import EXPIRES_MAX, peer
+from producers.sip_proxy import contact
 from schemas.codec import InvalidRecord, build
 from schemas.registration import RegistrationEvent
 from schemas.topics import REGISTRATIONS
@@ -82,8 +82,8 @@ def row(
         **snapshot.origin(str(index)),
         kind=RegistrationKind.SNAPSHOT_ROW,
         aor=aor,
-        contact=read.uri,
-        binding=read.binding,
+        **contact.shown(read),
+        binding=read.identity,
         transport=transport,
         call_id=fields.word("Callid"),
         cseq=fields.number("Cseq"),

@@ -14,7 +14,6 @@ from producers.opensips.lister import Lister
 from producers.opensips.mi import Mi, open_mi
 from producers.opensips.server import Server
 from producers.opensips.settings import OpenSipsSettings
-from producers.opensips.users import Users
 from producers.publisher import Publisher
 from producers.running import Threads, keep_lease, run_producer
 from runtime import logs, metrics
@@ -41,7 +40,7 @@ class OpenSipsProducer:
         context = Context(
             settings.node,
             f"run-{ticks.now().seq:x}",
-            Users(settings.domain, settings.call_domains),
+            settings.users(),
             shtag=settings.shtag,
             pings_lost_max=settings.pings_lost_max,
             caller_extra=settings.caller_extra,

@@ -1,24 +1,38 @@
 """Which AOR a name of the server's means: usrloc's `user` or `user@domain`, a call's URI."""
 
+import re
 from collections.abc import Iterable
 
 from schemas.codec import InvalidRecord
-from schemas.sip_uri import MalformedUri, aor_of, canonical_aor, parse_uri
+from schemas.sip_uri import MalformedUri, canonical_aor, parse_uri
 
 _MAX_DOMAINS = 10_000
+# Whose registrar folds the case of user parts unless it is configured otherwise.
+_FOLDING = frozenset({"kamailio"})
+_ESCAPE = re.compile(r"(%[0-9A-F]{2})")
 
 
 class Users:
     """`domain` completes AORs without one (usrloc's use_domain=0).
 
     Parties of calls are users where their host is one of `domains`, or one under which a
-    registration was seen; all others are strangers behind trunks.
+    registration was seen; all others are strangers behind trunks. Unless `case_sensitive` user
+    parts are folded to lower case, as the registrar folds what it stores and looks up
+    (`case_sensitive` of Kamailio's and OpenSIPS' registrar modules; None: their default).
     """
 
     def __init__(
-        self, domain: str | None = None, domains: Iterable[str] = (), section: str = "opensips"
+        self,
+        domain: str | None = None,
+        domains: Iterable[str] = (),
+        section: str = "opensips",
+        *,
+        case_sensitive: bool | None = None,
     ) -> None:
         self._section = section
+        if case_sensitive is None:
+            case_sensitive = section not in _FOLDING
+        self._case_sensitive = case_sensitive
         self._domain = domain.lower() if domain else None
         self._domains = {name.lower() for name in domains}
         if self._domain:
@@ -32,7 +46,7 @@ class Users:
                 raise InvalidRecord(field, f"has no domain; set {self._section}.domain")
             user, host = aor, self._domain
         try:
-            canonical = canonical_aor(user, host)
+            canonical = self._canonical(user, host)
         except MalformedUri as error:
             raise InvalidRecord(field, str(error)) from error
         if len(self._domains) < _MAX_DOMAINS:
@@ -47,6 +61,20 @@ class Users:
             parsed = parse_uri(uri)
             if parsed.user is None or parsed.host not in self._domains:
                 return None
-            return canonical_aor(parsed.user, self._domain) if self._domain else aor_of(uri)
+            return self._canonical(parsed.user, self._domain or parsed.host)
         except MalformedUri:
             return None
+
+    def _canonical(self, user: str, host: str) -> str:
+        aor = canonical_aor(user, host)
+        if self._case_sensitive:
+            return aor
+        name, _, domain = aor.rpartition("@")
+        return f"{_lower(name)}@{domain}"
+
+
+def _lower(name: str) -> str:
+    """In lower case, but for escapes, whose canonical form is in upper case."""
+    return "".join(
+        part if place % 2 else part.lower() for place, part in enumerate(_ESCAPE.split(name))
+    )

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from producers import uri_addresses
 from producers.freeswitch import contact as switch_contact
-from producers.opensips import contact as server_contact
+from producers.sip_proxy import contact as server_contact
+from producers.sip_proxy.contact_header import read_contacts
 from schemas.codec import InvalidRecord
 from schemas.origin import Address
 from schemas.sip_uri import (
@@ -80,9 +81,14 @@ def test_addresses_are_found_or_not_there(text: str, transport: Transport | None
 @fuzzed(300)
 @given(_text, st.none() | texts(60))
 def test_any_contact_is_read_or_named_invalid(text: str, status: str | None) -> None:
-    for read in (lambda: switch_contact.read(text, status), lambda: server_contact.read(text)):
-        with contextlib.suppress(InvalidRecord):
-            assert read().binding
+    with contextlib.suppress(InvalidRecord):
+        assert switch_contact.read(text, status).binding
+    with contextlib.suppress(InvalidRecord):
+        read = server_contact.read(text)
+        assert 0 < len(read.identity) <= MAX_LENGTH
+        assert len(read.uri) <= MAX_LENGTH
+    with contextlib.suppress(MalformedUri):
+        assert all(found.uri for found in read_contacts(text))
     switch_contact.is_wildcard(text)
 
 

@@ -175,7 +175,7 @@ def _register(**changed: object) -> SwitchEvent:
     ("changed", "field"),
     [
         ({"from_user": None}, "from-user"),
-        ({"from_user": "a b"}, "from-user"),
+        ({"from_user": "a\udcff"}, "from-user"),
         ({"from_user": "x" * 2000}, "from-user"),
         ({"from_host": "ho st"}, "from-user"),
         ({"contact": None}, "contact"),

@@ -134,7 +134,7 @@ def test_a_contact_that_usrloc_drops(changed: dict[str, Any], kind: Registration
         ("register", REGISTER | {"contact": "mailto:alice@example.test"}, "contact"),
         ("register", REGISTER | {"contact": "sip:\udcff@example.test"}, "contact"),
         ("register", REGISTER | {"aor": "alice"}, "aor"),
-        ("register", REGISTER | {"aor": "a b@example.test"}, "aor"),
+        ("register", REGISTER | {"aor": "a\udcff@example.test"}, "aor"),
         ("register", REGISTER | {"src": "tcp:203.0.113.7"}, "src"),
         ("register", REGISTER | {"src": "sctp:203.0.113.7:4711"}, "src"),
         ("register", REGISTER | {"src": "tcp:203.0.113.7:99999"}, "src"),

@@ -240,3 +240,17 @@ def test_every_event_of_a_read_has_a_place_before_the_next_read() -> None:
     first, second = ticks.now(places(data)), ticks.now()
     assert second.seq - first.seq > 100
     assert first.at <= second.at <= datetime.now(UTC)
+
+
+def test_case_counts_as_the_registrar_counts_it() -> None:
+    folded = Users("example.test", ["example.test"], section="kamailio")
+    assert folded.registered("Alice") == "sip:alice@example.test"
+    assert folded.registered("J%C3%A9@Example.test") == "sip:j%C3%A9@example.test"
+    assert folded.party("sip:ALICE@example.test") == "sip:alice@example.test"
+    kept = Users("example.test", section="kamailio", case_sensitive=True)
+    assert kept.registered("Alice") == "sip:Alice@example.test"
+    assert Users("example.test").registered("Alice") == "sip:Alice@example.test"
+
+
+def test_a_decoded_user_part_may_hold_an_at_sign() -> None:
+    assert Users().registered("john@corp.com@example.test") == "sip:john%40corp.com@example.test"

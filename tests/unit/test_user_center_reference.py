@@ -102,6 +102,7 @@ def test_store_answers_what_it_was_told(store: Store) -> None:
             {
                 "node": "node-1",
                 "contact": "sip:alice@192.0.2.7:5060;transport=tcp",
+                "contact_form": None,
                 "transport": "tcp",
                 "remote": None,
                 "edge": None,

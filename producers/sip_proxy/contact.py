@@ -1,0 +1,75 @@
+"""What contacts and sockets of OpenSIPS and Kamailio say: URI, identity, transport, addresses.
+
+Pure.
+"""
+
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from producers.stored_contact import StoredContact, bounded_identity, read_stored
+from producers.uri_addresses import canonical_ip
+from schemas.codec import InvalidRecord
+from schemas.origin import Address
+from schemas.sip_uri import MalformedUri
+from schemas.vocabulary import Transport
+
+CONTACT_MAX = 64 * 1024  # of an event's parameter: what is shown of it is bounded further on
+
+
+class Matching(StrEnum):
+    """By what the registrar recognises a binding (usrloc's `matching_mode`)."""
+
+    CONTACT = "contact"
+    CONTACT_CALL_ID = "contact-callid"
+    CONTACT_PATH = "contact-path"
+    CALL_ID = "callid"
+
+
+class Socket(NamedTuple):
+    """A listening socket as the server writes it: `tcp:127.0.0.1:5070`."""
+
+    transport: Transport
+    port: int
+
+
+def read(text: str, field: str = "uri") -> StoredContact:
+    """A contact of the location table. Raises InvalidRecord."""
+    try:
+        return read_stored(text)
+    except MalformedUri as error:
+        raise InvalidRecord(field, str(error)) from error
+
+
+def shown(contact: StoredContact) -> dict[str, Any]:
+    """The fields of a record that say where to send."""
+    return {"contact": contact.uri, "contact_form": contact.form}
+
+
+def matched(by: Matching, contact: str, call_id: str | None, path: str | None) -> str:
+    """The identity of a binding, where `contact` alone would be `contact`'s own identity."""
+    if by is Matching.CALL_ID:
+        return bounded_identity(f"call-id={call_id or ''}")
+    if by is Matching.CONTACT_CALL_ID:
+        return bounded_identity(f"{contact} call-id={call_id or ''}")
+    if by is Matching.CONTACT_PATH:
+        return bounded_identity(f"{contact} path={path or ''}")
+    return contact
+
+
+def socket_of(text: str | None) -> Socket | None:
+    """None where there is none, or of a transport that is not SIP's own (`hep_udp:…`)."""
+    name, _, rest = (text or "").partition(":")
+    port = rest.rpartition(":")[2]
+    if name.lower() not in set(Transport) or not port.isdecimal() or not 0 < int(port) <= 65535:
+        return None
+    return Socket(Transport(name.lower()), int(port))
+
+
+def address(ip: str, port: int, field: str) -> Address:
+    """Raises InvalidRecord."""
+    if not 0 <= port <= 65535:
+        raise InvalidRecord(field, "not a port")
+    canonical = canonical_ip(ip)
+    if canonical is None:
+        raise InvalidRecord(field, "not an IP address")
+    return Address(ip=canonical, port=port)

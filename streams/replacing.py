@@ -1,0 +1,59 @@
+"""Session fold, replaced bindings: what the registrar's own table no longer holds has ended.
+
+Pure. A registrar replaces or drops contacts without an event of its own (one contact a user,
+`max_contacts`, the same instance from another address). Its table, read with or after an event,
+decides: RegistrationEvent.remaining. Every rule that ends bindings by it ends them here.
+"""
+
+from schemas.vocabulary import Cause, RegistrationKind
+from streams.endings import end_binding
+from streams.ordering import UNHEARD, binding_key
+from streams.state import Binding, RegistrationEvent, Session
+from streams.verdict import Verdict, merged
+
+_CAUSES = {
+    RegistrationKind.UNREGISTERED: Cause.UNREGISTERED,
+    RegistrationKind.WILDCARD: Cause.UNREGISTERED,
+    RegistrationKind.EXPIRED: Cause.EXPIRED,
+    RegistrationKind.SNAPSHOT_ENDED: Cause.MISSING_FROM_SNAPSHOT,
+}
+
+
+def end_replaced(session: Session, event: RegistrationEvent) -> Verdict:
+    """End the user's bindings at the event's registrar that its table held no more.
+
+    A binding that was confirmed after the table was read is left: it may have come since.
+    """
+    kept = None
+    if event.remaining is not None:
+        kept = {binding_key(event.node, identity) for identity in event.remaining}
+    own = binding_key(event.node, event.binding) if event.binding is not None else None
+    cause = _CAUSES.get(event.kind, Cause.REPLACED)
+    return merged(
+        end_binding(session, key, event, cause)
+        for key, binding in list(session.bindings.items())
+        if key != own
+        and _is_there(binding, event)
+        and (
+            key not in kept
+            if kept is not None
+            else binding.call_id is not None and binding.call_id == event.call_id
+        )
+        and _was_confirmed_before(binding, event)
+    )
+
+
+def _is_there(binding: Binding, event: RegistrationEvent) -> bool:
+    """Whether the event's registrar is the one that holds the binding."""
+    return binding.node == event.node and (
+        event.registrar is None or binding.registrar in (None, event.registrar)
+    )
+
+
+def _was_confirmed_before(binding: Binding, event: RegistrationEvent) -> bool:
+    """Whether the registrar's table, as it was read, could have shown the binding."""
+    if event.table_at is not None and binding.confirmed_at > event.table_at:
+        return False
+    if binding.boot == event.boot and event.seq != UNHEARD:
+        return binding.seq <= event.seq
+    return binding.confirmed_at <= event.at
