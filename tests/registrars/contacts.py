@@ -16,12 +16,12 @@ _DISPLAYS = (
     '"<sip:else@192.0.2.66>, " ',
 )
 _HOSTS = (
-    "192.0.2.{n}",
-    "198.51.100.{n}",
-    "[2001:db8::{n}]",
-    "[2001:DB8:0:0::{n}]",
-    "Phone{n}.Example.NET",
-    "df7jal23ls{n}.invalid",
+    "10.{s}.{n}",
+    "10.{s}.{n}",
+    "[2001:db8:{h}::{n}]",
+    "[2001:DB8:{h}:0:0::{n}]",
+    "Phone{n}.S{h}.Example.NET",
+    "df7jal{h}ls{n}.invalid",
 )
 _URI_PARAMETERS = (
     "ob",
@@ -84,19 +84,22 @@ class Contact:
         return address + "".join(f";{part}" for part in parts)
 
 
-def generate(rng: Random, user: str, instance: str | None, reg_id: int | None) -> Contact:
-    """A device's contact; `user` is its own name, which most devices put into theirs."""
+def generate(
+    rng: Random, site: int, user: str, instance: str | None = None, reg_id: int | None = None
+) -> Contact:
+    """A device's contact at one of 65,536 sites: FreeSWITCH takes equal contacts of two users for
+    one. `user` is its own name, which most devices put into theirs."""
     number = rng.randrange(1, 9)
     own = user if rng.random() < 0.6 else _filled(rng.choice(_USERS), number)
     bare = rng.random() < 0.2
     count = 0 if bare else rng.choice((0, 0, 1, 1, 2, 3))
-    chosen = [one for one in rng.sample(_URI_PARAMETERS, count)]
+    chosen = rng.sample(_URI_PARAMETERS, count)
     parameters = tuple(dict.fromkeys(_filled(one, number) for one in chosen))
     headers = rng.sample(_HEADER_PARAMETERS, rng.choice((0, 0, 0, 1, 2)))
     contact = Contact(
         # In a bare addr-spec `;` would begin the header's parameters, `?` and `,` may not stand.
         user=own.replace(";", "-") if bare else own,
-        host=_filled(rng.choice(_HOSTS), rng.randrange(1, 250)),
+        host=_host(rng, site),
         port=_filled(rng.choice(_PORTS), number),
         scheme="sips" if rng.random() < 0.05 else "sip",
         parameters=_without_doubles(parameters),
@@ -111,9 +114,9 @@ def generate(rng: Random, user: str, instance: str | None, reg_id: int | None) -
     return contact
 
 
-def moved(rng: Random, contact: Contact) -> Contact:
+def moved(rng: Random, site: int, contact: Contact) -> Contact:
     """The same device from another place."""
-    host = _filled(rng.choice(_HOSTS), rng.randrange(1, 250))
+    host = _host(rng, site)
     if rng.random() < 0.5:
         host = contact.host
     return replace(contact, host=host, port=f":{rng.randrange(1024, 65535)}")
@@ -136,6 +139,11 @@ def _without_doubles(parameters: tuple[str, ...]) -> tuple[str, ...]:
     """Of each parameter's name the first only."""
     found = {one.partition("=")[0].lower(): one for one in reversed(parameters)}
     return tuple(one for one in parameters if found[one.partition("=")[0].lower()] == one)
+
+
+def _host(rng: Random, site: int) -> str:
+    text = _filled(rng.choice(_HOSTS), rng.randrange(1, 250))
+    return text.replace("{s}", f"{site >> 8}.{site & 255}").replace("{h}", f"{site:x}")
 
 
 def _filled(text: str, number: int) -> str:

@@ -47,7 +47,7 @@ def generate(seed: int, option_sets: int, profiles: Sequence[int]) -> Story:
 class _Author:
     def __init__(self, rng: Random, seed: int, options: int, profiles: int) -> None:
         self._rng, self._seed, self._options, self._profiles = rng, seed, options, profiles
-        self._token = f"q{seed}z"
+        self._token, self._site = f"q{seed}z", seed % 65536
         self._user = rng.choice(_USERS if rng.random() < 0.6 else _USERS[:1]).replace(
             "{t}", self._token
         )
@@ -68,9 +68,10 @@ class _Author:
         instance = None
         if rng.random() < 0.4:
             same = rng.random() < 0.1  # two devices that claim to be one
-            instance = f"urn:uuid:00000000-0000-1000-8000-{0 if same else number:04d}0A{self._seed % 10**6:06d}"
+            last = f"{0 if same else number:04d}0A{self._seed % 10**6:06d}"
+            instance = f"urn:uuid:00000000-0000-1000-8000-{last}"
         reg_id = rng.choice((1, 1, 2)) if instance and rng.random() < 0.6 else None
-        contact = contacts.generate(rng, self._user, instance, reg_id)
+        contact = contacts.generate(rng, self._site, self._user, instance, reg_id)
         return _Device(contact, self._call_id(number), rng.randrange(1, 1000))
 
     def _call_id(self, number: int) -> str:
@@ -100,7 +101,7 @@ class _Author:
 
     def _moves(self, number: int) -> Step:
         device = self._devices[number]
-        old, device.contact = device.contact, contacts.moved(self._rng, device.contact)
+        old, device.contact = device.contact, contacts.moved(self._rng, self._site, device.contact)
         if self._rng.random() < 0.3:  # the old one is taken back in the same request
             return self._register(number, [(old, "0"), (device.contact, None)])
         return self._register(number, [(device.contact, None)])
@@ -110,7 +111,7 @@ class _Author:
         device.call_id = self._call_id(number)
         device.cseq = self._rng.choice((1, device.cseq))
         if moves:
-            device.contact = contacts.moved(self._rng, device.contact)
+            device.contact = contacts.moved(self._rng, self._site, device.contact)
         return self._register(number, [(device.contact, None)])
 
     def _respells(self, number: int) -> Step:
@@ -140,7 +141,7 @@ class _Author:
         for _ in range(rng.choice((1, 1, 2))):
             other = rng.choice(self._devices).contact
             if rng.random() < 0.5:
-                other = contacts.generate(rng, self._user, None, None)
+                other = contacts.generate(rng, self._site, self._user)
             listed.append((other, rng.choice((None, "0", "300", "600"))))
         rng.shuffle(listed)
         return self._register(number, listed)
@@ -187,11 +188,9 @@ class _Author:
             headers.append(f"Path: <sip:198.51.100.{place};lr;received=sip:203.0.113.{place}:1234>")
         if rng.random() < 0.5:
             headers.append("Supported: path, outbound, gruu")
-        headers.append(f"User-Agent: phone {number} \"x\", <y>")
+        headers.append(f'User-Agent: phone {number} "x", <y>')
         profile = rng.randrange(self._profiles) if rng.random() < 0.3 else number % self._profiles
-        return Register(
-            number, device.call_id, number_of, f"sip:{DOMAIN}", tuple(headers), profile
-        )
+        return Register(number, device.call_id, number_of, f"sip:{DOMAIN}", tuple(headers), profile)
 
     def _expires(
         self, listed: list[tuple[Contact, str | None]] | None

@@ -1,7 +1,6 @@
 """A real Kamailio of one option set, with the product's producer beside it."""
 
 import json
-import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,14 @@ from producers.kamailio.settings import KamailioSettings
 from producers.kamailio.stage import KamailioProducer
 from runtime.stage import Stage
 from tests.integration.kamailio_server import KamailioServer
-from tests.registrars.registrar import NEVER, NODE, Registrar
+from tests.registrars.json_rpc import ask
+from tests.registrars.registrar import NEVER, NODE, Registrar, replaced
 from tests.registrars.story import DOMAIN
 from tests.registrars.table import Row
 
 _NAT = {
     "none": "",
-    "received": "if (!is_present_hf(\"Path\")) fix_nated_register();",
+    "received": 'if (!is_present_hf("Path")) fix_nated_register();',
     "contact": "fix_nated_contact();",
     "alias": "set_contact_alias();",
     "alias and received": "fix_nated_register(); set_contact_alias();",
@@ -120,7 +120,7 @@ class Kamailio(Registrar):
         return KamailioProducer(settings, publisher, stage).run
 
     def list_rows(self) -> list[Row]:
-        reply = self._call("ul.dump")
+        reply = ask(self._server.port, "/RPC", "ul.dump")
         rows = []
         for domain in reply["Domains"]:
             for user in domain["Domain"]["AoRs"]:
@@ -132,24 +132,10 @@ class Kamailio(Registrar):
     def remove(self, rows: Iterable[Row]) -> None:
         for aor in {row.aor for row in rows}:
             name = aor if self._options.use_domain else aor.rpartition("@")[0]
-            self._call("ul.rm", "location", name)
+            ask(self._server.port, "/RPC", "ul.rm", ["location", name])
 
     def stop_server(self) -> None:
-        self._server.stop()
-
-    def _call(self, method: str, *parameters: str) -> Any:
-        question = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(parameters)}
-        body = json.dumps(question)
-        head = f"POST /RPC HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
-        with socket.create_connection(("127.0.0.1", self._server.port), 10) as connection:
-            connection.sendall(f"{head}{body}".encode())
-            with connection.makefile("rb") as answer:  # the end of the connection may take seconds
-                length = 0
-                while (line := answer.readline().lower()) not in (b"\r\n", b""):
-                    if line.startswith(b"content-length:"):
-                        length = int(line.partition(b":")[2])
-                text = answer.read(length).decode("utf-8", "surrogateescape")
-        return json.loads(text, strict=False).get("result")
+        self._server.kill()
 
 
 def _row(aor: str, contact: dict[str, Any]) -> Row | None:
@@ -192,13 +178,8 @@ def _tuned(text: str, options: KamailioOptions) -> str:
         f'modparam("{module}", "{name}", {json.dumps(value)})\n'
         for module, name, value in parameters
     )
-    text = _replaced(text, "\nrequest_route {", f"\n{lines}\nrequest_route {{")
-    text = _replaced(text, 'if (!is_present_hf("Path")) fix_nated_register();', route)
+    text = replaced(text, "\nrequest_route {", f"\n{lines}\nrequest_route {{")
+    text = replaced(text, 'if (!is_present_hf("Path")) fix_nated_register();', route)
     if options.only_one:
-        text = _replaced(text, 'save("location");', 'save("location", "0x04");')
+        text = replaced(text, 'save("location");', 'save("location", "0x04");')
     return text
-
-
-def _replaced(text: str, old: str, new: str) -> str:
-    assert text.count(old) == 1, f"the configuration has {old!r} {text.count(old)} times"
-    return text.replace(old, new)

@@ -120,7 +120,7 @@ class Player:
         return self._over.get((row.call_id, row.cseq)) in self._ended
 
     def _unexplained(self, difference: Difference, *, accepted: bool) -> list[str]:
-        """Dead letters of a REGISTER that the registrar stored, all of whose contacts are legible."""
+        """Dead letters of a REGISTER that was accepted, all of whose contacts can be read."""
         letters = self._registrar.view.dead_letters(self._story.token)
         new, self._dead_letters = letters[self._dead_letters :], len(letters)
         for letter in new:

@@ -1,4 +1,4 @@
-"""What every registrar's driver does alike: server, producer, presence and table, for one option set."""
+"""What every driver does alike: server, producer, presence and table, for one option set."""
 
 import threading
 from abc import ABC, abstractmethod
@@ -89,3 +89,9 @@ class Registrar(ABC):
         if self._failure is not None:
             raise self._failure
         return self._stage.ready.is_set() and self.view.listings >= 2
+
+
+def replaced(text: str, old: str, new: str) -> str:
+    """A server's configuration with this one place changed."""
+    assert text.count(old) == 1, f"the configuration has {old!r} {text.count(old)} times"
+    return text.replace(old, new)
