@@ -1,7 +1,10 @@
 """A real OpenSIPS of one option set, with the product's producer beside it."""
 
+import contextlib
 import json
+import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +24,12 @@ _NAT = {
     "received": "fix_nated_register();",
     "contact": "fix_nated_contact();",
     "both": "fix_nated_register(); fix_nated_contact();",
+}
+# db_sqlite fails to load what was stored, db_text cannot serve as the only table (3.6.8).
+_DATABASES = {
+    "single-instance-sql-write-through": "text",
+    "single-instance-sql-write-back": "text",
+    "sql-only": "sqlite",
 }
 _MATCHING = {0: "contact", 1: "contact-callid"}
 
@@ -85,14 +94,10 @@ class _Server(OpenSipsServer):
         super().__init__(folder)
 
     def start(self) -> None:
-        database = self._folder / "location.sqlite"
-        text = _tuned(self._config.read_text(), self._options, database)
-        self._config.write_text(text)
+        self.database = database = self._folder / _DATABASES.get(self._options.preset, "")
+        self._config.write_text(_tuned(self._config.read_text(), self._options, database))
         if _has_database(self._options):
-            (schema,) = self._program.parents[1].glob("share/opensips/sqlite/usrloc-create.sql")
-            with sqlite3.connect(database) as made:
-                made.execute("CREATE TABLE version (table_name, table_version)")
-                made.executescript(schema.read_text())
+            _make_database(self._program.parents[1] / "share" / "opensips", database)
         super().start()
 
 
@@ -126,6 +131,8 @@ class OpenSips(Registrar):
         return OpenSipsProducer(settings, publisher, stage).run
 
     def list_rows(self) -> list[Row]:
+        if self._options.preset == "sql-only":
+            return _stored(self._server.database)
         rows = []
         for domain in ask(self._server.http, "/mi", "ul_dump")["Domains"]:
             for user in domain["AORs"]:
@@ -134,6 +141,8 @@ class OpenSips(Registrar):
         return [row for row in rows if row is not None]
 
     def remove(self, rows: Iterable[Row]) -> None:
+        if self._options.preset == "sql-only":
+            return  # its events are of whom it asks for: nobody asks for these any more
         for aor in {row.aor for row in rows}:
             name = aor if self._options.use_domain else aor.rpartition("@")[0]
             ask(self._server.http, "/mi", "ul_rm", {"table_name": "location", "aor": name})
@@ -150,6 +159,17 @@ def _row(aor: str, contact: dict[str, Any]) -> Row | None:
     )
 
 
+def _stored(database: Path) -> list[Row]:
+    """What the database holds where OpenSIPS keeps nothing in memory."""
+    query = (
+        "SELECT username || '@' || domain, contact, callid, cseq, path FROM location "
+        "WHERE expires = 0 OR expires > ?"
+    )
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
+        found = opened.execute(query, (int(time.time()),)).fetchall()
+    return [Row(aor, uri, call_id, cseq, path=path) for aor, uri, call_id, cseq, path in found]
+
+
 def _settings(options: OpenSipsOptions) -> dict[str, Any]:
     """The producer's settings that correspond, as far as it has them."""
     matching = 1 if "matching-mode=1" in options.save else options.matching
@@ -158,7 +178,18 @@ def _settings(options: OpenSipsOptions) -> dict[str, Any]:
 
 
 def _has_database(options: OpenSipsOptions) -> bool:
-    return "sql" in options.preset
+    return options.preset in _DATABASES
+
+
+def _make_database(schemas: Path, database: Path) -> None:
+    if database.name == "text":
+        database.mkdir()
+        for name in ("version", "location"):
+            shutil.copy(schemas / "dbtext" / "opensips" / name, database)
+        return
+    with sqlite3.connect(database) as made:
+        for name in ("standard", "usrloc"):
+            made.executescript((schemas / "sqlite" / f"{name}-create.sql").read_text())
 
 
 def _tuned(text: str, options: OpenSipsOptions, database: Path) -> str:
@@ -169,8 +200,8 @@ def _tuned(text: str, options: OpenSipsOptions, database: Path) -> str:
     ]
     lines = ""
     if _has_database(options):
-        lines += 'loadmodule "db_sqlite.so"\n'
-        parameters.append(("usrloc", "db_url", f"sqlite://{database}"))
+        lines += f'loadmodule "db_{database.name}.so"\n'
+        parameters.append(("usrloc", "db_url", f"{database.name}://{database}"))
     if options.push:
         parameters += [("registrar", "pn_enable", 1), ("registrar", "pn_providers", "apns, fcm")]
         lines += 'loadmodule "event_routing.so"\n'
