@@ -51,6 +51,7 @@ class _Author:
         self._user = rng.choice(_USERS if rng.random() < 0.6 else _USERS[:1]).replace(
             "{t}", self._token
         )
+        self._name = rng.choice(_NAMES) if rng.random() < 0.5 else ""
         self._varies_case = rng.random() < 0.15
         self._paths = rng.random() < 0.12
         self._devices = [self._device(n) for n in range(rng.choice((1, 2, 2, 2, 3)))]
@@ -173,7 +174,7 @@ class _Author:
             header, listed = self._expires(listed)
         number_of = device.cseq if cseq is None else cseq
         user, host = self._spelled()
-        name = rng.choice(_NAMES) if rng.random() < 0.3 else ""
+        name = rng.choice(_NAMES) if rng.random() < 0.03 else self._name
         headers = [
             f"From: <sip:{user}@{host}>;tag={rng.randrange(10**8)}",
             f"To: {name} <sip:{user}@{host}>",
