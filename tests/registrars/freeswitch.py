@@ -82,6 +82,8 @@ class FreeSwitch(Registrar):
     # Of a contact renewed with another expiry it deletes the older rows from a queue (sofia_reg.c,
     # sofia_glue_execute_sql), and the newest with them where that comes before its turn.
     settled_seconds = 0.6
+    # Two users to it, and where both have one contact it deletes the other's without an event.
+    varies_case = False
 
     def __init__(self, folder: Path, options: FreeSwitchOptions) -> None:
         self._options = options

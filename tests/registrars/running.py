@@ -40,7 +40,8 @@ class Summary:
 def story_of(kind: type[Any], seed: int) -> Story:
     """The story of one seed at this kind of registrar."""
     sets = kind.OPTION_SETS
-    return generating.generate(seed, len(sets), [one.profiles for one in sets])
+    profiles = [one.profiles for one in sets]
+    return generating.generate(seed, len(sets), profiles, varies_case=kind.varies_case)
 
 
 def stories(kind: type[Any], seed: int, count: int) -> list[Story]:
