@@ -15,6 +15,8 @@ from tests.registrars.event_socket import EventSocket
 from tests.registrars.registrar import NEVER, NODE, Registrar, replaced
 from tests.registrars.table import Row
 
+# The switch's own words for what the producer's setting calls otherwise.
+_MULTIPLE = {None: "off", "false": "off", "true": "contact"}
 _PROFILES = ("internal", "external")
 
 
@@ -139,7 +141,7 @@ def _is_nat(contact: str) -> bool:
 
 def _settings(options: FreeSwitchOptions) -> dict[str, Any]:
     """The producer's settings that correspond, as far as it has them."""
-    wanted = {"multiple_registrations": options.multiple or "false"}
+    wanted = {"multiple_registrations": _MULTIPLE.get(options.multiple, options.multiple)}
     known = FreeSwitchSettings.model_fields
     return {name: value for name, value in wanted.items() if name in known}
 

@@ -118,7 +118,7 @@ class Player:
 
     def _is_dead(self, row: Row) -> bool:
         """Its connection has ended. One with a Path came over a proxy's, which is nobody's."""
-        if row.path is not None:
+        if row.path is not None or not self._registrar.knows_connections:
             return False
         if row.cseq is None:
             return row.port in self._ended_ports

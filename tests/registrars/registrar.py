@@ -33,6 +33,8 @@ class Registrar(ABC):
     # What is equal at once may only not have come yet.
     settled_seconds = 0.06
     varies_case = True
+    # Whether the table shows which connection a contact came over.
+    knows_connections = True
 
     def __init__(self, folder: Path) -> None:
         # The listing that follows each other one after some seconds is a periodic one, too.
