@@ -6,10 +6,13 @@ from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
 from schemas import topics
 from schemas.topics import Topic
 
-SOURCES = (topics.REGISTRATIONS, topics.CONNECTIONS, topics.CALLS, topics.NODES)
-INTERNAL = (topics.CONNECTION_OWNERS, topics.CONNECTION_LOSSES, topics.NODE_CHANGES)
-# What is derived from what, in order.
-_STEPS = (SOURCES, (topics.CONNECTION_OWNERS, topics.NODE_CHANGES), (topics.CONNECTION_LOSSES,))
+SOURCES = (topics.REGISTRATIONS, topics.CONNECTIONS, topics.CALLS, topics.NODES, topics.MEDIA)
+# What is derived from them, in order.
+_DERIVED = (
+    (topics.CONNECTION_OWNERS, topics.CALL_OWNERS, topics.NODE_CHANGES),
+    (topics.CONNECTION_LOSSES, topics.MEDIA_UPDATES),
+)
+_STEPS = (SOURCES, *_DERIVED)
 _TIMEOUT = 15.0
 
 
@@ -21,7 +24,8 @@ class StreamsProgress:
         self._consumer = Consumer(kafka.consumer("streams"))
         self._parts = [
             TopicPartition(kafka.name(topic), partition)
-            for topic in (*SOURCES, *INTERNAL)
+            for step in _STEPS
+            for topic in step
             for partition in range(kafka.partitions)
         ]
         self._goal: dict[TopicPartition, tuple[int, int]] = {}  # low and end, of a call before
