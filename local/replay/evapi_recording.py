@@ -21,6 +21,7 @@ _TIME = re.compile(rb'(?<!\\)("(?:t|read)":\s*"?)([0-9]{10})(\.[0-9]{1,9})?(?![0
 _EXPIRED = re.compile(rb'(?<!\\)("(?:expires|modified)":\s*"?)([0-9]{10})(?![0-9])')
 _ROW = re.compile(rb'(\\"(?:expires|modified)\\":\s*(?:\\")?)([0-9]{10})(?![0-9])')
 _NAME = re.compile(rb'(?<!\\)"ev":\s*"([a-z:\-]+)"')
+_CALL_ID = re.compile(rb'(?<!\\)"callid":\s*"([^"]+)"')
 _HELLO, _CONTACT_EXPIRED = b"hello", b"usrloc:contact-expired"
 _CALLS = (b"call", b"ringing", b"dialog:")
 _REGISTRATIONS = (b"register", b"edge", b"usrloc:")
@@ -67,6 +68,17 @@ class RecordedLine:
     def is_hello(self) -> bool:
         """Whether the script wrote it because the producer asked."""
         return self.name == _HELLO
+
+    @property
+    def call_id(self) -> bytes:
+        """Of the REGISTER or dialog; empty where it has none."""
+        found = _CALL_ID.search(self.data)
+        return found[1] if found else b""
+
+    @property
+    def is_expiry(self) -> bool:
+        """Whether it names a contact's expiry: usrloc dropped it for its time."""
+        return self.name == _CONTACT_EXPIRED and _EXPIRED.search(self.data) is not None
 
     def moved(self, shift: int) -> bytes:
         """With every time of the server's moved by `shift` µs, all else byte for byte."""

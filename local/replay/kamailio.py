@@ -27,6 +27,7 @@ from local.replay.rpc_server import RpcServer
 from local.replay_conductor import Conductor, Part
 from local.stack import is_configured
 from streams.ordering import LISTING_LAG
+from streams.registration_fold import EXPIRY_TOLERANCE
 
 _LOOK_SECONDS = 0.02
 # After so many lines the producer is given the time to read them.
@@ -37,6 +38,9 @@ _ASKED_SECONDS, _USER_ASKED_SECONDS, _NEXT_ASKED_SECONDS = 5.0, 1.0, 0.5
 _ANSWER_SECONDS = 1.5
 # A listing concludes nothing about what came this shortly before it.
 _LAG_SECONDS = LISTING_LAG.total_seconds() + 0.1
+# A contact that is dropped this long before its expiry has not expired but was brought forward;
+# unpaced, its expiry is waited for no longer than that.
+_EARLY_SECONDS, _EXPIRY_SECONDS = EXPIRY_TOLERANCE.total_seconds() - 1, 30.0
 
 
 class KamailioReplay:
@@ -71,6 +75,7 @@ class KamailioReplay:
         self._rpc = RpcServer(self._answer)
         self._thread = threading.Thread(target=self._play, name="replay-kamailio", daemon=True)
         self._last_sent = (0, 0.0)  # when the last event was recorded, µs, and sent
+        self._registered: dict[bytes, tuple[int, float]] = {}  # the same, of each Call-ID
         self.finished = False
 
     @property
@@ -127,7 +132,9 @@ class KamailioReplay:
                 if kind and frame.kind not in ("", kind) and not self._wait(self._has_settled):
                     return
                 kind = frame.kind or kind
-                if not self._part.wait_for(index) or not self._say(frame):
+                if not self._part.wait_for(index) or not self._wait_expiry(frame):
+                    return
+                if not self._say(frame):
                     return
                 unread += 1
             self._part.sent(index)
@@ -140,13 +147,21 @@ class KamailioReplay:
     def _take_listing(self, index: int, listing: RecordedListing) -> bool:
         if not self._part.wait_for(index):
             return False
-        if not self._paced:
-            recorded, sent = self._last_sent
-            apart = min((listing.received - recorded) / 1e6, _LAG_SECONDS)
-            if not self._wait(lambda: time.monotonic() - sent >= apart):
-                return False
+        if not self._wait_apart(self._last_sent, listing.received, _LAG_SECONDS):
+            return False
         self._list(listing)
         return self._paced or self._wait_asked(listing)
+
+    def _wait_expiry(self, line: RecordedLine) -> bool:
+        since = self._registered.get(line.call_id) if line.is_expiry else None
+        if since is None:
+            return True
+        return self._wait_apart(since, line.received - int(_EARLY_SECONDS * 1e6), _EXPIRY_SECONDS)
+
+    def _wait_apart(self, since: tuple[int, float], recorded: int, most: float) -> bool:
+        """Unpaced: as long after an event as recorded, and at most so many seconds."""
+        apart = min((recorded - since[0]) / 1e6, most)
+        return self._paced or self._wait(lambda: time.monotonic() - since[1] >= apart)
 
     def _list(self, listing: RecordedListing) -> None:
         with self._changed:
@@ -176,6 +191,8 @@ class KamailioReplay:
             if self._part.stopped.wait(_LOOK_SECONDS):
                 return False
         self._last_sent = line.received, time.monotonic()
+        if line.kind == "registrations" and line.call_id:
+            self._registered[line.call_id] = self._last_sent
         return True
 
     def _has_settled(self) -> bool:

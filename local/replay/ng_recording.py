@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from local.replay_times import NO_RECORDING, microseconds
+from producers.rtpengine.answers import read_statistics
+from schemas.codec import InvalidRecord
 
 Answer = dict[str, Any]
 # daemon/control_ng.c: how many calls `list` shows unless told.
@@ -110,7 +112,7 @@ def read_ng(path: Path) -> list[Round]:
                 keys.add(key)
                 rounds[-1].changes.append(change)
                 rounds[-1].times.append(row.received)
-    except (*NO_RECORDING, UnicodeError) as error:
+    except (*NO_RECORDING, UnicodeError, InvalidRecord) as error:
         raise ValueError(f"{path}: not a recording of rtpengine's NG protocol") from error
     if not rounds:
         raise ValueError(f"{path}: holds no answers about calls")
@@ -133,6 +135,7 @@ def _changes(row: _Row, last_seen: dict[str, int], index: int) -> Iterator[Chang
     if row.command == "list" and ok:
         yield Listed(answer["calls"], len(answer["calls"]) < row.limit)
     elif row.command == "statistics" and ok:
+        read_statistics(answer)  # raises InvalidRecord
         yield Counted(answer)
     elif row.command == "offer" and ok:
         yield Listed([row.call], whole=False)

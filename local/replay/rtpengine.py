@@ -23,7 +23,7 @@ from local.replay_conductor import Conductor, Part
 
 _LOOK_SECONDS = 0.02
 # Between two rounds of the producer, seconds.
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.2
 # An answer that nobody has asked for after so long is of a Call-ID that no record can carry.
 _TAKEN_SECONDS = 2.0
 # The reason of a call's end is known one round of the producer later (rtpengine/reckoning.py).
