@@ -40,7 +40,8 @@ class Registrar(ABC):
 
     # What is equal at once may only not have come yet.
     settled_seconds = 0.06
-    varies_case = True
+    varies_case = True  # spellings that may be two users'
+    asks_what_there_is = True  # a REGISTER without a Contact
     # Whether the table shows which connection a contact came over.
     knows_connections = True
 
