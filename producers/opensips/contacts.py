@@ -29,18 +29,26 @@ class Insert(Enum):
     """What an INSERT is, by what was there before."""
 
     NEW = "new"
+    REPEATED = "repeated"  # the same event by a second subscription
     REPLAYED = "replayed"  # the same registration once more, read from a database
-    UNEXPECTED = "unexpected"  # of a contact never deleted: it was forgotten, or events were lost
+    UNEXPECTED = "unexpected"  # another registration of a contact that was never deleted
+
+
+Registration = tuple[str | None, int | None]
 
 
 class _Live(NamedTuple):
+    """`others`: Call-IDs of registrations that this one was inserted beside or instead of."""
+
     registration: int
+    call_id: int
     at: datetime
     user: int
+    others: frozenset[int]
 
 
 class Contacts:
-    """Keys are (AOR, binding)."""
+    """Keys are (AOR, binding); a registration is its Call-ID and CSeq."""
 
     def __init__(self) -> None:
         self._live: OrderedDict[int, _Live] = OrderedDict()
@@ -51,26 +59,28 @@ class Contacts:
         self._remade: OrderedDict[int, datetime] = OrderedDict()
 
     def inserted(
-        self, aor: str, binding: str, registration: object, at: datetime
+        self, aor: str, binding: str, registration: Registration, at: datetime
     ) -> tuple[Insert, datetime | None]:
-        """What the INSERT is, and since when the contact was there; from now on it is live.
-
-        `registration` is Call-ID and CSeq.
-        """
-        key, fingerprint = hash((aor, binding)), hash(registration)
+        """What the INSERT is, and since when the contact was there; from now on it is live."""
+        key = hash((aor, binding))
         known = self._live.get(key)
-        if known is not None and known.registration == fingerprint:
-            return Insert.REPLAYED, known.at
+        if known is not None and known.registration == hash(registration):
+            return (Insert.REPEATED if at - known.at < REPEAT else Insert.REPLAYED), known.at
         self.registered(aor, binding, registration, at)
+        if known is not None and known.call_id != hash(registration[0]):
+            others = known.others | {known.call_id}
+            self._live[key] = self._live[key]._replace(others=others)
         if known is None or at - known.at < REPEAT:
             return Insert.NEW, None
         return Insert.UNEXPECTED, known.at
 
-    def registered(self, aor: str, binding: str, registration: object, at: datetime) -> None:
+    def registered(self, aor: str, binding: str, registration: Registration, at: datetime) -> None:
         key, user = hash((aor, binding)), hash(aor)
-        if key not in self._live:
+        known = self._live.get(key)
+        if known is None:
             self._of_user[user] = (*self._of_user.get(user, ()), key)
-        self._live[key] = _Live(hash(registration), at, user)
+        others = known.others if known is not None else frozenset[int]()
+        self._live[key] = _Live(hash(registration), hash(registration[0]), at, user, others)
         self._live.move_to_end(key)
         if len(self._live) > MAX_CONTACTS:
             oldest, forgotten = self._live.popitem(last=False)
@@ -84,7 +94,25 @@ class Contacts:
         """How many contacts of the user are live."""
         return len(self._of_user.get(hash(aor), ()))
 
-    def moved(self, aor: str, binding: str, registration: object) -> bool:
+    def removed_one(self, aor: str, binding: str, call_id: str | None) -> bool | None:
+        """Whether a DELETE leaves another registration of the same contact.
+
+        Another was inserted without a DELETE of the first: usrloc may match by Call-ID, too
+        (matching_mode 1), or reports an end late. True: it is of the first, the other one stays.
+        None: it is of the last, and whether the first is still there nothing shows.
+        """
+        key, gone = hash((aor, binding)), hash(call_id)
+        known = self._live.get(key)
+        if known is None or not known.others:
+            return False
+        if gone == known.call_id:
+            return None
+        if gone not in known.others:
+            return False
+        self._live[key] = known._replace(others=known.others - {gone})
+        return True
+
+    def moved(self, aor: str, binding: str, registration: Registration) -> bool:
         """Whether a binding so far unknown is one of the user's others, under another URI.
 
         So it is where others are live, none of them of this very REGISTER.
@@ -116,19 +144,18 @@ class Contacts:
         if user in self._of_user:
             _put(self._records, user, at)
 
-    def record_remade(self, aor: str, since: datetime, at: datetime) -> bool:
-        """Whether the server's memory is new: it replays a contact that was there at `since`.
+    def records_remade(self, aor: str, since: datetime, at: datetime) -> int:
+        """Of how many users the records were made anew, though no event reported their end.
 
-        One user's record shows nothing. Records of several users, made anew though they were never
-        deleted, show it (mem_insert_urecord(): only where usrloc keeps its contacts in memory).
+        0 where this user's was not, whose contact was there at `since`. Only where usrloc keeps
+        its contacts in memory are records made at all (mem_insert_urecord()).
         """
         user = hash(aor)
         made = self._records.get(user)
         if made is None or made - since < REPEAT or at - made > RECORDS_WINDOW:
-            return False
+            return 0
         _put(self._remade, user, made)
-        recent = [when for when in self._remade.values() if at - when <= RECORDS_WINDOW]
-        return len(recent) >= RECORDS_OF_A_START
+        return sum(at - when <= RECORDS_WINDOW for when in self._remade.values())
 
     def disconnected(self, remote: Address, at: datetime) -> None:
         self._disconnects.append((remote, at))
@@ -139,6 +166,10 @@ class Contacts:
             known == remote and at - when <= DISCONNECT_WINDOW
             for known, when in reversed(self._disconnects)
         )
+
+    def has_ended(self, remote: Address | None, since: datetime) -> bool:
+        """Whether a connection from `remote` has ended since."""
+        return any(known == remote and when >= since for known, when in self._disconnects)
 
     def _forget(self, key: int, user: int) -> None:
         left = tuple(other for other in self._of_user.get(user, ()) if other != key)

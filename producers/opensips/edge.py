@@ -51,7 +51,7 @@ def translate_edge_register(
     header = event.required("contact", contact.CONTACT_MAX)
     fields = _connection(event, context)
     if is_star(header):
-        return [_record(context, received, aor, Kind.WILDCARD, fields)]
+        return [_record(context, received, aor, Kind.WILDCARD, fields | {"remaining": []})]
     named = _contacts(event, header, fields["transport"])
     records = []
     for index, one in enumerate(sorted(named, key=lambda each: each.seconds == 0)):

@@ -111,14 +111,16 @@ class Intake(InboxIntake[Server, Context]):
         self.events += 1
         metrics.SOURCE_EVENTS.add(1, self._labels())
         context = self.context
+        if SECRET in event.parameters:
+            data = None  # what is kept of it is written anew
         try:
             event = self.secret.taken_from(event)
             records = translation.translate(event, context, received)
         except InvalidRecord as error:
             if error.field == SECRET:
                 metrics.SOURCE_REFUSED.add(1, self._labels() | {"reason": SECRET})
-                data = _payload(without_secret(event))
-            self.refuse(data or _payload(event), error.reason, error.field)
+            kept = data or _payload(without_secret(event))
+            self.refuse(kept, error.reason, error.field)
             return
         if (sign := context.restart_seen) is not None:
             context.restart_seen = None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from producers import uri_addresses
-from producers.opensips.contacts import Insert
+from producers.opensips.contacts import RECORDS_OF_A_START, Insert
 from producers.opensips.context import Context, Received, RestartSign, Translated
 from producers.opensips.event import WORD_MAX, ServerEvent
 from producers.opensips.storage import Probe
@@ -50,20 +50,21 @@ def translate_insert(event: ServerEvent, context: Context, received: Received) -
     if not context.is_ours(event):
         return []
     named, expires = _read(event, context), _expires(event)
-    if expires is not None and expires <= received.at:
-        return []  # read from a database after its end
-    if context.in_database and not named.is_here:
-        return []  # another node's: this one has no such socket (udomain.c, dbrow2info())
+    if context.in_database and (not named.is_here or (expires and expires <= received.at)):
+        return []  # another node's (dbrow2info() knows no such socket), or read after its end
     registration = event.word("callid"), event.number("cseq")
     what, since = context.contacts.inserted(named.aor, named.binding, registration, received.at)
     context.storage.reported(Probe(named.listing, named.binding, expires, received.seq))
+    if what is Insert.REPEATED and since and context.contacts.has_ended(named.remote, since):
+        return []  # read once more for a lookup, and its connection is gone
+    remade = context.contacts.records_remade(named.aor, since, received.at) if since else 0
     if what is Insert.REPLAYED:
-        if since and context.contacts.record_remade(named.aor, since, received.at):
+        if remade >= RECORDS_OF_A_START:
             context.restart_seen = RestartSign("records of users are made again", since)
         return []
-    if what is Insert.UNEXPECTED and not context.in_database:
-        context.gap_seen = "a contact that was there is inserted: events are missing"
-    if _may_replace(context, named.aor):
+    if what is Insert.UNEXPECTED and remade:
+        context.gap_seen = "a user's record that was there is made again: events are missing"
+    if what is Insert.UNEXPECTED or _may_replace(context, named.aor):
         context.unclear = named.listing
     return _record(context, received, named, Kind.REGISTERED, expires_at=expires)
 
@@ -106,6 +107,11 @@ def translate_delete(event: ServerEvent, context: Context, received: Received) -
     named = _read(event, context)
     expires, latency = event.number("expires"), event.number("latency")
     contacts = context.contacts
+    left = contacts.removed_one(named.aor, named.binding, named.fields["call_id"])
+    if left is not False:
+        context.unclear = named.listing
+        if left or context.asks:
+            return []  # the listing decides
     lost_before, _ = contacts.pinged(named.aor, named.binding, answered=False)
     contacts.deleted(named.aor, named.binding)
     context.storage.removed(named.aor, named.binding)

@@ -1,7 +1,6 @@
 """A real OpenSIPS with its real producer in this process, and the streams without Kafka."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from threading import Thread
 from typing import Any
 
@@ -45,9 +44,7 @@ class Device(SipClient):
 class Lab:
     """`settings` are the producer's own; `has_mi` whether it may ask."""
 
-    def __init__(
-        self, folder: Path, server: OpenSipsServer, *, has_mi: bool = True, **settings: Any
-    ) -> None:
+    def __init__(self, server: OpenSipsServer, *, has_mi: bool = True, **settings: Any) -> None:
         self.server, self._settings = server, settings
         self.mi = HttpMi(server.mi_url, "3.x", 5)
         self._has_mi = has_mi
@@ -111,7 +108,10 @@ class Lab:
 
     def agrees(self, user: str, seconds: float = 2.0) -> None:
         """Presence shows what usrloc lists, within the time the source needs."""
-        agree: Callable[[], bool] = lambda: self.shown(user) == self.listed(user)  # noqa: E731
+
+        def agree() -> bool:
+            return self.shown(user) == self.listed(user)
+
         try:
             eventually(agree, seconds)
         except AssertionError:

@@ -64,9 +64,11 @@ loadmodule "usrloc.so"
 modparam("usrloc", "use_domain", 1)
 modparam("usrloc", "timer_interval", 1)
 modparam("nathelper", "received_avp", "$avp(received)")
+loadmodule "event_routing.so"
 loadmodule "registrar.so"
 modparam("registrar", "received_avp", "$avp(received)")
 modparam("registrar", "min_expires", 2)
+{more}
 loadmodule "dialog.so"
 loadmodule "acc.so"
 """
@@ -124,7 +126,7 @@ class OpenSipsServer(ServerProcess):
     """A registrar and proxy of OpenSIPS 3.x; with `registrar_port` a proxy before that registrar.
 
     `events` is where its producer is to listen. `usrloc` is MEMORY, or DATABASE with a preset, and
-    more parameters; `save` the call that stores a REGISTER.
+    more parameters; `registrar` more of that module's; `save` the call that stores a REGISTER.
     """
 
     name = "opensips"
@@ -135,10 +137,11 @@ class OpenSipsServer(ServerProcess):
         *,
         registrar_port: int | None = None,
         usrloc: str = MEMORY,
+        registrar: str = "",
         save: str = 'save("location")',
     ) -> None:
-        self._registrar = registrar_port
-        self._usrloc, self._save = usrloc, save
+        self._registrar_port = registrar_port
+        self._usrloc, self._registrar, self._save = usrloc, registrar, save
         self._database = folder / "usrloc.sqlite"
         if "{database}" in usrloc:
             with closing(sqlite3.connect(self._database)) as database:
@@ -169,7 +172,7 @@ class OpenSipsServer(ServerProcess):
         (accounting,) = (b for b in blocks if "do_accounting" in b)
         (edge,) = (b for b in blocks if "route[to_registrar]" in b)
         extras, account = accounting.split("…\n")
-        if self._registrar is None:
+        if self._registrar_port is None:
             routes = _REGISTRAR_ROUTE % "\n    ".join((*call.splitlines(), *account.splitlines()))
             parts = [_COMMON, _REGISTRAR, extras, events, routes]
         else:
@@ -183,12 +186,13 @@ class OpenSipsServer(ServerProcess):
         (folder,) = self._program.parents[1].glob("lib*/opensips/modules")
         given = {
             "{usrloc}": self._usrloc,
+            "{more}": self._registrar,
             "{save}": self._save,
             "{database}": self._database,
             "{port}": self.port,
             "{http}": self.http,
             "{modules}": folder,
-            "{registrar}": self._registrar,
+            "{registrar}": self._registrar_port,
         }
         for name, value in given.items():
             whole = whole.replace(name, str(value))
