@@ -42,6 +42,7 @@ class _Live(NamedTuple):
 
     registration: int
     call_id: int
+    uri: int
     at: datetime
     user: int
     others: frozenset[int]
@@ -55,18 +56,25 @@ class Contacts:
         self._of_user: dict[int, tuple[int, ...]] = {}
         self._pings: OrderedDict[int, int] = OrderedDict()
         self._disconnects: deque[tuple[Address, datetime]] = deque(maxlen=1000)
+        self._restarted: datetime | None = None
         self._records: OrderedDict[int, datetime] = OrderedDict()
         self._remade: OrderedDict[int, datetime] = OrderedDict()
 
     def inserted(
-        self, aor: str, binding: str, registration: Registration, at: datetime
+        self,
+        aor: str,
+        binding: str,
+        registration: Registration,
+        at: datetime,
+        uri: str | None = None,
     ) -> tuple[Insert, datetime | None]:
         """What the INSERT is, and since when the contact was there; from now on it is live."""
         key = hash((aor, binding))
         known = self._live.get(key)
-        if known is not None and known.registration == hash(registration):
+        same = hash(registration), hash(uri)
+        if known is not None and (known.registration, known.uri) == same:
             return (Insert.REPEATED if at - known.at < REPEAT else Insert.REPLAYED), known.at
-        self.registered(aor, binding, registration, at)
+        self.registered(aor, binding, registration, at, uri)
         if known is not None and known.call_id != hash(registration[0]):
             others = known.others | {known.call_id}
             self._live[key] = self._live[key]._replace(others=others)
@@ -74,13 +82,22 @@ class Contacts:
             return Insert.NEW, None
         return Insert.UNEXPECTED, known.at
 
-    def registered(self, aor: str, binding: str, registration: Registration, at: datetime) -> None:
+    def registered(
+        self,
+        aor: str,
+        binding: str,
+        registration: Registration,
+        at: datetime,
+        uri: str | None = None,
+    ) -> None:
+        """`uri` is the contact as it was written, which its binding may outlive."""
         key, user = hash((aor, binding)), hash(aor)
         known = self._live.get(key)
         if known is None:
             self._of_user[user] = (*self._of_user.get(user, ()), key)
         others = known.others if known is not None else frozenset[int]()
-        self._live[key] = _Live(hash(registration), hash(registration[0]), at, user, others)
+        call_id = hash(registration[0])
+        self._live[key] = _Live(hash(registration), call_id, hash(uri), at, user, others)
         self._live.move_to_end(key)
         if len(self._live) > MAX_CONTACTS:
             oldest, forgotten = self._live.popitem(last=False)
@@ -89,6 +106,11 @@ class Contacts:
 
     def knows(self, aor: str, binding: str) -> bool:
         return hash((aor, binding)) in self._live
+
+    def moves(self, aor: str, binding: str, uri: str) -> bool:
+        """Whether the binding is known by another URI, or not at all."""
+        known = self._live.get(hash((aor, binding)))
+        return known is None or known.uri != hash(uri)
 
     def count(self, aor: str) -> int:
         """How many contacts of the user are live."""
@@ -167,8 +189,14 @@ class Contacts:
             for known, when in reversed(self._disconnects)
         )
 
+    def restarted(self, at: datetime) -> None:
+        """Every connection of the server has ended."""
+        self._restarted = at
+
     def has_ended(self, remote: Address | None, since: datetime) -> bool:
         """Whether a connection from `remote` has ended since."""
+        if self._restarted is not None and self._restarted >= since:
+            return True
         return any(known == remote and when >= since for known, when in self._disconnects)
 
     def _forget(self, key: int, user: int) -> None:

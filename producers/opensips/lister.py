@@ -231,8 +231,9 @@ class Lister:
     ) -> None:
         intake, contacts = self._intake, self._intake.context.contacts
         for index, row in enumerate(rows):
-            if not contacts.knows(row.aor, row.binding):
-                contacts.registered(row.aor, row.binding, row.registration, taken.began.at)
+            if contacts.moves(row.aor, row.binding, row.uri):
+                at = taken.began.at
+                contacts.registered(row.aor, row.binding, row.registration, at, row.uri)
             if snapshot.is_connected(row, connections):
                 record = snapshot.record(taken, row, index)
                 intake.publish(intake.kernel.testify([record]))

@@ -34,6 +34,7 @@ class _Named(NamedTuple):
 
     aor: str
     binding: str
+    uri: str
     remote: Address | None
     is_here: bool  # one of this node's own sockets holds it
     listing: UserListing
@@ -53,10 +54,12 @@ def translate_insert(event: ServerEvent, context: Context, received: Received) -
     if context.in_database and (not named.is_here or (expires and expires <= received.at)):
         return []  # another node's (dbrow2info() knows no such socket), or read after its end
     registration = event.word("callid"), event.number("cseq")
-    what, since = context.contacts.inserted(named.aor, named.binding, registration, received.at)
+    identity = named.aor, named.binding
+    what, since = context.contacts.inserted(*identity, registration, received.at, named.uri)
     context.storage.reported(Probe(named.listing, named.binding, expires, received.seq))
-    if what is Insert.REPEATED and since and context.contacts.has_ended(named.remote, since):
-        return []  # read once more for a lookup, and its connection is gone
+    ended = since is not None and context.contacts.has_ended(named.remote, since)
+    if what is Insert.REPEATED and (context.in_database or ended):
+        return []  # read once more for a lookup
     remade = context.contacts.records_remade(named.aor, since, received.at) if since else 0
     if what is Insert.REPLAYED:
         if remade >= RECORDS_OF_A_START:
@@ -84,7 +87,9 @@ def translate_update(event: ServerEvent, context: Context, received: Received) -
         context.unclear = named.listing
         moved = contacts.moved(named.aor, named.binding, registration)
         replaces = moved and not context.asks
-    contacts.registered(named.aor, named.binding, registration, received.at)
+    elif context.in_database and contacts.moves(named.aor, named.binding, named.uri):
+        context.unclear = named.listing  # db_update_ucontact() keeps the old URI
+    contacts.registered(named.aor, named.binding, registration, received.at, named.uri)
     context.storage.reported(Probe(named.listing, named.binding, expires, received.seq))
     fields: dict[str, Any] = {"expires_at": expires, "replaces_call_id": replaces}
     return _record(context, received, named, Kind.REFRESHED, **fields)
@@ -177,6 +182,7 @@ def _read(event: ServerEvent, context: Context) -> _Named:
     return _Named(
         aor,
         context.matching.identity(read, text, call_id),
+        text,
         remote,
         event.text("socket") is not None,
         UserListing(table or TABLE, name, aor),

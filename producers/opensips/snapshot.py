@@ -47,11 +47,12 @@ class Snapshot:
 class Row(NamedTuple):
     """One contact listed: whose, under which identity, from where, and the record's other fields.
 
-    `registration` is Call-ID and CSeq, as the events name them.
+    `registration` is Call-ID and CSeq, `uri` the contact's text, as the events name them.
     """
 
     aor: str
     binding: str
+    uri: str
     transport: Transport
     remote: Address | None
     registration: tuple[str | None, int | None]
@@ -94,6 +95,7 @@ def read(listed: ListedContact, context: Context, began: Received) -> Row:
     return Row(
         aor,
         context.matching.identity(stored, text, call_id),
+        text,
         transport,
         remote,
         (call_id, cseq),

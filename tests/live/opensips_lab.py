@@ -106,6 +106,19 @@ class Lab:
         found = self.presence(aor or f"sip:{user}@{DOMAIN}")
         return sorted(b.contact for b in found.bindings) if found else []
 
+    def is_shown(self, user: str, contacts: list[str] | None = None) -> None:
+        """Wait until the user has these contacts, or any."""
+
+        def shown() -> bool:
+            found = self.shown(user)
+            return found == contacts if contacts is not None else bool(found)
+
+        eventually(shown, what=f"{user} at {contacts}")
+
+    def raises_more_than(self, count: int) -> None:
+        """Wait until so many events have come, and more."""
+        eventually(lambda: self.producer.intake.events > count)
+
     def agrees(self, user: str, seconds: float = 2.0) -> None:
         """Presence shows what usrloc lists, within the time the source needs."""
 

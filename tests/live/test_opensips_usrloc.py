@@ -17,6 +17,7 @@ from tests.live.opensips_lab import Lab
 from tests.live.opensips_server import DATABASE, MEMORY, OpenSipsServer
 
 PUSH = ";pn-provider=apns;pn-prid=ABC;pn-param=t.app"
+BY_PUSH = ["pn-provider", "pn-prid", "pn-param"]
 PUSH_ON = """
 modparam("registrar", "pn_enable", 1)
 modparam("registrar", "pn_providers", "apns,fcm")
@@ -52,7 +53,7 @@ PRESETS = {
 }
 
 
-@pytest.fixture(params=PRESETS.values(), ids=PRESETS)
+@pytest.fixture(params=list(PRESETS.values()), ids=list(PRESETS))
 def usrloc(request: pytest.FixtureRequest) -> str:
     preset: str = request.param
     return preset
@@ -90,14 +91,14 @@ def test_calls_and_listings_of_a_database_change_nothing(lab: Open) -> None:
     alice, bob = one.device("alice", udp=False), one.device("bob")
     for device in (alice, bob):
         device.registers()
-        eventually(lambda user=device.user: one.shown(user))
+        one.is_shown(device.user)
     known = one.producer.intake.context
     eventually(lambda: known.in_database, what="the producer finds it out")
     before = len(one.events("registrations"))
     for user in ("alice", "bob"):
+        raised = one.producer.intake.events
         one.listed(user)  # which reads them from the database, as a lookup does
-    raised = one.producer.intake.events
-    eventually(lambda: one.producer.intake.events > raised or raised >= 6)
+        one.raises_more_than(raised)
     one.producer._listings.ask()
     one.agrees("alice")
     one.agrees("bob")
@@ -111,7 +112,9 @@ def test_a_database_is_read_again_after_a_restart(lab: Open) -> None:
     alice, bob = one.device("alice", udp=False), one.device("bob")
     for device in (alice, bob):
         device.registers()
-        eventually(lambda user=device.user: one.shown(user))
+        one.is_shown(device.user)
+    # uptime names a process by the second of its start.
+    eventually(lambda: not one.mi.call("uptime")["Up time"].startswith("0 "))
     one.server.stop()
     one.server.start()
     eventually(lambda: one.shown("alice") == [], what="its connection ended")
@@ -136,11 +139,16 @@ def test_a_producer_that_starts_beside_a_database_takes_nobody_offline(lab: Open
     assert RegistrationKind.SNAPSHOT_ENDED not in {e.kind for e in one.events("registrations")}
 
 
-@pytest.mark.parametrize("has_mi", [True, False])
-@pytest.mark.parametrize("match_params", [[], ["pn-provider", "pn-prid", "pn-param"]])
+@pytest.mark.parametrize(
+    ("has_mi", "match_params"),
+    [(True, []), (True, BY_PUSH), (False, BY_PUSH), (False, [])],
+    ids=["mi", "mi-params", "params", "neither"],
+)
 def test_a_push_contact_moves(
     lab: Open, usrloc: str, match_params: list[str], *, has_mi: bool
 ) -> None:
+    if not has_mi and "sql-only" in usrloc:
+        pytest.skip("the database keeps the old URI, and only MI shows it: docs/opensips.md")
     one = lab(usrloc=usrloc, registrar=PUSH_ON, has_mi=has_mi, match_params=match_params)
     phone = one.device("alice")
     for port in (phone.port, 7777, 7778):
@@ -190,7 +198,7 @@ def test_contacts_of_all_forms(lab: Open, usrloc: str) -> None:
     for number, header in enumerate(CONTACTS):
         device = one.device(f"user{number}")
         assert "200 OK" in device.registers(header), header
-        eventually(lambda user=device.user: one.shown(user), what=header)
+        one.is_shown(device.user)
         one.agrees(device.user)
     device = one.device("moves")
     device.registers("<sip:m@127.0.0.1:6001>")
@@ -210,8 +218,7 @@ def test_names_that_usrloc_decodes(lab: Open, *, case_sensitive: bool) -> None:
     for name, user in names.items():
         device = one.device(name)
         device.registers()
-        aor = f"sip:{user}@{DOMAIN}"
-        eventually(lambda aor=aor: one.presence(aor), what=aor)
+        one.is_shown(user)
     one.producer._listings.ask()
     eventually(
         lambda: RegistrationKind.SNAPSHOT_ENDED in {e.kind for e in one.events("registrations")}
@@ -239,7 +246,7 @@ def test_an_edge_reads_every_contact_header(tmp_path: Path) -> None:
             (f"<{long}>", ["sip:alice@127.0.0.1:6002", long]),
         ):
             assert "200 OK" in alice.registers(header)
-            eventually(lambda contacts=contacts: one.shown("alice") == contacts, what=header)
+            one.is_shown("alice", contacts)
         assert "200 OK" in alice.registers("*", 0)
         eventually(lambda: one.shown("alice") == [])
         assert not one.publisher.dead_letters
