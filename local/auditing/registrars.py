@@ -24,7 +24,6 @@ from producers.freeswitch.settings import FreeSwitchSettings
 from producers.freeswitch.switch import Switch
 from producers.kamailio import lister as kamailio_lister
 from producers.kamailio import snapshot as kamailio_snapshot
-from producers.kamailio.context import Context as KamailioContext
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips import lister as opensips_lister
 from producers.opensips import snapshot as opensips_snapshot
@@ -148,20 +147,21 @@ class Kamailio:
             tables, peers = kamailio_lister.ask_contacts(self._rpc)
         except MiError as error:
             raise NotAudited(f"{type(error).__name__}: {error}") from error
-        context = KamailioContext(settings.node, _BOOT, settings.users(), settings.table)
+        context = settings.context(_BOOT)
         rows: list[Row | None] = []
         for table, contacts in tables.items():
             of = kamailio_snapshot.Snapshot(context, _BOOT, began, table)
-            for one in contacts:
+            refused: list[Any] = []
+            for one in kamailio_snapshot.read(contacts, context, began.at, refused.append):
                 with _unreadable(rows):
-                    found = kamailio_snapshot.row(of, one, 0, peers)
-                    listed = found or kamailio_snapshot.row(of, one, 0, None)
-                    if listed is None:
-                        continue  # usrloc itself no longer counts on it
+                    found = kamailio_snapshot.record(of, one, 0, peers)
+                    listed = found or kamailio_snapshot.record(of, one, 0, None)
+                    assert listed is not None, "without connections every binding makes a row"
                     event = listed.event
-                    if event.transport is Transport.UDP and "Received" not in one.fields:
-                        event.remote = None  # only the contact's word: the events know better
+                    if event.transport is Transport.UDP and "Received" not in one.contact.fields:
+                        event.remote = None  # only the contact's own text: the events know better
                     rows.append(Row(event, ended=found is None))
+            rows += [None] * len(refused)
         return _listing(settings.node, began.at, rows, None, self._connections())
 
 

@@ -1,12 +1,15 @@
-"""What a translation knows beside its event: node, boot, users, contacts and dialogs."""
+"""What a translation knows beside its event: node, boot, users, bindings and dialogs."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from producers.opensips.contacts import Contacts
+from producers.kamailio.table import Unreadable
 from producers.opensips.dialogs import Dialogs
 from producers.opensips.users import Users
+from producers.sip_proxy.contact import Matching
+from producers.sip_proxy.known_bindings import KnownBindings
+from producers.sip_proxy.user_listings import UserListing
 from schemas.vocabulary import Source
 
 
@@ -18,9 +21,15 @@ class Context:
     boot: str
     users: Users
     table: str = "location"
-    contacts: Contacts = field(default_factory=Contacts)
+    matching: Matching = Matching.CONTACT
+    # Whether a user's new contact replaces all others (save()'s flag 0x04).
+    only_one_contact: bool = False
+    known: KnownBindings = field(default_factory=KnownBindings)
     dialogs: Dialogs = field(default_factory=Dialogs)
-    # Said by a translation for whoever runs it: only a listing tells which bindings went.
+    # Left by a translation for whoever runs it: users whose bindings only the table shows, rows
+    # that cannot be read, and whether everybody is to be listed.
+    unclear: list[UserListing] = field(default_factory=list)
+    unreadable: list[Unreadable] = field(default_factory=list)
     listing_needed: bool = False
 
     def origin(self, seq: int, at: datetime, suffix: str = "") -> dict[str, Any]:

@@ -32,16 +32,16 @@ def parse(line: bytes) -> ServerEvent:
     return ServerEvent(name, {key: value for key, value in message.items() if value != _NULL})
 
 
-def time_of(event: ServerEvent, received: datetime) -> datetime:
+def time_of(event: ServerEvent, received: datetime, name: str = "t") -> datetime:
     """When it happened: `t` ($TV(Sn)), by the server's clock; else when it was read.
 
     Raises InvalidRecord.
     """
-    text = event.raw("t")
+    text = event.raw(name)
     if text is None:
         return received
     if not _is_time(text):
-        raise InvalidRecord("t", "not a time in seconds")
+        raise InvalidRecord(name, "not a time in seconds")
     return datetime.fromtimestamp(float(text), UTC)
 
 

@@ -7,13 +7,16 @@ from producers.kamailio import event as events
 from producers.kamailio import translation
 from producers.kamailio.connection import Link
 from producers.kamailio.context import Context
-from producers.kamailio.errors import Unreadable
+from producers.kamailio.errors import Unreadable as UnreadableLine
 from producers.kamailio.framing import Lines, TooLong
 from producers.kamailio.kernel import KernelWitness
 from producers.kamailio.server import Server
+from producers.kamailio.table import Unreadable
 from producers.opensips.context import Received
 from producers.opensips.inbox import EVENT_MIN_BYTES, Lost, Piece
 from producers.opensips.inbox_intake import InboxIntake
+from producers.refused import payload_of
+from producers.sip_proxy.user_listings import UserListings
 from runtime import metrics
 from schemas.codec import InvalidRecord
 
@@ -25,6 +28,7 @@ class Intake(InboxIntake[Server, Context]):
     source = "kamailio"
     witness: KernelWitness
     message_max_bytes: int
+    users_wanted: UserListings = field(default_factory=UserListings)
     _link: Any = None
     _lines: Lines = field(default_factory=lambda: Lines(0))
 
@@ -72,13 +76,29 @@ class Intake(InboxIntake[Server, Context]):
                 self._look()  # it may not have listened yet when evapi did
                 self.publish(marks)
             records = translation.translate(event, self.context, received)
-        except Unreadable as error:
+        except UnreadableLine as error:
             self.refuse(line, str(error))
         except InvalidRecord as error:
             self.refuse(line, error.reason, error.field)
         else:
             self.translated += bool(records)
             self.publish(self.witness.testify(records))
-        if self.context.listing_needed:
-            self.context.listing_needed = False
+        self._follow_up()
+
+    def refuse_row(self, unreadable: Unreadable) -> None:
+        """Keep a row of the table that is no contact: it costs itself only."""
+        error = unreadable.error
+        self.refuse(payload_of(unreadable.row), error.reason, error.field)
+
+    def _follow_up(self) -> None:
+        """Ask for, and refuse, what the translation left."""
+        context = self.context
+        for row in context.unreadable:
+            self.refuse_row(row)
+        for user in context.unclear:
+            self.users_wanted.ask(user)
+        context.unreadable.clear()
+        context.unclear.clear()
+        if context.listing_needed:
+            context.listing_needed = False
             self.server.wants_listing()

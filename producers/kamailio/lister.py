@@ -1,5 +1,7 @@
 """Asks the server by JSON-RPC for its contacts, and publishes them as snapshots."""
 
+from collections.abc import Callable
+
 from producers.kamailio import snapshot
 from producers.kamailio.intake import Intake
 from producers.kamailio.listing import (
@@ -7,13 +9,15 @@ from producers.kamailio.listing import (
     read_connections,
     read_contacts,
     read_dialogs,
+    read_user,
 )
 from producers.kamailio.settings import KamailioSettings
+from producers.kamailio.table import Unreadable
 from producers.opensips.call_records import DialogListing
 from producers.opensips.context import Translated
 from producers.opensips.errors import MiError, MiRefused
 from producers.opensips.mi import HttpMi, Mi
-from producers.refused import payload_of
+from producers.sip_proxy.user_listings import UserListing
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord
 from schemas.origin import Address
@@ -21,7 +25,9 @@ from schemas.vocabulary import CallKind, RegistrationKind
 
 log = logs.get(__name__)
 
-_CONTACTS, _CALLS = "contacts", "calls"
+_CONTACTS, _CALLS, _USER = "contacts", "calls", "user"
+# ul_rpc.c, ul_rpc_lookup(): how the server answers that the user has no contact.
+_NO_CONTACTS = ("AOR not found", "AOR has no contacts")
 
 
 def open_rpc(url: str, settings: KamailioSettings) -> Mi:
@@ -33,11 +39,15 @@ def ask_contacts(rpc: Mi) -> tuple[dict[str, list[ListedContact]], dict[int, Add
     """Location table → its contacts, and the server's live connections by its own id, None if not
     known. Raises MiError."""
     tables = read_contacts(rpc.call("ul.dump"))
+    return tables, ask_connections(rpc)  # after the contacts: one just made is in both
+
+
+def ask_connections(rpc: Mi) -> dict[int, Address] | None:
+    """The live connections' peers by Kamailio's id; None where it has no TCP, or keeps them."""
     try:
-        # After the contacts, so that one just made is in both.
-        return tables, read_connections(rpc.call("core.tcp_list"))
+        return read_connections(rpc.call("core.tcp_list"))
     except MiRefused:
-        return tables, None  # no TCP, or kept from us
+        return None
 
 
 class Lister:
@@ -47,18 +57,17 @@ class Lister:
         self._rpc = rpc
         self._intake = intake
         self._told: dict[str, str] = {}  # what could not be listed, and why
+        self._looks_up = True
         self._labels = {"source": "kamailio", "node": intake.context.node}
 
     def list_contacts(self) -> bool:
         """A snapshot of every location table; whether it could be taken."""
-        try:
-            self._list_contacts()
-            self._told.pop(_CONTACTS, None)
-        except MiError as error:
-            self._failed(error, _CONTACTS)
-            return False
-        metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "ok"})
-        return True
+        self._looks_up = True  # the server may be another by now
+        return self._attempt(_CONTACTS, self._list_contacts)
+
+    def list_user(self, user: UserListing) -> bool:
+        """An exact snapshot of one user's bindings; whether it could be taken."""
+        return self._attempt(_USER, lambda: self._list_user(user))
 
     def list_calls(self) -> None:
         """A snapshot of the dialogs: it ends the calls whose end nobody heard.
@@ -85,6 +94,16 @@ class Lister:
             self._everywhere(listing.end(CallKind.SNAPSHOT_ENDED))
         metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "ok"})
 
+    def _attempt(self, what: str, listing: Callable[[], None]) -> bool:
+        try:
+            listing()
+            self._told.pop(what, None)
+        except MiError as error:
+            self._failed(error, what)
+            return False
+        metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "ok"})
+        return True
+
     def _failed(self, error: MiError, what: str) -> None:
         """Counted each time; the same reason again and again is logged once."""
         metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "failed"})
@@ -102,25 +121,62 @@ class Lister:
                 return  # another process speaks by now, and is listed for itself
             for table, listed in tables.items():
                 taken = snapshot.Snapshot(context, boot, began, table)
-                self._publish(taken, listed, connections)
+                bindings = snapshot.read(listed, context, began.at, self._intake.refuse_row)
+                for aor, known in snapshot.known(bindings).items():
+                    context.known.replace(table, aor, known)
+                self._everywhere(snapshot.mark(taken, RegistrationKind.SNAPSHOT_BEGAN))
+                self._publish(taken, bindings, connections)
+                self._everywhere(snapshot.mark(taken, RegistrationKind.SNAPSHOT_ENDED))
+
+    def _list_user(self, user: UserListing) -> None:
+        """What usrloc holds of the user now, read under its lock (ul_rpc.c): exact."""
+        context = self._intake.context
+        began, boot = self._intake.ticks.now(), context.boot
+        listed = self._look_up(user)
+        connections = ask_connections(self._rpc) if listed else None
+        with self._intake.lock:
+            if boot != context.boot:
+                return
+            bindings = [
+                one
+                for one in snapshot.read(listed, context, began.at, self._intake.refuse_row)
+                if one.aor == user.aor
+            ]
+            known = snapshot.known(bindings).get(user.aor, {})
+            context.known.replace(user.table, user.aor, known)
+            taken = snapshot.Snapshot(context, boot, began, user.table, user.aor)
+            self._intake.publish([snapshot.mark(taken, RegistrationKind.SNAPSHOT_BEGAN)])
+            self._publish(taken, bindings, connections)
+            ended = snapshot.mark(taken, RegistrationKind.SNAPSHOT_ENDED, list(known))
+            self._intake.publish([ended])
+
+    def _look_up(self, user: UserListing) -> list[ListedContact]:
+        """The user's rows; by ul.dump where the server does not know, or allow, ul.lookup."""
+        if self._looks_up:
+            try:
+                reply = self._rpc.call("ul.lookup", {"table": user.table, "aor": user.name})
+                return read_user(reply, user.table)
+            except MiRefused as error:
+                if any(text in str(error) for text in _NO_CONTACTS):
+                    return []
+                self._looks_up = False
+        return read_contacts(self._rpc.call("ul.dump")).get(user.table, [])
 
     def _publish(
         self,
         taken: snapshot.Snapshot,
-        listed: list[ListedContact],
+        bindings: list[snapshot.Listed],
         connections: dict[int, Address] | None,
     ) -> None:
         intake = self._intake
-        self._everywhere(snapshot.mark(taken, RegistrationKind.SNAPSHOT_BEGAN))
-        for index, one in enumerate(listed):
+        for index, one in enumerate(bindings):
             try:
-                record = snapshot.row(taken, one, index, connections)
+                record = snapshot.record(taken, one, index, connections)
             except InvalidRecord as error:
-                intake.refuse(payload_of(one), error.reason, error.field)
+                intake.refuse_row(Unreadable(one.contact, error))
                 continue
             if record is not None:
                 intake.publish(intake.witness.testify([record]))
-        self._everywhere(snapshot.mark(taken, RegistrationKind.SNAPSHOT_ENDED))
 
     def _everywhere(self, mark: Translated) -> None:
         self._intake.publisher.publish_everywhere(mark.topic, mark.key, mark.event)

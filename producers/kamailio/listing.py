@@ -30,10 +30,14 @@ def read_contacts(reply: Any) -> dict[str, list[ListedContact]]:
         rows = tables.setdefault(table, [])
         for user in _all(domain, "AoRs", "Info"):
             aor = _text(user, "AoR")
-            for row in _all(user, "Contacts", "Contact"):
-                fields = {name: value for name, value in row.items() if value != _UNSET}
-                rows.append(ListedContact(table, aor, fields))
+            rows += [_listed(table, aor, row) for row in _all(user, "Contacts", "Contact")]
     return tables
+
+
+def read_user(reply: Any, table: str) -> list[ListedContact]:
+    """The rows of `ul.lookup` in `table`. Raises ListingUnreadable."""
+    aor = _text(reply, "AoR")
+    return [_listed(table, aor, row) for row in _all(reply, "Contacts", "Contact")]
 
 
 def read_connections(reply: Any) -> dict[int, Address]:
@@ -63,6 +67,11 @@ def read_dialogs(reply: Any) -> list[ListedDialog]:
             raise ListingUnreadable("dlg.list: a dialog without h_id or state")
         found.append(ListedDialog(call_id, str(number), caller or None, callee or None, state))
     return found
+
+
+def _listed(table: str, aor: str, row: dict[str, Any]) -> ListedContact:
+    fields = {name: value for name, value in row.items() if value != _UNSET}
+    return ListedContact(table, aor, fields)
 
 
 def _all(parent: Any, name: str, each: str) -> list[dict[str, Any]]:

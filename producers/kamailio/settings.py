@@ -4,7 +4,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from producers.kamailio.context import Context
 from producers.opensips.users import Users
+from producers.sip_proxy.contact import Matching
 from runtime.settings import StageSettings
 
 NodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
@@ -30,6 +32,16 @@ class KamailioSettings(StageSettings):
     )
     case_sensitive: bool = Field(
         False, description="As the registrar's case_sensitive: whether Alice and alice are two."
+    )
+    matching: Matching = Field(
+        Matching.CONTACT,
+        description="As usrloc's matching_mode (0 contact, 1 contact-callid, 2 contact-path, 3 "
+        "callid): by what a contact without instance is found.",
+    )
+    only_one_contact: bool = Field(
+        False,
+        description="A user's new contact replaces all others (save()'s flag 0x04). Needed only "
+        "where neither the script passes `contacts` nor rpc_url is set.",
     )
     table: Annotated[str, Field(min_length=1, max_length=255)] = Field(
         "location", description="The location table of events that do not name theirs."
@@ -66,4 +78,10 @@ class KamailioSettings(StageSettings):
         """Whose names the server's names are."""
         return Users(
             self.domain, self.call_domains, self.section, case_sensitive=self.case_sensitive
+        )
+
+    def context(self, boot: str) -> Context:
+        """What a translation knows of this node at the beginning of a run."""
+        return Context(
+            self.node, boot, self.users(), self.table, self.matching, self.only_one_contact
         )

@@ -3,35 +3,33 @@
 Pure. All records of a snapshot stand at the place (seq, at) of its beginning.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from producers import uri_addresses
+from producers.kamailio import table
 from producers.kamailio.context import Context
 from producers.kamailio.listing import ListedContact
+from producers.kamailio.table import Row, Unreadable
 from producers.opensips.context import Received, Translated
-from producers.opensips.event import ServerEvent
-from producers.opensips.registrations import peer
-from producers.opensips.snapshot import listed_expiry
-from producers.sip_proxy import contact
-from schemas.codec import build
+from producers.sip_proxy.known_bindings import Known
+from schemas.codec import InvalidRecord, build
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind
 
-# usrloc's words for contacts that it no longer counts on, in place of the seconds left.
-_GONE = ("deleted", "expired")
-
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One listing of one location table."""
+    """One listing of one location table, or with `aor` of one user in it."""
 
     context: Context
     boot: str
     began: Received
     table: str
+    aor: str | None = None
 
     def origin(self, suffix: str) -> dict[str, Any]:
         at, seq = self.began
@@ -45,51 +43,81 @@ class Snapshot:
         }
 
 
-def mark(snapshot: Snapshot, kind: RegistrationKind) -> Translated:
-    event = build(RegistrationEvent, **snapshot.origin(kind.value), kind=kind)
-    return Translated(REGISTRATIONS, snapshot.context.node, event)
+class Listed(NamedTuple):
+    """One binding that usrloc counts on; `contact` is its row as it came."""
+
+    aor: str
+    identity: str
+    row: Row
+    contact: ListedContact
 
 
-def row(
-    snapshot: Snapshot, listed: ListedContact, index: int, connections: dict[int, Address] | None
+def read(
+    listed: Iterable[ListedContact],
+    context: Context,
+    began: datetime,
+    refuse: Callable[[Unreadable], None],
+) -> list[Listed]:
+    """The bindings listed, each with its identity; `refuse` gets what cannot be read."""
+    users: dict[str, list[tuple[Row, ListedContact]]] = {}
+    for one in listed:
+        try:
+            row = table.listed_row(one, began)
+            if row is not None:
+                users.setdefault(context.users.registered(one.aor, "AoR"), []).append((row, one))
+        except InvalidRecord as error:
+            refuse(Unreadable(one, error))
+    return [
+        Listed(aor, identity, row, one)
+        for aor, rows in users.items()
+        for identity, (row, one) in zip(
+            table.identities((row for row, _ in rows), context.matching), rows, strict=True
+        )
+    ]
+
+
+def known(listed: Iterable[Listed]) -> dict[str, dict[str, Known]]:
+    """What to remember of each user listed, by AOR."""
+    users: dict[str, dict[str, Known]] = {}
+    for aor, identity, row, _ in listed:
+        users.setdefault(aor, {})[identity] = Known(row.text, row.call_id, row.cseq, listed=True)
+    return users
+
+
+def mark(
+    snapshot: Snapshot, kind: RegistrationKind, remaining: list[str] | None = None
+) -> Translated:
+    """Its beginning or end; with `remaining` what the table held of the one user."""
+    event = build(
+        RegistrationEvent,
+        **snapshot.origin(kind.value),
+        kind=kind,
+        aor=snapshot.aor,
+        remaining=remaining,
+    )
+    return Translated(REGISTRATIONS, snapshot.aor or snapshot.context.node, event)
+
+
+def record(
+    snapshot: Snapshot, listed: Listed, index: int, connections: dict[int, Address] | None
 ) -> Translated | None:
-    """One contact listed; None when it is gone, or its connection is. Raises InvalidRecord.
+    """One binding listed; None when its connection is gone. Raises InvalidRecord.
 
     `connections` were listed after the contacts; None: not known. usrloc keeps contacts whose
     connection has ended until they expire, unless handle_lost_tcp is on.
     """
-    fields = ServerEvent("listed", {**listed.fields, "AoR": listed.aor})
-    if fields.text("Expires") in _GONE:
-        return None
-    aor = snapshot.context.users.registered(listed.aor, "AoR")
-    read = contact.read(fields.required("Address", contact.CONTACT_MAX), "Address")
-    socket = contact.socket_of(fields.text("Socket"))
-    transport = socket.transport if socket else uri_addresses.transport_of(read.uri)
-    path = fields.word("Path")
-    remote = peer(fields.word("Received"), path, read.uri, transport)
-    if connections is not None and transport.is_connection and path is None:
-        remote = connections.get(_connection(listed))
+    row = listed.row
+    if connections is not None and row.transport.is_connection and row.path is None:
+        remote = connections.get(row.connection)
         if remote is None:
             return None
+        row = replace(row, remote=remote)
     event = build(
         RegistrationEvent,
         **snapshot.origin(str(index)),
         kind=RegistrationKind.SNAPSHOT_ROW,
-        aor=aor,
-        **contact.shown(read),
-        binding=read.identity,
-        transport=transport,
-        call_id=fields.word("Call-ID"),
-        cseq=fields.number("CSeq"),
-        expires_at=listed_expiry(fields, snapshot.began.at),
-        remote=remote,
-        path=path,
-        received=uri_addresses.received_by_edge(path),
-        user_agent=fields.text("User-Agent"),
+        aor=listed.aor,
+        binding=listed.identity,
+        **row.fields(),
     )
-    return Translated(REGISTRATIONS, aor, event)
-
-
-def _connection(listed: ListedContact) -> int:
-    number = listed.fields.get("Tcpconn-Id")
-    return number if isinstance(number, int) else -1
+    return Translated(REGISTRATIONS, listed.aor, event)

@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 from producers.kamailio.connection import EvapiConnection
-from producers.kamailio.context import Context
 from producers.kamailio.intake import Intake
 from producers.kamailio.kernel import KernelWitness
 from producers.kamailio.lister import Lister, open_rpc
@@ -20,10 +19,11 @@ from runtime.stage import Stage
 
 NAME = "kamailio"
 _LOOK_SECONDS = 0.1
+_USERS_A_ROUND = 20
 
 
 class KamailioProducer:
-    """Four threads: one reads, one publishes, one beats, one asks for listings."""
+    """Five threads: one reads, one publishes, one beats, two ask for listings."""
 
     def __init__(self, settings: KamailioSettings, publisher: Publisher, stage: Stage) -> None:
         self._settings = settings
@@ -31,7 +31,7 @@ class KamailioProducer:
         self._stage = stage
         ticks = Ticks()
         run = f"run-{ticks.now().seq:x}"
-        context = Context(settings.node, run, settings.users(), settings.table)
+        context = settings.context(run)
         server = Server(context, ticks, settings.lease_silence_seconds)
         inbox = Inbox(settings.queue_max_messages, settings.queue_max_bytes, ticks)
         self.intake = Intake(
@@ -48,7 +48,7 @@ class KamailioProducer:
         if settings.rpc_url:
             self._lister = Lister(open_rpc(settings.rpc_url, settings), self.intake)
         self._listings = ListingTimes(settings.snapshot_interval_seconds)
-        server.wants_listing = self._listings.ask
+        server.wants_listing = self.intake.users_wanted.everybody = self._listings.ask
         self._threads = Threads(NAME)
 
     def run(self) -> None:
@@ -59,6 +59,7 @@ class KamailioProducer:
         tasks = [worker, self._threads.spawn(self._keep_lease)]
         if self._lister is not None:
             tasks.append(self._threads.spawn(self._ask))
+            tasks.append(self._threads.spawn(self._ask_users))
         self._stage.ready.set()
         try:
             while not self._stage.stop.wait(_LOOK_SECONDS):
@@ -110,6 +111,17 @@ class KamailioProducer:
                 self._listings.begin(now)
                 self._listings.end(succeeded=self._lister.list_contacts())
                 self._lister.list_calls()  # after the contacts, which name the users' domains
+
+    def _ask_users(self) -> None:
+        """Users whom an event left unclear, at once."""
+        assert self._lister is not None
+        wanted = self.intake.users_wanted
+        while not self._stage.stop.is_set():
+            if not wanted.wanted.wait(_LOOK_SECONDS):
+                continue
+            for user in wanted.take(_USERS_A_ROUND):
+                if not self._lister.list_user(user):
+                    self._listings.ask()
 
 
 def run() -> None:

@@ -5,7 +5,7 @@ Pure but for the context, which remembers contacts and dialogs.
 
 from collections.abc import Callable
 
-from producers.kamailio import calls, registrations
+from producers.kamailio import calls, expired, register_header, registrations
 from producers.kamailio.context import Context
 from producers.opensips.context import Received, Translated
 from producers.opensips.event import ServerEvent
@@ -16,8 +16,8 @@ Translator = Callable[[ServerEvent, Context, Received], list[Translated]]
 # by its cookie; the script's events name only an address, which the next client may have.
 TRANSLATORS: dict[str, Translator] = {
     "register": registrations.translate_register,
-    "edge": registrations.translate_edge,
-    "usrloc:contact-expired": registrations.translate_expired,
+    "edge": register_header.translate_edge,
+    "usrloc:contact-expired": expired.translate_expired,
     **dict.fromkeys(calls.KINDS, calls.translate_call),
 }
 

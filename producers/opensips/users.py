@@ -1,5 +1,6 @@
 """Which AOR a name of the server's means: usrloc's `user` or `user@domain`, a call's URI."""
 
+import contextlib
 import re
 from collections.abc import Iterable
 
@@ -38,6 +39,11 @@ class Users:
         if self._domain:
             self._domains.add(self._domain)
 
+    @property
+    def completes(self) -> bool:
+        """Whether names without a domain are of a configured one."""
+        return self._domain is not None
+
     def registered(self, aor: str, field: str = "aor") -> str:
         """The canonical AOR of usrloc's `aor`. Raises InvalidRecord."""
         user, at, host = aor.rpartition("@")
@@ -52,6 +58,14 @@ class Users:
         if len(self._domains) < _MAX_DOMAINS:
             self._domains.add(canonical.partition("@")[2])
         return canonical
+
+    def in_known_domains(self, name: str) -> list[str]:
+        """The AORs that a name without its domain may mean: one for each domain known."""
+        found = []
+        for domain in sorted(self._domains):
+            with contextlib.suppress(MalformedUri):
+                found.append(self._canonical(name, domain))
+        return found
 
     def party(self, uri: str | None) -> str | None:
         """The AOR of a caller or callee; None for strangers and for what is no SIP URI."""

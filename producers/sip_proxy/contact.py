@@ -6,6 +6,7 @@ Pure.
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from producers import uri_addresses
 from producers.stored_contact import StoredContact, bounded_identity, read_stored
 from producers.uri_addresses import canonical_ip
 from schemas.codec import InvalidRecord
@@ -14,6 +15,9 @@ from schemas.sip_uri import MalformedUri
 from schemas.vocabulary import Transport
 
 CONTACT_MAX = 64 * 1024  # of an event's parameter: what is shown of it is bounded further on
+
+
+_WEBSOCKETS = {Transport.TCP: Transport.WS, Transport.TLS: Transport.WSS}
 
 
 class Matching(StrEnum):
@@ -63,6 +67,20 @@ def socket_of(text: str | None) -> Socket | None:
     if name.lower() not in set(Transport) or not port.isdecimal() or not 0 < int(port) <= 65535:
         return None
     return Socket(Transport(name.lower()), int(port))
+
+
+def transport_over(socket: Socket | None, uri: str) -> Transport:
+    """Over which a contact registered: its listening socket decides, where it is known.
+
+    A WebSocket client's Contact says `transport=ws` also where it came over TLS (RFC 7118 §5.2):
+    servers list the socket as TCP's or TLS's own.
+    """
+    named = uri_addresses.transport_of(uri)
+    if socket is None:
+        return named
+    if named in (Transport.WS, Transport.WSS):
+        return _WEBSOCKETS.get(socket.transport, socket.transport)
+    return socket.transport
 
 
 def address(ip: str, port: int, field: str) -> Address:

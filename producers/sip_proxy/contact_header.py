@@ -5,9 +5,11 @@ then the header's; several are separated by commas. A header is what the client 
 registrar made of it only its table shows.
 """
 
+import contextlib
 import re
 from typing import NamedTuple
 
+from producers.stored_contact import read_stored
 from schemas.sip_uri import MalformedUri
 
 CONTACTS_MAX = 32  # of one header; Kamailio reads as many as come, no phone sends more than a few
@@ -106,3 +108,21 @@ def _unquoted(text: str) -> str:
     if len(text) >= 2 and text[0] == text[-1] == '"':
         return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
     return text
+
+
+def granted_to(contact: HeaderContact, reply: str | None) -> int | None:
+    """Seconds that a 200 OK's Contact headers give this contact; None where they do not name it.
+
+    A 200 OK lists all the user's contacts, in any order, each with its `expires` (RFC 3261 §10.3
+    step 8).
+    """
+    try:
+        listed = read_contacts(reply or "")
+        wanted = read_stored(contact.uri).identity
+    except MalformedUri:
+        return None
+    for one in listed:
+        with contextlib.suppress(MalformedUri):
+            if read_stored(one.uri).identity == wanted:
+                return one.expires
+    return None

@@ -159,7 +159,7 @@ def test_what_cannot_be_read_is_a_dead_letter(cluster: KamailioCluster, port: in
         client.register()
     letters = eventually(lambda: cluster.dead_letters.read()[before:], what="a dead letter")
     assert letters[0].source == "kamailio/kam1"
-    assert letters[0].field == "contact"
+    assert letters[0].field == "addr"  # of the row in its table
     client.close()
 
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from producers.kamailio.listing import read_connections, read_contacts
-from producers.kamailio.snapshot import Snapshot, row
+from producers.kamailio.listing import ListedContact, read_connections, read_contacts
+from producers.kamailio.snapshot import Listed, Snapshot, read, record
+from producers.kamailio.table import Unreadable
 from producers.opensips.errors import ListingUnreadable
 from producers.opensips.inbox import Ticks
 from schemas.topics import REGISTRATIONS
@@ -65,13 +66,21 @@ def listing(name: str) -> object:
     return found
 
 
+def bindings_of(snapshot: Snapshot, contacts: list[ListedContact]) -> list[Listed]:
+    refused: list[Unreadable] = []
+    found = read(contacts, snapshot.context, snapshot.began.at, refused.append)
+    assert refused == []
+    return found
+
+
 def test_rows_are_what_the_server_lists() -> None:
     context = Play().context
     snapshot = Snapshot(context, context.boot, Ticks().now(), "location")
     (contacts,) = read_contacts(listing("rpc_ul_dump.json")).values()
     connections = read_connections(listing("rpc_core_tcp_list.json"))
-    records = [row(snapshot, one, index, connections) for index, one in enumerate(contacts)]
-    events = [record.event for record in records if record is not None]
+    bindings = bindings_of(snapshot, contacts)
+    records = [record(snapshot, one, index, connections) for index, one in enumerate(bindings)]
+    events = [one.event for one in records if one is not None]
     assert [(e.aor, e.transport, e.remote.port) for e in events] == [
         ("sip:udpuser@sip.test", Transport.UDP, 54779),
         ("sip:dumpuser@sip.test", Transport.TCP, 49126),
@@ -80,7 +89,7 @@ def test_rows_are_what_the_server_lists() -> None:
     assert {e.kind for e in events} == {RegistrationKind.SNAPSHOT_ROW}
     assert {(e.path, e.registrar) for e in events} == {(None, "location")}
     # usrloc still lists it, but its connection is gone.
-    assert row(snapshot, contacts[1], 1, {}) is None
+    assert record(snapshot, bindings[1], 1, {}) is None
 
 
 def test_a_listed_contact_behind_an_edge_keeps_its_path() -> None:
@@ -89,9 +98,9 @@ def test_a_listed_contact_behind_an_edge_keeps_its_path() -> None:
     (contacts,) = read_contacts(listing("rpc_ul_dump.json")).values()
     path = "<sip:192.0.2.1:5060;lr;received=sip:203.0.113.7:4711%3Btransport%3Dtcp>"
     contacts[1].fields["Path"] = path
-    record = row(snapshot, contacts[1], 1, {})
-    assert record is not None
-    assert (record.event.path, record.event.received.port) == (path, 4711)
+    made = record(snapshot, bindings_of(snapshot, contacts)[1], 1, {})
+    assert made is not None
+    assert (made.event.path, made.event.received.port) == (path, 4711)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,83 @@
+"""usrloc:contact-expired → registrations: a contact that usrloc itself dropped.
+
+Pure but for the context's memory of bindings. It was not renewed in time, or its connection is gone
+(usrloc's ucontact.c; `handle_lost_tcp`).
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from producers import uri_addresses
+from producers.kamailio import table
+from producers.kamailio.context import Context
+from producers.kamailio.records import registration
+from producers.opensips.context import Received, Translated
+from producers.opensips.event import WORD_MAX, ServerEvent
+from producers.sip_proxy import contact
+from schemas.codec import InvalidRecord
+from schemas.vocabulary import RegistrationKind as Kind
+
+# What usrloc sets as expiry of a contact it drops with its connection (handle_lost_tcp), and in
+# write-back mode of one to remove on its next timer.
+DROPPED_EXPIRES = 10
+
+
+def translate_expired(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
+    """One contact's end. Raises InvalidRecord."""
+    name, text = event.required("aor"), event.required("addr", contact.CONTACT_MAX)
+    registrar = event.text("domain", WORD_MAX) or context.table
+    read = contact.read(text, "addr")
+    epoch = event.required_number("expires")
+    if epoch > table.EPOCH_MAX:
+        raise InvalidRecord("expires", "not a time in seconds")
+    aor = _aor(name, text, registrar, context)
+    if aor is None:
+        context.listing_needed = True
+        return []
+    came_from, path = event.word("received"), event.word("path")
+    transport = uri_addresses.transport_of(came_from or read.uri)
+    key = context.known.named(registrar, aor, text) or _identity(event, context, text)
+    fields: dict[str, Any] = {
+        **contact.shown(read),
+        "binding": key,
+        "call_id": event.word("callid"),
+        "cseq": event.number("cseq"),
+        "transport": transport,
+        "remote": uri_addresses.address_of(came_from, transport) if path is None else None,
+        "path": path,
+        "received": uri_addresses.received_by_edge(path),
+        "user_agent": event.text("ua"),
+        "kind": Kind.EXPIRED,
+    }
+    if epoch == DROPPED_EXPIRES:
+        fields["kind"] = Kind.CONNECTION_LOST if transport.is_connection else Kind.UNREGISTERED
+        fields["reason"] = "dropped by usrloc"
+    else:
+        fields["expired_due"] = datetime.fromtimestamp(epoch, UTC)
+    context.known.remove(registrar, aor, key)
+    return registration(event, context, received, aor, registrar, [fields])
+
+
+def _aor(name: str, text: str, registrar: str, context: Context) -> str | None:
+    """The user; older Kamailios leave the domain out where they read it from a database.
+
+    None where several users may be meant: then only a listing of all shows who it was.
+    """
+    if "@" in name or context.users.completes:
+        return context.users.registered(name, "aor")
+    meant = context.users.in_known_domains(name)
+    having = [aor for aor in meant if context.known.named(registrar, aor, text) is not None]
+    found = having or meant
+    return found[0] if len(found) == 1 else None
+
+
+def _identity(event: ServerEvent, context: Context, text: str) -> str:
+    instance = event.word("instance")
+    return table.identity(
+        text,
+        context.matching,
+        call_id=event.word("callid"),
+        path=event.word("path"),
+        instance=instance.removeprefix("<").removesuffix(">") if instance else None,
+        reg_id=event.number("regid") or 0,
+    )

@@ -1,0 +1,66 @@
+"""Registrations as records: what all of one event's share, and where the REGISTER came from."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from producers.kamailio.context import Context
+from producers.kamailio.event import time_of
+from producers.opensips.context import Received, Translated
+from producers.opensips.event import WORD_MAX, ServerEvent
+from producers.sip_proxy import contact
+from schemas.codec import InvalidRecord, build
+from schemas.origin import Address
+from schemas.registration import RegistrationEvent
+from schemas.topics import REGISTRATIONS
+from schemas.vocabulary import Transport
+
+
+def registration(
+    event: ServerEvent,
+    context: Context,
+    received: Received,
+    aor: str,
+    registrar: str,
+    records: Iterable[dict[str, Any]],
+) -> list[Translated]:
+    """The records of one event, each with its own id at the event's one place. InvalidRecord."""
+    at = time_of(event, received.at)
+    return [
+        Translated(
+            REGISTRATIONS,
+            aor,
+            build(
+                RegistrationEvent,
+                **context.origin(received.seq, at, f"/{number}" if number else ""),
+                aor=aor,
+                registrar=registrar,
+                **fields,
+            ),
+        )
+        for number, fields in enumerate(records)
+    ]
+
+
+def peer(event: ServerEvent, name: str) -> tuple[Transport, Address]:
+    """`tcp:192.0.2.7:40642`, as $proto, $si and $sp make it. Raises InvalidRecord."""
+    proto, _, rest = event.required(name, WORD_MAX).partition(":")
+    ip, _, port = rest.rpartition(":")
+    if proto.lower() not in set(Transport):
+        raise InvalidRecord(name, "not a SIP transport")
+    if not port.isascii() or not port.isdecimal():
+        raise InvalidRecord(name, "not a port")
+    return Transport(proto.lower()), contact.address(ip, int(port[:6]), name)
+
+
+class Subject(NamedTuple):
+    """Whom an event of the script is about: as the server names the user, and canonical."""
+
+    name: str
+    aor: str
+
+
+def subject(event: ServerEvent, context: Context) -> Subject:
+    """`aor`, or `user` of scripts with use_domain=0. Raises InvalidRecord."""
+    field = "aor" if "aor" in event.parameters else "user"
+    name = event.required(field)
+    return Subject(name, context.users.registered(name, field))

@@ -1,0 +1,189 @@
+"""Rows of usrloc's location table, from ul.dump, ul.lookup or the script, and what they identify.
+
+Pure. The table is the truth about registrations: rows are what the registrar made of a REGISTER,
+whatever its header said (usrloc's ucontact.c and urecord.c, registrar's save.c).
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from producers import uri_addresses
+from producers.kamailio.listing import ListedContact
+from producers.opensips.event import ServerEvent
+from producers.opensips.registrations import peer
+from producers.opensips.snapshot import listed_expiry
+from producers.sip_proxy import contact
+from producers.sip_proxy.contact import Matching
+from producers.stored_contact import StoredContact, bounded_identity
+from schemas.codec import InvalidRecord
+from schemas.origin import Address
+from schemas.vocabulary import Transport
+
+EPOCH_MAX = 4_102_444_800  # the year 2100
+# What usrloc writes in place of the seconds left, of contacts that it no longer counts on.
+_GONE = ("deleted", "expired")
+_ROWS_MAX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One contact as stored. `text` is the whole URI; `connection` Kamailio's id of it, if any."""
+
+    text: str
+    read: StoredContact
+    call_id: str | None
+    cseq: int | None
+    expires_at: datetime | None
+    transport: Transport
+    remote: Address | None
+    path: str | None
+    user_agent: str | None
+    instance: str | None
+    reg_id: int
+    connection: int
+
+    def fields(self) -> dict[str, Any]:
+        """What a record shows of it."""
+        return {
+            **contact.shown(self.read),
+            "call_id": self.call_id,
+            "cseq": self.cseq,
+            "expires_at": self.expires_at,
+            "transport": self.transport,
+            "remote": self.remote,
+            "path": self.path,
+            "received": uri_addresses.received_by_edge(self.path),
+            "user_agent": self.user_agent,
+        }
+
+
+class Unreadable(NamedTuple):
+    """A row that is no contact: refused by itself, the others count."""
+
+    row: Any
+    error: InvalidRecord
+
+
+def listed_row(listed: ListedContact, began: datetime) -> Row | None:
+    """A row of ul.dump or ul.lookup; None where usrloc counts on it no more. InvalidRecord."""
+    fields = ServerEvent("listed", listed.fields)
+    if fields.text("Expires") in _GONE:
+        return None
+    number = listed.fields.get("Tcpconn-Id")
+    return _row(
+        fields,
+        {"text": "Address", "call_id": "Call-ID", "cseq": "CSeq", "received": "Received",
+         "path": "Path", "agent": "User-Agent", "socket": "Socket", "instance": "Instance",
+         "reg_id": "Reg-Id"},
+        listed_expiry(fields, began),
+        number if isinstance(number, int) else -1,
+    )  # fmt: skip
+
+
+def script_rows(text: str | None, now: datetime) -> tuple[list[Row], list[Unreadable]] | None:
+    """What the script fetched of the user after save(), and the rows that cannot be read.
+
+    None where it fetched nothing, or not all. Raises InvalidRecord.
+    """
+    if text is None:
+        return None
+    try:
+        listed = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRecord("contacts", f"not JSON: {error}"[:200]) from error
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise InvalidRecord("contacts", "not a list of contacts")
+    if len(listed) > _ROWS_MAX or not all(listed):
+        return None  # a row that jansson could not write is empty
+    rows, unreadable = [], []
+    for one in listed:
+        try:
+            row = _script_row(one, now)
+        except InvalidRecord as error:
+            unreadable.append(Unreadable(one, error))
+            continue
+        if row is not None:
+            rows.append(row)
+    return rows, unreadable
+
+
+def identities(rows: Iterable[Row], matching: Matching) -> list[str]:
+    """The identity of each row, in order: no two rows of one user have the same.
+
+    usrloc finds a contact by instance and reg-id where it has an instance
+    (get_ucontact_by_instance()), else by `matching_mode` and the URI's exact text. Two rows that
+    one REGISTER made may share their instance: only the first is found by it.
+    """
+    found: list[str] = []
+    for row in rows:
+        for identity in _candidates(row, matching):
+            if identity not in found:
+                found.append(identity)
+                break
+    return found
+
+
+def identity(
+    text: str,
+    matching: Matching,
+    *,
+    call_id: str | None,
+    path: str | None,
+    instance: str | None,
+    reg_id: int,
+) -> str:
+    """What usrloc finds a contact by; `text` is its URI, `instance` without brackets."""
+    if instance is not None:
+        return bounded_identity(f"{instance};reg-id={reg_id}" if reg_id else instance)
+    return contact.matched(matching, bounded_identity(text), call_id, path)
+
+
+def _candidates(row: Row, matching: Matching) -> Iterable[str]:
+    how = {"call_id": row.call_id, "path": row.path}
+    yield identity(row.text, matching, **how, instance=row.instance, reg_id=row.reg_id)
+    yield identity(row.text, matching, **how, instance=None, reg_id=0)
+    yield identity(row.text, Matching.CONTACT_CALL_ID, **how, instance=None, reg_id=0)
+    for number in range(_ROWS_MAX):
+        yield bounded_identity(f"{row.text} number={number}")
+
+
+def _script_row(given: dict[str, Any], now: datetime) -> Row | None:
+    fields = ServerEvent("contacts", given)
+    epoch = fields.required_number("expires")
+    if epoch > EPOCH_MAX:
+        raise InvalidRecord("contacts.expires", "not a time in seconds")
+    expires_at = datetime.fromtimestamp(epoch, UTC) if epoch else None  # 0: permanent
+    if expires_at is not None and expires_at + timedelta(seconds=1) <= now:
+        return None  # usrloc's timer has not come to it yet (VALID_CONTACT)
+    names = {"text": "addr", "call_id": "callid", "cseq": "cseq", "received": "received",
+             "path": "path", "agent": "ua", "socket": "socket", "instance": "instance",
+             "reg_id": "regid"}  # fmt: skip
+    return _row(fields, names, expires_at, fields.number("conid") or -1)
+
+
+def _row(
+    fields: ServerEvent, names: dict[str, str], expires_at: datetime | None, connection: int
+) -> Row:
+    text = fields.required(names["text"], contact.CONTACT_MAX)
+    read = contact.read(text, names["text"])
+    socket = contact.socket_of(fields.text(names["socket"]))
+    transport = contact.transport_over(socket, text)
+    path = fields.word(names["path"])
+    instance = fields.word(names["instance"])
+    return Row(
+        text=text,
+        read=read,
+        call_id=fields.word(names["call_id"]),
+        cseq=fields.number(names["cseq"]),
+        expires_at=expires_at,
+        transport=transport,
+        remote=peer(fields.word(names["received"]), path, read.uri, transport),
+        path=path,
+        user_agent=fields.text(names["agent"]),
+        instance=instance.removeprefix("<").removesuffix(">") if instance else None,
+        reg_id=fields.number(names["reg_id"]) or 0,
+        connection=connection,
+    )

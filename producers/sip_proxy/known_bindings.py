@@ -1,0 +1,68 @@
+"""What a producer remembers of each user's bindings: what the registrar's table was seen to hold.
+
+Not thread-safe: callers hold the intake's lock. Bounded; what is forgotten costs a record that says
+again what is known, no error.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import NamedTuple
+
+USERS_MAX = 200_000
+BINDINGS_MAX = 32  # of one user: beyond it none of the user's are remembered
+
+
+class Known(NamedTuple):
+    """A binding: the contact as stored, of which REGISTER, and whether a table confirmed it."""
+
+    contact: str
+    call_id: str | None
+    cseq: int | None
+    listed: bool
+
+
+class KnownBindings:
+    """Of each (table, AOR) the bindings by identity."""
+
+    def __init__(self) -> None:
+        self._users: OrderedDict[tuple[str, str], dict[str, Known]] = OrderedDict()
+
+    def of(self, table: str, aor: str) -> Mapping[str, Known]:
+        """The user's bindings; empty where none is remembered."""
+        return self._users.get((table, aor), {})
+
+    def add(self, table: str, aor: str, identity: str, known: Known) -> None:
+        """A binding was made or renewed."""
+        self._put(table, aor, {**self.of(table, aor), identity: known})
+
+    def remove(self, table: str, aor: str, identity: str) -> None:
+        bindings = self._users.get((table, aor))
+        if bindings is not None:
+            bindings.pop(identity, None)
+
+    def replace(self, table: str, aor: str, bindings: Mapping[str, Known]) -> None:
+        """The table was read: these are all that it holds."""
+        self._put(table, aor, dict(bindings))
+
+    def named(self, table: str, aor: str, contact: str) -> str | None:
+        """The identity of the user's binding whose stored contact is `contact`."""
+        for identity, known in self.of(table, aor).items():
+            if known.contact == contact:
+                return identity
+        return None
+
+    def made_by(self, table: str, aor: str, call_id: str | None) -> str | None:
+        """The identity of the one binding that the table holds of this Call-ID, else None."""
+        found = [
+            identity
+            for identity, known in self.of(table, aor).items()
+            if known.listed and known.call_id == call_id
+        ]
+        return found[0] if call_id is not None and len(found) == 1 else None
+
+    def _put(self, table: str, aor: str, bindings: dict[str, Known]) -> None:
+        self._users.pop((table, aor), None)
+        if bindings and len(bindings) <= BINDINGS_MAX:
+            self._users[table, aor] = bindings
+            if len(self._users) > USERS_MAX:
+                self._users.popitem(last=False)
