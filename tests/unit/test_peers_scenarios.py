@@ -86,6 +86,7 @@ def test_an_optional_request_is_no_other_partys_turn() -> None:
     [
         (scenario(_NOTIFY, _REGISTER, _OK), "", "waits for another party's NOTIFY"),
         (scenario(_REGISTER, "<recvCmd></recvCmd>"), "", "3PCC"),
+        (scenario(_REGISTER, '<nop><action><exec command="rm x"/></action></nop>'), "", "command"),
         (scenario(_REGISTER, _OK), "channels/tls/register.xml", "TLS"),
         (scenario(_REGISTER.replace("[transport]", "WSS"), _OK), "", "WSS"),
     ],
@@ -159,26 +160,26 @@ def test_an_ipv6_key() -> None:
     ],
 )
 def test_whom_the_suite_runs_it_for(configuration: str, user: str | None) -> None:
-    assert injecting.service(configuration, "r.xml") == user
+    assert injecting.argument(configuration, "r.xml", "-s") == user
 
 
 # -- what came of it ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("status", "wrong", "verdict"),
+    ("status", "calls", "wrong", "verdict"),
     [
-        (0, [], Verdict.PASSED),
-        (1, [], Verdict.REFUSED),
-        (97, [], Verdict.REFUSED),
-        (255, [], Verdict.SKIPPED),
-        (0, ["phantom"], Verdict.WRONG),
-        (1, ["streams.stage ended"], Verdict.WRONG),
-        (255, ["phantom"], Verdict.WRONG),
+        (0, 1, [], Verdict.PASSED),
+        (1, 1, [], Verdict.REFUSED),
+        (255, 1, [], Verdict.REFUSED),
+        (1, 0, [], Verdict.SKIPPED),
+        (0, 1, ["phantom"], Verdict.WRONG),
+        (1, 1, ["streams.stage ended"], Verdict.WRONG),
+        (255, 0, ["phantom"], Verdict.WRONG),
     ],
 )
-def test_verdicts(status: int, wrong: list[str], verdict: Verdict) -> None:
-    assert judge("x", status=status, complaint="", wrong=wrong).verdict is verdict
+def test_verdicts(status: int, calls: int, wrong: list[str], verdict: Verdict) -> None:
+    assert judge("x", status=status, calls=calls, complaint="", wrong=wrong).verdict is verdict
 
 
 def test_the_last_line() -> None:

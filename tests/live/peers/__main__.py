@@ -35,7 +35,8 @@ class Found:
         self.path = path
         self.name = str(path.relative_to(suite))
         self.scenario: Scenario = scenarios.read(text, self.name)
-        self.given = Given(_service(suite, path) or f"peer{number}", PASSWORD, DOMAIN)
+        self.given = Given(_argument(suite, path, "-s") or f"peer{number}", PASSWORD, DOMAIN)
+        self.port = int(_argument(suite, path, "-p") or 0)
         self.users = injecting.users(text, self.given)
 
 
@@ -79,12 +80,14 @@ def _run(kind: str, broker: str, found: list[Found], *, challenges: bool) -> Ite
 
 
 def _outcome(one: Found, attached: Attached, folder: Path) -> Outcome:
-    run = sipp.run(one.scenario, one.path, attached.port, one.given, folder)
+    ports = sipp.Ports(attached.port, one.port)
+    run = sipp.run(one.scenario, one.path, ports, one.given, folder)
     wrong = attached.disagreements() + attached.ended()
     wrong += [
         f"dead letter: {letter.reason}" for letter in attached.dead_letters() if unexplained(letter)
     ]
-    outcome = judge(one.name, status=run.status, complaint=run.complaint, wrong=wrong)
+    attached.clear()
+    outcome = judge(one.name, **run._asdict(), wrong=wrong)
     cut = " (cut before another party's part)" if one.scenario.cut else ""
     _say(f"  {outcome.verdict:8} {one.name}{cut} [{attached.bindings} bindings]", to=sys.stderr)
     return outcome._replace(detail=outcome.detail + cut)
@@ -92,18 +95,18 @@ def _outcome(one: Found, attached: Attached, folder: Path) -> Outcome:
 
 def _discover(suite: Path, only: str | None) -> Iterator[Found]:
     for number, path in enumerate(sorted(suite.rglob("*.xml")), 1):
-        if only and only not in str(path.relative_to(suite)):
+        if not path.is_file() or (only and only not in str(path.relative_to(suite))):
             continue
         if scenarios.registers(path.read_text("utf-8", "surrogateescape")):
             yield Found(suite, path, number)
 
 
-def _service(suite: Path, path: Path) -> str | None:
-    """What the suite's own configuration, in this folder or above it, runs it with."""
+def _argument(suite: Path, path: Path, option: str) -> str | None:
+    """What the suite's own configuration, in this folder or above it, runs the scenario with."""
     for folder in path.parents:
         for configuration in sorted((*folder.glob("*.yaml"), *folder.glob("*.yml"))):
             text = configuration.read_text("utf-8", "replace")
-            if found := injecting.service(text, path.name):
+            if found := injecting.argument(text, path.name, option):
                 return found
         if folder == suite:
             return None

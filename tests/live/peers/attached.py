@@ -5,6 +5,7 @@ All are the product's own stages, in processes of their own, over a Kafka that i
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from local.auditing.audit import Audit
@@ -22,6 +23,7 @@ from streams.settings import StreamsSettings
 from tests.eventually import eventually
 from tests.integration.kamailio_cluster import KamailioNode
 from tests.integration.kamailio_server import KamailioServer
+from tests.integration.sip_client import SipClient
 from tests.integration.sip_cluster import Cluster, Node
 from tests.live.clusters import NODE, beside_freeswitch, beside_opensips
 from tests.live.opensips_server import OpenSipsServer
@@ -67,6 +69,19 @@ class Attached:
             if report.is_well or time.monotonic() > deadline:
                 wrong = [str(as_json(one)) for one in report.disagreements]
                 return wrong + [f"not audited: {why}" for why in report.unaudited.values()]
+
+    def clear(self) -> None:
+        """Sign every user off, as their phones would: the next scenario expects nobody."""
+        self._view.refresh()
+        for aor, presence in self._view.presence().items():
+            user, _, domain = aor.removeprefix("sip:").partition("@")
+            for binding in presence.bindings:
+                client = SipClient(self.port, user, udp=True, domain=domain)
+                client.contact = binding.contact
+                # What it is refused stays until it expires.
+                with suppress(OSError, AssertionError):
+                    client.unregister()
+                client.close()
 
     def ended(self) -> list[str]:
         """Stages, or the server, that run no more."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 _FIELD = re.compile(r"\[field([0-9]+)(?:\s+file=\"?([^\"\s\]]+)\"?)?(?:\s+line=([0-9]+))?[^\]]*\]")
 _LINES_MAX = 50
 _OWN_FILE = "injected.csv"  # of fields that name no file
-_SERVICE = re.compile(r"""['"]?-s['"]?\s*[:,=]?\s*['"]?([A-Za-z0-9_.\-]+)""")
+_VALUE = r"""['"]?{option}['"]?\s*[:,=]?\s*['"]?([A-Za-z0-9_.\-]+)"""
 
 
 class Given(NamedTuple):
@@ -66,14 +66,15 @@ def key(name: str, given: Given, *, ipv6: bool) -> str:
     return "1"
 
 
-def service(configuration: str, file_name: str) -> str | None:
-    """The user (`-s`) whom a suite's own configuration runs this scenario for, where it says so."""
+def argument(configuration: str, file_name: str, option: str) -> str | None:
+    """With what value of this option (`-s`) a suite's own configuration runs a scenario, if any."""
     begin = configuration.find(file_name)
     if begin < 0:
         return None
     rest = configuration[begin + len(file_name) :]
     end = re.search(r"scenario['\"]?\s*:|\n\s*\n|\.xml", rest)
-    found = _SERVICE.search(rest[: end.start()] if end else rest)
+    value = _VALUE.format(option=re.escape(option))
+    found = re.search(value, rest[: end.start()] if end else rest)
     return found[1] if found else None
 
 

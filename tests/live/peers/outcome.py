@@ -24,19 +24,19 @@ class Outcome(NamedTuple):
     detail: str = ""
 
 
-def judge(name: str, *, status: int, complaint: str, wrong: Sequence[str]) -> Outcome:
-    """`status` is SIPp's exit status, `complaint` its last error, `wrong` what Rollcall got wrong.
+def judge(name: str, *, status: int, calls: int, complaint: str, wrong: Sequence[str]) -> Outcome:
+    """`status` is SIPp's exit status, `calls` how many it made, `complaint` its first error,
+    `wrong` what Rollcall got wrong.
 
-    SIPp (its documentation, "Exit codes"): 0 all calls succeeded, 1 one failed, 97 timed out, 99 no
-    call was made; others: it could not run the scenario.
+    Its exit status does not tell a scenario that it cannot read from a call that failed.
     """
     if wrong:
         return Outcome(name, Verdict.WRONG, "; ".join(wrong))
+    if not calls:
+        return Outcome(name, Verdict.SKIPPED, f"SIPp cannot run it: {complaint or status}")
     if status == 0:
         return Outcome(name, Verdict.PASSED)
-    if status in (1, 97, 99):
-        return Outcome(name, Verdict.REFUSED, complaint or f"SIPp ended with {status}")
-    return Outcome(name, Verdict.SKIPPED, f"SIPp cannot run it: {complaint or status}")
+    return Outcome(name, Verdict.REFUSED, complaint or f"SIPp ended with {status}")
 
 
 def summary(suite: str, server: str, outcomes: Sequence[Outcome]) -> str:

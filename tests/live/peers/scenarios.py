@@ -101,6 +101,8 @@ def read(text: str, name: str = "") -> Scenario:
 def _why_not(plain: str, kept: str, waited_for: str | None, words: str) -> str | None:
     if "<sendCmd" in plain or "<recvCmd" in plain:
         return "needs a second SIPp (3PCC)"
+    if re.search(r"<exec\b[^>]*\bcommand\s*=", kept):
+        return "runs a command of its own"
     if not registers(kept):
         return f"waits for another party's {waited_for} before it registers"
     for transport in _NOT_SPOKEN:

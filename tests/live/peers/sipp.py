@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -14,30 +15,42 @@ from tests.live.peers.scenarios import Scenario
 _RECV_SECONDS = 5
 _SECONDS = 120  # the longest of the known suites waits 51 s for contacts to expire
 _NOBODY = Given("", "", "")
+_CREATED = re.compile(r"Total Calls? created\s*\|\s*\|\s*([0-9]+)")
 _STAMP = re.compile(r"^[0-9]{4}-[0-9\-]+\s+[0-9:.]+\s+[0-9.]+:\s*")
-_is_complaint = re.compile(
-    r"abort|expect|error|unable|failed|refer|unknown|missing|cannot|invalid", re.IGNORECASE
-).search
+
+
+class Ports(NamedTuple):
+    """`own` is the one the suite gives SIPp, 0 for any."""
+
+    server: int
+    own: int
 
 
 class Run(NamedTuple):
-    """SIPp's exit status, and the last thing it complained of."""
+    """SIPp's exit status, how many calls it made, and the first thing it complained of."""
 
     status: int
+    calls: int
     complaint: str
 
 
-def run(scenario: Scenario, source: Path, port: int, given: Given, folder: Path) -> Run:
+def run(scenario: Scenario, source: Path, ports: Ports, given: Given, folder: Path) -> Run:
     """`folder` is the run's own. The scenario's neighbours are there to be read (CSV files)."""
     folder.mkdir(parents=True)
     for neighbour in source.parent.glob("*.csv"):
         shutil.copy(neighbour, folder)
     for name, contents in injecting.files(scenario.text, given).items():
-        if not (folder / name).exists():
-            (folder / Path(name).name).write_text(contents)
+        place = folder / name
+        if place.resolve().is_relative_to(folder.resolve()) and not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(contents)
     (folder / "scenario.xml").write_text(scenario.text, "utf-8", "surrogateescape")
     errors = folder / "errors.log"
-    command = ["sipp", f"127.0.0.1:{port}", *_options(scenario, given, errors)]
+    command = [
+        "sipp",
+        f"127.0.0.1:{ports.server}",
+        *_options(scenario, _free(ports.own), given, errors),
+    ]
     for csv in _injected(scenario, folder):
         command += ["-inf", csv]
     with (folder / "output").open("wb") as output:
@@ -53,14 +66,15 @@ def run(scenario: Scenario, source: Path, port: int, given: Given, folder: Path)
             ).returncode
         except subprocess.TimeoutExpired:
             status = 97
-    return Run(status, _complaint(errors) or _complaint(folder / "output"))
+    screen = folder / "output"
+    return Run(status, _calls(screen), _complaint(errors) or _complaint(screen))
 
 
-def _options(scenario: Scenario, given: Given, errors: Path) -> list[str]:
+def _options(scenario: Scenario, port: int, given: Given, errors: Path) -> list[str]:
     options = {
         "-sf": "scenario.xml",
         "-i": "127.0.0.1",
-        "-p": str(free_port()),
+        "-p": str(port),
         "-t": "t1" if scenario.over_tcp else "u1",
         "-s": given.user,
         "-au": given.user,
@@ -80,6 +94,19 @@ def _options(scenario: Scenario, given: Given, errors: Path) -> list[str]:
     return [*flags, *(part for option in options.items() for part in option), *keys]
 
 
+def _free(port: int) -> int:
+    """The port where nobody has it, else another."""
+    with socket.socket() as probe:
+        if not 1024 <= port <= 65535 or not probe.connect_ex(("127.0.0.1", port)):
+            return free_port()
+    with socket.socket(type=socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return free_port()
+    return port
+
+
 def _injected(scenario: Scenario, folder: Path) -> list[str]:
     """The CSV files, the one of fields without a file first."""
     own = injecting.main_file(scenario.text)
@@ -91,11 +118,16 @@ def _injected(scenario: Scenario, folder: Path) -> list[str]:
     return [*first, *named]
 
 
+def _calls(screen: Path) -> int:
+    """As SIPp's last screen has them."""
+    found = _CREATED.findall(screen.read_text("utf-8", "replace"))
+    return int(found[-1]) if found else 0
+
+
 def _complaint(log: Path) -> str:
-    """The last error, in one line."""
+    """The first error, in one line."""
     if not log.exists():
         return ""
     text = log.read_text("utf-8", "replace")
-    lines = [_STAMP.sub("", line).strip() for line in text.splitlines()]
-    told = [line for line in lines if _is_complaint(line)]
-    return told[-1][:200] if told else ""
+    told = [_STAMP.sub("", line).strip() for line in text.splitlines() if _STAMP.match(line)]
+    return told[0][:200] if told else ""
