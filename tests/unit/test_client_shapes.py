@@ -1,9 +1,12 @@
 """The shapes of real clients' REGISTERs and registrars' answers, through every pure reader."""
 
+import re
 from collections import Counter
+from ipaddress import IPv6Address, ip_address
 
 import pytest
 
+from producers import uri_addresses
 from producers.freeswitch import contact as freeswitch_contact
 from producers.sip_proxy import contact as stored
 from producers.sip_proxy.contact_header import is_star, read_contacts, read_expires
@@ -119,3 +122,24 @@ def binding_identity_of(one: Expected) -> str:
     if one.uri.startswith("tel:"):
         return one.uri
     return binding_identity(one.uri[:MAX_LENGTH])
+
+
+@each_shape
+def test_where_a_contact_leads(shape: Shape) -> None:
+    """Transport (RFC 3261 §26.2.2, RFC 7118 §5) and address, where it names one."""
+    for one in shape.contacts:
+        scheme, rest = one.uri.lower().split(":", 1)
+        named = re.search(r";transport=([a-z]+)", rest)
+        plain = named[1] if named else "udp"
+        secure = {"ws": "wss", "wss": "wss"}.get(plain, "tls")
+        assert uri_addresses.transport_of(one.uri) == (secure if scheme == "sips" else plain)
+        host = re.match(r"(?:.*@)?(\[[^]]*\]|[0-9.]+)(?::([0-9]+))?(?=[;?]|$)", rest)
+        found = uri_addresses.address_of(one.uri, uri_addresses.transport_of(one.uri))
+        if host is None or scheme == "tel":
+            assert found is None
+            continue
+        assert found is not None
+        written = ip_address(host[1].strip("[]"))
+        mapped = written.ipv4_mapped if isinstance(written, IPv6Address) else None
+        assert found.ip == str(mapped or written)
+        assert found.port == int(host[2] or (5061 if plain == "tls" or scheme == "sips" else 5060))

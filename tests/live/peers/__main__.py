@@ -7,6 +7,7 @@ ROLLCALL_TEST_FREESWITCH.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ class Found:
 
 def main() -> int:
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers and stages end with it
     suite: Path = arguments.folder.resolve()
     found = list(_discover(suite, arguments.only))
     outcomes = [
