@@ -48,6 +48,8 @@ SOURCE_CONNECTED = _meter.create_gauge("rollcall_source_connected", "1")
 LISTENERS = _meter.create_gauge("rollcall_sockets_listeners", "1")
 # Calls that the media proxy lists. Labels: source, node.
 MEDIA_CALLS = _meter.create_gauge("rollcall_media_calls", "1")
+# What a media proxy's answers held and no field was read from. Labels: source, node, cause.
+MEDIA_UNREAD = Tally("rollcall_media_unread")
 # Failed attempts to reach a source. Labels: source, node, reason.
 SOURCE_FAILURES = Tally("rollcall_source_failures")
 # Snapshots taken. Labels: source, node, outcome.
