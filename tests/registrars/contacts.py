@@ -5,6 +5,7 @@ RFC 3261 §20.10 and §25.1, RFC 5626 (instance, reg-id, ob), RFC 8599 (pn-*), R
 
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Literal, NamedTuple
 
 _DISPLAYS = (
     '"Bob" ',
@@ -26,11 +27,6 @@ _HOSTS = (
 _URI_PARAMETERS = (
     "ob",
     "line=q{n}x",
-    "transport=tcp",
-    "transport=TCP",
-    "transport=udp",
-    "transport=ws",
-    "transport=tls",
     "user=phone",
     "rinstance=A{n}bC",
     "pn-provider=apns;pn-prid=PRID{n};pn-param=app.voip",
@@ -38,6 +34,12 @@ _URI_PARAMETERS = (
     "x%2Dy=1",
     "lr",
 )
+# What the client came over, or claims to have: another only behind a proxy, or by mistake.
+_TRANSPORTS = {
+    "udp": ("", "", "", "transport=udp", "transport=UDP"),
+    "tcp": ("transport=tcp", "transport=tcp", "transport=TCP", ""),
+    "other": ("transport=ws", "transport=wss", "transport=tls", "transport=tcp", "transport=udp"),
+}
 _HEADER_PARAMETERS = (
     "q=0.{n}",
     "q=1",
@@ -48,6 +50,13 @@ _HEADER_PARAMETERS = (
 )
 _USERS = ("bob", "Bob", "100{n}", "a%20b", "john%40corp", "plus%2B{n}", "%62ob", "x;y={n}", "")
 _PORTS = ("", "", ":5060", ":5062", ":1{n}00", ":65535")
+
+
+class Place(NamedTuple):
+    """One of 65,536 sites: FreeSWITCH takes equal contacts of two users for one."""
+
+    site: int
+    over: Literal["udp", "tcp", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +94,28 @@ class Contact:
 
 
 def generate(
-    rng: Random, site: int, user: str, instance: str | None = None, reg_id: int | None = None
+    rng: Random,
+    place: Place,
+    user: str,
+    instance: str | None = None,
+    reg_id: int | None = None,
 ) -> Contact:
-    """A device's contact at one of 65,536 sites: FreeSWITCH takes equal contacts of two users for
-    one. `user` is its own name, which most devices put into theirs."""
+    """A device's contact; `user` is its own name, which most devices put into theirs."""
     number = rng.randrange(1, 9)
     own = user if rng.random() < 0.6 else _filled(rng.choice(_USERS), number)
     bare = rng.random() < 0.2
     count = 0 if bare else rng.choice((0, 0, 1, 1, 2, 3))
     chosen = rng.sample(_URI_PARAMETERS, count)
     parameters = tuple(dict.fromkeys(_filled(one, number) for one in chosen))
+    transport = () if bare else tuple(filter(None, (rng.choice(_TRANSPORTS[place.over]),)))
     headers = rng.sample(_HEADER_PARAMETERS, rng.choice((0, 0, 0, 1, 2)))
     contact = Contact(
         # In a bare addr-spec `;` would begin the header's parameters, `?` and `,` may not stand.
         user=own.replace(";", "-") if bare else own,
-        host=_host(rng, site),
+        host=_host(rng, place.site),
         port=_filled(rng.choice(_PORTS), number),
-        scheme="sips" if rng.random() < 0.05 else "sip",
-        parameters=_without_doubles(parameters),
+        scheme="sips" if place.over != "udp" and rng.random() < 0.1 else "sip",
+        parameters=_without_doubles(_mixed(rng, parameters + transport)),
         display="" if bare or rng.random() < 0.5 else rng.choice(_DISPLAYS),
         bare=bare,
         header_parameters=tuple(_filled(one, number) for one in headers),
@@ -114,9 +127,9 @@ def generate(
     return contact
 
 
-def moved(rng: Random, site: int, contact: Contact) -> Contact:
+def moved(rng: Random, place: Place, contact: Contact) -> Contact:
     """The same device from another place."""
-    host = _host(rng, site)
+    host = _host(rng, place.site)
     if rng.random() < 0.5:
         host = contact.host
     return replace(contact, host=host, port=f":{rng.randrange(1024, 65535)}")
@@ -139,6 +152,10 @@ def _without_doubles(parameters: tuple[str, ...]) -> tuple[str, ...]:
     """Of each parameter's name the first only."""
     found = {one.partition("=")[0].lower(): one for one in reversed(parameters)}
     return tuple(one for one in parameters if found[one.partition("=")[0].lower()] == one)
+
+
+def _mixed(rng: Random, parameters: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(rng.sample(parameters, len(parameters)))
 
 
 def _host(rng: Random, site: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from tests.registrars import contacts
-from tests.registrars.contacts import Contact
+from tests.registrars.contacts import Contact, Place
 from tests.registrars.story import DOMAIN, Lose, Network, Pause, Register, Step, Story
 
 _USERS = (
@@ -37,31 +37,37 @@ class _Device:
     cseq: int
 
 
-def generate(seed: int, option_sets: int, profiles: Sequence[int]) -> Story:
-    """`profiles` is how many each option set has."""
+def generate(
+    seed: int, option_sets: int, profiles: Sequence[int], *, varies_case: bool = True
+) -> Story:
+    """`profiles`: how many each option set has. `varies_case`: spellings that may be two users'."""
     rng = Random(f"story-{seed}")
     options = rng.randrange(option_sets)
-    return _Author(rng, seed, options, profiles[options]).story()
+    return _Author(rng, seed, options, profiles[options], varies_case=varies_case).story()
 
 
 class _Author:
-    def __init__(self, rng: Random, seed: int, options: int, profiles: int) -> None:
+    def __init__(
+        self, rng: Random, seed: int, options: int, profiles: int, *, varies_case: bool
+    ) -> None:
         self._rng, self._seed, self._options, self._profiles = rng, seed, options, profiles
         self._token, self._site = f"q{seed}z", seed % 65536
         self._user = rng.choice(_USERS if rng.random() < 0.6 else _USERS[:1]).replace(
             "{t}", self._token
         )
-        self._varies_case = rng.random() < 0.15
+        self._name = rng.choice(_NAMES) if rng.random() < 0.5 else ""
+        self._varies_case = rng.random() < 0.15 and varies_case
         self._paths = rng.random() < 0.12
-        self._devices = [self._device(n) for n in range(rng.choice((1, 2, 2, 2, 3)))]
+        count = rng.choice((1, 2, 2, 2, 3))
+        self._networks: tuple[Network, ...] = tuple(
+            "tcp" if rng.random() < 0.4 else "udp" for _ in range(count)
+        )
+        self._devices = [self._device(n) for n in range(count)]
 
     def story(self) -> Story:
         rng = self._rng
-        networks: tuple[Network, ...] = tuple(
-            "tcp" if rng.random() < 0.4 else "udp" for _ in self._devices
-        )
         steps: list[Step] = [self._step() for _ in range(rng.randrange(5, 21))]
-        return Story(self._seed, self._options, self._token, networks, tuple(steps))
+        return Story(self._seed, self._options, self._token, self._networks, tuple(steps))
 
     def _device(self, number: int) -> _Device:
         rng = self._rng
@@ -71,8 +77,12 @@ class _Author:
             last = f"{0 if same else number:04d}0A{self._seed % 10**6:06d}"
             instance = f"urn:uuid:00000000-0000-1000-8000-{last}"
         reg_id = rng.choice((1, 1, 2)) if instance and rng.random() < 0.6 else None
-        contact = contacts.generate(rng, self._site, self._user, instance, reg_id)
+        contact = contacts.generate(rng, self._place(number), self._user, instance, reg_id)
         return _Device(contact, self._call_id(number), rng.randrange(1, 1000))
+
+    def _place(self, number: int) -> Place:
+        other = self._rng.random() < (0.5 if self._paths else 0.03)
+        return Place(self._site, "other" if other else self._networks[number])
 
     def _call_id(self, number: int) -> str:
         return f"{self._seed}-{number}-{self._rng.randrange(10**6)}@192.0.2.{number}"
@@ -101,7 +111,10 @@ class _Author:
 
     def _moves(self, number: int) -> Step:
         device = self._devices[number]
-        old, device.contact = device.contact, contacts.moved(self._rng, self._site, device.contact)
+        old, device.contact = (
+            device.contact,
+            contacts.moved(self._rng, self._place(number), device.contact),
+        )
         if self._rng.random() < 0.3:  # the old one is taken back in the same request
             return self._register(number, [(old, "0"), (device.contact, None)])
         return self._register(number, [(device.contact, None)])
@@ -111,7 +124,7 @@ class _Author:
         device.call_id = self._call_id(number)
         device.cseq = self._rng.choice((1, device.cseq))
         if moves:
-            device.contact = contacts.moved(self._rng, self._site, device.contact)
+            device.contact = contacts.moved(self._rng, self._place(number), device.contact)
         return self._register(number, [(device.contact, None)])
 
     def _respells(self, number: int) -> Step:
@@ -141,7 +154,7 @@ class _Author:
         for _ in range(rng.choice((1, 1, 2))):
             other = rng.choice(self._devices).contact
             if rng.random() < 0.5:
-                other = contacts.generate(rng, self._site, self._user)
+                other = contacts.generate(rng, self._place(number), self._user)
             listed.append((other, rng.choice((None, "0", "300", "600"))))
         rng.shuffle(listed)
         return self._register(number, listed)
@@ -173,7 +186,7 @@ class _Author:
             header, listed = self._expires(listed)
         number_of = device.cseq if cseq is None else cseq
         user, host = self._spelled()
-        name = rng.choice(_NAMES) if rng.random() < 0.3 else ""
+        name = rng.choice(_NAMES) if rng.random() < 0.03 else self._name
         headers = [
             f"From: <sip:{user}@{host}>;tag={rng.randrange(10**8)}",
             f"To: {name} <sip:{user}@{host}>",

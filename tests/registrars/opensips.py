@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import sqlite3
 import time
@@ -63,13 +64,14 @@ OPTION_SETS = (
     OpenSipsOptions(matching=1),
     OpenSipsOptions(matching=1, silent=True, nat="contact"),
     OpenSipsOptions(save="max-contacts=1"),
+    OpenSipsOptions(save="max-contacts=1,force-registration", silent=True),
     OpenSipsOptions(save="max-contacts=1,force-registration"),
     OpenSipsOptions(save="max-contacts=2,force-registration", nat="contact"),
     OpenSipsOptions(save="matching-mode=1"),
     OpenSipsOptions(save="matching-mode=<rinstance>"),
     OpenSipsOptions(save="path-lazy,path-received"),
     OpenSipsOptions(save="path-strict", nat="none"),
-    OpenSipsOptions(save="path-off,only-request-contacts", nat="both"),
+    OpenSipsOptions(save="path-off", nat="both"),
     OpenSipsOptions(use_domain=False),
     OpenSipsOptions(preset="single-instance-sql-write-through"),
     OpenSipsOptions(preset="single-instance-sql-write-back"),
@@ -108,6 +110,8 @@ class OpenSips(Registrar):
 
     def __init__(self, folder: Path, options: OpenSipsOptions) -> None:
         self._options = options
+        # Without either usrloc does not learn which connection a contact came over.
+        self.knows_connections = options.nat != "none"
         super().__init__(folder)
 
     def start_server(self, folder: Path) -> list[int]:
@@ -173,7 +177,16 @@ def _stored(database: Path) -> list[Row]:
 def _settings(options: OpenSipsOptions) -> dict[str, Any]:
     """The producer's settings that correspond, as far as it has them."""
     matching = 1 if "matching-mode=1" in options.save else options.matching
-    wanted: dict[str, Any] = {"matching": _MATCHING[matching]}
+    by_parameter = re.search(r"matching-mode=<(\w+)>", options.save)
+    most = re.search(r"max-contacts=(\d+)", options.save)
+    wanted: dict[str, Any] = {
+        "matching": _MATCHING[matching],
+        "match_params": [by_parameter[1]] if by_parameter else [],
+        "max_contacts": int(most[1]) if most else None,
+        "usrloc": "sql-only" if options.preset == "sql-only" else "auto",
+    }
+    if options.push:
+        wanted["match_params"] = ["pn-provider", "pn-prid", "pn-param"]
     return {name: value for name, value in wanted.items() if name in OpenSipsSettings.model_fields}
 
 
@@ -204,7 +217,7 @@ def _tuned(text: str, options: OpenSipsOptions, database: Path) -> str:
         parameters.append(("usrloc", "db_url", f"{database.name}://{database}"))
     if options.push:
         parameters += [("registrar", "pn_enable", 1), ("registrar", "pn_providers", "apns, fcm")]
-        lines += 'loadmodule "event_routing.so"\n'
+        lines += "" if "event_routing.so" in text else 'loadmodule "event_routing.so"\n'
     lines += "".join(
         f'modparam("{module}", "{name}", {json.dumps(value)})\n'
         for module, name, value in parameters

@@ -12,10 +12,9 @@ from tests.registrars.table import Row
 
 # The time a source needs; then what still differs is wrong.
 DEADLINE_SECONDS = 1.0
-# What is equal at once may only not have come yet.
-_SETTLED_SECONDS = 0.06
 _AFTERWARDS_SECONDS = 0.4
 _POLL_SECONDS = 0.02
+_EVIDENCE, _PAYLOAD = 6, 300  # events, bytes
 
 Report = Callable[[str], None]
 
@@ -41,6 +40,7 @@ class Player:
         # Which connection a REGISTER came over; those that have ended.
         self._over: dict[tuple[str, int], tuple[int, int]] = {}
         self._ended: set[tuple[int, int]] = set()
+        self._ended_ports: set[int] = set()
         self._dead_letters = 0
 
     def play(self) -> Outcome:
@@ -73,7 +73,7 @@ class Player:
                 self._report(f"--- device {device}: {how}")
                 one = self._devices[device]
                 if one.network == "tcp" and one.is_open:
-                    self._ended.add((device, one.connection))
+                    self._end(device, one.connection, one.port)
                     getattr(one, how)()
             case Pause(seconds):
                 self._report(f"--- {seconds} s pass")
@@ -82,16 +82,20 @@ class Player:
 
     def _register(self, step: Register) -> str | None:
         device = self._devices[step.device]
-        before = device.connection if device.is_open else None
+        before = (device.connection, device.port) if device.is_open else None
         answer = device.register(step, self._registrar.ports[step.profile])
         self._report(device.message(step).decode().rstrip())
         self._report(f"  answer: {answer}")
-        if before is not None and (device.connection != before or not device.is_open):
-            self._ended.add((step.device, before))  # to another profile, or closed by the server
         if device.network == "tcp":
+            if before is not None and (device.connection != before[0] or not device.is_open):
+                self._end(step.device, *before)  # to another profile, or closed by the server
             place = step.device, device.connection
             self._over[step.call_id, step.cseq] = place
         return answer or "no answer"
+
+    def _end(self, device: int, connection: int, port: int) -> None:
+        self._ended.add((device, connection))
+        self._ended_ports.add(port)
 
     def _compare(self, step: Step | None, *, accepted: bool) -> list[str]:
         """What differs at the deadline, or settles on nothing before it."""
@@ -100,12 +104,13 @@ class Player:
             rows = self._registrar.table(time.monotonic()).get(self._story.token, [])
             difference = self._difference(rows)
             now = time.monotonic()
-            settled = now - began >= _SETTLED_SECONDS or step is None
+            settled = now - began >= self._registrar.settled_seconds or step is None
             if (settled and not difference) or now - began > DEADLINE_SECONDS:
                 break
             time.sleep(_POLL_SECONDS)
         self._describe(rows, difference)
-        return difference.lines + self._unexplained(difference, accepted=accepted)
+        wrong = difference.lines + self._unexplained(difference, accepted=accepted)
+        return [*wrong, *self._evidence()] if wrong else []
 
     def _difference(self, rows: list[Row]) -> Difference:
         shown = self._registrar.view.shown(self._story.token)
@@ -113,11 +118,17 @@ class Player:
 
     def _is_dead(self, row: Row) -> bool:
         """Its connection has ended. One with a Path came over a proxy's, which is nobody's."""
-        if row.path is not None:
+        if row.path is not None or not self._registrar.knows_connections:
             return False
         if row.cseq is None:
-            return False
+            return row.port in self._ended_ports
         return self._over.get((row.call_id, row.cseq)) in self._ended
+
+    def _evidence(self) -> list[str]:
+        """What presence was made of last: it may not come out so a second time."""
+        view, token = self._registrar.view, self._story.token
+        shown = [f"{one.aor} {one.status} {one.cause} {one.evidence}" for one in view.shown(token)]
+        return shown + view.published(token)[-_EVIDENCE:]
 
     def _unexplained(self, difference: Difference, *, accepted: bool) -> list[str]:
         """Dead letters of a REGISTER that was accepted, all of whose contacts can be read."""
@@ -127,7 +138,7 @@ class Player:
             self._report(f"  dead letter: {letter.field}: {letter.reason} {letter.payload!r}")
         if not accepted or difference.unreadable:
             return []
-        return [f"dead letter: {letter.field}: {letter.reason}" for letter in new]
+        return [f"dead letter: {one.field}: {one.reason} {one.payload[:_PAYLOAD]!r}" for one in new]
 
     def _describe(self, rows: list[Row], difference: Difference) -> None:
         for row in rows:

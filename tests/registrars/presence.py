@@ -1,6 +1,7 @@
 """What presence shows: the product's own streams in memory, behind a stand-in for its publisher."""
 
 import threading
+import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -40,6 +41,7 @@ class PresenceView:
         self._clock = threading.Thread(target=self._tick, name="clock", daemon=True)
         self.failure: BaseException | None = None
         self.listings = 0
+        self.listed = 0.0  # when the last listing was published (monotonic)
 
     def start(self) -> None:
         self._clock.start()
@@ -80,7 +82,8 @@ class PresenceView:
             self._take()
 
     def publish_everywhere(self, topic: Topic, key: str, event: Any) -> None:
-        self.listings += getattr(event, "snapshot", None) is not None
+        if getattr(event, "snapshot", None) is not None:
+            self.listings, self.listed = self.listings + 1, time.monotonic()
         self.publish(topic, key, event)
 
     def dead_letter(

@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -40,7 +40,8 @@ class Summary:
 def story_of(kind: type[Any], seed: int) -> Story:
     """The story of one seed at this kind of registrar."""
     sets = kind.OPTION_SETS
-    return generating.generate(seed, len(sets), [one.profiles for one in sets])
+    profiles = [one.profiles for one in sets]
+    return generating.generate(seed, len(sets), profiles, varies_case=kind.varies_case)
 
 
 def stories(kind: type[Any], seed: int, count: int) -> list[Story]:
@@ -63,26 +64,41 @@ def run(
     groups: dict[int, list[Story]] = defaultdict(list)
     for story in chosen:
         groups[story.options].append(story)
-    with tempfile.TemporaryDirectory(prefix="rollcall-registrars-") as folder:
-        for options, of_group in sorted(groups.items()):
+    with (
+        tempfile.TemporaryDirectory(prefix="rollcall-registrars-") as folder,
+        ThreadPoolExecutor(1) as starting,
+    ):
+        order = sorted(groups)
+
+        def start(place: int) -> Future[Registrar]:
+            options = kind.OPTION_SETS[order[place]]
+            return starting.submit(kind, Path(folder) / str(order[place]), options)
+
+        following = start(0)
+        for place, options in enumerate(order):
+            registrar = following.result()
             began = time.monotonic()
-            registrar = kind(Path(folder) / str(options), kind.OPTION_SETS[options])
+            if place + 1 < len(order):
+                following = start(place + 1)  # the listings of its start take seconds
             try:
-                outcomes = _play(registrar, of_group)
+                outcomes = _play(registrar, groups[options])
             finally:
                 registrar.stop()
+            _count(summary, outcomes)
             wrong = [outcome for outcome in outcomes if outcome.wrong]
-            steps = sum(outcome.steps for outcome in outcomes)
-            summary.steps += steps
-            summary.refused += sum(outcome.refused for outcome in outcomes)
-            summary.wrong += wrong
             log(
-                f"{kind.OPTION_SETS[options].name}: {steps} steps, {len(wrong)} wrong, "
-                f"{time.monotonic() - began:.1f} s"
+                f"{kind.OPTION_SETS[options].name}: {sum(one.steps for one in outcomes)} steps, "
+                f"{len(wrong)} wrong, {time.monotonic() - began:.1f} s"
             )
             for outcome in wrong:
                 log("\n    ".join([f"  {outcome.seed}", *outcome.wrong]))
     return summary
+
+
+def _count(summary: Summary, outcomes: Sequence[Outcome]) -> None:
+    summary.steps += sum(outcome.steps for outcome in outcomes)
+    summary.refused += sum(outcome.refused for outcome in outcomes)
+    summary.wrong += [outcome for outcome in outcomes if outcome.wrong]
 
 
 def _play(registrar: Registrar, chosen: Sequence[Story]) -> list[Outcome]:
