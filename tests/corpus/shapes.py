@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.corpus import messages, torture
+from tests.corpus.sending import FILLED_IN_VIA
 
 _FOLDER = Path(__file__).parent / "registers"
 _CONTACT = re.compile(
@@ -102,7 +103,7 @@ def _whole(name: str, own: list[str]) -> bytes:
     present = {header for header, _ in messages.parse(data + b"\r\n").headers}
     to = messages.parse(data + b"\r\n").first("to") or ""
     common = {
-        "via": f"Via: SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK-{name}",
+        "via": f"{FILLED_IN_VIA.decode()}rport;branch=z9hG4bK-{name}",
         "max-forwards": "Max-Forwards: 70",
         "from": f"From: {to};tag={name}" if to.endswith(">") else f"From: <{to}>;tag={name}",
         "call-id": f"Call-ID: {name}@192.0.2.1",
