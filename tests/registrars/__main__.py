@@ -16,6 +16,7 @@ import structlog
 
 from tests.registrars import running
 from tests.registrars.playing import Player
+from tests.registrars.registrar import without_periodic_listings
 
 _KINDS = {"kamailio": "Kamailio", "opensips": "OpenSips", "freeswitch": "FreeSwitch"}
 
@@ -45,7 +46,10 @@ def _show(kind: type[Any], seed: int) -> int:
     story = running.story_of(kind, seed)
     options = kind.OPTION_SETS[story.options]
     _print(f"{kind.__name__}, {options.name}; devices: {', '.join(story.networks)}")
-    with tempfile.TemporaryDirectory(prefix="rollcall-registrars-") as folder:
+    with (
+        without_periodic_listings(),
+        tempfile.TemporaryDirectory(prefix="rollcall-registrars-") as folder,
+    ):
         registrar = kind(Path(folder), options)
         try:
             outcome = Player(story, registrar, _print).play()

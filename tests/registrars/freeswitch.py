@@ -12,7 +12,7 @@ from producers.freeswitch.stage import FreeSwitchProducer
 from runtime.stage import Stage
 from tests.live.freeswitch_server import FreeSwitchServer
 from tests.registrars.event_socket import EventSocket
-from tests.registrars.registrar import NEVER, NODE, Registrar, replaced
+from tests.registrars.registrar import NEVER, NODE, Registrar, replaced, run_and_close
 from tests.registrars.table import Row
 
 # The switch's own words for what the producer's setting calls otherwise.
@@ -106,8 +106,13 @@ class FreeSwitch(Registrar):
             snapshot_interval_seconds=NEVER,
             **given,
         )
-        # Made in the thread that runs it: its greenlets are of that thread.
-        return lambda: FreeSwitchProducer(settings, publisher, stage).run()
+
+        def run() -> None:
+            # Made in the thread that runs it: its greenlets are of that thread.
+            producer = FreeSwitchProducer(settings, publisher, stage)
+            run_and_close(producer.run, producer._intake.kernel)()
+
+        return run
 
     def list_rows(self) -> list[Row]:
         rows: dict[tuple[str, ...], Row] = {}

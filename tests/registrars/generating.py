@@ -3,7 +3,7 @@
 The same seed gives the same story for ever, so that `--show SEED` finds it again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -91,7 +91,7 @@ class _Author:
         rng = self._rng
         number = rng.randrange(len(self._devices))
         device = self._devices[number]
-        kinds = (
+        kinds: tuple[tuple[int, Callable[[], Step]], ...] = (
             (30, lambda: self._register(number, [(device.contact, None)])),
             (10, lambda: self._moves(number)),
             (7, lambda: self._restarts(number)),

@@ -11,7 +11,7 @@ from producers.kamailio.stage import KamailioProducer
 from runtime.stage import Stage
 from tests.integration.kamailio_server import KamailioServer
 from tests.registrars.json_rpc import ask
-from tests.registrars.registrar import NEVER, NODE, Registrar, replaced
+from tests.registrars.registrar import NEVER, NODE, Registrar, replaced, run_and_close
 from tests.registrars.story import DOMAIN
 from tests.registrars.table import Row
 
@@ -117,7 +117,8 @@ class Kamailio(Registrar):
             snapshot_interval_seconds=NEVER,
             **given,
         )
-        return KamailioProducer(settings, publisher, stage).run
+        producer = KamailioProducer(settings, publisher, stage)
+        return run_and_close(producer.run, producer.intake.witness)
 
     def list_rows(self) -> list[Row]:
         reply = ask(self._server.port, "/RPC", "ul.dump")

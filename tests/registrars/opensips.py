@@ -16,7 +16,7 @@ from producers.opensips.stage import OpenSipsProducer
 from runtime.stage import Stage
 from tests.live.opensips_server import OpenSipsServer
 from tests.registrars.json_rpc import ask
-from tests.registrars.registrar import NEVER, NODE, Registrar, replaced
+from tests.registrars.registrar import NEVER, NODE, Registrar, replaced, run_and_close
 from tests.registrars.story import DOMAIN
 from tests.registrars.table import Row
 
@@ -132,7 +132,8 @@ class OpenSips(Registrar):
             snapshot_interval_seconds=NEVER,
             **given,
         )
-        return OpenSipsProducer(settings, publisher, stage).run
+        producer = OpenSipsProducer(settings, publisher, stage)
+        return run_and_close(producer.run, producer.intake.kernel)
 
     def list_rows(self) -> list[Row]:
         if self._options.preset == "sql-only":
@@ -183,7 +184,7 @@ def _settings(options: OpenSipsOptions) -> dict[str, Any]:
         "matching": _MATCHING[matching],
         "match_params": [by_parameter[1]] if by_parameter else [],
         "max_contacts": int(most[1]) if most else None,
-        "usrloc": "sql-only" if options.preset == "sql-only" else "auto",
+        "usrloc": "database" if options.preset == "sql-only" else "auto",
     }
     if options.push:
         wanted["match_params"] = ["pn-provider", "pn-prid", "pn-param"]

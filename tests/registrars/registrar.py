@@ -4,8 +4,10 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
+from unittest import mock
 
 from producers import listing_times
 from runtime.stage import Stage
@@ -27,6 +29,12 @@ class Options(Protocol):
     def profiles(self) -> int: ...
 
 
+class Closes(Protocol):
+    """Has to be closed."""
+
+    def close(self) -> None: ...
+
+
 class Registrar(ABC):
     """Runs from `__init__` to `stop`. Its producer is the product's own, its publisher is not."""
 
@@ -37,8 +45,6 @@ class Registrar(ABC):
     knows_connections = True
 
     def __init__(self, folder: Path) -> None:
-        # The listing that follows each other one after some seconds is a periodic one, too.
-        listing_times.AGAIN_SECONDS = NEVER
         folder.mkdir(parents=True, exist_ok=True)
         self.view = PresenceView()
         self.ports = self._started(folder)
@@ -108,6 +114,23 @@ class Registrar(ABC):
             raise self._failure
         quiet = time.monotonic() - self.view.listed > listing_times.PAUSE_SECONDS + 0.5
         return self._stage.ready.is_set() and self.view.listings >= 2 and quiet
+
+
+def without_periodic_listings() -> AbstractContextManager[Any]:
+    """The listing that follows each other one after some seconds is a periodic one, too."""
+    return mock.patch.object(listing_times, "AGAIN_SECONDS", NEVER)
+
+
+def run_and_close(run: Callable[[], None], kernel: Closes) -> Callable[[], None]:
+    """A producer's `run`, and then the socket by which it asks the kernel: its process goes on."""
+
+    def work() -> None:
+        try:
+            run()
+        finally:
+            kernel.close()
+
+    return work
 
 
 def replaced(text: str, old: str, new: str) -> str:

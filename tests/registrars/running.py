@@ -1,10 +1,11 @@
 """Many stories at once: grouped by option set, several in flight at each server."""
 
 import tempfile
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -12,10 +13,11 @@ from typing import Any
 
 from tests.registrars import generating
 from tests.registrars.playing import Outcome, Player
-from tests.registrars.registrar import Registrar
+from tests.registrars.registrar import Registrar, without_periodic_listings
 from tests.registrars.story import Story
 
-IN_FLIGHT = 24
+AT_ONCE = 6  # servers
+IN_FLIGHT = 12  # stories at each
 
 
 @dataclass(slots=True)
@@ -65,34 +67,36 @@ def run(
     for story in chosen:
         groups[story.options].append(story)
     with (
+        without_periodic_listings(),
         tempfile.TemporaryDirectory(prefix="rollcall-registrars-") as folder,
-        ThreadPoolExecutor(1) as starting,
+        ThreadPoolExecutor(AT_ONCE) as pool,
     ):
-        order = sorted(groups)
+        lock = threading.Lock()
 
-        def start(place: int) -> Future[Registrar]:
-            options = kind.OPTION_SETS[order[place]]
-            return starting.submit(kind, Path(folder) / str(order[place]), options)
-
-        following = start(0)
-        for place, options in enumerate(order):
-            registrar = following.result()
+        def play(options: int) -> None:
             began = time.monotonic()
-            if place + 1 < len(order):
-                following = start(place + 1)  # the listings of its start take seconds
+            registrar = kind(Path(folder) / str(options), kind.OPTION_SETS[options])
             try:
                 outcomes = _play(registrar, groups[options])
             finally:
                 registrar.stop()
-            _count(summary, outcomes)
-            wrong = [outcome for outcome in outcomes if outcome.wrong]
-            log(
-                f"{kind.OPTION_SETS[options].name}: {sum(one.steps for one in outcomes)} steps, "
-                f"{len(wrong)} wrong, {time.monotonic() - began:.1f} s"
-            )
-            for outcome in wrong:
-                log("\n    ".join([f"  {outcome.seed}", *outcome.wrong]))
+            with lock:
+                _count(summary, outcomes)
+                _report(log, kind.OPTION_SETS[options].name, outcomes, time.monotonic() - began)
+
+        for _ in pool.map(play, sorted(groups)):
+            pass  # raises what ended one
     return summary
+
+
+def _report(
+    log: Callable[[str], None], name: str, outcomes: Sequence[Outcome], seconds: float
+) -> None:
+    wrong = [outcome for outcome in outcomes if outcome.wrong]
+    steps = sum(outcome.steps for outcome in outcomes)
+    log(f"{name}: {steps} steps, {len(wrong)} wrong, {seconds:.1f} s")
+    for outcome in wrong:
+        log("\n    ".join([f"  {outcome.seed}", *outcome.wrong]))
 
 
 def _count(summary: Summary, outcomes: Sequence[Outcome]) -> None:
