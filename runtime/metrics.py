@@ -42,6 +42,8 @@ DEAD_LETTERS = Tally("rollcall_dead_letters")
 SOURCE_DUPLICATES = Tally("rollcall_source_duplicates")
 # Messages lost because they came faster than they were published. Labels: source, node.
 SOURCE_OVERFLOWS = Tally("rollcall_source_overflows")
+# Datagrams, connections and events of strangers, not taken. Labels: source, node, reason.
+SOURCE_REFUSED = Tally("rollcall_source_refused")
 # 1 while the source is connected and subscribed. Labels: source, node.
 SOURCE_CONNECTED = _meter.create_gauge("rollcall_source_connected", "1")
 # Sockets of the SIP server that listen on a watched port. Labels: node, port.
