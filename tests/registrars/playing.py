@@ -113,6 +113,11 @@ class Player:
         return [*wrong, *self._evidence()] if wrong else []
 
     def _difference(self, rows: list[Row]) -> Difference:
+        for number, device in enumerate(self._devices):
+            connection, is_open = device.connection, device.is_open
+            device.notice()  # some servers end the connection of a request that they cannot read
+            if is_open and not device.is_open:
+                self._end(number, connection, device.port)
         shown = self._registrar.view.shown(self._story.token)
         return compare(rows, shown, self._is_dead)
 
