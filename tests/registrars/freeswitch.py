@@ -84,6 +84,8 @@ class FreeSwitch(Registrar):
     # Of a contact renewed with another expiry it deletes the older rows from a queue (sofia_reg.c,
     # sofia_glue_execute_sql), and the newest with them where that comes before its turn.
     settled_seconds = 0.6
+    # Rows of one URI differ by display name or Call-ID: the phone behind them is one.
+    counts_rows = False
     # Two users to it, and where both have one contact it deletes the other's without an event.
     varies_case = False
     # Where it asks for no password, a REGISTER without a Contact ends all of the user's rows.
