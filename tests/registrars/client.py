@@ -70,6 +70,19 @@ class Device:
     def is_open(self) -> bool:
         return self._socket is not None
 
+    def notice(self) -> None:
+        """Close a connection that the server has closed."""
+        if self._socket is None or self.network != "tcp":
+            return
+        try:
+            self._socket.settimeout(0)
+            if not self._socket.recv(1, socket.MSG_PEEK):
+                self.close()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.close()
+
     def _open(self, server_port: int) -> None:
         if self._socket is not None and self._server_port == server_port:
             return

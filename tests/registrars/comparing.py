@@ -32,20 +32,14 @@ def compare(
     """`is_dead`: whether the connection of a row has ended."""
     difference = Difference()
     expected: dict[str, Counter[str]] = {}
-    seen: set[tuple[str, str, str]] = set()
     for row in rows:
         try:
             aor, contact = stored_aor(row.aor), read_stored(row.contact).uri
         except MalformedUri as error:
             difference.unreadable.append(f"{row.aor} {row.contact}: {error}")
             continue
-        if is_dead(row):
-            continue
-        if row.binding_of is not None:
-            if (binding := (aor, contact, row.binding_of)) in seen:
-                continue
-            seen.add(binding)
-        expected.setdefault(aor, Counter())[contact] += 1
+        if not is_dead(row):
+            expected.setdefault(aor, Counter())[contact] += 1
     got = {presence.aor: presence for presence in shown}
     for aor in sorted(expected.keys() | got.keys()):
         _compare_user(aor, expected.get(aor, Counter()), got.get(aor), difference.lines)

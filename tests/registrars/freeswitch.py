@@ -86,6 +86,8 @@ class FreeSwitch(Registrar):
     settled_seconds = 0.6
     # Two users to it, and where both have one contact it deletes the other's without an event.
     varies_case = False
+    # Where it asks for no password, a REGISTER without a Contact ends all of the user's rows.
+    asks_what_there_is = False
 
     def __init__(self, folder: Path, options: FreeSwitchOptions) -> None:
         self._options = options
@@ -122,7 +124,7 @@ class FreeSwitch(Registrar):
                 port = int(row.network_port) if row.network_port.isdecimal() else None
                 path = "fs_path" if "fs_path=" in row.contact and not _is_nat(row.contact) else None
                 rows[row.user, row.contact, row.call_id, place] = Row(
-                    row.user, row.contact, row.call_id, port=port, path=path, binding_of=place
+                    row.user, row.contact, row.call_id, port=port, path=path
                 )
         return list(rows.values())
 

@@ -6,6 +6,7 @@ The same seed gives the same story for ever, so that `--show SEED` finds it agai
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
+from typing import NamedTuple, Protocol
 
 from tests.registrars import contacts
 from tests.registrars.contacts import Contact, Place
@@ -30,6 +31,25 @@ _ODD_PARAMETERS = ("-1", "abc", "4294967295", "99999999999", '"600"', "0600", "6
 _NAMES = ("Ann", '"Ann, A"', '"Ann \\"x\\" <y>"', "")
 
 
+class Traits(Protocol):
+    """What may be tried at a registrar (registrar.py)."""
+
+    @property
+    def varies_case(self) -> bool: ...
+    @property
+    def asks_what_there_is(self) -> bool: ...
+
+
+class Everything(NamedTuple):
+    """All of it."""
+
+    varies_case: bool = True
+    asks_what_there_is: bool = True
+
+
+_ALL = Everything()
+
+
 @dataclass(slots=True)
 class _Device:
     contact: Contact
@@ -37,26 +57,23 @@ class _Device:
     cseq: int
 
 
-def generate(
-    seed: int, option_sets: int, profiles: Sequence[int], *, varies_case: bool = True
-) -> Story:
-    """`profiles`: how many each option set has. `varies_case`: spellings that may be two users'."""
+def generate(seed: int, option_sets: int, profiles: Sequence[int], traits: Traits = _ALL) -> Story:
+    """`profiles`: how many each option set has."""
     rng = Random(f"story-{seed}")
     options = rng.randrange(option_sets)
-    return _Author(rng, seed, options, profiles[options], varies_case=varies_case).story()
+    return _Author(rng, seed, options, profiles[options], traits).story()
 
 
 class _Author:
-    def __init__(
-        self, rng: Random, seed: int, options: int, profiles: int, *, varies_case: bool
-    ) -> None:
+    def __init__(self, rng: Random, seed: int, options: int, profiles: int, traits: Traits) -> None:
         self._rng, self._seed, self._options, self._profiles = rng, seed, options, profiles
         self._token, self._site = f"q{seed}z", seed % 65536
         self._user = rng.choice(_USERS if rng.random() < 0.6 else _USERS[:1]).replace(
             "{t}", self._token
         )
         self._name = rng.choice(_NAMES) if rng.random() < 0.5 else ""
-        self._varies_case = rng.random() < 0.15 and varies_case
+        self._varies_case = rng.random() < 0.15 and traits.varies_case
+        self._asks = traits.asks_what_there_is
         self._paths = rng.random() < 0.12
         count = rng.choice((1, 2, 2, 2, 3))
         self._networks: tuple[Network, ...] = tuple(
@@ -101,7 +118,7 @@ class _Author:
             (4, lambda: self._takes_all_back(number)),
             (9, lambda: self._several(number)),
             (5, lambda: self._repeats(number)),
-            (2, lambda: self._register(number, [])),
+            (2 * self._asks, lambda: self._register(number, [])),
             (5, lambda: Lose(number, rng.choice(("close", "reset")))),
             (1, lambda: Pause(rng.choice((1.5, 3.0)))),
         )

@@ -110,6 +110,8 @@ class OpenSips(Registrar):
 
     def __init__(self, folder: Path, options: OpenSipsOptions) -> None:
         self._options = options
+        if "write-back" in options.preset:
+            self.deadline_seconds = 2.5  # its timer raises the deletions: timer_interval is 1 s
         # Without either usrloc does not learn which connection a contact came over.
         self.knows_connections = options.nat != "none"
         super().__init__(folder)

@@ -38,9 +38,12 @@ class Closes(Protocol):
 class Registrar(ABC):
     """Runs from `__init__` to `stop`. Its producer is the product's own, its publisher is not."""
 
+    # The time the source needs; then what still differs is wrong.
+    deadline_seconds = 1.0
     # What is equal at once may only not have come yet.
     settled_seconds = 0.06
-    varies_case = True
+    varies_case = True  # spellings that may be two users'
+    asks_what_there_is = True  # a REGISTER without a Contact
     # Whether the table shows which connection a contact came over.
     knows_connections = True
 

@@ -20,8 +20,6 @@ class Row(NamedTuple):
     cseq: int | None = None
     port: int | None = None  # the client's
     path: str | None = None
-    # Where rows of one URI are one binding, whose display names differ: their table's name.
-    binding_of: str | None = None
 
 
 Table = dict[str, list[Row]]  # by the story's token

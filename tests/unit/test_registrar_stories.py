@@ -36,8 +36,8 @@ def _presence(*contacts: str, aor: str = _AOR) -> Presence:
     )
 
 
-def _row(contact: str, aor: str = "q1z@example.test", binding_of: str | None = None) -> Row:
-    return Row(aor, contact, "call", binding_of=binding_of)
+def _row(contact: str, aor: str = "q1z@example.test") -> Row:
+    return Row(aor, contact, "call")
 
 
 def test_a_seed_is_a_story() -> None:
@@ -126,11 +126,6 @@ def test_a_contact_whose_connection_has_ended_is_not_to_be_shown() -> None:
     rows = [_row(_A), _row(_B)]
     assert not compare(rows, [_presence(_A)], lambda row: row.contact == _B)
     assert compare(rows, [_presence(_A, _B)], lambda row: row.contact == _B)
-
-
-def test_rows_of_one_binding_count_once() -> None:
-    rows = [_row(f'"x" <{_A}>', binding_of="internal"), _row(f"<{_A}>", binding_of="internal")]
-    assert not compare(rows, [_presence(_A)], lambda _: False)
 
 
 def test_what_no_record_can_hold_is_set_aside() -> None:
