@@ -74,7 +74,8 @@ AUDIT_TIME = _meter.create_gauge("rollcall_audit_last_time_seconds", "s")
 # -- streams --------------------------------------------------------------------------------------
 # Records folded. Labels: topic.
 FOLDED = Tally("rollcall_folded")
-# Events that changed nothing because a fence said so. Labels: fence.
+# Events that changed nothing because a fence said so; with the fence rule-failed: users whom a
+# sweep or a timer left as they were because its rule raised. Labels: fence.
 FENCED = Tally("rollcall_fenced")
 # Presence changes published. Labels: cause.
 PRESENCE_CHANGES = Tally("rollcall_presence_changes")

@@ -154,11 +154,11 @@ class PartitionState:
         heapq.heappush(self._graces, (until, key))
 
     def graces_over(self, now: datetime) -> list[bytes]:
-        """The users whose grace may be over."""
-        over = []
+        """The users whose grace may be over, each once."""
+        over: dict[bytes, None] = {}
         while self._graces and self._graces[0][0] <= now:
-            over.append(heapq.heappop(self._graces)[1])
-        return over
+            over[heapq.heappop(self._graces)[1]] = None
+        return list(over)
 
     def is_due(self, now: datetime) -> bool:
         """Whether there is something to do though no event comes."""
@@ -201,6 +201,10 @@ class PartitionState:
                         members[key] = None
                         ringing.append((node, key, clock))
         return ringing
+
+    def ring_again(self, node: str, key: bytes, at: datetime) -> None:
+        """Let a timer that has rung ring at another moment of the node's clock too."""
+        self._members[node][key] = self._timers[node].set(key, at)
 
     def rings_at(self, node: str, key: bytes) -> datetime | None:
         """When, on the node's clock, the user's timer there rings."""

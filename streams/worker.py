@@ -50,6 +50,7 @@ class Worker:
         self._lanes = Lanes(faust_app.SESSION_SOURCES, self._fold_sessions, self._reading)
         self._nodes_read: dict[int, int] = {}  # by partition of rollcall.nodes, the offset after
         self._sweeping = asyncio.Lock()
+        self._causes_logged: set[str] = set()
         leases = Leases(settings.node_lease, settings.unwatched_lease)
         self._copier = NodeCopier(kafka.partitions, settings.node_tick, leases)
         self._timekeeper = Timekeeper(self, leases, self._copier, kafka.partitions, clock)
@@ -108,6 +109,8 @@ class Worker:
                 batch = self._batch(partition, runs)
             await self.settle(batch.effects)
         _measure(batch)
+        for cause, error in batch.failures.news(self._causes_logged):
+            log.error("a rule failed: its user is left as before", cause=cause, exc_info=error)
         return not partition.sweeps
 
     def _batch(self, partition: PartitionState, runs: list[Run]) -> SessionBatch:
