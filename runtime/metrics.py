@@ -33,6 +33,10 @@ class Tally:
         return [Observation(count, dict(key)) for key, count in sums]
 
 
+# -- every stage that depends on it ---------------------------------------------------------------
+# How many partitions a topic has that should have kafka.partitions; 0: as many. Labels: topic.
+WRONG_PARTITIONS = _meter.create_gauge("rollcall_wrong_partitions", "1")
+
 # -- producers ------------------------------------------------------------------------------------
 # Events read from a source, before translation. Labels: source, node.
 SOURCE_EVENTS = Tally("rollcall_source_events")

@@ -23,6 +23,7 @@ from streams.effects import Effects, Record, refusal
 from streams.late_fold import fold_after_restart, is_late
 from streams.open_sessions import OpenSessions, Rule
 from streams.partition import PartitionState
+from streams.placing import Misplaced
 from streams.registration_fold import fold_registration
 from streams.state import (
     CallEvent,
@@ -54,6 +55,7 @@ class SessionBatch(OpenSessions):
         """
         super().__init__(partition, now)
         self._caught_up = caught_up
+        self.misplaced = False  # whether a record stands in a partition that is not its key's
 
     def fold(self, topic: topics.Topic, records: Iterable[Any]) -> None:
         """Fold consumed records of `topic` (objects with key, value, offset, headers)."""
@@ -65,6 +67,8 @@ class SessionBatch(OpenSessions):
                 rule(self, read(record.value or b""))
             except Exception as error:  # a rule's own fault must not stop everybody else
                 self._refuse(topic, record, error)
+                if isinstance(error, Misplaced):
+                    self.misplaced = True
 
     def finish(self) -> Effects:
         """Sweep a piece, ring the timers that are due, then write what was touched."""

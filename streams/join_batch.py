@@ -15,6 +15,7 @@ from schemas.topics import Topic
 from streams import connection_fold, media_fold, state
 from streams.effects import Effects, Record, refusal
 from streams.journal import Journal
+from streams.placing import Misplaced, place
 from streams.state import CallOwner, ConnectionOwner, ConnectionState, MediaState
 
 # Keys remembered a partition; beyond it the one touched longest ago is forgotten. The close of a
@@ -68,15 +69,22 @@ MEDIA = Join(
 class JoinBatch:
     """Folds records of one partition into a join's table; `finish` gives the effects.
 
-    `number` is the partition, `table` its live table. Announcements go out before the table's
-    changelog: said twice they change nothing, forgotten they would.
+    `number` is the partition of `partitions`, `table` its live table. Announcements go out before
+    the table's changelog: said twice they change nothing, forgotten they would.
     """
 
     def __init__(
-        self, join: Join, number: int, table: MutableMapping[bytes, bytes], now: datetime
+        self,
+        join: Join,
+        number: int,
+        table: MutableMapping[bytes, bytes],
+        now: datetime,
+        partitions: int = 1,
     ) -> None:
         self._join = join
         self._number = number
+        self._partitions = partitions
+        self.misplaced = False  # whether a record stands in a partition that is not its key's
         self._table = table
         self._now = now
         self._open: dict[bytes, Any] = {}
@@ -91,6 +99,8 @@ class JoinBatch:
                 self._event(read(record.value or b""))
             except Exception as error:  # a rule's own fault must not stop everybody else
                 self.effects.announcements.append(refusal(topic, record, error, self._now))
+                if isinstance(error, Misplaced):
+                    self.misplaced = True
 
     def _event(self, event: Any) -> None:
         """Fold one event. Raises what the fold raised, with no effect."""
@@ -109,7 +119,10 @@ class JoinBatch:
 
     def _stored(self, key: bytes) -> Any:
         value = self._table.get(key)
-        return state.decode(self._join.new, value) if value else self._join.new()
+        if value:
+            return state.decode(self._join.new, value)
+        place(key, self._number, self._partitions)
+        return self._join.new()
 
     def _announcement(self, found: Any) -> Record:
         output, aor = self._join.output, found.aor

@@ -18,6 +18,7 @@ from streams.effects import Effects, Record
 from streams.failures import Failures
 from streams.journal import Journal
 from streams.partition import PartitionState
+from streams.placing import place
 from streams.records import owner_record, presence_record
 from streams.state import Presence, Session
 from streams.sweep import PIECE, Sweep
@@ -55,6 +56,7 @@ class OpenSessions:
         if session is None:
             value = self._partition.sessions.get(key)
             if value is None:
+                place(key, self._partition.number, self._partition.partitions)
                 return None
             session = self._open[key] = state.decode(Session, value)
         for sweep in self._partition.sweeps:  # what was decided before comes before

@@ -38,10 +38,12 @@ class PartitionState:
         slack: timedelta,
         grace: Callable[[str], timedelta] = lambda _: NO_GRACE,
         stale_after: timedelta = timedelta(seconds=10),
+        partitions: int = 1,
     ) -> None:
         """`grace(aor)`: how long the user's status outlives a loss. `stale_after`: how long a node
-        may be uncertain before its users are told."""
+        may be uncertain before its users are told. `partitions`: how many there are."""
         self.number = number
+        self.partitions = partitions
         self.sessions = sessions
         self.connections = connections
         self.media = media
