@@ -9,6 +9,9 @@ Network = Literal["udp", "tcp"]
 # An answer over loopback takes milliseconds; what is not answered by then is not answered.
 _ANSWER_SECONDS = 0.2
 FILLED_IN_VIA = b"Via: SIP/2.0/UDP 192.0.2.1:5060;"
+_TO = re.compile(
+    rb"""(?im)^((?:to|t)[ \t]*:\s*(?:"(?:[^"\\]|\\.)*"|[^<"\r\n]*?)\s*<?\s*sips?:)""",
+)
 _STATUS = re.compile(rb"SIP/2\.0 ([2-6][0-9][0-9]) ")
 
 
@@ -51,12 +54,6 @@ class Sender:
             own.close()
 
 
-def renamed(data: bytes, domain: bytes) -> bytes:
-    """The message with its head's domains of examples below `domain`: another user's.
-
-    `example.com` and `example.test` become `DOMAIN.example.com` and so on where a user's address
-    or a request names them; the body, and so its length, stays.
-    """
-    head, end, body = data.partition(b"\r\n\r\n")
-    first = rb"(?<=[@:])((?:ims\.mnc001\.mcc001\.)?example\.(?:com|test|org|edu))"
-    return re.sub(first, domain + rb".\1", head, flags=re.IGNORECASE) + end + body
+def of_another_user(data: bytes, token: str) -> bytes:
+    """The message with `token` before its To's user: no other message's user has it."""
+    return _TO.sub(lambda found: found[1] + token.encode(), data, count=1)

@@ -4,52 +4,19 @@ Raw bytes over UDP and TCP. Whatever the server makes of a message, presence sho
 holds of that user; what no record can hold is a dead letter that says why.
 """
 
-import time
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import pytest
 
-from tests.corpus import torture
-from tests.corpus.sending import Network, Sender, renamed
+from tests.corpus.playing import Played
 from tests.corpus.shapes import Shape, registers
 from tests.eventually import eventually
-from tests.registrars.comparing import Difference, compare
 from tests.registrars.kamailio import Kamailio, KamailioOptions
-from tests.registrars.table import Row
 
 # RFC 4475's REGISTERs that Kamailio 5.6 stores.
 STORED = {"cparam01", "cparam02", "dblreq", "regbadct", "regescrt"}
 # Contacts that usrloc stores and no record can hold.
 UNREADABLE = {"port-zero", "port-too-large", "mail-as-contact", "space-in-uri", "two-at-signs"}
-
-
-class Sent(NamedTuple):
-    """One message; `token` stands in its user's address, and in no other's."""
-
-    name: str
-    token: str
-    status: int | None
-
-
-class Played:
-    """All messages over one network, and the table after them."""
-
-    def __init__(self, registrar: Kamailio, sent: list[Sent]) -> None:
-        self._registrar, self.sent = registrar, sent
-        self._table = registrar.table(time.monotonic())
-
-    def rows(self, one: Sent) -> list[Row]:
-        return self._table.get(one.token, [])
-
-    def difference(self, one: Sent) -> Difference:
-        """The table against presence."""
-        shown = self._registrar.view.shown(one.token)
-        return compare(self.rows(one), shown, lambda _: False)
-
-    def wrong(self) -> list[str]:
-        lines = [(one, self.difference(one).lines) for one in self.sent]
-        return [f"{one}: {line}" for one, found in lines for line in found]
 
 
 @pytest.fixture(scope="module")
@@ -61,16 +28,9 @@ def registrar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kamailio]:
 
 @pytest.fixture(scope="module", params=["udp", "tcp"])
 def played(request: pytest.FixtureRequest, registrar: Kamailio) -> Iterator[Played]:
-    network: Network = request.param
-    sender = Sender(network, registrar.ports[0])
-    messages = [(shape.name, shape.data) for shape in registers()]
-    messages += [(name, torture.message(name)) for name in torture.names()]
-    sent = []
-    for number, (name, data) in enumerate(messages, 1000 if network == "udp" else 2000):
-        token = f"q{number}z"
-        sent.append(Sent(name, token, sender.send(renamed(data, token.encode()))))
-    yield Played(registrar, sent)
-    sender.close()
+    running = Played(registrar, request.param)
+    yield running
+    running.close()
 
 
 def test_presence_is_what_the_table_holds(played: Played) -> None:
@@ -82,7 +42,7 @@ def test_what_is_stored(played: Played) -> None:
     """The corpus is right about what a registrar binds, and of RFC 4475 we know all that it is."""
     shapes: dict[str, Shape] = {shape.name: shape for shape in registers()}
     for one in played.sent:
-        stored = sorted(row.contact.replace(f"{one.token}.", "") for row in played.rows(one))
+        stored = sorted(row.contact for row in played.rows(one))
         if one.name not in shapes:
             assert bool(stored) == (one.name in STORED), one
         elif one.status != 200:

@@ -43,7 +43,8 @@ def story_of(kind: type[Any], seed: int) -> Story:
     """The story of one seed at this kind of registrar."""
     sets = kind.OPTION_SETS
     profiles = [one.profiles for one in sets]
-    return generating.generate(seed, len(sets), profiles, kind)
+    traits: Any = kind
+    return generating.generate(seed, len(sets), profiles, traits)
 
 
 def stories(kind: type[Any], seed: int, count: int) -> list[Story]:

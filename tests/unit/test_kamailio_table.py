@@ -173,6 +173,13 @@ def test_one_contact_may_be_two_rows(matching: Matching, other: dict[str, Any]) 
     assert registrar.register(A, [row(A, **{"callid": "c1", "cseq": 2, **other}), row(A)]) == [A, A]
 
 
+def test_what_a_header_removes_may_still_be_there_under_its_name() -> None:
+    """A script's alias, or matching by Call-ID: usrloc removed another row than it is called."""
+    registrar = Registrar()
+    registrar.register(A, [row(A), row(B)])
+    assert registrar.register(f"<{A}>;expires=0", [row(A)], result=3, callid="c9") == [A]
+
+
 def test_a_refused_register_may_have_changed_something() -> None:
     registrar = Registrar()
     registrar.register(A, [row(A), row(B)])
