@@ -106,7 +106,7 @@ def test_a_row_with_a_bad_user_is_named() -> None:
 def _channel(**changed: str) -> dict[str, str]:
     return {
         "uuid": "leg-1",
-        "direction": "inbound",
+        "direction": "outbound",
         "name": "sofia/internal/1001@sip.example.test",
         "cid_num": "1001",
         "dest": "1002",
@@ -120,12 +120,14 @@ def _channel(**changed: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("changed", "key", "state", "direction"),
     [
-        ({}, "sip:1001@sip.example.test", CallState.ANSWERED, Direction.OUTGOING),
-        ({"callstate": "HELD"}, "sip:1001@sip.example.test", CallState.HELD, Direction.OUTGOING),
-        ({"direction": "outbound", "callstate": "RINGING"}, "sip:1001@sip.example.test",
+        ({}, "sip:1001@sip.example.test", CallState.ANSWERED, Direction.INCOMING),
+        ({"callstate": "HELD"}, "sip:1001@sip.example.test", CallState.HELD, Direction.INCOMING),
+        ({"callstate": "RINGING"}, "sip:1001@sip.example.test",
          CallState.RINGING, Direction.INCOMING),
-        ({"name": "loopback/9-a"}, "leg-1", CallState.ANSWERED, Direction.OUTGOING),
-        ({"presence_id": ""}, "leg-1", CallState.ANSWERED, Direction.OUTGOING),
+        ({"name": "loopback/9-a"}, "leg-1", CallState.ANSWERED, Direction.INCOMING),
+        ({"presence_id": ""}, "leg-1", CallState.ANSWERED, Direction.INCOMING),
+        # A caller's presence_id is what the From claims (manage-presence).
+        ({"direction": "inbound"}, "leg-1", CallState.ANSWERED, Direction.OUTGOING),
     ],
 )  # fmt: skip
 def test_channels(
