@@ -100,8 +100,10 @@ class Doubts:
         known = self.context.known_rows.rows(doubt.aor)
         if own is not None and own in rows and own in known and not doubt.again:
             for other in rows:
-                if other in known and _precedes(known[other], known[own]):
-                    self._coexisting.setdefault(doubt.profile, set()).add(_relation(own, other))
+                if other in known and known[other].seq < known[own].seq:
+                    relation = _relation(own, other)
+                    if relation == _APART or not _is_same_second(known[other], known[own]):
+                        self._coexisting.setdefault(doubt.profile, set()).add(relation)
         if doubt.again and any(row != own for row in rows):
             self._put(replace(doubt, due=now + AGAIN_SECONDS, again=False, held=()))
 
@@ -241,9 +243,9 @@ def _is_replaced(mode: Mode, record: RegistrationEvent, row: Row, other: Row) ->
     return mode == "call-id" and record.replaces_call_id and row.call_id == other.call_id
 
 
-def _precedes(other: Shown, own: Shown) -> bool:
-    """Whether a REGISTER that made `own` has left `other`, and not for the same second's expiry."""
-    return other.seq < own.seq and not is_same_expiry(other.expires_at, own.expires_at)
+def _is_same_second(other: Shown, own: Shown) -> bool:
+    """Whether rows of one key may have been left only for expiring together."""
+    return is_same_expiry(other.expires_at, own.expires_at)
 
 
 def _is_ended(mode: Mode, row: Row, other: Row) -> bool:

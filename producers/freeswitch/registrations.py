@@ -30,7 +30,7 @@ def translate_register(event: SwitchEvent, context: Context) -> list[Translated]
     binding = _binding(event, "contact", profile_mode)
     mode = matching.mode_of_register(event, profile_mode)
     expires_at = event.at + timedelta(seconds=expires) + context.expiry_margin
-    same_expiry = context.known_rows.has_same_expiry(
+    same_expiry = mode == "call-id" and context.known_rows.has_same_expiry(
         event.aor("from-user", "from-host"), event.word("call-id", TEXT_MAX), expires_at
     )
     return _about(

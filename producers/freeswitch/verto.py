@@ -49,9 +49,9 @@ def translate_login(event: SwitchEvent, context: Context) -> list[Translated]:
     name = context.verto.name_of(connection.profile, login)
     aor = _aor(name, "verto_login") if name is not None else None
     records = _left(event, context, connection, aor)
+    context.verto.remember(connection, Session(aor, login, session_id))
     if aor is None or name is None:
         return records
-    context.verto.remember(connection, Session(aor, login, session_id))
     record = build(
         RegistrationEvent,
         **context.origin(event),
@@ -71,9 +71,9 @@ def translate_disconnect(event: SwitchEvent, context: Context) -> list[Translate
     name = event.word("verto_login", TEXT_MAX)
     aor = _aor(name, "verto_login") if name is not None else None
     records = _left(event, context, connection, aor)
+    context.verto.sessions.pop(connection, None)
     if aor is None:
         return records
-    context.verto.sessions.pop(connection, None)
     return [*records, _lost(event, context, connection, aor)]
 
 
@@ -101,7 +101,7 @@ def _left(
 ) -> list[Translated]:
     """The end for whom the connection was another user's until now."""
     known = context.verto.sessions.get(connection)
-    if known is None or known.aor == aor:
+    if known is None or known.aor in (None, aor):
         return []
     del context.verto.sessions[connection]
     return [_lost(event, context, connection, known.aor, suffix="-left")]

@@ -22,9 +22,12 @@ class Connection(NamedTuple):
 
 
 class Session(NamedTuple):
-    """Who logged in on a connection; `login` as the client wrote it."""
+    """Who logged in on a connection; `login` as the client wrote it.
 
-    aor: str
+    `aor` is None until a listing has shown whom the switch made of a login without a domain.
+    """
+
+    aor: str | None
     login: str
     session_id: str | None
 

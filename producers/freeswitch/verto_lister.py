@@ -81,6 +81,8 @@ class VertoLister:
         except InvalidRecord as error:
             self._intake.refuse(payload_of(asdict(client)), error.reason, error.field)
             return ""
+        if session is not None and session.aor is None:
+            self._clients.remember(client.connection, session._replace(aor=record.key))
         self._intake.publish(self._intake.kernel.testify([record]))
         return record.key
 

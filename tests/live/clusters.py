@@ -80,5 +80,7 @@ def _freeswitch(kafka: KafkaSettings, folder: Path) -> tuple[ServerProcess, Node
         "ROLLCALL_FREESWITCH_NODE": NODE,
         "ROLLCALL_FREESWITCH_PORT": str(server.event_socket),
         "ROLLCALL_FREESWITCH_SIP_PORTS": f"[{server.port}]",
+        # The server lets calls in without authentication (auth-calls).
+        "ROLLCALL_FREESWITCH_TRUSTED_PROFILES": '["internal"]',
     }
     return server, Node(NODE, folder, kafka, server, "producers.freeswitch.stage", **settings)

@@ -103,11 +103,15 @@ def test_the_profile_forces_a_domain(beside: Beside, port: int, login: str) -> N
     with closing(VertoClient(port, "bare")) as client:
         client.login = login
         assert "result" in client.log_in()
-        _count(beside, f"bare@{DOMAIN}"[: -len(DOMAIN) - 1], 1)
+        beside.when(lambda: _reachable(beside) == {f"sip:bare@{DOMAIN}"}, "the user")
         beside.after(timedelta(seconds=0.5))
-        now = {p.aor: p.reachable for p in beside.pipeline.published}
-        assert {aor for aor, reachable in now.items() if reachable} == {f"sip:bare@{DOMAIN}"}
-    beside.when(lambda: not any({p.aor: p.reachable for p in beside.pipeline.published}.values()))
+        assert _reachable(beside) == {f"sip:bare@{DOMAIN}"}
+    beside.when(lambda: not _reachable(beside), "the end")
+
+
+def _reachable(beside: Beside) -> set[str]:
+    newest = {p.aor: p.reachable for p in beside.pipeline.published}
+    return {aor for aor, reachable in newest.items() if reachable}
 
 
 def test_who_was_there_before_is_listed(server: FreeSwitchServer, port: int) -> None:
@@ -122,14 +126,15 @@ def test_who_was_there_before_is_listed(server: FreeSwitchServer, port: int) -> 
         _count(beside, "before", 0)
 
 
-def test_a_call_to_a_client(server: FreeSwitchServer, beside: Beside, port: int) -> None:
+def test_a_call_to_a_client(beside: Beside, port: int) -> None:
     with closing(VertoClient(port, "called")) as client:
         client.log_in()
         _count(beside, "called", 1)
         socket = event_socket(beside.settings, lambda _: None)
         socket.connect()
         variables = f"presence_id=called@{DOMAIN},dialed_user=called,dialed_domain={DOMAIN}"
-        socket.send(f"bgapi originate {{{variables}}}${{verto_contact(called@{DOMAIN})}} &park")
+        contact = socket.api(f"verto_contact called@{DOMAIN}").strip()
+        socket.send(f"bgapi originate {{{variables}}}{contact} &park")
 
         def status() -> Status | None:
             state = beside.presence("called")

@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import socket
 import uuid
+from contextlib import ExitStack
 from typing import Any
 
 from websockets.sync.client import connect
@@ -16,7 +18,9 @@ class VertoClient:
     def __init__(self, port: int, user: str, *, session_id: str | None = None) -> None:
         self.session_id = session_id or str(uuid.uuid4())
         self._numbers = itertools.count(1)
-        self._socket = connect(f"ws://127.0.0.1:{port}", open_timeout=10)
+        self._until_closed = ExitStack()
+        connection = connect(f"ws://127.0.0.1:{port}", open_timeout=10)
+        self._socket = self._until_closed.enter_context(connection)
         self.login = f"{user}@{DOMAIN}"
 
     @property
@@ -32,11 +36,12 @@ class VertoClient:
         )
 
     def close(self) -> None:
-        self._socket.close()
+        self._until_closed.close()
 
     def kill(self) -> None:
-        """The connection ends without a word."""
-        self._socket.socket.close()
+        """The connection ends without a closing handshake (RFC 6455 §7)."""
+        self._socket.socket.shutdown(socket.SHUT_RDWR)
+        self.close()
 
     def _call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
         number = next(self._numbers)

@@ -51,6 +51,12 @@ def test_a_row_becomes_a_record_at_the_snapshots_place() -> None:
     assert event.call_id == "abc@phone"
 
 
+def test_a_listed_user_may_hold_an_at_sign() -> None:
+    (row,) = _rows(registrations(registration(user="john@corp.com@sip.example.test")))
+    record = snapshots.registration_row(SNAPSHOT, row, 0)
+    assert record.key == "sip:john%40corp.com@sip.example.test"
+
+
 def test_empty_is_a_listing_and_errors_are_not() -> None:
     assert read_registrations(registrations()) == []
     for answer in ("", "-ERR no such command", "Invalid Profile!\n", registrations()[:-12]):
