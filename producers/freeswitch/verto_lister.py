@@ -11,7 +11,13 @@ from producers.freeswitch.listing import ListingUnreadable, is_profile
 from producers.freeswitch.snapshot import Snapshot
 from producers.freeswitch.verto import registrar_of
 from producers.freeswitch.verto_clients import Connection
-from producers.freeswitch.verto_listing import VERTO_COMMAND, Client, VertoListing, read_verto
+from producers.freeswitch.verto_listing import (
+    IS_LOADED_COMMAND,
+    VERTO_COMMAND,
+    Client,
+    VertoListing,
+    read_verto,
+)
 from producers.refused import payload_of
 from schemas.codec import InvalidRecord
 from schemas.vocabulary import RegistrationKind as Kind
@@ -29,7 +35,7 @@ class VertoLister:
     def is_loaded(self) -> bool:
         """Whether the switch has mod_verto."""
         try:
-            return self._socket.api("module_exists mod_verto").strip() == "true"
+            return self._socket.api(IS_LOADED_COMMAND).strip() == "true"
         except CommandRefused:
             return False
 

@@ -13,6 +13,7 @@ from producers.freeswitch.verto_clients import Connection
 from schemas.vocabulary import Transport
 
 VERTO_COMMAND = "verto xmlstatus"
+IS_LOADED_COMMAND = "module_exists mod_verto"  # answered `true` or `false`
 _PROFILE = re.compile(
     r"^<profile>\n<name>([^\n]*)</name>\n<type>profile</type>\n"
     r"<data>(ws|wss):[^\n]*:([0-9]{1,5})</data>\n<state>[A-Z]+</state>\n</profile>$",
