@@ -6,10 +6,13 @@ from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
 from schemas import topics
 from schemas.topics import Topic
 
-SOURCES = (topics.REGISTRATIONS, topics.CONNECTIONS, topics.CALLS, topics.NODES)
-INTERNAL = (topics.CONNECTION_OWNERS, topics.CONNECTION_LOSSES, topics.NODE_CHANGES)
-# What is derived from what, in order.
-_STEPS = (SOURCES, (topics.CONNECTION_OWNERS, topics.NODE_CHANGES), (topics.CONNECTION_LOSSES,))
+SOURCES = (topics.REGISTRATIONS, topics.CONNECTIONS, topics.CALLS, topics.NODES, topics.MEDIA)
+# What is derived from them, in order.
+_DERIVED = (
+    (topics.CONNECTION_OWNERS, topics.CALL_OWNERS, topics.NODE_CHANGES),
+    (topics.CONNECTION_LOSSES, topics.MEDIA_UPDATES),
+)
+_STEPS = (SOURCES, *_DERIVED)
 _TIMEOUT = 15.0
 
 
@@ -21,10 +24,12 @@ class StreamsProgress:
         self._consumer = Consumer(kafka.consumer("streams"))
         self._parts = [
             TopicPartition(kafka.name(topic), partition)
-            for topic in (*SOURCES, *INTERNAL)
+            for step in _STEPS
+            for topic in step
             for partition in range(kafka.partitions)
         ]
         self._goal: dict[TopicPartition, tuple[int, int]] = {}  # low and end, of a call before
+        self._nodes: dict[TopicPartition, int] = {}  # ends since `settled` was asked first
 
     def behind(self) -> str | None:
         """What is not consumed yet, in words; None once all is, and nothing was written since.
@@ -66,13 +71,17 @@ class StreamsProgress:
     def settled(self) -> bool:
         """Whether all that is in Kafka now is folded, and what follows from it too.
 
-        False while no broker answers.
+        Of the nodes' events, whose heartbeats never end, those that were there when this was asked
+        first since it was last so. False while no broker answers.
         """
         try:
             # Each step's records are written before the step before it is committed.
-            return all(self._has_read(topics) for topics in _STEPS)
+            settled = all(self._has_read(topics) for topics in _STEPS)
         except KafkaException:
             return False
+        if settled:
+            self._nodes = {}
+        return settled
 
     def _has_read(self, step: tuple[Topic, ...]) -> bool:
         names = {self._kafka.name(topic) for topic in step}
@@ -80,9 +89,13 @@ class StreamsProgress:
         ends = [self._consumer.get_watermark_offsets(part, _TIMEOUT) for part in parts]
         committed = self._consumer.committed(parts, _TIMEOUT)
         return all(
-            low == high or done.offset >= high
+            low == high or done.offset >= self._end_of(done, high)
             for done, (low, high) in zip(committed, ends, strict=True)
         )
+
+    def _end_of(self, part: TopicPartition, high: int) -> int:
+        is_nodes = part.topic == self._kafka.name(topics.NODES)
+        return self._nodes.setdefault(part, high) if is_nodes else high
 
     def close(self) -> None:
         self._consumer.close()

@@ -1,14 +1,16 @@
 """Recordings on their way: something that speaks for each, and a real producer reading it."""
 
-import json
 import time
+from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from local.draining import StreamsProgress
 from local.errors import BadArgument
 from local.network import free_port
+from local.replay.kamailio import KamailioReplay
+from local.replay.rtpengine import RtpengineReplay
 from local.replay_conductor import Conductor
 from local.replay_opensips import OpenSipsReplay
 from local.replay_server import ReplayServer
@@ -19,7 +21,41 @@ from local.stage_process import StageProcess
 from schemas.presence import Presence
 
 PASSWORD = "ClueCon"
-Server = ReplayServer | OpenSipsReplay | SocketsReplay
+
+
+class Frame(Protocol):
+    """One piece of a recording."""
+
+    @property
+    def received(self) -> int:
+        """When the recorder had it, µs."""
+
+
+class Server(Protocol):
+    """What speaks for one recording."""
+
+    @property
+    def frames(self) -> Sequence[Frame]:
+        """The recording, in order."""
+
+    @property
+    def sent_events(self) -> int:
+        """How much was sent so far; `received` counts in the same way."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether all was sent: read before `sent_events`, which is final then."""
+
+    def start(self) -> None:
+        """Raises OSError."""
+
+    def stop(self) -> None: ...
+
+    def environment(self, node: str | None) -> dict[str, str]:
+        """Settings for the producer that is to read it; only after `start`."""
+
+    def received(self, status: dict[str, Any]) -> int:
+        """How much of `sent_events` that producer has read, by its /status."""
 
 
 class Playing:
@@ -63,6 +99,17 @@ class Playing:
                 read=partial(self._has_read, index),
                 conductor=self._conductor,
             )
+        if source.kind == "kamailio":
+            return KamailioReplay(
+                source.file,
+                speed=self._speed,
+                ready=partial(self._is_connected, index),
+                read=partial(self._has_read, index),
+                settled=partial(self._settled, index),
+                conductor=self._conductor,
+            )
+        if source.kind == "rtpengine":
+            return RtpengineReplay(source.file, speed=self._speed, conductor=self._conductor)
         return ReplayServer(
             source.file,
             speed=self._speed,
@@ -83,7 +130,7 @@ class Playing:
         for index, (source, server) in enumerate(zip(self._sources, self._servers, strict=True)):
             server.start()
             environment = {
-                **_environment(source, server),
+                **server.environment(source.node),
                 # A spool of its own: what an earlier play left there is not this one's.
                 "ROLLCALL_PUBLISHER_SPOOL_FOLDER": str(self._stack.folder / f"spool-{index}"),
             }
@@ -129,8 +176,8 @@ class Playing:
             status = producer.status()
             if not status:
                 return f"{producer.log.stem}: its producer does not answer; see {producer.log}"
-            if _received(status) < server.sent_events:
-                return f"{producer.log.stem}: {server.sent_events - _received(status)} unread"
+            if (unread := server.sent_events - server.received(status)) > 0:
+                return f"{producer.log.stem}: {unread} unread"
             if _holds_back(status):
                 return f"{producer.log.stem}: not yet in Kafka"
         return None
@@ -141,7 +188,8 @@ class Playing:
         Called by the thread that sends the source.
         """
         status = self._producers[index].status() if index < len(self._producers) else {}
-        if not status or _received(status) < events or _holds_back(status):
+        received = self._servers[index].received
+        if not status or received(status) < events or _holds_back(status):
             return False
         if not folded:
             return True
@@ -156,48 +204,16 @@ class Playing:
     def _is_ready(self, index: int) -> bool:
         return index < len(self._producers) and self._producers[index].is_ready()
 
+    def _is_connected(self, index: int) -> bool:
+        return index < len(self._producers) and bool(
+            self._producers[index].status().get("connected")
+        )
+
     def _has_read(self, index: int, size: int) -> bool:
         status = self._producers[index].status()
-        return bool(status) and _received(status) >= size
-
-
-def _environment(source: Source, server: Server) -> dict[str, str]:
-    """Settings that point a source's producer at what speaks for its recording.
-
-    The connections of a recording are none of this host's: its kernel is not asked about them.
-    """
-    if isinstance(server, OpenSipsReplay):
-        host, port = server.target
-        listens, silent = ("STREAM", "DATAGRAM") if server.is_stream else ("DATAGRAM", "STREAM")
-        return {
-            "ROLLCALL_OPENSIPS_NODE": source.node or source.kind,
-            f"ROLLCALL_OPENSIPS_LISTEN_{listens}": f"{host}:{port}",
-            f"ROLLCALL_OPENSIPS_LISTEN_{silent}": f"{host}:0",
-            "ROLLCALL_OPENSIPS_KERNEL": "off",
-        }
-    if isinstance(server, SocketsReplay):
-        host, port = server.target
-        return {
-            "ROLLCALL_SOCKETS_NODE": source.node or source.kind,
-            "ROLLCALL_SOCKETS_PORTS": json.dumps(server.ports),
-            "ROLLCALL_SOCKETS_RECORDED": f"{host}:{port}",
-        }
-    environment = {
-        "ROLLCALL_FREESWITCH_HOST": "127.0.0.1",
-        "ROLLCALL_FREESWITCH_PORT": str(server.port),
-        "ROLLCALL_FREESWITCH_PASSWORD": PASSWORD,
-        "ROLLCALL_FREESWITCH_KERNEL": "off",
-    }
-    if source.node:
-        environment["ROLLCALL_FREESWITCH_NODE"] = source.node
-    return environment
-
-
-def _received(status: dict[str, Any]) -> int:
-    """What a producer has read, as its recording counts it: events, or bytes of OpenSIPS."""
-    count: int = status.get("received_bytes", status["received"])
-    return count
+        return bool(status) and self._servers[index].received(status) >= size
 
 
 def _holds_back(status: dict[str, Any]) -> bool:
-    return bool(status["queued"] or status["undelivered"] or status["spooled"])
+    """What an rtpengine's producer has read it has published: nothing is queued."""
+    return bool(status.get("queued") or status["undelivered"] or status["spooled"])

@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from local.replay_conductor import Conductor, Part
 from local.replay_times import NO_RECORDING, microseconds
@@ -120,6 +121,22 @@ class OpenSipsReplay:
 
     def start(self) -> None:
         self._thread.start()
+
+    def environment(self, node: str | None) -> dict[str, str]:
+        """Settings with which a producer listens where this sends."""
+        host, port = self.target
+        listens, silent = ("STREAM", "DATAGRAM") if self.is_stream else ("DATAGRAM", "STREAM")
+        return {
+            "ROLLCALL_OPENSIPS_NODE": node or "opensips",
+            f"ROLLCALL_OPENSIPS_LISTEN_{listens}": f"{host}:{port}",
+            f"ROLLCALL_OPENSIPS_LISTEN_{silent}": f"{host}:0",
+            "ROLLCALL_OPENSIPS_KERNEL": "off",
+        }
+
+    def received(self, status: dict[str, Any]) -> int:
+        """The bytes a producer has read, by its /status."""
+        count: int = status["received_bytes"]
+        return count
 
     def stop(self) -> None:
         self._part.stop()

@@ -27,6 +27,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from local.replay_capture import RecordedFrame, read_capture
 from local.replay_conductor import Conductor
@@ -87,6 +88,26 @@ class ReplayServer:
     def shift(self) -> int | None:
         """Microseconds added to every recorded time; None until a client has subscribed."""
         return self._playback.shift
+
+    def environment(self, node: str | None) -> dict[str, str]:
+        """Settings that point a producer here, only after `start`; without `node` the switch's own.
+
+        The connections of a recording are none of this host's: its kernel is not asked about them.
+        """
+        found = {
+            "ROLLCALL_FREESWITCH_HOST": "127.0.0.1",
+            "ROLLCALL_FREESWITCH_PORT": str(self.port),
+            "ROLLCALL_FREESWITCH_PASSWORD": self._password,
+            "ROLLCALL_FREESWITCH_KERNEL": "off",
+        }
+        if node:
+            found["ROLLCALL_FREESWITCH_NODE"] = node
+        return found
+
+    def received(self, status: dict[str, Any]) -> int:
+        """The events a producer has read, by its /status."""
+        count: int = status["received"]
+        return count
 
     def start(self) -> None:
         """Listen on 127.0.0.1. Raises OSError."""

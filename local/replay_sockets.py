@@ -4,11 +4,13 @@ Each recorded notification goes out as one datagram of the kernel's own bytes, t
 the watcher reads in place of netlink. Notifications carry no time: the play's own counts.
 """
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from local.replay_conductor import Conductor, Part
 from local.replay_netlink import read_sockets, server_ports
@@ -48,6 +50,20 @@ class SocketsReplay:
 
     def start(self) -> None:
         self._thread.start()
+
+    def environment(self, node: str | None) -> dict[str, str]:
+        """Settings with which a watcher reads what this sends in place of netlink."""
+        host, port = self.target
+        return {
+            "ROLLCALL_SOCKETS_NODE": node or "sockets",
+            "ROLLCALL_SOCKETS_PORTS": json.dumps(self.ports),
+            "ROLLCALL_SOCKETS_RECORDED": f"{host}:{port}",
+        }
+
+    def received(self, status: dict[str, Any]) -> int:
+        """The notifications a watcher has read, by its /status."""
+        count: int = status["received"]
+        return count
 
     def stop(self) -> None:
         self._part.stop()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from local.errors import BadArgument
 
-KINDS = ("freeswitch", "opensips", "sockets")
+KINDS = ("freeswitch", "opensips", "kamailio", "sockets", "rtpengine")
 # Whose sockets a kernel's recording shows: the client's connection ends at the first of these.
-_SERVERS = ("opensips", "freeswitch")
+_SERVERS = ("opensips", "kamailio", "freeswitch")
 
 
 @dataclass(frozen=True)

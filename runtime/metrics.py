@@ -33,6 +33,10 @@ class Tally:
         return [Observation(count, dict(key)) for key, count in sums]
 
 
+# -- every stage that depends on it ---------------------------------------------------------------
+# How many partitions a topic has that should have kafka.partitions; 0: as many. Labels: topic.
+WRONG_PARTITIONS = _meter.create_gauge("rollcall_wrong_partitions", "1")
+
 # -- producers ------------------------------------------------------------------------------------
 # Events read from a source, before translation. Labels: source, node.
 SOURCE_EVENTS = Tally("rollcall_source_events")
@@ -42,12 +46,16 @@ DEAD_LETTERS = Tally("rollcall_dead_letters")
 SOURCE_DUPLICATES = Tally("rollcall_source_duplicates")
 # Messages lost because they came faster than they were published. Labels: source, node.
 SOURCE_OVERFLOWS = Tally("rollcall_source_overflows")
+# Datagrams, connections and events of strangers, not taken. Labels: source, node, reason.
+SOURCE_REFUSED = Tally("rollcall_source_refused")
 # 1 while the source is connected and subscribed. Labels: source, node.
 SOURCE_CONNECTED = _meter.create_gauge("rollcall_source_connected", "1")
 # Sockets of the SIP server that listen on a watched port. Labels: node, port.
 LISTENERS = _meter.create_gauge("rollcall_sockets_listeners", "1")
 # Calls that the media proxy lists. Labels: source, node.
 MEDIA_CALLS = _meter.create_gauge("rollcall_media_calls", "1")
+# What a media proxy's answers held and no field was read from. Labels: source, node, cause.
+MEDIA_UNREAD = Tally("rollcall_media_unread")
 # Failed attempts to reach a source. Labels: source, node, reason.
 SOURCE_FAILURES = Tally("rollcall_source_failures")
 # Snapshots taken. Labels: source, node, outcome.
@@ -74,7 +82,8 @@ AUDIT_TIME = _meter.create_gauge("rollcall_audit_last_time_seconds", "s")
 # -- streams --------------------------------------------------------------------------------------
 # Records folded. Labels: topic.
 FOLDED = Tally("rollcall_folded")
-# Events that changed nothing because a fence said so. Labels: fence.
+# Events that changed nothing because a fence said so; with the fence rule-failed: users whom a
+# sweep or a timer left as they were because its rule raised. Labels: fence.
 FENCED = Tally("rollcall_fenced")
 # Presence changes published. Labels: cause.
 PRESENCE_CHANGES = Tally("rollcall_presence_changes")

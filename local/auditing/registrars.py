@@ -34,11 +34,11 @@ from producers.kamailio import snapshot as kamailio_snapshot
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips import lister as opensips_lister
 from producers.opensips import snapshot as opensips_snapshot
-from producers.opensips.context import Context as OpenSipsContext
 from producers.opensips.context import Received, Translated
 from producers.opensips.errors import MiError
 from producers.opensips.mi import open_mi
 from producers.opensips.settings import OpenSipsSettings
+from producers.opensips.storage import Usrloc
 from schemas.codec import InvalidRecord
 from schemas.vocabulary import Transport
 
@@ -135,12 +135,16 @@ class OpenSips:
         node, mi = self._settings.node, self._mi
         if mi is None:
             raise NotAudited("opensips.mi_url and mi_fifo are not set: there is nobody to ask")
+        if self._settings.usrloc is Usrloc.DATABASE:
+            raise NotAudited("usrloc keeps its contacts in a database: ul_dump lists none")
         began = Received(datetime.now(UTC), 0)
         try:
             contacts, peers = opensips_lister.ask_contacts(mi)
         except MiError as error:
             raise NotAudited(f"{type(error).__name__}: {error}") from error
-        context = OpenSipsContext(node, _BOOT, self._settings.users())
+        if not contacts and self._settings.usrloc is Usrloc.AUTO:
+            raise NotAudited("ul_dump is empty; set opensips.usrloc = memory if that is the truth")
+        context = self._settings.context(_BOOT)
         rows: list[Row | None] = []
         for one in contacts:
             of = opensips_snapshot.begin(context, began, one.domain)

@@ -1,12 +1,14 @@
 """What the producer remembers of contacts: to recognise replayed INSERTs and repeated pings.
 
-OpenSIPS marks neither: after a restart with a database it inserts every stored contact once more,
-and a ping's answer raises an event each time. Bounded; what is forgotten costs a repeat, no error.
+OpenSIPS marks neither: it raises E_UL_CONTACT_INSERT whenever a contact comes into memory (usrloc's
+mem_insert_ucontact()), new or read from its database, and a ping's answer raises an event each
+time. Bounded; what is forgotten costs a repeat, no error.
 """
 
 from collections import OrderedDict, deque
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import NamedTuple
 
 from schemas.origin import Address
 
@@ -16,52 +18,135 @@ MAX_CONTACTS = 200_000
 REPEAT = timedelta(seconds=1)
 # A contact removed this soon after its connection's end was removed because of it.
 DISCONNECT_WINDOW = timedelta(milliseconds=50)
+# The records of users that a starting server makes anew from its database come within this time.
+RECORDS_WINDOW = timedelta(seconds=30)
+# So many users' records were there and are made anew: the server's memory is new.
+RECORDS_OF_A_START = 2
+_MAX_RECORDS = 1000
 
 
 class Insert(Enum):
     """What an INSERT is, by what was there before."""
 
     NEW = "new"
-    REPLAYED = "replayed"  # the same registration again: the server restarted
-    UNEXPECTED = "unexpected"  # of a contact never deleted: it was forgotten, or events were lost
+    REPEATED = "repeated"  # the same event by a second subscription
+    REPLAYED = "replayed"  # the same registration once more, read from a database
+    UNEXPECTED = "unexpected"  # another registration of a contact that was never deleted
+
+
+Registration = tuple[str | None, int | None]
+
+
+class _Live(NamedTuple):
+    """`others`: Call-IDs of registrations that this one was inserted beside or instead of."""
+
+    registration: int
+    call_id: int
+    uri: int
+    at: datetime
+    user: int
+    others: frozenset[int]
 
 
 class Contacts:
-    """Keys are (AOR, binding)."""
+    """Keys are (AOR, binding); a registration is its Call-ID and CSeq."""
 
     def __init__(self) -> None:
-        self._live: OrderedDict[int, tuple[int, datetime]] = OrderedDict()
+        self._live: OrderedDict[int, _Live] = OrderedDict()
+        self._of_user: dict[int, tuple[int, ...]] = {}
         self._pings: OrderedDict[int, int] = OrderedDict()
         self._disconnects: deque[tuple[Address, datetime]] = deque(maxlen=1000)
+        self._restarted: datetime | None = None
+        self._records: OrderedDict[int, datetime] = OrderedDict()
+        self._remade: OrderedDict[int, datetime] = OrderedDict()
 
     def inserted(
-        self, aor: str, binding: str, registration: object, at: datetime
+        self,
+        aor: str,
+        binding: str,
+        registration: Registration,
+        at: datetime,
+        uri: str | None = None,
     ) -> tuple[Insert, datetime | None]:
-        """What the INSERT is, and since when the contact was there; from now on it is live.
-
-        `registration` is Call-ID and CSeq.
-        """
-        key, fingerprint = hash((aor, binding)), hash(registration)
-        known = self._live.get(key)
-        self.registered(aor, binding, registration, at)
-        if known is None or at - known[1] < REPEAT:
-            return Insert.NEW, None
-        return (Insert.REPLAYED if known[0] == fingerprint else Insert.UNEXPECTED), known[1]
-
-    def registered(self, aor: str, binding: str, registration: object, at: datetime) -> None:
+        """What the INSERT is, and since when the contact was there; from now on it is live."""
         key = hash((aor, binding))
-        self._live[key] = (hash(registration), at)
+        known = self._live.get(key)
+        same = hash(registration), hash(uri)
+        if known is not None and (known.registration, known.uri) == same:
+            return (Insert.REPEATED if at - known.at < REPEAT else Insert.REPLAYED), known.at
+        self.registered(aor, binding, registration, at, uri)
+        if known is not None and known.call_id != hash(registration[0]):
+            others = known.others | {known.call_id}
+            self._live[key] = self._live[key]._replace(others=others)
+        if known is None or at - known.at < REPEAT:
+            return Insert.NEW, None
+        return Insert.UNEXPECTED, known.at
+
+    def registered(
+        self,
+        aor: str,
+        binding: str,
+        registration: Registration,
+        at: datetime,
+        uri: str | None = None,
+    ) -> None:
+        """`uri` is the contact as it was written, which its binding may outlive."""
+        key, user = hash((aor, binding)), hash(aor)
+        known = self._live.get(key)
+        if known is None:
+            self._of_user[user] = (*self._of_user.get(user, ()), key)
+        others = known.others if known is not None else frozenset[int]()
+        call_id = hash(registration[0])
+        self._live[key] = _Live(hash(registration), call_id, hash(uri), at, user, others)
         self._live.move_to_end(key)
         if len(self._live) > MAX_CONTACTS:
-            self._live.popitem(last=False)
+            oldest, forgotten = self._live.popitem(last=False)
+            self._forget(oldest, forgotten.user)
         self._pings.pop(key, None)
 
     def knows(self, aor: str, binding: str) -> bool:
         return hash((aor, binding)) in self._live
 
+    def moves(self, aor: str, binding: str, uri: str) -> bool:
+        """Whether the binding is known by another URI, or not at all."""
+        known = self._live.get(hash((aor, binding)))
+        return known is None or known.uri != hash(uri)
+
+    def count(self, aor: str) -> int:
+        """How many contacts of the user are live."""
+        return len(self._of_user.get(hash(aor), ()))
+
+    def removed_one(self, aor: str, binding: str, call_id: str | None) -> bool | None:
+        """Whether a DELETE leaves another registration of the same contact.
+
+        Another was inserted without a DELETE of the first: usrloc may match by Call-ID, too
+        (matching_mode 1), or reports an end late. True: it is of the first, the other one stays.
+        None: it is of the last, and whether the first is still there nothing shows.
+        """
+        key, gone = hash((aor, binding)), hash(call_id)
+        known = self._live.get(key)
+        if known is None or not known.others:
+            return False
+        if gone == known.call_id:
+            return None
+        if gone not in known.others:
+            return False
+        self._live[key] = known._replace(others=known.others - {gone})
+        return True
+
+    def moved(self, aor: str, binding: str, registration: Registration) -> bool:
+        """Whether a binding so far unknown is one of the user's others, under another URI.
+
+        So it is where others are live, none of them of this very REGISTER.
+        """
+        key, fingerprint = hash((aor, binding)), hash(registration)
+        others = [self._live[other] for other in self._of_user.get(hash(aor), ()) if other != key]
+        return bool(others) and all(other.registration != fingerprint for other in others)
+
     def deleted(self, aor: str, binding: str) -> None:
         key = hash((aor, binding))
-        self._live.pop(key, None)
+        if (known := self._live.pop(key, None)) is not None:
+            self._forget(key, known.user)
         self._pings.pop(key, None)
 
     def pinged(self, aor: str, binding: str, *, answered: bool) -> tuple[int | None, int]:
@@ -75,6 +160,25 @@ class Contacts:
             self._pings.popitem(last=False)
         return before, now
 
+    def record_made(self, aor: str, at: datetime) -> None:
+        """usrloc made the user's record in its memory (E_UL_AOR_INSERT)."""
+        user = hash(aor)
+        if user in self._of_user:
+            _put(self._records, user, at)
+
+    def records_remade(self, aor: str, since: datetime, at: datetime) -> int:
+        """Of how many users the records were made anew, though no event reported their end.
+
+        0 where this user's was not, whose contact was there at `since`. Only where usrloc keeps
+        its contacts in memory are records made at all (mem_insert_urecord()).
+        """
+        user = hash(aor)
+        made = self._records.get(user)
+        if made is None or made - since < REPEAT or at - made > RECORDS_WINDOW:
+            return 0
+        _put(self._remade, user, made)
+        return sum(at - when <= RECORDS_WINDOW for when in self._remade.values())
+
     def disconnected(self, remote: Address, at: datetime) -> None:
         self._disconnects.append((remote, at))
 
@@ -84,3 +188,27 @@ class Contacts:
             known == remote and at - when <= DISCONNECT_WINDOW
             for known, when in reversed(self._disconnects)
         )
+
+    def restarted(self, at: datetime) -> None:
+        """Every connection of the server has ended."""
+        self._restarted = at
+
+    def has_ended(self, remote: Address | None, since: datetime) -> bool:
+        """Whether a connection from `remote` has ended since."""
+        if self._restarted is not None and self._restarted >= since:
+            return True
+        return any(known == remote and when >= since for known, when in self._disconnects)
+
+    def _forget(self, key: int, user: int) -> None:
+        left = tuple(other for other in self._of_user.get(user, ()) if other != key)
+        if left:
+            self._of_user[user] = left
+        else:
+            self._of_user.pop(user, None)
+
+
+def _put(records: OrderedDict[int, datetime], user: int, at: datetime) -> None:
+    records[user] = at
+    records.move_to_end(user)
+    if len(records) > _MAX_RECORDS:
+        records.popitem(last=False)

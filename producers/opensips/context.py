@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 from producers.opensips.contacts import Contacts
 from producers.opensips.dialogs import Dialogs
 from producers.opensips.event import ServerEvent
+from producers.opensips.matching import ContactMatching
+from producers.opensips.storage import Storage, Usrloc
 from producers.opensips.users import Users
+from producers.sip_proxy.user_listings import UserListing
 from schemas.topics import Topic
 from schemas.vocabulary import Source
 
@@ -45,13 +48,26 @@ class Context:
     pings_lost_max: int = 2
     caller_extra: str = "caller"
     callee_extra: str = "callee"
+    matching: ContactMatching = field(default_factory=ContactMatching)
+    max_contacts: int | None = None
+    storage: Storage = field(default_factory=Storage)
+    # Whether somebody asks the server for a user's contacts (MI).
+    asks: bool = False
     # Ports the server listens on for TCP: configured, and learned from the sockets of contacts.
     ports: set[int] = field(default_factory=set)
     contacts: Contacts = field(default_factory=Contacts)
     dialogs: Dialogs = field(default_factory=Dialogs)
-    # Said by a translation for whoever runs it.
+    # usrloc writes back: what it removes it reports with its next timer (seen by a DELETE).
+    writes_back: bool = False
+    # Noted by a translation for whoever runs it.
     restart_seen: RestartSign | None = None
     gap_seen: str | None = None
+    unclear: UserListing | None = None
+
+    @property
+    def in_database(self) -> bool:
+        """Whether usrloc keeps no contacts in its memory."""
+        return self.storage.where is Usrloc.DATABASE
 
     def origin(self, received: Received, suffix: str = "") -> dict[str, Any]:
         """The fields of schemas.origin.Event."""

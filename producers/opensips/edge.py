@@ -1,46 +1,119 @@
 """E_EDGE_REGISTER → registrations: who registered over which connection at a proxy without usrloc.
 
 Pure but for the context's memory. The event is the script's own (docs/opensips.md), raised on
-each 200 OK to a REGISTER that the proxy passed on to a registrar.
+each 200 OK to a REGISTER that the proxy passed on to a registrar. It holds the REGISTER's Contact
+headers as they came, which are read by RFC 3261 §20.10, and those of the 200 OK.
 """
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from producers.opensips.context import Context, Received, Translated
 from producers.opensips.event import ServerEvent
 from producers.sip_proxy import contact
+from producers.sip_proxy.contact_header import (
+    HeaderContact,
+    granted_to,
+    is_star,
+    read_contacts,
+    read_expires,
+)
+from producers.stored_contact import StoredContact, bounded_identity
 from schemas.codec import InvalidRecord, build
 from schemas.registration import RegistrationEvent
-from schemas.sip_uri import MalformedUri, contact_uri
+from schemas.sip_uri import MalformedUri
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind as Kind
 from schemas.vocabulary import Transport
 
 REGISTRAR = "edge"
-_EXPIRES_MAX = 2**32 - 1  # RFC 3261 §20.19
+# Where neither the client nor the registrar names one (RFC 3261 §10.2.1.1).
+_EXPIRES_DEFAULT = 3600
+
+
+class _Named(NamedTuple):
+    """One contact of the REGISTER: seconds for which it was accepted, 0 where it was removed."""
+
+    stored: StoredContact
+    binding: str
+    seconds: int
+    transport: Transport
 
 
 def translate_edge_register(
     event: ServerEvent, context: Context, received: Received
 ) -> list[Translated]:
-    """The client's binding as the edge sees it: its address there, the registrar's expiry."""
+    """The client's bindings as the edge sees them: its address there, the registrar's expiry.
+
+    Those made come before those removed: a client that moves is never without a binding.
+    """
     aor = context.users.registered(event.required("aor"))
-    stored = event.required("contact", contact.CONTACT_MAX)
+    header = event.required("contact", contact.CONTACT_MAX)
     fields = _connection(event, context)
-    if stored.strip() == "*":
-        return _record(context, received, aor, Kind.WILDCARD, fields)
-    read = contact.read(stored, "contact")
-    fields |= {**contact.shown(read), "binding": read.identity}
-    seconds = _granted(event, read.uri)
-    if seconds == 0:
-        context.contacts.deleted(aor, read.identity)
-        return _record(context, received, aor, Kind.UNREGISTERED, fields)
-    known = context.contacts.knows(aor, read.identity)
+    if is_star(header):
+        return [_record(context, received, aor, Kind.WILDCARD, fields | {"remaining": []})]
+    named = _contacts(event, header, fields["transport"])
+    records = []
+    for index, one in enumerate(sorted(named, key=lambda each: each.seconds == 0)):
+        kind, expiry = _note(context, received, aor, one, fields)
+        shown = {
+            **contact.shown(one.stored),
+            "binding": one.binding,
+            "transport": one.transport,
+            "expires_at": expiry,
+        }
+        suffix = f"/{index}" if index else ""
+        records.append(_record(context, received, aor, kind, fields | shown, suffix))
+    return records
+
+
+def _note(
+    context: Context, received: Received, aor: str, one: _Named, fields: dict[str, Any]
+) -> tuple[Kind, Any]:
+    """What became of the contact, which is remembered."""
+    if one.seconds == 0:
+        context.contacts.deleted(aor, one.binding)
+        return Kind.UNREGISTERED, None
+    known = context.contacts.knows(aor, one.binding)
     registration = fields["call_id"], fields["cseq"]
-    context.contacts.registered(aor, read.identity, registration, received.at)
-    fields["expires_at"] = received.at + timedelta(seconds=seconds)
-    return _record(context, received, aor, Kind.REFRESHED if known else Kind.REGISTERED, fields)
+    context.contacts.registered(aor, one.binding, registration, received.at)
+    expiry = received.at + timedelta(seconds=one.seconds)
+    return (Kind.REFRESHED if known else Kind.REGISTERED), expiry
+
+
+def _contacts(event: ServerEvent, header: str, over: Transport) -> list[_Named]:
+    """Raises InvalidRecord. Of a contact named twice the last counts."""
+    try:
+        read = read_contacts(header)
+    except MalformedUri as error:
+        raise InvalidRecord("contact", str(error)) from error
+    found: dict[str, _Named] = {}
+    for one in read:
+        stored = contact.read(one.uri, "contact")
+        socket = contact.Socket(over, 0)
+        transport = contact.transport_over(socket, one.uri)
+        binding = _identity(one, stored)
+        found[binding] = _Named(stored, binding, _seconds(event, one), transport)
+    return list(found.values())
+
+
+def _identity(one: HeaderContact, stored: StoredContact) -> str:
+    """A device's flow (RFC 5626 §6), else the contact."""
+    if one.instance is not None and one.reg_id is not None:
+        return bounded_identity(f"{one.instance};reg-id={one.reg_id}")
+    return stored.identity
+
+
+def _seconds(event: ServerEvent, one: HeaderContact) -> int:
+    """What the 200 OK gives this contact, else what was asked; what cannot be read is absent."""
+    asked = one.expires if "expires" in one.parameters else None
+    if asked is None:
+        asked = read_expires(event.raw("expires"))
+    if asked == 0:
+        return 0
+    granted = granted_to(one, event.text("reply_contact", contact.CONTACT_MAX))
+    seconds = granted if granted is not None else asked
+    return _EXPIRES_DEFAULT if seconds is None else seconds
 
 
 def _connection(event: ServerEvent, context: Context) -> dict[str, Any]:
@@ -63,40 +136,20 @@ def _connection(event: ServerEvent, context: Context) -> dict[str, Any]:
     }
 
 
-def _granted(event: ServerEvent, uri: str) -> int:
-    """Seconds: what the 200 OK gives this contact, else what was asked. Raises InvalidRecord."""
-    asked = event.number("expires")
-    granted = _expires_parameter(event.text("reply_contact", contact.CONTACT_MAX), uri)
-    seconds = granted if granted is not None and asked != 0 else asked
-    if seconds is None or seconds > _EXPIRES_MAX:
-        raise InvalidRecord("expires", "neither asked nor granted")
-    return seconds
-
-
-def _expires_parameter(reply_contact: str | None, uri: str) -> int | None:
-    if reply_contact is None:
-        return None
-    try:
-        if contact_uri(reply_contact) != uri:
-            return None  # $ct of a 200 OK may name another device first
-    except MalformedUri:
-        return None
-    for parameter in reply_contact.rpartition(">")[2].split(";"):
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "expires" and value.strip().isdecimal():
-            return int(value.strip()[:12])
-    return None
-
-
 def _record(
-    context: Context, received: Received, aor: str, kind: Kind, fields: dict[str, Any]
-) -> list[Translated]:
+    context: Context,
+    received: Received,
+    aor: str,
+    kind: Kind,
+    fields: dict[str, Any],
+    suffix: str = "",
+) -> Translated:
     record = build(
         RegistrationEvent,
-        **context.origin(received),
+        **context.origin(received, suffix),
         kind=kind,
         aor=aor,
         registrar=REGISTRAR,
         **fields,
     )
-    return [Translated(REGISTRATIONS, aor, record)]
+    return Translated(REGISTRATIONS, aor, record)

@@ -14,8 +14,13 @@ from producers.opensips.framing import Broken, Framing
 from producers.opensips.inbox import Lost, Peer, Piece
 from producers.opensips.inbox_intake import InboxIntake
 from producers.opensips.kernel import KernelWitness
+from producers.opensips.listener import StreamPeer
+from producers.opensips.secret import PARAMETER as SECRET
+from producers.opensips.secret import SharedSecret, without_secret
 from producers.opensips.server import Server
+from producers.opensips.storage import Usrloc
 from producers.refused import payload_of
+from producers.sip_proxy.user_listings import UserListings
 from runtime import metrics
 from schemas.codec import InvalidRecord
 from schemas.vocabulary import CallKind
@@ -31,6 +36,8 @@ class Intake(InboxIntake[Server, Context]):
     message_max_bytes: int
     kernel: KernelWitness
     asks_parties: bool = False
+    secret: SharedSecret = field(default_factory=lambda: SharedSecret(None))
+    listings: UserListings = field(default_factory=UserListings)
     ignored: int = 0
     _framings: dict[Peer, Framing] = field(default_factory=dict)
     # Call-IDs of dialogs whose parties MI is to be asked for.
@@ -60,6 +67,10 @@ class Intake(InboxIntake[Server, Context]):
     def status(self) -> dict[str, Any]:
         return InboxIntake.status(self) | {"ignored": self.ignored}
 
+    def refuse(self, payload: bytes, reason: str, field_name: str | None = None) -> None:
+        """Keep input that cannot be used, but for the secret."""
+        InboxIntake.refuse(self, self.secret.hidden(payload), reason, field_name)
+
     def _take_datagram(self, piece: Piece) -> None:
         try:
             event = events.parse(piece.data)
@@ -81,6 +92,8 @@ class Intake(InboxIntake[Server, Context]):
                 self.refuse(found.data, found.reason)
                 self.publish(self.server.gap(f"the stream: {found.reason}", received))
                 continue
+            if isinstance(peer, StreamPeer):
+                peer.sends_events = True
             place += 1
             self._take_event(found, received, None)
             if found.request is not None:
@@ -98,27 +111,40 @@ class Intake(InboxIntake[Server, Context]):
         self.events += 1
         metrics.SOURCE_EVENTS.add(1, self._labels())
         context = self.context
+        if SECRET in event.parameters:
+            data = None  # what is kept of it is written anew
         try:
+            event = self.secret.taken_from(event)
             records = translation.translate(event, context, received)
         except InvalidRecord as error:
-            self.refuse(data or _payload(event), error.reason, error.field)
+            if error.field == SECRET:
+                metrics.SOURCE_REFUSED.add(1, self._labels() | {"reason": SECRET})
+            kept = data or _payload(without_secret(event))
+            self.refuse(kept, error.reason, error.field)
             return
         if (sign := context.restart_seen) is not None:
             context.restart_seen = None
-            marks = self.server.restarted(sign, received)
-            self.publish(marks)
-            if marks and records:  # they are of the new process
-                records = translation.translate(event, context, received)
-                context.restart_seen = None
+            self.publish(self.server.restarted(sign, received))
         if (reason := context.gap_seen) is not None:
             context.gap_seen = None
             self.publish(self.server.gap(reason, received))
         self.publish(self.kernel.testify(records))
+        self._note_unclear(event)
         if records:
             self.translated += 1
             self._note_anonymous(event, records)
         else:
             self.ignored += 1
+
+    def _note_unclear(self, event: ServerEvent) -> None:
+        """Have the user listed whose bindings the event leaves unclear, once it is published."""
+        context = self.context
+        if (unclear := context.unclear) is not None:
+            context.unclear = None
+            if context.asks:
+                self.listings.ask(unclear)
+        if event.name == "E_UL_CONTACT_INSERT" and context.storage.where is Usrloc.AUTO:
+            self.server.wants_listing()  # which shows where usrloc keeps it
 
     def _note_anonymous(self, event: ServerEvent, records: list[Translated]) -> None:
         if not self.asks_parties or event.name != "E_DLG_STATE_CHANGED":

@@ -8,9 +8,11 @@ import contextlib
 import selectors
 import socket
 import threading
+import time
 
 from producers.opensips.inbox import Inbox
 from producers.opensips.settings import OpenSipsSettings
+from producers.senders import AllowedSenders
 from runtime import logs
 from runtime.settings import BadSettings
 
@@ -18,14 +20,16 @@ log = logs.get(__name__)
 
 _READ_BYTES = 256 * 1024
 _LOOK_SECONDS = 0.2
-_MAX_CONNECTIONS = 256
 
 
 class StreamPeer:
     """One connection of event_stream (which connects to us)."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, address: str) -> None:
         self.socket = connection
+        self.address = address
+        self.since = time.monotonic()
+        self.sends_events = False  # set where its bytes are parsed
 
     def acknowledge(self, data: bytes) -> None:
         """Answer a request of reliable mode; a server that does not read its answers loses them."""
@@ -39,6 +43,9 @@ class Listener:
     def __init__(self, settings: OpenSipsSettings, inbox: Inbox) -> None:
         """Raises BadSettings when an address cannot be had."""
         self._inbox = inbox
+        self._senders = AllowedSenders(settings.allowed_senders, "opensips", settings.node)
+        self._connections_max = settings.connections_max
+        self._idle_seconds = settings.connection_idle_seconds
         self._stopping = threading.Event()
         self._selector = selectors.DefaultSelector()
         self._peers: dict[socket.socket, StreamPeer] = {}
@@ -84,6 +91,7 @@ class Listener:
             ready = self._selector.select(0 if stopping else _LOOK_SECONDS)
             if stopping and not ready:
                 return
+            self._close_idle()
             for key, _ in ready:
                 source = key.fileobj
                 assert isinstance(source, socket.socket)
@@ -91,13 +99,15 @@ class Listener:
                     self._read_datagrams(source)
                 elif source is self._stream:
                     self._accept(source)
-                else:
+                elif source in self._peers:
                     self._read_stream(source)
 
     def _read_datagrams(self, source: socket.socket) -> None:
         for _ in range(1000):  # then look at the streams again
             try:
-                self._inbox.put(None, source.recv(65_535))
+                data, (sender, *_) = source.recvfrom(65_535)
+                if self._senders.allows(sender):
+                    self._inbox.put(None, data)
             except BlockingIOError:
                 return
             except OSError as error:
@@ -109,12 +119,16 @@ class Listener:
             connection, address = source.accept()
         except OSError:
             return
-        if len(self._peers) >= _MAX_CONNECTIONS:
-            log.error("too many connections: refused", address=address)
+        sender: str = address[0]
+        if not self._senders.allows(sender):
+            connection.close()
+            return
+        if len(self._peers) >= self._connections_max:
+            self._senders.refused(sender, "connections")
             connection.close()
             return
         connection.setblocking(False)
-        self._peers[connection] = StreamPeer(connection)
+        self._peers[connection] = StreamPeer(connection, sender)
         self._selector.register(connection, selectors.EVENT_READ)
         self.connections += 1
 
@@ -128,9 +142,20 @@ class Listener:
             data = b""
         self._inbox.put(peer, data)
         if not data:
-            self._selector.unregister(connection)
-            del self._peers[connection]
-            connection.close()
+            self._forget(connection)
+
+    def _close_idle(self) -> None:
+        """Connections that nobody needs must not keep the server's own out."""
+        now = time.monotonic()
+        for connection, peer in list(self._peers.items()):
+            if not peer.sends_events and now - peer.since > self._idle_seconds:
+                self._senders.refused(peer.address, "idle")
+                self._forget(connection)
+
+    def _forget(self, connection: socket.socket) -> None:
+        self._selector.unregister(connection)
+        del self._peers[connection]
+        connection.close()
 
 
 def _open(

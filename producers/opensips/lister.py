@@ -1,32 +1,35 @@
-"""Asks MI for listings and publishes them as snapshots; asks who is in a dialog."""
+"""Asks MI for listings and publishes them as snapshots."""
 
 from dataclasses import asdict
-from typing import Any
 
-from producers.opensips import calls, snapshot
-from producers.opensips.call_records import DialogListing, ListedDialog
-from producers.opensips.context import Translated
+from producers.opensips import snapshot
+from producers.opensips.call_lister import CallLister
+from producers.opensips.context import Received, Translated
 from producers.opensips.errors import ListingUnreadable, MiError, MiRefused
 from producers.opensips.intake import Intake
 from producers.opensips.listing import (
     ListedContact,
-    listed_dialog,
     read_connections,
     read_contacts,
-    read_dialogs,
     read_start,
+    read_user,
 )
 from producers.opensips.mi import Mi
+from producers.opensips.storage import Probe, Usrloc
 from producers.refused import payload_of
+from producers.sip_proxy.user_listings import UserListing
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord
-from schemas.vocabulary import CallKind, RegistrationKind
+from schemas.vocabulary import RegistrationKind
 
 log = logs.get(__name__)
 
-_DIALOGS_A_ROUND = 20
-_CONTACTS, _CALLS = "contacts", "calls"
-_CALLS_WITHOUT_DIALOG = "accounting told of a call that is no dialog"
+USERS_A_ROUND = 50
+# How many of the contacts that ul_dump lacks are asked for singly.
+_PROBES_A_LISTING = 3
+_CONTACTS, _USERS, _STORAGE = "contacts", "users", "storage"
+_IN_DATABASE = "usrloc keeps its contacts in a database: ul_dump lists none, users are asked for"
+_UNKNOWN = "ul_dump is empty, and nothing shows yet that usrloc keeps its contacts in memory"
 
 
 def ask_contacts(mi: Mi) -> tuple[list[ListedContact], set[str] | None]:
@@ -35,11 +38,27 @@ def ask_contacts(mi: Mi) -> tuple[list[ListedContact], set[str] | None]:
     Raises MiError.
     """
     rows = [row for row in read_contacts(mi.call("ul_dump")) if not snapshot.is_gone(row)]
+    return rows, ask_connections(mi)  # after the contacts, so that one just made is in both
+
+
+def ask_connections(mi: Mi) -> set[str] | None:
+    """The live connections' peers; None where it has no TCP, or does not know the command."""
     try:
-        # After the contacts, so that one just made is in both.
-        return rows, read_connections(mi.call("list_tcp_conns"))
+        return read_connections(mi.call("list_tcp_conns"))
     except MiRefused:
-        return rows, None  # no TCP, or a server that does not know the command
+        return None
+
+
+def ask_user(mi: Mi, user: UserListing) -> list[ListedContact]:
+    """What usrloc holds of the user, from its database too (ul_mi.c). Raises MiError."""
+    try:
+        reply = mi.call("ul_show_contact", {"table_name": user.table, "aor": user.name})
+    except MiRefused as error:
+        if "AOR not found" in str(error):
+            return []
+        raise
+    rows = read_user(reply, user.table)
+    return [row for row in rows if not snapshot.is_gone(row)]
 
 
 class Lister:
@@ -48,8 +67,10 @@ class Lister:
     def __init__(self, mi: Mi, intake: Intake) -> None:
         self._mi = mi
         self._intake = intake
-        self._told: dict[str, str] = {}  # what could not be listed, and why
+        self._logged: dict[str, str] = {}  # what could not be listed, and why
         self._tables: set[str] = {"location"}
+        self._labels = {"source": "opensips", "node": intake.node}
+        self._calls = CallLister(mi, intake, self._failed, self._everywhere)
         self.answers = False
 
     def identify(self) -> None:
@@ -57,9 +78,9 @@ class Lister:
         try:
             start = read_start(self._mi.call("uptime"))
             if start is None:
-                raise ListingUnreadable("uptime: does not say since when")
+                raise ListingUnreadable("uptime: no time of the start")
         except MiError as error:
-            self._fail(error)
+            self._failed(error, _CONTACTS)
             return
         self.answers = True
         version = self._version() if self._intake.server.version is None else None
@@ -67,105 +88,155 @@ class Lister:
             self._intake.publish(self._intake.server.identified(start, version))
 
     def list_contacts(self) -> bool:
-        """A snapshot of every location table; whether it could be taken."""
-        outcome = "ok"
+        """A snapshot of every location table; whether it could be taken.
+
+        Nothing is published where usrloc keeps its contacts in a database, or may do so.
+        """
         try:
             self._list_contacts()
-            self._told.pop(_CONTACTS, None)
         except MiError as error:
-            outcome = "failed"
-            self._fail(error)
-        labels = {"source": "opensips", "node": self._intake.node, "outcome": outcome}
-        metrics.SNAPSHOTS.add(1, labels)
-        return outcome == "ok"
+            self._failed(error, _CONTACTS)
+            metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "failed"})
+            return False
+        self._logged.pop(_CONTACTS, None)
+        metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "ok"})
+        return True
+
+    def list_users(self) -> None:
+        """An exact snapshot of each user whose bindings an event left unclear."""
+        wanted = self._intake.listings.take(USERS_A_ROUND)
+        connections: set[str] | None = None
+        for place, user in enumerate(wanted):
+            began, boot = self._intake.ticks.now(), self._intake.context.boot
+            try:
+                listed = ask_user(self._mi, user)
+                if place == 0:
+                    connections = ask_connections(self._mi)
+            except MiError as error:
+                self._failed(error, _USERS)
+                continue
+            with self._intake.lock:
+                if boot == self._intake.context.boot:
+                    of = snapshot.begin(self._intake.context, began, user.table, user.aor)
+                    self._publish_user(of, listed, connections)
 
     def list_calls(self) -> None:
-        """A snapshot of the dialogs: it ends the calls whose end nobody heard.
-
-        None is taken where the server has no dialogs, or some calls without (accounting only).
-        """
-        with self._intake.lock:
-            place = self._intake.context.origin(self._intake.ticks.now())
-        listing = DialogListing(self._intake.node, place)
-        outcome = "ok"
-        try:
-            dialogs = [listed_dialog(row) for row in read_dialogs(self._mi.call("dlg_list"))]
-        except MiRefused:
-            return
-        except MiError as error:
-            outcome = "failed"
-            self._fail(error, _CALLS)
-        else:
-            with self._intake.lock:
-                self._publish_calls(listing, dialogs)
-        labels = {"source": "opensips", "node": self._intake.node, "outcome": outcome}
-        metrics.SNAPSHOTS.add(1, labels)
-
-    def _publish_calls(self, listing: DialogListing, listed: list[ListedDialog]) -> None:
-        intake, context = self._intake, self._intake.context
-        rows = listing.rows(listed, context.dialogs, context.users, intake.refuse)
-        if context.dialogs.has_others():
-            if self._told.get(_CALLS) != _CALLS_WITHOUT_DIALOG:
-                self._told[_CALLS] = _CALLS_WITHOUT_DIALOG
-                log.warning("calls are not listed", reason=_CALLS_WITHOUT_DIALOG)
-            return
-        self._told.pop(_CALLS, None)
-        self._everywhere(listing.end(CallKind.SNAPSHOT_BEGAN))
-        intake.publish(rows)
-        self._everywhere(listing.end(CallKind.SNAPSHOT_ENDED))
+        """A snapshot of the dialogs."""
+        self._calls.list_calls()
 
     def name_parties(self) -> None:
         """Ask for the parties of dialogs that no event named."""
-        wanted = self._intake.take_anonymous(_DIALOGS_A_ROUND)
-        for call_id in wanted:
-            try:
-                rows = read_dialogs(self._mi.call("dlg_list", {"callid": call_id}))
-            except MiError:
-                continue  # it has ended, or there is no dialog module
-            with self._intake.lock:
-                for row in rows:
-                    self._publish_parties(row)
+        self._calls.name_parties()
 
-    def _publish_parties(self, row: dict[str, Any]) -> None:
-        intake = self._intake
-        try:
-            intake.publish(calls.name_by_listing(intake.context, intake.ticks.now(), row))
-        except InvalidRecord as error:
-            intake.refuse(payload_of(row), error.reason, error.field)
+    def _failed(self, error: MiError, what: str) -> None:
+        """Counted each time; the same reason again and again is logged once."""
+        self.answers = isinstance(error, MiRefused | ListingUnreadable)
+        if self.answers:
+            with self._intake.lock:
+                self._intake.server.heard()
+        metrics.SOURCE_FAILURES.add(1, {**self._labels, "reason": error.reason})
+        self._log_once(what, error.reason, error=type(error).__name__, detail=str(error))
+
+    def _everywhere(self, mark: Translated) -> None:
+        self._intake.publisher.publish_everywhere(mark.topic, mark.key, mark.event)
 
     def _list_contacts(self) -> None:
-        began = self._intake.ticks.now()
-        rows, connections = ask_contacts(self._mi)
-        tables: dict[str, list[ListedContact]] = {name: [] for name in self._tables}
-        for row in rows:
-            tables.setdefault(row.domain, []).append(row)
-        self._tables = set(tables)  # one that is empty now was not before: its contacts are gone
-        with self._intake.lock:
-            for table, listed in tables.items():
-                self._publish(
-                    snapshot.begin(self._intake.context, began, table), listed, connections
-                )
+        intake = self._intake
+        if intake.context.in_database:
+            return
+        began, boot = intake.ticks.now(), intake.context.boot
+        listed, connections = ask_contacts(self._mi)
+        rows: dict[str, list[snapshot.Row]] = {name: [] for name in self._tables}
+        with intake.lock:
+            for one in listed:
+                rows.setdefault(one.domain, []).extend(self._read([one], began))
+        if not self._is_true(rows, began.seq):
+            return
+        self._tables = set(rows)  # one that is empty now was not before: its contacts are gone
+        with intake.lock:
+            if boot != intake.context.boot:
+                return
+            for table, found in rows.items():
+                taken = snapshot.begin(intake.context, began, table)
+                self._everywhere(snapshot.mark(taken, RegistrationKind.SNAPSHOT_BEGAN))
+                self._publish(taken, found, connections)
+                self._everywhere(snapshot.mark(taken, RegistrationKind.SNAPSHOT_ENDED))
 
-    def _publish(
+    def _is_true(self, rows: dict[str, list[snapshot.Row]], began: int) -> bool:
+        """Whether ul_dump lists all that usrloc holds: contacts it lacks are asked for singly."""
+        intake, storage = self._intake, self._intake.context.storage
+        with intake.lock:
+            if any(rows.values()):
+                storage.shows_memory()
+            found = {(row.aor, row.binding) for table in rows.values() for row in table}
+            missing = storage.missing(found, began, intake.ticks.now().at)
+        for probe in missing[:_PROBES_A_LISTING]:
+            if self._holds(probe):
+                if not self._dumps(probe):
+                    storage.shows_database()
+                    self._log_once(_STORAGE, _IN_DATABASE)
+                return False
+            with intake.lock:
+                storage.removed(probe.user.aor, probe.binding)
+                storage.shows_memory()  # it had one: ul_dump and ul_show_contact agree
+        if storage.where is Usrloc.AUTO:
+            self._log_once(_STORAGE, _UNKNOWN)
+        return storage.where is not Usrloc.AUTO
+
+    def _holds(self, probe: Probe) -> bool:
+        try:
+            listed = ask_user(self._mi, probe.user)
+        except MiRefused:
+            return False
+        return self._has(listed, probe)
+
+    def _dumps(self, probe: Probe) -> bool:
+        """Asked once more: the contact may have come back between the two questions."""
+        listed = read_contacts(self._mi.call("ul_dump"))
+        return self._has([one for one in listed if one.aor == probe.user.name], probe)
+
+    def _has(self, listed: list[ListedContact], probe: Probe) -> bool:
+        with self._intake.lock:
+            rows = self._read(listed, self._intake.ticks.now())
+        return probe.binding in {row.binding for row in rows}
+
+    def _publish_user(
         self,
         taken: snapshot.Snapshot,
         listed: list[ListedContact],
         connections: set[str] | None,
     ) -> None:
-        intake = self._intake
-        self._everywhere(snapshot.mark(taken, RegistrationKind.SNAPSHOT_BEGAN))
-        for index, one in enumerate(listed):
-            try:
-                record = snapshot.row(taken, one, index, intake.context, connections)
-            except InvalidRecord as error:
-                intake.refuse(payload_of(asdict(one)), error.reason, error.field)
-                continue
-            if record is not None:
-                intake.publish(intake.kernel.testify([record]))
-        self._everywhere(snapshot.mark(taken, RegistrationKind.SNAPSHOT_ENDED))
+        context = self._intake.context
+        rows = [row for row in self._read(listed, taken.began) if row.aor == taken.aor]
+        if not rows and context.in_database:
+            return  # so it answers, too, while its database does not (db_load_urecord())
+        self._intake.publish([snapshot.mark(taken, RegistrationKind.SNAPSHOT_BEGAN)])
+        self._publish(taken, rows, connections)
+        remaining = list({row.binding: None for row in rows})
+        ended = snapshot.mark(taken, RegistrationKind.SNAPSHOT_ENDED, remaining)
+        self._intake.publish([ended])
 
-    def _everywhere(self, mark: Translated) -> None:
-        self._intake.publisher.publish_everywhere(mark.topic, mark.key, mark.event)
+    def _read(self, listed: list[ListedContact], began: Received) -> list[snapshot.Row]:
+        """The contacts that can be read; the others are refused."""
+        rows = []
+        for one in listed:
+            try:
+                rows.append(snapshot.read(one, self._intake.context, began))
+            except InvalidRecord as error:
+                self._intake.refuse(payload_of(asdict(one)), error.reason, error.field)
+        return rows
+
+    def _publish(
+        self, taken: snapshot.Snapshot, rows: list[snapshot.Row], connections: set[str] | None
+    ) -> None:
+        intake, contacts = self._intake, self._intake.context.contacts
+        for index, row in enumerate(rows):
+            if contacts.moves(row.aor, row.binding, row.uri):
+                at = taken.began.at
+                contacts.registered(row.aor, row.binding, row.registration, at, row.uri)
+            if snapshot.is_connected(row, connections):
+                record = snapshot.record(taken, row, index)
+                intake.publish(intake.kernel.testify([record]))
 
     def _version(self) -> str | None:
         try:
@@ -175,16 +246,7 @@ class Lister:
         server = reply.get("Server") if isinstance(reply, dict) else None
         return server if isinstance(server, str) else None
 
-    def _fail(self, error: MiError, what: str = _CONTACTS) -> None:
-        """Counted each time; the same reason again and again is logged once."""
-        self.answers = isinstance(error, MiRefused | ListingUnreadable)
-        if self.answers:
-            with self._intake.lock:
-                self._intake.server.heard()
-        labels = {"source": "opensips", "node": self._intake.node, "reason": error.reason}
-        metrics.SOURCE_FAILURES.add(1, labels)
-        if self._told.get(what) != error.reason:
-            self._told[what] = error.reason
-            log.error(
-                "MI gives no listing", what=what, error=type(error).__name__, detail=str(error)
-            )
+    def _log_once(self, what: str, reason: str, **details: str) -> None:
+        if self._logged.get(what) != reason:
+            self._logged[what] = reason
+            log.warning("MI gives no listing", what=what, reason=reason, **details)

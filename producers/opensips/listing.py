@@ -45,6 +45,19 @@ def read_contacts(reply: Any) -> list[ListedContact]:
     raise ListingUnreadable(f"ul_dump: not a list of domains but {type(reply).__name__}")
 
 
+def read_user(reply: Any, table: str) -> list[ListedContact]:
+    """`ul_show_contact` of one user of `table`, in any dialect. Raises ListingUnreadable."""
+    if isinstance(reply, str):
+        status, newline, body = reply.partition("\n")
+        lines = "".join(f"\t{line}\n" for line in body.rstrip("\n").split("\n"))
+        return _contacts_of_text(f"{status}{newline}Domain:: {table}\n{lines}\n\n")
+    if isinstance(reply, dict) and "Contacts" in reply:
+        return _contacts_of_result({"Domains": [{"name": table, "AORs": [reply]}]})
+    if isinstance(reply, dict) and "AOR" in reply:
+        return _contacts_of_tree({"Domain": [{"value": table, "children": reply}]})
+    raise ListingUnreadable(f"ul_show_contact: not a user but {type(reply).__name__}")
+
+
 def read_connections(reply: Any) -> set[str] | None:
     """Peers of `list_tcp_conns` (`127.0.0.1:46002`); None where the dialect is not readable.
 

@@ -1,17 +1,20 @@
-"""E_UL_CONTACT_* and E_UL_LATENCY_UPDATE → registrations.
+"""E_UL_CONTACT_*, E_UL_AOR_* and E_UL_LATENCY_UPDATE → registrations.
 
 Pure but for the context's memory of contacts. A DELETE carries no reason (usrloc's udomain.c): it
-is inferred from what else the event says.
+is inferred from what else the event holds.
 """
 
+import contextlib
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from producers import uri_addresses
-from producers.opensips.contacts import Insert
+from producers.opensips.contacts import RECORDS_OF_A_START, Insert
 from producers.opensips.context import Context, Received, RestartSign, Translated
 from producers.opensips.event import WORD_MAX, ServerEvent
+from producers.opensips.storage import Probe
 from producers.sip_proxy import contact
+from producers.sip_proxy.user_listings import UserListing
 from schemas.codec import InvalidRecord, build
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
@@ -23,41 +26,83 @@ PING_UNANSWERED = 1_800_000_000
 # What usrloc's write-back mode sets as expiry of a contact to remove on its next timer.
 WRITE_BACK_EXPIRES = 10
 EXPIRES_MAX = 4_102_444_800  # the year 2100
+TABLE = "location"  # where an event names none
 
 
 class _Named(NamedTuple):
-    """Which binding an event is about, and all it says of it."""
+    """Which binding an event is about, and all it reports of it."""
 
     aor: str
     binding: str
+    uri: str
     remote: Address | None
+    is_here: bool  # one of this node's own sockets holds it
+    listing: UserListing
     fields: dict[str, Any]
 
 
 def translate_insert(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
-    """A binding made, or made known again by a server that restarted with its database."""
+    """A binding made; nothing of one that usrloc only read from its database once more.
+
+    With `sql-only` and `full-sharing-cachedb` (2.4: db_mode 3) each lookup and REGISTER reads all
+    of the user's contacts, expired ones and those of other nodes too. So one contact shows nothing
+    of the server: its own status or MI's uptime does, or the records of several users made anew.
+    """
     if not context.is_ours(event):
         return []
     named, expires = _read(event, context), _expires(event)
+    if context.in_database and (not named.is_here or (expires and expires <= received.at)):
+        return []  # another node's (dbrow2info() knows no such socket), or read after its end
     registration = event.word("callid"), event.number("cseq")
-    what, since = context.contacts.inserted(named.aor, named.binding, registration, received.at)
-    if what is Insert.UNEXPECTED:
-        context.gap_seen = "a contact that was there is inserted: events are missing"
+    identity = named.aor, named.binding
+    what, since = context.contacts.inserted(*identity, registration, received.at, named.uri)
+    context.storage.reported(Probe(named.listing, named.binding, expires, received.seq))
+    ended = since is not None and context.contacts.has_ended(named.remote, since)
+    if what is Insert.REPEATED and (context.in_database or ended):
+        return []  # read once more for a lookup
+    remade = context.contacts.records_remade(named.aor, since, received.at) if since else 0
     if what is Insert.REPLAYED:
-        context.restart_seen = RestartSign("contacts are inserted again", since)
-        if named.fields["transport"].is_connection:
-            return []  # its connection ended with the server it was made on
+        if remade >= RECORDS_OF_A_START:
+            context.restart_seen = RestartSign("records of users are made again", since)
+        return []
+    if what is Insert.UNEXPECTED and remade:
+        context.gap_seen = "a user's record that was there is made again: events are missing"
+    if what is Insert.UNEXPECTED or _may_replace(context, named.aor):
+        context.unclear = named.listing
     return _record(context, received, named, Kind.REGISTERED, expires_at=expires)
 
 
 def translate_update(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
-    """A binding renewed, or moved to another address."""
+    """A binding renewed, or moved to another address.
+
+    One so far unknown may be a known one under a new URI, which usrloc changes where it matches by
+    parameters (lib/reg/ci.c): the user is listed, or without MI its Call-ID decides.
+    """
     if not context.is_ours(event):
         return []
     named, expires = _read(event, context), _expires(event)
     registration = event.word("callid"), event.number("cseq")
-    context.contacts.registered(named.aor, named.binding, registration, received.at)
-    return _record(context, received, named, Kind.REFRESHED, expires_at=expires)
+    contacts, replaces = context.contacts, False
+    if not contacts.knows(named.aor, named.binding):
+        context.unclear = named.listing
+        moved = contacts.moved(named.aor, named.binding, registration)
+        replaces = moved and not context.asks
+    elif context.in_database and contacts.moves(named.aor, named.binding, named.uri):
+        context.unclear = named.listing  # db_update_ucontact() keeps the old URI
+    contacts.registered(named.aor, named.binding, registration, received.at, named.uri)
+    context.storage.reported(Probe(named.listing, named.binding, expires, received.seq))
+    fields: dict[str, Any] = {"expires_at": expires, "replaces_call_id": replaces}
+    return _record(context, received, named, Kind.REFRESHED, **fields)
+
+
+def translate_record(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
+    """E_UL_AOR_INSERT and E_UL_AOR_DELETE: a user's record in memory; database modes have none."""
+    context.storage.shows_memory()
+    if event.name == "E_UL_AOR_INSERT" and event.text("aor") is not None:
+        with contextlib.suppress(InvalidRecord):  # its contact's event follows, and is refused
+            aor = context.users.registered(event.required("aor"))
+            context.contacts.record_made(aor, received.at)
+    return []
 
 
 def translate_delete(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
@@ -67,9 +112,16 @@ def translate_delete(event: ServerEvent, context: Context, received: Received) -
     named = _read(event, context)
     expires, latency = event.number("expires"), event.number("latency")
     contacts = context.contacts
+    left = contacts.removed_one(named.aor, named.binding, named.fields["call_id"])
+    if left is not False:
+        context.unclear = named.listing
+        if left or context.asks:
+            return []  # the listing decides
     lost_before, _ = contacts.pinged(named.aor, named.binding, answered=False)
     contacts.deleted(named.aor, named.binding)
+    context.storage.removed(named.aor, named.binding)
     if expires == WRITE_BACK_EXPIRES:
+        context.writes_back = True
         return _record(context, received, named, Kind.UNREGISTERED, reason="removed in write-back")
     if expires and expires <= received.at.timestamp():
         due = datetime.fromtimestamp(expires, UTC)
@@ -85,6 +137,17 @@ def translate_delete(event: ServerEvent, context: Context, received: Received) -
         reason = "removed with its connection (remove_ip_port)"
         return _record(context, received, named, Kind.CONNECTION_LOST, reason=reason)
     return _record(context, received, named, Kind.UNREGISTERED)
+
+
+def _may_replace(context: Context, aor: str) -> bool:
+    """Whether a new contact may have replaced another whose end no event has reported yet.
+
+    Else usrloc raises the DELETE of what it replaces before the INSERT (save.c, insert_contacts()).
+    """
+    count = context.contacts.count(aor)
+    if context.max_contacts is not None and count > context.max_contacts:
+        return True
+    return context.writes_back and count > 1
 
 
 def translate_latency(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
@@ -105,27 +168,33 @@ def translate_latency(event: ServerEvent, context: Context, received: Received) 
 
 def _read(event: ServerEvent, context: Context) -> _Named:
     """Raises InvalidRecord."""
-    aor = context.users.registered(event.required("aor"))
-    read = contact.read(event.required("uri", contact.CONTACT_MAX))
+    name = event.required("aor")
+    aor = context.users.registered(name)
+    text = event.required("uri", contact.CONTACT_MAX)
+    read = contact.read(text)
+    call_id, table = event.word("callid"), event.text("domain", WORD_MAX)
     socket = contact.socket_of(event.text("socket"))
-    transport = socket.transport if socket else uri_addresses.transport_of(read.uri)
+    transport = contact.transport_over(socket, text)
     if socket and transport.is_connection:
         context.ports.add(socket.port)
     path = event.word("path")
     remote = peer(event.word("received"), path, read.uri, transport)
     return _Named(
         aor,
-        read.identity,
+        context.matching.identity(read, text, call_id),
+        text,
         remote,
+        event.text("socket") is not None,
+        UserListing(table or TABLE, name, aor),
         {
             **contact.shown(read),
-            "call_id": event.word("callid"),
+            "call_id": call_id,
             "cseq": event.number("cseq"),
             "transport": transport,
             "remote": remote,
             "path": path,
             "received": uri_addresses.received_by_edge(path),
-            "registrar": event.text("domain", WORD_MAX),
+            "registrar": table,
             "user_agent": event.text("user_agent"),
         },
     )

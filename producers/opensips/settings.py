@@ -1,12 +1,20 @@
 """Settings of the OpenSIPS producer: where events come in, whom to ask for listings."""
 
+import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, field_validator
 
+from producers.opensips.context import Context
+from producers.opensips.matching import ContactMatching
+from producers.opensips.storage import Storage, Usrloc
 from producers.opensips.users import Users
+from producers.senders import LOCAL
+from producers.sip_proxy.contact import Matching
 from runtime.settings import StageSettings
 
+_is_secret = re.compile(r"[A-Za-z0-9_.~+=-]{8,128}").fullmatch
+_is_secret = re.compile(r"[A-Za-z0-9_.~+=-]{8,128}").fullmatch
 NodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
 HostPort = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[0-9]{1,5}$")]
 # Neither the environment nor TOML has a word for None.
@@ -28,6 +36,21 @@ class OpenSipsSettings(StageSettings):
     listen_stream: Listen = Field(
         "127.0.0.1:8767", description="For event_stream and event_jsonrpc; off: not listened."
     )
+    allowed_senders: list[str] = Field(
+        [LOCAL],
+        description="Addresses and networks from which events are taken; local: this host's own.",
+    )
+    connections_max: int = Field(
+        256, ge=1, description="Streams open at once; beyond it new ones are refused."
+    )
+    connection_idle_seconds: float = Field(
+        60, gt=0, description="A connection that has not sent an event by then is closed."
+    )
+    secret: SecretStr | None = Field(
+        None,
+        description="Asked of E_EDGE_REGISTER and E_ROLLCALL_CALL as parameter `secret`: 8-128 "
+        "letters, digits and _.~+=-.",
+    )
     sip_ports: list[Port] = Field(
         [],
         description="TCP ports the server listens on; those of registered contacts' sockets are "
@@ -47,6 +70,24 @@ class OpenSipsSettings(StageSettings):
     )
     case_sensitive: bool = Field(
         True, description="As the registrar's case_sensitive: whether Alice and alice are two."
+    )
+    usrloc: Usrloc = Field(
+        Usrloc.AUTO,
+        description="Where usrloc keeps its contacts: memory, or database (sql-only and "
+        "full-sharing-cachedb, 2.4's db_mode 3); auto: what the server shows.",
+    )
+    matching: Literal["contact", "contact-callid"] = Field(
+        "contact", description="usrloc's matching_mode (0: contact, 1: contact-callid)."
+    )
+    match_params: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.!~*'+\-]{1,64}$")]] = Field(
+        [],
+        description="URI parameters by which save() recognises a contact that has them all: "
+        "pn_ct_match_params, or matching-mode's.",
+    )
+    max_contacts: int | None = Field(
+        None,
+        ge=1,
+        description="The registrar's max_contacts, or save()'s: who has more is listed at once.",
     )
     shtag: str | None = Field(
         None,
@@ -83,8 +124,32 @@ class OpenSipsSettings(StageSettings):
         10, gt=0, description="At SIGTERM: for Kafka, before the rest stays in the spool."
     )
 
+    @field_validator("secret")
+    @classmethod
+    def _secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        # Characters that no escaping of JSON or of 2.4's lines changes: dead letters hide it.
+        if secret is not None and not _is_secret(secret.get_secret_value()):
+            raise ValueError("8-128 letters, digits and _.~+=-")
+        return secret
+
     def users(self) -> Users:
         """Whose names the server's names are."""
         return Users(
             self.domain, self.call_domains, self.section, case_sensitive=self.case_sensitive
+        )
+
+    def context(self, boot: str) -> Context:
+        """What translations and listings of this node's `boot` are read by."""
+        return Context(
+            self.node,
+            boot,
+            self.users(),
+            shtag=self.shtag,
+            pings_lost_max=self.pings_lost_max,
+            caller_extra=self.caller_extra,
+            callee_extra=self.callee_extra,
+            matching=ContactMatching(Matching(self.matching), tuple(self.match_params)),
+            max_contacts=self.max_contacts,
+            storage=Storage(self.usrloc),
+            ports=set(self.sip_ports),
         )

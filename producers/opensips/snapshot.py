@@ -5,7 +5,7 @@ Pure. All records of a snapshot stand at the place (seq, at) of its beginning.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from producers import uri_addresses
 from producers.opensips.context import Context, Received, Translated
@@ -14,20 +14,22 @@ from producers.opensips.listing import ListedContact
 from producers.opensips.registrations import EXPIRES_MAX, peer
 from producers.sip_proxy import contact
 from schemas.codec import InvalidRecord, build
+from schemas.origin import Address
 from schemas.registration import RegistrationEvent
 from schemas.topics import REGISTRATIONS
-from schemas.vocabulary import RegistrationKind, Source
+from schemas.vocabulary import RegistrationKind, Source, Transport
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One listing of one location table."""
+    """One listing of one location table, or with `aor` of one user in it."""
 
     id: str
     node: str
     boot: str
     began: Received
     registrar: str
+    aor: str | None = None
 
     def origin(self, suffix: str) -> dict[str, Any]:
         return {
@@ -42,14 +44,84 @@ class Snapshot:
         }
 
 
-def begin(context: Context, began: Received, registrar: str) -> Snapshot:
+class Row(NamedTuple):
+    """One contact listed: whose, under which identity, from where, and the record's other fields.
+
+    `registration` is Call-ID and CSeq, `uri` the contact's text, as the events name them.
+    """
+
+    aor: str
+    binding: str
+    uri: str
+    transport: Transport
+    remote: Address | None
+    registration: tuple[str | None, int | None]
+    fields: dict[str, Any]
+
+
+def begin(context: Context, began: Received, registrar: str, aor: str | None = None) -> Snapshot:
     snapshot_id = f"{context.node}/{context.boot}/{began.seq}/{registrar}"
-    return Snapshot(snapshot_id, context.node, context.boot, began, registrar)
+    return Snapshot(snapshot_id, context.node, context.boot, began, registrar, aor)
 
 
-def mark(snapshot: Snapshot, kind: RegistrationKind) -> Translated:
-    event = build(RegistrationEvent, **snapshot.origin(kind.value), kind=kind)
-    return Translated(REGISTRATIONS, snapshot.node, event)
+def mark(
+    snapshot: Snapshot, kind: RegistrationKind, remaining: list[str] | None = None
+) -> Translated:
+    """Its beginning or end; with `remaining` the identities that the table held of the user."""
+    event = build(
+        RegistrationEvent,
+        **snapshot.origin(kind.value),
+        kind=kind,
+        aor=snapshot.aor,
+        remaining=remaining,
+        table_at=snapshot.began.at if remaining is not None else None,
+    )
+    return Translated(REGISTRATIONS, snapshot.aor or snapshot.node, event)
+
+
+def read(listed: ListedContact, context: Context, began: Received) -> Row:
+    """Raises InvalidRecord."""
+    fields = ServerEvent("E_LISTED", {**listed.fields, "AOR": listed.aor, "C": listed.contact})
+    aor = context.users.registered(fields.required("AOR"), "AOR")
+    text = fields.required("C", contact.CONTACT_MAX)
+    stored = contact.read(text, "Contact")
+    socket = contact.socket_of(fields.text("Socket"))
+    transport = contact.transport_over(socket, text)
+    if socket and transport.is_connection:
+        context.ports.add(socket.port)
+    path, call_id = fields.word("Path"), fields.word("Callid")
+    remote = peer(fields.word("Received"), path, stored.uri, transport)
+    cseq = fields.number("Cseq")
+    return Row(
+        aor,
+        context.matching.identity(stored, text, call_id),
+        text,
+        transport,
+        remote,
+        (call_id, cseq),
+        {
+            **contact.shown(stored),
+            "call_id": call_id,
+            "cseq": cseq,
+            "expires_at": listed_expiry(fields, began.at),
+            "path": path,
+            "received": uri_addresses.received_by_edge(path),
+            "user_agent": fields.text("User-agent"),
+        },
+    )
+
+
+def is_connected(row: Row, connections: set[str] | None) -> bool:
+    """Whether the contact's connection lives, as far as it is known.
+
+    `connections` are the peers of the server's live connections, listed after the contacts: usrloc
+    keeps contacts whose connection has ended until they expire. None: not known.
+    """
+    if connections is None or row.remote is None or not row.transport.is_connection:
+        return True
+    ip, port = row.remote.ip, row.remote.port
+    host = f"[{ip}]" if ":" in ip else ip
+    return bool({f"{host}:{port}", f"{ip}:{port}"} & connections)
 
 
 def row(
@@ -59,41 +131,24 @@ def row(
     context: Context,
     connections: set[str] | None,
 ) -> Translated | None:
-    """One contact listed; None when its connection is gone. Raises InvalidRecord.
+    """One contact listed, as a record; None when its connection is gone. Raises InvalidRecord."""
+    found = read(listed, context, snapshot.began)
+    return record(snapshot, found, index) if is_connected(found, connections) else None
 
-    `connections` are the peers of the server's live connections, listed after the contacts: usrloc
-    keeps contacts whose connection has ended until they expire. None: not known.
-    """
-    fields = ServerEvent("E_LISTED", {**listed.fields, "AOR": listed.aor, "C": listed.contact})
-    aor = context.users.registered(fields.required("AOR"), "AOR")
-    read = contact.read(fields.required("C", contact.CONTACT_MAX), "Contact")
-    socket = contact.socket_of(fields.text("Socket"))
-    transport = socket.transport if socket else uri_addresses.transport_of(read.uri)
-    if socket and transport.is_connection:
-        context.ports.add(socket.port)
-    path = fields.word("Path")
-    remote = peer(fields.word("Received"), path, read.uri, transport)
-    if connections is not None and remote is not None and transport.is_connection:
-        host = f"[{remote.ip}]" if ":" in remote.ip else remote.ip
-        if not {f"{host}:{remote.port}", f"{remote.ip}:{remote.port}"} & connections:
-            return None
+
+def record(snapshot: Snapshot, row: Row, index: int) -> Translated:
+    """One contact listed. Raises InvalidRecord."""
     event = build(
         RegistrationEvent,
         **snapshot.origin(str(index)),
         kind=RegistrationKind.SNAPSHOT_ROW,
-        aor=aor,
-        **contact.shown(read),
-        binding=read.identity,
-        transport=transport,
-        call_id=fields.word("Callid"),
-        cseq=fields.number("Cseq"),
-        expires_at=listed_expiry(fields, snapshot.began.at),
-        remote=remote,
-        path=path,
-        received=uri_addresses.received_by_edge(path),
-        user_agent=fields.text("User-agent"),
+        aor=row.aor,
+        binding=row.binding,
+        transport=row.transport,
+        remote=row.remote,
+        **row.fields,
     )
-    return Translated(REGISTRATIONS, aor, event)
+    return Translated(REGISTRATIONS, row.aor, event)
 
 
 def listed_expiry(fields: ServerEvent, began: datetime) -> datetime | None:

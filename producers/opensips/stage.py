@@ -5,13 +5,13 @@ import time
 from typing import Any
 
 from producers.listing_times import ListingTimes
-from producers.opensips.context import Context
 from producers.opensips.inbox import Inbox, Ticks
 from producers.opensips.intake import Intake
 from producers.opensips.kernel import KernelWitness
 from producers.opensips.listener import Listener
 from producers.opensips.lister import Lister
 from producers.opensips.mi import Mi, open_mi
+from producers.opensips.secret import SharedSecret
 from producers.opensips.server import Server
 from producers.opensips.settings import OpenSipsSettings
 from producers.publisher import Publisher
@@ -37,17 +37,9 @@ class OpenSipsProducer:
         self._publisher = publisher
         self._stage = stage
         ticks = Ticks()
-        context = Context(
-            settings.node,
-            f"run-{ticks.now().seq:x}",
-            settings.users(),
-            shtag=settings.shtag,
-            pings_lost_max=settings.pings_lost_max,
-            caller_extra=settings.caller_extra,
-            callee_extra=settings.callee_extra,
-            ports=set(settings.sip_ports),
-        )
+        context = settings.context(f"run-{ticks.now().seq:x}")
         mi = open_mi(settings)
+        context.asks = mi is not None
         server = Server(
             context,
             ticks,
@@ -64,6 +56,7 @@ class OpenSipsProducer:
             settings.message_max_bytes,
             KernelWitness(settings.kernel, context),
             asks_parties=mi is not None,
+            secret=SharedSecret(settings.secret),
         )
         self.listener = Listener(settings, inbox)
         self._lister = Lister(mi, self.intake) if mi else None
@@ -71,6 +64,7 @@ class OpenSipsProducer:
         self._wants_identity = threading.Event()
         server.wants_listing = self._listings.ask
         server.wants_identity = self._wants_identity.set
+        self.intake.listings.everybody = self._listings.ask
         self._threads = Threads(NAME)
 
     def run(self) -> None:
@@ -138,6 +132,7 @@ class OpenSipsProducer:
                 self._lister.identify()
             if not self._lister.answers:
                 continue
+            self._lister.list_users()
             self._lister.name_parties()
             if self._listings.is_due(now):
                 self._listings.begin(now)

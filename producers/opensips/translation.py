@@ -11,12 +11,14 @@ from producers.opensips.event import ServerEvent
 
 Translator = Callable[[ServerEvent, Context, Received], list[Translated]]
 
-# E_UL_AOR_* say nothing that the contacts' events do not. E_UL_CONTACT_REFRESH asks the script to
-# wake a phone by a push: it proves neither that it answers nor that it does not.
+# E_UL_CONTACT_REFRESH asks the script to wake a phone by a push: it proves neither that it answers
+# nor that it does not.
 TRANSLATORS: dict[str, Translator] = {
     "E_UL_CONTACT_INSERT": registrations.translate_insert,
     "E_UL_CONTACT_UPDATE": registrations.translate_update,
     "E_UL_CONTACT_DELETE": registrations.translate_delete,
+    "E_UL_AOR_INSERT": registrations.translate_record,
+    "E_UL_AOR_DELETE": registrations.translate_record,
     "E_UL_LATENCY_UPDATE": registrations.translate_latency,
     "E_EDGE_REGISTER": edge.translate_edge_register,
     "E_CORE_TCP_DISCONNECT": connections.translate_disconnect,

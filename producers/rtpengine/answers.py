@@ -1,19 +1,21 @@
 """What rtpengine's answers to `list`, `statistics` and `query` say. Pure.
 
-In the answer to `query`, a stream's packets are those that came *from* the party. Under `SSRC`
-stand receiver reports by their *reporter's* SSRC: they say how that party hears the other side.
+In the answer to `query`, a stream's packets are those that came *from* the party. Receiver reports
+stand under their *reporter's* SSRC (producers/rtpengine/reports.py): how that party hears the
+other side.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from producers.rtpengine.fields import Fields
+from producers.rtpengine.reports import NO_SSRC, Sender, Ssrc, heard, ssrcs_of
 from schemas.codec import InvalidRecord
 
-# rtpengine takes RFC 3550's signed 24 bits for unsigned: from here on more came than was sent.
-_NEGATIVE_LOSS = 1 << 23
+# A cause of `rollcall_media_unread`, beside those of producers/rtpengine/reports.py.
+_NO_COUNTERS = "stream-without-counters"
 _UPTIME_MAX = 2**31
 
 
@@ -38,11 +40,15 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured of one call; `streams` hold the fields of schemas.media.MediaStream."""
+    """What was measured of one call; `streams` hold the fields of schemas.media.MediaStream.
+
+    `unread` counts, by cause, what the answer held and no field could be read from.
+    """
 
     created_at: datetime | None
     tags: list[str]
     streams: list[dict[str, Any]]
+    unread: Counter[str] = field(default_factory=Counter)
 
     @property
     def last_packet_at(self) -> datetime | None:
@@ -74,20 +80,29 @@ def read_figures(answer: Any) -> Figures:
     call = Fields(answer)
     tags: list[str] = []
     streams: list[dict[str, Any]] = []
+    senders: list[Sender] = []
+    unread: Counter[str] = Counter()
     for party in call.object("tags").values():
         tag = party.text("tag")
         if not tag:
             continue  # `<untagged 1>`: who has not answered yet
         tags.append(tag)
         for media in party.objects("medias"):
-            rtp = (s for s in media.objects("streams") if "RTP" in s.items("flags"))
-            streams.extend(_stream(tag, media, stream) for stream in rtp)
-    _hear(streams, call.object("SSRC"))
+            for stream in media.objects("streams"):
+                if "RTP" not in stream.items("flags"):
+                    continue
+                sender = Sender(tag, ssrcs_of(stream, media))
+                senders.append(sender)
+                streams.append(_stream(tag, media, stream, sender.ssrcs))
+                unread.update(_missing(media, stream, sender.ssrcs))
+    reported, unused = heard(senders, call.object("SSRC"))
+    for fields, reports in zip(streams, reported, strict=True):
+        fields.update(reports)
     created_at = call.time("created", call.integer("created_us") or 0)
-    return Figures(created_at, tags, streams)
+    return Figures(created_at, tags, streams, unread + unused)
 
 
-def _stream(tag: str, media: Fields, stream: Fields) -> dict[str, Any]:
+def _stream(tag: str, media: Fields, stream: Fields, ssrcs: list[Ssrc]) -> dict[str, Any]:
     stats = stream.object("stats")
     packets = stats.integer("packets") or 0
     return {
@@ -95,7 +110,7 @@ def _stream(tag: str, media: Fields, stream: Fields) -> dict[str, Any]:
         "index": media.integer("index") or 0,
         "type": media.text("type") or "unknown",
         "codec": media.text("codec") or None,
-        "ssrc": stream.integer("SSRC"),
+        "ssrc": ssrcs[0].number if ssrcs else None,
         "packets": packets,
         "bytes": stats.integer("bytes") or 0,
         "errors": stats.integer("errors") or 0,
@@ -104,36 +119,14 @@ def _stream(tag: str, media: Fields, stream: Fields) -> dict[str, Any]:
     }
 
 
-def _hear(streams: list[dict[str, Any]], reports: Fields) -> None:
-    """Give each stream its party's reports; two parties of one SSRC cannot be told apart."""
-    senders: dict[int, set[str]] = {}
-    for stream in streams:
-        senders.setdefault(stream["ssrc"], set()).add(stream["tag"])
-    for stream in streams:
-        ssrc = stream["ssrc"]
-        if ssrc is not None and len(senders[ssrc]) == 1:
-            stream.update(_heard(reports.object(str(ssrc))))
-
-
-def _heard(report: Fields) -> dict[str, Any]:
-    average, lowest = report.object("average MOS"), report.object("lowest MOS")
-    samples = average.integer("samples")
-    if not samples:
-        return {}
-    lost = report.integer("cumulative loss")
-    round_trip = average.integer("round-trip time")
-    return {
-        "heard_lost": 0 if lost is not None and lost >= _NEGATIVE_LOSS else lost,
-        "heard_loss_percent": average.integer("packet loss"),
-        "heard_jitter_ms": average.integer("jitter"),
-        "heard_mos": _mos(average),
-        "heard_mos_lowest": _mos(lowest),
-        "round_trip_ms": round_trip / 1000 if round_trip else None,
-        "heard_reports": samples,
-    }
-
-
-def _mos(block: Fields) -> float | None:
-    """Ten times the score; 0 where there was too little to reckon it from."""
-    tenfold = block.integer("MOS")
-    return tenfold / 10 if tenfold else None
+def _missing(media: Fields, stream: Fields, ssrcs: list[Ssrc]) -> list[str]:
+    """The causes for which fields of a stream are empty though rtpengine measures them."""
+    stats = stream.object("stats")
+    causes = []
+    counters = [stats.integer(name) for name in ("packets", "bytes", "errors")]
+    if None in (*counters, stream.time("last packet")):
+        causes.append(_NO_COUNTERS)
+    # Of fax over UDPTL packets are counted too; what is no RTP has no SSRC.
+    if counters[0] and not ssrcs and "RTP" in (media.text("protocol") or "RTP"):
+        causes.append(NO_SSRC)
+    return causes

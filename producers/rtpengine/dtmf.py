@@ -5,10 +5,12 @@ A datagram that is not read in time is lost without a trace; the kernel's buffer
 
 import socket
 import threading
+from collections.abc import Iterable
 
 from producers.publisher import Publisher
 from producers.rtpengine import translation
 from producers.rtpengine.context import Context
+from producers.senders import LOCAL, AllowedSenders
 from runtime import metrics
 from runtime.settings import BadSettings
 from schemas.codec import InvalidRecord
@@ -21,8 +23,15 @@ _BUFFER_BYTES = 2**20
 class DtmfListener:
     """Open at once, `start` reads, `stop` closes."""
 
-    def __init__(self, address: str, publisher: Publisher, context: Context) -> None:
+    def __init__(
+        self,
+        address: str,
+        publisher: Publisher,
+        context: Context,
+        allowed_senders: Iterable[str] = (LOCAL,),
+    ) -> None:
         """Raises BadSettings when the address cannot be had."""
+        self._senders = AllowedSenders(allowed_senders, "rtpengine", context.node)
         self._publisher = publisher
         self._context = context
         self._stopping = threading.Event()
@@ -56,12 +65,13 @@ class DtmfListener:
             stopping = self._stopping.is_set()
             self._socket.settimeout(0.0 if stopping else _LOOK_SECONDS)
             try:
-                data = self._socket.recv(_MAX_DATAGRAM)
+                data, (sender, *_) = self._socket.recvfrom(_MAX_DATAGRAM)
             except (TimeoutError, BlockingIOError):
                 if stopping:
                     return
                 continue
-            self._take(data)
+            if self._senders.allows(sender):
+                self._take(data)
 
     def _take(self, data: bytes) -> None:
         node = self._context.node

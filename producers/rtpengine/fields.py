@@ -32,6 +32,10 @@ class Fields:
         for place, item in enumerate(self.items(name)):
             yield Fields(item, f"{self.where(name)}.{place}")
 
+    def names(self) -> list[str]:
+        """Of its members."""
+        return list(self._value)
+
     def values(self) -> Iterator["Fields"]:
         """Each member, an object, whatever its name."""
         for name, item in self._value.items():

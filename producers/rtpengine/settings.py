@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
+from producers.senders import LOCAL
 from runtime.settings import StageSettings
 
 NodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
@@ -38,6 +39,10 @@ class RtpengineSettings(StageSettings):
     )
     listen_dtmf: HostPort | None = Field(
         None, description="For rtpengine's dtmf-log-dest (UDP); null: no DTMF."
+    )
+    allowed_senders: list[str] = Field(
+        [LOCAL],
+        description="Addresses and networks from which DTMF is taken; local: this host's own.",
     )
     close_timeout_seconds: float = Field(
         10, gt=0, description="At SIGTERM: for Kafka, before the rest stays in the spool."

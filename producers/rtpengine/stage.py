@@ -31,7 +31,9 @@ class RtpengineProducer:
         context = Context(settings.node, f"run-{moments.now().seq:x}", moments)
         self._labels = {"source": NAME, "node": settings.node}
         self.dtmf = (
-            DtmfListener(settings.listen_dtmf, publisher, context) if settings.listen_dtmf else None
+            DtmfListener(settings.listen_dtmf, publisher, context, settings.allowed_senders)
+            if settings.listen_dtmf
+            else None
         )
         self._ng = open_ng(settings)
         self._watcher = Watcher(settings, self._ng, publisher, context)

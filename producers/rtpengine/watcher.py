@@ -5,6 +5,7 @@ about the calls that are due, as many as fit before the next round.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -52,6 +53,7 @@ class Watcher:
         self._calls_max = ng.calls_max
         self._labels = {"source": "rtpengine", "node": settings.node}
         self._lists_all = True
+        self._unread: Counter[str] = Counter()
         self._complaints: tuple[set[str], set[str]] = set(), set()  # the last round's, this one's
         self.answers = 0
 
@@ -79,6 +81,7 @@ class Watcher:
             "up": self.is_up,
             "calls": len(self._calls),
             "answers": self.answers,
+            "unread": dict(self._unread),
         }
 
     def _survey(self) -> None:
@@ -134,10 +137,19 @@ class Watcher:
         except InvalidRecord as error:
             self._refuse_once(call, payload_of(answer), error.reason, error.field)
             return
+        self._count_unread(call.call_id, figures.unread)
         call.figures = figures
         if call.measured:
             self._publish([record])
         call.measured = True
+
+    def _count_unread(self, call_id: str, unread: Counter[str]) -> None:
+        """Counted each time, logged once a cause: all answers of one release are alike."""
+        for cause, count in unread.items():
+            if not self._unread[cause]:
+                log.warning("rtpengine's figures are not all read", cause=cause, call_id=call_id)
+            metrics.MEDIA_UNREAD.add(count, {**self._labels, "cause": cause})
+        self._unread += unread
 
     def _end(self, missing: list[Call], statistics: Statistics) -> None:
         self._ending.update((call.call_id, call.figures) for call in missing)

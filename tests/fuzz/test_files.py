@@ -9,6 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from local.replay.evapi_recording import RecordedLine, domain_of, read_kamailio
+from local.replay.ng_recording import read_ng
+from local.replay.ng_state import NgState
 from local.replay_capture import read_capture
 from local.replay_netlink import read_sockets, server_ports
 from local.replay_opensips import read_pieces
@@ -85,6 +88,54 @@ def test_any_file_is_a_recording_or_refused(lines: list[bytes]) -> None:
             server_ports(found)
         else:
             assert all(len(one.moved(10**6)) < 2 * len(one.data) + 100 for one in found)
+
+
+_LINE = {"t": 1795502444.2, "kind": "evapi", "raw": '{"ev":"register","t":1795502444.1}'}
+_LISTING = {"t": 1795502444.3, "kind": "rpc", "method": "ul.dump", "result": {"Domains": []}}
+_NG_ROWS = [
+    {
+        "t": 1795502444.2,
+        "request": {"command": command, "call-id": "a", "limit": 5},
+        "response": {"result": "ok", "calls": ["a"], "created": 1795502444, "tags": {}} | more,
+    }
+    for command, more in (
+        ("list", {}),
+        ("query", {"SSRC": {"7": {"reported at": 1795502444}}}),
+        ("statistics", {"statistics": {"totalstatistics": {"uptime": "70"}}}),
+        ("delete", {}),
+    )
+]
+
+
+@fuzzed(200)
+@given(st.lists(odd_json([_LINE, _LISTING]), max_size=3))
+@example([json.dumps(_LINE).encode(), b'{"t":1,"kind":"rpc","method":"m","error":{"code":5}}'])
+@example([b'{"t":1,"kind":"evapi","raw":"\\ud800"}'])
+def test_any_file_is_a_recorded_kamailio_or_refused(lines: list[bytes]) -> None:
+    path = _written(b"\n".join(lines))
+    try:
+        frames = read_kamailio(path)
+    except ValueError:
+        return
+    domain_of(path, frames)
+    for frame in frames:
+        assert 0 <= frame.received < 2**63
+        if isinstance(frame, RecordedLine):
+            assert len(frame.moved(10**6)) < 2 * len(frame.data) + 100
+
+
+@fuzzed(200)
+@given(st.lists(odd_json(_NG_ROWS), max_size=4))
+@example([json.dumps(row).encode() for row in _NG_ROWS])
+def test_any_file_is_a_recorded_rtpengine_or_refused(lines: list[bytes]) -> None:
+    try:
+        rounds = read_ng(_written(b"\n".join(lines)))
+    except ValueError:
+        return
+    state = NgState(0)
+    for shown in rounds:
+        state.reached(shown, shown.received)
+        json.dumps([state.listed(9), state.statistics(shown.received), state.queried("a")])
 
 
 def test_a_recording_is_named_by_the_user() -> None:

@@ -1,13 +1,28 @@
 """A real OpenSIPS for the tests, configured as docs/opensips.md says, on ports of its own."""
 
 import re
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from local.network import free_port
 from tests.integration.server_process import ServerProcess
 from tests.live.programs import need_program
 
+# As opensips-cli makes them (scripts/sqlite of OpenSIPS 3.x): what usrloc reads and writes.
+_TABLES = """
+CREATE TABLE version (table_name CHAR(32) NOT NULL, table_version INTEGER DEFAULT 0 NOT NULL);
+INSERT INTO version VALUES ('location', 1013);
+CREATE TABLE location (
+    contact_id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+    username CHAR(64) DEFAULT '' NOT NULL, domain CHAR(64), contact TEXT NOT NULL,
+    received CHAR(255), path CHAR(255), expires INTEGER NOT NULL, q FLOAT(10,2) DEFAULT 1.0,
+    callid CHAR(255) NOT NULL, cseq INTEGER NOT NULL, last_modified DATETIME NOT NULL,
+    flags INTEGER DEFAULT 0 NOT NULL, cflags CHAR(255), user_agent CHAR(255) DEFAULT '' NOT NULL,
+    socket CHAR(64), methods INTEGER, sip_instance CHAR(255), kv_store TEXT(512), attr CHAR(255)
+);
+"""
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "opensips.md"
 
 _COMMON = """
@@ -34,15 +49,26 @@ modparam("httpd", "ip", "127.0.0.1")
 modparam("httpd", "port", {http})
 loadmodule "nathelper.so"
 """
+MEMORY = """
+modparam("usrloc", "working_mode_preset", "single-instance-no-db")
+"""
+# With a database: the module that brings it comes before usrloc's parameters.
+DATABASE = """
+loadmodule "db_sqlite.so"
+modparam("usrloc", "db_url", "sqlite://{database}")
+modparam("usrloc", "working_mode_preset", "%s")
+"""
 _REGISTRAR = """
 loadmodule "usrloc.so"
-modparam("usrloc", "working_mode_preset", "single-instance-no-db")
+{usrloc}
 modparam("usrloc", "use_domain", 1)
 modparam("usrloc", "timer_interval", 1)
 modparam("nathelper", "received_avp", "$avp(received)")
+loadmodule "event_routing.so"
 loadmodule "registrar.so"
 modparam("registrar", "received_avp", "$avp(received)")
 modparam("registrar", "min_expires", 2)
+{more}
 loadmodule "dialog.so"
 loadmodule "acc.so"
 """
@@ -59,7 +85,7 @@ route {
     }
     if (is_method("REGISTER")) {
         fix_nated_register();
-        save("location");
+        {save};
         exit;
     }
     if (!is_method("INVITE")) {
@@ -99,13 +125,27 @@ route {
 class OpenSipsServer(ServerProcess):
     """A registrar and proxy of OpenSIPS 3.x; with `registrar_port` a proxy before that registrar.
 
-    `events` is where its producer is to listen.
+    `events` is where its producer is to listen. `usrloc` is MEMORY, or DATABASE with a preset, and
+    more parameters; `registrar` more of that module's; `save` the call that stores a REGISTER.
     """
 
     name = "opensips"
 
-    def __init__(self, folder: Path, *, registrar_port: int | None = None) -> None:
-        self._registrar = registrar_port
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        registrar_port: int | None = None,
+        usrloc: str = MEMORY,
+        registrar: str = "",
+        save: str = 'save("location")',
+    ) -> None:
+        self._registrar_port = registrar_port
+        self._usrloc, self._registrar, self._save = usrloc, registrar, save
+        self._database = folder / "usrloc.sqlite"
+        if "{database}" in usrloc:
+            with closing(sqlite3.connect(self._database)) as database:
+                database.executescript(_TABLES)
         self._program = need_program("ROLLCALL_TEST_OPENSIPS", "opensips")
         self.port, self.http, self.events = free_port(), free_port(), free_port()
         self._config = folder / "opensips.cfg"
@@ -132,7 +172,7 @@ class OpenSipsServer(ServerProcess):
         (accounting,) = (b for b in blocks if "do_accounting" in b)
         (edge,) = (b for b in blocks if "route[to_registrar]" in b)
         extras, account = accounting.split("…\n")
-        if self._registrar is None:
+        if self._registrar_port is None:
             routes = _REGISTRAR_ROUTE % "\n    ".join((*call.splitlines(), *account.splitlines()))
             parts = [_COMMON, _REGISTRAR, extras, events, routes]
         else:
@@ -145,10 +185,14 @@ class OpenSipsServer(ServerProcess):
         whole = "\n".join(parts).replace("127.0.0.1:8767", f"127.0.0.1:{self.events}")
         (folder,) = self._program.parents[1].glob("lib*/opensips/modules")
         given = {
+            "{usrloc}": self._usrloc,
+            "{more}": self._registrar,
+            "{save}": self._save,
+            "{database}": self._database,
             "{port}": self.port,
             "{http}": self.http,
             "{modules}": folder,
-            "{registrar}": self._registrar,
+            "{registrar}": self._registrar_port,
         }
         for name, value in given.items():
             whole = whole.replace(name, str(value))

@@ -28,6 +28,7 @@ FOLDS = (
     "call_fold",
     "media_fold",
     "snapshot_fold",
+    "replacing",
     "expiry_fold",
     "presence_fold",
     "verdict",

@@ -19,6 +19,7 @@ HISTORIES = range(100, 1500)
 RECENT = 40  # tests that noticed a mutant, tried first: they notice its neighbours too
 TESTS = (
     "tests/unit/test_registration_fold.py",
+    "tests/unit/test_replacing.py",
     "tests/unit/test_listings_places.py",
     "tests/unit/test_late_words.py",
     "tests/unit/test_pings.py",

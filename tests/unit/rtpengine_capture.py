@@ -2,6 +2,8 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,60 @@ def answers(capture: str) -> list[tuple[str, dict[str, Any]]]:
 def queried(capture: str, note: str) -> dict[str, Any]:
     """The answer of the request with that note; the caller's own, to change."""
     return next(answer for said, answer in answers(capture) if said == note)
+
+
+def _streams(answer: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each medium with each of its streams."""
+    for party in answer["tags"].values():
+        for media in party["medias"]:
+            for stream in media["streams"]:
+                yield media, stream
+
+
+def _listed_by_stream(answer: dict[str, Any]) -> None:
+    """mr12.4 to mr13.3: ng_stats_stream_ssrc()."""
+    for _, stream in _streams(answer):
+        number = stream.pop("SSRC", None)
+        stream["ingress SSRCs"] = [{"SSRC": number, **_COUNTED}] if number is not None else []
+        stream["egress SSRCs"] = [{"SSRC": 77, **_COUNTED}]
+
+
+def _listed_by_medium(answer: dict[str, Any], *, figures: bool) -> None:
+    """From mr13.4: ng_stats_ssrc()."""
+    for media, stream in _streams(answer):
+        listed = media.setdefault("ingress SSRCs", [])
+        media["egress SSRCs"] = [{"SSRC": 77}]
+        number = stream.get("SSRC")
+        if number is not None and number not in [entry["SSRC"] for entry in listed]:
+            reports = answer["SSRC"].get(str(number), {})
+            beside = {**_COUNTED, **reports} if figures else {}
+            listed.append({"SSRC": number, **beside})
+    for reports in answer["SSRC"].values():
+        reports.update(_COUNTED)
+    answer["created_ts"] = answer["created"] * 1_000_000 + answer["created_us"]
+
+
+_COUNTED = {"bytes": 1, "packets": 1, "last RTP timestamp": 1, "last RTP seq": 1}
+SHAPES = ("mr10-mr12.3", "mr12.4-mr13.3", "full", "global", "inline")
+
+
+def shaped(answer: dict[str, Any], shape: str) -> dict[str, Any]:
+    """A recorded answer as another release writes it: one of SHAPES, or `none`.
+
+    After daemon/call_interfaces.c of mr12.5, mr13.3, mr13.4 and mr14.1; the last are the modes of
+    `ssrc-reporting`.
+    """
+    answer = deepcopy(answer)
+    if shape == "mr12.4-mr13.3":
+        _listed_by_stream(answer)
+    elif shape != "mr10-mr12.3":
+        _listed_by_medium(answer, figures=shape in ("full", "inline"))
+    if shape == "none":
+        for media, _ in _streams(answer):
+            media["ingress SSRCs"] = media["egress SSRCs"] = []
+    if shape in ("inline", "none"):
+        del answer["SSRC"]
+    return answer
 
 
 def datagrams() -> list[bytes]:

@@ -50,6 +50,12 @@ def test_several_sources_are_named_after_their_files_unless_named(recordings: li
             "fs edge edge",
         ),
         ("opensips=A.datagram sockets=B.sockets.jsonl", "", "A A"),
+        ("kamailio=A.jsonl rtpengine=A.ng.jsonl", "", "A-kamailio A-rtpengine"),
+        (
+            "kamailio=A.jsonl freeswitch=A.fs.json sockets=A.sockets.jsonl",
+            "",
+            "A-kamailio A-freeswitch A-kamailio",
+        ),
         ("opensips=A.datagram sockets=B.sockets.jsonl", "os kernel", "os kernel"),
     ],
 )

@@ -169,8 +169,46 @@ def test_a_database_restart_is_told_once_and_revives_no_connection() -> None:
     assert play.pipeline.changes("bob") == ["online registered"]
     contact_event(play, "CONTACT_INSERT", T + 63, callid="c2")
     assert play.pipeline.changes("alice")[-1] == "online registered"
-    contact_event(play, "CONTACT_INSERT", T + 66, callid="c2")  # and again, at once
-    assert len([e for e in play.events(NODES) if e.kind is NodeKind.UP]) == 2
+    contact_event(play, "CONTACT_INSERT", T + 66, callid="c2")  # a lookup with db_mode 3
+    assert len([e for e in play.events(NODES) if e.kind is NodeKind.UP]) == 1
+
+
+def test_one_contact_shows_no_restart_and_no_gap() -> None:
+    """OpenSIPS#2617, OpenSIPS#1573: db_mode 3 inserts stored contacts at each lookup."""
+    play = Play()
+    contact_event(play, "CONTACT_INSERT")
+    contact_event(play, "CONTACT_INSERT", aor="bob@example.test")
+    for second in (30, 60):
+        contact_event(play, "CONTACT_INSERT", T + second)
+        contact_event(play, "CONTACT_INSERT", T + second, aor="bob@example.test")
+    contact_event(play, "CONTACT_INSERT", T + 90, cseq=2)  # renewed at another node
+    assert not play.events(NODES)
+    assert play.pipeline.changes("alice") == ["online registered"]
+    assert play.pipeline.changes("bob") == ["online registered"]
+
+
+@pytest.mark.parametrize("users", [1, 2])
+def test_records_of_several_users_made_again_show_a_restart(users: int) -> None:
+    """E_UL_AOR_INSERT is raised of records in memory only (udomain.c, mem_insert_urecord())."""
+    play = Play()
+    names = [f"{name}@example.test" for name in ("alice", "bob")][:users]
+    for second in (0, 60):
+        for name in names:
+            send(play, "E_UL_AOR_INSERT", T + second, domain="location", aor=name)
+            contact_event(play, "CONTACT_INSERT", T + second, aor=name)
+    ups = [event for event in play.events(NODES) if event.kind is NodeKind.UP]
+    assert len(ups) == users - 1
+    lost = ["online registered", "offline node-restarted"]
+    assert play.pipeline.changes("alice") == lost[:users]
+
+
+def test_a_record_made_for_a_second_subscription_shows_nothing() -> None:
+    play = Play()
+    for _ in range(2):
+        for name in ("alice@example.test", "bob@example.test"):
+            send(play, "E_UL_AOR_INSERT", domain="location", aor=name)
+            contact_event(play, "CONTACT_INSERT", aor=name)
+    assert not play.events(NODES)
 
 
 def test_two_subscriptions_to_one_event_are_no_restart() -> None:

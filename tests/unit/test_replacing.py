@@ -84,6 +84,39 @@ def test_what_the_table_could_not_show_stays(other: RegistrationEvent) -> None:
     assert shown(other, b) == ["sip:a@h", "sip:b@h"]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        event(9, Kind.REGISTERED, "sip:a@h", boot="up-0", at=A.at),
+        event(1, Kind.REGISTERED, "sip:a@h", registrar=None),
+    ],
+    ids=["of-an-earlier-process", "of-no-table"],
+)
+def test_what_the_table_shows_no_more_is_gone(other: RegistrationEvent) -> None:
+    read = _AT + timedelta(seconds=1.5)
+    b = event(2, Kind.REGISTERED, "sip:b@h", remaining=["sip:b@h"], table_at=read)
+    assert shown(other, b) == ["sip:b@h"]
+
+
+def test_an_event_of_no_table_is_of_all() -> None:
+    assert shown(A, event(2, Kind.REGISTERED, "sip:b@h", registrar=None, remaining=[])) == [
+        "sip:b@h"
+    ]
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(-1, ["sip:a@h"]), (1, [])])
+def test_where_the_sequence_is_not_known_time_decides(seconds: int, left: list[str]) -> None:
+    """A listing whose producer has heard nothing yet (ordering.UNHEARD)."""
+    at = A.at + timedelta(seconds=seconds)
+    assert shown(A, event(0, Kind.SNAPSHOT_ENDED, at=at, remaining=[], snapshot="s")) == left
+
+
+def test_another_process_is_compared_by_time() -> None:
+    later = event(1, Kind.REGISTERED, "sip:a@h", boot="up-2", at=A.at + timedelta(seconds=9))
+    b = event(2, Kind.REGISTERED, "sip:b@h", remaining=["sip:b@h"])
+    assert shown(later, b) == ["sip:a@h", "sip:b@h"]
+
+
 def test_an_unregister_names_what_else_is_gone() -> None:
     b = event(2, Kind.REGISTERED, "sip:b@h")
     assert shown(A, b, event(3, Kind.UNREGISTERED, "sip:b@h", remaining=[])) == []
@@ -105,6 +138,12 @@ def test_a_call_id_of_one_binding_only() -> None:
         "sip:a@h",
         "sip:b@h",
     ]
+
+
+def test_no_call_id_is_no_call_id_of_another() -> None:
+    nameless = event(1, Kind.REGISTERED, "sip:a@h", call_id=None)
+    b = event(2, Kind.REGISTERED, "sip:b@h", call_id=None, replaces_call_id=True)
+    assert shown(nameless, b) == ["sip:a@h", "sip:b@h"]
 
 
 def test_what_was_replaced_is_not_revived_by_its_own_late_event() -> None:

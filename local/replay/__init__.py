@@ -1,0 +1,1 @@
+"""What `rollcall replay` points producers at: recorded servers that answer as they did."""

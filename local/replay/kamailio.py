@@ -1,0 +1,227 @@
+"""A recorded Kamailio that speaks to a producer: what `rollcall replay kamailio=FILE` plays.
+
+    replay = KamailioReplay(Path("sc_b_fin.jsonl"), speed=None)
+    replay.start()          # evapi and JSON-RPC on 127.0.0.1; `environment` points a producer there
+    replay.finished         # True when all has been sent
+
+The recorded lines go to whoever connects to evapi; their times stand as far before the sending as
+they stood before the recorded receipt. Commands are answered as rpc_answers says; unpaced, what
+follows a recorded listing waits until the producer has asked for it: it counts in its place.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from local.replay.evapi_recording import (
+    RecordedLine,
+    RecordedListing,
+    domain_of,
+    read_kamailio,
+)
+from local.replay.evapi_server import EvapiServer
+from local.replay.rpc_answers import NOT_FOUND, USER_LISTING, RpcAnswers
+from local.replay.rpc_server import RpcServer
+from local.replay_conductor import Conductor, Part
+from local.stack import is_configured
+from streams.ordering import LISTING_LAG
+from streams.registration_fold import EXPIRY_TOLERANCE
+
+_LOOK_SECONDS = 0.02
+# A line's time lies before its sending, by as much as it was on its way in the recording.
+_AFTER_GAP_SECONDS = 0.1
+# After so many lines the producer is given the time to read them.
+_UNREAD_MAX = 50
+# The producer asks for all contacts every 2 s (producers/listing_times.py), for one user at once.
+_ASKED_SECONDS, _USER_ASKED_SECONDS, _NEXT_ASKED_SECONDS = 5.0, 1.0, 0.5
+# How long a command waits for an answer that the recording has later on.
+_ANSWER_SECONDS = 1.5
+# A listing concludes nothing about what came this shortly before it.
+_LAG_SECONDS = LISTING_LAG.total_seconds() + 0.1
+# A contact that is dropped this long before its expiry has not expired but was brought forward;
+# unpaced, its expiry is waited for no longer than that.
+_EARLY_SECONDS, _EXPIRY_SECONDS = EXPIRY_TOLERANCE.total_seconds() - 1, 30.0
+
+
+class KamailioReplay:
+    """One recording served to one producer. Threads only; `stop` joins them."""
+
+    def __init__(
+        self,
+        capture: Path,
+        *,
+        speed: float | None = None,
+        ready: Callable[[], bool] = lambda: True,
+        read: Callable[[int], bool] = lambda _: True,
+        settled: Callable[[int], bool] = lambda _: True,
+        conductor: Conductor | None = None,
+    ) -> None:
+        """`ready`: the producer has taken note of its connection. `read(bytes)`: it has read so
+        many. `settled(bytes)`: they have had their effect; unpaced, events of another kind wait
+        for it.
+
+        Raises OSError, ValueError when `capture` is no recording of Kamailio.
+        """
+        self.frames = read_kamailio(capture)
+        self._paced = speed is not None
+        self._ready, self._read, self._settled = ready, read, settled
+        conductor = conductor or Conductor(speed)
+        self._part: Part = conductor.join([frame.received for frame in self.frames])
+        listings = [frame for frame in self.frames if isinstance(frame, RecordedListing)]
+        self._lists = bool(listings)
+        self._domain = domain_of(capture, self.frames)
+        self._changed = threading.Condition()
+        self._answers = RpcAnswers(listings)
+        self._asked: set[int] = set()  # answers given, by identity
+        self._evapi = EvapiServer()
+        self._rpc = RpcServer(self._answer)
+        self._thread = threading.Thread(target=self._play, name="replay-kamailio", daemon=True)
+        self._last_sent = (0, 0.0)  # when the last event was recorded, µs, and sent
+        self._registered: dict[bytes, tuple[int, float]] = {}  # the same, of each Call-ID
+        self.finished = False
+
+    @property
+    def sent_events(self) -> int:
+        """In bytes: what one read of evapi gives is not for the sender to say."""
+        return self._evapi.sent_bytes
+
+    def start(self) -> None:
+        self._rpc.start()
+        self._evapi.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._part.stop()
+        self._thread.join()
+        self._evapi.stop()
+        self._rpc.stop()
+
+    def environment(self, node: str | None) -> dict[str, str]:
+        """Settings that point a producer here; only after `start`."""
+        found = {
+            "ROLLCALL_KAMAILIO_NODE": node or "kamailio",
+            "ROLLCALL_KAMAILIO_EVAPI": self._evapi.address,
+            "ROLLCALL_KAMAILIO_RPC_URL": self._rpc.url,
+            "ROLLCALL_KAMAILIO_KERNEL": "off",
+        }
+        if self._lists:  # as often as it ever does, so that none is missed
+            found["ROLLCALL_KAMAILIO_SNAPSHOT_INTERVAL_SECONDS"] = "1"
+        if self._domain and not is_configured("kamailio"):
+            found["ROLLCALL_KAMAILIO_DOMAIN"] = self._domain
+        return found
+
+    def received(self, status: dict[str, Any]) -> int:
+        """The bytes a producer has read; of itself it notes an empty line at each connection."""
+        count: int = status["received_bytes"] - status["connections"]
+        return count
+
+    def _play(self) -> None:
+        first = self.frames[0]
+        if isinstance(first, RecordedListing):
+            self._list(first)  # what was listed before any event: the producer's first listing
+        # Of what was before the connection the producer knows nothing (a gap): not of these lines.
+        if not self._wait(lambda: self._evapi.connected and self._ready()):
+            return
+        if self._part.stopped.wait(_AFTER_GAP_SECONDS):
+            return
+        if isinstance(first, RecordedListing) and not self._wait_asked(first):
+            return
+        if not self._part.begin():
+            return
+        kind, unread = "", 0
+        for index, frame in enumerate(self.frames):
+            if isinstance(frame, RecordedListing):
+                if index and not self._take_listing(index, frame):
+                    return
+            else:
+                if kind and frame.kind not in ("", kind) and not self._wait(self._has_settled):
+                    return
+                kind = frame.kind or kind
+                if not self._part.wait_for(index) or not self._wait_expiry(frame):
+                    return
+                if not self._say(frame):
+                    return
+                unread += 1
+            self._part.sent(index)
+            if unread >= _UNREAD_MAX:
+                unread = 0
+                if not self._wait(lambda: self._read(self.sent_events)):
+                    return
+        self.finished = True
+
+    def _take_listing(self, index: int, listing: RecordedListing) -> bool:
+        if not self._part.wait_for(index):
+            return False
+        if not self._wait_apart(self._last_sent, listing.received, _LAG_SECONDS):
+            return False
+        self._list(listing)
+        return self._paced or self._wait_asked(listing)
+
+    def _wait_expiry(self, line: RecordedLine) -> bool:
+        since = self._registered.get(line.call_id) if line.is_expiry else None
+        if since is None:
+            return True
+        return self._wait_apart(since, line.received - int(_EARLY_SECONDS * 1e6), _EXPIRY_SECONDS)
+
+    def _wait_apart(self, since: tuple[int, float], recorded: int, most: float) -> bool:
+        """Unpaced: as long after an event as recorded, and at most so many seconds."""
+        apart = min((recorded - since[0]) / 1e6, most)
+        return self._paced or self._wait(lambda: time.monotonic() - since[1] >= apart)
+
+    def _list(self, listing: RecordedListing) -> None:
+        with self._changed:
+            self._answers.reached(listing)
+            self._changed.notify_all()
+
+    def _wait_asked(self, listing: RecordedListing) -> bool:
+        """Until the producer has asked for all of it, or asks for no more. False when stopped."""
+        left = {id(answer) for answer in listing.answers}
+        everybody = any(answer.method != USER_LISTING for answer in listing.answers)
+        until = time.monotonic() + (_ASKED_SECONDS if everybody else _USER_ASKED_SECONDS)
+        while left and time.monotonic() < until:
+            with self._changed:
+                self._changed.wait(_LOOK_SECONDS)
+                if left & self._asked:
+                    left -= self._asked
+                    until = time.monotonic() + _NEXT_ASKED_SECONDS
+            if self._part.stopped.is_set():
+                return False
+        return True
+
+    def _say(self, line: RecordedLine) -> bool:
+        """Send it to the client there is, or is to come. False when stopped."""
+        with self._changed:
+            self._answers.passed(line.kind)
+        while not self._evapi.send(line):
+            if self._part.stopped.wait(_LOOK_SECONDS):
+                return False
+        self._last_sent = line.received, time.monotonic()
+        if line.kind == "registrations" and line.call_id:
+            self._registered[line.call_id] = self._last_sent
+        return True
+
+    def _has_settled(self) -> bool:
+        return self._paced or self._settled(self.sent_events)
+
+    def _wait(self, condition: Callable[[], bool]) -> bool:
+        while not condition():
+            if self._part.stopped.wait(_LOOK_SECONDS):
+                return False
+        return True
+
+    def _answer(self, method: str, params: Any) -> dict[str, Any]:
+        """In a thread of the command's own."""
+        # Unpaced, a listing must be asked for where it stands among the events: not before.
+        waits = self._paced or method == USER_LISTING
+        until = time.monotonic() + (_ANSWER_SECONDS if waits else 0.0)
+        with self._changed:
+            while (found := self._answers.answer(method, params)) is None:
+                left = until - time.monotonic()
+                if left <= 0 or not self._answers.is_to_come(method, params):
+                    return NOT_FOUND
+                self._changed.wait(left)
+            self._asked.add(id(found))
+            self._changed.notify_all()
+            return found.outcome

@@ -1,0 +1,36 @@
+"""By what usrloc recognises a binding: the identity of a contact that an event or a listing names.
+
+Pure. usrloc's get_ucontact() (modules/usrloc/urecord.c): by `matching_mode`, or by URI parameters
+where save() is given `matching-mode` with names (contact_params_match) or the contact can be woken
+by a push (lib/reg/pn.c, `pn_ct_match_params`). An update by parameters changes the stored URI.
+"""
+
+from dataclasses import dataclass
+
+from producers.sip_proxy.contact import Matching, matched
+from producers.stored_contact import StoredContact, bounded_identity
+
+
+@dataclass(frozen=True, slots=True)
+class ContactMatching:
+    """`parameters` identify a contact whose URI has a value for all of them."""
+
+    by: Matching = Matching.CONTACT
+    parameters: tuple[str, ...] = ()
+
+    def identity(self, contact: StoredContact, text: str, call_id: str | None) -> str:
+        """`text` is the contact as the server wrote it, of which `contact` was read."""
+        if self.parameters and (found := _values(text, self.parameters)) is not None:
+            return bounded_identity(found)
+        return matched(self.by, contact.identity, call_id, None)
+
+
+def _values(text: str, names: tuple[str, ...]) -> str | None:
+    """`;name=value` of each, None where one is missing. Values count as they are written."""
+    given: dict[str, str] = {}
+    for part in text.split(">")[0].partition("?")[0].split(";")[1:]:
+        name, _, value = part.partition("=")
+        given.setdefault(name.strip().lower(), value.strip())
+    if not all(given.get(name.lower()) for name in names):
+        return None
+    return "".join(f";{name.lower()}={given[name.lower()]}" for name in names)

@@ -1,0 +1,48 @@
+"""The shared secret that a script can put on its own events: whether an event has it.
+
+usrloc's, dialog's and the core's events cannot carry one: for those the allowed senders are the
+fence. The secret leaves the event here, so that nothing after it can show it.
+"""
+
+import hmac
+from typing import Any
+
+from pydantic import SecretStr
+
+from producers.opensips.event import ServerEvent
+from schemas.codec import InvalidRecord
+
+PARAMETER = "secret"
+# Raised by the script (docs/opensips.md).
+SIGNED = frozenset({"E_EDGE_REGISTER", "E_ROLLCALL_CALL"})
+_HIDDEN = b"[secret]"
+
+
+class SharedSecret:
+    """None where no secret is configured: then none is asked for."""
+
+    def __init__(self, secret: SecretStr | None) -> None:
+        self._secret = secret.get_secret_value().encode() if secret is not None else None
+
+    def taken_from(self, event: ServerEvent) -> ServerEvent:
+        """The event without it. Raises InvalidRecord where it is missing or another."""
+        given = event.parameters.get(PARAMETER)
+        if event.name not in SIGNED:
+            return event
+        event = without_secret(event)
+        if self._secret is None:
+            return event
+        text = given if isinstance(given, str) else ""
+        if not hmac.compare_digest(text.encode("utf-8", "surrogatepass"), self._secret):
+            raise InvalidRecord(PARAMETER, "missing, or not the one that is configured")
+        return event
+
+    def hidden(self, payload: bytes) -> bytes:
+        """A payload as it may be kept."""
+        return payload.replace(self._secret, _HIDDEN) if self._secret else payload
+
+
+def without_secret(event: ServerEvent) -> ServerEvent:
+    """The event as it may be kept, whatever secret it names."""
+    left: dict[str, Any] = {k: v for k, v in event.parameters.items() if k != PARAMETER}
+    return ServerEvent(event.name, left, event.request)

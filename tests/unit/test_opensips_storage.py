@@ -1,0 +1,127 @@
+"""Where usrloc keeps its contacts: of an empty ul_dump nothing is concluded that memory must show.
+
+OpenSIPS#2617, OpenSIPS#1573: with sql-only and full-sharing-cachedb each lookup inserts a user's
+contacts once more, and ul_dump is empty.
+"""
+
+import pytest
+
+from producers.opensips.storage import Usrloc
+from schemas.topics import NODES, REGISTRATIONS
+from schemas.vocabulary import RegistrationKind
+from tests.unit.opensips_usrloc import UsrlocServer
+
+KIM, LEO = "sip:kim@192.0.2.60:5060", "sip:leo@192.0.2.61:5060"
+
+
+def served(**options: object) -> UsrlocServer:
+    server = UsrlocServer(**options)  # type: ignore[arg-type]
+    server.register("kim", KIM)
+    server.register("leo", LEO)
+    return server
+
+
+@pytest.mark.parametrize("usrloc", [Usrloc.AUTO, Usrloc.DATABASE])
+def test_a_listing_of_a_database_takes_nobody_offline(usrloc: Usrloc) -> None:
+    server = served(in_database=True, usrloc=usrloc)
+    for _ in range(3):
+        server.list_all()
+        server.lookup("kim")
+    server.settle()
+    assert server.play.context.in_database
+    assert (server.shown("kim"), server.shown("leo")) == ([KIM], [LEO])
+    assert not server.play.events(NODES)
+
+
+def test_a_database_is_found_out_once() -> None:
+    server = served(in_database=True)
+    server.list_all()
+    asked = server.calls.count("ul_show_contact")
+    assert asked == 1
+    server.list_all()
+    assert server.calls.count("ul_show_contact") == asked
+
+
+def test_reading_a_user_again_changes_nothing() -> None:
+    server = served(in_database=True)
+    before = len(server.play.events(REGISTRATIONS))
+    for _ in range(5):
+        server.now += 2
+        server.lookup("kim")
+    assert len(server.play.events(REGISTRATIONS)) == before
+
+
+def test_a_listing_of_memory_ends_what_it_lacks() -> None:
+    server = served()
+    server.list_all()
+    server.unregister("kim", KIM, is_silent=True)
+    server.list_all()
+    assert server.shown("kim") == []
+    assert server.shown("leo") == [LEO]
+
+
+def test_an_empty_listing_of_memory_ends_all() -> None:
+    """After a restart without a database: both ways of asking agree that nobody is there."""
+    server = served()
+    server.users.clear()
+    server.list_all()
+    assert server.shown("kim") == server.shown("leo") == []
+
+
+def test_a_producer_that_knows_nobody_waits_for_a_sign() -> None:
+    server = served(in_database=True)
+    server.forget()
+    server.list_all()
+    assert server.shown("kim") == [KIM]
+    server.lookup("leo")
+    assert server.wanted
+    server.list_all()
+    assert server.play.context.in_database
+    assert server.shown("kim") == [KIM]
+
+
+def test_a_producer_that_knows_nobody_learns_that_memory_is_empty() -> None:
+    server = served()
+    server.forget()
+    server.users.clear()
+    server.list_all()
+    assert server.shown("kim") == [KIM]  # nothing shows yet where usrloc keeps them
+    server.register("mia", "sip:mia@192.0.2.62:5060")
+    assert server.wanted
+    server.list_all()
+    assert server.shown("kim") == []
+
+
+def test_what_is_configured_needs_no_sign() -> None:
+    server = served(usrloc=Usrloc.MEMORY)
+    server.users.clear()
+    server.list_all()
+    assert server.shown("kim") == []
+    assert "ul_show_contact" not in server.calls
+
+
+def test_of_a_record_in_memory_events_tell() -> None:
+    server = UsrlocServer()
+    server.play.datagram(server.now, b'{"method":"E_UL_AOR_DELETE","params":{"aor":"a@b"}}')
+    assert server.play.context.storage.where is Usrloc.MEMORY
+
+
+def test_another_nodes_and_expired_contacts_of_a_database_are_not_this_ones() -> None:
+    server = UsrlocServer(in_database=True, usrloc=Usrloc.DATABASE)
+    server.register("kim", KIM, socket="")
+    assert server.shown("kim") == []
+    server.register("leo", LEO, is_silent=True)
+    server.now += 4000
+    server.lookup("leo")
+    assert server.shown("leo") == []
+
+
+def test_a_database_that_does_not_answer_ends_nobody() -> None:
+    """db_load_urecord() answers "not found" when its query fails."""
+    server = served(in_database=True, usrloc=Usrloc.DATABASE)
+    server.register("kim", "sip:kim@192.0.2.99:5060", was=KIM)
+    server.database_fails = True
+    server.settle()
+    assert "sip:kim@192.0.2.99:5060" in server.shown("kim")
+    kinds = {event.kind for event in server.play.events(REGISTRATIONS)}
+    assert RegistrationKind.SNAPSHOT_ENDED not in kinds

@@ -1,0 +1,199 @@
+"""Users whom an event leaves unclear are listed at once, exactly, whatever usrloc matches by."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from producers.opensips.listing import decode_json, read_user
+from producers.opensips.matching import ContactMatching
+from producers.sip_proxy.contact import Matching
+from producers.stored_contact import read_stored
+from schemas.topics import REGISTRATIONS
+from schemas.vocabulary import RegistrationKind as Kind
+from tests.unit.opensips_capture import CAPTURES
+from tests.unit.opensips_usrloc import UsrlocServer
+
+PUSH = ";pn-provider=apns;pn-prid=ABC;pn-param=t.app"
+OLD, NEW = f"sip:kim@192.0.2.60:5060{PUSH}", f"sip:kim@192.0.2.77:7777{PUSH}"
+BY_PUSH = ContactMatching(parameters=("pn-provider", "pn-prid", "pn-param"))
+
+
+def moved(**options: Any) -> UsrlocServer:
+    """Kim's contact is found by its push parameters, and its URI changes."""
+    server = UsrlocServer(**options)
+    server.register("kim", OLD)
+    server.register("kim", NEW, was=OLD)
+    return server
+
+
+def test_an_update_of_an_unknown_contact_lists_the_user() -> None:
+    server = moved()
+    server.settle()
+    assert server.shown("kim") == [NEW]
+    assert server.calls.count("ul_show_contact") == 1
+    ended = [e for e in server.play.events(REGISTRATIONS) if e.kind is Kind.SNAPSHOT_ENDED]
+    identity = read_stored(NEW).identity
+    assert [(e.aor, e.remaining) for e in ended] == [("sip:kim@example.test", [identity])]
+    assert ended[0].table_at == ended[0].at
+
+
+def test_by_its_parameters_it_is_the_same_contact() -> None:
+    server = moved(matching=BY_PUSH)
+    assert not server.calls
+    assert server.shown("kim") == [NEW]
+    server.unregister("kim", NEW)
+    assert server.shown("kim") == []
+
+
+def test_without_mi_its_call_id_decides() -> None:
+    server = moved(has_mi=False)
+    assert server.shown("kim") == [NEW]
+
+
+def test_two_contacts_of_one_register_are_two_also_without_mi() -> None:
+    server = UsrlocServer(has_mi=False)
+    for uri in (OLD, NEW):
+        server.register("kim", uri, callid="c", is_silent=True)
+    server.play.context.contacts.__init__()  # type: ignore[misc]
+    for uri in (OLD, NEW):
+        server.register("kim", uri)
+    assert server.shown("kim") == sorted((OLD, NEW))
+
+
+def test_a_table_in_a_database_is_asked_without_end_of_questions() -> None:
+    server = moved(in_database=True)
+    server.settle()
+    assert server.shown("kim") == [NEW]
+    assert server.calls.count("ul_show_contact") == 1
+
+
+def test_what_a_listing_named_is_known() -> None:
+    server = UsrlocServer()
+    server.register("kim", OLD, is_silent=True)
+    server.list_all()
+    server.register("kim", OLD)
+    assert not server.play.intake.listings.wanted.is_set()
+
+
+def test_a_user_whom_nobody_holds_any_more_is_gone() -> None:
+    server = UsrlocServer()
+    server.register("kim", OLD)
+    server.register("kim", NEW, is_silent=True)
+    server.play.context.writes_back = True
+    server.register("kim", "sip:kim@192.0.2.3:5060")
+    server.users.clear()
+    server.settle()
+    assert server.shown("kim") == []
+
+
+def test_a_contact_whose_connection_is_gone_makes_no_row() -> None:
+    server = UsrlocServer()
+    server.connections = ["192.0.2.60:41000"]
+    for user, port in (("kim", 41000), ("leo", 41001)):
+        received = f"sip:192.0.2.60:{port};transport=tcp"
+        uri = f"sip:{user}@192.0.2.60:{port};transport=tcp"
+        given: dict[str, Any] = {"received": received, "socket": "tcp:192.0.2.1:5060"}
+        server.register(user, uri, is_silent=True, **given)
+        server.users[user][0]["Cseq"] = 1
+        server.play.context.unclear = None
+        server.register(user, "sip:other@192.0.2.9", socket="udp:192.0.2.1:5060")
+        server.play.context.writes_back = True
+        server.register(user, "sip:another@192.0.2.9", socket="udp:192.0.2.1:5060")
+        server.settle()
+    assert "sip:kim@192.0.2.60:41000;transport=tcp" in server.shown("kim")
+    assert "sip:leo@192.0.2.60:41001;transport=tcp" not in server.shown("leo")
+
+
+@pytest.mark.parametrize("options", [{"max_contacts": 1}, {}], ids=["configured", "seen"])
+def test_what_write_back_replaces_is_gone_at_once(options: dict[str, Any]) -> None:
+    """Its DELETE comes with usrloc's timer, 60 s later by default (st_delete_ucontact())."""
+    server = UsrlocServer(**options)
+    if not options:  # a DELETE of the timer shows it
+        server.register("leo", "sip:leo@192.0.2.61:5060")
+        server.play.datagram(server.now, _delete_of_the_timer())
+    server.register("kim", OLD)
+    server.users["kim"].clear()
+    server.register("kim", "sip:kim@192.0.2.88:5060")
+    server.settle()
+    assert server.shown("kim") == ["sip:kim@192.0.2.88:5060"]
+
+
+def _delete_of_the_timer() -> bytes:
+    parameters = {"aor": "leo@example.test", "uri": "sip:leo@192.0.2.61:5060", "expires": 10}
+    return json.dumps({"method": "E_UL_CONTACT_DELETE", "params": parameters}).encode()
+
+
+TWICE = "sip:kim@192.0.2.60:5060"
+
+
+def by_call_id(**options: Any) -> UsrlocServer:
+    """usrloc with matching_mode 1 has one contact twice."""
+    server = UsrlocServer(**options)
+    for call_id in ("c1", "c2"):
+        server.users.setdefault("kim", [])
+        kept = server.users["kim"]
+        server.users["kim"] = []
+        server.register("kim", TWICE, callid=call_id)
+        server.users["kim"] += kept
+    return server
+
+
+def _remove(server: UsrlocServer, call_id: str) -> None:
+    server.now += 5
+    (row,) = [row for row in server.users["kim"] if row["Callid"] == call_id]
+    server.users["kim"].remove(row)
+    if not server.users["kim"]:
+        del server.users["kim"]
+    server._raise("DELETE", "kim", row)
+    server.settle()
+
+
+@pytest.mark.parametrize("first", ["c1", "c2"])
+@pytest.mark.parametrize("is_configured", [True, False])
+def test_one_contact_of_two_call_ids(first: str, *, is_configured: bool) -> None:
+    matching = ContactMatching(Matching.CONTACT_CALL_ID) if is_configured else None
+    server = by_call_id(matching=matching)
+    server.settle()
+    assert server.shown("kim") == [TWICE] * (2 if is_configured else 1)
+    _remove(server, first)
+    assert server.shown("kim") == [TWICE]
+    _remove(server, "c1" if first == "c2" else "c2")
+    assert server.shown("kim") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "identity"),
+    [
+        (OLD, ";pn-provider=apns;pn-prid=ABC;pn-param=t.app"),
+        ("<sip:kim@h;PN-PRID=ABC;pn-provider=apns;pn-param=t.app>", PUSH),
+        ("sip:kim@h;pn-provider=apns;pn-prid=abc", "sip:kim@h;pn-prid=abc;pn-provider=apns"),
+        ("sip:kim@h;pn-provider;pn-prid=A;pn-param=b", "sip:kim@h;pn-param=b;pn-prid=a;pn-provider"),  # noqa: E501
+        ("sip:kim@h", "sip:kim@h"),
+    ],
+)  # fmt: skip
+def test_a_contact_without_all_the_parameters_is_its_uri(text: str, identity: str) -> None:
+    assert BY_PUSH.identity(read_stored(text), text, "c") == identity
+
+
+@pytest.mark.parametrize("name", ["ul_show_contact.json"])
+def test_the_recorded_answer(name: str) -> None:
+    reply = decode_json(Path(CAPTURES / name).read_bytes())["result"]
+    assert [(row.aor, row.domain) for row in read_user(reply, "location")] == [
+        ("alice@127.0.0.1", "location")
+    ] * 2
+
+
+def test_the_answers_of_2_4() -> None:
+    """mi_add_aor_node() writes a user of ul_show_contact as one of ul_dump."""
+    whole = decode_json((CAPTURES / "v24_ul_dump.mi_json.json").read_bytes())
+    aors = whole["Domain"][0]["children"]["AOR"]
+    listed = read_user({"AOR": aors[:1]}, "location")
+    assert listed
+    assert {row.domain for row in listed} == {"location"}
+    text = (CAPTURES / "v24_ul_dump.mi_fifo.txt").read_text()
+    head, _, body = text.partition("\n")
+    lines = [line.removeprefix("\t") for line in body.split("\n") if not line.startswith("Domain")]
+    shown = read_user("\n".join((head, *lines)), "location")
+    assert {row.contact for row in listed} <= {row.contact for row in shown}
