@@ -14,7 +14,8 @@ from schemas.vocabulary import ContactForm
 
 # What stays readable of an identity that is too long.
 _HEAD_LENGTH = 900
-_TELEPHONE = re.compile(r"tel:[!-;=?-~]+", re.IGNORECASE)  # RFC 3966
+_NAME_ADDR = re.compile(r'\s*(?:"(?:[^"\\]|\\.)*"\s*)?<([^<>]*)>').fullmatch
+_TELEPHONE = re.compile(r"tel:[!-;=?-~]+", re.IGNORECASE).fullmatch  # RFC 3966
 
 
 class StoredContact(NamedTuple):
@@ -30,10 +31,10 @@ class StoredContact(NamedTuple):
 
 def read_stored(text: str) -> StoredContact:
     """A URI, or a name-addr as FreeSWITCH stores it. Raises MalformedUri."""
-    if _TELEPHONE.fullmatch(text):
-        return StoredContact(text[:MAX_LENGTH], bounded_identity(text), ContactForm.NOT_SIP)
-    begin = text.find("<") if text.startswith(('"', "<")) else -1
-    uri = text[begin + 1 :].rpartition(">")[0] if begin >= 0 else text
+    named = _NAME_ADDR(text)
+    uri = named[1] if named else text
+    if _TELEPHONE(uri):
+        return StoredContact(uri[:MAX_LENGTH], bounded_identity(uri), ContactForm.NOT_SIP)
     if len(uri) > MAX_LENGTH:
         contact_uri(uri[:MAX_LENGTH])  # what is shown must be one
         return StoredContact(uri[:MAX_LENGTH], bounded_identity(uri), ContactForm.TRUNCATED)
