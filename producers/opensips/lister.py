@@ -28,6 +28,7 @@ USERS_A_ROUND = 50
 # How many of the contacts that ul_dump lacks are asked for singly.
 _PROBES_A_LISTING = 3
 _CONTACTS, _USERS, _STORAGE = "contacts", "users", "storage"
+_NOT_FOUND = "AOR not found"
 _IN_DATABASE = "usrloc keeps its contacts in a database: ul_dump lists none, users are asked for"
 _UNKNOWN = "ul_dump is empty, and nothing shows yet that usrloc keeps its contacts in memory"
 
@@ -54,9 +55,11 @@ def ask_user(mi: Mi, user: UserListing) -> list[ListedContact]:
     try:
         reply = mi.call("ul_show_contact", {"table_name": user.table, "aor": user.name})
     except MiRefused as error:
-        if "AOR not found" in str(error):
+        if _NOT_FOUND in str(error):
             return []
         raise
+    if isinstance(reply, dict) and _NOT_FOUND in str(reply.get("error", "")):
+        return []  # mi_json of 2.4, with the status 200
     rows = read_user(reply, user.table)
     return [row for row in rows if not snapshot.is_gone(row)]
 

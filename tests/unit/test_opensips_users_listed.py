@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from producers.opensips.errors import MiRefused
+from producers.opensips.lister import ask_user
 from producers.opensips.listing import decode_json, read_user
 from producers.opensips.matching import ContactMatching
 from producers.sip_proxy.contact import Matching
+from producers.sip_proxy.user_listings import UserListing
 from producers.stored_contact import read_stored
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind as Kind
@@ -197,3 +200,17 @@ def test_the_answers_of_2_4() -> None:
     lines = [line.removeprefix("\t") for line in body.split("\n") if not line.startswith("Domain")]
     shown = read_user("\n".join((head, *lines)), "location")
     assert {row.contact for row in listed} <= {row.contact for row in shown}
+
+
+@pytest.mark.parametrize(
+    "answer", [{"error": {"code": 404, "message": "AOR not found"}}, MiRefused("404 AOR not found")]
+)
+def test_a_user_of_no_contacts(answer: Any) -> None:
+    class Mi:
+        def call(self, command: str, parameters: Any = None) -> Any:
+            del command, parameters
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    assert ask_user(Mi(), UserListing("location", "a@b", "sip:a@b")) == []
