@@ -15,7 +15,7 @@ from benchmarks.population import Population
 from benchmarks.process import LagWatch, cpu_seconds, memory_mb, paused
 from benchmarks.scene import Scene, say, wait
 from benchmarks.subscriber import Subscriber
-from runtime.kafka import partition_of
+from runtime.partitioner import partition_of
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind
 
@@ -41,7 +41,9 @@ class Sentinels:
         missing = set(range(self._scene.kafka.partitions))
         while missing:
             number, self._next = self._next, self._next + 1
-            partition = partition_of(self._population.aor(number), self._scene.kafka.partitions)
+            partition = partition_of(
+                self._population.aor(number).encode(), self._scene.kafka.partitions
+            )
             if partition in missing:
                 missing.remove(partition)
                 kind = RegistrationKind.REGISTERED

@@ -103,6 +103,7 @@ class Playing:
             return KamailioReplay(
                 source.file,
                 speed=self._speed,
+                ready=partial(self._is_connected, index),
                 read=partial(self._has_read, index),
                 settled=partial(self._settled, index),
                 conductor=self._conductor,
@@ -202,6 +203,11 @@ class Playing:
 
     def _is_ready(self, index: int) -> bool:
         return index < len(self._producers) and self._producers[index].is_ready()
+
+    def _is_connected(self, index: int) -> bool:
+        return index < len(self._producers) and bool(
+            self._producers[index].status().get("connected")
+        )
 
     def _has_read(self, index: int, size: int) -> bool:
         status = self._producers[index].status()

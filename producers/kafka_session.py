@@ -105,11 +105,15 @@ class KafkaSession:
         self._producer.flush(patience)
         return [r for r in self.reports(0) if r.verdict is Verdict.ACKNOWLEDGED]
 
+    def list_topics(self, timeout: float) -> Any:
+        """The cluster's topics. Raises KafkaException."""
+        return self._producer.list_topics(timeout=timeout)
+
     def partitions(self, topic: str, patience: float) -> int | None:
         """How many the cluster says the topic has; None if it does not say in `patience` s."""
         try:
             # All topics: asking for one by name would create it where brokers allow that.
-            found = self._producer.list_topics(timeout=patience).topics.get(topic)
+            found = self.list_topics(patience).topics.get(topic)
         except KafkaException:
             return None
         return len(found.partitions) or None if found is not None else None

@@ -20,7 +20,8 @@ from producers.publisher_settings import PublisherSettings, librdkafka_options
 from producers.record import Record
 from producers.spool import Spool, SpoolUnwritable
 from runtime import logs, metrics
-from runtime.kafka import KafkaSettings, translate
+from runtime.kafka import KafkaMisconfigured, KafkaSettings, KafkaUnavailable, translate
+from runtime.partition_counts import PartitionCounts
 from schemas.topics import DEAD_LETTERS, Topic
 
 __all__ = ["Publisher", "PublisherClosed", "PublisherSettings"]
@@ -65,6 +66,9 @@ class Publisher:
             spool.close()
             raise translate(error, kafka) from error
         self._partitions: dict[str, int] = {}
+        self._counts = PartitionCounts(kafka, self._list_topics)
+        self._check_seconds = kafka.partition_check_interval.total_seconds()
+        self._next_check = time.monotonic()
         self._lock = allocate_lock()
         self._waiting = 0  # callers in publish() that wait for room
         self._never_wait = False
@@ -103,6 +107,10 @@ class Publisher:
             dead_letter_record(self._kafka, source, payload, reason, field, trace_ratio=ratio)
         )
         _count_dead_letter(source, reason)
+
+    def hindrance(self) -> str | None:
+        """Why what is published may not be joined with the rest, if so (Stage.hindrances)."""
+        return self._counts.trouble
 
     def flush(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds; whether Kafka has acknowledged everything accepted."""
@@ -209,10 +217,25 @@ class Publisher:
                     except SpoolUnwritable as error:
                         self._delivery.causes.add(str(error))
                 self._tell()
+                self._check_counts()
             except Exception as error:
                 self._tell_once(f"delivery: {error!r}", exc_info=True)
                 time.sleep(_IDLE)
         self._thread_ended = True
+
+    def _check_counts(self) -> None:
+        """Now and then, while Kafka answers."""
+        now = time.monotonic()
+        if now < self._next_check or self._delivery.spooling:
+            return
+        self._next_check = now + self._check_seconds
+        try:
+            self._counts.look(_METADATA_PATIENCE)
+        except (KafkaUnavailable, KafkaMisconfigured) as error:
+            self._tell_once(f"topics: {error}")
+
+    def _list_topics(self, timeout: float) -> Any:
+        return self._delivery.session.list_topics(timeout)
 
     def _tell(self) -> None:
         """News since the last time, to metrics and the log; outside the lock."""

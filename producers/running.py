@@ -33,7 +33,7 @@ S = TypeVar("S", bound=NodeSettings)
 def run_producer(name: str, settings: S, make: Callable[[S, Publisher, Stage], Producer]) -> None:
     """Run the stage until SIGTERM. Raises BadSettings, spool.SpoolInUse, spool.SpoolUnwritable."""
     publisher = Publisher(load(KafkaSettings), load(PublisherSettings), f"{name}/{settings.node}")
-    stage = Stage(name, on_stop=publisher.stop_waiting)
+    stage = Stage(name, on_stop=publisher.stop_waiting, hindrances=[publisher.hindrance])
     try:
         producer = make(settings, publisher, stage)
         stage.status = producer.status

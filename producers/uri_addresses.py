@@ -4,7 +4,7 @@ from ipaddress import IPv6Address, ip_address
 from urllib.parse import unquote
 
 from schemas.origin import Address
-from schemas.sip_uri import MalformedUri, SipUri, parse_uri
+from schemas.sip_uri import MAX_LENGTH, MalformedUri, SipUri, parse_uri
 from schemas.vocabulary import Transport
 
 _DEFAULT_PORTS = {Transport.TLS: 5061, Transport.WS: 80, Transport.WSS: 443}
@@ -12,9 +12,8 @@ _DEFAULT_PORTS = {Transport.TLS: 5061, Transport.WS: 80, Transport.WSS: 443}
 
 def transport_of(uri: str) -> Transport:
     """As the contact itself says it (RFC 3263 §4.1); UDP where it says nothing."""
-    try:
-        parsed = parse_uri(uri)
-    except MalformedUri:
+    parsed = _parsed(uri)
+    if parsed is None:
         return Transport.UDP
     named = (parsed.parameters.get("transport") or "").lower()
     if parsed.scheme == "sips":
@@ -24,13 +23,8 @@ def transport_of(uri: str) -> Transport:
 
 def address_of(uri: str | None, transport: Transport | None) -> Address | None:
     """The address a URI names; None where its host is a name, not an address."""
-    if uri is None:
-        return None
-    try:
-        parsed = parse_uri(uri)
-    except MalformedUri:
-        return None
-    return _address(parsed, transport)
+    parsed = _parsed(uri) if uri is not None else None
+    return _address(parsed, transport) if parsed is not None else None
 
 
 def canonical_ip(text: str) -> str | None:
@@ -59,6 +53,14 @@ def received_by_edge(path: str | None) -> Address | None:
         return None
     text = unquote(received or "").strip('"')
     return address_of(text, transport_of(text)) if text else None
+
+
+def _parsed(uri: str) -> SipUri | None:
+    """Of a stored contact that is too long, its beginning: host and transport come first."""
+    try:
+        return parse_uri(uri[:MAX_LENGTH])
+    except MalformedUri:
+        return None
 
 
 def _address(parsed: SipUri, transport: Transport | None) -> Address | None:

@@ -1,14 +1,14 @@
 """Kafka clients and topics: one place for their configuration and their errors."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any, ClassVar
 
-from aiokafka.partitioner import murmur2
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, NewTopic
 from pydantic import AliasChoices, Field, SecretStr
 
-from runtime.settings import StageSettings
+from runtime.settings import Duration, StageSettings
 from runtime.topic_leaders import wait_until_led
 from schemas import topics
 from schemas.topics import Cleanup, Topic
@@ -39,6 +39,11 @@ class KafkaSettings(StageSettings):
     sasl_password: SecretStr | None = None
     ssl_ca_location: str | None = None
     partitions: int = Field(4, ge=1, description="Of every topic; all are co-partitioned.")
+    partition_check_interval: Duration = Field(
+        timedelta(seconds=15),
+        gt=timedelta(0),
+        description="How often streams and producers look whether the topics still have so many.",
+    )
     replication_factor: int = Field(1, ge=1)
     namespace: str = Field(
         "", description="Prefix of every topic and group: several Rollcalls on one cluster."
@@ -96,11 +101,6 @@ class KafkaSettings(StageSettings):
             "isolation.level": "read_committed",
             **overrides,
         }
-
-
-def partition_of(key: str, partitions: int) -> int:
-    """The partition every producer here puts a key into (Java's DefaultPartitioner)."""
-    return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)
 
 
 def _partition_counts(settings: KafkaSettings, timeout: float) -> dict[str, int | None]:

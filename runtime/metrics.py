@@ -33,6 +33,10 @@ class Tally:
         return [Observation(count, dict(key)) for key, count in sums]
 
 
+# -- every stage that depends on it ---------------------------------------------------------------
+# How many partitions a topic has that should have kafka.partitions; 0: as many. Labels: topic.
+WRONG_PARTITIONS = _meter.create_gauge("rollcall_wrong_partitions", "1")
+
 # -- producers ------------------------------------------------------------------------------------
 # Events read from a source, before translation. Labels: source, node.
 SOURCE_EVENTS = Tally("rollcall_source_events")
@@ -78,7 +82,8 @@ AUDIT_TIME = _meter.create_gauge("rollcall_audit_last_time_seconds", "s")
 # -- streams --------------------------------------------------------------------------------------
 # Records folded. Labels: topic.
 FOLDED = Tally("rollcall_folded")
-# Events that changed nothing because a fence said so. Labels: fence.
+# Events that changed nothing because a fence said so; with the fence rule-failed: users whom a
+# sweep or a timer left as they were because its rule raised. Labels: fence.
 FENCED = Tally("rollcall_fenced")
 # Presence changes published. Labels: cause.
 PRESENCE_CHANGES = Tally("rollcall_presence_changes")

@@ -35,6 +35,8 @@ class Stage:
     stop: threading.Event = field(default_factory=threading.Event)
     ready: threading.Event = field(default_factory=threading.Event)
     status: StatusReport = dict
+    # What keeps the stage from being ready though `ready` is set; each gives a reason, or None.
+    hindrances: list[Callable[[], str | None]] = field(default_factory=list)
     # Called from the signal handler, beside setting `stop`; must be safe there.
     on_stop: Callable[[], None] | None = None
 
@@ -77,8 +79,10 @@ class Stage:
 
         def readyz(request: Request) -> Response:
             del request
-            ready = self.ready.is_set()
-            return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
+            reasons = [reason for hindrance in self.hindrances if (reason := hindrance())]
+            ready = self.ready.is_set() and not reasons
+            found = {"ready": ready, "reasons": reasons} if reasons else {"ready": ready}
+            return JSONResponse(found, status_code=200 if ready else 503)
 
         def status(request: Request) -> Response:
             del request

@@ -23,6 +23,8 @@ _USER_BYTES = frozenset(
 )
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _HEADER_PARAMETERS = re.compile(r'\s*(?:;(?:[^<>"]|"(?:[^"\\]|\\.)*")*)?', re.DOTALL)
+# A bare URI is followed by header parameters, which white space may set apart (`sip:bob@h ;tag=1`).
+_ADDR_SPEC = re.compile(r"(\S+)\s+;.*", re.DOTALL)
 # What nearly every contact looks like, already in canonical form: nothing to normalise.
 _PLAIN_CONTACT = re.compile(
     rf'(?:(?:"[^"\\]*" ?)?(<))?'
@@ -75,7 +77,8 @@ def _address(text: str) -> str:
     if '"' in display or (quoted and (start < 0 or display.strip())):
         raise MalformedUri("display name is not followed by <address>")
     if start < 0:
-        return text
+        bare = _ADDR_SPEC.fullmatch(text)
+        return bare[1] if bare else text
     end = text.find(">", start)
     if end < 0 or not _HEADER_PARAMETERS.fullmatch(text, end + 1):
         raise MalformedUri("address is not closed by > or followed by more than parameters")

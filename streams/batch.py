@@ -4,7 +4,8 @@ Thin: every rule is in the folds. Knows neither Faust nor a clock (`now` is give
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from copy import copy
+from datetime import datetime, timedelta
 from typing import Any
 
 from schemas import topics
@@ -14,15 +15,15 @@ from streams import (
     loss_fold,
     media_fold,
     node_fold,
-    presence_fold,
     snapshot_fold,
     state,
 )
 from streams.call_fold import fold_call
 from streams.effects import Effects, Record, refusal
 from streams.late_fold import fold_after_restart, is_late
-from streams.open_sessions import OpenSessions
+from streams.open_sessions import OpenSessions, Rule
 from streams.partition import PartitionState
+from streams.placing import Misplaced
 from streams.registration_fold import fold_registration
 from streams.state import (
     CallEvent,
@@ -34,6 +35,9 @@ from streams.state import (
     Session,
 )
 from streams.verdict import Verdict
+
+# A timer whose rule failed rings again so much later, by the clock it rang by.
+TRY_AGAIN = timedelta(seconds=60)
 
 _CONFIRMING = frozenset(
     {RegistrationKind.REGISTERED, RegistrationKind.REFRESHED, RegistrationKind.SNAPSHOT_ROW}
@@ -51,6 +55,7 @@ class SessionBatch(OpenSessions):
         """
         super().__init__(partition, now)
         self._caught_up = caught_up
+        self.misplaced = False  # whether a record stands in a partition that is not its key's
 
     def fold(self, topic: topics.Topic, records: Iterable[Any]) -> None:
         """Fold consumed records of `topic` (objects with key, value, offset, headers)."""
@@ -62,6 +67,8 @@ class SessionBatch(OpenSessions):
                 rule(self, read(record.value or b""))
             except Exception as error:  # a rule's own fault must not stop everybody else
                 self._refuse(topic, record, error)
+                if isinstance(error, Misplaced):
+                    self.misplaced = True
 
     def finish(self) -> Effects:
         """Sweep a piece, ring the timers that are due, then write what was touched."""
@@ -69,41 +76,57 @@ class SessionBatch(OpenSessions):
         partition = self._partition
         for node in partition.grown_stale(self.now):
             known = partition.nodes[node]
-            self._doubt(node, known.gap_at or known.at, stale=True)
+            try:
+                with self._of_one_piece(node):
+                    self._doubt(node, known.gap_at or known.at, stale=True)
+            except Exception as error:
+                self._failed("stale node", error)
         self._sweep()
         for node, key, node_time in partition.ring(self.now):
-            session = self._session(key)
-            if session is not None:
-                verdict = expiry_fold.fold_expiry(session, node, node_time, partition.slack)
-                self._apply(key, session, verdict)
-                partition.index(key, session)
+            if not self._on_timer(key, self._expiry(node, node_time)):
+                partition.ring_again(node, key, node_time + TRY_AGAIN)
         for key in partition.graces_over(self.now):
-            session = self._session(key)
-            if session is not None:
-                self._publish(key, session, presence_fold.end_grace(session, self.now))
+            if not self._on_grace(key):
+                partition.await_grace(key, self.now + TRY_AGAIN)
         self._write()
         return self.effects
 
     # -- rules by topic ---------------------------------------------------------------------------
 
+    def _expiry(self, node: str, node_time: datetime) -> Rule:
+        slack = self._partition.slack
+        return lambda session, _: expiry_fold.fold_expiry(session, node, node_time, slack)
+
     def _registration(self, event: RegistrationEvent) -> None:
-        partition = self._partition
-        partition.see(event.node, event.at)
         if event.kind is RegistrationKind.SNAPSHOT_ENDED:
-            self._snapshot_ended(event, snapshot_fold.fold_registrations_listed)
-            if event.aor is None:
-                self._doubt(event.node, event.at, stale=False)
+            self._listed(event)
+        elif event.aor is not None:
+            if event.kind in _CONFIRMING and self._is_down(event):
+                self.fences["node-is-down"] += 1
+            else:
+                self._told(event.aor, event, fold_registration)
+        # Last: the time of an event that could not be folded rings nobody's timers.
+        self._partition.see(event.node, event.at)
+
+    def _listed(self, end: RegistrationEvent) -> None:
+        rule = snapshot_fold.fold_registrations_listed
+        if end.aor is not None:
+            self._one(end.aor, rule, end)
             return
-        if event.aor is None:
-            return
-        if event.kind in _CONFIRMING and self._is_down(event):
-            self.fences["node-is-down"] += 1
-            return
-        self._told(event.aor, event, fold_registration)
+        with self._of_one_piece(end.node):
+            self._every_member(end.node, lambda session: rule(session, end))
+            self._doubt(end.node, end.at, stale=False)
+
+    def _calls_listed(self, end: CallEvent) -> None:
+        rule = snapshot_fold.fold_calls_listed
+        if end.aor is not None:
+            self._one(end.aor, rule, end)
+        else:
+            self._every_member(end.node, lambda session: rule(session, end))
 
     def _call(self, event: CallEvent) -> None:
         if event.kind is CallKind.SNAPSHOT_ENDED:
-            self._snapshot_ended(event, snapshot_fold.fold_calls_listed)
+            self._calls_listed(event)
         elif event.aor is None:
             return
         elif event.kind is not CallKind.ENDED and self._is_down(event):
@@ -131,14 +154,16 @@ class SessionBatch(OpenSessions):
         self._one(update.aor, media_fold.fold_update, update)
 
     def _node(self, change: NodeChange) -> None:
+        with self._of_one_piece(change.node):
+            self._node_changed(change)
+
+    def _node_changed(self, change: NodeChange) -> None:
         partition = self._partition
         old = partition.nodes.get(change.node)
         new = node_fold.fold_node_state(old, change, self.now)
         if new is None:
             self.fences["older-than-node"] += 1
             return
-        if self._caught_up and change.kind is not NodeKind.GAP:  # that is the producer's word
-            partition.see(change.node, change.at)
         partition.nodes[change.node] = new
         if change.kind is NodeKind.LOST:
             self._every_member(change.node, lambda s: node_fold.fold_node_lost(s, change))
@@ -148,6 +173,8 @@ class SessionBatch(OpenSessions):
             self._every_member(change.node, lambda s: node_fold.fold_node_change(s, change))
         if old is None or _turned(old, new):
             self._keep(change.node, new)
+        if self._caught_up and change.kind is not NodeKind.GAP:  # that is the producer's word
+            partition.see(change.node, change.at)
 
     def _keep(self, node: str, new: NodeState) -> None:
         """Write it, but not before what it means for the node's users is done."""
@@ -161,10 +188,13 @@ class SessionBatch(OpenSessions):
 
     def _doubt(self, node: str, at: datetime, *, stale: bool) -> None:
         """The node has been uncertain for too long, or a listing of after that has come."""
-        known = self._partition.nodes.get(node)
-        if known is not None and not stale:
+        before = self._partition.nodes.get(node)
+        if before is None:
+            return
+        known = self._partition.nodes[node] = copy(before)  # steps of this batch may refer to it
+        if not stale:
             known.listed_at = max(known.listed_at or at, at)
-        if known is None or (known.gap is None and known.stale == stale):
+        if known.gap is None and known.stale == stale:
             return
         if not stale and known.gap_at is not None and at < known.gap_at:
             return  # it had begun before: what was missed since may be missing there too
@@ -174,15 +204,6 @@ class SessionBatch(OpenSessions):
         if was_stale != stale:
             self._every_member(node, lambda s: node_fold.fold_doubt(s, node, at, stale=stale))
         self._keep(node, known)
-
-    def _snapshot_ended(self, end: Any, rule: Callable[[Session, Any], Verdict]) -> None:
-        if end.aor is not None:
-            key = end.aor.encode()
-            session = self._session(key)
-            if session is not None:
-                self._apply(key, session, rule(session, end))
-        else:
-            self._every_member(end.node, lambda session: rule(session, end))
 
     def _refuse(self, topic: topics.Topic, record: Any, error: Exception) -> None:
         self.fences["dead-letter"] += 1

@@ -14,6 +14,8 @@ from schemas.cloudevents import event_headers
 from schemas.topics import Topic
 from streams import connection_fold, media_fold, state
 from streams.effects import Effects, Record, refusal
+from streams.journal import Journal
+from streams.placing import Misplaced, place
 from streams.state import CallOwner, ConnectionOwner, ConnectionState, MediaState
 
 # Keys remembered a partition; beyond it the one touched longest ago is forgotten. The close of a
@@ -67,18 +69,26 @@ MEDIA = Join(
 class JoinBatch:
     """Folds records of one partition into a join's table; `finish` gives the effects.
 
-    `number` is the partition, `table` its live table. Announcements go out before the table's
-    changelog: said twice they change nothing, forgotten they would.
+    `number` is the partition of `partitions`, `table` its live table. Announcements go out before
+    the table's changelog: said twice they change nothing, forgotten they would.
     """
 
     def __init__(
-        self, join: Join, number: int, table: MutableMapping[bytes, bytes], now: datetime
+        self,
+        join: Join,
+        number: int,
+        table: MutableMapping[bytes, bytes],
+        now: datetime,
+        partitions: int = 1,
     ) -> None:
         self._join = join
         self._number = number
+        self._partitions = partitions
+        self.misplaced = False  # whether a record stands in a partition that is not its key's
         self._table = table
         self._now = now
         self._open: dict[bytes, Any] = {}
+        self._journal = Journal()  # of events
         self.effects = Effects()
 
     def fold(self, topic: Topic, records: Iterable[Any]) -> None:
@@ -89,25 +99,44 @@ class JoinBatch:
                 self._event(read(record.value or b""))
             except Exception as error:  # a rule's own fault must not stop everybody else
                 self.effects.announcements.append(refusal(topic, record, error, self._now))
+                if isinstance(error, Misplaced):
+                    self.misplaced = True
 
     def _event(self, event: Any) -> None:
-        join = self._join
-        key = join.key(event).encode()
+        """Fold one event. Raises what the fold raised, with no effect."""
+        key = self._join.key(event).encode()
         known = self._open.get(key)
         if known is None:
-            value = self._table.get(key)
-            known = state.decode(join.new, value) if value else join.new()
-            self._open[key] = known
-        for found in join.fold(known, event):
-            self.effects.announcements.append(
-                Record(
-                    join.output,
-                    None,
-                    found.aor.encode(),
-                    state.encode(found),
-                    event_headers(join.output, found, found.aor),
-                )
-            )
+            known = self._stored(key)
+        try:
+            found = [self._announcement(one) for one in self._join.fold(known, event)]
+        except Exception:
+            self._reopen(key)
+            raise
+        self._open[key] = known
+        self._journal.note((key, event))
+        self.effects.announcements.extend(found)
+
+    def _stored(self, key: bytes) -> Any:
+        value = self._table.get(key)
+        if value:
+            return state.decode(self._join.new, value)
+        place(key, self._number, self._partitions)
+        return self._join.new()
+
+    def _announcement(self, found: Any) -> Record:
+        output, aor = self._join.output, found.aor
+        head = event_headers(output, found, aor)
+        return Record(output, None, aor.encode(), state.encode(found), head)
+
+    def _reopen(self, key: bytes) -> None:
+        """Make anew what an event left half-changed: from the table and the events before it."""
+        if self._open.pop(key, None) is None:
+            return
+        known = self._stored(key)
+        for event in self._journal.of(key):
+            self._join.fold(known, event)
+        self._open[key] = known
 
     def finish(self) -> Effects:
         """Write what was touched, forget what is too much."""

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from runtime import logs, metrics
+from runtime.partition_counts import WrongPartitionCounts
 from schemas.topics import Topic
 from streams.front import Front
 from streams.merging import LOOK, TOGETHER, Merge, Reading, Run
@@ -61,9 +62,16 @@ class Lanes:
         return pass_on
 
     async def succeeds(self, partition: int, work: Awaitable[Any]) -> bool:
-        """Do it; False, and a failure, when it raises."""
+        """Do it; False, and a failure, when it raises. After a failure nothing is begun."""
+        if self.failure is not None:
+            if asyncio.iscoroutine(work):
+                work.close()
+            return False
         try:
             await work
+        except WrongPartitionCounts as error:
+            self.failure = error
+            return False
         except Exception as error:
             log.critical("batch failed; the worker stops", partition=partition, exc_info=error)
             self.failure = error

@@ -10,6 +10,7 @@ from schemas.vocabulary import NodeKind, Source
 from streams import state
 from streams.effects import Effects, Record, refusal
 from streams.leases import Lease, Leases
+from streams.placing import Misplaced, place
 from streams.state import NodeChange, NodeEvent
 
 _COPIED = frozenset(
@@ -27,17 +28,21 @@ class NodeCopier:
         self._partitions = partitions
         self._tick = tick
         self._leases = leases
+        self.misplaced = False  # whether in the last batch a record's key was another partition's
         self._last: dict[str, datetime] = {}
 
     def copy(self, number: int, records: Iterable[Any], now: datetime) -> Effects:
         """The copies that consumed records of partition `number` of rollcall.nodes ask for."""
         effects = Effects()
+        self.misplaced = False
         for record in records:
             try:
                 event = state.decode(NodeEvent, record.value or b"")
+                place(event.node.encode(), number, self._partitions)
                 effects.announcements.extend(self._told(number, event, now))
             except Exception as error:  # a rule's own fault must not stop everybody else
                 effects.announcements.append(refusal(topics.NODES, record, error, now))
+                self.misplaced |= isinstance(error, Misplaced)
         return effects
 
     def _told(self, number: int, event: NodeEvent, now: datetime) -> list[Record]:

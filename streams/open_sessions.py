@@ -1,22 +1,36 @@
 """The sessions that a batch has opened: swept, changed by rules, published, written at the end.
 
-What rules decide becomes records here, in the order in which they must become durable.
+What rules decide becomes records here, in the order in which they must become durable. Each event
+is a transaction: what a rule decided is put into records first and noted after that, and a session
+that a rule left half-changed is dropped and made anew from the table and from the earlier events of
+the batch. So is what a rule does for a sweep or a timer, where it fails for that user alone.
 """
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from schemas import topics
 from streams import presence_fold, state
 from streams.effects import Effects, Record
+from streams.failures import Failures
+from streams.journal import Journal
 from streams.partition import PartitionState
+from streams.placing import place
 from streams.records import owner_record, presence_record
 from streams.state import Presence, Session
 from streams.sweep import PIECE, Sweep
 from streams.tracing import child_of
 from streams.verdict import Verdict
+
+# (session, event) -> verdict; of a sweep or a timer, whose rules need no event, that is None.
+Rule = Callable[[Session, Any], Verdict]
+
+
+# What a rule decided, and what that makes: an owner's record; the presence and its record.
+_Decided = tuple[Verdict, Record | None, Presence | None, Record | None]
 
 
 class OpenSessions:
@@ -26,12 +40,15 @@ class OpenSessions:
         self._partition = partition
         self.now = now
         self._open: dict[bytes, Session] = {}
+        self._journal = Journal()  # of (rule, event); no rule: the grace ended
         self._touched: set[bytes] = set()
         self._published: dict[bytes, Presence] = {}
+        self._earlier: defaultdict[bytes, list[Presence]] = defaultdict(list)
         self._record: Any = None  # the one being folded, for its trace
         self.effects = Effects()
         self.fences: Counter[str] = Counter()
         self.causes: Counter[str] = Counter()
+        self.failures = Failures()  # of sweeps and timers
         self.told_at: list[datetime] = []  # when what was published had happened
 
     def _session(self, key: bytes) -> Session | None:
@@ -39,24 +56,33 @@ class OpenSessions:
         if session is None:
             value = self._partition.sessions.get(key)
             if value is None:
+                place(key, self._partition.number, self._partition.partitions)
                 return None
             session = self._open[key] = state.decode(Session, value)
-            session.earlier = []
         for sweep in self._partition.sweeps:  # what was decided before comes before
             if sweep.claim(key):
-                self._swept(sweep, key, session)
+                session = self._swept(sweep, key, session)
         return session
 
-    def _one(self, aor: str, rule: Callable[[Session, Any], Verdict], event: Any) -> None:
+    def _one(self, aor: str, rule: Rule, event: Any) -> None:
+        """Fold one event into its user's session. Raises what the rule raised, with no effect."""
         key = aor.encode()
         session = self._session(key)
         if session is None:
             session = Session(aor=aor)
-        verdict = rule(session, event)
-        if verdict.changed:
+        try:
+            decided = self._decide(key, session, rule, event)
+            changed = decided[0].changed
+            if changed:
+                self._partition.index(key, session)
+        except Exception:
+            self._reopen(key)
+            raise
+        if changed:
             self._open[key] = session
-            self._partition.index(key, session)
-        self._apply(key, session, verdict)
+        self._note(key, session, rule, event, decided)
+
+    # -- sweeps -----------------------------------------------------------------------------------
 
     def _every_member(self, node: str, rule: Callable[[Session], Verdict]) -> None:
         members = self._partition.members_of(node)
@@ -67,8 +93,11 @@ class OpenSessions:
         while sweeps and left > 0:
             for key in sweeps[0].first(left):
                 left -= 1
-                if self._session(key) is None:  # else it has been claimed on the way
-                    sweeps[0].claim(key)
+                try:
+                    self._session(key)
+                except Exception as error:  # what the table holds cannot be read
+                    self._failed("sweep", error)
+                sweeps[0].claim(key)  # where it has not been claimed on the way
             if not sweeps[0].waiting:
                 self._conclude(sweeps.pop(0))
 
@@ -76,38 +105,148 @@ class OpenSessions:
         if sweep.after is not None:
             self.effects.conclusions.append(sweep.after)
 
-    def _swept(self, sweep: Sweep, key: bytes, session: Session) -> None:
-        if _is_on(session, sweep.node):
-            self._apply(key, session, sweep.rule(session))
-        else:
-            self._partition.leave(sweep.node, key)
+    def _swept(self, sweep: Sweep, key: bytes, session: Session) -> Session:
+        """The session with the sweep done; without it where its rule fails for this user.
 
-    def _apply(self, key: bytes, session: Session, verdict: Verdict) -> None:
+        It is not tried again: the sweep's event would wait for that, and with it the partition.
+        The user's next event, listing or expiry decides.
+        """
+        if not _is_on(session, sweep.node):
+            self._partition.leave(sweep.node, key)
+            return session
+
+        def rule(swept: Session, _: Any) -> Verdict:
+            return sweep.rule(swept)
+
+        try:
+            decided = self._decide(key, session, rule, None)
+        except Exception as error:
+            self._failed("sweep", error)
+            return self._reopen(key) or session
+        self._note(key, session, rule, None, decided)
+        return session
+
+    # -- timers -----------------------------------------------------------------------------------
+
+    def _on_timer(self, key: bytes, rule: Rule) -> bool:
+        """Let a user's timer ring; False when its rule failed, and the session is as before."""
+        try:
+            session = self._session(key)
+            if session is not None:
+                decided = self._decide(key, session, rule, None)
+                self._partition.index(key, session)
+                self._note(key, session, rule, None, decided)
+        except Exception as error:
+            self._failed("expiry", error)
+            self._reopen(key)
+            return False
+        return True
+
+    def _on_grace(self, key: bytes) -> bool:
+        """The same for the end of a user's grace."""
+        try:
+            session = self._session(key)
+            if session is not None:
+                presence = presence_fold.end_grace(session, self.now)
+                if presence is not None:
+                    publication = self._publication(key, presence)
+                    self._journal.note((key, (None, None)))
+                    self._publish(key, presence, publication)
+        except Exception as error:
+            self._failed("grace", error)
+            self._reopen(key)
+            return False
+        return True
+
+    # -- transactions -----------------------------------------------------------------------------
+
+    def _decide(self, key: bytes, session: Session, rule: Rule, event: Any) -> _Decided:
+        """Change the session; nothing else may have been changed when something raises here."""
+        owner = presence = publication = None
+        verdict = rule(session, event)
+        if verdict.owner:
+            owner = owner_record(verdict.owner, self._trace())
+        if verdict.change is not None:
+            grace = self._partition.grace(session.aor)
+            presence = presence_fold.fold_presence(session, verdict.change, grace, self.now)
+            if presence is not None:
+                publication = self._publication(key, presence)
+        return verdict, owner, presence, publication
+
+    def _note(
+        self, key: bytes, session: Session, rule: Rule, event: Any, decided: _Decided
+    ) -> None:
+        """What was decided, in effect. Nothing raises here."""
+        verdict, owner, presence, publication = decided
         if verdict.fence:
             self.fences[verdict.fence] += 1
         if verdict.changed:
             self._touched.add(key)
-        if verdict.owner:
-            self.effects.state.append(owner_record(verdict.owner, self._trace()))
-        if verdict.change is None:
-            return
-        grace = self._partition.grace(session.aor)
-        presence = presence_fold.fold_presence(session, verdict.change, grace, self.now)
-        if presence is not None and session.grace_until is not None:
-            self._partition.await_grace(key, session.grace_until)
-        self._publish(key, session, presence)
+        if key in self._open:
+            self._journal.note((key, (rule, event)))
+        if owner is not None:
+            self.effects.state.append(owner)
+        if presence is not None and publication is not None:
+            if session.grace_until is not None:
+                self._partition.await_grace(key, session.grace_until)
+            self._publish(key, presence, publication)
 
-    def _publish(self, key: bytes, session: Session, presence: Presence | None) -> None:
-        if presence is not None:
-            self._touched.add(key)
-            if (previous := self._published.get(key)) is not None:
-                session.earlier.append(previous)
-            self._published[key] = presence
-            self.causes[presence.cause] += 1
-            self.told_at.append(presence.at)
-            self.effects.publications.append(
-                presence_record(self._partition.number, presence, self._trace(), key)
-            )
+    def _publish(self, key: bytes, presence: Presence, publication: Record) -> None:
+        self._touched.add(key)
+        if (previous := self._published.get(key)) is not None:
+            self._earlier[key].append(previous)
+        self._published[key] = presence
+        self.causes[presence.cause] += 1
+        self.told_at.append(presence.at)
+        self.effects.publications.append(publication)
+
+    def _reopen(self, key: bytes) -> Session | None:
+        """Drop a session that may be half-changed; as it was, from the table and the journal.
+
+        The steps were done once, so they can be done again; should one raise now, the whole batch
+        fails, and is read again.
+        """
+        if self._open.pop(key, None) is None:
+            return None
+        value = self._partition.sessions.get(key)
+        session: Session = state.decode(Session, value) if value else Session(aor=key.decode())
+        for rule, event in self._journal.of(key):
+            if rule is None:
+                presence_fold.end_grace(session, self.now)
+            else:
+                self._decide(key, session, rule, event)
+        self._open[key] = session
+        return session
+
+    @contextmanager
+    def _of_one_piece(self, node: str) -> Iterator[None]:
+        """What an event about a whole node changes: all of it, or nothing where something raises.
+
+        Nodes' states are replaced, never changed (NodeState objects here may be shared).
+        """
+        nodes, sweeps, written = self._partition.nodes, self._partition.sweeps, self.effects.state
+        known, lengths = nodes.get(node), (len(sweeps), len(written))
+        after = [sweep.after for sweep in sweeps]
+        try:
+            yield
+        except Exception:
+            if known is None:
+                nodes.pop(node, None)
+            else:
+                nodes[node] = known
+            del sweeps[lengths[0] :], written[lengths[1] :]
+            for sweep, record in zip(sweeps, after, strict=True):
+                sweep.after = record
+            raise
+
+    def _failed(self, what: str, error: Exception) -> None:
+        self.fences["rule-failed"] += 1
+        self.failures.add(what, error)
+
+    # -- records ----------------------------------------------------------------------------------
+
+    def _publication(self, key: bytes, presence: Presence) -> Record:
+        return presence_record(self._partition.number, presence, self._trace(), key)
 
     def _trace(self) -> str | None:
         """A child of the trace of the record being folded, if it has one."""
@@ -127,6 +266,7 @@ class OpenSessions:
         for key in self._touched:
             session = self._open[key]
             session.batch = partition.batch
+            session.earlier = self._earlier.get(key, [])
             value = encode(session)
             partition.sessions[key] = value
             write(Record(topics.SESSIONS, partition.number, key, value))

@@ -6,6 +6,7 @@ Many small batches then cost Kafka and the loop few requests and few waits.
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 from confluent_kafka import KafkaError, Producer
 
@@ -50,6 +51,10 @@ class Outbox:
         self._waiting: list[tuple[list[Record], asyncio.Future[None]]] = []
         self._rounds: asyncio.Task[None] | None = None
         self._failure: KafkaError | None = None
+
+    def list_topics(self, timeout: float) -> Any:
+        """The cluster's topics, as of now. Blocks; for any thread. Raises KafkaException."""
+        return self._producer.list_topics(timeout=timeout)
 
     async def settle(self, effects: Effects) -> None:
         """Send everything, each list after the one before it is acknowledged.

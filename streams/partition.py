@@ -38,10 +38,12 @@ class PartitionState:
         slack: timedelta,
         grace: Callable[[str], timedelta] = lambda _: NO_GRACE,
         stale_after: timedelta = timedelta(seconds=10),
+        partitions: int = 1,
     ) -> None:
         """`grace(aor)`: how long the user's status outlives a loss. `stale_after`: how long a node
-        may be uncertain before its users are told."""
+        may be uncertain before its users are told. `partitions`: how many there are."""
         self.number = number
+        self.partitions = partitions
         self.sessions = sessions
         self.connections = connections
         self.media = media
@@ -154,11 +156,11 @@ class PartitionState:
         heapq.heappush(self._graces, (until, key))
 
     def graces_over(self, now: datetime) -> list[bytes]:
-        """The users whose grace may be over."""
-        over = []
+        """The users whose grace may be over, each once."""
+        over: dict[bytes, None] = {}
         while self._graces and self._graces[0][0] <= now:
-            over.append(heapq.heappop(self._graces)[1])
-        return over
+            over[heapq.heappop(self._graces)[1]] = None
+        return list(over)
 
     def is_due(self, now: datetime) -> bool:
         """Whether there is something to do though no event comes."""
@@ -201,6 +203,10 @@ class PartitionState:
                         members[key] = None
                         ringing.append((node, key, clock))
         return ringing
+
+    def ring_again(self, node: str, key: bytes, at: datetime) -> None:
+        """Let a timer that has rung ring at another moment of the node's clock too."""
+        self._members[node][key] = self._timers[node].set(key, at)
 
     def rings_at(self, node: str, key: bytes) -> datetime | None:
         """When, on the node's clock, the user's timer there rings."""

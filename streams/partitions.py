@@ -67,6 +67,7 @@ class Partitions:
             self._settings.expiry_slack,
             self._settings.grace_of,
             self._settings.stale_after,
+            self._kafka.partitions,
         )
         self._states[number] = state
         async with state.lock:

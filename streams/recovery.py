@@ -119,6 +119,8 @@ class BatchTables(TableManager):  # type: ignore[misc]  # Faust is untyped
     """Faust's table manager with the batch recovery."""
 
     _recovery: Any = None
+    # Called with each assignment, before anything of it is recovered or read.
+    check_assignment: Callable[[set[TP]], Awaitable[None]] | None = None
     # The consumer's name in its group, and the group's generation, as of the last rebalance.
     _membership: tuple[str, int] = ("", 0)
 
@@ -140,6 +142,8 @@ class BatchTables(TableManager):  # type: ignore[misc]  # Faust is untyped
         Faust compares the assignments. A worker that was silent too long, or missed a generation,
         may be given a partition again that another wrote to: it is recovered as a new one.
         """
+        if self.check_assignment is not None:
+            await self.check_assignment(assigned)
         member = self.app.consumer.member_id
         kept = bool(member) and self._membership == (member, generation_id - 1)
         self._membership = (member, generation_id)

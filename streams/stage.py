@@ -6,6 +6,7 @@ import os
 
 from runtime import logs
 from runtime.kafka import KafkaSettings, KafkaUnavailable, ensure_topics
+from runtime.partition_counts import WrongPartitionCounts
 from runtime.settings import load
 from runtime.stage import Stage
 from streams.settings import StreamsSettings
@@ -36,15 +37,32 @@ def run() -> None:
         asyncio.run(_work(stage, kafka, settings))
 
 
+async def _stand_still(stage: Stage, worker: Worker) -> None:
+    """Not ready, for the operator to see why, until told to stop.
+
+    Started again it would only be refused (ensure_topics), and say why between restarts.
+    """
+    stage.ready.clear()
+    log.info("nothing is folded any more; see docs/operations.md for the way back")
+    leaving = asyncio.ensure_future(worker.stop_without_commit())
+    await asyncio.wait([leaving], timeout=_GOODBYE_SECONDS)
+    await asyncio.to_thread(stage.stop.wait)
+    stage.leave()
+
+
 async def _work(stage: Stage, kafka: KafkaSettings, settings: StreamsSettings) -> None:
     worker = Worker(kafka, settings)
     stage.status = worker.status
+    stage.hindrances.append(worker.hindrance)
     worker.app.finalize()
     starting = asyncio.ensure_future(worker.app.start())
     keeping_time = asyncio.ensure_future(worker.keep_time())
     failure: BaseException | None = None
     while not stage.stop.is_set():
         if (failure := worker.failure) is not None:
+            if isinstance(failure, WrongPartitionCounts):
+                keeping_time.cancel()
+                await _stand_still(stage, worker)
             break
         if starting.done() and starting.exception() is not None:
             failure = starting.exception()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from runtime import logs, metrics
-from runtime.kafka import partition_of
+from runtime.partitioner import partition_of
 from streams.effects import Effects
 from streams.leases import Leases
 from streams.node_batch import NodeCopier
@@ -68,7 +68,11 @@ class Timekeeper:
         if self._leases.has_begun(number):
             return
         nodes = (await self._wards.partition(number)).nodes.items()
-        known = [(n, state) for n, state in nodes if partition_of(n, self._partitions) == number]
+        known = [
+            (node, state)
+            for node, state in nodes
+            if partition_of(node.encode(), self._partitions) == number
+        ]
         self._leases.begin(number, known, self._clock())
 
     async def _tick(self) -> None:

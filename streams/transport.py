@@ -39,6 +39,8 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
     _seeks = 0
     # Whether fetched records were dropped: the positions are past them, and must go back.
     _dropped = False
+    # Set where a worker gives up what it has in hand.
+    commits_nothing = False
     # How often all that was fetched has been handed over, or nothing had come for a while.
     rounds = 0
 
@@ -217,7 +219,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
         transactions need no bookkeeping.
         """
         acked = self._acked[tp]
-        if not acked:
+        if not acked or self.commits_nothing:
             return None
         last: int = max(acked)
         acked.clear()

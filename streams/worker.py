@@ -2,26 +2,28 @@
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from runtime import logs, metrics
 from runtime.kafka import KafkaSettings, topic_ids
+from runtime.partition_counts import PartitionCounts, WrongPartitionCounts
 from schemas import topics
 from schemas.topics import Topic
 from streams import app as faust_app
 from streams import partitions
 from streams.batch import SessionBatch
 from streams.effects import Effects
-from streams.join_batch import CONNECTIONS, MEDIA, JoinBatch
+from streams.join_batch import CONNECTIONS, MEDIA, Join, JoinBatch
 from streams.lanes import Lanes, PassOn
 from streams.leases import Leases
 from streams.merging import Run
 from streams.node_batch import NodeCopier
 from streams.outbox import Outbox
 from streams.partition import PartitionState
+from streams.partition_guard import PartitionGuard
 from streams.partitions import Partitions
 from streams.reading import ConsumerReading
 from streams.saved_tables import SavedTables
@@ -47,9 +49,17 @@ class Worker:
         self._outbox = Outbox(kafka)
         self.app = faust_app.make_app(kafka, settings)
         self._reading = ConsumerReading(self.app, kafka)
+        counts = PartitionCounts(kafka, self._outbox.list_topics)
+        self._guard = PartitionGuard(
+            counts,
+            kafka.partitions,
+            [kafka.name(topic) for topic in faust_app.SOURCES],
+            kafka.partition_check_interval.total_seconds(),
+        )
         self._lanes = Lanes(faust_app.SESSION_SOURCES, self._fold_sessions, self._reading)
         self._nodes_read: dict[int, int] = {}  # by partition of rollcall.nodes, the offset after
         self._sweeping = asyncio.Lock()
+        self._causes_logged: set[str] = set()
         leases = Leases(settings.node_lease, settings.unwatched_lease)
         self._copier = NodeCopier(kafka.partitions, settings.node_tick, leases)
         self._timekeeper = Timekeeper(self, leases, self._copier, kafka.partitions, clock)
@@ -59,6 +69,7 @@ class Worker:
             functools.partial(topic_ids, kafka, partitions.SAVED),
         )
         self.app.tables.recovery.load = files.load
+        self.app.tables.check_assignment = self._check_assignment
         self._saver = Saver(self._partitions, self.assigned, files, settings.save_interval)
         for topic in faust_app.SESSION_SOURCES:
             self._agent(topic, self._lanes.merge)
@@ -82,20 +93,38 @@ class Worker:
         """Set when the worker must die."""
         return self._lanes.failure
 
+    def hindrance(self) -> str | None:
+        """Why nothing is folded though the worker lives, if so."""
+        return str(self.failure) if isinstance(self.failure, WrongPartitionCounts) else None
+
     async def keep_time(self) -> None:
         """Do what is due though no event comes, until something fails."""
-        saving = asyncio.create_task(self._lanes.succeeds(0, self._saver.run()))
+        beside = [
+            asyncio.create_task(self._lanes.succeeds(0, work))
+            for work in (self._saver.run(), self._guard.run())
+        ]
         try:
             await self._timekeeper.run(self._lanes.succeeds)
         finally:
-            saving.cancel()
+            for task in beside:
+                task.cancel()
 
     async def save(self) -> None:
         """Save the tables, for a worker that starts in the same place after this one."""
         await self._saver.save_all()
 
+    async def stop_without_commit(self) -> None:
+        """Leave the group, and commit no more: what was not made durable is read again."""
+        self._lanes.close()
+        self.app.consumer.commits_nothing = True
+        await self.app.stop()
+
+    async def _check_assignment(self, assigned: Iterable[Any]) -> None:
+        await self._lanes.succeeds(0, self._guard.check_assignment(assigned))
+
     async def _fold_sessions(self, number: int, runs: list[Run]) -> bool:
         """Whether nothing is left to sweep."""
+        await self._guard.check_batch(number)
         partition = await self.partition(number)
         async with partition.lock:
             if partition.sweeps:
@@ -106,8 +135,11 @@ class Worker:
                     await asyncio.sleep(0)
             else:
                 batch = self._batch(partition, runs)
+            await self._guard.check_batch(number, misplaced=batch.misplaced)
             await self.settle(batch.effects)
         _measure(batch)
+        for cause, error in batch.failures.news(self._causes_logged):
+            log.error("a rule failed: its user is left as before", cause=cause, exc_info=error)
         return not partition.sweeps
 
     def _batch(self, partition: PartitionState, runs: list[Run]) -> SessionBatch:
@@ -130,23 +162,38 @@ class Worker:
         return end is not None and max(partition.registrations_read, began) >= end
 
     async def _fold_connections(self, topic: Topic, number: int, records: list[Any]) -> None:
+        await self._guard.check_batch(number)
         partition = await self.partition(number)
         async with partition.connections_lock:
-            batch = JoinBatch(CONNECTIONS, number, partition.connections, self._clock())
-            batch.fold(topic, records)
-            await self.settle(batch.finish())
+            await self._join(CONNECTIONS, partition, partition.connections, topic, records)
 
     async def _fold_media(self, topic: Topic, number: int, records: list[Any]) -> None:
+        await self._guard.check_batch(number)
         partition = await self.partition(number)
         async with partition.media_lock:
-            batch = JoinBatch(MEDIA, number, partition.media, self._clock())
-            batch.fold(topic, records)
-            await self.settle(batch.finish())
+            await self._join(MEDIA, partition, partition.media, topic, records)
+
+    async def _join(
+        self,
+        join: Join,
+        partition: PartitionState,
+        table: MutableMapping[bytes, bytes],
+        topic: Topic,
+        records: list[Any],
+    ) -> None:
+        batch = JoinBatch(join, partition.number, table, self._clock(), self._kafka.partitions)
+        batch.fold(topic, records)
+        effects = batch.finish()
+        await self._guard.check_batch(partition.number, misplaced=batch.misplaced)
+        await self.settle(effects)
 
     async def _copy_nodes(self, topic: Topic, number: int, records: list[Any]) -> None:
         del topic
+        await self._guard.check_batch(number)
         await self._timekeeper.begin_leases(number)
-        await self.settle(self._copier.copy(number, records, self._clock()))
+        effects = self._copier.copy(number, records, self._clock())
+        await self._guard.check_batch(number, misplaced=self._copier.misplaced)
+        await self.settle(effects)
         self._nodes_read[number] = records[-1].offset + 1
 
     async def settle(self, effects: Effects) -> None:

@@ -8,7 +8,8 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from local.explaining.records import Logged, Span, by_time
 from local.presence_log import TopicReader
-from runtime.kafka import KafkaMisconfigured, KafkaSettings, partition_of, translate
+from runtime.kafka import KafkaMisconfigured, KafkaSettings, translate
+from runtime.partitioner import partition_of
 from schemas.topics import Topic
 
 _TIMEOUT = 15.0
@@ -47,7 +48,7 @@ def _span(
     count = len(consumer.list_topics(name, timeout=_TIMEOUT).topics[name].partitions)
     if not count:
         raise KafkaMisconfigured(f"{name} is missing: `rollcall topics --create` makes it")
-    partition = partition_of(aor, count)
+    partition = partition_of(aor.encode(), count)
     low, high = consumer.get_watermark_offsets(TopicPartition(name, partition), _TIMEOUT)
 
     def first_from(at: datetime, later: int) -> int:

@@ -39,6 +39,8 @@ REASONS = {
     "older-than-node": "It is late: the node has said something newer since.",
     "other-incarnation": "The connection that ended is not the one the binding is on: the client "
     "has registered over another since.",
+    "rule-failed": "A rule of this program failed at what it means for this user (the worker's log "
+    "has the error): the user is left as before.",
 }
 
 # Of each cause; after "because".

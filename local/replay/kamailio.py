@@ -30,6 +30,8 @@ from streams.ordering import LISTING_LAG
 from streams.registration_fold import EXPIRY_TOLERANCE
 
 _LOOK_SECONDS = 0.02
+# A line's time lies before its sending, by as much as it was on its way in the recording.
+_AFTER_GAP_SECONDS = 0.1
 # After so many lines the producer is given the time to read them.
 _UNREAD_MAX = 50
 # The producer asks for all contacts every 2 s (producers/listing_times.py), for one user at once.
@@ -51,18 +53,20 @@ class KamailioReplay:
         capture: Path,
         *,
         speed: float | None = None,
+        ready: Callable[[], bool] = lambda: True,
         read: Callable[[int], bool] = lambda _: True,
         settled: Callable[[int], bool] = lambda _: True,
         conductor: Conductor | None = None,
     ) -> None:
-        """`read(bytes)`: the producer has read so many. `settled(bytes)`: they have had their
-        effect; unpaced, events of another kind wait for it.
+        """`ready`: the producer has taken note of its connection. `read(bytes)`: it has read so
+        many. `settled(bytes)`: they have had their effect; unpaced, events of another kind wait
+        for it.
 
         Raises OSError, ValueError when `capture` is no recording of Kamailio.
         """
         self.frames = read_kamailio(capture)
         self._paced = speed is not None
-        self._read, self._settled = read, settled
+        self._ready, self._read, self._settled = ready, read, settled
         conductor = conductor or Conductor(speed)
         self._part: Part = conductor.join([frame.received for frame in self.frames])
         listings = [frame for frame in self.frames if isinstance(frame, RecordedListing)]
@@ -117,7 +121,10 @@ class KamailioReplay:
         first = self.frames[0]
         if isinstance(first, RecordedListing):
             self._list(first)  # what was listed before any event: the producer's first listing
-        if not self._wait(lambda: self._evapi.connected):
+        # Of what was before the connection the producer knows nothing (a gap): not of these lines.
+        if not self._wait(lambda: self._evapi.connected and self._ready()):
+            return
+        if self._part.stopped.wait(_AFTER_GAP_SECONDS):
             return
         if isinstance(first, RecordedListing) and not self._wait_asked(first):
             return

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from local.replay.ng_recording import Answer, read_ng
+from local.replay.ng_recording import Answer, Deleted, Ended, Round, read_ng
 from local.replay.ng_state import NgState
 from local.replay_conductor import Conductor, Part
 
@@ -26,6 +26,8 @@ _LOOK_SECONDS = 0.02
 _POLL_SECONDS = 0.2
 # An answer that nobody has asked for after so long is of a Call-ID that no record can carry.
 _TAKEN_SECONDS = 2.0
+# What a call's end waits for its last answer: a few rounds.
+_LAST_ANSWER_SECONDS = 1.0
 # The reason of a call's end is known one round of the producer later (rtpengine/reckoning.py).
 _LAST_ROUNDS = 3
 _QUESTION_MAX = 65_535
@@ -92,7 +94,7 @@ class RtpengineReplay:
         if not self._wait(lambda: self._listings > 0) or not self._part.begin():
             return
         for index, shown in enumerate(self.frames):
-            if not self._part.wait_for(index):
+            if not self._part.wait_for(index) or not self._wait_last_answers(shown):
                 return
             with self._lock:
                 self._state.reached(shown, _now())
@@ -102,6 +104,12 @@ class RtpengineReplay:
             self._part.sent(index)
         last = self._listings + _LAST_ROUNDS
         self.finished = self._wait_taken() and self._wait(lambda: self._listings >= last)
+
+    def _wait_last_answers(self, shown: Round) -> bool:
+        """At a pace too, a call ends with its last answer given. False when stopped."""
+        ending = {one.call for one in shown.changes if isinstance(one, Deleted | Ended)}
+        until = time.monotonic() + _LAST_ANSWER_SECONDS
+        return self._wait(lambda: ending.isdisjoint(self._state.untold) or time.monotonic() > until)
 
     def _wait_taken(self) -> bool:
         """False when stopped."""

@@ -132,7 +132,7 @@ def run() -> None:
     settings = load(FreeSwitchSettings)
     name = settings.node or f"{settings.host}:{settings.port}"
     publisher = Publisher(load(KafkaSettings), load(PublisherSettings), f"freeswitch/{name}")
-    stage = Stage(NAME, on_stop=publisher.stop_waiting)
+    stage = Stage(NAME, on_stop=publisher.stop_waiting, hindrances=[publisher.hindrance])
     producer = FreeSwitchProducer(settings, publisher, stage)
     stage.status = producer.status
     stage.start()

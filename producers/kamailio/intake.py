@@ -10,13 +10,15 @@ from producers.kamailio.context import Context
 from producers.kamailio.errors import Unreadable as UnreadableLine
 from producers.kamailio.framing import Lines, TooLong
 from producers.kamailio.kernel import KernelWitness
+from producers.kamailio.records import subject
 from producers.kamailio.server import Server
 from producers.kamailio.table import Unreadable
 from producers.opensips.context import Received
+from producers.opensips.event import ServerEvent
 from producers.opensips.inbox import EVENT_MIN_BYTES, Lost, Piece
 from producers.opensips.inbox_intake import InboxIntake
 from producers.refused import payload_of
-from producers.sip_proxy.user_listings import UserListings
+from producers.sip_proxy.user_listings import UserListing, UserListings
 from runtime import metrics
 from schemas.codec import InvalidRecord
 
@@ -72,18 +74,33 @@ class Intake(InboxIntake[Server, Context]):
         metrics.SOURCE_EVENTS.add(1, self._labels())
         try:
             event = events.parse(line)
+        except UnreadableLine as error:
+            self.refuse(line, str(error))
+            return
+        try:
             if marks := self.server.heard(event, received):
                 self._look()  # it may not have listened yet when evapi did
                 self.publish(marks)
             records = translation.translate(event, self.context, received)
-        except UnreadableLine as error:
-            self.refuse(line, str(error))
         except InvalidRecord as error:
             self.refuse(line, error.reason, error.field)
+            self._look_up(event)
         else:
             self.translated += bool(records)
             self.publish(self.witness.testify(records))
         self._follow_up()
+
+    def _look_up(self, event: ServerEvent) -> None:
+        """What a registration did that cannot be read: the registrar's table shows it at once."""
+        if event.name not in translation.TABLE_EVENTS:
+            return
+        try:
+            name, aor = subject(event, self.context)
+        except InvalidRecord:
+            # Of a REGISTER that save() refused to nobody's name, nothing is stored.
+            self.context.listing_needed |= event.parameters.get("result") not in (0, "0")
+        else:
+            self.context.unclear.append(UserListing(self.context.table, name, aor))
 
     def refuse_row(self, unreadable: Unreadable) -> None:
         """Keep a row of the table that is no contact: it costs itself only."""

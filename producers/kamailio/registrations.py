@@ -73,13 +73,18 @@ def _stored(
             mark = _mark(context, aor)
             records.insert(0, {"kind": Kind.SNAPSHOT_ROW, **fields, "snapshot": mark})
     if not any(record["kind"] is not Kind.SNAPSHOT_ROW for record in records):
-        records.append(_nothing_left(event, context, aor))
+        records.append(_nothing_left(event, context, aor, named))
     records[-1] |= {"remaining": list(named), "table_at": _read_at(event, received)}
     return registration(event, context, received, aor, registrar, records)
 
 
-def _nothing_left(event: ServerEvent, context: Context, aor: str) -> dict[str, Any]:
-    """What this REGISTER did where none of the rows is its own: it removed, or was refused."""
+def _nothing_left(
+    event: ServerEvent, context: Context, aor: str, left: Mapping[str, Row]
+) -> dict[str, Any]:
+    """What this REGISTER did where none of the rows is its own: it removed, or was refused.
+
+    What it removed is named for those who read the log; what has ended `left` decides.
+    """
     request = {
         "call_id": event.word("callid"),
         "cseq": event.number("cseq"),
@@ -90,6 +95,8 @@ def _nothing_left(event: ServerEvent, context: Context, aor: str) -> dict[str, A
     if is_star(event.text("contact") or ""):
         return {"kind": Kind.WILDCARD, **request}
     removed = register_header.named_contact(event, context)
+    if removed.get("binding") in left:
+        removed = {}  # the table holds another by that name
     return {"kind": Kind.UNREGISTERED, **removed, **request}
 
 

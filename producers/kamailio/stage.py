@@ -78,6 +78,7 @@ class KamailioProducer:
                 task.join()
             with self.intake.lock:
                 self.intake.publish(self.intake.server.unwatched(self.intake.ticks.now()))
+                self.intake.witness.close()
 
     def status(self) -> dict[str, Any]:
         """For /status. `queued` is 0 when the publisher has all that was received."""

@@ -20,6 +20,8 @@ TRANSLATORS: dict[str, Translator] = {
     "usrloc:contact-expired": expired.translate_expired,
     **dict.fromkeys(calls.KINDS, calls.translate_call),
 }
+# Of changes that usrloc made to its table: one that cannot be read leaves a user unclear.
+TABLE_EVENTS = frozenset({"register", "usrloc:contact-expired"})
 
 
 def translate(event: ServerEvent, context: Context, received: Received) -> list[Translated]:

@@ -96,7 +96,8 @@ def _contact(text: str) -> HeaderContact:
     parameters: dict[str, str | None] = {}
     for raw in raw_parameters:
         name, equals, value = raw.partition("=")
-        parameters.setdefault(name.strip().lower(), _unquoted(value) if equals else None)
+        if name.strip():  # `;;` is no parameter
+            parameters.setdefault(name.strip().lower(), _unquoted(value) if equals else None)
     if not address.strip():
         raise MalformedUri("no address")
     return HeaderContact(address.strip(), parameters)

@@ -34,7 +34,7 @@ def run() -> None:
     try:
         boot = boot_id()
         memory = Memory(publishing.spool_folder / f"{NAME}-{settings.node}.known", boot)
-        stage = Stage(NAME)
+        stage = Stage(NAME, hindrances=[publisher.hindrance])
         stage.start()
         watcher = Watcher(settings, publish, boot, memory)
 

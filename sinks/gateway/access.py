@@ -1,7 +1,7 @@
-"""Who may subscribe: bearer tokens, and no web page of another origin (pure)."""
+"""Who may subscribe: bearer tokens, and web pages of this origin or of an allowed one (pure)."""
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -35,19 +35,27 @@ class Access:
             )
 
 
-def check_origin(headers: Mapping[str, str]) -> None:
-    """Of a WebSocket. Raises NotAllowed.
+def check_origin(headers: Mapping[str, str], allowed: Set[str] = frozenset()) -> None:
+    """Raises NotAllowed for a page of another origin that is not in `allowed` (origins.origin_in).
 
-    Browsers let a page open one to any host and say only by `Origin` which page it is: one of
-    elsewhere could read what its visitor can reach. Of event streams they do not let it read.
+    Browsers let a page open a WebSocket to any host, and say only by `Origin` which page it is: one
+    of elsewhere could read what its visitor can reach. An event stream they open for it too, though
+    they do not let it read. Programs send no Origin.
     """
     origin = headers.get("origin")
-    if origin is not None and _host(origin) != headers.get("host", "").lower():
-        raise NotAllowed("a page of another origin", status=403, reason="origin")
+    if origin is None or origin in allowed or _is_own(origin, headers.get("host", "")):
+        return
+    raise NotAllowed(
+        "a page of another origin, which gateway.allowed_origins does not name",
+        status=403,
+        reason="origin",
+    )
 
 
-def _host(origin: str) -> str | None:
+def _is_own(origin: str, host: str) -> bool:
+    """Whether the page is of the host that is asked; a proxy may have taken its TLS off."""
     try:
-        return urlsplit(origin).netloc.lower()
+        page = urlsplit(origin)
     except ValueError:
-        return None
+        return False
+    return page.scheme in ("http", "https") and page.netloc.lower() == host.lower() != ""

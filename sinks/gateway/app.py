@@ -1,6 +1,9 @@
 """The HTTP interface: who asks for what, and what they are answered."""
 
+from collections.abc import Awaitable, Callable
+
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -9,9 +12,13 @@ from starlette.websockets import WebSocket
 from sinks.gateway.access import check_origin
 from sinks.gateway.errors import Refused, UnknownUser
 from sinks.gateway.gateway import Gateway
+from sinks.gateway.origins import cors_headers, is_preflight, preflight_headers
 from sinks.gateway.query import aor_in, watch_of
 from sinks.gateway.transports import EVENT_STREAM, EventStream, serve_web_socket
 
+Handler = Callable[[Request], Awaitable[Response]]
+
+_METHODS = ("GET", "OPTIONS")
 _ANY = ("*/*", "text/*", EVENT_STREAM)
 
 
@@ -20,7 +27,7 @@ def app(gateway: Gateway) -> Starlette:
 
     async def stream(request: Request) -> Response:
         try:
-            gateway.access.check(request.headers)
+            _check(gateway, request.headers)
             watch = watch_of(request.scope["query_string"])
             if not any(kind in request.headers.get("accept", "*/*") for kind in _ANY):
                 return JSONResponse({"error": f"there is only {EVENT_STREAM}"}, status_code=406)
@@ -31,8 +38,7 @@ def app(gateway: Gateway) -> Starlette:
 
     async def web_socket(websocket: WebSocket) -> None:
         try:
-            gateway.access.check(websocket.headers)
-            check_origin(websocket.headers)
+            _check(gateway, websocket.headers)
             watch = watch_of(websocket.scope["query_string"])
             gateway.admit()
         except Refused as refusal:
@@ -42,7 +48,7 @@ def app(gateway: Gateway) -> Starlette:
 
     async def user(request: Request) -> Response:
         try:
-            gateway.access.check(request.headers)
+            _check(gateway, request.headers)
             aor = aor_in(request.path_params["aor"])
             gateway.check_state()
             if (message := gateway.hub.get(aor)) is None:
@@ -52,14 +58,44 @@ def app(gateway: Gateway) -> Starlette:
         headers = {"cache-control": "no-store"}
         return Response(message.value, media_type="application/json", headers=headers)
 
+    def shared(handler: Handler) -> Handler:
+        """The handler as pages of allowed origins may use it: preflights, and CORS headers."""
+
+        async def answer(request: Request) -> Response:
+            if request.method == "OPTIONS":
+                response = _preflight(gateway, request.headers)
+            else:
+                response = await handler(request)
+            response.headers.update(cors_headers(request.headers, gateway.allowed_origins))
+            return response
+
+        return answer
+
     return Starlette(
         routes=[
-            Route("/presence", stream),
+            Route("/presence", shared(stream), methods=_METHODS),
             WebSocketRoute("/presence", web_socket),
             WebSocketRoute("/presence/ws", web_socket),
-            Route("/presence/{aor:path}", user),
+            Route("/presence/{aor:path}", shared(user), methods=_METHODS),
         ]
     )
+
+
+def _check(gateway: Gateway, headers: Headers) -> None:
+    """Raises NotAllowed."""
+    gateway.access.check(headers)
+    check_origin(headers, gateway.allowed_origins)
+
+
+def _preflight(gateway: Gateway, headers: Headers) -> Response:
+    """A browser asks for a page; without a token, which only the request itself will bear."""
+    if not is_preflight(headers):
+        return Response(status_code=405, headers={"allow": "GET, HEAD"})
+    try:
+        check_origin(headers, gateway.allowed_origins)
+    except Refused as refusal:
+        return _answer(gateway, refusal)
+    return Response(status_code=204, headers=preflight_headers())
 
 
 def _answer(gateway: Gateway, refusal: Refused) -> JSONResponse:

@@ -29,6 +29,7 @@ class Gateway:
         self._keepalive = settings.keepalive.total_seconds()
         self._stalled_after = settings.stalled_after.total_seconds()
         self.access = Access(settings.tokens)
+        self.allowed_origins = frozenset(settings.allowed_origins)
         self.hub = Hub()
         # With their transports.
         self._feeds: dict[Feed, str] = {}

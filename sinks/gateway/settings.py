@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from runtime.settings import Duration, StageSettings
+from sinks.gateway.origins import origin_in
 
 # RFC 6750 §2.1: what may follow `Bearer`. Shorter ones could be guessed.
 TOKEN_LENGTH_MIN = 16
@@ -16,7 +17,7 @@ _SECOND = timedelta(seconds=1)
 
 
 def _listed(value: Any) -> Any:
-    """The environment holds one text: tokens separated by white space or commas."""
+    """The environment holds one text: its parts are separated by white space or commas."""
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     return re.split(r"[\s,]+", value.strip(" \t\r\n,")) if isinstance(value, str) else value
@@ -31,6 +32,11 @@ class GatewaySettings(StageSettings):
     port: int = Field(8096, ge=0, le=65535, description="0: any free one, see /status.")
     tokens: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = Field(
         (), description="Any of them, as `Authorization: Bearer TOKEN`; none: open to everybody."
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        (),
+        description="Of web pages and apps, beside those of the gateway's own host; each as "
+        "browsers send it: `https://portal.example.org`, `capacitor://localhost`, `file://`.",
     )
     subscribers_max: int = Field(15_000, ge=1, description="More are answered 503.")
     keepalive: Duration = Field(
@@ -54,3 +60,14 @@ class GatewaySettings(StageSettings):
                     f"token {number} is none: {TOKEN_LENGTH_MIN} or more of A-Z a-z 0-9 - . _ ~ + /"
                 )
         return found
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        found = []
+        for origin in filter(None, origins):
+            try:
+                found.append(origin_in(origin))
+            except ValueError as error:
+                raise ValueError(f"{origin[:200]!r} is no origin: {error}") from error
+        return tuple(found)

@@ -12,10 +12,15 @@ class KamailioNode(Node):
     """A registrar; with `registrar_port` a proxy that passes REGISTERs on to it."""
 
     def __init__(
-        self, name: str, folder: Path, kafka: KafkaSettings, registrar_port: int | None = None
+        self,
+        name: str,
+        folder: Path,
+        kafka: KafkaSettings,
+        registrar_port: int | None = None,
+        make_server: type[KamailioServer] = KamailioServer,
     ) -> None:
         folder.mkdir()
-        self.kamailio = KamailioServer(folder, registrar_port=registrar_port)
+        self.kamailio = make_server(folder, registrar_port=registrar_port)
         rpc = {"ROLLCALL_KAMAILIO_RPC_URL": self.kamailio.rpc_url} if not registrar_port else {}
         super().__init__(
             name,

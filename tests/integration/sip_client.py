@@ -37,8 +37,16 @@ def quiet_port() -> int:
 class SipClient:
     """One connection to a server on loopback, and one device behind it."""
 
-    def __init__(self, server_port: int, user: str, *, port: int = 0, udp: bool = False) -> None:
-        self.user = user
+    def __init__(
+        self,
+        server_port: int,
+        user: str,
+        *,
+        port: int = 0,
+        udp: bool = False,
+        domain: str = DOMAIN,
+    ) -> None:
+        self.user, self.domain = user, domain
         self.call_id = f"{user}-{time.time_ns()}@phone"
         self.transport = "udp" if udp else "tcp"
         self.socket = socket.socket(type=socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)
@@ -69,12 +77,12 @@ class SipClient:
         self.socket.sendall(
             "\r\n".join(
                 (
-                    f"REGISTER sip:{DOMAIN} SIP/2.0",
+                    f"REGISTER sip:{self.domain} SIP/2.0",
                     f"Via: SIP/2.0/{self.transport.upper()} 127.0.0.1:{self.port}"
                     f";rport;branch=z9hG4bK{number}.{self.port}",
                     "Max-Forwards: 70",
-                    f"From: <sip:{self.user}@{DOMAIN}>;tag={number}",
-                    f"To: <sip:{self.user}@{DOMAIN}>",
+                    f"From: <sip:{self.user}@{self.domain}>;tag={number}",
+                    f"To: <sip:{self.user}@{self.domain}>",
                     f"Call-ID: {self.call_id}",
                     f"CSeq: {next(self._cseq)} REGISTER",
                     f"Contact: {self.contacts()}",
@@ -99,7 +107,7 @@ class SipClient:
     def _credentials(self, challenge: str) -> str:
         """For a challenge with MD5 and qop=auth (RFC 2617 §3.2.2), with the tests' one password."""
         given = dict(re.findall(r'(realm|nonce)="([^"]*)"', challenge))
-        realm, nonce, uri = given["realm"], given["nonce"], f"sip:{DOMAIN}"
+        realm, nonce, uri = given["realm"], given["nonce"], f"sip:{self.domain}"
         secret = _md5(self.user, realm, PASSWORD)
         count, own = "00000001", "0a4f113b"
         response = _md5(secret, nonce, count, own, "auth", _md5("REGISTER", uri))

@@ -81,7 +81,7 @@ class Cluster:
 
     def __init__(self, kafka: KafkaSettings, folder: Path, **streams: str) -> None:
         self._witnesses = itertools.count(1)
-        self._streams = StageProcess("streams.stage", folder, kafka, **streams)
+        self.streams = StageProcess("streams.stage", folder, kafka, **streams)
         self._presence = TopicLog(kafka, PRESENCE)
         self.registrations = TopicLog(kafka, REGISTRATIONS)
         self.connections = TopicLog(kafka, CONNECTIONS)
@@ -93,7 +93,7 @@ class Cluster:
         logs = (self.registrations, self.connections, self.nodes, self.calls, self.dead_letters)
         for log in (self._presence, *logs):
             log.close()
-        self._streams.__exit__()
+        self.streams.__exit__()
 
     def history(self, user: str) -> list[Presence]:
         aor = f"sip:{user}@{DOMAIN}"
@@ -114,7 +114,7 @@ class Cluster:
             # Which of three stages did not do its part?
             nodes = [str(e) for e in self.nodes.read() if e.kind is not NodeKind.HEARTBEAT][-5:]
             history = [(p.status, p.cause) for p in self.history(user)]
-            heard = f"nodes {nodes}, {user} {history}, streams {self._streams.status()}"
+            heard = f"nodes {nodes}, {user} {history}, streams {self.streams.status()}"
             raise AssertionError(f"{error}; {heard}") from error
         assert state is not None
         return state

@@ -10,7 +10,8 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from local.commands.explain import explanation
-from runtime.kafka import KafkaSettings, partition_of
+from runtime.kafka import KafkaSettings
+from runtime.partitioner import partition_of
 from schemas import codec
 from schemas.topics import REGISTRATIONS
 from tests.integration.rollcall_process import ROOT, rollcall
@@ -69,7 +70,7 @@ def test_a_replayed_user_is_explained_from_the_log(kafka: KafkaSettings, tmp_pat
     assert unknown.returncode == 1
     assert "sip:nobody@example.test has never registered" in unknown.stderr
 
-    number = partition_of(aor, kafka.partitions)
+    number = partition_of(aor.encode(), kafka.partitions)
     name, end = kafka.name(REGISTRATIONS), ends(kafka, REGISTRATIONS)[number]
     admin = AdminClient(kafka.client())
     for done in admin.delete_records([TopicPartition(name, number, end)]).values():

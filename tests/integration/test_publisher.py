@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from aiokafka.partitioner import murmur2
 from confluent_kafka import Message
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from producers.publisher import Publisher, PublisherClosed, PublisherSettings
 from runtime.kafka import KafkaSettings, ensure_topics
+from runtime.partitioner import murmur2, partition_of
 from schemas import codec
 from schemas.dead_letter import DeadLetter
 from schemas.registration import RegistrationEvent
@@ -71,9 +71,7 @@ def test_keys_land_where_java_and_aiokafka_put_them(
         publisher.publish(REGISTRATIONS, key, event("sip:a@b", 0))
     assert publisher.flush(30)
     found = {m.key(): m.partition() for m in read_all(kafka, REGISTRATIONS)}
-    assert found == {
-        key.encode(): (murmur2(key.encode()) & 0x7FFFFFFF) % kafka.partitions for key in keys
-    }
+    assert found == {key.encode(): partition_of(key.encode(), kafka.partitions) for key in keys}
     assert len(set(found.values())) == kafka.partitions
 
 

@@ -47,7 +47,7 @@ class EdgeCluster(Cluster):
             (folder / name).mkdir()
         registrar, self.registrar = _freeswitch(kafka, folder / NODE)
         edge = OpenSipsServer(folder / EDGE, registrar_port=registrar.port)
-        self.server, self.edge = edge, _beside_opensips(kafka, folder / EDGE, edge, EDGE)
+        self.server, self.edge = edge, beside_opensips(kafka, folder / EDGE, edge, EDGE)
         eventually(lambda: self.registrar.producer.status()["connected"], what="the switch")
         eventually(lambda: self.edge.producer.status()["mi_answers"], what="the edge")
         super().__init__(kafka, folder, ROLLCALL_STREAMS_NODE_LEASE="5")
@@ -60,10 +60,11 @@ class EdgeCluster(Cluster):
 
 def _opensips(kafka: KafkaSettings, folder: Path) -> tuple[ServerProcess, Node]:
     server = OpenSipsServer(folder)
-    return server, _beside_opensips(kafka, folder, server, NODE)
+    return server, beside_opensips(kafka, folder, server, NODE)
 
 
-def _beside_opensips(kafka: KafkaSettings, folder: Path, server: OpenSipsServer, name: str) -> Node:
+def beside_opensips(kafka: KafkaSettings, folder: Path, server: OpenSipsServer, name: str) -> Node:
+    """The producer and the kernel watcher of this server."""
     settings = {
         "ROLLCALL_OPENSIPS_NODE": name,
         "ROLLCALL_OPENSIPS_LISTEN_STREAM": f"127.0.0.1:{server.events}",
@@ -76,9 +77,16 @@ def _beside_opensips(kafka: KafkaSettings, folder: Path, server: OpenSipsServer,
 
 def _freeswitch(kafka: KafkaSettings, folder: Path) -> tuple[ServerProcess, Node]:
     server = FreeSwitchServer(folder, USERS)
+    return server, beside_freeswitch(kafka, folder, server, NODE)
+
+
+def beside_freeswitch(
+    kafka: KafkaSettings, folder: Path, server: FreeSwitchServer, name: str
+) -> Node:
+    """The producer and the kernel watcher of this server."""
     settings = {
-        "ROLLCALL_FREESWITCH_NODE": NODE,
+        "ROLLCALL_FREESWITCH_NODE": name,
         "ROLLCALL_FREESWITCH_PORT": str(server.event_socket),
         "ROLLCALL_FREESWITCH_SIP_PORTS": f"[{server.port}]",
     }
-    return server, Node(NODE, folder, kafka, server, "producers.freeswitch.stage", **settings)
+    return Node(name, folder, kafka, server, "producers.freeswitch.stage", **settings)

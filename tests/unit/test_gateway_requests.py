@@ -16,6 +16,7 @@ from sinks.gateway.errors import BadQuery, NotAllowed, TryElsewhere
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.listener import listen, subscribers_possible
 from sinks.gateway.message import LIVE, presence_message, removal_message
+from sinks.gateway.origins import origin_in
 from sinks.gateway.query import domain_in, watch_of
 from sinks.gateway.server import Server
 from sinks.gateway.settings import GatewaySettings
@@ -93,6 +94,92 @@ def test_a_page_of_another_origin_opens_no_web_socket() -> None:
     for origin in ("https://evil.test", "null", "http://presence.test", "http://[", ""):
         with pytest.raises(NotAllowed):
             check_origin({"host": "presence.test:8096", "origin": origin})
+
+
+def test_pages_of_allowed_origins_are_let_in_by_their_whole_origin() -> None:
+    allowed = frozenset({"https://portal.test", "capacitor://localhost", "file://"})
+    for origin in allowed:
+        check_origin({"host": "presence.test", "origin": origin}, allowed)
+    for origin in (
+        "http://portal.test",
+        "https://portal.test:444",
+        "https://portal.test.evil.test",
+        "https://evil.test/https://portal.test",
+        "capacitor://localhost:1",
+        "null",
+        "",
+        "app://presence.test",  # no page of this host's own, though the names are alike
+    ):
+        with pytest.raises(NotAllowed):
+            check_origin({"host": "presence.test", "origin": origin}, allowed)
+    with pytest.raises(NotAllowed):
+        check_origin({"origin": "file://"})
+
+
+@pytest.mark.parametrize(
+    ("given", "origin"),
+    [
+        ("https://Portal.Example.ORG", "https://portal.example.org"),
+        ("HTTPS://portal.example.org:443", "https://portal.example.org"),
+        ("http://portal.example.org:80", "http://portal.example.org"),
+        ("http://localhost:08080", "http://localhost:8080"),
+        ("https://[2001:DB8::1]:8443", "https://[2001:db8::1]:8443"),
+        ("https://[2001:db8::1]", "https://[2001:db8::1]"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("app://localhost", "app://localhost"),
+        ("app://.", "app://."),
+        ("chrome-extension://abcdefghijklmnop", "chrome-extension://abcdefghijklmnop"),
+        ("file://", "file://"),
+        ("null", "null"),
+    ],
+)
+def test_origins_are_as_browsers_send_them(given: str, origin: str) -> None:
+    assert origin_in(given) == origin
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ("*", "wildcard"),
+        ("https://*.example.org", "wildcard"),
+        ("portal.example.org", "scheme"),
+        ("portal.example.org:443", "scheme"),
+        ("//portal.example.org", "scheme"),
+        ("://portal.example.org", "scheme"),
+        ("https://portal.example.org/", "path"),
+        ("https://portal.example.org/app", "path"),
+        ("https://portal.example.org?x", "path"),
+        ("capacitor://localhost/", "path"),
+        ("file:///", "path"),
+        ("wss://portal.example.org", "http"),
+        ("https://", "host"),
+        ("https://:443", "host"),
+        ("https://user@portal.example.org", "host"),
+        ("https://bücher.example", "host"),
+        ("app://", "host"),
+        ("https://portal.example.org:", "port"),
+        ("https://portal.example.org:0", "port"),
+        ("https://portal.example.org:65536", "port"),
+        ("https://portal.example.org:https", "port"),
+    ],
+)
+def test_what_is_no_origin_is_refused_with_the_reason(
+    given: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROLLCALL_GATEWAY_ALLOWED_ORIGINS", f"https://sound.test, {given}")
+    with pytest.raises(BadSettings, match=r"gateway\.allowed_origins") as caught:
+        load(GatewaySettings)
+    assert repr(given) in str(caught.value)
+    assert what in str(caught.value).partition("is no origin")[2]
+
+
+def test_allowed_origins_come_as_one_text_or_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(GatewaySettings).allowed_origins == ()
+    monkeypatch.setenv("ROLLCALL_GATEWAY_ALLOWED_ORIGINS", "https://A.test:443, app://localhost")
+    found = ("https://a.test", "app://localhost")
+    assert load(GatewaySettings).allowed_origins == found
+    assert load(GatewaySettings, allowed_origins=list(found)).allowed_origins == found
+    assert load(GatewaySettings, allowed_origins="").allowed_origins == ()
 
 
 # -- settings -------------------------------------------------------------------------------------
@@ -226,6 +313,85 @@ def test_a_web_socket_is_told_over_both_paths(server: Server) -> None:
 def opened(server: Server, path: str, **headers: str) -> ClientConnection:
     url = server.url.replace("http", "ws", 1) + path
     return connect(url, additional_headers=headers, proxy=None)
+
+
+PORTAL, APP, ELSEWHERE = "https://portal.test", "capacitor://localhost", "https://evil.test"
+
+
+@pytest.fixture
+def sharing() -> Iterator[Server]:
+    """As `server`, for a token, and with pages of two origins."""
+    settings = GatewaySettings(port=0, tokens=(SecretStr(TOKEN),), allowed_origins=(PORTAL, APP))
+    gateway = Gateway(settings)
+    gateway.apply([presence_message(encode(presence(ANN, 7)), 0.0)])
+    gateway.is_caught_up = True
+    found = Server(gateway, settings)
+    found.start()
+    yield found
+    found.stop()
+
+
+def _cors(answer: httpx.Response) -> dict[str, str]:
+    return {n: v for n, v in answer.headers.items() if n.startswith("access-control-")}
+
+
+@pytest.mark.parametrize("origin", [PORTAL, APP])
+def test_pages_of_allowed_origins_may_read(sharing: Server, origin: str) -> None:
+    token = {"authorization": f"Bearer {TOKEN}"}
+    url = f"{sharing.url}/presence?aor={ANN}"
+    headers = {"origin": origin, "last-event-id": "x", **token}
+    with httpx.stream("GET", url, headers=headers, trust_env=False) as stream:
+        assert stream.status_code == 200
+        assert stream.headers["access-control-allow-origin"] == origin
+        assert stream.headers["vary"] == "Origin"
+        assert next(iter(stream.iter_text())).startswith("retry:")
+    one = ask(sharing, f"/presence/{ANN}", origin=origin, **token)
+    assert (one.status_code, one.headers["access-control-allow-origin"]) == (200, origin)
+    with opened(sharing, f"/presence/ws?aor={ANN}", origin=origin, **token) as client:
+        assert json.loads(client.recv(5))["version"] == 7
+    # So that a page can tell a wrong token from a network that failed.
+    refused = ask(sharing, "/presence", origin=origin)
+    assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, origin)
+
+
+def test_pages_of_other_origins_may_nothing(sharing: Server) -> None:
+    token = {"authorization": f"Bearer {TOKEN}"}
+    for path in ("/presence", f"/presence/{ANN}"):
+        answer = ask(sharing, path, origin=ELSEWHERE, **token)
+        assert answer.status_code == 403
+        assert "a page of another origin" in answer.json()["error"]
+        assert (_cors(answer), answer.headers["vary"]) == ({}, "Origin")
+    with pytest.raises(InvalidStatus) as caught:
+        opened(sharing, "/presence/ws", origin=ELSEWHERE, **token)
+    assert caught.value.response.status_code == 403
+
+
+def test_programs_send_no_origin_and_are_served_without_cors(sharing: Server) -> None:
+    answer = ask(sharing, f"/presence/{ANN}", authorization=f"Bearer {TOKEN}")
+    assert (answer.status_code, _cors(answer)) == (200, {})
+
+
+def test_browsers_ask_before_they_send_a_token(sharing: Server, server: Server) -> None:
+    asked = {
+        "access-control-request-method": "GET",
+        "access-control-request-headers": "authorization,last-event-id",
+    }
+    for path in ("/presence", f"/presence/{ANN}"):
+        answer = ask(sharing, path, "OPTIONS", origin=PORTAL, **asked)
+        assert answer.status_code == 204
+        assert answer.headers["vary"] == "Origin"
+        assert _cors(answer) == {
+            "access-control-allow-origin": PORTAL,
+            "access-control-allow-methods": "GET, HEAD",
+            "access-control-allow-headers": "Authorization, Cache-Control, Last-Event-ID",
+            "access-control-expose-headers": "Retry-After",
+            "access-control-max-age": "600",
+        }
+        refused = ask(sharing, path, "OPTIONS", origin=ELSEWHERE, **asked)
+        assert (refused.status_code, _cors(refused)) == (403, {})
+        refused = ask(server, path, "OPTIONS", origin=PORTAL, **asked)  # allows nobody
+        assert (refused.status_code, _cors(refused)) == (403, {})
+        assert ask(sharing, path, "OPTIONS").status_code == 405
 
 
 def test_a_query_may_be_long(server: Server) -> None:

@@ -84,7 +84,10 @@ def played(path: Path, speed: float | None = None) -> Pipeline:
         status = producer.status()
         return replay.received(status) >= size and not status["queued"]
 
-    replay = KamailioReplay(path, speed=speed, read=settled, settled=settled)
+    def ready() -> bool:
+        return bool(producer.status()["connected"])
+
+    replay = KamailioReplay(path, speed=speed, ready=ready, read=settled, settled=settled)
     stage = Stage("kamailio")
     replay.start()
     try:

@@ -173,6 +173,13 @@ def test_one_contact_may_be_two_rows(matching: Matching, other: dict[str, Any]) 
     assert registrar.register(A, [row(A, **{"callid": "c1", "cseq": 2, **other}), row(A)]) == [A, A]
 
 
+def test_what_a_header_removes_may_still_be_there_under_its_name() -> None:
+    """A script's alias, or matching by Call-ID: usrloc removed another row than it is called."""
+    registrar = Registrar()
+    registrar.register(A, [row(A), row(B)])
+    assert registrar.register(f"<{A}>;expires=0", [row(A)], result=3, callid="c9") == [A]
+
+
 def test_a_refused_register_may_have_changed_something() -> None:
     registrar = Registrar()
     registrar.register(A, [row(A), row(B)])
@@ -194,6 +201,28 @@ def test_a_row_that_cannot_be_written_asks_for_a_listing() -> None:
     assert registrar.register(f"<{B}>", None, contacts="[{}]") == [A, B]
     assert registrar.asked
     assert registrar.look_up([row(B)]) == [B]
+
+
+@pytest.mark.parametrize(
+    "broken", [{"src": "nonsense"}, {"contacts": "{"}, {"cseq": "9" * 20}, {"t": "now"}]
+)
+def test_a_register_that_cannot_be_read_costs_a_look_at_the_table(broken: dict[str, Any]) -> None:
+    """The registrar has stored it all the same: nobody waits for the next periodic listing."""
+    registrar = Registrar()
+    assert registrar.register(A, [row(A)], **broken) == []
+    assert registrar.look_up([row(A)]) == [A]
+    assert len(registrar.play.collector.dead_letters) == 1
+
+
+def test_a_register_of_nobody_known_costs_a_listing() -> None:
+    registrar = Registrar()
+    asked: list[bool] = []
+    registrar.play.event("hello", boot=T0)  # which has its own listing
+    registrar.play.server.wants_listing = lambda: asked.append(True)
+    registrar.play.event("register", boot=T0, result=0, aor="@")
+    assert asked == [], "refused, and nobody's"
+    registrar.play.event("register", boot=T0, unwritable="ff")
+    assert asked == [True]
 
 
 def test_a_row_that_is_no_contact_costs_itself_only() -> None:

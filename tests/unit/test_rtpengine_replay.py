@@ -41,9 +41,9 @@ def counted(at: float, uptime: int, **totals: int) -> str:
     return row(at, "statistics", {"result": "ok", "statistics": answer})
 
 
-def played(path: Path) -> Play:
+def played(path: Path, speed: float | None = None) -> Play:
     """The real producer's questions against the recording, to its end; no pause between rounds."""
-    replay = RtpengineReplay(path)
+    replay = RtpengineReplay(path, speed=speed)
     replay.start()
     try:
         address = replay.environment(None)["ROLLCALL_RTPENGINE_NG"]
@@ -83,6 +83,17 @@ def test_each_recorded_measurement_is_published_once_and_the_end_agrees_with_the
     assert len({e.created_at for e in events}) == 1
     assert 0 <= (last.at - last.created_at).total_seconds() < 60
     assert abs((last.at - last.last_packet_at).total_seconds()) < 3
+
+
+def test_at_a_pace_a_call_ends_with_its_last_figures(tmp_path: Path) -> None:
+    first, last = queried("loss", "query t=3.0"), queried("loss", "delete")
+    about = {"call-id": "a"}
+    rows = row(0, "query", first, **about), row(9, "delete", last, **about)
+    events = media(played(written(tmp_path, *rows), speed=30))
+    assert [(e.kind, e.streams[0].packets) for e in events] == [
+        (MediaKind.QUALITY, 719),
+        (MediaKind.ENDED, 719),
+    ]
 
 
 def test_an_end_without_a_counter_has_no_reason(tmp_path: Path) -> None:

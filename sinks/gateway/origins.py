@@ -1,0 +1,90 @@
+"""Pages of other origins that may subscribe: their origins, and the CORS headers (pure).
+
+An origin is compared as browsers send it (RFC 6454 §6.2; Fetch standard, CORS protocol): whole,
+never by a pattern. Apps in a web view have schemes of their own (`capacitor://localhost`), pages
+from a file the origin `file://` or `null`.
+"""
+
+import re
+from collections.abc import Mapping, Set
+
+# Sent by pages from files, and by every sandboxed frame: of whatever page that is.
+OPAQUE = "null"
+_FILE = "file://"
+_is_scheme = re.compile(r"[a-z][a-z0-9+.-]*").fullmatch
+_is_host = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]").fullmatch
+# Of a scheme that browsers do not know they keep the host as it is written.
+_is_app_host = re.compile(r"[A-Za-z0-9_.-]+").fullmatch
+_PORTS = {"http": "80", "https": "443"}
+
+# What a page may set and read besides what all pages may.
+_ALLOWED_HEADERS = "Authorization, Cache-Control, Last-Event-ID"
+_EXPOSED_HEADERS = "Retry-After"
+_PREFLIGHT_SECONDS = "600"
+
+
+def origin_in(text: str) -> str:
+    """An origin as browsers send it: scheme and host in lower case, no default port.
+
+    Raises ValueError with what is wrong: no scheme, a wildcard, a path, no host, a wrong port.
+    """
+    if text in (OPAQUE, _FILE):
+        return text
+    if "*" in text:
+        raise ValueError("a wildcard is none: name each origin")
+    scheme, separator, place = text.partition("://")
+    scheme = scheme.lower()
+    if not separator or not _is_scheme(scheme):
+        raise ValueError("it has no scheme, as https://portal.example.org or capacitor://localhost")
+    if scheme in ("ws", "wss"):
+        raise ValueError("a page's origin is http or https, also of its WebSockets")
+    if re.search(r"[/?#]", place):
+        raise ValueError("an origin ends with host or port: no path, query or fragment")
+    if scheme not in _PORTS:
+        if not _is_app_host(place.rpartition(":")[0] or place):
+            raise ValueError("it has no host")
+        return f"{scheme}://{place}"
+    host, port = _host_and_port(place.lower())
+    if not _is_host(host):
+        raise ValueError("it has no host, or not one that browsers send (IDNs as xn--…)")
+    if port is None or port == _PORTS[scheme]:
+        return f"{scheme}://{host}"
+    if not port.isascii() or not port.isdigit() or not 0 < int(port[:6]) < 65536:
+        raise ValueError("its port is none")
+    return f"{scheme}://{host}:{int(port)}"
+
+
+def _host_and_port(place: str) -> tuple[str, str | None]:
+    host, colon, port = place.rpartition(":")
+    if not colon or place.endswith("]"):  # an IPv6 address alone
+        return place, None
+    return host, port
+
+
+def cors_headers(headers: Mapping[str, str], allowed: Set[str]) -> dict[str, str]:
+    """What an answer must bear so that a page of an allowed origin may read it.
+
+    The origin itself, never `*`: with it a cache must not answer another (`Vary`). Nothing where no
+    origin is allowed.
+    """
+    if not allowed:
+        return {}
+    found = {"vary": "Origin"}
+    if (origin := headers.get("origin")) in allowed:
+        found["access-control-allow-origin"] = origin or ""
+        found["access-control-expose-headers"] = _EXPOSED_HEADERS
+    return found
+
+
+def is_preflight(headers: Mapping[str, str]) -> bool:
+    """Whether an OPTIONS request asks what a page's next request may be."""
+    return "origin" in headers and "access-control-request-method" in headers
+
+
+def preflight_headers() -> dict[str, str]:
+    """What a page of an allowed origin may ask: to read, with a token, also after a break."""
+    return {
+        "access-control-allow-methods": "GET, HEAD",
+        "access-control-allow-headers": _ALLOWED_HEADERS,
+        "access-control-max-age": _PREFLIGHT_SECONDS,
+    }
