@@ -6,6 +6,7 @@ time. Bounded; what is forgotten costs a repeat, no error.
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
@@ -143,11 +144,22 @@ class Contacts:
         others = [self._live[other] for other in self._of_user.get(hash(aor), ()) if other != key]
         return bool(others) and all(other.registration != fingerprint for other in others)
 
+    def listed(self, aor: str, bindings: Iterable[str], began: datetime) -> None:
+        """The user was listed: what was there before and is not listed has ended."""
+        kept = {hash((aor, binding)) for binding in bindings}
+        for key in self._of_user.get(hash(aor), ()):
+            if key not in kept and self._live[key].at <= began:
+                self._end(key)
+
+    def replaced(self, aor: str, binding: str, call_id: str | None) -> None:
+        """The user's others of this Call-ID have ended."""
+        kept = hash((aor, binding))
+        for key in self._of_user.get(hash(aor), ()):
+            if key != kept and self._live[key].call_id == hash(call_id):
+                self._end(key)
+
     def deleted(self, aor: str, binding: str) -> None:
-        key = hash((aor, binding))
-        if (known := self._live.pop(key, None)) is not None:
-            self._forget(key, known.user)
-        self._pings.pop(key, None)
+        self._end(hash((aor, binding)))
 
     def pinged(self, aor: str, binding: str, *, answered: bool) -> tuple[int | None, int]:
         """Pings lost in a row before and now; None before the first."""
@@ -198,6 +210,11 @@ class Contacts:
         if self._restarted is not None and self._restarted >= since:
             return True
         return any(known == remote and when >= since for known, when in self._disconnects)
+
+    def _end(self, key: int) -> None:
+        if (known := self._live.pop(key, None)) is not None:
+            self._forget(key, known.user)
+        self._pings.pop(key, None)
 
     def _forget(self, key: int, user: int) -> None:
         left = tuple(other for other in self._of_user.get(user, ()) if other != key)

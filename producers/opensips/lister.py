@@ -216,6 +216,7 @@ class Lister:
         self._intake.publish([snapshot.mark(taken, RegistrationKind.SNAPSHOT_BEGAN)])
         self._publish(taken, rows, connections)
         remaining = list({row.binding: None for row in rows})
+        context.contacts.listed(taken.aor or "", remaining, taken.began.at)
         ended = snapshot.mark(taken, RegistrationKind.SNAPSHOT_ENDED, remaining)
         self._intake.publish([ended])
 

@@ -82,7 +82,7 @@ def mark(
 def read(listed: ListedContact, context: Context, began: Received) -> Row:
     """Raises InvalidRecord."""
     fields = ServerEvent("E_LISTED", {**listed.fields, "AOR": listed.aor, "C": listed.contact})
-    aor = context.users.registered(fields.required("AOR"), "AOR")
+    aor = context.users.stored(fields.required("AOR"), "AOR")
     text = fields.required("C", contact.CONTACT_MAX)
     stored = contact.read(text, "Contact")
     socket = contact.socket_of(fields.text("Socket"))

@@ -1,6 +1,7 @@
 """Users whom an event leaves unclear are listed at once, exactly, whatever usrloc matches by."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ from producers.opensips.errors import MiRefused
 from producers.opensips.lister import ask_user
 from producers.opensips.listing import decode_json, read_user
 from producers.opensips.matching import ContactMatching
+from producers.opensips.users import Users
 from producers.sip_proxy.contact import Matching
 from producers.sip_proxy.user_listings import UserListing
 from producers.stored_contact import read_stored
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind as Kind
 from tests.unit.opensips_capture import CAPTURES
-from tests.unit.opensips_usrloc import UsrlocServer
+from tests.unit.opensips_usrloc import T, UsrlocServer
 
 PUSH = ";pn-provider=apns;pn-prid=ABC;pn-param=t.app"
 OLD, NEW = f"sip:kim@192.0.2.60:5060{PUSH}", f"sip:kim@192.0.2.77:7777{PUSH}"
@@ -53,6 +55,18 @@ def test_by_its_parameters_it_is_the_same_contact() -> None:
 def test_without_mi_its_call_id_decides() -> None:
     server = moved(has_mi=False)
     assert server.shown("kim") == [NEW]
+
+
+@pytest.mark.parametrize("has_mi", [True, False])
+def test_it_moves_there_and_back(*, has_mi: bool) -> None:
+    """What a listing ended is unknown again."""
+    server = UsrlocServer(has_mi=has_mi)
+    server.register("kim", OLD)
+    for uri, was in ((NEW, OLD), (OLD, NEW), (NEW, OLD)):
+        server.register("kim", uri, was=was)
+        if has_mi:
+            server.settle()
+        assert server.shown("kim") == [uri]
 
 
 def test_two_contacts_of_one_register_are_two_also_without_mi() -> None:
@@ -214,3 +228,16 @@ def test_a_user_of_no_contacts(answer: Any) -> None:
             return answer
 
     assert ask_user(Mi(), UserListing("location", "a@b", "sip:a@b")) == []
+
+
+def test_mi_is_not_asked_for_a_name_that_it_would_cut() -> None:
+    """mi_fix_aor(): with use_domain=0 it answers of john where john@corp.com is asked for."""
+    server = UsrlocServer()
+    server.play.context.users = Users("example.test")
+    for what, uri in (("INSERT", OLD), ("UPDATE", NEW)):
+        parameters = {"aor": "john@corp.com", "uri": uri, "expires": int(T) + 600, "callid": "c"}
+        message = {"method": f"E_UL_CONTACT_{what}", "params": parameters}
+        server.play.datagram(server.now, json.dumps(message).encode())
+    assert not server.play.intake.listings.wanted.is_set()
+    assert server.wanted
+    assert not server.play.context.storage.missing(set(), 2**62, datetime.now(UTC))
