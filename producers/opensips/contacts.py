@@ -135,6 +135,11 @@ class Contacts:
         self._live[key] = known._replace(others=known.others - {gone})
         return True
 
+    def is_doubled(self, aor: str, binding: str) -> bool:
+        """Whether the contact was inserted by several Call-IDs."""
+        known = self._live.get(hash((aor, binding)))
+        return known is not None and bool(known.others)
+
     def moved(self, aor: str, binding: str, registration: Registration) -> bool:
         """Whether a binding so far unknown is one of the user's others, under another URI.
 

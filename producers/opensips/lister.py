@@ -14,9 +14,11 @@ from producers.opensips.listing import (
     read_start,
     read_user,
 )
+from producers.opensips.matching import ContactMatching
 from producers.opensips.mi import Mi
 from producers.opensips.storage import Probe, Usrloc
 from producers.refused import payload_of
+from producers.sip_proxy.contact import Matching
 from producers.sip_proxy.user_listings import UserListing
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord
@@ -30,6 +32,7 @@ _PROBES_A_LISTING = 3
 _CONTACTS, _USERS, _STORAGE = "contacts", "users", "storage"
 _NOT_FOUND = "AOR not found"
 _IN_DATABASE = "usrloc keeps its contacts in a database: ul_dump lists none, users are asked for"
+_BY_CALL_ID = "usrloc has one contact by two Call-IDs: set opensips.matching = contact-callid"
 _UNKNOWN = "ul_dump is empty, and nothing shows yet that usrloc keeps its contacts in memory"
 
 
@@ -149,10 +152,12 @@ class Lister:
             return
         began, boot = intake.ticks.now(), intake.context.boot
         listed, connections = ask_contacts(self._mi)
-        rows: dict[str, list[snapshot.Row]] = {name: [] for name in self._tables}
         with intake.lock:
-            for one in listed:
-                rows.setdefault(one.domain, []).extend(self._read([one], began))
+            names = dict.fromkeys([*self._tables, *(one.domain for one in listed)])
+            rows = {
+                name: self._read([one for one in listed if one.domain == name], began)
+                for name in names
+            }
         if not self._is_true(rows, began.seq):
             return
         self._tables = set(rows)  # one that is empty now was not before: its contacts are gone
@@ -228,7 +233,25 @@ class Lister:
                 rows.append(snapshot.read(one, self._intake.context, began))
             except InvalidRecord as error:
                 self._intake.refuse(payload_of(asdict(one)), error.reason, error.field)
+        if self._learns_matching(rows):
+            return self._read(listed, began)
         return rows
+
+    def _learns_matching(self, rows: list[snapshot.Row]) -> bool:
+        """Whether the table shows, as only now is known, that it tells contacts by Call-ID too."""
+        context = self._intake.context
+        if context.matching.by is Matching.CONTACT_CALL_ID:
+            return False
+        call_ids: dict[tuple[str, str], str | None] = {}
+        for row in rows:
+            call_id = row.registration[0]
+            if call_ids.setdefault((row.aor, row.uri), call_id) != call_id:
+                by_call_id = Matching.CONTACT_CALL_ID
+                context.matching = ContactMatching(by_call_id, context.matching.parameters)
+                self._log_once(_STORAGE, _BY_CALL_ID)
+                self._intake.server.wants_listing()  # every other binding has another identity now
+                return True
+        return False
 
     def _publish(
         self, taken: snapshot.Snapshot, rows: list[snapshot.Row], connections: set[str] | None

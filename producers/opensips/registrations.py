@@ -67,7 +67,8 @@ def translate_insert(event: ServerEvent, context: Context, received: Received) -
         return []
     if what is Insert.UNEXPECTED and remade:
         context.gap_seen = "a user's record that was there is made again: events are missing"
-    if what is Insert.UNEXPECTED or _may_replace(context, named.aor):
+    beside = context.contacts.is_doubled(named.aor, named.binding)
+    if what is Insert.UNEXPECTED or beside or _may_replace(context, named.aor):
         _ask(context, named)
     return _record(context, received, named, Kind.REGISTERED, expires_at=expires)
 

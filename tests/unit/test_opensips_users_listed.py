@@ -157,6 +157,23 @@ def by_call_id(**options: Any) -> UsrlocServer:
     return server
 
 
+def test_who_was_known_before_the_rule_is_not_shown_twice() -> None:
+    server = UsrlocServer()
+    server.register("leo", "sip:leo@192.0.2.61:5060")
+    for call_id in ("c1", "c2"):
+        kept = server.users.get("kim", [])
+        server.users["kim"] = []
+        server.register("kim", TWICE, callid=call_id)
+        server.users["kim"] += kept
+    server.settle()
+    server.register("leo", "sip:leo@192.0.2.61:5060")
+    server.settle()
+    server.list_all()
+    assert server.wanted
+    assert server.shown("leo") == ["sip:leo@192.0.2.61:5060"]
+    assert server.shown("kim") == [TWICE] * 2
+
+
 def _remove(server: UsrlocServer, call_id: str) -> None:
     server.now += 5
     (row,) = [row for row in server.users["kim"] if row["Callid"] == call_id]
@@ -173,7 +190,7 @@ def test_one_contact_of_two_call_ids(first: str, *, is_configured: bool) -> None
     matching = ContactMatching(Matching.CONTACT_CALL_ID) if is_configured else None
     server = by_call_id(matching=matching)
     server.settle()
-    assert server.shown("kim") == [TWICE] * (2 if is_configured else 1)
+    assert server.shown("kim") == [TWICE] * 2
     _remove(server, first)
     assert server.shown("kim") == [TWICE]
     _remove(server, "c1" if first == "c2" else "c2")
