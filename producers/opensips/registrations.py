@@ -115,7 +115,8 @@ def translate_delete(event: ServerEvent, context: Context, received: Received) -
     named = _read(event, context)
     expires, latency = event.number("expires"), event.number("latency")
     contacts = context.contacts
-    left = contacts.removed_one(named.aor, named.binding, named.fields["call_id"])
+    registration = event.word("callid"), event.number("cseq")
+    left = contacts.removed_one(named.aor, named.binding, registration)
     if left is not False:
         _ask(context, named)
         if left or context.asks:
