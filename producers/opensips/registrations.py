@@ -57,8 +57,14 @@ def translate_insert(event: ServerEvent, context: Context, received: Received) -
     identity = named.aor, named.binding
     what, since = context.contacts.inserted(*identity, registration, received.at, named.uri)
     _report(context, named, expires, received)
+    if context.in_database and what in (Insert.REPEATED, Insert.REPLAYED):
+        # A lookup, or a REGISTER that removes contacts: `*` (delete_urecord()), and all that
+        # full-sharing-cachedb removes, raise no other event.
+        if not context.storage.is_read_by_us(named.aor, received.at):
+            _ask(context, named)
+        return []
     ended = since is not None and context.contacts.has_ended(named.remote, since)
-    if what is Insert.REPEATED and (context.in_database or ended):
+    if what is Insert.REPEATED and ended:
         return []  # read once more for a lookup
     remade = context.contacts.records_remade(named.aor, since, received.at) if since else 0
     if what is Insert.REPLAYED:
