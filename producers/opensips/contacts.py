@@ -6,6 +6,7 @@ time. Bounded; what is forgotten costs a repeat, no error.
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
@@ -38,7 +39,7 @@ Registration = tuple[str | None, int | None]
 
 
 class _Live(NamedTuple):
-    """`others`: Call-IDs of registrations that this one was inserted beside or instead of."""
+    """`others` and `call_ids`: registrations, and Call-IDs, that this one was inserted beside."""
 
     registration: int
     call_id: int
@@ -46,6 +47,7 @@ class _Live(NamedTuple):
     at: datetime
     user: int
     others: frozenset[int]
+    call_ids: frozenset[int]
 
 
 class Contacts:
@@ -75,9 +77,11 @@ class Contacts:
         if known is not None and (known.registration, known.uri) == same:
             return (Insert.REPEATED if at - known.at < REPEAT else Insert.REPLAYED), known.at
         self.registered(aor, binding, registration, at, uri)
-        if known is not None and known.call_id != hash(registration[0]):
-            others = known.others | {known.call_id}
-            self._live[key] = self._live[key]._replace(others=others)
+        if known is not None:
+            others, call_ids = known.others | {known.registration}, known.call_ids
+            if known.call_id != hash(registration[0]):
+                call_ids |= {known.call_id}
+            self._live[key] = self._live[key]._replace(others=others, call_ids=call_ids)
         if known is None or at - known.at < REPEAT:
             return Insert.NEW, None
         return Insert.UNEXPECTED, known.at
@@ -95,9 +99,10 @@ class Contacts:
         known = self._live.get(key)
         if known is None:
             self._of_user[user] = (*self._of_user.get(user, ()), key)
-        others = known.others if known is not None else frozenset[int]()
+        none = frozenset[int]()
+        beside = (known.others, known.call_ids) if known is not None else (none, none)
         call_id = hash(registration[0])
-        self._live[key] = _Live(hash(registration), call_id, hash(uri), at, user, others)
+        self._live[key] = _Live(hash(registration), call_id, hash(uri), at, user, *beside)
         self._live.move_to_end(key)
         if len(self._live) > MAX_CONTACTS:
             oldest, forgotten = self._live.popitem(last=False)
@@ -116,23 +121,32 @@ class Contacts:
         """How many contacts of the user are live."""
         return len(self._of_user.get(hash(aor), ()))
 
-    def removed_one(self, aor: str, binding: str, call_id: str | None) -> bool | None:
+    def removed_one(self, aor: str, binding: str, registration: Registration) -> bool | None:
         """Whether a DELETE leaves another registration of the same contact.
 
         Another was inserted without a DELETE of the first: usrloc may match by Call-ID, too
-        (matching_mode 1), or reports an end late. True: it is of the first, the other one stays.
-        None: it is of the last, and whether the first is still there nothing shows.
+        (matching_mode 1), or reports an end late, with its timer (write-back), which comes after
+        the INSERT of the next one. True: it is of the first, the other one stays. None: it is of
+        the last, and whether one of another Call-ID is still there nothing shows.
         """
-        key, gone = hash((aor, binding)), hash(call_id)
+        key = hash((aor, binding))
+        call_id, gone = hash(registration[0]), hash(registration)
         known = self._live.get(key)
-        if known is None or not known.others:
+        if known is None:
             return False
-        if gone == known.call_id:
-            return None
-        if gone not in known.others:
-            return False
-        self._live[key] = known._replace(others=known.others - {gone})
-        return True
+        if gone != known.registration:
+            if call_id in known.call_ids and call_id != known.call_id:
+                self._live[key] = known._replace(call_ids=known.call_ids - {call_id})
+                return True
+            if gone in known.others:
+                self._live[key] = known._replace(others=known.others - {gone})
+                return True
+        return None if known.call_ids else False
+
+    def is_doubled(self, aor: str, binding: str) -> bool:
+        """Whether the contact was inserted by several Call-IDs."""
+        known = self._live.get(hash((aor, binding)))
+        return known is not None and bool(known.call_ids)
 
     def moved(self, aor: str, binding: str, registration: Registration) -> bool:
         """Whether a binding so far unknown is one of the user's others, under another URI.
@@ -143,11 +157,22 @@ class Contacts:
         others = [self._live[other] for other in self._of_user.get(hash(aor), ()) if other != key]
         return bool(others) and all(other.registration != fingerprint for other in others)
 
+    def listed(self, aor: str, bindings: Iterable[str], began: datetime) -> None:
+        """The user was listed: what was there before and is not listed has ended."""
+        kept = {hash((aor, binding)) for binding in bindings}
+        for key in self._of_user.get(hash(aor), ()):
+            if key not in kept and self._live[key].at <= began:
+                self._end(key)
+
+    def replaced(self, aor: str, binding: str, call_id: str | None) -> None:
+        """The user's others of this Call-ID have ended."""
+        kept = hash((aor, binding))
+        for key in self._of_user.get(hash(aor), ()):
+            if key != kept and self._live[key].call_id == hash(call_id):
+                self._end(key)
+
     def deleted(self, aor: str, binding: str) -> None:
-        key = hash((aor, binding))
-        if (known := self._live.pop(key, None)) is not None:
-            self._forget(key, known.user)
-        self._pings.pop(key, None)
+        self._end(hash((aor, binding)))
 
     def pinged(self, aor: str, binding: str, *, answered: bool) -> tuple[int | None, int]:
         """Pings lost in a row before and now; None before the first."""
@@ -198,6 +223,11 @@ class Contacts:
         if self._restarted is not None and self._restarted >= since:
             return True
         return any(known == remote and when >= since for known, when in self._disconnects)
+
+    def _end(self, key: int) -> None:
+        if (known := self._live.pop(key, None)) is not None:
+            self._forget(key, known.user)
+        self._pings.pop(key, None)
 
     def _forget(self, key: int, user: int) -> None:
         left = tuple(other for other in self._of_user.get(user, ()) if other != key)

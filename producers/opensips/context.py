@@ -63,6 +63,7 @@ class Context:
     restart_seen: RestartSign | None = None
     gap_seen: str | None = None
     unclear: UserListing | None = None
+    all_unclear: bool = False
 
     @property
     def in_database(self) -> bool:

@@ -143,6 +143,9 @@ class Intake(InboxIntake[Server, Context]):
             context.unclear = None
             if context.asks:
                 self.listings.ask(unclear)
+        if context.all_unclear:
+            context.all_unclear = False
+            self.server.wants_listing()
         if event.name == "E_UL_CONTACT_INSERT" and context.storage.where is Usrloc.AUTO:
             self.server.wants_listing()  # which shows where usrloc keeps it
 

@@ -1,6 +1,8 @@
 """Asks MI for listings and publishes them as snapshots."""
 
+from collections import deque
 from dataclasses import asdict
+from datetime import datetime, timedelta
 
 from producers.opensips import snapshot
 from producers.opensips.call_lister import CallLister
@@ -14,9 +16,11 @@ from producers.opensips.listing import (
     read_start,
     read_user,
 )
+from producers.opensips.matching import ContactMatching
 from producers.opensips.mi import Mi
 from producers.opensips.storage import Probe, Usrloc
 from producers.refused import payload_of
+from producers.sip_proxy.contact import Matching
 from producers.sip_proxy.user_listings import UserListing
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord
@@ -28,7 +32,11 @@ USERS_A_ROUND = 50
 # How many of the contacts that ul_dump lacks are asked for singly.
 _PROBES_A_LISTING = 3
 _CONTACTS, _USERS, _STORAGE = "contacts", "users", "storage"
+# With a database usrloc raises a REGISTER's events before it writes what they report.
+_WRITTEN = timedelta(seconds=0.3)
+_NOT_FOUND = "AOR not found"
 _IN_DATABASE = "usrloc keeps its contacts in a database: ul_dump lists none, users are asked for"
+_BY_CALL_ID = "usrloc has one contact by two Call-IDs: set opensips.matching = contact-callid"
 _UNKNOWN = "ul_dump is empty, and nothing shows yet that usrloc keeps its contacts in memory"
 
 
@@ -54,9 +62,11 @@ def ask_user(mi: Mi, user: UserListing) -> list[ListedContact]:
     try:
         reply = mi.call("ul_show_contact", {"table_name": user.table, "aor": user.name})
     except MiRefused as error:
-        if "AOR not found" in str(error):
+        if _NOT_FOUND in str(error):
             return []
         raise
+    if isinstance(reply, dict) and _NOT_FOUND in str(reply.get("error", "")):
+        return []  # mi_json of 2.4, with the status 200
     rows = read_user(reply, user.table)
     return [row for row in rows if not snapshot.is_gone(row)]
 
@@ -71,6 +81,8 @@ class Lister:
         self._tables: set[str] = {"location"}
         self._labels = {"source": "opensips", "node": intake.node}
         self._calls = CallLister(mi, intake, self._failed, self._everywhere)
+        self._due: deque[tuple[datetime, UserListing]] = deque()
+        self._stored: UserListing | None = None  # whom the table was last seen to have
         self.answers = False
 
     def identify(self) -> None:
@@ -104,21 +116,56 @@ class Lister:
 
     def list_users(self) -> None:
         """An exact snapshot of each user whose bindings an event left unclear."""
-        wanted = self._intake.listings.take(USERS_A_ROUND)
+        context = self._intake.context
+        now = self._intake.ticks.now().at
+        wait = _WRITTEN if context.in_database else timedelta()
+        taken = self._intake.listings.take(USERS_A_ROUND)
+        self._due.extend((now + wait, user) for user in taken)
         connections: set[str] | None = None
-        for place, user in enumerate(wanted):
-            began, boot = self._intake.ticks.now(), self._intake.context.boot
+        is_first = True
+        while self._due and self._due[0][0] <= now:
+            _, user = self._due.popleft()
+            began, boot = self._intake.ticks.now(), context.boot
             try:
-                listed = ask_user(self._mi, user)
-                if place == 0:
-                    connections = ask_connections(self._mi)
+                listed = self._ask_user(user)
+                if not listed and context.in_database and not self._database_answers(user):
+                    continue
+                if is_first:
+                    connections, is_first = ask_connections(self._mi), False
             except MiError as error:
                 self._failed(error, _USERS)
                 continue
             with self._intake.lock:
-                if boot == self._intake.context.boot:
-                    of = snapshot.begin(self._intake.context, began, user.table, user.aor)
+                if boot == context.boot:
+                    of = snapshot.begin(context, began, user.table, user.aor)
                     self._publish_user(of, listed, connections)
+
+    @property
+    def waits(self) -> bool:
+        """Whether users are still to be asked for."""
+        return bool(self._due)
+
+    def _ask_user(self, user: UserListing) -> list[ListedContact]:
+        intake, storage = self._intake, self._intake.context.storage
+        with intake.lock:
+            storage.asks(user.aor)
+        try:
+            listed = ask_user(self._mi, user)
+        finally:
+            with intake.lock:
+                storage.answered(user.aor, intake.ticks.now().at)
+        if listed:
+            self._stored = user
+        return listed
+
+    def _database_answers(self, missing: UserListing) -> bool:
+        """Whether a user who was stored lately still is: usrloc answers that there is none, too,
+        while its database does not answer (db_load_urecord()).
+        """
+        stored = self._stored
+        if stored is None or stored.aor == missing.aor:
+            return True  # nobody else is known to be stored
+        return bool(self._ask_user(stored))
 
     def list_calls(self) -> None:
         """A snapshot of the dialogs."""
@@ -146,10 +193,12 @@ class Lister:
             return
         began, boot = intake.ticks.now(), intake.context.boot
         listed, connections = ask_contacts(self._mi)
-        rows: dict[str, list[snapshot.Row]] = {name: [] for name in self._tables}
         with intake.lock:
-            for one in listed:
-                rows.setdefault(one.domain, []).extend(self._read([one], began))
+            names = dict.fromkeys([*self._tables, *(one.domain for one in listed)])
+            rows = {
+                name: self._read([one for one in listed if one.domain == name], began)
+                for name in names
+            }
         if not self._is_true(rows, began.seq):
             return
         self._tables = set(rows)  # one that is empty now was not before: its contacts are gone
@@ -185,7 +234,7 @@ class Lister:
 
     def _holds(self, probe: Probe) -> bool:
         try:
-            listed = ask_user(self._mi, probe.user)
+            listed = self._ask_user(probe.user)
         except MiRefused:
             return False
         return self._has(listed, probe)
@@ -208,12 +257,12 @@ class Lister:
     ) -> None:
         context = self._intake.context
         rows = [row for row in self._read(listed, taken.began) if row.aor == taken.aor]
-        if not rows and context.in_database:
-            return  # so it answers, too, while its database does not (db_load_urecord())
         self._intake.publish([snapshot.mark(taken, RegistrationKind.SNAPSHOT_BEGAN)])
         self._publish(taken, rows, connections)
         remaining = list({row.binding: None for row in rows})
-        ended = snapshot.mark(taken, RegistrationKind.SNAPSHOT_ENDED, remaining)
+        doubt = _WRITTEN * 0.8 if context.in_database else timedelta()
+        context.contacts.listed(taken.aor or "", remaining, taken.began.at - doubt)
+        ended = snapshot.mark(taken, RegistrationKind.SNAPSHOT_ENDED, remaining, doubt)
         self._intake.publish([ended])
 
     def _read(self, listed: list[ListedContact], began: Received) -> list[snapshot.Row]:
@@ -224,7 +273,25 @@ class Lister:
                 rows.append(snapshot.read(one, self._intake.context, began))
             except InvalidRecord as error:
                 self._intake.refuse(payload_of(asdict(one)), error.reason, error.field)
+        if self._learns_matching(rows):
+            return self._read(listed, began)
         return rows
+
+    def _learns_matching(self, rows: list[snapshot.Row]) -> bool:
+        """Whether the table shows, as only now is known, that it tells contacts by Call-ID too."""
+        context = self._intake.context
+        if context.matching.by is Matching.CONTACT_CALL_ID:
+            return False
+        call_ids: dict[tuple[str, str], str | None] = {}
+        for row in rows:
+            call_id = row.registration[0]
+            if call_ids.setdefault((row.aor, row.uri), call_id) != call_id:
+                by_call_id = Matching.CONTACT_CALL_ID
+                context.matching = ContactMatching(by_call_id, context.matching.parameters)
+                self._log_once(_STORAGE, _BY_CALL_ID)
+                self._intake.server.wants_listing()  # every other binding has another identity now
+                return True
+        return False
 
     def _publish(
         self, taken: snapshot.Snapshot, rows: list[snapshot.Row], connections: set[str] | None

@@ -37,7 +37,7 @@ class _Named(NamedTuple):
     uri: str
     remote: Address | None
     is_here: bool  # one of this node's own sockets holds it
-    listing: UserListing
+    listing: UserListing | None  # None: MI cannot be asked for this name
     fields: dict[str, Any]
 
 
@@ -56,9 +56,15 @@ def translate_insert(event: ServerEvent, context: Context, received: Received) -
     registration = event.word("callid"), event.number("cseq")
     identity = named.aor, named.binding
     what, since = context.contacts.inserted(*identity, registration, received.at, named.uri)
-    context.storage.reported(Probe(named.listing, named.binding, expires, received.seq))
+    _report(context, named, expires, received)
+    if context.in_database and what in (Insert.REPEATED, Insert.REPLAYED):
+        # A lookup, or a REGISTER that removes contacts: `*` (delete_urecord()), and all that
+        # full-sharing-cachedb removes, raise no other event.
+        if not context.storage.is_read_by_us(named.aor, received.at):
+            _ask(context, named)
+        return []
     ended = since is not None and context.contacts.has_ended(named.remote, since)
-    if what is Insert.REPEATED and (context.in_database or ended):
+    if what is Insert.REPEATED and ended:
         return []  # read once more for a lookup
     remade = context.contacts.records_remade(named.aor, since, received.at) if since else 0
     if what is Insert.REPLAYED:
@@ -67,8 +73,9 @@ def translate_insert(event: ServerEvent, context: Context, received: Received) -
         return []
     if what is Insert.UNEXPECTED and remade:
         context.gap_seen = "a user's record that was there is made again: events are missing"
-    if what is Insert.UNEXPECTED or _may_replace(context, named.aor):
-        context.unclear = named.listing
+    beside = context.contacts.is_doubled(named.aor, named.binding)
+    if what is Insert.UNEXPECTED or beside or _may_replace(context, named.aor):
+        _ask(context, named)
     return _record(context, received, named, Kind.REGISTERED, expires_at=expires)
 
 
@@ -84,13 +91,15 @@ def translate_update(event: ServerEvent, context: Context, received: Received) -
     registration = event.word("callid"), event.number("cseq")
     contacts, replaces = context.contacts, False
     if not contacts.knows(named.aor, named.binding):
-        context.unclear = named.listing
+        _ask(context, named)
         moved = contacts.moved(named.aor, named.binding, registration)
         replaces = moved and not context.asks
     elif context.in_database and contacts.moves(named.aor, named.binding, named.uri):
-        context.unclear = named.listing  # db_update_ucontact() keeps the old URI
+        _ask(context, named)  # db_update_ucontact() keeps the old URI
     contacts.registered(named.aor, named.binding, registration, received.at, named.uri)
-    context.storage.reported(Probe(named.listing, named.binding, expires, received.seq))
+    _report(context, named, expires, received)
+    if replaces:
+        contacts.replaced(named.aor, named.binding, registration[0])
     fields: dict[str, Any] = {"expires_at": expires, "replaces_call_id": replaces}
     return _record(context, received, named, Kind.REFRESHED, **fields)
 
@@ -100,7 +109,7 @@ def translate_record(event: ServerEvent, context: Context, received: Received) -
     context.storage.shows_memory()
     if event.name == "E_UL_AOR_INSERT" and event.text("aor") is not None:
         with contextlib.suppress(InvalidRecord):  # its contact's event follows, and is refused
-            aor = context.users.registered(event.required("aor"))
+            aor = context.users.stored(event.required("aor"))
             context.contacts.record_made(aor, received.at)
     return []
 
@@ -112,9 +121,10 @@ def translate_delete(event: ServerEvent, context: Context, received: Received) -
     named = _read(event, context)
     expires, latency = event.number("expires"), event.number("latency")
     contacts = context.contacts
-    left = contacts.removed_one(named.aor, named.binding, named.fields["call_id"])
+    registration = event.word("callid"), event.number("cseq")
+    left = contacts.removed_one(named.aor, named.binding, registration)
     if left is not False:
-        context.unclear = named.listing
+        _ask(context, named)
         if left or context.asks:
             return []  # the listing decides
     lost_before, _ = contacts.pinged(named.aor, named.binding, answered=False)
@@ -137,6 +147,19 @@ def translate_delete(event: ServerEvent, context: Context, received: Received) -
         reason = "removed with its connection (remove_ip_port)"
         return _record(context, received, named, Kind.CONNECTION_LOST, reason=reason)
     return _record(context, received, named, Kind.UNREGISTERED)
+
+
+def _ask(context: Context, named: _Named) -> None:
+    """Have the user listed at once, or everybody where MI cannot be asked for the name."""
+    if named.listing is not None:
+        context.unclear = named.listing
+    else:
+        context.all_unclear = True
+
+
+def _report(context: Context, named: _Named, expires: datetime | None, received: Received) -> None:
+    if named.listing is not None:
+        context.storage.reported(Probe(named.listing, named.binding, expires, received.seq))
 
 
 def _may_replace(context: Context, aor: str) -> bool:
@@ -169,7 +192,7 @@ def translate_latency(event: ServerEvent, context: Context, received: Received) 
 def _read(event: ServerEvent, context: Context) -> _Named:
     """Raises InvalidRecord."""
     name = event.required("aor")
-    aor = context.users.registered(name)
+    aor = context.users.stored(name)
     text = event.required("uri", contact.CONTACT_MAX)
     read = contact.read(text)
     call_id, table = event.word("callid"), event.text("domain", WORD_MAX)
@@ -185,7 +208,7 @@ def _read(event: ServerEvent, context: Context) -> _Named:
         text,
         remote,
         event.text("socket") is not None,
-        UserListing(table or TABLE, name, aor),
+        None if context.users.hides(name) else UserListing(table or TABLE, name, aor),
         {
             **contact.shown(read),
             "call_id": call_id,

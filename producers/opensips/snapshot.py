@@ -65,16 +65,22 @@ def begin(context: Context, began: Received, registrar: str, aor: str | None = N
 
 
 def mark(
-    snapshot: Snapshot, kind: RegistrationKind, remaining: list[str] | None = None
+    snapshot: Snapshot,
+    kind: RegistrationKind,
+    remaining: list[str] | None = None,
+    lag: timedelta = timedelta(),
 ) -> Translated:
-    """Its beginning or end; with `remaining` the identities that the table held of the user."""
+    """Its beginning or end; with `remaining` the identities that the table held of the user.
+
+    `lag`: how much later than its events the table is written.
+    """
     event = build(
         RegistrationEvent,
         **snapshot.origin(kind.value),
         kind=kind,
         aor=snapshot.aor,
         remaining=remaining,
-        table_at=snapshot.began.at if remaining is not None else None,
+        table_at=snapshot.began.at - lag if remaining is not None else None,
     )
     return Translated(REGISTRATIONS, snapshot.aor or snapshot.node, event)
 
@@ -82,7 +88,7 @@ def mark(
 def read(listed: ListedContact, context: Context, began: Received) -> Row:
     """Raises InvalidRecord."""
     fields = ServerEvent("E_LISTED", {**listed.fields, "AOR": listed.aor, "C": listed.contact})
-    aor = context.users.registered(fields.required("AOR"), "AOR")
+    aor = context.users.stored(fields.required("AOR"), "AOR")
     text = fields.required("C", contact.CONTACT_MAX)
     stored = contact.read(text, "Contact")
     socket = contact.socket_of(fields.text("Socket"))

@@ -38,6 +38,27 @@ class Users:
         self._domains = {name.lower() for name in domains}
         if self._domain:
             self._domains.add(self._domain)
+        self._configured = frozenset(self._domains)
+
+    def stored(self, name: str, field: str = "aor") -> str:
+        """The canonical AOR of a name in OpenSIPS' usrloc. Raises InvalidRecord.
+
+        With use_domain=0, where `domain` is configured, it is the user part alone and decoded:
+        `john@corp.com` is `john%40corp.com` there, unless it names a domain that is configured.
+        """
+        host = name.rpartition("@")[2].lower()
+        if self._domain is None or host in self._configured:
+            return self.registered(name, field)
+        try:
+            return self._canonical(name, self._domain)
+        except MalformedUri as error:
+            raise InvalidRecord(field, str(error)) from error
+
+    def hides(self, name: str) -> bool:
+        """Whether MI cannot be asked for a user: without domains it cuts names at their first `@`
+        (mi_fix_aor() in OpenSIPS' ul_mi.c), and would answer of another user.
+        """
+        return self._domain is not None and "@" in name
 
     @property
     def completes(self) -> bool:

@@ -124,8 +124,8 @@ class UsrlocServer:
     def settle(self) -> None:
         """The lister's rounds, until nobody is to be asked for."""
         rounds = 0
-        while self.play.intake.listings.wanted.is_set():
-            self.now += 0.1
+        while self.play.intake.listings.wanted.is_set() or self.lister.waits:
+            self.now += 0.2
             self.lister.list_users()
             rounds += 1
             assert rounds < 10, "questions raise questions"

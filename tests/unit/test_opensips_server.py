@@ -292,3 +292,18 @@ def test_case_counts_as_the_registrar_counts_it() -> None:
 
 def test_a_decoded_user_part_may_hold_an_at_sign() -> None:
     assert Users().registered("john@corp.com@example.test") == "sip:john%40corp.com@example.test"
+
+
+@pytest.mark.parametrize(
+    ("name", "aor"),
+    [
+        ("alice", "sip:alice@example.test"),
+        ("alice@Example.test", "sip:alice@example.test"),
+        ("alice@other.test", "sip:alice@other.test"),
+        ("john@corp.com", "sip:john%40corp.com@example.test"),
+        ("john@corp.com@example.test", "sip:john%40corp.com@example.test"),
+    ],
+)
+def test_a_name_without_domain_may_hold_an_at_sign(name: str, aor: str) -> None:
+    """With use_domain=0 usrloc keeps the decoded user part alone."""
+    assert Users("example.test", ["other.test"]).stored(name) == aor

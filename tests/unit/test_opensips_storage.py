@@ -8,7 +8,6 @@ import pytest
 
 from producers.opensips.storage import Usrloc
 from schemas.topics import NODES, REGISTRATIONS
-from schemas.vocabulary import RegistrationKind
 from tests.unit.opensips_usrloc import UsrlocServer
 
 KIM, LEO = "sip:kim@192.0.2.60:5060", "sip:leo@192.0.2.61:5060"
@@ -119,9 +118,48 @@ def test_another_nodes_and_expired_contacts_of_a_database_are_not_this_ones() ->
 def test_a_database_that_does_not_answer_ends_nobody() -> None:
     """db_load_urecord() answers "not found" when its query fails."""
     server = served(in_database=True, usrloc=Usrloc.DATABASE)
-    server.register("kim", "sip:kim@192.0.2.99:5060", was=KIM)
+    server.now += 5
+    server.lookup("leo")
+    server.settle()
+    server.now += 5
+    server.lookup("kim")
     server.database_fails = True
     server.settle()
-    assert "sip:kim@192.0.2.99:5060" in server.shown("kim")
-    kinds = {event.kind for event in server.play.events(REGISTRATIONS)}
-    assert RegistrationKind.SNAPSHOT_ENDED not in kinds
+    assert server.shown("kim") == [KIM]
+    assert server.shown("leo") == [LEO]
+
+
+def test_what_is_reported_before_it_is_written_is_not_ended() -> None:
+    server = served(in_database=True, usrloc=Usrloc.DATABASE)
+    server.now += 5
+    server.lookup("kim")
+    rows = server.users["kim"]
+    server.now += 0.2
+    server.register("kim", "sip:kim@192.0.2.7:5060")
+    server.now -= 0.9
+    server.users["kim"] = [rows[0]]
+    server.settle()
+    assert "sip:kim@192.0.2.7:5060" in server.shown("kim")
+
+
+def test_what_a_database_drops_without_an_event_is_asked_for() -> None:
+    """`Contact: *` with sql-only, and every removal with full-sharing-cachedb: read, then gone."""
+    server = served(in_database=True, usrloc=Usrloc.DATABASE)
+    server.register("leo", LEO)
+    server.lookup("leo")
+    server.settle()
+    server.now += 5
+    server.unregister("kim", KIM, is_silent=True)
+    server.settle()
+    assert server.shown("kim") == []
+    assert server.shown("leo") == [LEO]
+
+
+def test_a_lookup_asks_once() -> None:
+    server = served(in_database=True, usrloc=Usrloc.DATABASE)
+    for _ in range(3):
+        server.now += 5
+        before = server.calls.count("ul_show_contact")
+        server.lookup("kim")
+        server.settle()
+        assert server.calls.count("ul_show_contact") == before + 1

@@ -1,19 +1,24 @@
 """Users whom an event leaves unclear are listed at once, exactly, whatever usrloc matches by."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from producers.opensips.errors import MiRefused
+from producers.opensips.lister import ask_user
 from producers.opensips.listing import decode_json, read_user
 from producers.opensips.matching import ContactMatching
+from producers.opensips.users import Users
 from producers.sip_proxy.contact import Matching
+from producers.sip_proxy.user_listings import UserListing
 from producers.stored_contact import read_stored
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind as Kind
 from tests.unit.opensips_capture import CAPTURES
-from tests.unit.opensips_usrloc import UsrlocServer
+from tests.unit.opensips_usrloc import T, UsrlocServer
 
 PUSH = ";pn-provider=apns;pn-prid=ABC;pn-param=t.app"
 OLD, NEW = f"sip:kim@192.0.2.60:5060{PUSH}", f"sip:kim@192.0.2.77:7777{PUSH}"
@@ -50,6 +55,18 @@ def test_by_its_parameters_it_is_the_same_contact() -> None:
 def test_without_mi_its_call_id_decides() -> None:
     server = moved(has_mi=False)
     assert server.shown("kim") == [NEW]
+
+
+@pytest.mark.parametrize("has_mi", [True, False])
+def test_it_moves_there_and_back(*, has_mi: bool) -> None:
+    """What a listing ended is unknown again."""
+    server = UsrlocServer(has_mi=has_mi)
+    server.register("kim", OLD)
+    for uri, was in ((NEW, OLD), (OLD, NEW), (NEW, OLD)):
+        server.register("kim", uri, was=was)
+        if has_mi:
+            server.settle()
+        assert server.shown("kim") == [uri]
 
 
 def test_two_contacts_of_one_register_are_two_also_without_mi() -> None:
@@ -140,6 +157,23 @@ def by_call_id(**options: Any) -> UsrlocServer:
     return server
 
 
+def test_who_was_known_before_the_rule_is_not_shown_twice() -> None:
+    server = UsrlocServer()
+    server.register("leo", "sip:leo@192.0.2.61:5060")
+    for call_id in ("c1", "c2"):
+        kept = server.users.get("kim", [])
+        server.users["kim"] = []
+        server.register("kim", TWICE, callid=call_id)
+        server.users["kim"] += kept
+    server.settle()
+    server.register("leo", "sip:leo@192.0.2.61:5060")
+    server.settle()
+    server.list_all()
+    assert server.wanted
+    assert server.shown("leo") == ["sip:leo@192.0.2.61:5060"]
+    assert server.shown("kim") == [TWICE] * 2
+
+
 def _remove(server: UsrlocServer, call_id: str) -> None:
     server.now += 5
     (row,) = [row for row in server.users["kim"] if row["Callid"] == call_id]
@@ -156,7 +190,7 @@ def test_one_contact_of_two_call_ids(first: str, *, is_configured: bool) -> None
     matching = ContactMatching(Matching.CONTACT_CALL_ID) if is_configured else None
     server = by_call_id(matching=matching)
     server.settle()
-    assert server.shown("kim") == [TWICE] * (2 if is_configured else 1)
+    assert server.shown("kim") == [TWICE] * 2
     _remove(server, first)
     assert server.shown("kim") == [TWICE]
     _remove(server, "c1" if first == "c2" else "c2")
@@ -197,3 +231,30 @@ def test_the_answers_of_2_4() -> None:
     lines = [line.removeprefix("\t") for line in body.split("\n") if not line.startswith("Domain")]
     shown = read_user("\n".join((head, *lines)), "location")
     assert {row.contact for row in listed} <= {row.contact for row in shown}
+
+
+@pytest.mark.parametrize(
+    "answer", [{"error": {"code": 404, "message": "AOR not found"}}, MiRefused("404 AOR not found")]
+)
+def test_a_user_of_no_contacts(answer: Any) -> None:
+    class Mi:
+        def call(self, command: str, parameters: Any = None) -> Any:
+            del command, parameters
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    assert ask_user(Mi(), UserListing("location", "a@b", "sip:a@b")) == []
+
+
+def test_mi_is_not_asked_for_a_name_that_it_would_cut() -> None:
+    """mi_fix_aor(): with use_domain=0 it answers of john where john@corp.com is asked for."""
+    server = UsrlocServer()
+    server.play.context.users = Users("example.test")
+    for what, uri in (("INSERT", OLD), ("UPDATE", NEW)):
+        parameters = {"aor": "john@corp.com", "uri": uri, "expires": int(T) + 600, "callid": "c"}
+        message = {"method": f"E_UL_CONTACT_{what}", "params": parameters}
+        server.play.datagram(server.now, json.dumps(message).encode())
+    assert not server.play.intake.listings.wanted.is_set()
+    assert server.wanted
+    assert not server.play.context.storage.missing(set(), 2**62, datetime.now(UTC))

@@ -86,6 +86,18 @@ def test_a_delete_of_another_registration_ends_nothing(expires: int) -> None:
     assert not play.events(NODES)
 
 
+def test_a_timers_delete_of_the_registration_before_ends_nothing() -> None:
+    """Write-back: un-REGISTERed and registered again by the same Call-ID before the timer."""
+    play = Play()
+    uri = "sip:mia@192.0.2.62:5062"
+    stored(play, 0, "INSERT", uri, cseq=1)
+    stored(play, 12, "INSERT", uri, cseq=3)
+    stored(play, 60, "DELETE", uri, cseq=1, expires=10)
+    assert shown(play) == [uri]
+    stored(play, 70, "DELETE", uri, cseq=3, expires=10)
+    assert shown(play) == []
+
+
 def test_a_200_is_handled_before_its_180() -> None:
     """OpenSIPS#3342."""
     play = Play()
