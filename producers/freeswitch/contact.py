@@ -13,8 +13,9 @@ from schemas.vocabulary import ContactForm, Transport
 
 # Of a contact in an event or a listing, with display name; what is shown of it is shorter.
 TEXT_MAX = 2**16
-# mod_sofia prints the URL of `Contact: *`, which has no parts, like this.
-_WILDCARD = re.compile(r'\s*(?:"[^"]*"\s*)?<sips?:\(null\)@\(null\)>\s*').fullmatch
+# mod_sofia prints the URL of `Contact: *`, which has no parts, like this; it may add a port and
+# its own parameters.
+_WILDCARD = re.compile(r"[^<]*(?:<[^<>]*>[^<]*)*<sips?:\(null\)@\(null\)[^<>]*>\s*").fullmatch
 _STATUS = re.compile(r"Registered\((UDP|TCP|TLS|WSS|WS)(?:-NAT[^)]*)?\)").match
 # sofia_reg.c keeps 1,023 bytes of a contact (contact_str): of a longer one neither `>` nor all
 # parameters are left.
@@ -113,6 +114,6 @@ def _transport(uri: str, status: str | None) -> Transport | None:
     named = (parsed.parameters.get("transport") or "").lower()
     if parsed.scheme == "sips":  # RFC 3261 §26.2.2: TLS, over whatever
         return {"ws": Transport.WSS, "wss": Transport.WSS}.get(named, Transport.TLS)
-    if named == "ws" and seen is Transport.WSS:
-        return Transport.WSS  # RFC 7118 §5.2: there is no transport=wss; the Via tells the switch
+    if named in ("ws", "wss") and seen is not None:
+        return seen  # RFC 7118 §5.2: there is no transport=wss; the Via tells the switch
     return Transport(named) if named in set(Transport) else seen

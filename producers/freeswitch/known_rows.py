@@ -60,7 +60,7 @@ class KnownRows:
         known = self._users.get(aor)
         return (known.user, known.host) if known else None
 
-    def has_same_expiry(self, aor: str, call_id: str | None, expires_at: datetime) -> bool:
+    def has_same_expiry(self, aor: str, call_id: str | None, expires_at: datetime | None) -> bool:
         """Whether a row of the user with this Call-ID may run out in the same second."""
         return any(
             row.call_id == call_id and is_same_expiry(shown.expires_at, expires_at)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from typing import NamedTuple
 
+from producers.freeswitch import contact
 from producers.freeswitch import snapshot as snapshots
 from producers.freeswitch.client import EventSocket
 from producers.freeswitch.context import Translated
@@ -128,6 +129,8 @@ class RegistrationLister:
     def _read(self, listing: _Listing) -> Iterator[_Listed]:
         for snapshot, rows in listing:
             for index, row in enumerate(rows):
+                if contact.is_wildcard(row.contact):
+                    continue  # of a `Contact: *` without `Expires: 0`: it reaches nobody
                 try:
                     record = snapshots.registration_row(snapshot, row, index)
                 except InvalidRecord as error:

@@ -24,12 +24,16 @@ def translate_register(event: SwitchEvent, context: Context) -> list[Translated]
     """A binding made or refreshed (`update-reg`)."""
     refreshed = event.text("update-reg") == "true"
     expires = event.required_number("expires")
-    if not 0 < expires <= EXPIRES_MAX:
+    if expires == 0:
         raise InvalidRecord("expires", "not a number of seconds")
+    if contact.is_wildcard(event.required("contact", contact.TEXT_MAX)):
+        return _wildcard(event, context)  # without `Expires: 0` it makes a row that reaches nobody
     profile_mode = context.mode_of(event.word("profile-name"))
     binding = _binding(event, "contact", profile_mode)
     mode = matching.mode_of_register(event, profile_mode)
-    expires_at = event.at + timedelta(seconds=expires) + context.expiry_margin
+    expires_at = None
+    if expires <= EXPIRES_MAX:
+        expires_at = event.at + timedelta(seconds=expires) + context.expiry_margin
     same_expiry = mode == "call-id" and context.known_rows.has_same_expiry(
         event.aor("from-user", "from-host"), event.word("call-id", TEXT_MAX), expires_at
     )
@@ -54,18 +58,19 @@ def translate_unregister(event: SwitchEvent, context: Context) -> list[Translate
             raise InvalidRecord("contact", "missing")
         return _about(event, context, Kind.CONNECTION_LOST, reason=reason)
     if contact.is_wildcard(stored):
-        kind, binding = Kind.WILDCARD, {}
-    else:
-        kind, binding = Kind.UNREGISTERED, _binding(event, "contact", mode)
-    ended = matching.ended_by_unregister(mode)
-    return _about(event, context, kind, **binding, **ended, **_peer(event))
+        return _wildcard(event, context)
+    binding, ended = _binding(event, "contact", mode), matching.ended_by_unregister(mode)
+    return _about(event, context, Kind.UNREGISTERED, **binding, **ended, **_peer(event))
+
+
+def _wildcard(event: SwitchEvent, context: Context) -> list[Translated]:
+    ended = matching.ended_by_unregister(context.mode_of(event.word("profile-name")))
+    return _about(event, context, Kind.WILDCARD, **ended, **_peer(event))
 
 
 def translate_expire(event: SwitchEvent, context: Context) -> list[Translated]:
     """A binding the switch dropped: run out, flushed by hand, or not answering pings."""
     due = event.required_number("expires")
-    if due > EXPIRES_MAX:
-        raise InvalidRecord("expires", "not a time in seconds")
     return _about(
         event,
         context,
@@ -73,7 +78,7 @@ def translate_expire(event: SwitchEvent, context: Context) -> list[Translated]:
         user="user",
         host="host",
         **_binding(event, "contact", context.mode_of(event.word("profile-name"))),
-        expired_due=EPOCH + timedelta(seconds=due),
+        expired_due=EPOCH + timedelta(seconds=due) if due <= EXPIRES_MAX else None,
         **_peer(event),
     )
 

@@ -183,7 +183,7 @@ def _register(**changed: object) -> SwitchEvent:
         ({"contact": '"" <sip:a@h:99999>'}, "contact"),
         ({"expires": "-5"}, "expires"),
         ({"expires": "0"}, "expires"),
-        ({"expires": "9" * 15}, "expires"),
+        ({"expires": "9" * 20}, "expires"),
         ({"expires": 60}, "expires"),
         ({"network_ip": "nowhere"}, "network-ip"),
         ({"network_port": "70000"}, "network-port"),
