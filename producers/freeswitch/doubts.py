@@ -26,7 +26,7 @@ DOUBTS_MAX = 200
 _BEGINS = frozenset({Kind.REGISTERED, Kind.REFRESHED})
 _ENDS = frozenset({Kind.UNREGISTERED, Kind.EXPIRED})
 # How two rows differ: (same contact?, same Call-ID?).
-_APART = (False, False)
+_APART, _SAME = (False, False), (True, True)
 
 
 class Held(NamedTuple):
@@ -62,6 +62,8 @@ class Doubts:
     _by_aor: dict[str, Doubt] = field(default_factory=dict)
     # What coexists at a profile: pairs of (same contact?, same Call-ID?).
     _coexisting: dict[str, set[tuple[bool, bool]]] = field(default_factory=dict)
+    # Pairs of profiles of which one lists what was registered at the other.
+    _sharing_table: set[frozenset[str]] = field(default_factory=set)
 
     def __len__(self) -> int:
         return len(self._by_aor)
@@ -104,17 +106,23 @@ class Doubts:
                     relation = _relation(own, other)
                     if relation == _APART or not _is_same_second(known[other], known[own]):
                         self._coexisting.setdefault(doubt.profile, set()).add(relation)
+        if own is not None and own not in rows:
+            for other in rows:
+                if _relation(own, other) == _SAME:
+                    self._sharing_table.add(frozenset((own.registrar, other.registrar)))
         if doubt.again and any(row != own for row in rows):
             self._put(replace(doubt, due=now + AGAIN_SECONDS, again=False, held=()))
 
     def forget_coexisting(self) -> None:
         """A profile may have been given another mode since."""
         self._coexisting.clear()
+        self._sharing_table.clear()
 
     def _registered(self, event: SwitchEvent, record: RegistrationEvent, now: float) -> None:
         known, aor = self.context.known_rows, record.aor or ""
         row = row_of(event, record)
         mode = mode_of_register(event, self.context.mode_of(record.registrar))
+        is_new = row not in known.rows(aor)
         others = [other for other in known.rows(aor) if other != row]
         sharing = known.sharing(aor, row)
         if record.kind is Kind.REFRESHED:  # only with a mode that allows several
@@ -124,8 +132,18 @@ class Doubts:
                 known.remove(aor, other)
         left = [other for other in others if other in known.rows(aor)]
         user, host = event.required("from-user", 1024), event.required("from-host")
-        known.add(aor, user, host, row, Shown(event.seq, record.expires_at))
-        unclear = [other for other in left if self._is_unclear(mode, row, other)]
+        own = Shown(event.seq, record.expires_at, record.binding or "")
+        known.add(aor, user, host, row, own)
+        unclear = [
+            other
+            for other in left
+            if (
+                is_new
+                or other.call_id == row.call_id
+                or known.binding_of(aor, other) == own.binding
+            )
+            and self._is_unclear(mode, row, other, known.binding_of(aor, other) == own.binding)
+        ]
         if unclear:
             # Rows of the same Call-ID are deleted through the queue.
             again = any(other.call_id == row.call_id for other in unclear)
@@ -154,14 +172,14 @@ class Doubts:
         if asks and self._holds_same(event, record, row, now):
             return True
         left = known.rows(aor)
-        if mode != "call-id" and any(self._is_unclear(mode, row, other) for other in left):
+        if mode != "call-id" and any(self._is_unclear(mode, row, other, False) for other in left):
             self._ask(event, ended, now)
         return False
 
     def _holds_same(self, event: SwitchEvent, record: Translated, row: Row, now: float) -> bool:
         """Whether another row of the same binding may be left; the end is held back then."""
         left = self.context.known_rows.rows(record.event.aor)
-        if not any(other.binding == row.binding for other in left):
+        if not any(shown.binding == record.event.binding for shown in left.values()):
             return False
         self._ask(event, record.event, now, held=(Held(record, row),))
         return True
@@ -177,12 +195,16 @@ class Doubts:
         if mode != "contact" and (mode == "ask" or known.rows(record.aor or "")):
             self._ask(event, record, now)
 
-    def _is_unclear(self, mode: Mode, row: Row, other: Row) -> bool:
+    def _is_unclear(self, mode: Mode, row: Row, other: Row, is_one: bool) -> bool:
+        """Whether only the table knows if `other` is left; `is_one`: they have one identity."""
         if other.registrar != row.registrar:  # they may share a table
-            if other.binding == row.binding or mode == "contact":
-                return False
-        elif mode in ("off", "contact") or (mode == "call-id" and row.call_id != other.call_id):
+            if frozenset((row.registrar, other.registrar)) in self._sharing_table:
+                return mode != "contact" and _relation(row, other) != _SAME
+            return is_one or (mode != "contact" and not self._may_coexist(row, other))
+        if mode in ("off", "contact"):
             return False
+        if is_one or mode == "call-id":
+            return is_one or row.call_id == other.call_id
         return not self._may_coexist(row, other)
 
     def _may_coexist(self, row: Row, other: Row) -> bool:
@@ -224,7 +246,6 @@ def row_of(event: SwitchEvent, record: RegistrationEvent) -> Row:
         record.registrar or "",
         event.required("contact", contact.TEXT_MAX),
         record.call_id,
-        record.binding or "",
     )
 
 
