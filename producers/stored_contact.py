@@ -14,6 +14,9 @@ from schemas.vocabulary import ContactForm
 
 # What stays readable of an identity that is too long.
 _HEAD_LENGTH = 900
+# FreeSWITCH keeps 1,023 bytes of a contact (contact_str in sofia_reg.c): of a longer one neither
+# `>` nor all parameters are left.
+_CUT_OFF = re.compile(r'(?:"(?:[^"\\]|\\.)*")?\s*<(sips?:[^<>\s]{900,})').fullmatch
 _TELEPHONE = re.compile(r"tel:[!-;=?-~]+", re.IGNORECASE)  # RFC 3966
 
 
@@ -32,6 +35,9 @@ def read_stored(text: str) -> StoredContact:
     """A URI, or a name-addr as FreeSWITCH stores it. Raises MalformedUri."""
     if _TELEPHONE.fullmatch(text):
         return StoredContact(text[:MAX_LENGTH], bounded_identity(text), ContactForm.NOT_SIP)
+    if cut := _CUT_OFF(text):
+        contact_uri(cut[1][:MAX_LENGTH])  # what is shown must be one
+        return StoredContact(cut[1][:MAX_LENGTH], bounded_identity(cut[1]), ContactForm.TRUNCATED)
     begin = text.find("<") if text.startswith(('"', "<")) else -1
     uri = text[begin + 1 :].rpartition(">")[0] if begin >= 0 else text
     if len(uri) > MAX_LENGTH:

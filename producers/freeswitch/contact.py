@@ -8,7 +8,7 @@ from producers.freeswitch.matching import Mode
 from producers.stored_contact import StoredContact, bounded_identity, read_stored
 from producers.uri_addresses import received_by_edge
 from schemas.codec import InvalidRecord
-from schemas.sip_uri import MAX_LENGTH, MalformedUri, contact_uri, parse_uri
+from schemas.sip_uri import MAX_LENGTH, MalformedUri, parse_uri
 from schemas.vocabulary import ContactForm, Transport
 
 # Of a contact in an event or a listing, with display name; what is shown of it is shorter.
@@ -17,9 +17,6 @@ TEXT_MAX = 2**16
 # its own parameters.
 _WILDCARD = re.compile(r"[^<]*(?:<[^<>]*>[^<]*)*<sips?:\(null\)@\(null\)[^<>]*>\s*").fullmatch
 _STATUS = re.compile(r"Registered\((UDP|TCP|TLS|WSS|WS)(?:-NAT[^)]*)?\)").match
-# sofia_reg.c keeps 1,023 bytes of a contact (contact_str): of a longer one neither `>` nor all
-# parameters are left.
-_CUT_OFF = re.compile(r'(?:"(?:[^"\\]|\\.)*")?\s*<(sips?:[^<>\s]{900,})').fullmatch
 
 
 class Contact(NamedTuple):
@@ -61,7 +58,7 @@ def read(
     matches on (producers/freeswitch/matching.py). Raises InvalidRecord.
     """
     try:
-        stored = _stored(text)
+        stored = read_stored(text)
         return Contact(
             stored.uri,
             _identity(text, stored, mode),
@@ -71,14 +68,6 @@ def read(
         )
     except MalformedUri as error:
         raise InvalidRecord(field, str(error)) from error
-
-
-def _stored(text: str) -> StoredContact:
-    cut = _CUT_OFF(text)
-    if cut is None:
-        return read_stored(text)
-    contact_uri(cut[1][:MAX_LENGTH])  # what is shown must be one
-    return StoredContact(cut[1][:MAX_LENGTH], bounded_identity(cut[1]), ContactForm.TRUNCATED)
 
 
 def _identity(text: str, stored: StoredContact, mode: Mode) -> str:

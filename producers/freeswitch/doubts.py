@@ -62,8 +62,6 @@ class Doubts:
     _by_aor: dict[str, Doubt] = field(default_factory=dict)
     # What coexists at a profile: pairs of (same contact?, same Call-ID?).
     _coexisting: dict[str, set[tuple[bool, bool]]] = field(default_factory=dict)
-    # Pairs of profiles of which one lists what was registered at the other.
-    _sharing_table: set[frozenset[str]] = field(default_factory=set)
 
     def __len__(self) -> int:
         return len(self._by_aor)
@@ -109,14 +107,15 @@ class Doubts:
         if own is not None and own not in rows:
             for other in rows:
                 if _relation(own, other) == _SAME:
-                    self._sharing_table.add(frozenset((own.registrar, other.registrar)))
+                    pair = frozenset((own.registrar, other.registrar))
+                    self.context.known_rows.sharing_table.add(pair)
         if doubt.again and any(row != own for row in rows):
             self._put(replace(doubt, due=now + AGAIN_SECONDS, again=False, held=()))
 
     def forget_coexisting(self) -> None:
         """A profile may have been given another mode since."""
         self._coexisting.clear()
-        self._sharing_table.clear()
+        self.context.known_rows.sharing_table.clear()
 
     def _registered(self, event: SwitchEvent, record: RegistrationEvent, now: float) -> None:
         known, aor = self.context.known_rows, record.aor or ""
@@ -128,7 +127,7 @@ class Doubts:
         if record.kind is Kind.REFRESHED:  # only with a mode that allows several
             self._coexisting.setdefault(row.registrar, set()).add(_APART)
         for other in others:
-            if _is_replaced(mode, record, row, other):
+            if _is_replaced(mode, record, row, other) or known.is_one(row, other):
                 known.remove(aor, other)
         left = [other for other in others if other in known.rows(aor)]
         user, host = event.required("from-user", 1024), event.required("from-host")
@@ -162,14 +161,14 @@ class Doubts:
         sharing = known.sharing(aor, row) if asks else []
         known.remove(aor, row)
         if ended.kind is Kind.EXPIRED:  # names its row; each has an event of its own
-            return asks and self._holds_same(event, record, row, now)
+            return self._holds_same(event, record, row, now)
         for other in list(known.rows(aor)):
             if _is_ended(mode, row, other):
                 known.remove(aor, other)
         for other_aor in sharing:
             if any(other.call_id == row.call_id for other in known.rows(other_aor)):
                 self._ask_other(other_aor, row, now)
-        if asks and self._holds_same(event, record, row, now):
+        if self._holds_same(event, record, row, now):
             return True
         left = known.rows(aor)
         if mode != "call-id" and any(self._is_unclear(mode, row, other, False) for other in left):
@@ -178,8 +177,14 @@ class Doubts:
 
     def _holds_same(self, event: SwitchEvent, record: Translated, row: Row, now: float) -> bool:
         """Whether another row of the same binding may be left; the end is held back then."""
-        left = self.context.known_rows.rows(record.event.aor)
-        if not any(shown.binding == record.event.binding for shown in left.values()):
+        ended: RegistrationEvent = record.event
+        left = self.context.known_rows.rows(ended.aor or "")
+        # With off and contact what ends at a profile is known, and nothing at another one.
+        asks = self.context.mode_of(row.registrar) in ("ask", "call-id")
+        if not any(
+            shown.binding == ended.binding and (asks or other.registrar != row.registrar)
+            for other, shown in left.items()
+        ):
             return False
         self._ask(event, record.event, now, held=(Held(record, row),))
         return True
@@ -198,8 +203,7 @@ class Doubts:
     def _is_unclear(self, mode: Mode, row: Row, other: Row, is_one: bool) -> bool:
         """Whether only the table knows if `other` is left; `is_one`: they have one identity."""
         if other.registrar != row.registrar:  # they may share a table
-            if frozenset((row.registrar, other.registrar)) in self._sharing_table:
-                return mode != "contact" and _relation(row, other) != _SAME
+            is_one = is_one or row.contact == other.contact
             return is_one or (mode != "contact" and not self._may_coexist(row, other))
         if mode in ("off", "contact"):
             return False

@@ -54,6 +54,8 @@ class KnownRows:
     """Of one switch, by AOR. Beyond USERS_MAX users and ROWS_MAX rows each, the oldest leave."""
 
     _users: OrderedDict[str, _User] = field(default_factory=OrderedDict)
+    # Pairs of profiles of which one lists what was registered at the other.
+    sharing_table: set[frozenset[str]] = field(default_factory=set)
     # AORs by Call-ID and by contact: the switch matches on these across users, too.
     _sharing: dict[str, set[str]] = field(default_factory=dict)
 
@@ -65,17 +67,31 @@ class KnownRows:
     def identity_of(self, aor: str, row: Row, own: str, *, inserted: bool) -> str:
         """The identity for an event of a row: the one given before, else the contact's `own`.
 
-        One that a REGISTER `inserted` beside another profile's row of that identity is a binding
-        of its own: profiles have tables of their own unless they share one (docs/freeswitch.md).
+        A row takes the place of another one of its contact until a listing shows both. One that a
+        REGISTER `inserted` beside another profile's row of that identity is a binding of its own:
+        profiles have tables of their own unless they share one (docs/freeswitch.md).
         """
         known = self.rows(aor)
         if row in known:
             return known[row].binding
+        replaced = [
+            shown
+            for other, shown in known.items()
+            if self.is_one(row, other)
+            or (other.registrar, other.contact) == (row.registrar, row.contact)
+        ]
+        if replaced:
+            return max(replaced, key=lambda shown: shown.seq).binding
         taken = inserted and any(
             shown.binding == own and other.registrar != row.registrar
             for other, shown in known.items()
         )
         return _apart(row, own) if taken else own
+
+    def is_one(self, row: Row, other: Row) -> bool:
+        """Whether they are one row, named by two profiles of one table."""
+        pair = frozenset((row.registrar, other.registrar))
+        return pair in self.sharing_table and row.contact == other.contact
 
     def binding_of(self, aor: str, row: Row) -> str | None:
         """The identity that the row was given before."""
@@ -90,8 +106,9 @@ class KnownRows:
         found: dict[Row, str] = {}
         for row in sorted(rows, key=lambda row: -(known[row].seq if row in known else -1)):
             binding = known[row].binding if row in known else rows[row]
-            if binding in found.values():
-                binding = _apart(row, rows[row])
+            number = 0
+            while binding in found.values():
+                binding, number = _apart(row, rows[row], number), number + 1
             found[row] = binding
         return found
 
@@ -166,8 +183,8 @@ class KnownRows:
             del self._users[aor]
 
 
-def _apart(row: Row, own: str) -> str:
-    digest = blake2b("\n".join(map(str, row)).encode("utf-8", "replace"), digest_size=8)
+def _apart(row: Row, own: str, number: int = 0) -> str:
+    digest = blake2b("\n".join(map(str, (*row, number))).encode("utf-8", "replace"), digest_size=8)
     return bounded_identity(f"{own}#{digest.hexdigest()}")
 
 

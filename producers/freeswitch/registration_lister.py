@@ -178,7 +178,6 @@ def _is_kept(held: Held, found: Collection[_Listed]) -> bool:
     The row itself may still be listed: one that expired is deleted after its event.
     """
     return any(
-        listed.record.event.binding == held.record.event.binding
-        and (listed.row.contact, listed.row.call_id) != (held.row.contact, held.row.call_id)
+        listed.record.event.binding == held.record.event.binding and listed.row != held.row
         for listed in found
     )
