@@ -15,6 +15,9 @@ from schemas.vocabulary import ContactForm
 # What stays readable of an identity that is too long.
 _HEAD_LENGTH = 900
 _NAME_ADDR = re.compile(r'\s*(?:"(?:[^"\\]|\\.)*"\s*)?<([^<>]*)>').fullmatch
+# FreeSWITCH keeps 1,023 bytes of a contact (contact_str in sofia_reg.c): of a longer one neither
+# `>` nor all parameters are left.
+_CUT_OFF = re.compile(r'(?:"(?:[^"\\]|\\.)*")?\s*<(sips?:[^<>\s]{900,})').fullmatch
 _TELEPHONE = re.compile(r"tel:[!-;=?-~]+", re.IGNORECASE).fullmatch  # RFC 3966
 
 
@@ -31,11 +34,12 @@ class StoredContact(NamedTuple):
 
 def read_stored(text: str) -> StoredContact:
     """A URI, or a name-addr as FreeSWITCH stores it. Raises MalformedUri."""
-    named = _NAME_ADDR(text)
+    cut = _CUT_OFF(text)
+    named = cut or _NAME_ADDR(text)
     uri = named[1] if named else text
     if _TELEPHONE(uri):
         return StoredContact(uri[:MAX_LENGTH], bounded_identity(uri), ContactForm.NOT_SIP)
-    if len(uri) > MAX_LENGTH:
+    if cut or len(uri) > MAX_LENGTH:
         contact_uri(uri[:MAX_LENGTH])  # what is shown must be one
         return StoredContact(uri[:MAX_LENGTH], bounded_identity(uri), ContactForm.TRUNCATED)
     return StoredContact(contact_uri(text), binding_identity(text))

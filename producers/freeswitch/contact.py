@@ -8,17 +8,15 @@ from producers.freeswitch.matching import Mode
 from producers.stored_contact import StoredContact, bounded_identity, read_stored
 from producers.uri_addresses import received_by_edge
 from schemas.codec import InvalidRecord
-from schemas.sip_uri import MAX_LENGTH, MalformedUri, contact_uri, parse_uri
+from schemas.sip_uri import MAX_LENGTH, MalformedUri, parse_uri
 from schemas.vocabulary import ContactForm, Transport
 
 # Of a contact in an event or a listing, with display name; what is shown of it is shorter.
 TEXT_MAX = 2**16
-# mod_sofia prints the URL of `Contact: *`, which has no parts, like this.
-_WILDCARD = re.compile(r'\s*(?:"[^"]*"\s*)?<sips?:\(null\)@\(null\)>\s*').fullmatch
+# mod_sofia prints the URL of `Contact: *`, which has no parts, like this; it may add a port and
+# its own parameters.
+_WILDCARD = re.compile(r"[^<]*(?:<[^<>]*>[^<]*)*<sips?:\(null\)@\(null\)[^<>]*>\s*").fullmatch
 _STATUS = re.compile(r"Registered\((UDP|TCP|TLS|WSS|WS)(?:-NAT[^)]*)?\)").match
-# sofia_reg.c keeps 1,023 bytes of a contact (contact_str): of a longer one neither `>` nor all
-# parameters are left.
-_CUT_OFF = re.compile(r'(?:"(?:[^"\\]|\\.)*")?\s*<(sips?:[^<>\s]{900,})').fullmatch
 
 
 class Contact(NamedTuple):
@@ -60,7 +58,7 @@ def read(
     matches on (producers/freeswitch/matching.py). Raises InvalidRecord.
     """
     try:
-        stored = _stored(text)
+        stored = read_stored(text)
         return Contact(
             stored.uri,
             _identity(text, stored, mode),
@@ -70,14 +68,6 @@ def read(
         )
     except MalformedUri as error:
         raise InvalidRecord(field, str(error)) from error
-
-
-def _stored(text: str) -> StoredContact:
-    cut = _CUT_OFF(text)
-    if cut is None:
-        return read_stored(text)
-    contact_uri(cut[1][:MAX_LENGTH])  # what is shown must be one
-    return StoredContact(cut[1][:MAX_LENGTH], bounded_identity(cut[1]), ContactForm.TRUNCATED)
 
 
 def _identity(text: str, stored: StoredContact, mode: Mode) -> str:
@@ -113,6 +103,6 @@ def _transport(uri: str, status: str | None) -> Transport | None:
     named = (parsed.parameters.get("transport") or "").lower()
     if parsed.scheme == "sips":  # RFC 3261 §26.2.2: TLS, over whatever
         return {"ws": Transport.WSS, "wss": Transport.WSS}.get(named, Transport.TLS)
-    if named == "ws" and seen is Transport.WSS:
-        return Transport.WSS  # RFC 7118 §5.2: there is no transport=wss; the Via tells the switch
+    if named in ("ws", "wss") and seen is not None:
+        return seen  # RFC 7118 §5.2: there is no transport=wss; the Via tells the switch
     return Transport(named) if named in set(Transport) else seen

@@ -26,7 +26,7 @@ DOUBTS_MAX = 200
 _BEGINS = frozenset({Kind.REGISTERED, Kind.REFRESHED})
 _ENDS = frozenset({Kind.UNREGISTERED, Kind.EXPIRED})
 # How two rows differ: (same contact?, same Call-ID?).
-_APART = (False, False)
+_APART, _SAME = (False, False), (True, True)
 
 
 class Held(NamedTuple):
@@ -104,28 +104,45 @@ class Doubts:
                     relation = _relation(own, other)
                     if relation == _APART or not _is_same_second(known[other], known[own]):
                         self._coexisting.setdefault(doubt.profile, set()).add(relation)
+        if own is not None and own not in rows:
+            for other in rows:
+                if _relation(own, other) == _SAME:
+                    pair = frozenset((own.registrar, other.registrar))
+                    self.context.known_rows.sharing_table.add(pair)
         if doubt.again and any(row != own for row in rows):
             self._put(replace(doubt, due=now + AGAIN_SECONDS, again=False, held=()))
 
     def forget_coexisting(self) -> None:
         """A profile may have been given another mode since."""
         self._coexisting.clear()
+        self.context.known_rows.sharing_table.clear()
 
     def _registered(self, event: SwitchEvent, record: RegistrationEvent, now: float) -> None:
         known, aor = self.context.known_rows, record.aor or ""
         row = row_of(event, record)
         mode = mode_of_register(event, self.context.mode_of(record.registrar))
+        is_new = row not in known.rows(aor)
         others = [other for other in known.rows(aor) if other != row]
         sharing = known.sharing(aor, row)
         if record.kind is Kind.REFRESHED:  # only with a mode that allows several
             self._coexisting.setdefault(row.registrar, set()).add(_APART)
         for other in others:
-            if _is_replaced(mode, record, row, other):
+            if _is_replaced(mode, record, row, other) or known.is_one(row, other):
                 known.remove(aor, other)
         left = [other for other in others if other in known.rows(aor)]
         user, host = event.required("from-user", 1024), event.required("from-host")
-        known.add(aor, user, host, row, Shown(event.seq, record.expires_at))
-        unclear = [other for other in left if self._is_unclear(mode, row, other)]
+        own = Shown(event.seq, record.expires_at, record.binding or "")
+        known.add(aor, user, host, row, own)
+        unclear = [
+            other
+            for other in left
+            if (
+                is_new
+                or other.call_id == row.call_id
+                or known.binding_of(aor, other) == own.binding
+            )
+            and self._is_unclear(mode, row, other, known.binding_of(aor, other) == own.binding)
+        ]
         if unclear:
             # Rows of the same Call-ID are deleted through the queue.
             again = any(other.call_id == row.call_id for other in unclear)
@@ -144,24 +161,30 @@ class Doubts:
         sharing = known.sharing(aor, row) if asks else []
         known.remove(aor, row)
         if ended.kind is Kind.EXPIRED:  # names its row; each has an event of its own
-            return asks and self._holds_same(event, record, row, now)
+            return self._holds_same(event, record, row, now)
         for other in list(known.rows(aor)):
             if _is_ended(mode, row, other):
                 known.remove(aor, other)
         for other_aor in sharing:
             if any(other.call_id == row.call_id for other in known.rows(other_aor)):
                 self._ask_other(other_aor, row, now)
-        if asks and self._holds_same(event, record, row, now):
+        if self._holds_same(event, record, row, now):
             return True
         left = known.rows(aor)
-        if mode != "call-id" and any(self._is_unclear(mode, row, other) for other in left):
+        if mode != "call-id" and any(self._is_unclear(mode, row, other, False) for other in left):
             self._ask(event, ended, now)
         return False
 
     def _holds_same(self, event: SwitchEvent, record: Translated, row: Row, now: float) -> bool:
         """Whether another row of the same binding may be left; the end is held back then."""
-        left = self.context.known_rows.rows(record.event.aor)
-        if not any(other.binding == row.binding for other in left):
+        ended: RegistrationEvent = record.event
+        left = self.context.known_rows.rows(ended.aor or "")
+        # With off and contact what ends at a profile is known, and nothing at another one.
+        asks = self.context.mode_of(row.registrar) in ("ask", "call-id")
+        if not any(
+            shown.binding == ended.binding and (asks or other.registrar != row.registrar)
+            for other, shown in left.items()
+        ):
             return False
         self._ask(event, record.event, now, held=(Held(record, row),))
         return True
@@ -177,12 +200,15 @@ class Doubts:
         if mode != "contact" and (mode == "ask" or known.rows(record.aor or "")):
             self._ask(event, record, now)
 
-    def _is_unclear(self, mode: Mode, row: Row, other: Row) -> bool:
+    def _is_unclear(self, mode: Mode, row: Row, other: Row, is_one: bool) -> bool:
+        """Whether only the table knows if `other` is left; `is_one`: they have one identity."""
         if other.registrar != row.registrar:  # they may share a table
-            if other.binding == row.binding or mode == "contact":
-                return False
-        elif mode in ("off", "contact") or (mode == "call-id" and row.call_id != other.call_id):
+            is_one = is_one or row.contact == other.contact
+            return is_one or (mode != "contact" and not self._may_coexist(row, other))
+        if mode in ("off", "contact"):
             return False
+        if is_one or mode == "call-id":
+            return is_one or row.call_id == other.call_id
         return not self._may_coexist(row, other)
 
     def _may_coexist(self, row: Row, other: Row) -> bool:
@@ -224,7 +250,6 @@ def row_of(event: SwitchEvent, record: RegistrationEvent) -> Row:
         record.registrar or "",
         event.required("contact", contact.TEXT_MAX),
         record.call_id,
-        record.binding or "",
     )
 
 

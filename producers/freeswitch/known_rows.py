@@ -2,13 +2,17 @@
 
 Pure. What the producer remembers to see that a user has a second row, or that two users share what
 the switch matches rows on: then only the table knows what is left (producers/freeswitch/doubts.py).
+And one row is one binding: rows of one contact are told apart here, once a listing has shown them.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import NamedTuple
+
+from producers.stored_contact import bounded_identity
 
 USERS_MAX, ROWS_MAX = 100_000, 32
 # The switch compares expiries in seconds; ours come from event times and seconds left.
@@ -16,22 +20,25 @@ _SAME_EXPIRY = timedelta(seconds=2)
 
 
 class Row(NamedTuple):
-    """What the rows of sip_registrations are matched on, beside user and host (sofia_reg.c).
+    """What tells rows of one user apart: what sofia_reg.c matches on, and the profile's name.
 
-    `contact` is the stored text; `binding` the identity that records give the row.
+    `contact` is the stored text.
     """
 
     registrar: str
     contact: str
     call_id: str | None
-    binding: str
 
 
 class Shown(NamedTuple):
-    """What last showed a row: its place among the switch's events, and the row's expiry."""
+    """What last showed a row: its place among the switch's events, and the row's expiry.
+
+    `binding`: the identity that records give the row.
+    """
 
     seq: int
     expires_at: datetime | None
+    binding: str
 
 
 @dataclass(slots=True)
@@ -47,6 +54,8 @@ class KnownRows:
     """Of one switch, by AOR. Beyond USERS_MAX users and ROWS_MAX rows each, the oldest leave."""
 
     _users: OrderedDict[str, _User] = field(default_factory=OrderedDict)
+    # Pairs of profiles of which one lists what was registered at the other.
+    sharing_table: set[frozenset[str]] = field(default_factory=set)
     # AORs by Call-ID and by contact: the switch matches on these across users, too.
     _sharing: dict[str, set[str]] = field(default_factory=dict)
 
@@ -55,12 +64,60 @@ class KnownRows:
         known = self._users.get(aor)
         return known.rows if known else {}
 
+    def identity_of(self, aor: str, row: Row, own: str, *, inserted: bool) -> str:
+        """The identity for an event of a row: the one given before, else the contact's `own`.
+
+        A row takes the place of another one of its contact until a listing shows both. One that a
+        REGISTER `inserted` beside another profile's row of that identity is a binding of its own:
+        profiles have tables of their own unless they share one (docs/freeswitch.md).
+        """
+        known = self.rows(aor)
+        if row in known:
+            return known[row].binding
+        replaced = [
+            shown
+            for other, shown in known.items()
+            if self.is_one(row, other)
+            or (other.registrar, other.contact) == (row.registrar, row.contact)
+        ]
+        if replaced:
+            return max(replaced, key=lambda shown: shown.seq).binding
+        taken = inserted and any(
+            shown.binding == own and other.registrar != row.registrar
+            for other, shown in known.items()
+        )
+        return _apart(row, own) if taken else own
+
+    def is_one(self, row: Row, other: Row) -> bool:
+        """Whether they are one row, named by two profiles of one table."""
+        pair = frozenset((row.registrar, other.registrar))
+        return pair in self.sharing_table and row.contact == other.contact
+
+    def binding_of(self, aor: str, row: Row) -> str | None:
+        """The identity that the row was given before."""
+        shown = self.rows(aor).get(row)
+        return shown.binding if shown else None
+
+    def tell_apart(self, aor: str, rows: Mapping[Row, str]) -> dict[Row, str]:
+        """An identity for each of the user's rows as listed: the one given before, else the
+        contact's own, which is the value in `rows`; of several that have one, the newest keeps it.
+        """
+        known = self.rows(aor)
+        found: dict[Row, str] = {}
+        for row in sorted(rows, key=lambda row: -(known[row].seq if row in known else -1)):
+            binding = known[row].binding if row in known else rows[row]
+            number = 0
+            while binding in found.values():
+                binding, number = _apart(row, rows[row], number), number + 1
+            found[row] = binding
+        return found
+
     def name_of(self, aor: str) -> tuple[str, str] | None:
         """User and host as the switch names them."""
         known = self._users.get(aor)
         return (known.user, known.host) if known else None
 
-    def has_same_expiry(self, aor: str, call_id: str | None, expires_at: datetime) -> bool:
+    def has_same_expiry(self, aor: str, call_id: str | None, expires_at: datetime | None) -> bool:
         """Whether a row of the user with this Call-ID may run out in the same second."""
         return any(
             row.call_id == call_id and is_same_expiry(shown.expires_at, expires_at)
@@ -80,7 +137,7 @@ class KnownRows:
         known.user, known.host = user, host
         self._users.move_to_end(aor)
         before = known.rows.pop(row, None)
-        known.rows[row] = shown if before is None or before.seq < shown.seq else before
+        known.rows[row] = shown if before is None or before.seq <= shown.seq else before
         for key in _keys(row):
             self._sharing.setdefault(key, set()).add(aor)
         if len(known.rows) > ROWS_MAX:
@@ -124,6 +181,11 @@ class KnownRows:
                     del self._sharing[key]
         if not known.rows:
             del self._users[aor]
+
+
+def _apart(row: Row, own: str, number: int = 0) -> str:
+    digest = blake2b("\n".join(map(str, (*row, number))).encode("utf-8", "replace"), digest_size=8)
+    return bounded_identity(f"{own}#{digest.hexdigest()}")
 
 
 def is_same_expiry(one: datetime | None, other: datetime | None) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from typing import NamedTuple
 
+from producers.freeswitch import contact
 from producers.freeswitch import snapshot as snapshots
 from producers.freeswitch.client import EventSocket
 from producers.freeswitch.context import Translated
@@ -99,12 +100,12 @@ class RegistrationLister:
             listing.append((self._of_profile("user", began, profile), rows))
         found = [listed for listed in self._read(listing) if listed.aor == doubt.aor]
         rows_found = [listed.row for listed in found]
-        self._intake.publish([h.record for h in doubt.held if not _is_kept(h, rows_found)])
+        self._intake.publish([h.record for h in doubt.held if not _is_kept(h, found)])
         self._intake.doubts.answered(doubt, rows_found, time.monotonic())
         self._mark(listing, Kind.SNAPSHOT_BEGAN)
         for listed in found:
             self._publish(listed, began.seq)
-        remaining = list(dict.fromkeys(row.binding for row in rows_found))
+        remaining = [listed.record.event.binding for listed in found]
         self._mark(listing, Kind.SNAPSHOT_ENDED, remaining)
         self._known.listed(doubt.aor, rows_found, _names(listing), began.seq)
 
@@ -125,21 +126,36 @@ class RegistrationLister:
             self._intake.refuse(payload_of(row.text), "unreadable row of a listing", row.field)
             raise ListingUnreadable(f"{command}: {error}") from error
 
-    def _read(self, listing: _Listing) -> Iterator[_Listed]:
+    def _read(self, listing: _Listing) -> list[_Listed]:
+        """Every row that a record can be made of; each row of a user is a binding of its own."""
+        rows = list(self._rows(listing))
+        of_user: dict[str, dict[Row, str]] = {}
+        for listed in rows:
+            of_user.setdefault(listed.aor, {})[listed.row] = listed.record.event.binding
+        for aor, found in of_user.items():
+            if len(found) > 1 or self._known.rows(aor):
+                of_user[aor] = self._known.tell_apart(aor, found)
+        for listed in rows:
+            listed.record.event.binding = of_user[listed.aor][listed.row]
+        return rows
+
+    def _rows(self, listing: _Listing) -> Iterator[_Listed]:
         for snapshot, rows in listing:
             for index, row in enumerate(rows):
+                if contact.is_wildcard(row.contact):
+                    continue  # of a `Contact: *` without `Expires: 0`: it reaches nobody
                 try:
                     record = snapshots.registration_row(snapshot, row, index)
                 except InvalidRecord as error:
                     self._intake.refuse(payload_of(asdict(row)), error.reason, error.field)
                     continue
                 user, _, host = row.user.rpartition("@")
-                event = record.event
-                key = Row(snapshot.registrar or "", row.contact, event.call_id, event.binding)
+                key = Row(snapshot.registrar or "", row.contact, record.event.call_id)
                 yield _Listed(record.key, user, host, key, record)
 
     def _publish(self, listed: _Listed, seq: int) -> None:
-        shown = Shown(seq, listed.record.event.expires_at)
+        event = listed.record.event
+        shown = Shown(seq, event.expires_at, event.binding)
         self._known.add(listed.aor, listed.user, listed.host, listed.row, shown)
         self._intake.publish(self._intake.kernel.testify([listed.record]))
 
@@ -156,13 +172,12 @@ def _names(listing: _Listing) -> list[str]:
     return [snapshot.registrar or "" for snapshot, _ in listing]
 
 
-def _is_kept(held: Held, rows: Collection[Row]) -> bool:
+def _is_kept(held: Held, found: Collection[_Listed]) -> bool:
     """Whether another row of the binding is left: what ended was not all of it.
 
     The row itself may still be listed: one that expired is deleted after its event.
     """
     return any(
-        row.binding == held.row.binding
-        and (row.contact, row.call_id) != (held.row.contact, held.row.call_id)
-        for row in rows
+        listed.record.event.binding == held.record.event.binding and listed.row != held.row
+        for listed in found
     )

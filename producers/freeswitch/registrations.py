@@ -4,32 +4,35 @@ Pure. Where each event is made: mod_sofia's sofia_reg.c. `from-user` there is th
 the AOR; only register_failure calls the same thing `to-user`.
 """
 
+import re
 from datetime import timedelta
 from typing import Any
 
 from producers.freeswitch import contact, matching
 from producers.freeswitch.context import Context, Translated
 from producers.freeswitch.event import EPOCH, TEXT_MAX, SwitchEvent
-from producers.freeswitch.matching import Mode
+from producers.freeswitch.known_rows import Row
 from schemas.codec import InvalidRecord, build
 from schemas.registration import RegistrationEvent
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind as Kind
 
 EXPIRES_MAX = 2**32 - 1  # RFC 3261 §20.19
+_is_seconds = re.compile(r"-?[0-9]{1,20}").fullmatch
 _PING_KINDS = {"UNREACHABLE": Kind.PING_LOST, "REACHABLE": Kind.PING_RESTORED}
 
 
 def translate_register(event: SwitchEvent, context: Context) -> list[Translated]:
     """A binding made or refreshed (`update-reg`)."""
     refreshed = event.text("update-reg") == "true"
-    expires = event.required_number("expires")
-    if not 0 < expires <= EXPIRES_MAX:
-        raise InvalidRecord("expires", "not a number of seconds")
-    profile_mode = context.mode_of(event.word("profile-name"))
-    binding = _binding(event, "contact", profile_mode)
-    mode = matching.mode_of_register(event, profile_mode)
-    expires_at = event.at + timedelta(seconds=expires) + context.expiry_margin
+    expires = _seconds(event)
+    if contact.is_wildcard(event.required("contact", contact.TEXT_MAX)):
+        return _wildcard(event, context)  # without `Expires: 0` it makes a row that reaches nobody
+    binding = _binding(event, "contact", context)
+    mode = matching.mode_of_register(event, context.mode_of(event.word("profile-name")))
+    expires_at = None
+    if abs(expires) <= EXPIRES_MAX:
+        expires_at = event.at + timedelta(seconds=expires) + context.expiry_margin
     same_expiry = mode == "call-id" and context.known_rows.has_same_expiry(
         event.aor("from-user", "from-host"), event.word("call-id", TEXT_MAX), expires_at
     )
@@ -44,6 +47,14 @@ def translate_register(event: SwitchEvent, context: Context) -> list[Translated]
     )
 
 
+def _seconds(event: SwitchEvent) -> int:
+    """What was granted, as mod_sofia counts it: with a sign, and without an upper bound."""
+    match = _is_seconds(event.required("expires"))
+    if match is None or int(match[0]) == 0:
+        raise InvalidRecord("expires", "not a number of seconds")
+    return int(match[0])
+
+
 def translate_unregister(event: SwitchEvent, context: Context) -> list[Translated]:
     """The client's own unregister, `Contact: *`, or the switch saying a connection closed."""
     mode = context.mode_of(event.word("profile-name"))
@@ -54,26 +65,27 @@ def translate_unregister(event: SwitchEvent, context: Context) -> list[Translate
             raise InvalidRecord("contact", "missing")
         return _about(event, context, Kind.CONNECTION_LOST, reason=reason)
     if contact.is_wildcard(stored):
-        kind, binding = Kind.WILDCARD, {}
-    else:
-        kind, binding = Kind.UNREGISTERED, _binding(event, "contact", mode)
-    ended = matching.ended_by_unregister(mode)
-    return _about(event, context, kind, **binding, **ended, **_peer(event))
+        return _wildcard(event, context)
+    binding, ended = _binding(event, "contact", context), matching.ended_by_unregister(mode)
+    return _about(event, context, Kind.UNREGISTERED, **binding, **ended, **_peer(event))
+
+
+def _wildcard(event: SwitchEvent, context: Context) -> list[Translated]:
+    ended = matching.ended_by_unregister(context.mode_of(event.word("profile-name")))
+    return _about(event, context, Kind.WILDCARD, **ended, **_peer(event))
 
 
 def translate_expire(event: SwitchEvent, context: Context) -> list[Translated]:
     """A binding the switch dropped: run out, flushed by hand, or not answering pings."""
     due = event.required_number("expires")
-    if due > EXPIRES_MAX:
-        raise InvalidRecord("expires", "not a time in seconds")
     return _about(
         event,
         context,
         Kind.EXPIRED,
         user="user",
         host="host",
-        **_binding(event, "contact", context.mode_of(event.word("profile-name"))),
-        expired_due=EPOCH + timedelta(seconds=due),
+        **_binding(event, "contact", context, "user", "host"),
+        expired_due=EPOCH + timedelta(seconds=due) if due <= EXPIRES_MAX else None,
         **_peer(event),
     )
 
@@ -104,15 +116,28 @@ def translate_ping(event: SwitchEvent, context: Context) -> list[Translated]:
         event,
         context,
         kind,
-        **_binding(event, "sip_contact", context.mode_of(event.word("profile-name"))),
+        **_binding(event, "sip_contact", context),
         reason=event.text("Phrase"),
         status_code=status if status and 100 <= status <= 699 else None,
     )
 
 
-def _binding(event: SwitchEvent, header: str, mode: Mode) -> dict[str, Any]:
-    text = event.required(header, contact.TEXT_MAX)
-    return contact.read(text, event.text("status"), header, mode=mode).fields()
+def _binding(
+    event: SwitchEvent,
+    header: str,
+    context: Context,
+    user: str = "from-user",
+    host: str = "from-host",
+) -> dict[str, Any]:
+    text, profile = event.required(header, contact.TEXT_MAX), event.word("profile-name")
+    mode = context.mode_of(profile)
+    fields = contact.read(text, event.text("status"), header, mode=mode).fields()
+    row = Row(profile or "", text, event.word("call-id", TEXT_MAX))
+    inserted = event.name == "sofia::register" and event.text("update-reg") != "true"
+    fields["binding"] = context.known_rows.identity_of(
+        event.aor(user, host), row, fields["binding"], inserted=inserted
+    )
+    return fields
 
 
 def _peer(event: SwitchEvent) -> dict[str, Any]:

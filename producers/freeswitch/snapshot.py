@@ -34,6 +34,9 @@ _STATES = {
 }
 
 
+_EXPIRED_MAX = 86_400  # seconds that a row may be listed after its expiry
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One listing's identity and place. `aor` is set when it is of one user only.
@@ -103,6 +106,8 @@ def registration_row(snapshot: Snapshot, row: RegistrationRow, index: int) -> Tr
     text = as_event.required("contact", contact.TEXT_MAX)
     read = contact.read(text, row.status, mode=snapshot.mode)
     left = row.seconds_left
+    if left is not None and left < -_EXPIRED_MAX:
+        left = None  # an Expires beyond what the switch counts in (atoi in mod_sofia.c)
     event = build(
         RegistrationEvent,
         **snapshot.origin(str(index)),
