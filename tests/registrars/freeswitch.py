@@ -115,3 +115,6 @@ def _settings(options: FreeSwitchOptions) -> dict[str, Any]:
     wanted = {"multiple_registrations": _MULTIPLE.get(options.multiple, options.multiple)}
     known = FreeSwitchSettings.model_fields
     return {name: value for name, value in wanted.items() if name in known}
+
+
+__all__ = ["OPTION_SETS", "FreeSwitch", "FreeSwitchOptions"]

@@ -95,3 +95,6 @@ def _settings(options: KamailioOptions) -> dict[str, Any]:
         "only_one_contact": options.only_one,
     }
     return {name: value for name, value in wanted.items() if name in KamailioSettings.model_fields}
+
+
+__all__ = ["OPTION_SETS", "Kamailio", "KamailioOptions"]

@@ -1,4 +1,4 @@
-"""The product's own kernel watcher, in memory: it publishes which clients' connections have ended."""
+"""The product's own kernel watcher, in memory: it publishes which connections have ended."""
 
 import threading
 

@@ -117,3 +117,6 @@ def _settings(options: OpenSipsOptions) -> dict[str, Any]:
     if options.push:
         wanted["match_params"] = ["pn-provider", "pn-prid", "pn-param"]
     return {name: value for name, value in wanted.items() if name in OpenSipsSettings.model_fields}
+
+
+__all__ = ["OPTION_SETS", "OpenSips", "OpenSipsOptions"]
