@@ -34,7 +34,9 @@ class Player:
         self._story = story
         self._registrar = registrar
         self._report = report
-        self._devices = [Device(network) for network in story.networks]
+        self._devices = [
+            Device(network, authenticates=registrar.authenticates) for network in story.networks
+        ]
         # Which connection a REGISTER came over; those that have ended.
         self._over: dict[tuple[str, int], tuple[int, int]] = {}
         self._ended: set[tuple[int, int]] = set()

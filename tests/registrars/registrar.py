@@ -45,6 +45,8 @@ class Registrar(ABC):
     settled_seconds = 0.06
     varies_case = True  # spellings that may be two users'
     asks_what_there_is = True  # a REGISTER without a Contact
+    # Whether it asks for a password (digest.py).
+    authenticates = False
     # Whether two rows of one URI are two bindings.
     counts_rows = True
     # Whether the table shows which connection a contact came over.
