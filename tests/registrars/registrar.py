@@ -56,6 +56,13 @@ class Registrar(ABC):
         folder.mkdir(parents=True, exist_ok=True)
         self.view = PresenceView()
         self.ports = self._started(folder)
+        try:
+            self._begin()
+        except BaseException:
+            self.stop_server()
+            raise
+
+    def _begin(self) -> None:
         self._stage = Stage(type(self).__name__)
         run = self.make_producer(self.view, self._stage)
         self._failure: BaseException | None = None
