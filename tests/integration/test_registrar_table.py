@@ -7,7 +7,7 @@ from tests.integration.kamailio_server import need_programs
 from tests.registrars import running
 from tests.registrars.kamailio import Kamailio
 
-STEPS, SEED = 1500, 16
+STEPS, SEED = 1500, 17
 
 
 class _Kamailio(Kamailio):

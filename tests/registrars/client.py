@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 
+from tests.registrars.digest import Digest
 from tests.registrars.story import Network, Register
 
 ANSWER_SECONDS = 4.0
@@ -20,8 +21,10 @@ _LENGTH = re.compile(rb"^(?:content-length|l)\s*:\s*([0-9]+)\s*$", re.IGNORECASE
 class Device:
     """A socket of its own, opened when it is needed. `connection` counts its connections."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, *, authenticates: bool = False) -> None:
         self.network = network
+        self._authenticates = authenticates
+        self._digest = Digest()
         self.connection = 0
         self.port = 0
         self._socket: socket.socket | None = None
@@ -30,24 +33,24 @@ class Device:
 
     def register(self, request: Register, server_port: int) -> str | None:
         """The final answer, whole; None where none came."""
-        branch = f"z9hG4bK-{next(_branches)}"
         try:
-            self._open(server_port)
-            assert self._socket is not None
-            self._socket.sendall(self.message(request, branch))
-            return self._answer(branch)
+            answer = self._send(request, server_port, 0)
+            if answer is not None and self._digest.challenged(answer):
+                answer = self._send(request, server_port, 1)
+            return answer
         except OSError:
             self.close()
             return None
 
-    def message(self, request: Register, branch: str = "z9hG4bK") -> bytes:
-        """The request as it goes out."""
+    def message(self, request: Register, branch: str = "z9hG4bK", attempt: int = 0) -> bytes:
+        """The request as it goes out. Where it may be challenged its CSeq leaves room for that."""
         via = f"SIP/2.0/{self.network.upper()} 127.0.0.1:{self.port};rport;branch={branch}"
         lines = (
             f"REGISTER {request.request_uri} SIP/2.0",
             f"Via: {via}",
             "Max-Forwards: 70",
-            *request.headers,
+            *(_counted(one, attempt) if self._authenticates else one for one in request.headers),
+            *self._digest.header(request.request_uri),
             "Content-Length: 0",
             "\r\n",
         )
@@ -82,6 +85,13 @@ class Device:
             pass
         except OSError:
             self.close()
+
+    def _send(self, request: Register, server_port: int, attempt: int) -> str | None:
+        branch = f"z9hG4bK-{next(_branches)}"
+        self._open(server_port)
+        assert self._socket is not None
+        self._socket.sendall(self.message(request, branch, attempt))
+        return self._answer(branch)
 
     def _open(self, server_port: int) -> None:
         if self._socket is not None and self._server_port == server_port:
@@ -118,3 +128,11 @@ class Device:
             return None
         self._read = rest[length:]
         return head.decode("utf-8", "replace")
+
+
+def _counted(header: str, attempt: int) -> str:
+    name, _, value = header.partition(": ")
+    if name != "CSeq":
+        return header
+    number, _, method = value.partition(" ")
+    return f"CSeq: {2 * int(number) + attempt} {method}"

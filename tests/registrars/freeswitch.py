@@ -10,6 +10,7 @@ from producers.freeswitch.settings import FreeSwitchSettings
 from producers.freeswitch.stage import FreeSwitchProducer
 from runtime.stage import Stage
 from tests.live.freeswitch_server import FreeSwitchServer
+from tests.registrars.digest import USER
 from tests.registrars.event_socket import EventSocket
 from tests.registrars.freeswitch_options import OPTION_SETS, FreeSwitchOptions, tuned
 from tests.registrars.registrar import NEVER, NODE, Registrar, run_and_close
@@ -26,7 +27,7 @@ class _Server(FreeSwitchServer):
     def __init__(self, folder: Path, options: FreeSwitchOptions) -> None:
         self._options = options
         self.second_port = free_port()
-        super().__init__(folder, ())
+        super().__init__(folder, [USER])
 
     def start(self) -> None:
         place = self._folder / "freeswitch.xml"
@@ -55,6 +56,7 @@ class FreeSwitch(Registrar):
 
     def __init__(self, folder: Path, options: FreeSwitchOptions) -> None:
         self._options = options
+        self.authenticates = options.asks_password
         self._names = PROFILES[: options.profiles]
         super().__init__(folder)
 
@@ -115,3 +117,6 @@ def _settings(options: FreeSwitchOptions) -> dict[str, Any]:
     wanted = {"multiple_registrations": _MULTIPLE.get(options.multiple, options.multiple)}
     known = FreeSwitchSettings.model_fields
     return {name: value for name, value in wanted.items() if name in known}
+
+
+__all__ = ["OPTION_SETS", "FreeSwitch", "FreeSwitchOptions"]

@@ -15,6 +15,7 @@ class FreeSwitchOptions:
     force_domain: bool = True
     unregisters_on_close: bool = True
     nat: bool = False  # every client is behind NAT: its contact gets fs_nat and fs_path
+    asks_password: bool = True  # else it takes every REGISTER (accept-blind-reg)
     silent: bool = False
 
     @property
@@ -24,6 +25,7 @@ class FreeSwitchOptions:
 
 OPTION_SETS = (
     FreeSwitchOptions(),
+    FreeSwitchOptions(asks_password=False),
     FreeSwitchOptions(multiple=None),
     FreeSwitchOptions(multiple=None, silent=True),
     FreeSwitchOptions(multiple="call-id"),
@@ -42,7 +44,7 @@ OPTION_SETS = (
 
 def tuned(text: str, options: FreeSwitchOptions, second_port: int) -> str:
     whole = '<param name="multiple-registrations" value="contact"/>'
-    parameters = {"accept-blind-reg": "true"}
+    parameters = {} if options.asks_password else {"accept-blind-reg": "true"}
     if options.multiple is not None:
         parameters["multiple-registrations"] = options.multiple
     if options.shared:

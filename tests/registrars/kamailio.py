@@ -12,7 +12,7 @@ from tests.registrars.json_rpc import ask
 from tests.registrars.kamailio_options import OPTION_SETS, KamailioOptions, tuned
 from tests.registrars.registrar import NEVER, NODE, Registrar, run_and_close
 from tests.registrars.story import DOMAIN
-from tests.registrars.table import Row
+from tests.registrars.table import Row, client_port
 
 
 class _Server(KamailioServer):
@@ -84,6 +84,7 @@ def _row(aor: str, contact: dict[str, Any]) -> Row | None:
         contact["Address"],
         contact["Call-ID"],
         contact["CSeq"],
+        port=client_port(contact["Received"], contact["Address"]),
         path=None if path == "[not set]" else path,
     )
 
@@ -95,3 +96,6 @@ def _settings(options: KamailioOptions) -> dict[str, Any]:
         "only_one_contact": options.only_one,
     }
     return {name: value for name, value in wanted.items() if name in KamailioSettings.model_fields}
+
+
+__all__ = ["OPTION_SETS", "Kamailio", "KamailioOptions"]

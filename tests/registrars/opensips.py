@@ -20,7 +20,7 @@ from tests.registrars.opensips_options import (
 )
 from tests.registrars.registrar import NEVER, NODE, Registrar, run_and_close
 from tests.registrars.story import DOMAIN
-from tests.registrars.table import Row
+from tests.registrars.table import Row, client_port
 
 _MATCHING = {0: "contact", 1: "contact-callid"}
 
@@ -99,7 +99,12 @@ def _row(aor: str, contact: dict[str, Any]) -> Row | None:
     if not isinstance(contact["Expires"], int):  # "deleted", "expired"; "permanent" has no REGISTER
         return None
     return Row(
-        aor, contact["Contact"], contact["Callid"], contact["Cseq"], path=contact.get("Path")
+        aor,
+        contact["Contact"],
+        contact["Callid"],
+        contact["Cseq"],
+        port=client_port(contact.get("Received"), contact["Contact"]),
+        path=contact.get("Path"),
     )
 
 
@@ -117,3 +122,6 @@ def _settings(options: OpenSipsOptions) -> dict[str, Any]:
     if options.push:
         wanted["match_params"] = ["pn-provider", "pn-prid", "pn-param"]
     return {name: value for name, value in wanted.items() if name in OpenSipsSettings.model_fields}
+
+
+__all__ = ["OPTION_SETS", "OpenSips", "OpenSipsOptions"]

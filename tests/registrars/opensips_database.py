@@ -6,7 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from tests.registrars.table import Row
+from tests.registrars.table import Row, client_port
 
 
 def make(schemas: Path, database: Path) -> None:
@@ -24,9 +24,12 @@ def make(schemas: Path, database: Path) -> None:
 def stored(database: Path) -> list[Row]:
     """What the database holds where OpenSIPS keeps nothing in memory."""
     query = (
-        "SELECT username || '@' || domain, contact, callid, cseq, path FROM location "
+        "SELECT username || '@' || domain, contact, callid, cseq, received, path FROM location "
         "WHERE expires = 0 OR expires > ?"
     )
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
         found = opened.execute(query, (int(time.time()),)).fetchall()
-    return [Row(aor, uri, call_id, cseq, path=path) for aor, uri, call_id, cseq, path in found]
+    return [
+        Row(aor, uri, call_id, cseq, port=client_port(received, uri), path=path)
+        for aor, uri, call_id, cseq, received, path in found
+    ]

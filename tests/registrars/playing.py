@@ -34,7 +34,9 @@ class Player:
         self._story = story
         self._registrar = registrar
         self._report = report
-        self._devices = [Device(network) for network in story.networks]
+        self._devices = [
+            Device(network, authenticates=registrar.authenticates) for network in story.networks
+        ]
         # Which connection a REGISTER came over; those that have ended.
         self._over: dict[tuple[str, int], tuple[int, int]] = {}
         self._ended: set[tuple[int, int]] = set()
@@ -124,7 +126,7 @@ class Player:
         """Its connection has ended. One with a Path came over a proxy's, which is nobody's."""
         if row.path is not None or not self._registrar.knows_connections:
             return False
-        if row.cseq is None:
+        if row.port is not None or row.cseq is None:
             return row.port in self._ended_ports
         return self._over.get((row.call_id, row.cseq)) in self._ended
 

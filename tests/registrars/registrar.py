@@ -45,6 +45,8 @@ class Registrar(ABC):
     settled_seconds = 0.06
     varies_case = True  # spellings that may be two users'
     asks_what_there_is = True  # a REGISTER without a Contact
+    # Whether it asks for a password (digest.py).
+    authenticates = False
     # Whether two rows of one URI are two bindings.
     counts_rows = True
     # Whether the table shows which connection a contact came over.
@@ -54,6 +56,13 @@ class Registrar(ABC):
         folder.mkdir(parents=True, exist_ok=True)
         self.view = PresenceView()
         self.ports = self._started(folder)
+        try:
+            self._begin()
+        except BaseException:
+            self.stop_server()
+            raise
+
+    def _begin(self) -> None:
         self._stage = Stage(type(self).__name__)
         run = self.make_producer(self.view, self._stage)
         self._failure: BaseException | None = None

@@ -22,6 +22,17 @@ class Row(NamedTuple):
     path: str | None = None
 
 
+_PORT = re.compile(r"127\.0\.0\.1[:~]([0-9]+)")
+
+
+def client_port(*texts: str | None) -> int | None:
+    """The port of the first text that names a client's address: all of them are on loopback."""
+    for text in texts:
+        if found := _PORT.search(text or ""):
+            return int(found[1])
+    return None
+
+
 Table = dict[str, list[Row]]  # by the story's token
 
 
