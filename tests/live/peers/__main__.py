@@ -44,6 +44,8 @@ class Found:
 def main() -> int:
     arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers and stages end with it
+    if not sipp.is_there():
+        sys.exit("needs SIPp: apt-get install sip-tester")
     suite: Path = arguments.folder.resolve()
     found = list(_discover(suite, arguments.only))
     outcomes = [
