@@ -69,6 +69,13 @@ class Binding:
             "awaited, and the listing that follows."
         ),
     ] = None
+    moved_from: Annotated[
+        Word | None,
+        Field(
+            description="The registrar it was at before: of registrars that share one table, the "
+            "one whose listing may still show it."
+        ),
+    ] = None
     stale: Annotated[bool, Field(description="Its node is uncertain: see NodeState.")] = False
     owned_at: Annotated[
         datetime | None, Field(description="When its connection's owner was last announced.")

@@ -35,6 +35,7 @@ def confirm(
         path=event.path,
         received=event.received,
         user_agent=event.user_agent,
+        moved_from=_moved_from(old, event),
         since=old.since if old else event.at,
         confirmed_at=event.at,
         # A listing may not know its own (ordering.UNHEARD).
@@ -79,6 +80,13 @@ def confirm(
     if seen:
         verdict.change = Change(cause, event.at, [event.id])
     return verdict
+
+
+def _moved_from(old: Binding | None, event: RegistrationEvent) -> str | None:
+    """The registrar before the event's. A listing's row shows who holds the binding now."""
+    if old is None or event.kind is RegistrationKind.SNAPSHOT_ROW:
+        return None
+    return old.moved_from if event.registrar in (None, old.registrar) else old.registrar
 
 
 def _shows_differently(old: Binding, new: Binding) -> bool:

@@ -93,6 +93,8 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
             return confirmed_already(session, key, old, event, ignored("already-listed"))
         if _is_older(event, old):
             return ignored("older-than-binding")
+        if _is_left_behind(old, event, event.expires_at):
+            return ignored("another-registrars-row")
         return confirm(session, key, old, event, Cause.FOUND_IN_SNAPSHOT)
     grave = session.ended.get(key)
     if grave is not None and not _may_revive(grave, event):
@@ -147,7 +149,23 @@ def _expire(session: Session, event: RegistrationEvent) -> Verdict:
     if known is not None and event.call_id not in (None, known):
         # Of registrars with one database each tells what expires of the others' (sofia_reg.c).
         return ignored("another-registration")
+    if binding is not None and _is_left_behind(binding, event, event.expired_due):
+        return ignored("another-registrars-row")
     return _end_named(session, event, event.binding, _expiry_cause(binding, event))
+
+
+def _is_left_behind(binding: Binding, event: RegistrationEvent, due: datetime | None) -> bool:
+    """Whether the event is about an older row of the binding, left at a registrar of its own.
+
+    A client that moves to another profile or table leaves its row there until it expires.
+    """
+    return (
+        event.registrar is not None
+        and binding.registrar not in (None, event.registrar)
+        and due is not None
+        and binding.expires_at is not None
+        and due + EXPIRY_TOLERANCE < binding.expires_at
+    )
 
 
 def _expiry_cause(binding: Binding | None, event: RegistrationEvent) -> Cause:

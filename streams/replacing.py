@@ -15,7 +15,6 @@ _CAUSES = {
     RegistrationKind.UNREGISTERED: Cause.UNREGISTERED,
     RegistrationKind.WILDCARD: Cause.UNREGISTERED,
     RegistrationKind.EXPIRED: Cause.EXPIRED,
-    RegistrationKind.SNAPSHOT_ENDED: Cause.MISSING_FROM_SNAPSHOT,
 }
 
 
@@ -30,7 +29,9 @@ def end_replaced(session: Session, event: RegistrationEvent) -> Verdict:
     own = binding_key(event.node, event.binding or "")
     cause = _CAUSES.get(event.kind, Cause.REPLACED)
     return merged(
-        end_binding(session, key, event, cause)
+        end_unlisted(session, key, event)
+        if event.kind is RegistrationKind.SNAPSHOT_ENDED
+        else end_binding(session, key, event, cause)
         for key, binding in list(session.bindings.items())
         if key != own
         and _is_there(binding, event)
@@ -41,6 +42,18 @@ def end_replaced(session: Session, event: RegistrationEvent) -> Verdict:
         )
         and _was_confirmed_before(binding, event)
     )
+
+
+def end_unlisted(session: Session, key: str, end: RegistrationEvent) -> Verdict:
+    """End a binding that a listing did not show, with the registrar's own reason where it gave one
+    that was left to the kernel to confirm."""
+    reported = session.bindings[key].closing
+    if reported is None:
+        return end_binding(session, key, end, Cause.MISSING_FROM_SNAPSHOT)
+    verdict = end_binding(session, key, end, Cause.CONNECTION_CLOSED, inferred=True)
+    if verdict.change is not None:
+        verdict.change.evidence.insert(0, reported)
+    return verdict
 
 
 def _is_there(binding: Binding, event: RegistrationEvent) -> bool:

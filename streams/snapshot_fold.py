@@ -5,24 +5,23 @@ Pure. All marks and rows of one snapshot carry the place (boot, seq, at) of its 
 
 from schemas.vocabulary import Cause
 from streams.call_fold import end_leg
-from streams.endings import end_binding
 from streams.ordering import LISTING_LAG
-from streams.replacing import end_replaced
-from streams.state import CallEvent, RegistrationEvent, Session
+from streams.replacing import end_replaced, end_unlisted
+from streams.state import Binding, CallEvent, RegistrationEvent, Session
 from streams.verdict import Verdict, merged
 
 
 def fold_registrations_listed(session: Session, end: RegistrationEvent) -> Verdict:
     """Remove the node's bindings that a complete snapshot of it did not list.
 
-    A mark with a `registrar` speaks for that registrar only. What was listed is confirmed by
+    A mark with a `registrar` is about that registrar only. What was listed is confirmed by
     that; what was confirmed since shortly before the snapshot began is left for the next one: the
     listing may have been made before it. A mark with `remaining` is exact (streams/replacing.py).
     """
     if end.remaining is not None:
         return end_replaced(session, end)
     return merged(
-        _end(session, key, end)
+        _unlisted(session, key, binding, end)
         for key, binding in list(session.bindings.items())
         if binding.node == end.node
         and (end.registrar is None or binding.registrar in (None, end.registrar))
@@ -30,15 +29,16 @@ def fold_registrations_listed(session: Session, end: RegistrationEvent) -> Verdi
     )
 
 
-def _end(session: Session, key: str, end: RegistrationEvent) -> Verdict:
-    """With the registrar's own reason, where it gave one that was left to the kernel to confirm."""
-    told = session.bindings[key].closing
-    if told is None:
-        return end_binding(session, key, end, Cause.MISSING_FROM_SNAPSHOT)
-    verdict = end_binding(session, key, end, Cause.CONNECTION_CLOSED, inferred=True)
-    if verdict.change is not None:
-        verdict.change.evidence.insert(0, told)
-    return verdict
+def _unlisted(session: Session, key: str, binding: Binding, end: RegistrationEvent) -> Verdict:
+    """End the binding, unless the registrar it was at before may hold it: then that one's decides.
+
+    FreeSWITCH's profiles may share a table, where a REGISTER over another profile updates the row
+    and leaves the profile's name (`update sip_registrations` in sofia_reg.c).
+    """
+    if end.registrar is None or binding.moved_from in (None, end.registrar):
+        return end_unlisted(session, key, end)
+    binding.registrar, binding.moved_from = binding.moved_from, None
+    return Verdict(changed=True)
 
 
 def fold_calls_listed(session: Session, end: CallEvent) -> Verdict:

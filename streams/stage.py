@@ -43,9 +43,10 @@ async def _stand_still(stage: Stage, worker: Worker) -> None:
     Started again it would only be refused (ensure_topics), and say why between restarts.
     """
     stage.ready.clear()
-    log.info("nothing is folded any more; see docs/operations.md for the way back")
     leaving = asyncio.ensure_future(worker.stop_without_commit())
     await asyncio.wait([leaving], timeout=_GOODBYE_SECONDS)
+    # Again, where whoever looks finds it: at the end of the log.
+    log.info("nothing is folded; see docs/operations.md", trouble=worker.hindrance())
     await asyncio.to_thread(stage.stop.wait)
     stage.leave()
 

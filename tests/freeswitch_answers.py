@@ -1,4 +1,4 @@
-"""Answers to api commands in the form mod_sofia prints them (cmd_xml_status)."""
+"""Answers to api commands in the form mod_sofia and mod_verto print them (cmd_xml_status)."""
 
 _HEADER = '<?xml version="1.0" encoding="ISO-8859-1"?>'
 
@@ -53,13 +53,14 @@ def registration(
     agent: str = "Phone/1",
     contact: str = '"" <sip:1001@10.0.0.1:5060;transport=tcp>',
     host: str = "vm",
+    left: int = 3569,
 ) -> str:
     return f"""    <registration>
         <call-id>{call_id}</call-id>
         <user>{user}</user>
         <contact>{encode(contact)}</contact>
         <agent>{encode(agent)}</agent>
-        <status>Registered(TCP)(unknown) exp(2026-11-24 07:06:06) expsecs(3569)</status>
+        <status>Registered(TCP)(unknown) exp(2026-11-24 07:06:06) expsecs({left})</status>
         <ping-status>Reachable</ping-status>
         <ping-time>0.00</ping-time>
         <host>{host}</host>
@@ -75,3 +76,18 @@ def registration(
 def registrations(*rows: str) -> str:
     listed = "".join(rows)
     return f"{_HEADER}\n<profile>\n  <registrations>\n{listed}  </registrations>\n</profile>\n"
+
+
+def verto(*clients: tuple[str, str], secure: bool = False) -> str:
+    """`verto xmlstatus` of a profile `lan` with these clients, each user@host and address."""
+    kind = "wss" if secure else "ws"
+    listed = "".join(
+        f"<client>\n<profile>lan</profile>\n<name>{name}</name>\n<type>client</type>\n"
+        f"<data>{address}</data>\n<state>CONN_REG ({kind.upper()})</state>\n</client>\n"
+        for name, address in clients
+    )
+    return (
+        f"{_HEADER}\n<profiles>\n<profile>\n<name>lan</name>\n<type>profile</type>\n"
+        f"<data>{kind}:0.0.0.0:8081</data>\n<state>RUNNING</state>\n</profile>\n"
+        f"{listed}</profiles>\n"
+    )

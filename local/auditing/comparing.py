@@ -12,6 +12,7 @@ from local.auditing.listing import Listing, Row
 from local.auditing.user import User, identity_of, key_of
 from schemas.presence import Presence, PresenceBinding
 from schemas.session import Session
+from schemas.vocabulary import ContactForm
 
 
 def compare(
@@ -145,12 +146,7 @@ def _pair(
     for shown in user.shown:
         if shown.node not in user.listings:
             continue
-        identity = identity_of(shown.contact)
-        rows = [
-            row
-            for row in left
-            if row.event.node == shown.node and identity_of(row.event.contact or "") == identity
-        ]
+        rows = [row for row in left if _is_of(shown, row)]
         if not rows:
             unlisted.append(shown)
             continue
@@ -159,6 +155,14 @@ def _pair(
         pairs.append((shown, rows[-1]))
         left = [row for row in left if row not in rows]
     return pairs, unlisted, left
+
+
+def _is_of(shown: PresenceBinding, row: Row) -> bool:
+    """Whether a row has the contact shown; of a user's Verto clients only the address differs."""
+    event = row.event
+    if event.node != shown.node or identity_of(event.contact or "") != identity_of(shown.contact):
+        return False
+    return shown.contact_form is not ContactForm.NOT_SIP or event.remote in (None, shown.remote)
 
 
 def _is_same_otherwise(user: User, shown: PresenceBinding, row: Row) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from local.auditing.listing import Listing, Peer, Row
 from producers.freeswitch import snapshot as freeswitch_snapshot
 from producers.freeswitch.client import EventSocket, event_socket
-from producers.freeswitch.errors import EventSocketError
+from producers.freeswitch.errors import CommandRefused, EventSocketError
 from producers.freeswitch.listing import (
     PROFILES_COMMAND,
     read_profiles,
@@ -22,6 +22,13 @@ from producers.freeswitch.listing import (
 from producers.freeswitch.listing import ListingUnreadable as SwitchListingUnreadable
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.freeswitch.switch import Switch
+from producers.freeswitch.verto import registrar_of
+from producers.freeswitch.verto_listing import (
+    IS_LOADED_COMMAND,
+    VERTO_COMMAND,
+    Client,
+    read_verto,
+)
 from producers.kamailio import lister as kamailio_lister
 from producers.kamailio import snapshot as kamailio_snapshot
 from producers.kamailio.settings import KamailioSettings
@@ -87,14 +94,31 @@ class FreeSwitch:
         at = switch.clock.now()
         profiles = self._settings.profiles
         asked = profiles or read_profiles(socket.api(PROFILES_COMMAND))
+        context = self._settings.context()
+        whole = freeswitch_snapshot.Snapshot(_BOOT, switch.name, _BOOT, 0, at)
         rows: list[Row | None] = []
         for profile in asked:
-            of = freeswitch_snapshot.Snapshot(_BOOT, switch.name, _BOOT, 0, at, registrar=profile)
+            of = whole.of_registrar(profile, profile, context.mode_of(profile))
             for row in rows_of_node(socket.api(rows_command(profile)), switch.own_name):
                 with _unreadable(rows):
                     rows.append(Row(freeswitch_snapshot.registration_row(of, row, 0).event))
+        for client in _verto_clients(socket):
+            registrar = registrar_of(client.connection.profile)
+            of = whole.of_registrar(registrar, registrar, "ask")
+            with _unreadable(rows):
+                rows.append(Row(freeswitch_snapshot.verto_row(of, client, 0, None).event))
         only = frozenset(profiles) if profiles else None
         return _listing(switch.name, at, rows, only, self._connections())
+
+
+def _verto_clients(socket: EventSocket) -> list[Client]:
+    """None where the switch has no mod_verto. Raises ListingUnreadable, ConnectionLost."""
+    try:
+        if socket.api(IS_LOADED_COMMAND).strip() != "true":
+            return []
+    except CommandRefused:
+        return []
+    return read_verto(socket.api(VERTO_COMMAND)).clients
 
 
 class OpenSips:

@@ -15,6 +15,8 @@ REASONS = {
     "already-told": "It was known already.",
     "another-registration": "It is about an earlier registration of the same contact, under "
     "another Call-ID. The present one stands.",
+    "another-registrars-row": "It is about an older row of the same contact, left at the profile "
+    "or table where the client was before.",
     "behind-an-edge": "The connection that ended is the proxy's, not the client's: the client's "
     "own ends at the edge, and only its end counts.",
     "call-went-no-further": "The call stood there already, or further on.",

@@ -6,11 +6,11 @@ Pure but for the context's memory of legs.
 import re
 from typing import Any
 
+from producers.freeswitch.callers import caller, pair, presence_user
 from producers.freeswitch.context import Context, LegIdentity, Translated
 from producers.freeswitch.event import TEXT_MAX, SwitchEvent
 from schemas.call import CallEvent
 from schemas.codec import InvalidRecord, build
-from schemas.sip_uri import MalformedUri, aor_of
 from schemas.topics import CALLS
 from schemas.vocabulary import CallKind, Direction
 
@@ -100,29 +100,30 @@ def _identify(event: SwitchEvent, context: Context, leg: str) -> LegIdentity:
     known = context.legs.get(leg)
     if known is not None:
         return known
-    direction = DIRECTIONS.get(event.text("Call-Direction") or "")
-    incoming = direction is Direction.INCOMING
-    identity = LegIdentity(
-        aor=_user(event, incoming=incoming),
-        call=event.word("Channel-Call-UUID") or leg,
-        direction=direction,
-        peer=event.text("Caller-Caller-ID-Number" if incoming else "Caller-Destination-Number"),
-    )
+    identity = read_identity(event, context, leg)
     context.remember(leg, identity)
     return identity
 
 
-def _user(event: SwitchEvent, *, incoming: bool) -> str | None:
-    """The leg's user; None for trunks, loopbacks and applications."""
+def read_identity(event: SwitchEvent, context: Context, leg: str) -> LegIdentity:
+    """Who a leg belongs to, by one event (or `uuid_dump`) of it alone. Raises InvalidRecord."""
+    direction = DIRECTIONS.get(event.text("Call-Direction") or "")
+    incoming = direction is Direction.INCOMING
+    return LegIdentity(
+        aor=_user(event, context, incoming=incoming),
+        call=event.word("Channel-Call-UUID") or leg,
+        direction=direction,
+        peer=event.text("Caller-Caller-ID-Number" if incoming else "Caller-Destination-Number"),
+    )
+
+
+def _user(event: SwitchEvent, context: Context, *, incoming: bool) -> str | None:
+    """The leg's user; None for trunks, loopbacks, applications and strangers."""
     if not is_endpoint(event.text("Channel-Name") or "") or _is_trunk(event):
         return None
     if not incoming:
-        return (
-            _pair(event, "variable_user_name", "variable_domain_name")
-            or _pair(event, "variable_sip_from_user", "variable_sip_from_host")
-            or presence_user(event.word("Channel-Presence-ID", TEXT_MAX))
-        )
-    dialed = _pair(event, "variable_dialed_user", "variable_dialed_domain")
+        return caller(event, context)
+    dialed = pair(event, "variable_dialed_user", "variable_dialed_domain")
     present = presence_user(event.word("Channel-Presence-ID", TEXT_MAX))
     # Only at its beginning does dialed_user surely name this leg's user, not whom it dialed on.
     return dialed or present if event.name == "CHANNEL_CREATE" else present or dialed
@@ -133,26 +134,10 @@ def _is_trunk(event: SwitchEvent) -> bool:
     return bool(event.raw("variable_sip_gateway") or event.raw("variable_sip_gateway_name"))
 
 
-def _pair(event: SwitchEvent, user: str, host: str) -> str | None:
-    if event.raw(user) is None or event.raw(host) is None:
-        return None
-    return event.aor(user, host)
-
-
 def is_endpoint(channel_name: str) -> bool:
     """Whether a channel has a SIP or Verto client at its end (`loopback/…` has not)."""
     kind, _, rest = channel_name.partition("/")
     return kind in ("sofia", "verto.rtc") and not rest.startswith("gateway/")
-
-
-def presence_user(presence_id: str | None) -> str | None:
-    """The AOR a channel's presence id names; None where it is none (`park+*@…` is no user's)."""
-    if not presence_id or "@" not in presence_id or "+" in presence_id.partition("@")[0][1:]:
-        return None
-    try:
-        return aor_of(f"sip:{presence_id}")
-    except MalformedUri:
-        return None
 
 
 def _end(event: SwitchEvent) -> dict[str, Any]:

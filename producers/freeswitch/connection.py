@@ -7,6 +7,7 @@ import gevent
 from gevent import Greenlet
 
 from producers.freeswitch.client import event_socket
+from producers.freeswitch.doubts import DOUBTS_MAX
 from producers.freeswitch.errors import ConnectionLost, EventSocketError, HalfOpen
 from producers.freeswitch.intake import Intake
 from producers.freeswitch.lister import Lister
@@ -20,9 +21,8 @@ from schemas.vocabulary import NodeKind
 log = logs.get(__name__)
 
 _LOOK_SECONDS = 0.25
-# A doubt waits this long, so that several of one user cost one question; at most this many
-# questions a round, and beyond that many doubts one listing of everyone is cheaper.
-_DOUBT_SECONDS, _DOUBTS_A_ROUND, _DOUBTS_MAX = 0.5, 20, 200
+# Users asked about in one go, and the pause after each: some 40 a second at most.
+_USERS_AT_ONCE, _USER_PAUSE_SECONDS = 20, 0.025
 
 
 class Connection:
@@ -62,7 +62,7 @@ class Connection:
 
     def _look_for_kernel(self) -> None:
         server, own = (Address(ip=ip, port=port) for ip, port in self._socket.ends())
-        self._intake.kernel.look(server, own, self._lister.ports)
+        self._intake.kernel.look(server, own, self._lister.ports, self._lister.verto_ports)
 
     def _spawn(self, task: Callable[[], None]) -> None:
         """A task that fails takes the connection with it: half a service would go unnoticed."""
@@ -144,14 +144,19 @@ class Connection:
 
     def _settle(self) -> None:
         """Ask about users the switch left in doubt."""
-        doubts = self._intake.doubts
+        intake = self._intake
         try:
             while True:
-                gevent.sleep(_DOUBT_SECONDS)
-                if len(doubts) > _DOUBTS_MAX:
-                    doubts.clear()
+                intake.unclear.wait(_LOOK_SECONDS)
+                intake.unclear.clear()
+                if len(intake.doubts) > DOUBTS_MAX:
+                    intake.publish(intake.doubts.clear())
                     self._listings.ask()
-                for aor in list(doubts)[:_DOUBTS_A_ROUND]:
-                    self._lister.list_user(doubts.pop(aor))
+                if intake.verto_unclear and self._switch.lives:
+                    intake.verto_unclear = False
+                    self._lister.list_verto()
+                for doubt in intake.doubts.due(time.monotonic(), _USERS_AT_ONCE):
+                    self._lister.list_user(doubt)
+                    gevent.sleep(_USER_PAUSE_SECONDS)
         except EventSocketError:
             return

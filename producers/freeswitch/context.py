@@ -1,11 +1,15 @@
-"""What a translation knows beside its event: the node, the switch's margin, legs seen before."""
+"""What a translation knows beside its event: settings of the switch, what was seen before."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from producers.freeswitch.event import SwitchEvent
+from producers.freeswitch.known_rows import KnownRows
+from producers.freeswitch.matching import Mode, mode_of
+from producers.freeswitch.verto_clients import VertoClients
 from schemas.topics import Topic
 from schemas.vocabulary import Direction, Source
 
@@ -35,6 +39,12 @@ class Context:
 
     node: str | None
     expiry_margin: timedelta
+    # `multiple-registrations` of all profiles, or of each.
+    modes: Mode | Mapping[str, Mode] = "ask"
+    # Profiles on which a call's From is believed without authentication.
+    trusted_profiles: frozenset[str] = frozenset()
+    known_rows: KnownRows = field(default_factory=KnownRows)
+    verto: VertoClients = field(default_factory=VertoClients)
     # The switch overwrites a leg's dialed_user when it dials on, and its Channel-Call-UUID falls
     # back at hangup: the first event is right. Oldest first; ended legs leave.
     legs: OrderedDict[str, LegIdentity] = field(default_factory=OrderedDict)
@@ -43,6 +53,10 @@ class Context:
         self.legs[leg] = identity
         if len(self.legs) > LEGS_MAX:
             self.legs.popitem(last=False)
+
+    def mode_of(self, profile: str | None) -> Mode:
+        """A profile's `multiple-registrations`."""
+        return mode_of(self.modes, profile)
 
     def node_of(self, event: SwitchEvent) -> str:
         """Raises InvalidRecord when neither settings nor event name the node."""

@@ -1,14 +1,17 @@
 """From frames to Kafka: parse, drop repeats, translate, publish; bad input to dead letters."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
+from gevent.event import Event
 from gevent.queue import Queue
 
 from producers.freeswitch import event as events
-from producers.freeswitch import translation
+from producers.freeswitch import translation, verto
 from producers.freeswitch.context import Context, Translated
+from producers.freeswitch.doubts import Doubts
 from producers.freeswitch.duplicates import Duplicates
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.framing import Frame, Skipped
@@ -18,22 +21,10 @@ from producers.publisher import Publisher
 from runtime import metrics
 from schemas.codec import InvalidRecord
 from schemas.registration import RegistrationEvent
-from schemas.vocabulary import NodeKind, RegistrationKind
+from schemas.vocabulary import NodeKind
 
 # Frames between two turns of the other greenlets (heartbeats, answers to commands).
 _TURN = 100
-# What only a listing can settle: the user whose bindings to ask for.
-_DOUBTFUL = frozenset({RegistrationKind.CONNECTION_LOST, RegistrationKind.WILDCARD})
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A user whose bindings the switch left unclear, named as the switch names them."""
-
-    aor: str
-    profile: str
-    user: str
-    host: str
 
 
 @dataclass(slots=True)
@@ -47,13 +38,19 @@ class Intake:
     queue: Queue
     kernel: KernelWitness
     duplicates: Duplicates = field(default_factory=Duplicates)
-    doubts: dict[str, Doubt] = field(default_factory=dict)
+    doubts: Doubts = field(init=False)
+    # Set when somebody is to be asked about.
+    unclear: Event = field(default_factory=Event)
+    verto_unclear: bool = False
     received: int = 0
     taken: int = 0
     translated: int = 0
     ignored: int = 0
     dead_letters: int = 0
     repeats: int = 0
+
+    def __post_init__(self) -> None:
+        self.doubts = Doubts(self.context)
 
     @property
     def node(self) -> str:
@@ -117,18 +114,28 @@ class Intake:
         self.switch.saw(event)
         self.publish(self.switch.announce(event.at))
         records = self.kernel.testify(translation.translate(event, self.context))
-        self.publish(records)
+        self.publish([record for record in records if not self._is_held(event, record)])
+        if event.name == "verto::login" and event.text("verto_success") == "1":
+            self._look_at_login(event)
         if not records:
             self.ignored += 1
             return
         self.translated += 1
-        for _, _, record in records:
-            if record.kind is NodeKind.DOWN:
-                self.switch.down = True
-            elif isinstance(record, RegistrationEvent) and record.kind in _DOUBTFUL:
-                self._doubt(event, record)
+        if any(record.event.kind is NodeKind.DOWN for record in records):
+            self.switch.down = True
 
-    def _doubt(self, event: SwitchEvent, record: RegistrationEvent) -> None:
-        if record.aor and record.registrar:
-            user, host = event.required("from-user", 1024), event.required("from-host")
-            self.doubts[record.aor] = Doubt(record.aor, record.registrar, user, host)
+    def _is_held(self, event: SwitchEvent, record: Translated) -> bool:
+        """Whether a registration waits for what the table shows of its user."""
+        if not isinstance(record.event, RegistrationEvent) or verto.is_verto(record.event):
+            return False
+        held = self.doubts.take(event, record, time.monotonic())
+        if self.doubts:
+            self.unclear.set()
+        return held
+
+    def _look_at_login(self, event: SwitchEvent) -> None:
+        """Ask for the Verto clients where a login's user is not sure (VertoClients.is_clear)."""
+        profile, login = event.text("verto_profile_name"), event.text("verto_login")
+        if not self.context.verto.is_clear(profile or "", login or ""):
+            self.verto_unclear = True
+            self.unclear.set()

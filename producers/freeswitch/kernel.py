@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
+from producers.freeswitch import verto
 from producers.freeswitch.context import Translated
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.query import ConnectionQuery, Found
@@ -33,17 +34,25 @@ class KernelWitness:
         self._mode = mode
         self._ports = sip_ports
         self._query: ConnectionQuery | None = None
+        # mod_verto listens on ports of its own.
+        self._verto: ConnectionQuery | None = None
         self._told: str | None = None
 
     @property
     def on(self) -> bool:
         return self._query is not None
 
-    def look(self, server: Address, own: Address, ports: Callable[[], list[int]]) -> None:
+    def look(
+        self,
+        server: Address,
+        own: Address,
+        ports: Callable[[], list[int]],
+        verto_ports: Callable[[], list[int]] = list,
+    ) -> None:
         """Decide by the event socket's connection: is its other end a socket of this kernel?
 
         `server` and `own` are that connection's two ends; `ports` asks the switch for its own,
-        where no setting names them. Raises what `ports` raises.
+        where no setting names them; `verto_ports` for mod_verto's. Raises what these raise.
         """
         self.close()
         if self._mode == "off":
@@ -56,12 +65,15 @@ class KernelWitness:
             self.close()
             self._tell("the kernel is not asked about registrations", reason=why_not)
         else:
+            if listening := verto_ports():
+                self._verto = ConnectionQuery(listening)
             self._tell("registrations carry their connection's cookie", asked_of="kernel")
 
     def close(self) -> None:
-        if self._query:
-            self._query.close()
-        self._query = None
+        for query in (self._query, self._verto):
+            if query:
+                query.close()
+        self._query = self._verto = None
 
     def _open(self, server: Address, own: Address, ports: Callable[[], list[int]]) -> str | None:
         probe = ConnectionQuery()
@@ -84,7 +96,8 @@ class KernelWitness:
         for record in records:
             result.append(record)
             if is_asked_about(record.event):
-                result += self._registered(self._query, record.event)
+                query = self._verto if verto.is_verto(record.event) else self._query
+                result += self._registered(query, record.event) if query else []
         return result
 
     def _registered(self, query: ConnectionQuery, event: RegistrationEvent) -> list[Translated]:

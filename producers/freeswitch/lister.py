@@ -1,61 +1,54 @@
-"""Asks the switch for listings and publishes them as snapshots: of the node, or of one user."""
+"""Asks the switch for listings, one at a time, and counts how they went."""
 
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any
 
-from producers.freeswitch import snapshot as snapshots
+from producers.freeswitch.channel_lister import ChannelLister
 from producers.freeswitch.client import EventSocket
+from producers.freeswitch.doubts import Doubt
 from producers.freeswitch.errors import CommandRefused
-from producers.freeswitch.intake import Doubt, Intake
-from producers.freeswitch.listing import (
-    PROFILES_COMMAND,
-    ListingUnreadable,
-    RegistrationRow,
-    RowUnreadable,
-    is_argument,
-    is_profile,
-    read_channels,
-    read_ports,
-    read_profiles,
-    rows_command,
-    rows_of_node,
-)
+from producers.freeswitch.intake import Intake
+from producers.freeswitch.listing import PROFILES_COMMAND, ListingUnreadable, is_profile, read_ports
+from producers.freeswitch.registration_lister import RegistrationLister
 from producers.freeswitch.settings import FreeSwitchSettings
-from producers.freeswitch.snapshot import Snapshot
-from producers.refused import payload_of
+from producers.freeswitch.verto_lister import VertoLister
 from runtime import logs, metrics
-from schemas.codec import InvalidRecord
-from schemas.topics import CALLS, REGISTRATIONS
-from schemas.vocabulary import CallKind, RegistrationKind
 
 log = logs.get(__name__)
 
 
 class Lister:
-    """One a connection. Raises ConnectionLost from its methods; everything else is told here."""
+    """One a connection. Raises ConnectionLost from its methods; everything else is logged here."""
 
     def __init__(self, socket: EventSocket, intake: Intake, settings: FreeSwitchSettings) -> None:
         self._socket = socket
         self._intake = intake
         self._switch = intake.switch
-        self._profiles = settings.profiles
+        self._registrations = RegistrationLister(socket, intake, settings.profiles)
+        self._channels = ChannelLister(socket, intake)
+        self._verto = VertoLister(socket, intake)
         self._failed_before = False
         # The switch says nothing else on this connection while it makes a listing.
         self.busy = False
 
     def list_node(self) -> None:
-        """A snapshot of each profile's registrations, and one of the calls."""
+        """A snapshot of each profile's registrations, of the Verto clients, and of the calls."""
         if not self._switch.lives:
             return
-        self._attempt("registrations", self._list_registrations)
-        self._attempt("calls", self._list_calls)
+        self._intake.doubts.forget_coexisting()
+        self._attempt("registrations", self._registrations.list_node)
+        self.list_verto()
+        self._attempt("calls", self._channels.list)
+
+    def list_verto(self) -> None:
+        """A snapshot of the Verto clients; none where the switch has no mod_verto."""
+        if self._verto.is_loaded:
+            self._attempt("verto", self._verto.list)
 
     def list_user(self, doubt: Doubt) -> None:
-        """A snapshot of one user's bindings on one profile."""
-        sayable = is_profile(doubt.profile) and is_argument(doubt.user) and is_argument(doubt.host)
-        if self._switch.lives and sayable:
-            self._attempt("user", lambda: self._list_user(doubt))
+        """A snapshot of one user's bindings on all profiles; what was held back for it goes out."""
+        asked = self._switch.lives and is_profile(doubt.profile)
+        if not asked or not self._attempt("user", lambda: self._registrations.list_user(doubt)):
+            self._intake.publish([held.record for held in doubt.held])
 
     def ports(self) -> list[int]:
         """The ports of the running profiles; none where the switch does not say."""
@@ -64,7 +57,12 @@ class Lister:
         except (CommandRefused, ListingUnreadable):
             return []
 
-    def _attempt(self, what: str, listing: Callable[[], None]) -> None:
+    def verto_ports(self) -> list[int]:
+        """The ports of the Verto profiles; none where the switch has no mod_verto."""
+        return self._verto.ports()
+
+    def _attempt(self, what: str, listing: Callable[[], None]) -> bool:
+        """Whether it succeeded."""
         outcome = "ok"
         self.busy = True
         try:
@@ -79,77 +77,4 @@ class Lister:
             self.busy = False
         labels = {"source": "freeswitch", "node": self._intake.node, "outcome": outcome}
         metrics.SNAPSHOTS.add(1, labels)
-
-    def _list_registrations(self) -> None:
-        """Each profile by itself: one that is just restarting is not listed, nor concluded upon."""
-        profiles = self._profiles
-        if profiles is None:
-            profiles = read_profiles(self._socket.api(PROFILES_COMMAND))
-        for profile in profiles:
-            snapshot = self._begin(f"registrations-{profile}", registrar=profile)
-            self._everywhere(snapshots.registration_mark, snapshot, RegistrationKind.SNAPSHOT_BEGAN)
-            rows = self._rows(rows_command(profile))
-            self._publish_rows(snapshot, rows)
-            self._everywhere(snapshots.registration_mark, snapshot, RegistrationKind.SNAPSHOT_ENDED)
-
-    def _list_user(self, doubt: Doubt) -> None:
-        snapshot = self._begin(f"user-{doubt.profile}", aor=doubt.aor, registrar=doubt.profile)
-        command = f"sofia xmlstatus profile {doubt.profile} user {doubt.user}@{doubt.host}"
-        rows = self._rows(command)
-        mark = snapshots.registration_mark
-        self._intake.publish([mark(snapshot, RegistrationKind.SNAPSHOT_BEGAN)])
-        self._publish_rows(snapshot, rows)
-        self._intake.publish([mark(snapshot, RegistrationKind.SNAPSHOT_ENDED)])
-
-    def _rows(self, command: str) -> list[RegistrationRow]:
-        try:
-            return rows_of_node(self._socket.api(command), self._switch.own_name)
-        except RowUnreadable as error:
-            row = error.row
-            self._intake.refuse(payload_of(row.text), "unreadable row of a listing", row.field)
-            raise ListingUnreadable(f"{command}: {error}") from error
-
-    def _publish_rows(self, snapshot: Snapshot, rows: list[RegistrationRow]) -> None:
-        for index, row in enumerate(rows):
-            try:
-                record = snapshots.registration_row(snapshot, row, index)
-            except InvalidRecord as error:
-                self._intake.refuse(payload_of(asdict(row)), error.reason, error.field)
-                continue
-            if snapshot.aor in (None, record.key):
-                self._intake.publish(self._intake.kernel.testify([record]))
-
-    def _list_calls(self) -> None:
-        snapshot = self._begin("calls")
-        rows = read_channels(self._socket.api("show channels as json"))
-        self._everywhere(snapshots.call_mark, snapshot, CallKind.SNAPSHOT_BEGAN)
-        context = self._intake.context
-        for row in rows:
-            try:
-                listed = snapshots.call_row(snapshot, row, context.legs.get(row.get("uuid", "")))
-            except InvalidRecord as error:
-                self._intake.refuse(payload_of(row), error.reason, error.field)
-                continue
-            if listed is not None:
-                record, identity = listed
-                if record.event.leg not in context.legs:
-                    context.remember(record.event.leg, identity)
-                self._intake.publish([record])
-        self._everywhere(snapshots.call_mark, snapshot, CallKind.SNAPSHOT_ENDED)
-
-    def _begin(
-        self, what: str, *, aor: str | None = None, registrar: str | None = None
-    ) -> Snapshot:
-        switch = self._switch
-        assert switch.name is not None
-        assert switch.boot is not None
-        at = switch.clock.now()
-        snapshot_id = f"{switch.name}/{switch.boot}/{what}/{at.timestamp():.6f}"
-        return Snapshot(
-            snapshot_id, switch.name, switch.boot, switch.seq, at, aor=aor, registrar=registrar
-        )
-
-    def _everywhere(self, mark: Callable[..., Any], snapshot: Snapshot, kind: Any) -> None:
-        record = mark(snapshot, kind)
-        assert record.topic in (REGISTRATIONS, CALLS)
-        self._intake.publisher.publish_everywhere(record.topic, record.key, record.event)
+        return outcome == "ok"

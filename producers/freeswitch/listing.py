@@ -74,18 +74,25 @@ def rows_command(profile: str) -> str:
     return f"{PROFILES_COMMAND} profile {profile} reg"
 
 
+def user_command(profile: str, user: str, host: str) -> str | None:
+    """The api command that lists a user's registrations; None of one who cannot stand in it."""
+    if not (is_argument(user) and is_argument(host)):
+        return None
+    return f"{PROFILES_COMMAND} profile {profile} user {user}@{host}"
+
+
 def read_profiles(answer: str) -> list[str]:
     """Names of the running profiles in `sofia xmlstatus`, each once. Raises ListingUnreadable.
 
     One that could not stand in a command is left out: nothing is concluded about it.
     """
-    _expect(answer, "<profiles>", "</profiles>")
+    expect(answer, "<profiles>", "</profiles>")
     return [name for name in dict.fromkeys(_PROFILE.findall(answer)) if is_profile(name)]
 
 
 def read_ports(answer: str) -> list[int]:
     """Ports of the profiles in `sofia xmlstatus`. Raises ListingUnreadable."""
-    _expect(answer, "<profiles>", "</profiles>")
+    expect(answer, "<profiles>", "</profiles>")
     return sorted({int(port) for port in _PROFILE_PORT.findall(answer)} - {0})
 
 
@@ -94,7 +101,7 @@ def read_registrations(answer: str) -> list[RegistrationRow | BrokenRow]:
 
     Raises ListingUnreadable when the answer is an error, cut off, or of another format.
     """
-    _expect(answer, "<profile>", "</profile>")
+    expect(answer, "<profile>", "</profile>")
     rows: list[RegistrationRow | BrokenRow] = []
     block: list[list[str]] | None = None  # fields, each the lines of it
     for line in answer.split("\n"):
@@ -146,7 +153,8 @@ def read_channels(answer: str) -> list[dict[str, str]]:
     return [{name: value for name, value in row.items() if isinstance(value, str)} for row in rows]
 
 
-def _expect(answer: str, first: str, last: str) -> None:
+def expect(answer: str, first: str, last: str) -> None:
+    """The answer is an XML document of these first and last lines. Raises ListingUnreadable."""
     lines = answer.strip().split("\n")
     if len(lines) < 2 or not lines[0].startswith("<?xml") or lines[1] != first or lines[-1] != last:
         raise ListingUnreadable(f"not a listing: {answer.strip()[:80]!r}")

@@ -7,9 +7,10 @@ the AOR; only register_failure calls the same thing `to-user`.
 from datetime import timedelta
 from typing import Any
 
-from producers.freeswitch import contact
+from producers.freeswitch import contact, matching
 from producers.freeswitch.context import Context, Translated
 from producers.freeswitch.event import EPOCH, TEXT_MAX, SwitchEvent
+from producers.freeswitch.matching import Mode
 from schemas.codec import InvalidRecord, build
 from schemas.registration import RegistrationEvent
 from schemas.topics import REGISTRATIONS
@@ -17,7 +18,6 @@ from schemas.vocabulary import RegistrationKind as Kind
 
 EXPIRES_MAX = 2**32 - 1  # RFC 3261 §20.19
 _PING_KINDS = {"UNREACHABLE": Kind.PING_LOST, "REACHABLE": Kind.PING_RESTORED}
-CONTACT_MAX = 4 * TEXT_MAX  # with display name; the URI's own bound is in schemas.sip_uri
 
 
 def translate_register(event: SwitchEvent, context: Context) -> list[Translated]:
@@ -26,18 +26,27 @@ def translate_register(event: SwitchEvent, context: Context) -> list[Translated]
     expires = event.required_number("expires")
     if not 0 < expires <= EXPIRES_MAX:
         raise InvalidRecord("expires", "not a number of seconds")
+    profile_mode = context.mode_of(event.word("profile-name"))
+    binding = _binding(event, "contact", profile_mode)
+    mode = matching.mode_of_register(event, profile_mode)
+    expires_at = event.at + timedelta(seconds=expires) + context.expiry_margin
+    same_expiry = mode == "call-id" and context.known_rows.has_same_expiry(
+        event.aor("from-user", "from-host"), event.word("call-id", TEXT_MAX), expires_at
+    )
     return _about(
         event,
         context,
         Kind.REFRESHED if refreshed else Kind.REGISTERED,
-        **_binding(event, "contact"),
-        expires_at=event.at + timedelta(seconds=expires) + context.expiry_margin,
+        **binding,
+        **matching.replaced_by_register(mode, binding["binding"], same_expiry=same_expiry),
+        expires_at=expires_at,
         **_peer(event),
     )
 
 
 def translate_unregister(event: SwitchEvent, context: Context) -> list[Translated]:
     """The client's own unregister, `Contact: *`, or the switch saying a connection closed."""
+    mode = context.mode_of(event.word("profile-name"))
     stored = event.raw("contact")
     reason = event.text("reason")
     if stored is None:
@@ -45,8 +54,11 @@ def translate_unregister(event: SwitchEvent, context: Context) -> list[Translate
             raise InvalidRecord("contact", "missing")
         return _about(event, context, Kind.CONNECTION_LOST, reason=reason)
     if contact.is_wildcard(stored):
-        return _about(event, context, Kind.WILDCARD, **_peer(event))
-    return _about(event, context, Kind.UNREGISTERED, **_binding(event, "contact"), **_peer(event))
+        kind, binding = Kind.WILDCARD, {}
+    else:
+        kind, binding = Kind.UNREGISTERED, _binding(event, "contact", mode)
+    ended = matching.ended_by_unregister(mode)
+    return _about(event, context, kind, **binding, **ended, **_peer(event))
 
 
 def translate_expire(event: SwitchEvent, context: Context) -> list[Translated]:
@@ -60,7 +72,7 @@ def translate_expire(event: SwitchEvent, context: Context) -> list[Translated]:
         Kind.EXPIRED,
         user="user",
         host="host",
-        **_binding(event, "contact"),
+        **_binding(event, "contact", context.mode_of(event.word("profile-name"))),
         expired_due=EPOCH + timedelta(seconds=due),
         **_peer(event),
     )
@@ -92,14 +104,15 @@ def translate_ping(event: SwitchEvent, context: Context) -> list[Translated]:
         event,
         context,
         kind,
-        **_binding(event, "sip_contact"),
+        **_binding(event, "sip_contact", context.mode_of(event.word("profile-name"))),
         reason=event.text("Phrase"),
         status_code=status if status and 100 <= status <= 699 else None,
     )
 
 
-def _binding(event: SwitchEvent, header: str) -> dict[str, Any]:
-    return contact.read(event.required(header, CONTACT_MAX), event.text("status"), header).fields()
+def _binding(event: SwitchEvent, header: str, mode: Mode) -> dict[str, Any]:
+    text = event.required(header, contact.TEXT_MAX)
+    return contact.read(text, event.text("status"), header, mode=mode).fields()
 
 
 def _peer(event: SwitchEvent) -> dict[str, Any]:

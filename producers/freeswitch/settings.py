@@ -1,9 +1,12 @@
 """Settings of the FreeSWITCH producer: which switch to read, how often to list, when to give up."""
 
+from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator
 
+from producers.freeswitch.context import Context
+from producers.freeswitch.matching import Mode
 from runtime.settings import StageSettings
 
 ProfileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")]
@@ -23,6 +26,16 @@ class FreeSwitchSettings(StageSettings):
     )
     profiles: list[ProfileName] | None = Field(
         None, description="Sofia profiles to list in snapshots; default: all that run."
+    )
+    multiple_registrations: Mode | dict[ProfileName, Mode] = Field(
+        "ask",
+        description="The profiles' multiple-registrations (`true` is contact), one for all or one "
+        "each; ask: a user's second registration is a question to the switch's table.",
+    )
+    trusted_profiles: list[ProfileName] = Field(
+        [],
+        description="Sofia profiles on which a call's From names the user without authentication: "
+        "only where nobody else can send calls to them.",
     )
     kernel: Literal["auto", "on", "off"] = Field(
         "auto",
@@ -60,6 +73,15 @@ class FreeSwitchSettings(StageSettings):
     close_timeout_seconds: float = Field(
         10, gt=0, description="At SIGTERM: for Kafka, before the rest stays in the spool."
     )
+
+    def context(self) -> Context:
+        """What translations of this switch's events go by."""
+        return Context(
+            self.node,
+            timedelta(seconds=self.expiry_margin_seconds),
+            modes=self.multiple_registrations,
+            trusted_profiles=frozenset(self.trusted_profiles),
+        )
 
     @field_validator("password")
     @classmethod

@@ -3,18 +3,21 @@
 Pure. All records of a snapshot stand at the place (seq, at) of its beginning.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from producers.freeswitch import calls, contact
+from producers.freeswitch import calls, contact, verto
+from producers.freeswitch.callers import presence_user
 from producers.freeswitch.context import LegIdentity, Translated
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.listing import RegistrationRow
+from producers.freeswitch.matching import Mode
+from producers.freeswitch.verto_listing import Client
 from schemas.call import CallEvent
 from schemas.codec import InvalidRecord, build
 from schemas.registration import RegistrationEvent
-from schemas.sip_uri import MalformedUri, aor_of
+from schemas.sip_uri import MalformedUri, stored_aor
 from schemas.topics import CALLS, REGISTRATIONS
 from schemas.vocabulary import CallKind, CallState, Direction, RegistrationKind, Source
 
@@ -33,7 +36,10 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One listing's identity and place. `aor` is set when it is of one user only."""
+    """One listing's identity and place. `aor` is set when it is of one user only.
+
+    `mode`: the `multiple-registrations` of its registrar.
+    """
 
     id: str
     node: str
@@ -42,6 +48,12 @@ class Snapshot:
     at: datetime
     aor: str | None = None
     registrar: str | None = None
+    mode: Mode = "ask"
+
+    def of_registrar(self, what: str, registrar: str, mode: Mode) -> "Snapshot":
+        """The part of this listing that is of one registrar, at the same place."""
+        snapshot_id = f"{self.node}/{self.boot}/{what}/{self.at.timestamp():.6f}"
+        return replace(self, id=snapshot_id, registrar=registrar, mode=mode)
 
     def origin(self, suffix: str) -> dict[str, Any]:
         return {
@@ -55,14 +67,22 @@ class Snapshot:
         }
 
 
-def registration_mark(snapshot: Snapshot, kind: RegistrationKind) -> Translated:
-    """Its beginning or end: under the user's key, or the node's when it is of everyone."""
+def registration_mark(
+    snapshot: Snapshot, kind: RegistrationKind, remaining: list[str] | None = None
+) -> Translated:
+    """Its beginning or end: under the user's key, or the node's when it is of everyone.
+
+    `remaining`: identities of all the user's bindings that were listed, at the end of a listing
+    that is in step with the events before it.
+    """
     event = build(
         RegistrationEvent,
         **snapshot.origin(kind.value),
         kind=kind,
         aor=snapshot.aor,
         registrar=snapshot.registrar,
+        remaining=remaining,
+        table_at=snapshot.at if remaining is not None else None,
     )
     return Translated(REGISTRATIONS, snapshot.aor or snapshot.node, event)
 
@@ -78,11 +98,10 @@ def registration_row(snapshot: Snapshot, row: RegistrationRow, index: int) -> Tr
             "network-port": row.network_port,
         }
     )
-    try:
-        aor = aor_of(f"sip:{row.user}")
-    except MalformedUri as error:
-        raise InvalidRecord("user", str(error)) from error
-    read = contact.read(as_event.required("contact", 4096), row.status)
+    aor = _aor(row.user, "user")
+    call_id = as_event.word("call-id", 1024)
+    text = as_event.required("contact", contact.TEXT_MAX)
+    read = contact.read(text, row.status, mode=snapshot.mode)
     left = row.seconds_left
     event = build(
         RegistrationEvent,
@@ -90,7 +109,7 @@ def registration_row(snapshot: Snapshot, row: RegistrationRow, index: int) -> Tr
         kind=RegistrationKind.SNAPSHOT_ROW,
         aor=aor,
         **read.fields(),
-        call_id=as_event.word("call-id", 1024),
+        call_id=call_id,
         # The listing's seconds hold the switch's own margin already (sofia_reg.c).
         expires_at=snapshot.at + timedelta(seconds=left) if left is not None else None,
         remote=as_event.address(),
@@ -98,6 +117,27 @@ def registration_row(snapshot: Snapshot, row: RegistrationRow, index: int) -> Tr
         user_agent=as_event.text("user-agent"),
     )
     return Translated(REGISTRATIONS, aor, event)
+
+
+def verto_row(snapshot: Snapshot, client: Client, index: int, session_id: str | None) -> Translated:
+    """One Verto client listed; its login's session id where that is known. Raises InvalidRecord."""
+    aor = _aor(client.name, "name")
+    event = build(
+        RegistrationEvent,
+        **snapshot.origin(f"verto-{index}"),
+        kind=RegistrationKind.SNAPSHOT_ROW,
+        aor=aor,
+        **verto.binding_fields(client.connection, client.name, client.transport),
+        call_id=session_id,
+    )
+    return Translated(REGISTRATIONS, aor, event)
+
+
+def _aor(user_at_host: str, field: str) -> str:
+    try:
+        return stored_aor(user_at_host)
+    except MalformedUri as error:
+        raise InvalidRecord(field, str(error)) from error
 
 
 def call_mark(snapshot: Snapshot, kind: CallKind) -> Translated:
@@ -136,8 +176,9 @@ def _identify(row: SwitchEvent, leg: str) -> LegIdentity:
     direction = calls.DIRECTIONS.get(row.text("direction") or "")
     incoming = direction is Direction.INCOMING
     user = None
-    if calls.is_endpoint(row.text("name") or ""):
-        user = calls.presence_user(row.word("presence_id", 1024))
+    # mod_sofia puts a caller's From into presence_id (manage-presence): it names nobody.
+    if incoming and calls.is_endpoint(row.text("name") or ""):
+        user = presence_user(row.word("presence_id", 1024))
     return LegIdentity(
         aor=user,
         call=row.word("call_uuid") or leg,

@@ -1,7 +1,6 @@
 """The stage `freeswitch`: reads one switch's event socket for ever and publishes what it says."""
 
 import time
-from datetime import timedelta
 from typing import Any
 
 import gevent
@@ -10,7 +9,6 @@ from gevent.queue import Queue
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from producers.freeswitch.connection import Connection
-from producers.freeswitch.context import Context
 from producers.freeswitch.errors import EventSocketError
 from producers.freeswitch.intake import Intake
 from producers.freeswitch.kernel import KernelWitness
@@ -37,11 +35,10 @@ class FreeSwitchProducer:
         self._settings = settings
         self._publisher = publisher
         self._stage = stage
-        margin = timedelta(seconds=settings.expiry_margin_seconds)
         self._intake = Intake(
             publisher,
             Switch(settings.node),
-            Context(settings.node, margin),
+            settings.context(),
             label=f"{settings.host}:{settings.port}",
             queue=Queue(settings.queue_max_events),
             kernel=KernelWitness(settings.kernel, settings.sip_ports),

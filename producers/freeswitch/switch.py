@@ -9,6 +9,7 @@ from producers.freeswitch.context import Translated
 from producers.freeswitch.errors import CommandRefused
 from producers.freeswitch.event import EPOCH, MICROSECONDS_MAX, SwitchEvent
 from producers.freeswitch.node_clock import NodeClock
+from producers.freeswitch.snapshot import Snapshot
 from schemas.vocabulary import NodeKind
 
 
@@ -95,6 +96,14 @@ class Switch:
         assert self.name is not None
         assert self.boot is not None
         return nodes.mark(kind, self.name, self.boot, self.seq, at, version=version, reason=reason)
+
+    def snapshot(self, what: str, *, aor: str | None = None) -> Snapshot:
+        """A listing that begins now, after all that was heard of the switch."""
+        assert self.name is not None
+        assert self.boot is not None
+        at = self.clock.now()
+        snapshot_id = f"{self.name}/{self.boot}/{what}/{at.timestamp():.6f}"
+        return Snapshot(snapshot_id, self.name, self.boot, self.seq, at, aor=aor)
 
     def _enter(self, boot: str) -> None:
         if boot == self.boot:

@@ -5,7 +5,7 @@ Pure but for the context, which remembers legs of calls. One table: event name â
 
 from collections.abc import Callable
 
-from producers.freeswitch import calls, connections, nodes, registrations
+from producers.freeswitch import calls, connections, nodes, registrations, verto
 from producers.freeswitch.context import Context, Translated
 from producers.freeswitch.event import SwitchEvent
 
@@ -26,6 +26,8 @@ CUSTOM_EVENTS: dict[str, Translator] = {
     "sofia::register_failure": registrations.translate_failure,
     "sofia::sip_user_state": registrations.translate_ping,
     "sofia::tp_error": connections.translate_error,
+    "verto::login": verto.translate_login,
+    "verto::client_disconnect": verto.translate_disconnect,
 }
 _TRANSLATORS = CHANNEL_EVENTS | CORE_EVENTS | CUSTOM_EVENTS
 

@@ -9,15 +9,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from producers.freeswitch.context import Context
+from producers.freeswitch.doubts import Doubt
 from producers.freeswitch.errors import CommandRefused
-from producers.freeswitch.intake import Doubt, Intake
+from producers.freeswitch.intake import Intake
 from producers.freeswitch.kernel import KernelWitness
 from producers.freeswitch.lister import Lister
 from producers.freeswitch.listing import BrokenRow, ListingUnreadable, read_registrations
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.freeswitch.switch import Switch
 from schemas.vocabulary import RegistrationKind
-from tests.freeswitch_answers import PROFILES, registration, registrations
+from tests.freeswitch_answers import PROFILES, registration, registrations, verto
 from tests.fuzz.collected import Collected, differing
 from tests.fuzz.hostile import fuzzed, mutated, odd_json, texts
 
@@ -31,6 +32,12 @@ _CHANNEL = {
     "dest": "1002",
     "cid_num": "1001",
 }
+_DUMPED = {
+    "Channel-Name": "sofia/internal/1001@sip.example.test",
+    "Call-Direction": "inbound",
+    "variable_user_name": "1001",
+    "variable_domain_name": "sip.example.test",
+}
 _CHANNELS = {"row_count": 2, "rows": [_CHANNEL, _CHANNEL | {"uuid": "leg-2"}]}
 _LISTING = registrations(registration(), registration(user="1002@sip.example.test"))
 _ANSWERS = {
@@ -38,6 +45,9 @@ _ANSWERS = {
     "sofia xmlstatus profile internal reg": _LISTING,
     "sofia xmlstatus profile external reg": registrations(),
     "sofia xmlstatus profile internal user 1001@sip.example.test": _LISTING,
+    "module_exists mod_verto": "true",
+    "verto xmlstatus": verto(("1008@sip.example.test", "192.0.2.53:63378")),
+    "uuid_dump leg-1 json": json.dumps(_DUMPED),
     "show channels as json": json.dumps(_CHANNELS),
     "switchname": "vm",
     "version short": "1.10.12",
@@ -73,7 +83,7 @@ def listed(answers: dict[str, str]) -> Collected:
     lister.ports()
     lister.list_node()
     lister.list_user(
-        Doubt("sip:1001@sip.example.test", "internal", "1001", "sip.example.test"),
+        Doubt("sip:1001@sip.example.test", "internal", "1001", "sip.example.test", due=0.0),
     )
     return collected
 

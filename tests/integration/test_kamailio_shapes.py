@@ -11,7 +11,8 @@ import pytest
 from tests.corpus.playing import Played
 from tests.corpus.shapes import Shape, registers
 from tests.eventually import eventually
-from tests.registrars.kamailio import Kamailio, KamailioOptions
+from tests.registrars.kamailio import Kamailio
+from tests.registrars.kamailio_options import KamailioOptions
 
 # RFC 4475's REGISTERs that Kamailio 5.6 stores.
 STORED = {"cparam01", "cparam02", "dblreq", "regbadct", "regescrt"}

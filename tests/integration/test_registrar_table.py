@@ -10,11 +10,17 @@ from tests.registrars.kamailio import Kamailio
 STEPS, SEED = 1500, 16
 
 
+class _Kamailio(Kamailio):
+    """Beside other tests on a busy machine, where a thread may wait for seconds for its turn."""
+
+    deadline_seconds = 20.0
+
+
 def test_presence_is_what_usrloc_lists() -> None:
     need_programs("kamailio")
     report: list[str] = []
-    chosen = running.stories(Kamailio, SEED, STEPS)
-    summary = running.run(Kamailio, chosen, report.append)
+    chosen = running.stories(_Kamailio, SEED, STEPS)
+    summary = running.run(_Kamailio, chosen, report.append)
     assert not summary.wrong, "\n".join(report)
     assert summary.steps >= STEPS
     # Without steps that the registrar took nothing was tried.

@@ -88,5 +88,7 @@ def beside_freeswitch(
         "ROLLCALL_FREESWITCH_NODE": name,
         "ROLLCALL_FREESWITCH_PORT": str(server.event_socket),
         "ROLLCALL_FREESWITCH_SIP_PORTS": f"[{server.port}]",
+        # The server lets calls in without authentication (auth-calls).
+        "ROLLCALL_FREESWITCH_TRUSTED_PROFILES": '["internal"]',
     }
     return Node(name, folder, kafka, server, "producers.freeswitch.stage", **settings)

@@ -1,6 +1,6 @@
 """A real FreeSWITCH for the tests, its profile set as docs/freeswitch.md says, on its own ports."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from local.network import free_port
@@ -9,6 +9,7 @@ from tests.integration.sip_client import DOMAIN, PASSWORD
 from tests.live.programs import need_program
 
 _MODULES = ("commands", "dptools", "dialplan_xml", "event_socket", "sofia")
+_Parameters = Mapping[str, str | int]
 _PROFILE: dict[str, str | int] = {
     "sip-ip": "127.0.0.1",
     "rtp-ip": "127.0.0.1",
@@ -29,21 +30,36 @@ _DIAL = f"{{presence_id={_USER}}}${{sofia_contact(*/{_USER})}}"
 
 
 class FreeSwitchServer(ServerProcess):
-    """One profile, `internal`; calls go to the registered user whose name was dialled."""
+    """Calls go to the registered user whose name was dialled.
+
+    `profiles`: what each Sofia profile has other than docs/freeswitch.md says; `verto`: whether
+    there is a Verto profile, `lan`.
+    """
 
     # Its own log has the name that is usual.
     name = "freeswitch-output"
     start_seconds = 60
 
-    def __init__(self, folder: Path, users: Iterable[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        users: Iterable[str],
+        profiles: Mapping[str, _Parameters] | None = None,
+        *,
+        verto: bool = False,
+    ) -> None:
         self._program = need_program("ROLLCALL_TEST_FREESWITCH", "freeswitch")
-        self.port, self.event_socket = free_port(), free_port()
+        self._profiles = profiles or {"internal": {}}
+        self.profile_ports = {name: free_port() for name in self._profiles}
+        self.port = next(iter(self.profile_ports.values()))
+        self.event_socket, self.verto_port = free_port(), free_port() if verto else None
         (folder / "freeswitch.xml").write_text(self._configuration(users))
         super().__init__(folder)
 
     @property
     def ports(self) -> tuple[int, ...]:
-        return self.port, self.event_socket
+        verto = () if self.verto_port is None else (self.verto_port,)
+        return (*self.profile_ports.values(), self.event_socket, *verto)
 
     @property
     def command(self) -> Sequence[str | Path]:
@@ -54,14 +70,24 @@ class FreeSwitchServer(ServerProcess):
         ]
         return (self._program, "-nf", "-nc", "-np", "-nonat", "-nonatmap", *folders)
 
+    @property
+    def _modules(self) -> tuple[str, ...]:
+        return _MODULES if self.verto_port is None else (*_MODULES, "rtc", "verto")
+
     def _configuration(self, users: Iterable[str]) -> str:
         password = f'<params><param name="password" value="{PASSWORD}"/></params>'
-        modules = "".join(f'<load module="mod_{name}"/>' for name in _MODULES)
+        modules = "".join(f'<load module="mod_{name}"/>' for name in self._modules)
         events: dict[str, str | int] = {
             "listen-ip": "127.0.0.1",
             "listen-port": self.event_socket,
             "password": "ClueCon",
         }
+        sofia = "".join(
+            f'<profile name="{name}"><settings>'
+            f"{_parameters({**_PROFILE, 'sip-port': self.profile_ports[name], **own})}"
+            "</settings></profile>"
+            for name, own in self._profiles.items()
+        )
         everybody = "".join(f'<user id="{name}">{password}</user>' for name in users)
         return f"""<document type="freeswitch/xml">
 <section name="configuration">
@@ -70,9 +96,8 @@ class FreeSwitchServer(ServerProcess):
     {_parameters({"max-sessions": 1000, "sessions-per-second": 200, "loglevel": "warning"})}
   </settings></configuration>
   <configuration name="event_socket.conf"><settings>{_parameters(events)}</settings></configuration>
-  <configuration name="sofia.conf"><profiles><profile name="internal"><settings>
-    {_parameters(_PROFILE | {"sip-port": self.port})}
-  </settings></profile></profiles></configuration>
+  <configuration name="sofia.conf"><profiles>{sofia}</profiles></configuration>
+  <configuration name="verto.conf"><profiles>{self._verto()}</profiles></configuration>
 </section>
 <section name="dialplan"><context name="default">
   <extension name="user"><condition field="destination_number" expression="^(.+)$">
@@ -81,12 +106,30 @@ class FreeSwitchServer(ServerProcess):
   </condition></extension>
 </context></section>
 <section name="directory"><domain name="{DOMAIN}">
-  <params><param name="dial-string" value="{_DIAL}"/></params>
+  <params><param name="dial-string" value="{_DIAL}"/>
+  <param name="jsonrpc-allowed-methods" value="verto"/></params>
   <groups><group name="all"><users>{everybody}</users></group></groups>
 </domain></section>
 </document>
 """
 
+    def _verto(self) -> str:
+        if self.verto_port is None:
+            return ""
+        settings: dict[str, str | int] = {
+            "bind-local": f"127.0.0.1:{self.verto_port}",
+            "force-register-domain": DOMAIN,
+            "userauth": "true",
+            "context": "default",
+            "dialplan": "XML",
+            "rtp-ip": "127.0.0.1",
+            "apply-candidate-acl": "loopback.auto",
+            "outbound-codec-string": "PCMU",
+            "inbound-codec-string": "PCMU",
+            "timer-name": "soft",
+        }
+        return f'<profile name="lan">{_parameters(settings)}</profile>'
 
-def _parameters(values: dict[str, str | int]) -> str:
+
+def _parameters(values: _Parameters) -> str:
     return "".join(f'<param name="{name}" value="{value}"/>' for name, value in values.items())

@@ -10,8 +10,10 @@ import pytest
 from tests.corpus.playing import Played
 from tests.corpus.sending import Network
 from tests.eventually import eventually
-from tests.registrars.freeswitch import FreeSwitch, FreeSwitchOptions
-from tests.registrars.opensips import OpenSips, OpenSipsOptions
+from tests.registrars.freeswitch import FreeSwitch
+from tests.registrars.freeswitch_options import FreeSwitchOptions
+from tests.registrars.opensips import OpenSips
+from tests.registrars.opensips_options import OpenSipsOptions
 from tests.registrars.registrar import Registrar
 
 # OpenSIPS hangs up on what follows the first of two messages: that contact's connection has ended.

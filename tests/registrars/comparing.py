@@ -27,9 +27,14 @@ class Difference:
 
 
 def compare(
-    rows: Iterable[Row], shown: Iterable[Presence], is_dead: Callable[[Row], bool]
+    rows: Iterable[Row],
+    shown: Iterable[Presence],
+    is_dead: Callable[[Row], bool],
+    *,
+    counts_rows: bool = True,
 ) -> Difference:
-    """`is_dead`: whether the connection of a row has ended."""
+    """`is_dead`: whether the connection of a row has ended. Unless `counts_rows` it does not matter
+    how often one URI is listed."""
     difference = Difference()
     expected: dict[str, Counter[str]] = {}
     for row in rows:
@@ -42,17 +47,19 @@ def compare(
             expected.setdefault(aor, Counter())[contact] += 1
     got = {presence.aor: presence for presence in shown}
     for aor in sorted(expected.keys() | got.keys()):
-        _compare_user(aor, expected.get(aor, Counter()), got.get(aor), difference.lines)
+        listed, presence = expected.get(aor, Counter()), got.get(aor)
+        contacts = Counter(one.contact for one in presence.bindings) if presence else Counter()
+        if not counts_rows:
+            listed, contacts = Counter(set(listed)), Counter(set(contacts))
+        reachable = presence is not None and presence.reachable
+        _compare_user(aor, listed, contacts, difference.lines, reachable=reachable)
     return difference
 
 
 def _compare_user(
-    aor: str, expected: Counter[str], presence: Presence | None, lines: list[str]
+    aor: str, expected: Counter[str], shown: Counter[str], lines: list[str], *, reachable: bool
 ) -> None:
-    bindings = presence.bindings if presence else []
-    shown = Counter(binding.contact for binding in bindings)
     lines += [f"{aor} not shown: {contact}" for contact in (expected - shown).elements()]
     lines += [f"{aor} shown, not listed: {contact}" for contact in (shown - expected).elements()]
-    reachable = presence is not None and presence.reachable
     if reachable != bool(expected):
         lines.append(f"{aor} is {'' if reachable else 'not '}reachable")

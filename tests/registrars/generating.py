@@ -11,24 +11,7 @@ from typing import NamedTuple, Protocol
 from tests.registrars import contacts
 from tests.registrars.contacts import Contact, Place
 from tests.registrars.story import DOMAIN, Lose, Network, Pause, Register, Step, Story
-
-_USERS = (
-    "{t}",
-    "ann-{t}",
-    "Ann{t}",
-    "{t}%40corp.com",
-    "{t}%20x",
-    "{t}%2Bplus",
-    "{t}+plus",
-    "x%3A{t}",
-    "%61nn{t}",
-    "j%c3%b6rg{t}",
-    "{t};a=b",
-)
-# Expires headers and parameters that are no plain number of seconds, or an unusual one.
-_ODD_HEADERS = ("3600;x=1", "-1", "abc", "4294967295", "99999999999", "0600", "60.5", "1", "")
-_ODD_PARAMETERS = ("-1", "abc", "4294967295", "99999999999", '"600"', "0600", "60.5", "1", "")
-_NAMES = ("Ann", '"Ann, A"', '"Ann \\"x\\" <y>"', "")
+from tests.registrars.writing import CHOOSE, Listed, Writer
 
 
 class Traits(Protocol):
@@ -67,14 +50,8 @@ def generate(seed: int, option_sets: int, profiles: Sequence[int], traits: Trait
 class _Author:
     def __init__(self, rng: Random, seed: int, options: int, profiles: int, traits: Traits) -> None:
         self._rng, self._seed, self._options, self._profiles = rng, seed, options, profiles
-        self._token, self._site = f"q{seed}z", seed % 65536
-        self._user = rng.choice(_USERS if rng.random() < 0.6 else _USERS[:1]).replace(
-            "{t}", self._token
-        )
-        self._name = rng.choice(_NAMES) if rng.random() < 0.5 else ""
-        self._varies_case = rng.random() < 0.15 and traits.varies_case
         self._asks = traits.asks_what_there_is
-        self._paths = rng.random() < 0.12
+        self._writer = Writer(rng, f"q{seed}z", varies_case=traits.varies_case)
         count = rng.choice((1, 2, 2, 2, 3))
         self._networks: tuple[Network, ...] = tuple(
             "tcp" if rng.random() < 0.4 else "udp" for _ in range(count)
@@ -84,7 +61,7 @@ class _Author:
     def story(self) -> Story:
         rng = self._rng
         steps: list[Step] = [self._step() for _ in range(rng.randrange(5, 21))]
-        return Story(self._seed, self._options, self._token, self._networks, tuple(steps))
+        return Story(self._seed, self._options, self._writer.token, self._networks, tuple(steps))
 
     def _device(self, number: int) -> _Device:
         rng = self._rng
@@ -94,12 +71,12 @@ class _Author:
             last = f"{0 if same else number:04d}0A{self._seed % 10**6:06d}"
             instance = f"urn:uuid:00000000-0000-1000-8000-{last}"
         reg_id = rng.choice((1, 1, 2)) if instance and rng.random() < 0.6 else None
-        contact = contacts.generate(rng, self._place(number), self._user, instance, reg_id)
+        contact = contacts.generate(rng, self._place(number), self._writer.user, instance, reg_id)
         return _Device(contact, self._call_id(number), rng.randrange(1, 1000))
 
     def _place(self, number: int) -> Place:
-        other = self._rng.random() < (0.5 if self._paths else 0.03)
-        return Place(self._site, "other" if other else self._networks[number])
+        other = self._rng.random() < (0.5 if self._writer.has_paths else 0.03)
+        return Place(self._seed % 65536, "other" if other else self._networks[number])
 
     def _call_id(self, number: int) -> str:
         return f"{self._seed}-{number}-{self._rng.randrange(10**6)}@192.0.2.{number}"
@@ -167,11 +144,11 @@ class _Author:
     def _several(self, number: int) -> Step:
         """This device's contact, and others'."""
         rng = self._rng
-        listed: list[tuple[Contact, str | None]] = [(self._devices[number].contact, None)]
+        listed: Listed = [(self._devices[number].contact, None)]
         for _ in range(rng.choice((1, 1, 2))):
             other = rng.choice(self._devices).contact
             if rng.random() < 0.5:
-                other = contacts.generate(rng, self._place(number), self._user)
+                other = contacts.generate(rng, self._place(number), self._writer.user)
             listed.append((other, rng.choice((None, "0", "300", "600"))))
         rng.shuffle(listed)
         return self._register(number, listed)
@@ -187,9 +164,9 @@ class _Author:
     def _register(
         self,
         number: int,
-        listed: list[tuple[Contact, str | None]] | None,
+        listed: Listed | None,
         *,
-        header: str | None = "choose",
+        header: str | None = CHOOSE,
         cseq: int | None = None,
         like: Register | None = None,
     ) -> Register:
@@ -197,74 +174,18 @@ class _Author:
         rng, device = self._rng, self._devices[number]
         if cseq is None:
             device.cseq += rng.choice((1, 1, 1, 2))
-        if like is not None and rng.random() < 0.5:
-            return replace(like, cseq=cseq or 0, headers=_with_cseq(like.headers, cseq or 0))
-        if header == "choose":
-            header, listed = self._expires(listed)
-        number_of = device.cseq if cseq is None else cseq
-        user, host = self._spelled()
-        name = rng.choice(_NAMES) if rng.random() < 0.03 else self._name
+            cseq = device.cseq
+        elif like is not None and rng.random() < 0.5:
+            return replace(like, cseq=cseq, headers=_with_cseq(like.headers, cseq))
         headers = [
-            f"From: <sip:{user}@{host}>;tag={rng.randrange(10**8)}",
-            f"To: {name} <sip:{user}@{host}>",
             f"Call-ID: {device.call_id}",
-            f"CSeq: {number_of} REGISTER",
-            *self._contact_headers(listed),
+            f"CSeq: {cseq} REGISTER",
+            *self._writer.headers(listed, header),
+            f'User-Agent: phone {number} "x", <y>',
         ]
-        if header is not None:
-            headers.append(f"Expires: {header}")
-        if self._paths and rng.random() < 0.8:
-            place = rng.randrange(1, 200)
-            headers.append(f"Path: <sip:198.51.100.{place};lr;received=sip:203.0.113.{place}:1234>")
-        if rng.random() < 0.5:
-            headers.append("Supported: path, outbound, gruu")
-        headers.append(f'User-Agent: phone {number} "x", <y>')
         profile = rng.randrange(self._profiles) if rng.random() < 0.3 else number % self._profiles
-        return Register(number, device.call_id, number_of, f"sip:{DOMAIN}", tuple(headers), profile)
-
-    def _expires(
-        self, listed: list[tuple[Contact, str | None]] | None
-    ) -> tuple[str | None, list[tuple[Contact, str | None]] | None]:
-        """Where it stands: header, parameter, both, neither, and what."""
-        rng = self._rng
-        header, parameter = rng.choices(
-            (
-                (rng.choice(("600", "3600", "120")), None),
-                (None, rng.choice(("600", "300"))),
-                (rng.choice(("600", "0")), rng.choice(("300", "600"))),
-                (None, None),
-                (rng.choice(_ODD_HEADERS), None),
-                (rng.choice((None, "600")), rng.choice(_ODD_PARAMETERS)),
-                (rng.choice(("2", "3")), None),
-            ),
-            (50, 20, 10, 7, 6, 6, 2),
-        )[0]
-        if listed and parameter is not None:
-            listed = [(one, parameter if own is None else own) for one, own in listed]
-        return header, listed
-
-    def _contact_headers(self, listed: list[tuple[Contact, str | None]] | None) -> list[str]:
-        rng = self._rng
-        if listed is None:
-            return ["Contact: *"]
-        texts = [one.text(expires) for one, expires in listed]
-        name = rng.choices(("Contact", "m", "CONTACT"), (20, 1, 1))[0]
-        if len(texts) > 1 and rng.random() < 0.5:
-            return [f"{name}: {text}" for text in texts]
-        comma = rng.choice((", ", ",", " ,\r\n "))
-        return [f"{name}: {comma.join(texts)}"] if texts else []
-
-    def _spelled(self) -> tuple[str, str]:
-        """The user as this request writes them: the same one by the registrar's rule, or not."""
-        rng, user, host = self._rng, self._user, DOMAIN
-        if self._varies_case:
-            user = rng.choice((user, user.upper(), user.lower(), user.swapcase()))
-            user = user.replace("%C3%B6".lower(), "%C3%B6")
-        if rng.random() < 0.05:
-            host = rng.choice((DOMAIN.upper(), f"{DOMAIN}:5060"))
-        if rng.random() < 0.05 and "%" not in user:
-            user = f"%{ord(user[0]):02X}{user[1:]}" if user[0] != "q" else user
-        return user, host
+        uri = f"sip:{DOMAIN}"
+        return Register(number, device.call_id, cseq, uri, tuple(headers), profile)
 
 
 def _with_cseq(headers: tuple[str, ...], cseq: int) -> tuple[str, ...]:

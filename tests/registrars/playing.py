@@ -117,7 +117,8 @@ class Player:
             if is_open and not device.is_open:
                 self._end(number, connection, device.port)
         shown = self._registrar.view.shown(self._story.token)
-        return compare(rows, shown, self._is_dead)
+        counts_rows = self._registrar.counts_rows
+        return compare(rows, shown, self._is_dead, counts_rows=counts_rows)
 
     def _is_dead(self, row: Row) -> bool:
         """Its connection has ended. One with a Path came over a proxy's, which is nobody's."""

@@ -6,12 +6,8 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from producers.sockets.narrator import boot_id
-from producers.sockets.settings import SocketsSettings
-from producers.sockets.watcher import Watcher
-from schemas.connection import ConnectionEvent
 from schemas.presence import Presence
-from schemas.topics import CONNECTIONS, Topic
+from schemas.topics import Topic
 from streams.leases import Leases
 from tests.registrars.table import token_of
 from tests.unit.pipeline import Pipeline
@@ -112,26 +108,6 @@ class PresenceView:
         except BaseException as error:
             self.failure = error
             raise
-
-
-class KernelEnds:
-    """The real watcher beside the registrar: it tells presence which connections have ended."""
-
-    def __init__(self, node: str, ports: list[int], view: PresenceView) -> None:
-        settings = SocketsSettings(node=node, ports=[str(port) for port in ports])
-
-        def publish(event: ConnectionEvent) -> None:
-            view.publish(CONNECTIONS, event.connection, event)
-
-        self._watcher = Watcher(settings, publish, boot_id())
-        self._watcher.start()
-        self._thread = threading.Thread(target=self._watcher.work, name="watcher", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._watcher.stopping.set()
-        self._thread.join()
-        self._watcher.close()
 
 
 def _short(event: Any) -> str:

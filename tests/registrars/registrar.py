@@ -12,7 +12,8 @@ from unittest import mock
 from producers import listing_times
 from runtime.stage import Stage
 from tests.eventually import eventually
-from tests.registrars.presence import KernelEnds, PresenceView
+from tests.registrars.kernel_ends import KernelEnds
+from tests.registrars.presence import PresenceView
 from tests.registrars.table import Row, Table, TablePoller, by_token
 
 NODE = "reg1"
@@ -44,6 +45,8 @@ class Registrar(ABC):
     settled_seconds = 0.06
     varies_case = True  # spellings that may be two users'
     asks_what_there_is = True  # a REGISTER without a Contact
+    # Whether two rows of one URI are two bindings.
+    counts_rows = True
     # Whether the table shows which connection a contact came over.
     knows_connections = True
 
@@ -134,9 +137,3 @@ def run_and_close(run: Callable[[], None], kernel: Closes) -> Callable[[], None]
             kernel.close()
 
     return work
-
-
-def replaced(text: str, old: str, new: str) -> str:
-    """A server's configuration with this one place changed."""
-    assert text.count(old) == 1, f"the configuration has {old!r} {text.count(old)} times"
-    return text.replace(old, new)

@@ -12,7 +12,7 @@ from schemas.codec import InvalidRecord
 from schemas.registration import RegistrationEvent
 from schemas.sip_uri import binding_identity
 from schemas.topics import CONNECTIONS, REGISTRATIONS
-from schemas.vocabulary import ConnectionKind, RegistrationKind, Transport
+from schemas.vocabulary import ConnectionKind, ContactForm, RegistrationKind, Transport
 from tests.unit.freeswitch_capture import MARGIN, NAMES, of_topic, switch_events, truth
 
 K = RegistrationKind
@@ -206,8 +206,50 @@ def test_values_may_be_arrays_and_user_agents_any_bytes() -> None:
     assert record.event.contact == "sip:a@10.0.0.1:5060"
 
 
-def test_instance_and_reg_id_name_the_binding_where_a_contact_shows_them() -> None:
-    contact = '<sip:a@10.0.0.1:5060>;+sip.instance="<urn:uuid:ABC>";reg-id=1'
-    (record,) = translation.translate(_register(contact=contact), Context("n", MARGIN))
-    assert record.event.binding == "urn:uuid:abc;reg-id=1"
-    assert record.event.contact == "sip:a@10.0.0.1:5060"
+@pytest.mark.parametrize(
+    ("contact", "status", "transport"),
+    [
+        ('"" <sip:a@x.invalid;transport=ws>', "Registered(WSS-NAT)", Transport.WSS),
+        ('"" <sip:a@x.invalid;transport=ws>', "Registered(WS-NAT)", Transport.WS),
+        ('"" <sip:a@x.invalid;transport=wss>', "Registered(WSS-NAT)", Transport.WSS),
+        ('"" <sips:a@x.invalid;transport=ws>', "Registered(WSS-NAT)", Transport.WSS),
+        ('"" <sip:a@10.0.0.1;transport=tcp>', "Registered(UDP)", Transport.TCP),
+        ('"" <sip:a@10.0.0.1>', "Registered(TLS)", Transport.TLS),
+    ],
+)
+def test_a_secure_web_socket_is_one_whatever_the_contact(
+    contact: str, status: str, transport: Transport
+) -> None:
+    """RFC 7118 §5.2 has no transport=wss; mod_sofia reads the Via."""
+    event = _register(contact=contact, status=status)
+    (record,) = translation.translate(event, Context("n", MARGIN))
+    assert record.event.transport is transport
+
+
+def test_a_contact_that_is_long_or_no_sip_uri_is_shown_bounded() -> None:
+    uri = f"sip:a@10.0.0.1:5060;x={'y' * 1500}"
+    cut = f'"" <{uri}'[:1023]  # as mod_sofia keeps it
+    for text, shown, form in (
+        (f'"" <{uri}>', uri[:1024], ContactForm.TRUNCATED),
+        (cut, cut[4:], ContactForm.TRUNCATED),
+        ("tel:+15550100", "tel:+15550100", ContactForm.NOT_SIP),
+    ):
+        (record,) = translation.translate(_register(contact=text), Context("n", MARGIN))
+        assert (record.event.contact, record.event.contact_form) == (shown, form)
+        assert len(record.event.binding) <= 1024
+
+
+@pytest.mark.parametrize("user", ["john%40corp.com", "john@corp.com"])
+def test_a_user_with_an_at_sign_is_one_user(user: str) -> None:
+    (record,) = translation.translate(_register(from_user=user), Context("n", MARGIN))
+    assert record.key == f"sip:john%40corp.com@{DOMAIN}"
+
+
+def test_instance_and_reg_id_name_no_binding_here() -> None:
+    """mod_sofia stores neither and matches on neither (sofia_reg.c): two rows are two bindings."""
+    one, other = (
+        f'<sip:a@10.0.0.{n}:5060>;+sip.instance="<urn:uuid:ABC>";reg-id=1' for n in (1, 2)
+    )
+    for contact, expected in ((one, "sip:a@10.0.0.1:5060"), (other, "sip:a@10.0.0.2:5060")):
+        (record,) = translation.translate(_register(contact=contact), Context("n", MARGIN))
+        assert record.event.binding == record.event.contact == expected

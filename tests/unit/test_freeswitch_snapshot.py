@@ -51,6 +51,12 @@ def test_a_row_becomes_a_record_at_the_snapshots_place() -> None:
     assert event.call_id == "abc@phone"
 
 
+def test_a_listed_user_may_hold_an_at_sign() -> None:
+    (row,) = _rows(registrations(registration(user="john@corp.com@sip.example.test")))
+    record = snapshots.registration_row(SNAPSHOT, row, 0)
+    assert record.key == "sip:john%40corp.com@sip.example.test"
+
+
 def test_empty_is_a_listing_and_errors_are_not() -> None:
     assert read_registrations(registrations()) == []
     for answer in ("", "-ERR no such command", "Invalid Profile!\n", registrations()[:-12]):
@@ -106,7 +112,7 @@ def test_a_row_with_a_bad_user_is_named() -> None:
 def _channel(**changed: str) -> dict[str, str]:
     return {
         "uuid": "leg-1",
-        "direction": "inbound",
+        "direction": "outbound",
         "name": "sofia/internal/1001@sip.example.test",
         "cid_num": "1001",
         "dest": "1002",
@@ -120,12 +126,14 @@ def _channel(**changed: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("changed", "key", "state", "direction"),
     [
-        ({}, "sip:1001@sip.example.test", CallState.ANSWERED, Direction.OUTGOING),
-        ({"callstate": "HELD"}, "sip:1001@sip.example.test", CallState.HELD, Direction.OUTGOING),
-        ({"direction": "outbound", "callstate": "RINGING"}, "sip:1001@sip.example.test",
+        ({}, "sip:1001@sip.example.test", CallState.ANSWERED, Direction.INCOMING),
+        ({"callstate": "HELD"}, "sip:1001@sip.example.test", CallState.HELD, Direction.INCOMING),
+        ({"callstate": "RINGING"}, "sip:1001@sip.example.test",
          CallState.RINGING, Direction.INCOMING),
-        ({"name": "loopback/9-a"}, "leg-1", CallState.ANSWERED, Direction.OUTGOING),
-        ({"presence_id": ""}, "leg-1", CallState.ANSWERED, Direction.OUTGOING),
+        ({"name": "loopback/9-a"}, "leg-1", CallState.ANSWERED, Direction.INCOMING),
+        ({"presence_id": ""}, "leg-1", CallState.ANSWERED, Direction.INCOMING),
+        # A caller's presence_id is what the From claims (manage-presence).
+        ({"direction": "inbound"}, "leg-1", CallState.ANSWERED, Direction.OUTGOING),
     ],
 )  # fmt: skip
 def test_channels(

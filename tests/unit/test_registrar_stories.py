@@ -128,6 +128,13 @@ def test_a_contact_whose_connection_has_ended_is_not_to_be_shown() -> None:
     assert compare(rows, [_presence(_A, _B)], lambda row: row.contact == _B)
 
 
+def test_rows_of_one_uri_may_count_once() -> None:
+    rows = [_row(f'"x" <{_A}>'), _row(f"<{_A}>")]
+    assert compare(rows, [_presence(_A)], lambda _: False)
+    assert not compare(rows, [_presence(_A)], lambda _: False, counts_rows=False)
+    assert compare(rows, [_presence(_B)], lambda _: False, counts_rows=False)
+
+
 def test_what_no_record_can_hold_is_set_aside() -> None:
     difference = compare([_row("http://x")], [], lambda _: False)
     assert not difference

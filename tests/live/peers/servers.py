@@ -10,7 +10,7 @@ from tests.integration.kamailio_server import KamailioServer
 from tests.integration.sip_client import PASSWORD
 from tests.live.freeswitch_server import FreeSwitchServer
 from tests.live.opensips_server import OpenSipsServer
-from tests.registrars.registrar import replaced
+from tests.registrars.configuration import replaced
 
 _KAMAILIO_SAVE = "        route(ROLLCALL_SAVE);"
 _KAMAILIO_CHALLENGE = f"""        if (!pv_www_authenticate("$td", "{PASSWORD}", "0")) {{

@@ -1,0 +1,259 @@
+"""Users about whom only the switch's table is right: a REGISTER may have replaced what they had.
+
+Pure. The switch fires no event for a row it replaces (producers/freeswitch/matching.py), so with
+`multiple_registrations = ask` a user's second row, and the end of one of several, is a question to
+the table. What the answers show of a profile is remembered until the next listing of everyone, so
+that users with several devices are not asked about again and again.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from producers.freeswitch import contact
+from producers.freeswitch.context import Context, Translated
+from producers.freeswitch.event import SwitchEvent
+from producers.freeswitch.known_rows import Row, Shown, is_same_expiry
+from producers.freeswitch.matching import Mode, mode_of_register
+from schemas.registration import RegistrationEvent
+from schemas.vocabulary import RegistrationKind as Kind
+
+# The switch deletes some rows through a queue, after the event (sofia_glue_execute_sql): those of a
+# closed socket are not asked for at once, and what may be deleted so is asked for twice, seconds.
+QUEUED_SECONDS, AGAIN_SECONDS = 0.2, 0.7
+# Beyond this many users one listing of everyone is cheaper.
+DOUBTS_MAX = 200
+_BEGINS = frozenset({Kind.REGISTERED, Kind.REFRESHED})
+_ENDS = frozenset({Kind.UNREGISTERED, Kind.EXPIRED})
+# How two rows differ: (same contact?, same Call-ID?).
+_APART = (False, False)
+
+
+class Held(NamedTuple):
+    """An end of `row`, published only if the table has no other row of the same binding."""
+
+    record: Translated
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A user whose bindings the switch left unclear, named as the switch names them.
+
+    `due`: seconds of the caller's clock. `again`: what is listed may be deleted yet. `row`: of the
+    REGISTER that raised it.
+    """
+
+    aor: str
+    profile: str
+    user: str
+    host: str
+    due: float
+    again: bool = False
+    row: Row | None = None
+    held: tuple[Held, ...] = ()
+
+
+@dataclass(slots=True)
+class Doubts:
+    """Of one switch, at most one a user. `now` is in seconds of one monotonic clock."""
+
+    context: Context
+    _by_aor: dict[str, Doubt] = field(default_factory=dict)
+    # What coexists at a profile: pairs of (same contact?, same Call-ID?).
+    _coexisting: dict[str, set[tuple[bool, bool]]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._by_aor)
+
+    def take(self, event: SwitchEvent, record: Translated, now: float) -> bool:
+        """Learn from a registration; whether its record is held back until the table was read."""
+        registration: RegistrationEvent = record.event
+        if registration.aor is None or registration.registrar is None:
+            return False
+        if registration.kind in _BEGINS:
+            self._registered(event, registration, now)
+        elif registration.kind in _ENDS:
+            return self._ended(event, record, registration, now)
+        elif registration.kind is Kind.WILDCARD:
+            self._all_ended(event, registration, now)
+        elif registration.kind is Kind.CONNECTION_LOST:
+            self._ask(event, registration, now + QUEUED_SECONDS, again=True)
+        return False
+
+    def due(self, now: float, limit: int) -> list[Doubt]:
+        """Those to be asked about now, so many at most; they are no longer waiting."""
+        due = [doubt for doubt in self._by_aor.values() if doubt.due <= now][:limit]
+        for doubt in due:
+            del self._by_aor[doubt.aor]
+        return due
+
+    def clear(self) -> list[Translated]:
+        """Nobody is asked about; what was held back for it."""
+        held = [held.record for doubt in self._by_aor.values() for held in doubt.held]
+        self._by_aor.clear()
+        return held
+
+    def answered(self, doubt: Doubt, rows: Collection[Row], now: float) -> None:
+        """The table holds these rows of the user, of which it may have held some before."""
+        own = doubt.row
+        known = self.context.known_rows.rows(doubt.aor)
+        if own is not None and own in rows and own in known and not doubt.again:
+            for other in rows:
+                if other in known and known[other].seq < known[own].seq:
+                    relation = _relation(own, other)
+                    if relation == _APART or not _is_same_second(known[other], known[own]):
+                        self._coexisting.setdefault(doubt.profile, set()).add(relation)
+        if doubt.again and any(row != own for row in rows):
+            self._put(replace(doubt, due=now + AGAIN_SECONDS, again=False, held=()))
+
+    def forget_coexisting(self) -> None:
+        """A profile may have been given another mode since."""
+        self._coexisting.clear()
+
+    def _registered(self, event: SwitchEvent, record: RegistrationEvent, now: float) -> None:
+        known, aor = self.context.known_rows, record.aor or ""
+        row = row_of(event, record)
+        mode = mode_of_register(event, self.context.mode_of(record.registrar))
+        others = [other for other in known.rows(aor) if other != row]
+        sharing = known.sharing(aor, row)
+        if record.kind is Kind.REFRESHED:  # only with a mode that allows several
+            self._coexisting.setdefault(row.registrar, set()).add(_APART)
+        for other in others:
+            if _is_replaced(mode, record, row, other):
+                known.remove(aor, other)
+        left = [other for other in others if other in known.rows(aor)]
+        user, host = event.required("from-user", 1024), event.required("from-host")
+        known.add(aor, user, host, row, Shown(event.seq, record.expires_at))
+        unclear = [other for other in left if self._is_unclear(mode, row, other)]
+        if unclear:
+            # Rows of the same Call-ID are deleted through the queue.
+            again = any(other.call_id == row.call_id for other in unclear)
+            self._ask(event, record, now, again=again, row=row)
+        if mode != "off":
+            for other_aor in sharing:
+                self._ask_other(other_aor, row, now)
+
+    def _ended(
+        self, event: SwitchEvent, record: Translated, ended: RegistrationEvent, now: float
+    ) -> bool:
+        known, aor = self.context.known_rows, ended.aor or ""
+        row = row_of(event, ended)
+        mode = self.context.mode_of(ended.registrar)
+        asks = mode in ("ask", "call-id")
+        sharing = known.sharing(aor, row) if asks else []
+        known.remove(aor, row)
+        if ended.kind is Kind.EXPIRED:  # names its row; each has an event of its own
+            return asks and self._holds_same(event, record, row, now)
+        for other in list(known.rows(aor)):
+            if _is_ended(mode, row, other):
+                known.remove(aor, other)
+        for other_aor in sharing:
+            if any(other.call_id == row.call_id for other in known.rows(other_aor)):
+                self._ask_other(other_aor, row, now)
+        if asks and self._holds_same(event, record, row, now):
+            return True
+        left = known.rows(aor)
+        if mode != "call-id" and any(self._is_unclear(mode, row, other) for other in left):
+            self._ask(event, ended, now)
+        return False
+
+    def _holds_same(self, event: SwitchEvent, record: Translated, row: Row, now: float) -> bool:
+        """Whether another row of the same binding may be left; the end is held back then."""
+        left = self.context.known_rows.rows(record.event.aor)
+        if not any(other.binding == row.binding for other in left):
+            return False
+        self._ask(event, record.event, now, held=(Held(record, row),))
+        return True
+
+    def _all_ended(self, event: SwitchEvent, record: RegistrationEvent, now: float) -> None:
+        """`Contact: *`: only with off it ends what the client asked for."""
+        mode = self.context.mode_of(record.registrar)
+        known = self.context.known_rows
+        if mode == "off":
+            for row in list(known.rows(record.aor or "")):
+                if row.registrar == record.registrar:
+                    known.remove(record.aor or "", row)
+        if mode != "contact" and (mode == "ask" or known.rows(record.aor or "")):
+            self._ask(event, record, now)
+
+    def _is_unclear(self, mode: Mode, row: Row, other: Row) -> bool:
+        if other.registrar != row.registrar:  # they may share a table
+            if other.binding == row.binding or mode == "contact":
+                return False
+        elif mode in ("off", "contact") or (mode == "call-id" and row.call_id != other.call_id):
+            return False
+        return not self._may_coexist(row, other)
+
+    def _may_coexist(self, row: Row, other: Row) -> bool:
+        return _relation(row, other) in self._coexisting.get(row.registrar, ())
+
+    def _ask(
+        self, event: SwitchEvent, record: RegistrationEvent, due: float, **fields: Any
+    ) -> None:
+        if record.kind is Kind.EXPIRED:
+            user, host = event.required("user", 1024), event.required("host")
+        else:
+            user, host = event.required("from-user", 1024), event.required("from-host")
+        aor, profile = record.aor or "", record.registrar or ""
+        self._put(Doubt(aor, profile, user, host, due, **fields))
+
+    def _ask_other(self, aor: str, row: Row, now: float) -> None:
+        name = self.context.known_rows.name_of(aor)
+        if name is not None:
+            self._put(Doubt(aor, row.registrar, *name, now + QUEUED_SECONDS, again=True))
+
+    def _put(self, doubt: Doubt) -> None:
+        """Several of one user cost one question, unless one is to be asked later than another."""
+        waiting = self._by_aor.get(doubt.aor)
+        if waiting is not None:
+            apart = abs(doubt.due - waiting.due) > QUEUED_SECONDS / 2
+            doubt = replace(
+                doubt,
+                due=min(doubt.due, waiting.due),
+                again=doubt.again or waiting.again or apart,
+                row=doubt.row or waiting.row,
+                held=waiting.held + doubt.held,
+            )
+        self._by_aor[doubt.aor] = doubt
+
+
+def row_of(event: SwitchEvent, record: RegistrationEvent) -> Row:
+    """The row that an event with a contact is about."""
+    return Row(
+        record.registrar or "",
+        event.required("contact", contact.TEXT_MAX),
+        record.call_id,
+        record.binding or "",
+    )
+
+
+def _relation(row: Row, other: Row) -> tuple[bool, bool]:
+    return row.contact == other.contact, row.call_id == other.call_id
+
+
+def _is_replaced(mode: Mode, record: RegistrationEvent, row: Row, other: Row) -> bool:
+    """Whether a REGISTER that made `row` has left no `other` of the same user, for certain."""
+    if row.registrar != other.registrar:
+        return False
+    if mode == "off":
+        return True
+    if row.contact == other.contact and (mode == "contact" or record.kind is Kind.REFRESHED):
+        return True
+    return mode == "call-id" and record.replaces_call_id and row.call_id == other.call_id
+
+
+def _is_same_second(other: Shown, own: Shown) -> bool:
+    """Whether rows of one key may have been left only for expiring together."""
+    return is_same_expiry(other.expires_at, own.expires_at)
+
+
+def _is_ended(mode: Mode, row: Row, other: Row) -> bool:
+    """Whether a REGISTER with `Expires: 0` has deleted `other`, for certain."""
+    if row.registrar != other.registrar:
+        return False
+    if mode == "off":
+        return True
+    if mode == "call-id":
+        return row.call_id == other.call_id
+    return mode == "contact" and row.contact == other.contact
