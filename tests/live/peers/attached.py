@@ -18,6 +18,7 @@ from local.errors import NotDrained
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips.settings import OpenSipsSettings
+from producers.opensips.storage import Usrloc
 from runtime.kafka import KafkaSettings, KafkaUnavailable
 from schemas.dead_letter import DeadLetter
 from streams.settings import StreamsSettings
@@ -129,7 +130,7 @@ def _start(
         make_proxy = ChallengingOpenSips if challenges else OpenSipsServer
         proxy = make_proxy(folder)
         beside = beside_opensips(kafka, folder, proxy, NODE)
-        of_proxy = OpenSipsSettings(node=NODE, mi_url=proxy.mi_url)
+        of_proxy = OpenSipsSettings(node=NODE, mi_url=proxy.mi_url, usrloc=Usrloc.MEMORY)
         known = lambda: bool(beside.producer.status()["mi_answers"])  # noqa: E731
         return beside, OpenSips(of_proxy, _kernel(beside)), known
     switch = open_freeswitch(folder, users, challenges=challenges)

@@ -84,6 +84,7 @@ def _options(scenario: Scenario, port: int, given: Given, errors: Path) -> list[
         "-s": given.user,
         "-au": given.user,
         "-ap": given.password,
+        "-default_behaviors": "all,-bye",  # to a REGISTER that went wrong
         "-m": "1",
         "-l": "1",
         "-timeout": f"{_SECONDS}s",
