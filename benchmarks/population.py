@@ -110,6 +110,7 @@ class Population:
             "call_id": f"{number:016x}@{remote.ip}",
             "cseq": seq,
             "replaces_call_id": False,
+            "connection_gone": False,
             "expires_at": None if leaves else at + self.expires,
             "transport": transport,
             "remote": remote,

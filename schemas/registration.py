@@ -83,6 +83,13 @@ class RegistrationEvent(Event):
     cookie: Annotated[
         int | None, Field(description="Kernel socket cookie of its connection, where known.")
     ] = None
+    connection_gone: Annotated[
+        bool,
+        Field(
+            description="SNAPSHOT_ROW only: the kernel knew no such connection when it was listed. "
+            "Servers list the dead: such a row brings nobody online."
+        ),
+    ] = False
     path: Annotated[
         Text | None,
         Field(

@@ -96,6 +96,8 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
         if _is_left_behind(old, event, event.expires_at):
             return ignored("another-registrars-row")
         return confirm(session, key, old, event, Cause.FOUND_IN_SNAPSHOT)
+    if event.connection_gone:
+        return ignored("listed-but-gone")
     grave = session.ended.get(key)
     if grave is not None and not _may_revive(grave, event):
         return ignored("listed-but-ended")

@@ -27,6 +27,8 @@ REASONS = {
     "that the client has left. The kernel watches this binding's connection: only its word counts.",
     "kind-has-no-effect": "By itself it begins and ends no binding and no call.",
     "leg-already-ended": "The call had ended already: a late word does not bring it back.",
+    "listed-but-gone": "The registrar still lists the binding, but the kernel knows no such "
+    "connection. Servers list the dead.",
     "listed-but-ended": "The registrar still lists the binding, but its end is known. Servers list "
     "the dead for minutes.",
     "no-binding-named": "It does not say which binding it is about. The next listing settles it.",

@@ -12,7 +12,7 @@ from producers.freeswitch import verto
 from producers.freeswitch.context import Translated
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.query import ConnectionQuery, Found
-from producers.sockets.witness import is_asked_about, testify
+from producers.sockets.witness import denied, is_asked_about, testify
 from runtime import logs
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
@@ -108,7 +108,9 @@ class KernelWitness:
             _correct(query, event, remote)
             return []
         _, end = testify(query, event)
-        return [Translated(CONNECTIONS, end.connection, end)] if end is not None else []
+        if end is None:
+            return []
+        return [Translated(CONNECTIONS, end.connection, denied(event, end))]
 
     def _tell(self, what: str, **details: str) -> None:
         if self._told != (told := f"{what} {details}"):

@@ -6,7 +6,7 @@ from producers.kamailio.settings import KamailioSettings
 from producers.opensips.context import Translated
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.query import ConnectionQuery, Found
-from producers.sockets.witness import is_asked_about, testify
+from producers.sockets.witness import denied, is_asked_about, testify
 from runtime import logs
 from schemas.origin import Address
 from schemas.topics import CONNECTIONS
@@ -73,5 +73,6 @@ class KernelWitness:
             if is_asked_about(record.event):
                 _, end = testify(self._query, record.event)
                 if end is not None:
+                    end = denied(record.event, end)
                     result.append(Translated(CONNECTIONS, end.connection, end))
         return result

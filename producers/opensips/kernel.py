@@ -9,7 +9,7 @@ from typing import Literal
 from producers.opensips.context import Context, Translated
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.query import ConnectionQuery
-from producers.sockets.witness import is_asked_about, testify
+from producers.sockets.witness import denied, is_asked_about, testify
 from runtime import logs
 from schemas.topics import CONNECTIONS
 
@@ -50,6 +50,7 @@ class KernelWitness:
                 self._believed = True
                 log.info("registrations carry their connection's cookie", node=self._context.node)
             if end is not None and self._believed:
+                end = denied(record.event, end)
                 result.append(Translated(CONNECTIONS, end.connection, end))
         return result
 

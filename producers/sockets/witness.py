@@ -38,3 +38,9 @@ def testify(
         reason = _REASONS[event.kind]
         return None, gone(event.id, event.node, event.at, transport, remote, reason)
     return None, None
+
+
+def denied(event: RegistrationEvent, end: ConnectionEvent) -> ConnectionEvent:
+    """The kernel's denial is believed: what is only listed is marked; `end` is to be published."""
+    event.connection_gone = event.kind is RegistrationKind.SNAPSHOT_ROW
+    return end

@@ -100,9 +100,11 @@ class TroubledCluster(Cluster):
             return  # the event socket broke on the way: no listing
         for device, row in listing.rows:
             gone = self._ask_kernel(device, row)
+            row.connection_gone = gone is not None
             self.say(name, topics.REGISTRATIONS, device.aor, row)
-            self.cause(device.aor, Cause.FOUND_IN_SNAPSHOT)
-            if gone is not None:
+            if gone is None:
+                self.cause(device.aor, Cause.FOUND_IN_SNAPSHOT)
+            else:
                 gone.at, gone.id = row.at, f"{row.id}/gone"
                 self.say(name, topics.CONNECTIONS, gone.connection, gone)
         end = self.nodes[name].registration(
