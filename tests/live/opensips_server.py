@@ -74,6 +74,11 @@ loadmodule "acc.so"
 """
 _REGISTRAR_ROUTE = """
 route {
+    # What it relays may come back to it.
+    if (!mf_process_maxfwd_header(10)) {
+        sl_send_reply(483, "Too Many Hops");
+        exit;
+    }
     if (has_totag()) {
         loose_route();
         t_relay();

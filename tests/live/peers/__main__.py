@@ -44,6 +44,8 @@ class Found:
 def main() -> int:
     arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers and stages end with it
+    if not sipp.is_there():
+        sys.exit("needs SIPp: apt-get install sip-tester")
     suite: Path = arguments.folder.resolve()
     found = list(_discover(suite, arguments.only))
     outcomes = [
@@ -92,6 +94,8 @@ def _outcome(one: Found, attached: Attached, folder: Path) -> Outcome:
     outcome = judge(one.name, **run._asdict(), wrong=wrong)
     cut = " (cut before another party's part)" if one.scenario.cut else ""
     _say(f"  {outcome.verdict:8} {one.name}{cut} [{attached.bindings} bindings]", to=sys.stderr)
+    for line in wrong:
+        _say(f"    {line}", to=sys.stderr)
     return outcome._replace(detail=outcome.detail + cut)
 
 

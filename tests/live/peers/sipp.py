@@ -19,6 +19,10 @@ _CREATED = re.compile(r"Total Calls? created\s*\|\s*\|\s*([0-9]+)")
 _STAMP = re.compile(r"^[0-9]{4}-[0-9\-]+\s+[0-9:.]+\s+[0-9.]+:\s*")
 
 
+def is_there() -> bool:
+    return shutil.which("sipp") is not None
+
+
 class Ports(NamedTuple):
     """`own` is the one the suite gives SIPp, 0 for any."""
 
@@ -38,7 +42,8 @@ def run(scenario: Scenario, source: Path, ports: Ports, given: Given, folder: Pa
     """`folder` is the run's own. The scenario's neighbours are there to be read (CSV files)."""
     folder.mkdir(parents=True)
     for neighbour in source.parent.glob("*.csv"):
-        shutil.copy(neighbour, folder)
+        if neighbour.is_file():
+            shutil.copy(neighbour, folder)
     for name, contents in injecting.files(scenario.text, given).items():
         place = folder / name
         if place.resolve().is_relative_to(folder.resolve()) and not place.exists():
@@ -79,6 +84,7 @@ def _options(scenario: Scenario, port: int, given: Given, errors: Path) -> list[
         "-s": given.user,
         "-au": given.user,
         "-ap": given.password,
+        "-default_behaviors": "all,-bye",  # to a REGISTER that went wrong
         "-m": "1",
         "-l": "1",
         "-timeout": f"{_SECONDS}s",
