@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from producers.kamailio.context import Context
 from producers.kamailio.event import time_of
@@ -53,7 +54,7 @@ def peer(event: ServerEvent, name: str) -> tuple[Transport, Address]:
 
 
 class Subject(NamedTuple):
-    """Whom an event of the script is about: as the server names the user, and canonical."""
+    """Whom an event of the script is about: as usrloc's table names the user, and canonical."""
 
     name: str
     aor: str
@@ -63,4 +64,13 @@ def subject(event: ServerEvent, context: Context) -> Subject:
     """`aor`, or `user` of scripts with use_domain=0. Raises InvalidRecord."""
     field = "aor" if "aor" in event.parameters else "user"
     name = event.required(field)
-    return Subject(name, context.users.registered(name, field))
+    return Subject(_stored_name(name), context.users.registered(name, field))
+
+
+def _stored_name(name: str) -> str:
+    """As usrloc stores it: escapes decoded, the domain in lower case (registrar's extract_aor()).
+
+    ul.lookup takes that and no other spelling; of the user's case it takes care itself.
+    """
+    user, at, domain = name.rpartition("@")
+    return f"{unquote(user)}@{domain.lower()}" if at else unquote(domain)

@@ -95,9 +95,8 @@ def _records(
     shared = {"call_id": call_id, "cseq": cseq, "transport": transport, "remote": remote, **extra}
     if is_star(event.required("contact", contact.CONTACT_MAX)):
         context.known.replace(registrar, aor, {})
-        return registration(
-            event, context, received, aor, registrar, [{"kind": Kind.WILDCARD, **shared}]
-        )
+        gone = {"kind": Kind.WILDCARD, "remaining": [], **shared}  # star() in registrar's save.c
+        return registration(event, context, received, aor, registrar, [gone])
     contacts = _contacts(event)
     records = []
     for one in contacts:

@@ -31,16 +31,15 @@ def translate_register(
     """A REGISTER that save() took, or refused after it had changed something. InvalidRecord."""
     if event.number("result") == _ASKED:
         return []
-    read = table.script_rows(event.raw("contacts"), time_of(event, received.at))
-    if read is None:
+    fetched = table.script_rows(event.raw("contacts"), time_of(event, received.at))
+    if fetched is None:
         return register_header.translate(event, context, received)
-    rows, unreadable = read
     made = event.number("result") in (_ADDED, _RENEWED)
-    if made and not rows and not unreadable and not register_header.only_removes(event):
+    if made and fetched.is_empty and not register_header.only_removes(event):
         # What was just stored must be there: the script could not read the table.
         return register_header.translate(event, context, received)
-    context.unreadable += unreadable
-    return _stored(event, rows, context, received)
+    context.unreadable += fetched.unreadable
+    return _stored(event, fetched.rows, context, received)
 
 
 def _stored(
@@ -56,12 +55,11 @@ def _stored(
         aor,
         {key: Known(row.text, row.call_id, row.cseq, True) for key, row in named.items()},
     )
-    request = event.word("callid"), event.number("cseq")
     transport, remote = peer(event, "src")
     records: list[dict[str, Any]] = []
     for key, row in named.items():
         fields: dict[str, Any] = {**row.fields(), "binding": key}
-        if (row.call_id, row.cseq) == request and event.number("result") != 0:
+        if _is_own(event, row):
             fields |= {"transport": _secured(transport, row), "remote": remote}
             records.append({"kind": Kind.REFRESHED if key in known else Kind.REGISTERED, **fields})
         elif _is_known(known, key, row):
@@ -98,6 +96,20 @@ def _nothing_left(
     if removed.get("binding") in left:
         removed = {}  # the table holds another by that name
     return {"kind": Kind.UNREGISTERED, **removed, **request}
+
+
+def _is_own(event: ServerEvent, row: Row) -> bool:
+    """Whether this REGISTER made or renewed the row.
+
+    One that repeats an earlier CSeq over another connection is accepted, and renews nothing
+    (get_ucontact() in usrloc's urecord.c).
+    """
+    if event.number("result") == 0:
+        return False
+    if (row.call_id, row.cseq) != (event.word("callid"), event.number("cseq")):
+        return False
+    connection = event.number("conid")
+    return connection is None or row.connection in (-1, connection)
 
 
 def _is_known(known: Mapping[str, Known], key: str, row: Row) -> bool:

@@ -83,10 +83,21 @@ def listed_row(listed: ListedContact, began: datetime) -> Row | None:
     )  # fmt: skip
 
 
-def script_rows(text: str | None, now: datetime) -> tuple[list[Row], list[Unreadable]] | None:
-    """What the script fetched of the user after save(), and the rows that cannot be read.
+class Fetched(NamedTuple):
+    """What the script fetched of one user: the rows usrloc counts on, those that cannot be read.
 
-    None where it fetched nothing, or not all. Raises InvalidRecord.
+    `is_empty`: there was nothing, not even a row whose time is over.
+    """
+
+    rows: list[Row]
+    unreadable: list[Unreadable]
+    is_empty: bool
+
+
+def script_rows(text: str | None, now: datetime) -> Fetched | None:
+    """The `contacts` of a `register`; None where there are none, or not all.
+
+    Raises InvalidRecord.
     """
     if text is None:
         return None
@@ -107,7 +118,7 @@ def script_rows(text: str | None, now: datetime) -> tuple[list[Row], list[Unread
             continue
         if row is not None:
             rows.append(row)
-    return rows, unreadable
+    return Fetched(rows, unreadable, not listed)
 
 
 def identities(rows: Iterable[Row], matching: Matching) -> list[str]:

@@ -268,10 +268,22 @@ def test_a_server_that_nobody_hears_any_more_is_down_once() -> None:
     assert played.server.end(ticks.now(), refused=True) == []
 
 
+@pytest.mark.parametrize("name", ["edge", "register"])
+def test_contact_star_ends_all_the_users_bindings(name: str) -> None:
+    played = Play()
+    result = {"result": 3} if name == "register" else {"result": None}
+    for user, contact in (("alice", "sip:a@h"), ("alice", "sip:b@h"), ("bob", "sip:c@h")):
+        fields = REGISTER | {"aor": f"{user}@sip.test", "contact": f"<{contact}>", "result": None}
+        played.event(name, **fields)
+    played.event(name, **(REGISTER | {"aor": "alice@sip.test", "contact": "*"} | result))
+    last = {one.aor: one.reachable for one in played.pipeline.published}
+    assert last == {"sip:alice@sip.test": False, "sip:bob@sip.test": True}
+
+
 def test_contact_star_asks_for_a_listing() -> None:
     played = Play()
     played.event("register", **REGISTER)
     played.intake.users_wanted.clear()
     played.event("register", **(REGISTER | {"contact": "*", "result": 3}))
     (asked,) = played.intake.users_wanted.take(9)
-    assert asked == ("location", "alice@Example.TEST", "sip:alice@example.test")
+    assert asked == ("location", "alice@example.test", "sip:alice@example.test")

@@ -180,6 +180,42 @@ def test_what_a_header_removes_may_still_be_there_under_its_name() -> None:
     assert registrar.register(f"<{A}>;expires=0", [row(A)], result=3, callid="c9") == [A]
 
 
+def test_a_row_whose_time_is_over_is_no_binding() -> None:
+    """Expires: 4294967295 makes a contact that has expired already."""
+    registrar = Registrar()
+    over = row(A, expires=T0 - 9)
+    assert registrar.register(f"<{A}>", [over], expires="4294967295") == []
+    assert not registrar.asked
+
+
+def test_a_repeated_register_over_another_connection_renews_nothing() -> None:
+    registrar = Registrar()
+    of_first = {"transport": "tcp", "socket": "tcp:192.0.2.9:5060", "conid": 7}
+    registrar.register(A, [row(A, **of_first)], src="tcp:192.0.2.1:5060", conid=7)
+    registrar.register(A, [row(A, **of_first)], src="tcp:192.0.2.1:6060", conid=8)
+    events = registrar.play.events(topics.REGISTRATIONS)
+    assert [(one.kind, one.remote and one.remote.port) for one in events] == [
+        (Kind.REGISTERED, 5060),
+        (Kind.SNAPSHOT_ENDED, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("aor", "name"),
+    [
+        ("alice@SIP.test", "alice@sip.test"),
+        ("j%40corp.com@sip.test", "j@corp.com@sip.test"),
+        ("a%20b%2B@sip.test", "a b+@sip.test"),
+        ("Alice@sip.test", "Alice@sip.test"),
+    ],
+)
+def test_a_user_is_looked_up_by_the_name_that_the_table_has(aor: str, name: str) -> None:
+    registrar = Registrar()
+    registrar.register(f"<{A}>", None, aor=aor)
+    (wanted,) = registrar.play.intake.users_wanted.take(9)
+    assert wanted.name == name
+
+
 def test_a_refused_register_may_have_changed_something() -> None:
     registrar = Registrar()
     registrar.register(A, [row(A), row(B)])
