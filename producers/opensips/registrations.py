@@ -127,6 +127,8 @@ def translate_delete(event: ServerEvent, context: Context, received: Received) -
         _ask(context, named)
         if left or context.asks:
             return []  # the listing decides
+    if not contacts.knows(named.aor, named.binding):
+        _ask(context, named)  # the streams may have it by another identity
     lost_before, _ = contacts.pinged(named.aor, named.binding, answered=False)
     contacts.deleted(named.aor, named.binding)
     context.storage.removed(named.aor, named.binding)
