@@ -171,7 +171,7 @@ class Doubts:
         if self._holds_same(event, record, row, now):
             return True
         left = known.rows(aor)
-        if mode != "call-id" and any(self._is_unclear(mode, row, other, False) for other in left):
+        if any(self._is_unclear(mode, row, other, False) for other in left):
             self._ask(event, ended, now)
         return False
 

@@ -45,6 +45,7 @@ class Registrar(ABC):
     settled_seconds = 0.06
     varies_case = True  # spellings that may be two users'
     asks_what_there_is = True  # a REGISTER without a Contact
+    claims_transports = True  # a Contact that names another transport than it came over
     # Whether it asks for a password (digest.py).
     authenticates = False
     # Whether two rows of one URI are two bindings.
