@@ -64,7 +64,7 @@ def _aor(name: str, text: str, registrar: str, context: Context) -> str | None:
     None where several users may be meant: then only a listing of all shows who it was.
     """
     if "@" in name or context.users.completes:
-        return context.users.registered(name, "aor")
+        return context.users.stored(name, "aor")
     meant = context.users.in_known_domains(name)
     having = [aor for aor in meant if context.known.named(registrar, aor, text) is not None]
     found = having or meant

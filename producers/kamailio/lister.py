@@ -152,7 +152,7 @@ class Lister:
 
     def _look_up(self, user: UserListing) -> list[ListedContact]:
         """The user's rows; by ul.dump where the server does not know, or allow, ul.lookup."""
-        if self._looks_up:
+        if self._looks_up and not self._intake.context.users.hides(user.name):
             try:
                 reply = self._rpc.call("ul.lookup", {"table": user.table, "aor": user.name})
                 return read_user(reply, user.table)

@@ -64,7 +64,7 @@ def read(
         try:
             row = table.listed_row(one, began)
             if row is not None:
-                users.setdefault(context.users.registered(one.aor, "AoR"), []).append((row, one))
+                users.setdefault(context.users.stored(one.aor, "AoR"), []).append((row, one))
         except InvalidRecord as error:
             refuse(Unreadable(one, error))
     return [

@@ -41,7 +41,7 @@ class Users:
         self._configured = frozenset(self._domains)
 
     def stored(self, name: str, field: str = "aor") -> str:
-        """The canonical AOR of a name in OpenSIPS' usrloc. Raises InvalidRecord.
+        """The canonical AOR of a name in usrloc's table. Raises InvalidRecord.
 
         With use_domain=0, where `domain` is configured, it is the user part alone and decoded:
         `john@corp.com` is `john%40corp.com` there, unless it names a domain that is configured.
@@ -55,10 +55,14 @@ class Users:
             raise InvalidRecord(field, str(error)) from error
 
     def hides(self, name: str) -> bool:
-        """Whether MI cannot be asked for a user: without domains it cuts names at their first `@`
-        (mi_fix_aor() in OpenSIPS' ul_mi.c), and would answer of another user.
+        """Whether the server cannot be asked for a user: without domains it cuts names at their
+        first `@` (mi_fix_aor() in OpenSIPS' ul_mi.c, rpc_fix_aor() in Kamailio's ul_rpc.c), and
+        would answer of another user.
         """
-        return self._domain is not None and "@" in name
+        if self._domain is None:
+            return False
+        user, _, host = name.rpartition("@")
+        return "@" in (user if host.lower() in self._configured else name)
 
     @property
     def completes(self) -> bool:

@@ -90,7 +90,9 @@ class Player:
             if before is not None and (device.connection != before[0] or not device.is_open):
                 self._end(step.device, *before)  # to another profile, or closed by the server
             if answer is not None and answer.startswith("SIP/2.0 200"):
-                self._over[step.call_id, step.cseq] = (step.device, device.connection)
+                # One that repeats a CSeq over another connection is accepted, and renews nothing.
+                over = (step.device, device.connection)
+                self._over.setdefault((step.call_id, step.cseq), over)
         return answer or "no answer"
 
     def _end(self, device: int, connection: int, port: int) -> None:

@@ -345,6 +345,23 @@ def test_an_expiry_is_of_the_binding_that_has_the_contact() -> None:
     assert registrar.shown == []
 
 
+def test_a_name_without_domains_may_hold_an_at_sign() -> None:
+    """use_domain=0: usrloc keeps the decoded user part alone."""
+    registrar = Registrar()
+    registrar.register(f"<{A}>", None, aor="j%40corp.com")
+    (user,) = registrar.play.intake.users_wanted.take(9)
+    contact = {"Address": B, "Expires": 600, "Call-ID": "c2", "CSeq": 1}
+    info = {"AoR": "j@corp.com", "Contacts": [{"Contact": contact}]}
+    domain = {"Domain": "location", "AoRs": [{"Info": info}]}
+    other = {"AoR": "j", "Contacts": []}  # what ul.lookup would answer of
+    registrar.answers = {"ul.dump": {"Domains": [{"Domain": domain}]}, "ul.lookup": other}
+    assert Lister(registrar, registrar.play.intake).list_user(user)
+    assert registrar.shown == [B]
+    gone = {"ev": "usrloc:contact-expired", "aor": "j@corp.com", "addr": B, "callid": "c2"}
+    registrar.play.line(json.dumps({**gone, "expires": T0 + 8}).encode(), T0 + 9)
+    assert registrar.shown == []
+
+
 def test_an_expiry_without_a_domain_is_of_the_user_who_has_the_contact() -> None:
     """kamailio#3365: a database keeps the AOR's user part only."""
     played = Play(domain=None)
