@@ -34,7 +34,11 @@ class Played:
             token = f"q{number}z"
             status = self._sender.send(of_another_user(data, token))
             self.sent.append(Sent(name, token, status))
-        self._table = registrar.table(time.monotonic())
+        self.read_table()
+
+    def read_table(self) -> None:
+        """Ask the registrar again: FreeSWITCH writes its table after it has answered."""
+        self._table = self._registrar.table(time.monotonic())
 
     def rows(self, one: Sent) -> list[Row]:
         """What the registrar's table holds of this message's user."""
@@ -46,7 +50,8 @@ class Played:
         return compare(self.rows(one), shown, lambda _: False)
 
     def wrong(self) -> list[str]:
-        """Where the two differ, of all messages."""
+        """Where the two differ now, of all messages."""
+        self.read_table()
         lines = [(one, self.difference(one).lines) for one in self.sent]
         return [f"{one}: {line}" for one, found in lines for line in found]
 
