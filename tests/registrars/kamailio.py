@@ -58,12 +58,14 @@ class Kamailio(Registrar):
 
     def list_rows(self) -> list[Row]:
         reply = ask(self._server.port, "/RPC", "ul.dump")
+        # After the contacts, so that the connection of one just made is there.
+        live = {one["id"] for one in ask(self._server.port, "/RPC", "core.tcp_list")}
         rows = []
         for domain in reply["Domains"]:
             for user in domain["Domain"]["AoRs"]:
                 info = user["Info"]
                 aor = info["AoR"] if self._options.use_domain else f"{info['AoR']}@{DOMAIN}"
-                rows += [_row(aor, each["Contact"]) for each in info["Contacts"]]
+                rows += [_row(aor, each["Contact"], live) for each in info["Contacts"]]
         return [row for row in rows if row is not None]
 
     def remove(self, rows: Iterable[Row]) -> None:
@@ -75,7 +77,7 @@ class Kamailio(Registrar):
         self._server.kill()
 
 
-def _row(aor: str, contact: dict[str, Any]) -> Row | None:
+def _row(aor: str, contact: dict[str, Any], live: set[int]) -> Row | None:
     if not isinstance(contact["Expires"], int):  # "deleted", "expired"; "permanent" has no REGISTER
         return None
     path = contact["Path"]
@@ -86,6 +88,7 @@ def _row(aor: str, contact: dict[str, Any]) -> Row | None:
         contact["CSeq"],
         port=client_port(contact["Received"], contact["Address"]),
         path=None if path == "[not set]" else path,
+        is_dead=contact["Tcpconn-Id"] > 0 and contact["Tcpconn-Id"] not in live,
     )
 
 

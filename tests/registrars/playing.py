@@ -128,6 +128,8 @@ class Player:
         """Its connection has ended. One with a Path came over a proxy's, which is nobody's."""
         if row.path is not None or not self._registrar.knows_connections:
             return False
+        if row.is_dead is not None:
+            return row.is_dead
         if row.port is not None or row.cseq is None:
             return row.port in self._ended_ports
         return self._over.get((row.call_id, row.cseq)) in self._ended

@@ -20,6 +20,8 @@ class Row(NamedTuple):
     cseq: int | None = None
     port: int | None = None  # the client's
     path: str | None = None
+    # Whether its connection has ended, where the registrar itself shows which one it has.
+    is_dead: bool | None = None
 
 
 _PORT = re.compile(r"127\.0\.0\.1[:~]([0-9]+)")
