@@ -25,7 +25,8 @@ def registration(
     records: Iterable[dict[str, Any]],
 ) -> list[Translated]:
     """The records of one event, each with its own id at the event's one place. InvalidRecord."""
-    at = time_of(event, received.at)
+    # When the script read the table: by `t`, when it reports, another may have changed it since.
+    at = time_of(event, received.at, "read" if event.raw("read") is not None else "t")
     return [
         Translated(
             REGISTRATIONS,

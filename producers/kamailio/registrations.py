@@ -50,11 +50,13 @@ def _stored(
     registrar = event.text("domain", WORD_MAX) or context.table
     known = context.known.of(registrar, aor)
     named = dict(zip(table.identities(rows, context.matching), rows, strict=True))
-    context.known.replace(
-        registrar,
-        aor,
-        {key: Known(row.text, row.call_id, row.cseq, True) for key, row in named.items()},
-    )
+    read_at = _read_at(event, received)
+    if read_at is not None and context.known.is_outdated(registrar, aor, read_at):
+        # Another process of the server has reported what it read since: what of this still holds?
+        context.unclear.append(UserListing(registrar, name, aor))
+    else:
+        held = {key: Known(row.text, row.call_id, row.cseq, True) for key, row in named.items()}
+        context.known.replace(registrar, aor, held)
     transport, remote = peer(event, "src")
     records: list[dict[str, Any]] = []
     for key, row in named.items():
@@ -72,7 +74,7 @@ def _stored(
             records.insert(0, {"kind": Kind.SNAPSHOT_ROW, **fields, "snapshot": mark})
     if not any(record["kind"] is not Kind.SNAPSHOT_ROW for record in records):
         records.append(_nothing_left(event, context, aor, named))
-    records[-1] |= {"remaining": list(named), "table_at": _read_at(event, received)}
+    records[-1] |= {"remaining": list(named), "table_at": read_at}
     return registration(event, context, received, aor, registrar, records)
 
 

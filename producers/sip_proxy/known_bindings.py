@@ -6,9 +6,11 @@ again what is known, no error.
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 USERS_MAX = 200_000
+READS_MAX = 10_000  # users whose table was read last; what is older is long past
 BINDINGS_MAX = 32  # of one user: beyond it none of the user's are remembered
 
 
@@ -26,6 +28,18 @@ class KnownBindings:
 
     def __init__(self) -> None:
         self._users: OrderedDict[tuple[str, str], dict[str, Known]] = OrderedDict()
+        self._reads: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+
+    def is_outdated(self, table: str, aor: str, read_at: datetime) -> bool:
+        """Whether the user's table was read later than that, too; else that is remembered.
+
+        Two processes of a server that report of one user may overtake each other.
+        """
+        last = self._reads.pop((table, aor), read_at)
+        self._reads[table, aor] = max(last, read_at)
+        if len(self._reads) > READS_MAX:
+            self._reads.popitem(last=False)
+        return read_at < last
 
     def of(self, table: str, aor: str) -> Mapping[str, Known]:
         """The user's bindings; empty where none is remembered."""

@@ -250,6 +250,29 @@ def test_a_register_that_cannot_be_read_costs_a_look_at_the_table(broken: dict[s
     assert len(registrar.play.collector.dead_letters) == 1
 
 
+def test_after_a_report_that_another_overtook_the_table_is_asked() -> None:
+    """Of two REGISTERs with one CSeq: their reports come in the order of two processes' work."""
+    registrar = Registrar()
+    at = T0 + 5
+    registrar.register("*", [], result=3, callid="c", cseq=1, read=f"{at}.000600")
+    late = row(A, callid="c", cseq=1)
+    registrar.register(A, [late], read=f"{at}.000500")
+    assert registrar.look_up([]) == []
+    assert not registrar.asked
+    assert registrar.register(A, [late], read=f"{at}.000700") == [A]
+    assert not registrar.asked
+
+
+def test_a_table_read_before_the_last_report_was_sent_still_ends_what_it_lacks() -> None:
+    """One process reports what it read, while another already serves the next REGISTER."""
+    registrar = Registrar()
+    at = T0 + 1
+    first = {"read": f"{at}.000300", "t": f"{at}.000900"}
+    registrar.register(A, [row(A, callid="c", cseq=1)], **first)
+    then = {"read": f"{at}.000600", "t": f"{at}.001000"}
+    assert registrar.register("*", [], result=3, callid="c", cseq=1, **then) == []
+
+
 def test_a_register_of_nobody_known_costs_a_listing() -> None:
     registrar = Registrar()
     asked: list[bool] = []
