@@ -18,6 +18,14 @@ class ContactMatching:
     by: Matching = Matching.CONTACT
     parameters: tuple[str, ...] = ()
 
+    def may_take_another(self, text: str) -> bool:
+        """Whether a renewal of this contact may have been stored over another one.
+
+        contact_params_match() takes a parameter that is missing on either side for equal, so a
+        contact without them is found in the first of the user's, whatever that is.
+        """
+        return bool(self.parameters) and _values(text, self.parameters) is None
+
     def identity(self, contact: StoredContact, text: str, call_id: str | None) -> str:
         """`text` is the contact as the server wrote it, of which `contact` was read."""
         if self.parameters and (found := _values(text, self.parameters)) is not None:

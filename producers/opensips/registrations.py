@@ -96,6 +96,8 @@ def translate_update(event: ServerEvent, context: Context, received: Received) -
         replaces = moved and not context.asks
     elif context.in_database and contacts.moves(named.aor, named.binding, named.uri):
         _ask(context, named)  # db_update_ucontact() keeps the old URI
+    elif context.matching.may_take_another(named.uri) and contacts.count(named.aor) > 1:
+        _ask(context, named)
     contacts.registered(named.aor, named.binding, registration, received.at, named.uri)
     _report(context, named, expires, received)
     if replaces:

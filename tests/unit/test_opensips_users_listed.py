@@ -52,6 +52,18 @@ def test_by_its_parameters_it_is_the_same_contact() -> None:
     assert server.shown("kim") == []
 
 
+def test_a_contact_without_the_parameters_may_have_taken_another() -> None:
+    """contact_params_match(): what one side lacks is equal."""
+    plain, other = "sip:kim@192.0.2.8:5060", "sip:kim@192.0.2.9:5060"
+    server = UsrlocServer(matching=BY_PUSH)
+    server.register("kim", plain)
+    server.register("kim", other)
+    server.register("kim", plain, was=other)
+    server.settle()
+    assert "ul_show_contact" in server.calls
+    assert other not in server.shown("kim")
+
+
 def test_without_mi_its_call_id_decides() -> None:
     server = moved(has_mi=False)
     assert server.shown("kim") == [NEW]
