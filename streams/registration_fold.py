@@ -96,9 +96,9 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
         if _is_left_behind(old, event, event.expires_at):
             return ignored("another-registrars-row")
         return confirm(session, key, old, event, Cause.FOUND_IN_SNAPSHOT)
-    if event.connection_gone:
-        return ignored("listed-but-gone")
     grave = session.ended.get(key)
+    if event.connection_gone:
+        return _listed_dead(session, key, event) if grave is None else ignored("listed-but-gone")
     if grave is not None and not _may_revive(grave, event):
         return ignored("listed-but-ended")
     make_room(session, key, event)
@@ -106,6 +106,16 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
     found = session.bindings[key]
     found.seq = max(found.seq, last_seq(grave, event.boot))  # where the row's own is not known
     return verdict
+
+
+def _listed_dead(session: Session, key: str, row: RegistrationEvent) -> Verdict:
+    """Listed, never heard of, and its connection is gone: it is remembered as ended."""
+    bury(session, key, row, Cause.CONNECTION_CLOSED)
+    grave = session.ended[key]
+    grave.call_id, grave.remote, grave.path = row.call_id, row.remote, row.path
+    grave.source, grave.registrar, grave.connection_gone = row.source, row.registrar, True
+    grave.last_boot, grave.last_seq, grave.last_at = row.boot, row.seq, row.at
+    return Verdict(changed=True, fence="listed-but-gone")
 
 
 def _is_older(row: RegistrationEvent, known: Binding) -> bool:

@@ -267,9 +267,9 @@ def test_a_table_read_before_the_last_report_was_sent_still_ends_what_it_lacks()
     """One process reports what it read, while another already serves the next REGISTER."""
     registrar = Registrar()
     at = T0 + 1
-    first = {"read": f"{at}.000300", "t": f"{at}.000900"}
+    first: dict[str, Any] = {"read": f"{at}.000300", "t": f"{at}.000900"}
     registrar.register(A, [row(A, callid="c", cseq=1)], **first)
-    then = {"read": f"{at}.000600", "t": f"{at}.001000"}
+    then: dict[str, Any] = {"read": f"{at}.000600", "t": f"{at}.001000"}
     assert registrar.register("*", [], result=3, callid="c", cseq=1, **then) == []
 
 
