@@ -168,6 +168,8 @@ def test_golden_examples_come_back(tmp_path: Path, chosen: Table) -> None:
             assert json.loads(shown).items() >= _flat(example.value).items(), example.name
 
 
+# How the streams take a record, which analysts do not ask for (docs/clickhouse.md).
+_NOT_STORED = ("contact_form", "remaining", "table_at", "replaces_call_id", "connection_gone")
 _TIMES = ("at", "expires_at", "expired_due", "since", "created_at", "last_packet_at")
 
 
@@ -175,6 +177,8 @@ def _flat(value: dict[str, Any]) -> dict[str, Any]:
     """A record's JSON in the words of the tables."""
     flat: dict[str, Any] = {}
     for field, part in value.items():
+        if field in _NOT_STORED:
+            continue
         if field in ("remote", "local", "received"):
             flat |= {f"{field}_{key}": (part or {}).get(key) for key in ("ip", "port")}
         elif field in _TIMES and part is not None:

@@ -51,7 +51,7 @@ BROKEN: list[tuple[str, str | None, str]] = [
     ("from-user", None, "missing"),
     ("contact", None, "missing"),
     ("expires", None, "missing"),
-    ("expires", "soon", "not a number"),
+    ("expires", "soon", "not a number of seconds"),
     ("call-id", "c" * 5000, "longer than 1024 characters"),
     ("network-port", "65536", "not a port"),
     ("Core-UUID", "a\nb", "not a plain name"),
