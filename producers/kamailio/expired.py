@@ -72,12 +72,11 @@ def _aor(name: str, text: str, registrar: str, context: Context) -> str | None:
 
 
 def _identity(event: ServerEvent, context: Context, text: str) -> str:
-    instance = event.word("instance")
     return table.identity(
         text,
         context.matching,
         call_id=event.word("callid"),
         path=event.word("path"),
-        instance=instance.removeprefix("<").removesuffix(">") if instance else None,
+        instance=table.bare(event.word("instance")),
         reg_id=event.number("regid") or 0,
     )

@@ -55,8 +55,7 @@ def _stored(
         # Another process of the server has reported what it read since: what of this still holds?
         context.unclear.append(UserListing(registrar, name, aor))
     else:
-        held = {key: Known(row.text, row.call_id, row.cseq, True) for key, row in named.items()}
-        context.known.replace(registrar, aor, held)
+        context.known.replace(registrar, aor, {key: row.known for key, row in named.items()})
     transport, remote = peer(event, "src")
     records: list[dict[str, Any]] = []
     for key, row in named.items():

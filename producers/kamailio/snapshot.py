@@ -80,7 +80,7 @@ def known(listed: Iterable[Listed]) -> dict[str, dict[str, Known]]:
     """What to remember of each user listed, by AOR."""
     users: dict[str, dict[str, Known]] = {}
     for aor, identity, row, _ in listed:
-        users.setdefault(aor, {})[identity] = Known(row.text, row.call_id, row.cseq, listed=True)
+        users.setdefault(aor, {})[identity] = row.known
     return users
 
 

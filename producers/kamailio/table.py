@@ -17,6 +17,7 @@ from producers.opensips.registrations import peer
 from producers.opensips.snapshot import listed_expiry
 from producers.sip_proxy import contact
 from producers.sip_proxy.contact import Matching
+from producers.sip_proxy.known_bindings import Known
 from producers.stored_contact import StoredContact, bounded_identity
 from schemas.codec import InvalidRecord
 from schemas.origin import Address
@@ -44,6 +45,11 @@ class Row:
     instance: str | None
     reg_id: int
     connection: int
+
+    @property
+    def known(self) -> Known:
+        """What to remember of it."""
+        return Known(self.text, self.call_id, self.cseq, listed=True)
 
     def fields(self) -> dict[str, Any]:
         """What a record shows of it."""
@@ -152,6 +158,11 @@ def identity(
     return contact.matched(matching, bounded_identity(text), call_id, path)
 
 
+def bare(instance: str | None) -> str | None:
+    """An instance as usrloc compares it: without its brackets (get_ucontact_by_instance())."""
+    return instance.removeprefix("<").removesuffix(">") if instance else None
+
+
 def _candidates(row: Row, matching: Matching) -> Iterable[str]:
     how = {"call_id": row.call_id, "path": row.path}
     yield identity(row.text, matching, **how, instance=row.instance, reg_id=row.reg_id)
@@ -194,7 +205,7 @@ def _row(
         remote=peer(fields.word(names["received"]), path, read.uri, transport),
         path=path,
         user_agent=fields.text(names["agent"]),
-        instance=instance.removeprefix("<").removesuffix(">") if instance else None,
+        instance=bare(instance),
         reg_id=fields.number(names["reg_id"]) or 0,
         connection=connection,
     )
