@@ -1,12 +1,14 @@
 """SIP nodes with both producers beside them, the streams, and what Kafka holds of them."""
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from runtime.kafka import KafkaSettings
 from schemas import codec
@@ -19,6 +21,8 @@ from tests.integration.sip_client import DOMAIN, SipClient, registered
 from tests.integration.sip_phone import SipPhone
 from tests.stages import StageProcess
 
+_READ_SECONDS = 20
+
 
 class TopicLog:
     """Everything in one topic so far, read by one consumer that goes on."""
@@ -26,19 +30,43 @@ class TopicLog:
     def __init__(self, kafka: KafkaSettings, topic: Topic) -> None:
         self._topic = topic
         self._consumer = Consumer(kafka.consumer(f"test-{topic.name}"))
-        self._consumer.assign(
-            [
-                TopicPartition(kafka.name(topic), partition, OFFSET_BEGINNING)
-                for partition in range(kafka.partitions)
-            ]
-        )
+        self._partitions = [
+            TopicPartition(kafka.name(topic), partition, OFFSET_BEGINNING)
+            for partition in range(kafka.partitions)
+        ]
+        self._consumer.assign(self._partitions)
+        self._admin = AdminClient(kafka.client())
         self._records: list[Any] = []
 
     def read(self) -> list[Any]:
-        for message in self._consumer.consume(1000, 0.05):
+        """All that the topic held when this was called: a fetch may take longer than one poll."""
+        deadline = time.monotonic() + _READ_SECONDS
+        ends = self._high_watermarks()
+        self._consume(0)
+        while any(self._position(one) < end for one, end in ends.items()):
+            assert time.monotonic() < deadline, f"{self._topic.name} was not read to its end"
+            self._consume(0.05)
+        return self._records
+
+    def _consume(self, seconds: float) -> None:
+        for message in self._consumer.consume(1000, seconds):
             assert message.error() is None
             self._records.append(codec.validate(self._topic.model, message.value() or b""))
-        return self._records
+
+    def _high_watermarks(self) -> dict[TopicPartition, int]:
+        """Over another connection: on the consumer's own they would wait behind its fetches."""
+        asked = self._admin.list_offsets(
+            {
+                TopicPartition(one.topic, one.partition): OffsetSpec.latest()
+                for one in self._partitions
+            }
+        )
+        return {one: future.result(_READ_SECONDS).offset for one, future in asked.items()}
+
+    def _position(self, partition: TopicPartition) -> int:
+        """0 before the first record: the topics of a test begin there."""
+        (found,) = self._consumer.position([partition])
+        return max(int(found.offset), 0)
 
     def close(self) -> None:
         self._consumer.close()
