@@ -111,6 +111,7 @@ class Population:
             "cseq": seq,
             "replaces_call_id": False,
             "connection_gone": False,
+            "transport_claimed": False,
             "expires_at": None if leaves else at + self.expires,
             "transport": transport,
             "remote": remote,

@@ -19,6 +19,9 @@ class ConnectionOwner(Event):
     aor: Aor
     binding: Annotated[Word, Field(max_length=1300, description="Key in the user's session.")]
     cookie: int | None = None
+    transport_claimed: Annotated[
+        bool, Field(description="As the session's binding: there may be no connection.")
+    ] = False
     remote: Address
 
 
@@ -75,6 +78,7 @@ class Owner:
     seq: int
     at: datetime
     cookie: int | None = None
+    transport_claimed: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

@@ -83,6 +83,13 @@ class RegistrationEvent(Event):
     cookie: Annotated[
         int | None, Field(description="Kernel socket cookie of its connection, where known.")
     ] = None
+    transport_claimed: Annotated[
+        bool,
+        Field(
+            description="The transport is the Contact's claim: the kernel had no connection of "
+            "this peer, and none that has ended. The REGISTER came over UDP."
+        ),
+    ] = False
     connection_gone: Annotated[
         bool,
         Field(

@@ -34,6 +34,9 @@ class Binding:
     transport: Transport | None = None
     remote: Address | None = None
     cookie: int | None = None
+    transport_claimed: Annotated[
+        bool, Field(description="The transport is the Contact's claim: there was no connection.")
+    ] = False
     path: Text | None = None
     received: Address | None = None
     user_agent: Text | None = None

@@ -32,6 +32,7 @@ def confirm(
         transport=event.transport,
         remote=event.remote,
         cookie=event.cookie,
+        transport_claimed=event.transport_claimed,
         path=event.path,
         received=event.received,
         user_agent=event.user_agent,
@@ -51,6 +52,8 @@ def confirm(
         new.suspect = old.suspect and old.remote == new.remote
         if old.cookie is not None and new.remote == old.remote:
             new.cookie = old.cookie  # by now the kernel may know another's from that port
+        if new.cookie is None and new.remote == old.remote:
+            new.transport_claimed = old.transport_claimed  # known at the REGISTER only
     if old is not None:
         is_same = (old.remote, old.cookie) == (new.remote, new.cookie)
         new.connected_at = old.connected_at if is_same else new.confirmed_at
@@ -115,6 +118,7 @@ def _announce(
         old is not None
         and old.remote == new.remote
         and old.cookie == new.cookie
+        and old.transport_claimed == new.transport_claimed
         and old.owned_at is not None
         and new.confirmed_at - old.owned_at < OWNER_RENEWAL
     ):
@@ -149,5 +153,6 @@ def _owner(
         aor=session.aor,
         binding=key,
         cookie=binding.cookie,
+        transport_claimed=binding.transport_claimed,
         remote=remote,
     )

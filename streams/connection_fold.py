@@ -48,6 +48,7 @@ def fold_owner(state: ConnectionState, event: ConnectionOwner) -> list[Connectio
         seq=event.seq,
         at=event.at,
         cookie=event.cookie,
+        transport_claimed=event.transport_claimed,
     )
     for end in state.ends:
         if _ended(owner, end):
@@ -116,8 +117,11 @@ def is_denied(connected: datetime, denied: datetime) -> bool:
 
 def _ended(owner: Owner, end: ConnectionEnd) -> bool:
     """Whether `end` is the end of the incarnation the owner registered over."""
-    if owner.cookie is not None and end.cookie is None and end.source is Source.SOCKETS:
-        return is_denied(owner.at, end.at)
+    if end.cookie is None and end.source is Source.SOCKETS:  # the kernel denies a connection
+        if owner.transport_claimed:
+            return False  # as it did when the client registered
+        if owner.cookie is not None:
+            return is_denied(owner.at, end.at)
     if owner.cookie is not None and end.cookie is not None:
         return owner.cookie == end.cookie
     if owner.boot == end.boot:

@@ -85,11 +85,14 @@ def on_that_incarnation(binding: Binding, loss: ConnectionLoss) -> bool:
     """
     if binding.remote != loss.remote:
         return False
-    if binding.cookie is not None and loss.cookie is None and loss.source is Source.SOCKETS:
-        # Of a kernel that was asked and knew no connection, the answer has no cookie. By a clock
-        # that was set back the last REGISTER is of before the first.
-        known = min(binding.connected_at or binding.since, binding.confirmed_at)
-        return is_denied(known, loss.at)
+    if loss.cookie is None and loss.source is Source.SOCKETS:
+        # Of a kernel that was asked and knew no connection, the answer has no cookie.
+        if binding.transport_claimed:
+            return False
+        if binding.cookie is not None:
+            # By a clock that was set back the last REGISTER is of before the first.
+            known = min(binding.connected_at or binding.since, binding.confirmed_at)
+            return is_denied(known, loss.at)
     if binding.cookie is not None and loss.cookie is not None:
         return binding.cookie == loss.cookie
     if binding.boot == loss.boot:

@@ -1,7 +1,8 @@
 """Asks this host's kernel which connection a REGISTER came on, where the switch runs here too.
 
-The switch's own word is the peer's address, and a transport read from the Contact; the kernel knows
-the connection itself, by a cookie that no other has, and whether it still is there.
+The switch reports the peer's address, and a transport that it reads in the Contact; the kernel
+knows the connection itself, by a cookie that no other has, and whether it still is there. Where it
+never had one, the REGISTER came over UDP whatever its Contact claims.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from typing import Literal
 from producers.freeswitch import verto
 from producers.freeswitch.context import Translated
 from producers.sockets.errors import KernelRefuses, QueryFailed
-from producers.sockets.query import ConnectionQuery, Found
+from producers.sockets.query import ConnectionQuery, Found, Gone
+from producers.sockets.recent_ends import RecentEnds
 from producers.sockets.witness import denied, is_asked_about, testify
 from runtime import logs
 from schemas.origin import Address
@@ -36,6 +38,7 @@ class KernelWitness:
         self._query: ConnectionQuery | None = None
         # mod_verto listens on ports of its own.
         self._verto: ConnectionQuery | None = None
+        self._ends: RecentEnds | None = None
         self._told: str | None = None
 
     @property
@@ -70,10 +73,10 @@ class KernelWitness:
             self._tell("registrations carry their connection's cookie", asked_of="kernel")
 
     def close(self) -> None:
-        for query in (self._query, self._verto):
-            if query:
-                query.close()
-        self._query = self._verto = None
+        for opened in (self._query, self._verto, self._ends):
+            if opened:
+                opened.close()
+        self._query = self._verto = self._ends = None
 
     def _open(self, server: Address, own: Address, ports: Callable[[], list[int]]) -> str | None:
         probe = ConnectionQuery()
@@ -83,6 +86,11 @@ class KernelWitness:
             return "the switch runs elsewhere"
         numbers = self._ports or ports()
         self._query = ConnectionQuery(numbers)
+        try:
+            self._ends = RecentEnds(numbers)
+        except (KernelRefuses, QueryFailed) as error:
+            # Then each connection that is not there counts as one that ended.
+            log.info("the kernel does not report ended connections", reason=str(error))
         if self._mode == "auto" and not (numbers and self._query.listens()):
             # A forwarded event socket: the switch is in a network namespace of its own.
             return "none of the switch's SIP ports listens here"
@@ -104,13 +112,30 @@ class KernelWitness:
         remote, transport = event.remote, event.transport
         if remote is None:
             return []
+        if self._ends is not None:
+            self._ends.read()
         if transport is None or not transport.is_connection:
             _correct(query, event, remote)
             return []
-        _, end = testify(query, event)
+        answer, end = testify(query, event)
         if end is None:
             return []
+        if self._ends is not None and query is self._query:
+            end.cookie = self._ends.end_of(remote, event.at)
+            closing = isinstance(answer, Gone) and answer.closing
+            if not closing and end.cookie is None and self._never_was(event):
+                event.transport_claimed = True
+                return []
         return [Translated(CONNECTIONS, end.connection, denied(event, end))]
+
+    def _never_was(self, event: RegistrationEvent) -> bool:
+        """Whether the REGISTER came over no connection, though its Contact claims one.
+
+        A row that is listed does not say when its REGISTER came: what is known of that one decides
+        (streams/connection_fold.py).
+        """
+        is_row = event.kind is RegistrationKind.SNAPSHOT_ROW
+        return not is_row and self._ends is not None and self._ends.knows_since(event.at)
 
     def _tell(self, what: str, **details: str) -> None:
         if self._told != (told := f"{what} {details}"):

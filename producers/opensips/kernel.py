@@ -8,7 +8,7 @@ from typing import Literal
 
 from producers.opensips.context import Context, Translated
 from producers.sockets.errors import KernelRefuses, QueryFailed
-from producers.sockets.query import ConnectionQuery
+from producers.sockets.query import ConnectionQuery, Found
 from producers.sockets.witness import denied, is_asked_about, testify
 from runtime import logs
 from schemas.topics import CONNECTIONS
@@ -46,7 +46,7 @@ class KernelWitness:
             if not is_asked_about(record.event):
                 continue
             found, end = testify(self._query, record.event)
-            if found is not None and not self._believed:
+            if isinstance(found, Found) and not self._believed:
                 self._believed = True
                 log.info("registrations carry their connection's cookie", node=self._context.node)
             if end is not None and self._believed:

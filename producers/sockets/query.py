@@ -29,7 +29,9 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """There is no such connection, or one side has closed it."""
+    """There is no such connection, or one side has closed it: `closing` while the kernel has it."""
+
+    closing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class ConnectionQuery:
         except (KernelRefuses, QueryFailed, ValueError) as error:
             return Unknown(str(error))
         if socket is None or socket.state != netlink.ESTABLISHED:
-            return Gone()
+            return Gone(closing=socket is not None)
         return Found(socket.cookie, socket.local)
 
     def info_of(self, local: Address, remote: Address, cookie: int) -> TcpInfo | None:
@@ -104,6 +106,7 @@ class ConnectionQuery:
     def _search(self, remote: Address, walk: bool) -> Socket | None:
         family, address = netlink.packed(remote.ip)
         port = remote.port.to_bytes(2, "big")
+        closing = None
         for index, (of_family, ends) in enumerate(self._locals):
             if of_family != family:
                 continue
@@ -111,15 +114,17 @@ class ConnectionQuery:
             if socket and socket.state == netlink.ESTABLISHED:
                 self._locals.insert(0, self._locals.pop(index))
                 return socket
+            if socket and socket.remote_port == remote.port:
+                closing = socket
         if self._locals_complete:
-            return None
+            return closing
         if not walk or time.monotonic() < self._walk_not_before:
             raise QueryFailed("not among the local ends known, and not looked for elsewhere")
         began = time.monotonic()
         found = self._walk(remote)
         ended = time.monotonic()
         self._walk_not_before = ended + (ended - began) / _WALK_SHARE
-        return found
+        return found or closing
 
     def _walk(self, remote: Address) -> Socket | None:
         """A socket bound to a device, or one with a local end not seen before, is found only so."""

@@ -1,7 +1,7 @@
 """The kernel's word on a registration: the cookie of its connection, or that it is gone already."""
 
 from producers.sockets.narrator import gone
-from producers.sockets.query import ConnectionQuery, Found, Gone
+from producers.sockets.query import Answer, ConnectionQuery, Found, Gone
 from schemas.connection import ConnectionEvent
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import RegistrationKind
@@ -20,8 +20,10 @@ def is_asked_about(event: object) -> bool:
 
 def testify(
     query: ConnectionQuery, event: RegistrationEvent
-) -> tuple[Found | None, ConnectionEvent | None]:
+) -> tuple[Answer | None, ConnectionEvent | None]:
     """Put the cookie on the event, or give the end of its connection to publish after it.
+
+    The first is what the kernel answered, None where it was not asked.
 
     An event not over a connection, or about which the kernel cannot be asked, stays as it is.
     """
@@ -36,8 +38,8 @@ def testify(
         return answer, None
     if isinstance(answer, Gone):
         reason = _REASONS[event.kind]
-        return None, gone(event.id, event.node, event.at, transport, remote, reason)
-    return None, None
+        return answer, gone(event.id, event.node, event.at, transport, remote, reason)
+    return answer, None
 
 
 def denied(event: RegistrationEvent, end: ConnectionEvent) -> ConnectionEvent:

@@ -10,7 +10,7 @@ from runtime.kafka import KafkaSettings
 from schemas.connection import ConnectionEvent
 from schemas.presence import Presence
 from schemas.topics import CONNECTIONS, REGISTRATIONS
-from schemas.vocabulary import Cause, ConnectionKind, RegistrationKind, Source, Status, Transport
+from schemas.vocabulary import Cause, RegistrationKind, Source, Status, Transport
 from tests.eventually import eventually
 from tests.freeswitch_answers import PROFILES
 from tests.integration.black_hole import cable
@@ -146,7 +146,7 @@ def test_a_crash_is_offline_with_its_cause(kafka: KafkaSettings, tmp_path: Path)
             "carol": Cause.CONNECTION_CLOSED,
         }
 
-        # Gone before the switch's event was read: said at once, and no cookie is known.
+        # Gone before the switch's event was read, and no cookie is known.
         dave = server.connect()
         dave_name = name_of(dave)
         reset(dave)
@@ -181,8 +181,9 @@ def test_a_crash_is_offline_with_its_cause(kafka: KafkaSettings, tmp_path: Path)
         assert event.cookie == end.cookie
         assert end.source is Source.SOCKETS
     assert registrations["sip:carol@example.test"].transport is Transport.TCP
-    gone = [e for _, e in records(kafka, CONNECTIONS) if e.reason == "gone at registration"]
-    assert [(e.remote.port, e.kind) for e in gone] == [(dave_name[1], ConnectionKind.CLOSED)]
+    # Its end is the watcher's report, or the producer's own where the kernel made it in time.
+    assert ends_of(kafka, dave_name)
+    assert not registrations["sip:alice@example.test"].transport_claimed
 
 
 @pytest.mark.timeout(300)

@@ -53,8 +53,6 @@ class FreeSwitch(Registrar):
     varies_case = False
     # Where it asks for no password, a REGISTER without a Contact ends all of the user's rows.
     asks_what_there_is = False
-    # The switch reports the Contact's claim, and the kernel denies it: docs/correctness.md.
-    claims_transports = False
 
     def __init__(self, folder: Path, options: FreeSwitchOptions) -> None:
         self._options = options

@@ -21,8 +21,6 @@ class Traits(Protocol):
     def varies_case(self) -> bool: ...
     @property
     def asks_what_there_is(self) -> bool: ...
-    @property
-    def claims_transports(self) -> bool: ...
 
 
 class Everything(NamedTuple):
@@ -30,10 +28,11 @@ class Everything(NamedTuple):
 
     varies_case: bool = True
     asks_what_there_is: bool = True
-    claims_transports: bool = True
 
 
 _ALL = Everything()
+# How many Contacts claim another transport than they come over, without a proxy between.
+_CLAIMS = 0.03
 
 
 @dataclass(slots=True)
@@ -54,7 +53,6 @@ class _Author:
     def __init__(self, rng: Random, seed: int, options: int, profiles: int, traits: Traits) -> None:
         self._rng, self._seed, self._options, self._profiles = rng, seed, options, profiles
         self._asks = traits.asks_what_there_is
-        self._claims = 0.03 if traits.claims_transports else 0.0
         self._writer = Writer(rng, f"q{seed}z", varies_case=traits.varies_case)
         count = rng.choice((1, 2, 2, 2, 3))
         self._networks: tuple[Network, ...] = tuple(
@@ -79,7 +77,7 @@ class _Author:
         return _Device(contact, self._call_id(number), rng.randrange(1, 1000))
 
     def _place(self, number: int) -> Place:
-        other = self._rng.random() < (0.5 if self._writer.has_paths else self._claims)
+        other = self._rng.random() < (0.5 if self._writer.has_paths else _CLAIMS)
         return Place(self._seed % 65536, "other" if other else self._networks[number])
 
     def _call_id(self, number: int) -> str:

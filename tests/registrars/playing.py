@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from producers.uri_addresses import transport_of
 from tests.registrars.client import Device
 from tests.registrars.comparing import Difference, compare
 from tests.registrars.registrar import Registrar
@@ -131,16 +130,9 @@ class Player:
             return False
         if row.is_dead is not None:
             return row.is_dead
-        if not self._registrar.claims_transports and self._claims_a_connection(row):
-            return True
         if row.port is not None or row.cseq is None:
             return row.port in self._ended_ports
         return self._over.get((row.call_id, row.cseq)) in self._ended
-
-    def _claims_a_connection(self, row: Row) -> bool:
-        """It came over UDP, and its Contact names a connection that the kernel does not know."""
-        ports = {device.port for device in self._devices if device.network == "udp"}
-        return row.port in ports and transport_of(row.contact).is_connection
 
     def _evidence(self) -> list[str]:
         """What presence was made of last: it may not come out so a second time."""

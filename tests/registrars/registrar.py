@@ -45,9 +45,6 @@ class Registrar(ABC):
     settled_seconds = 0.06
     varies_case = True  # spellings that may be two users'
     asks_what_there_is = True  # a REGISTER without a Contact
-    # Contacts may name another transport than they came over. Where that takes the client for one
-    # whose connection has ended, docs/correctness.md says so, and it is what is expected here.
-    claims_transports = True
     # Whether it asks for a password (digest.py).
     authenticates = False
     # Whether two rows of one URI are two bindings.

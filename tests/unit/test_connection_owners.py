@@ -1,5 +1,6 @@
 """Whose connection is it? What is announced of a binding, so that its connection's end finds it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -91,5 +92,30 @@ def test_a_crash_that_swallows_the_owner_does_not_hide_the_end() -> None:
     assert topics.SESSIONS in written  # that much was durable
     pipeline.feed(topics.REGISTRATIONS, [(AOR, event)])
     end = _closed(5061, at=9)
+    pipeline.feed(topics.CONNECTIONS, [(end.connection, end)])
+    assert pipeline.changes("1001")[-1] == "offline connection-closed"
+
+
+def test_who_only_claims_a_connection_has_none_to_lose() -> None:
+    """A producer that was started again asks the kernel about the listed row, and it denies it."""
+    claimed = registered(1, transport_claimed=True)
+    row = listed(5, "s1", at=5, connection_gone=True)
+    denial = _closed(5061, at=5)
+    pipeline = Pipeline()
+    pipeline.feed(topics.REGISTRATIONS, [(AOR, claimed), (AOR, row)])
+    pipeline.feed(topics.CONNECTIONS, [(denial.connection, denial)])
+    assert pipeline.changes("1001") == ["online registered"]
+    again = refreshed(7)  # this time over TCP, and the connection is gone
+    later = _closed(5061, at=9)
+    pipeline.feed(topics.REGISTRATIONS, [(AOR, again)])
+    pipeline.feed(topics.CONNECTIONS, [(later.connection, later)])
+    assert pipeline.changes("1001")[-1] == "offline connection-closed"
+
+
+def test_an_end_that_the_kernel_reports_late_takes_who_seemed_to_claim_it() -> None:
+    """The registration was read before the kernel had reported its connection's end."""
+    end = replace(_closed(5061, at=2), cookie=77)
+    pipeline = Pipeline()
+    pipeline.feed(topics.REGISTRATIONS, [(AOR, registered(1, transport_claimed=True))])
     pipeline.feed(topics.CONNECTIONS, [(end.connection, end)])
     assert pipeline.changes("1001")[-1] == "offline connection-closed"

@@ -99,7 +99,7 @@ def test_the_cookie_of_a_connection_until_it_ends(pair: Pair) -> None:
     if ":" not in remote.ip:
         assert found == query.cookie_of(None, mapped)
     client.close()
-    eventually(lambda: query.cookie_of(local, remote) == Gone())  # CLOSE_WAIT
+    eventually(lambda: query.cookie_of(local, remote) == Gone(closing=True))  # CLOSE_WAIT
     accepted.close()
     assert query.cookie_of(local, remote) == Gone()  # the answer is the listening socket
     # A walk that finds nothing is not repeated at once: a tenth of the time at most.

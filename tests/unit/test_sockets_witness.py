@@ -22,6 +22,7 @@ from producers.opensips.users import Users
 from schemas.origin import Address
 from schemas.topics import CONNECTIONS, REGISTRATIONS
 from schemas.vocabulary import ConnectionKind, RegistrationKind, Source, Transport
+from tests.eventually import eventually
 
 
 @dataclass
@@ -97,20 +98,64 @@ def test_the_cookie_is_the_servers_own_sockets(switch: Switch) -> None:
     witness.close()
 
 
-def test_a_connection_that_is_gone_is_told_right_after_the_registration(switch: Switch) -> None:
+def test_a_connection_that_ended_is_reported_right_after_the_registration(switch: Switch) -> None:
     witness = switch.look()
     client, accepted = switch.connect()
-    records = registered(client)
-    client.close()
-    accepted.close()
-    first, second = witness.testify(records)
+    with accepted:
+        cookie = int.from_bytes(accepted.getsockopt(socket.SOL_SOCKET, 57, 8), "little")
+        remote, records = address(client), registered(client)
+        client.close()
+    witness.testify(records)  # the kernel reports an end when it has time
+    first, second = pair(witness, remote)
     assert (first.topic, first.event.cookie) == (REGISTRATIONS, None)
     end = second.event
     assert (second.topic, second.key) == (CONNECTIONS, end.connection)
     assert (end.kind, end.source) == (ConnectionKind.CLOSED, Source.SOCKETS)
     assert (end.id, end.reason) == (f"{first.event.id}/gone", "gone at registration")
-    assert end.at == first.event.at
+    assert (end.at, end.cookie) == (first.event.at, cookie)
     assert end.connection == f"fs1/127.0.0.1:{first.event.remote.port}"
+    assert not first.event.transport_claimed
+    witness.close()
+
+
+def pair(witness: KernelWitness, remote: Address) -> tuple[Translated, Translated]:
+    """A registration and its connection's end, as soon as the kernel has reported that."""
+
+    def found() -> list[Translated]:
+        records = witness.testify(registered(remote))
+        return records if len(records) == 2 else []
+
+    first, second = eventually(found)
+    return first, second
+
+
+def test_a_connection_that_is_closing_has_ended(switch: Switch) -> None:
+    """The server has not closed its end, so that the kernel has reported nothing yet."""
+    witness = switch.look()
+    client, accepted = switch.connect()
+    remote = address(client)
+    with accepted:
+        client.close()
+        _, end = pair(witness, remote)
+    assert end.event.reason == "gone at registration"
+    witness.close()
+
+
+def test_who_registered_over_udp_has_lost_no_connection(switch: Switch) -> None:
+    """The Contact claims TCP, as behind a proxy without Path, and the kernel never had one."""
+    witness = switch.look()
+    (record,) = witness.testify(registered(Address(ip="127.0.0.1", port=9)))
+    assert (record.event.transport, record.event.cookie) == (Transport.TCP, None)
+    assert record.event.transport_claimed
+    witness.close()
+
+
+def test_of_what_came_before_the_kernel_was_watched_nothing_is_known(switch: Switch) -> None:
+    (record,) = registered(Address(ip="127.0.0.1", port=9))
+    witness = switch.look()
+    registration, end = witness.testify([record])
+    assert end.event.reason == "gone at registration"
+    assert not registration.event.transport_claimed
     witness.close()
 
 
