@@ -6,21 +6,25 @@ the table. What the answers show of a profile is remembered until the next listi
 that users with several devices are not asked about again and again.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from producers.freeswitch import contact
 from producers.freeswitch.context import Context, Translated
 from producers.freeswitch.event import SwitchEvent
-from producers.freeswitch.known_rows import Row, Shown, is_same_expiry
+from producers.freeswitch.known_rows import Name, Row, Shown, is_same_expiry
 from producers.freeswitch.matching import Mode, mode_of_register
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import RegistrationKind as Kind
 
 # The switch deletes some rows through a queue, after the event (sofia_glue_execute_sql): those of a
-# closed socket are not asked for at once, and what may be deleted so is asked for twice, seconds.
-QUEUED_SECONDS, AGAIN_SECONDS = 0.2, 0.7
+# closed socket are not asked for at once, and what may be deleted so is asked for again, seconds.
+QUEUED_SECONDS = 0.2
+AGAIN_SECONDS = (0.25, 0.45)
+# A REGISTER so soon after another may lose its row to that one's deletion, still in the queue.
+_OVERTAKEN_SECONDS = 1.5
 # Beyond this many users one listing of everyone is cheaper.
 DOUBTS_MAX = 200
 _BEGINS = frozenset({Kind.REGISTERED, Kind.REFRESHED})
@@ -30,26 +34,30 @@ _APART, _SAME = (False, False), (True, True)
 
 
 class Held(NamedTuple):
-    """An end of `row`, published only if the table has no other row of the same binding."""
+    """An end of `row`, published only if the table has no other row of the same binding.
+
+    `misnamed`: it came under another name than the row's, which it may have left.
+    """
 
     record: Translated
     row: Row
+    misnamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A user whose bindings the switch left unclear, named as the switch names them.
+    """A user whose bindings the switch left unclear, by the names that the switch has for them.
 
-    `due`: seconds of the caller's clock. `again`: what is listed may be deleted yet. `row`: of the
+    `due`: seconds of the caller's clock. `again`: what is listed may be deleted yet, so it is asked
+    about again after each of these pauses. `row`: of the
     REGISTER that raised it.
     """
 
     aor: str
     profile: str
-    user: str
-    host: str
+    names: tuple[Name, ...]
     due: float
-    again: bool = False
+    again: tuple[float, ...] = ()
     row: Row | None = None
     held: tuple[Held, ...] = ()
 
@@ -78,7 +86,7 @@ class Doubts:
         elif registration.kind is Kind.WILDCARD:
             self._all_ended(event, registration, now)
         elif registration.kind is Kind.CONNECTION_LOST:
-            self._ask(event, registration, now + QUEUED_SECONDS, again=True)
+            self._ask(event, registration, now + QUEUED_SECONDS, again=AGAIN_SECONDS)
         return False
 
     def due(self, now: float, limit: int) -> list[Doubt]:
@@ -94,8 +102,8 @@ class Doubts:
         self._by_aor.clear()
         return held
 
-    def answered(self, doubt: Doubt, rows: Collection[Row], now: float) -> None:
-        """The table holds these rows of the user, of which it may have held some before."""
+    def answered(self, doubt: Doubt, rows: Mapping[Row, datetime | None], now: float) -> None:
+        """The table holds these rows of the user, and drops them then unless they are renewed."""
         own = doubt.row
         known = self.context.known_rows.rows(doubt.aor)
         if own is not None and own in rows and own in known and not doubt.again:
@@ -105,12 +113,13 @@ class Doubts:
                     if relation == _APART or not _is_same_second(known[other], known[own]):
                         self._coexisting.setdefault(doubt.profile, set()).add(relation)
         if own is not None and own not in rows:
-            for other in rows:
-                if _relation(own, other) == _SAME:
+            for other, expires_at in rows.items():
+                if _relation(own, other) == _SAME and _is_renewed(known, own, other, expires_at):
                     pair = frozenset((own.registrar, other.registrar))
                     self.context.known_rows.sharing_table.add(pair)
         if doubt.again and any(row != own for row in rows):
-            self._put(replace(doubt, due=now + AGAIN_SECONDS, again=False, held=()))
+            pause, *later = doubt.again
+            self._put(replace(doubt, due=now + pause, again=tuple(later), held=()))
 
     def forget_coexisting(self) -> None:
         """A profile may have been given another mode since."""
@@ -123,6 +132,11 @@ class Doubts:
         mode = mode_of_register(event, self.context.mode_of(record.registrar))
         is_new = row not in known.rows(aor)
         others = [other for other in known.rows(aor) if other != row]
+        overtaken = any(
+            now - shown.heard < _OVERTAKEN_SECONDS
+            for other, shown in known.rows(aor).items()
+            if other.contact == row.contact or other.call_id == row.call_id
+        )
         sharing = known.sharing(aor, row)
         if record.kind is Kind.REFRESHED:  # only with a mode that allows several
             self._coexisting.setdefault(row.registrar, set()).add(_APART)
@@ -130,9 +144,8 @@ class Doubts:
             if _is_replaced(mode, record, row, other) or known.is_one(row, other):
                 known.remove(aor, other)
         left = [other for other in others if other in known.rows(aor)]
-        user, host = event.required("from-user", 1024), event.required("from-host")
-        own = Shown(event.seq, record.expires_at, record.binding or "")
-        known.add(aor, user, host, row, own)
+        own = Shown(event.seq, record.expires_at, record.binding or "", _name_in(event), now)
+        known.add(aor, row, own)
         unclear = [
             other
             for other in left
@@ -145,8 +158,10 @@ class Doubts:
         ]
         if unclear:
             # Rows of the same Call-ID are deleted through the queue.
-            again = any(other.call_id == row.call_id for other in unclear)
-            self._ask(event, record, now, again=again, row=row)
+            queued = any(other.call_id == row.call_id for other in unclear)
+            self._ask(event, record, now, again=AGAIN_SECONDS if queued else (), row=row)
+        if mode != "off" and overtaken:
+            self._ask(event, record, now + QUEUED_SECONDS, again=AGAIN_SECONDS)
         if mode != "off":
             for other_aor in sharing:
                 self._ask_other(other_aor, row, now)
@@ -159,6 +174,12 @@ class Doubts:
         mode = self.context.mode_of(ended.registrar)
         asks = mode in ("ask", "call-id")
         sharing = known.sharing(aor, row) if asks else []
+        shown = known.rows(aor).get(row)
+        # With call-id rows go by that, whoever's they are; else by the name.
+        by_name = mode in ("ask", "contact") and ended.kind is Kind.UNREGISTERED
+        if by_name and shown is not None and shown.name != _name_in(event):
+            self._ask(event, ended, now, held=(Held(record, row, misnamed=True),))
+            return True
         known.remove(aor, row)
         if ended.kind is Kind.EXPIRED:  # names its row; each has an event of its own
             return self._holds_same(event, record, row, now)
@@ -198,7 +219,8 @@ class Doubts:
                 if row.registrar == record.registrar:
                     known.remove(record.aor or "", row)
         if mode != "contact" and (mode == "ask" or known.rows(record.aor or "")):
-            self._ask(event, record, now)
+            # Without `Expires: 0` it is registered, and deletes its Call-ID's other rows later.
+            self._ask(event, record, now, again=AGAIN_SECONDS)
 
     def _is_unclear(self, mode: Mode, row: Row, other: Row, is_one: bool) -> bool:
         """Whether only the table knows if `other` is left; `is_one`: they have one identity."""
@@ -217,17 +239,14 @@ class Doubts:
     def _ask(
         self, event: SwitchEvent, record: RegistrationEvent, due: float, **fields: Any
     ) -> None:
-        if record.kind is Kind.EXPIRED:
-            user, host = event.required("user", 1024), event.required("host")
-        else:
-            user, host = event.required("from-user", 1024), event.required("from-host")
         aor, profile = record.aor or "", record.registrar or ""
-        self._put(Doubt(aor, profile, user, host, due, **fields))
+        self._put(Doubt(aor, profile, (_name_in(event),), due, **fields))
 
     def _ask_other(self, aor: str, row: Row, now: float) -> None:
-        name = self.context.known_rows.name_of(aor)
-        if name is not None:
-            self._put(Doubt(aor, row.registrar, *name, now + QUEUED_SECONDS, again=True))
+        if names := self.context.known_rows.names_of(aor):
+            self._put(
+                Doubt(aor, row.registrar, tuple(names), now + QUEUED_SECONDS, again=AGAIN_SECONDS)
+            )
 
     def _put(self, doubt: Doubt) -> None:
         """Several of one user cost one question, unless one is to be asked later than another."""
@@ -237,9 +256,10 @@ class Doubts:
             doubt = replace(
                 doubt,
                 due=min(doubt.due, waiting.due),
-                again=doubt.again or waiting.again or apart,
+                again=max(doubt.again, waiting.again, AGAIN_SECONDS[1:] if apart else (), key=len),
                 row=doubt.row or waiting.row,
                 held=waiting.held + doubt.held,
+                names=tuple(dict.fromkeys(waiting.names + doubt.names)),
             )
         self._by_aor[doubt.aor] = doubt
 
@@ -251,6 +271,27 @@ def row_of(event: SwitchEvent, record: RegistrationEvent) -> Row:
         event.required("contact", contact.TEXT_MAX),
         record.call_id,
     )
+
+
+def _name_in(event: SwitchEvent) -> Name:
+    """Whose row an event is about; sofia::expire has headers of its own."""
+    if event.name == "sofia::expire":
+        return Name(event.required("user", 1024), event.required("host"))
+    return Name(event.required("from-user", 1024), event.required("from-host"))
+
+
+def _is_renewed(
+    known: Mapping[Row, Shown], own: Row, other: Row, expires_at: datetime | None
+) -> bool:
+    """Whether the REGISTER that made `own` has renewed the `other` profile's row instead.
+
+    A row that `own`'s client left there runs out when it did before.
+    """
+    if own not in known or other not in known:
+        return False  # ended since, or not heard of yet
+    registered = known[own].expires_at
+    before = known[other].expires_at
+    return is_same_expiry(registered, expires_at) and not is_same_expiry(registered, before)
 
 
 def _relation(row: Row, other: Row) -> tuple[bool, bool]:

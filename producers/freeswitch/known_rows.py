@@ -19,6 +19,17 @@ USERS_MAX, ROWS_MAX = 100_000, 32
 _SAME_EXPIRY = timedelta(seconds=2)
 
 
+class Name(NamedTuple):
+    """A user as the switch spells them in its table and its commands.
+
+    Without `force-register-domain` the table keeps a host in other capitals apart, which is the
+    same user's AOR.
+    """
+
+    user: str
+    host: str
+
+
 class Row(NamedTuple):
     """What tells rows of one user apart: what sofia_reg.c matches on, and the profile's name.
 
@@ -33,20 +44,22 @@ class Row(NamedTuple):
 class Shown(NamedTuple):
     """What last showed a row: its place among the switch's events, and the row's expiry.
 
-    `binding`: the identity that records give the row.
+    `binding`: the identity that records give the row. `name`: whose it is to the switch.
+    `heard`: when a REGISTER made it, in seconds of the caller's monotonic clock; -inf of a listing.
     """
 
     seq: int
     expires_at: datetime | None
     binding: str
+    name: Name = Name("", "")
+    heard: float = float("-inf")
 
 
 @dataclass(slots=True)
 class _User:
-    # As the switch names them in its commands.
-    user: str
-    host: str
     rows: dict[Row, Shown] = field(default_factory=dict)
+    # Of rows that are there or were: two of one contact may differ by their names alone.
+    names: dict[Name, None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -112,10 +125,10 @@ class KnownRows:
             found[row] = binding
         return found
 
-    def name_of(self, aor: str) -> tuple[str, str] | None:
-        """User and host as the switch names them."""
+    def names_of(self, aor: str) -> list[Name]:
+        """Every name under which the switch may have rows of the user, the newest last."""
         known = self._users.get(aor)
-        return (known.user, known.host) if known else None
+        return list(known.names) if known else []
 
     def has_same_expiry(self, aor: str, call_id: str | None, expires_at: datetime | None) -> bool:
         """Whether a row of the user with this Call-ID may run out in the same second."""
@@ -131,15 +144,21 @@ class KnownRows:
             found |= self._sharing.get(key, set())
         return sorted(found - {aor})
 
-    def add(self, aor: str, user: str, host: str, row: Row, shown: Shown) -> None:
+    def add(self, aor: str, row: Row, shown: Shown) -> None:
         """A row is there, as an event or a listing showed."""
-        known = self._users.setdefault(aor, _User(user, host))
-        known.user, known.host = user, host
+        known = self._users.setdefault(aor, _User())
         self._users.move_to_end(aor)
+        known.names.pop(shown.name, None)
+        known.names[shown.name] = None
         before = known.rows.pop(row, None)
-        known.rows[row] = shown if before is None or before.seq <= shown.seq else before
+        if before is not None:
+            newer = shown if before.seq <= shown.seq else before
+            shown = newer._replace(heard=max(shown.heard, before.heard))
+        known.rows[row] = shown
         for key in _keys(row):
             self._sharing.setdefault(key, set()).add(aor)
+        if len(known.names) > ROWS_MAX:
+            del known.names[next(iter(known.names))]
         if len(known.rows) > ROWS_MAX:
             self.remove(aor, next(iter(known.rows)))
         if len(self._users) > USERS_MAX:

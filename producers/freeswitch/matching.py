@@ -41,13 +41,14 @@ def mode_of_register(event: SwitchEvent, mode: Mode) -> Mode:
     return "off" if allowed is not None and allowed.lower() in _FALSE else mode
 
 
-def replaced_by_register(mode: Mode, binding: str, *, same_expiry: bool) -> dict[str, Any]:
+def replaced_by_register(mode: Mode, binding: str | None, *, same_expiry: bool) -> dict[str, Any]:
     """What a record of a REGISTER says of the user's other bindings at the profile.
 
-    `same_expiry`: one of the same Call-ID runs out in the same second, and may have been left.
+    `binding` is None for `Contact: *`, whose row reaches nobody. `same_expiry`: one of the same
+    Call-ID runs out in the same second, and may have been left.
     """
     if mode == "off":
-        return {"remaining": [binding]}
+        return {"remaining": [] if binding is None else [binding]}
     return {"replaces_call_id": True} if mode == "call-id" and not same_expiry else {}
 
 

@@ -12,7 +12,7 @@ from producers.freeswitch.context import Translated
 from producers.freeswitch.doubts import Doubt, Held
 from producers.freeswitch.errors import CommandRefused
 from producers.freeswitch.intake import Intake
-from producers.freeswitch.known_rows import Row, Shown
+from producers.freeswitch.known_rows import Name, Row, Shown
 from producers.freeswitch.listing import (
     PROFILES_COMMAND,
     ListingUnreadable,
@@ -28,13 +28,15 @@ from producers.refused import payload_of
 from schemas.codec import InvalidRecord
 from schemas.vocabulary import RegistrationKind as Kind
 
+# More names of one user than that are cheaper to find in a listing of everyone.
+_NAMES_MAX = 3
+
 
 class _Listed(NamedTuple):
-    """One row of a listing, read: its user as the switch names them, its record."""
+    """One row of a listing, read: its user, also as the switch names them, and its record."""
 
     aor: str
-    user: str
-    host: str
+    name: Name
     row: Row
     record: Translated
 
@@ -99,7 +101,7 @@ class RegistrationLister:
                 continue  # stopped since
             listing.append((self._of_profile("user", began, profile), rows))
         found = [listed for listed in self._read(listing) if listed.aor == doubt.aor]
-        rows_found = [listed.row for listed in found]
+        rows_found = {listed.row: listed.record.event.expires_at for listed in found}
         self._intake.publish([h.record for h in doubt.held if not _is_kept(h, found)])
         self._intake.doubts.answered(doubt, rows_found, time.monotonic())
         self._mark(listing, Kind.SNAPSHOT_BEGAN)
@@ -114,9 +116,12 @@ class RegistrationLister:
         return began.of_registrar(f"{what}-{profile}", profile, mode)
 
     def _ask_user(self, profile: str, doubt: Doubt) -> list[RegistrationRow]:
-        """By a command that names the user, where the user can stand in one; else everyone."""
-        command = user_command(profile, doubt.user, doubt.host)
-        return self._ask(command or rows_command(profile))
+        """By a command for each name, where they can stand in one and are few; else everyone."""
+        names = dict.fromkeys((*doubt.names, *self._known.names_of(doubt.aor)))
+        commands = [user_command(profile, *name) for name in names]
+        if None in commands or len(commands) > _NAMES_MAX:
+            return self._ask(rows_command(profile))
+        return [row for command in commands if command for row in self._ask(command)]
 
     def _ask(self, command: str) -> list[RegistrationRow]:
         try:
@@ -151,12 +156,12 @@ class RegistrationLister:
                     continue
                 user, _, host = row.user.rpartition("@")
                 key = Row(snapshot.registrar or "", row.contact, record.event.call_id)
-                yield _Listed(record.key, user, host, key, record)
+                yield _Listed(record.key, Name(user, host), key, record)
 
     def _publish(self, listed: _Listed, seq: int) -> None:
         event = listed.record.event
-        shown = Shown(seq, event.expires_at, event.binding)
-        self._known.add(listed.aor, listed.user, listed.host, listed.row, shown)
+        shown = Shown(seq, event.expires_at, event.binding, listed.name)
+        self._known.add(listed.aor, listed.row, shown)
         self._intake.publish(self._intake.kernel.testify([listed.record]))
 
     def _mark(self, listing: _Listing, kind: Kind, remaining: list[str] | None = None) -> None:
@@ -178,6 +183,7 @@ def _is_kept(held: Held, found: Collection[_Listed]) -> bool:
     The row itself may still be listed: one that expired is deleted after its event.
     """
     return any(
-        listed.record.event.binding == held.record.event.binding and listed.row != held.row
+        listed.record.event.binding == held.record.event.binding
+        and (held.misnamed or listed.row != held.row)
         for listed in found
     )

@@ -26,9 +26,7 @@ def translate_register(event: SwitchEvent, context: Context) -> list[Translated]
     """A binding made or refreshed (`update-reg`)."""
     refreshed = event.text("update-reg") == "true"
     expires = _seconds(event)
-    if contact.is_wildcard(event.required("contact", contact.TEXT_MAX)):
-        return _wildcard(event, context)  # without `Expires: 0` it makes a row that reaches nobody
-    binding = _binding(event, "contact", context)
+    is_wildcard = contact.is_wildcard(event.required("contact", contact.TEXT_MAX))
     mode = matching.mode_of_register(event, context.mode_of(event.word("profile-name")))
     expires_at = None
     if abs(expires) <= EXPIRES_MAX:
@@ -36,6 +34,10 @@ def translate_register(event: SwitchEvent, context: Context) -> list[Translated]
     same_expiry = mode == "call-id" and context.known_rows.has_same_expiry(
         event.aor("from-user", "from-host"), event.word("call-id", TEXT_MAX), expires_at
     )
+    if is_wildcard:  # without `Expires: 0` it makes a row that reaches nobody
+        replaced = matching.replaced_by_register(mode, None, same_expiry=same_expiry)
+        return _about(event, context, Kind.WILDCARD, **replaced, **_peer(event))
+    binding = _binding(event, "contact", context)
     return _about(
         event,
         context,
@@ -64,15 +66,11 @@ def translate_unregister(event: SwitchEvent, context: Context) -> list[Translate
         if reason != "socket-disconnection":
             raise InvalidRecord("contact", "missing")
         return _about(event, context, Kind.CONNECTION_LOST, reason=reason)
+    ended = matching.ended_by_unregister(mode)
     if contact.is_wildcard(stored):
-        return _wildcard(event, context)
-    binding, ended = _binding(event, "contact", context), matching.ended_by_unregister(mode)
+        return _about(event, context, Kind.WILDCARD, **ended, **_peer(event))
+    binding = _binding(event, "contact", context)
     return _about(event, context, Kind.UNREGISTERED, **binding, **ended, **_peer(event))
-
-
-def _wildcard(event: SwitchEvent, context: Context) -> list[Translated]:
-    ended = matching.ended_by_unregister(context.mode_of(event.word("profile-name")))
-    return _about(event, context, Kind.WILDCARD, **ended, **_peer(event))
 
 
 def translate_expire(event: SwitchEvent, context: Context) -> list[Translated]:

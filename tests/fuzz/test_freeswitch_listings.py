@@ -13,6 +13,7 @@ from producers.freeswitch.doubts import Doubt
 from producers.freeswitch.errors import CommandRefused
 from producers.freeswitch.intake import Intake
 from producers.freeswitch.kernel import KernelWitness
+from producers.freeswitch.known_rows import Name
 from producers.freeswitch.lister import Lister
 from producers.freeswitch.listing import BrokenRow, ListingUnreadable, read_registrations
 from producers.freeswitch.settings import FreeSwitchSettings
@@ -83,7 +84,9 @@ def listed(answers: dict[str, str]) -> Collected:
     lister.ports()
     lister.list_node()
     lister.list_user(
-        Doubt("sip:1001@sip.example.test", "internal", "1001", "sip.example.test", due=0.0),
+        Doubt(
+            "sip:1001@sip.example.test", "internal", (Name("1001", "sip.example.test"),), due=0.0
+        ),
     )
     return collected
 

@@ -13,6 +13,7 @@ import pytest
 from producers.freeswitch import snapshot as snapshots
 from producers.freeswitch import translation
 from producers.freeswitch.context import Context
+from producers.freeswitch.doubts import Doubts
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.listing import RegistrationRow
 from producers.freeswitch.snapshot import Snapshot
@@ -122,6 +123,111 @@ def test_a_call_id_of_two_users_is_a_question(switch: FakeSwitch) -> None:
     _holds(switch)
     switch.register("1002", '"" <sip:1002@192.0.2.50:5062>', "shared")
     _shows(switch)
+
+
+def _in_capitals(switch: FakeSwitch, *rows: tuple[str, str]) -> list[dict[str, Any]]:
+    """Rows of the same user under a host in capitals: without force-register-domain."""
+    return [{**switch.row("1001", *row), "user": f"1001@{DOMAIN.upper()}"} for row in rows]
+
+
+def test_a_listing_asks_for_every_name_of_a_user(switch: FakeSwitch) -> None:
+    """Without force-register-domain the table keeps a host in capitals apart (sofia_reg.c)."""
+    switch.table["internal"] = [switch.row("1001", A, "a"), *_in_capitals(switch, (B, "b"))]
+    switch.answer()
+    switch.register("1001", A, "a")
+    switch.register("1001", B, "b", **{"from-host": DOMAIN.upper()})
+    switch.beside.when(lambda: switch.asked("1001") == 1, "the question")
+    switch.beside.after(timedelta(seconds=0.2))
+    _shows(switch, A, B)
+    assert all(p.reachable for p in switch.beside.pipeline.published)
+
+
+def test_two_rows_of_one_contact_may_differ_by_name_alone(switch: FakeSwitch) -> None:
+    """The older one is deleted from a queue, after the REGISTER's event."""
+    old, new = switch.row("1001", A, "a"), _in_capitals(switch, (A, "a"))
+    switch.table["internal"] = [*new, old]
+    switch.answer()
+    switch.register("1001", A, "a")
+    switch.register("1001", A, "a", **{"from-host": DOMAIN.upper()})
+    switch.beside.when(lambda: switch.asked("1001") > 0, "the question")
+    switch.table["internal"] = new
+    switch.answer(users=[f"1001@{DOMAIN}"])
+    asked = switch.asked("1001")
+    switch.register("1001", B, "b")
+    switch.beside.when(lambda: switch.asked("1001") > asked, "another question")
+    switch.beside.after(timedelta(seconds=0.2))
+    _shows(switch, A)
+
+
+def test_an_unregister_under_another_name_ends_what_the_table_has_not(switch: FakeSwitch) -> None:
+    switch.table["internal"] = _in_capitals(switch, (A, "a"))
+    switch.answer(users=[f"1001@{DOMAIN}"])
+    switch.register("1001", A, "a", **{"from-host": DOMAIN.upper()})
+    _shows(switch, A)
+    switch.register("1001", A, "a", kind="unregister", expires="0")
+    switch.beside.when(lambda: switch.asked("1001") == 1, "the question")
+    switch.beside.after(timedelta(seconds=0.2))
+    _shows(switch, A)
+    switch.table["internal"] = []
+    switch.answer(users=[f"1001@{DOMAIN}", f"1001@{DOMAIN.upper()}"])
+    switch.register("1001", A, "a", kind="unregister", expires="0")
+    _shows(switch)
+
+
+def test_a_wildcard_may_delete_rows_after_its_event(switch: FakeSwitch) -> None:
+    """`Contact: *` with Expires 600 registers, and so deletes its Call-ID's rows, from a queue."""
+    _holds(switch, (A, "a"), (B, "a"))
+    switch.register("1001", A, "a")
+    switch.register("1001", B, "a")
+    _shows(switch, A, B)
+    switch.beside.after(timedelta(seconds=1))  # what that asked for
+    nobody = '"" <sip:(null)@(null)>'
+    _holds(switch, (A, "a"), (B, "a"), (nobody, "a"))
+    asked = switch.asked("1001")
+    switch.register("1001", nobody, "a", expires="600")
+    switch.beside.when(lambda: switch.asked("1001") > asked, "the question")
+    _holds(switch, (nobody, "a"))
+    _shows(switch)
+
+
+def test_a_register_may_lose_its_row_to_the_deletion_of_the_one_before(switch: FakeSwitch) -> None:
+    """`delete … where contact=… and expires!=…` waits in a queue, and takes a newer row with it."""
+    _holds(switch, (A, "a"))
+    switch.register("1001", A, "a", expires="120")
+    switch.register("1001", A, "a", expires="3600", **{"update-reg": "true"})
+    switch.beside.when(lambda: switch.asked("1001") > 0, "the question")
+    _shows(switch, A)
+    _holds(switch)
+    switch.register("1001", A, "a", expires="120", **{"update-reg": "true"})
+    _shows(switch)
+
+
+@pytest.mark.parametrize(("left", "shares"), [(3600, True), (600, False)])
+def test_profiles_share_a_table_where_a_register_renews_the_others_row(
+    left: int, shares: bool
+) -> None:
+    """A row that a phone left at another profile is its own, with the expiry it had there."""
+    context = Context("fs1", MARGIN)
+    doubts = Doubts(context)
+    for seq, profile, expires in ((1, "external", "600"), (2, "internal", "3600")):
+        event = _event(
+            **{
+                "Event-Sequence": str(seq),
+                "profile-name": profile,
+                "expires": expires,
+                "contact": A,
+            }
+        )
+        (record,) = translation.translate(event, context)
+        doubts.take(event, record, now=0.0)
+    (doubt,) = doubts.due(1.0, 9)
+    own = doubt.row
+    assert own is not None
+    other = own._replace(registrar="external")
+    at = context.known_rows.rows(doubt.aor)[own].expires_at
+    assert at is not None
+    doubts.answered(doubt, {other: at - timedelta(seconds=3600 - left)}, now=1.0)
+    assert context.known_rows.is_one(own, other) == shares
 
 
 def test_what_cannot_be_asked_is_published_as_it_came(switch: FakeSwitch) -> None:
