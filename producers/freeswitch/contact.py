@@ -4,6 +4,7 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.matching import Mode
 from producers.stored_contact import StoredContact, bounded_identity, read_stored
 from producers.uri_addresses import received_by_edge
@@ -16,6 +17,8 @@ TEXT_MAX = 2**16
 # mod_sofia prints the URL of `Contact: *`, which has no parts, like this; it may add a port and
 # its own parameters.
 _WILDCARD = re.compile(r"[^<]*(?:<[^<>]*>[^<]*)*<sips?:\(null\)@\(null\)[^<>]*>\s*").fullmatch
+_DISPLAY_NAME = re.compile(r'\s*(?:"(?:[^"\\]|\\.)*"|[^<"]*)(?=\s*<)', re.DOTALL).match
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
 _STATUS = re.compile(r"Registered\((UDP|TCP|TLS|WSS|WS)(?:-NAT[^)]*)?\)").match
 
 
@@ -38,6 +41,31 @@ class Contact(NamedTuple):
             "path": self.path,
             "received": received_by_edge(self.path),
         }
+
+
+def text_of(event: SwitchEvent, header: str = "contact") -> str:
+    """A header with a contact as stored, readable. Raises InvalidRecord."""
+    value = event.raw(header)
+    if value is None:
+        raise InvalidRecord(header, "missing")
+    return readable(value, header)
+
+
+def readable(text: str, field: str = "contact") -> str:
+    """A stored contact in which bytes of the display name that are no UTF-8 are U+FFFD.
+
+    Older phones write names in Latin-1: RFC 3261 §25.1 does not allow it, and the switch does.
+    Raises InvalidRecord where the text is too long, or another part of it is no UTF-8.
+    """
+    if len(text) > TEXT_MAX:
+        raise InvalidRecord(field, f"longer than {TEXT_MAX} characters")
+    if _SURROGATES.search(text):
+        name = _DISPLAY_NAME(text)
+        end = name.end() if name else 0
+        text = _SURROGATES.sub("\ufffd", text[:end]) + text[end:]
+        if _SURROGATES.search(text):
+            raise InvalidRecord(field, "not UTF-8")
+    return text
 
 
 def is_wildcard(text: str) -> bool:

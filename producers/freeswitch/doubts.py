@@ -268,7 +268,7 @@ def row_of(event: SwitchEvent, record: RegistrationEvent) -> Row:
     """The row that an event with a contact is about."""
     return Row(
         record.registrar or "",
-        event.required("contact", contact.TEXT_MAX),
+        contact.text_of(event),
         record.call_id,
     )
 

@@ -155,7 +155,8 @@ class RegistrationLister:
                     self._intake.refuse(payload_of(asdict(row)), error.reason, error.field)
                     continue
                 user, _, host = row.user.rpartition("@")
-                key = Row(snapshot.registrar or "", row.contact, record.event.call_id)
+                stored = contact.readable(row.contact)
+                key = Row(snapshot.registrar or "", stored, record.event.call_id)
                 yield _Listed(record.key, Name(user, host), key, record)
 
     def _publish(self, listed: _Listed, seq: int) -> None:

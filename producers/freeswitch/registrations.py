@@ -26,7 +26,7 @@ def translate_register(event: SwitchEvent, context: Context) -> list[Translated]
     """A binding made or refreshed (`update-reg`)."""
     refreshed = event.text("update-reg") == "true"
     expires = _seconds(event)
-    is_wildcard = contact.is_wildcard(event.required("contact", contact.TEXT_MAX))
+    is_wildcard = contact.is_wildcard(contact.text_of(event))
     mode = matching.mode_of_register(event, context.mode_of(event.word("profile-name")))
     expires_at = None
     if abs(expires) <= EXPIRES_MAX:
@@ -127,7 +127,7 @@ def _binding(
     user: str = "from-user",
     host: str = "from-host",
 ) -> dict[str, Any]:
-    text, profile = event.required(header, contact.TEXT_MAX), event.word("profile-name")
+    text, profile = contact.text_of(event, header), event.word("profile-name")
     mode = context.mode_of(profile)
     fields = contact.read(text, event.text("status"), header, mode=mode).fields()
     row = Row(profile or "", text, event.word("call-id", TEXT_MAX))

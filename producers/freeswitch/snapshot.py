@@ -103,7 +103,7 @@ def registration_row(snapshot: Snapshot, row: RegistrationRow, index: int) -> Tr
     )
     aor = _aor(row.user, "user")
     call_id = as_event.word("call-id", 1024)
-    text = as_event.required("contact", contact.TEXT_MAX)
+    text = contact.text_of(as_event)
     read = contact.read(text, row.status, mode=snapshot.mode)
     left = row.seconds_left
     if left is not None and left < -_EXPIRED_MAX:

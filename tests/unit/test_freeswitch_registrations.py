@@ -181,6 +181,8 @@ def _register(**changed: object) -> SwitchEvent:
         ({"contact": None}, "contact"),
         ({"contact": "<sip:1001@\x00>"}, "contact"),
         ({"contact": '"" <sip:a@h:99999>'}, "contact"),
+        ({"contact": '"Ren\udce9" <sip:a\udce9@h>'}, "contact"),
+        ({"contact": "x" * 2**17}, "contact"),
         ({"expires": "5s"}, "expires"),
         ({"expires": "0"}, "expires"),
         ({"expires": "9" * 21}, "expires"),
@@ -237,6 +239,15 @@ def test_a_contact_that_is_long_or_no_sip_uri_is_shown_bounded() -> None:
         (record,) = translation.translate(_register(contact=text), Context("n", MARGIN))
         assert (record.event.contact, record.event.contact_form) == (shown, form)
         assert len(record.event.binding) <= 1024
+
+
+@pytest.mark.parametrize("name", ['"Ren\udce9"', '"Ren\udce9 \\" <x>"', "Ren\udce9 "])
+def test_a_display_name_in_latin_1_hides_no_contact(name: str) -> None:
+    contact = "sip:1001@192.0.2.1:5060"
+    (record,) = translation.translate(
+        _register(contact=f"{name} <{contact}>"), Context("n", MARGIN)
+    )
+    assert record.event.contact == contact
 
 
 @pytest.mark.parametrize("user", ["john%40corp.com", "john@corp.com"])

@@ -36,7 +36,7 @@ def switch() -> Iterator[FakeSwitch]:
 def _shows(switch: FakeSwitch, *contacts: str, user: str = "1001") -> None:
     expected = sorted(URI[contact] for contact in contacts)
     switch.beside.when(
-        lambda: switch.beside.contacts(user) == expected, f"{expected} of {user}", timeout=2
+        lambda: switch.beside.contacts(user) == expected, f"{expected} of {user}", timeout=10
     )
 
 
