@@ -144,8 +144,8 @@ class Doubts:
             if _is_replaced(mode, record, row, other) or known.is_one(row, other):
                 known.remove(aor, other)
         left = [other for other in others if other in known.rows(aor)]
-        own = Shown(event.seq, record.expires_at, record.binding or "", _name_in(event), now)
-        known.add(aor, row, own)
+        own = Shown(event.seq, record.expires_at, record.binding or "", now)
+        known.add(aor, _name_in(event), row, own)
         unclear = [
             other
             for other in left
@@ -174,10 +174,9 @@ class Doubts:
         mode = self.context.mode_of(ended.registrar)
         asks = mode in ("ask", "call-id")
         sharing = known.sharing(aor, row) if asks else []
-        shown = known.rows(aor).get(row)
         # With call-id rows go by that, whoever's they are; else by the name.
         by_name = mode in ("ask", "contact") and ended.kind is Kind.UNREGISTERED
-        if by_name and shown is not None and shown.name != _name_in(event):
+        if by_name and row in known.rows(aor) and {*known.names_of(aor)} != {_name_in(event)}:
             self._ask(event, ended, now, held=(Held(record, row, misnamed=True),))
             return True
         known.remove(aor, row)

@@ -44,14 +44,13 @@ class Row(NamedTuple):
 class Shown(NamedTuple):
     """What last showed a row: its place among the switch's events, and the row's expiry.
 
-    `binding`: the identity that records give the row. `name`: whose it is to the switch.
+    `binding`: the identity that records give the row.
     `heard`: when a REGISTER made it, in seconds of the caller's monotonic clock; -inf of a listing.
     """
 
     seq: int
     expires_at: datetime | None
     binding: str
-    name: Name = Name("", "")
     heard: float = float("-inf")
 
 
@@ -144,12 +143,12 @@ class KnownRows:
             found |= self._sharing.get(key, set())
         return sorted(found - {aor})
 
-    def add(self, aor: str, row: Row, shown: Shown) -> None:
-        """A row is there, as an event or a listing showed."""
+    def add(self, aor: str, name: Name, row: Row, shown: Shown) -> None:
+        """A row is there under this name, as an event or a listing showed."""
         known = self._users.setdefault(aor, _User())
         self._users.move_to_end(aor)
-        known.names.pop(shown.name, None)
-        known.names[shown.name] = None
+        known.names.pop(name, None)
+        known.names[name] = None
         before = known.rows.pop(row, None)
         if before is not None:
             newer = shown if before.seq <= shown.seq else before

@@ -161,8 +161,8 @@ class RegistrationLister:
 
     def _publish(self, listed: _Listed, seq: int) -> None:
         event = listed.record.event
-        shown = Shown(seq, event.expires_at, event.binding, listed.name)
-        self._known.add(listed.aor, listed.row, shown)
+        shown = Shown(seq, event.expires_at, event.binding)
+        self._known.add(listed.aor, listed.name, listed.row, shown)
         self._intake.publish(self._intake.kernel.testify([listed.record]))
 
     def _mark(self, listing: _Listing, kind: Kind, remaining: list[str] | None = None) -> None:
