@@ -13,7 +13,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Who is reachable right now, on which SIP node, and why.",
 )
 schemas_app = typer.Typer(no_args_is_help=True, help="The contract.")
 app.add_typer(schemas_app, name="schemas")
@@ -21,6 +20,15 @@ app.add_typer(schemas_app, name="schemas")
 Folder = Annotated[Path, typer.Option(help="Where the one-machine stack keeps its data.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 DEFAULT_FOLDER = Path(".rollcall")
+
+
+@app.callback()
+def _configure(context: typer.Context) -> None:
+    """Who is reachable right now, on which SIP node, and why."""
+    from runtime import logs
+
+    # Of a command the output is what counts; a stage configures its own log when it starts.
+    logs.configure(context.invoked_subcommand or "rollcall", default_level="WARNING")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from local.network import usual_port
 from local.processes import is_running, stop_pid, uninterrupted
 from local.stage_process import READY_SECONDS, STAGE_COMMAND, STOP_SECONDS, StageProcess
 from runtime.kafka import KafkaSettings, ensure_topics
+from runtime.kafka_reach import require_kafka
 from runtime.settings import load, settings_file
 
 Say = Callable[[str], None]
@@ -217,6 +218,16 @@ def _stage_pids(document: dict[str, Any]) -> dict[str, int]:
 
 
 def reachable_kafka(folder: Path) -> KafkaSettings:
+    """Settings of the Kafka that commands talk to, which has just answered.
+
+    Raises BadSettings, KafkaUnavailable.
+    """
+    settings = kafka_settings(folder)
+    require_kafka(settings)
+    return settings
+
+
+def kafka_settings(folder: Path) -> KafkaSettings:
     """Settings of the Kafka that commands talk to: named by the user, else the running stack's."""
     settings = load(KafkaSettings)
     if "bootstrap_servers" in settings.model_fields_set:

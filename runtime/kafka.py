@@ -8,10 +8,15 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, NewTopic
 from pydantic import AliasChoices, Field, SecretStr
 
+from runtime.librdkafka_log import LIBRDKAFKA_LOG
 from runtime.settings import Duration, StageSettings
 from runtime.topic_leaders import wait_until_led
 from schemas import topics
 from schemas.topics import Cleanup, Topic
+
+# Where the address is set: [kafka] in the settings file, or the environment.
+BOOTSTRAP_SETTING = "kafka.bootstrap_servers, ROLLCALL_KAFKA_BOOTSTRAP_SERVERS"
+_NO_ANSWER = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})
 
 
 class KafkaUnavailable(Exception):
@@ -63,6 +68,7 @@ class KafkaSettings(StageSettings):
             "bootstrap.servers": self.bootstrap_servers,
             "security.protocol": self.security_protocol,
             "log_level": 3,
+            "logger": LIBRDKAFKA_LOG,
         }
         if self.sasl_mechanism:
             password = self.sasl_password.get_secret_value() if self.sasl_password else ""
@@ -190,9 +196,6 @@ def translate(error: KafkaException, settings: KafkaSettings) -> Exception:
     """The named error for a librdkafka one: whether to wait, or to change something."""
     code = error.args[0].code()
     waiting = {
-        KafkaError._TRANSPORT,
-        KafkaError._TIMED_OUT,
-        KafkaError._ALL_BROKERS_DOWN,
         KafkaError.REQUEST_TIMED_OUT,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
@@ -201,5 +204,14 @@ def translate(error: KafkaException, settings: KafkaSettings) -> Exception:
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.NOT_ENOUGH_REPLICAS,
     }
-    text = f"Kafka at {settings.bootstrap_servers}: {error.args[0].str()}"
+    reason = error.args[0].str()
+    if code in _NO_ANSWER:
+        return no_answer(settings, reason)
+    text = f"Kafka at {settings.bootstrap_servers}: {reason}"
     return KafkaUnavailable(text) if code in waiting else KafkaMisconfigured(text)
+
+
+def no_answer(settings: KafkaSettings, reason: str) -> KafkaUnavailable:
+    """The error of a cluster that does not answer: where it was sought, and which setting says."""
+    where = f"{settings.bootstrap_servers} ({BOOTSTRAP_SETTING})"
+    return KafkaUnavailable(f"Kafka does not answer at {where}: {reason}")

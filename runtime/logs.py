@@ -7,12 +7,12 @@ import sys
 import structlog
 
 
-def configure(stage: str) -> None:
+def configure(stage: str, default_level: str = "INFO") -> None:
     """Set up structlog and the standard library's loggers on stderr.
 
-    JSON unless stderr is a terminal; level by ROLLCALL_LOG_LEVEL (default INFO).
+    JSON unless stderr is a terminal; level by ROLLCALL_LOG_LEVEL, else `default_level`.
     """
-    level = os.environ.get("ROLLCALL_LOG_LEVEL", "INFO").upper()
+    level = os.environ.get("ROLLCALL_LOG_LEVEL", default_level).upper()
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -13,7 +13,6 @@ from local.auditing.settings import AuditSettings, limits_of
 from local.auditing.view import View
 from local.command import DEFAULT_FOLDER, emit
 from local.stack import reachable_kafka
-from runtime import logs
 from runtime.settings import load
 from streams.settings import StreamsSettings
 
@@ -23,7 +22,6 @@ def audit(nodes: list[str], settle: float | None, json_lines: bool) -> bool:
 
     Raises BadArgument, BadSettings, NotDrained, KafkaUnavailable, KafkaMisconfigured.
     """
-    logs.configure("audit")
     settings = load(AuditSettings)
     settle_time = settings.settle if settle is None else timedelta(seconds=settle)
     registrars = nodes_of(nodes or settings.nodes)

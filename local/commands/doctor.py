@@ -9,8 +9,14 @@ import httpx
 from rich.console import Console
 
 from local.command import DEFAULT_FOLDER
-from local.stack import is_configured, reachable_kafka, read_stack
-from runtime.kafka import KafkaMisconfigured, KafkaSettings, KafkaUnavailable, topic_problems
+from local.stack import is_configured, kafka_settings, read_stack
+from runtime.kafka import (
+    KafkaMisconfigured,
+    KafkaSettings,
+    KafkaUnavailable,
+    topic_problems,
+)
+from runtime.kafka_reach import require_kafka
 from runtime.settings import BadSettings, load, settings_file
 
 Check = tuple[str, Callable[[], str]]
@@ -89,12 +95,13 @@ def _stack() -> str:
 
 
 def _kafka() -> str:
-    settings = reachable_kafka(DEFAULT_FOLDER)
+    settings = kafka_settings(DEFAULT_FOLDER)
     try:
+        require_kafka(settings)
         topic_problems(settings, _SECONDS)
     except KafkaUnavailable as error:
         raise Ailing(
-            str(error), "start one with `rollcall up`, or set KAFKA_BOOTSTRAP_SERVERS to yours"
+            str(error), "start one with `rollcall up`, or name yours by that setting"
         ) from error
     except KafkaMisconfigured as error:
         raise Ailing(str(error), "check the [kafka] settings: protocol, user, password") from error
@@ -102,8 +109,9 @@ def _kafka() -> str:
 
 
 def _topics() -> str:
-    settings = reachable_kafka(DEFAULT_FOLDER)
+    settings = kafka_settings(DEFAULT_FOLDER)
     try:
+        require_kafka(settings)
         problems = topic_problems(settings, _SECONDS)
     except (KafkaUnavailable, KafkaMisconfigured) as error:
         raise Ailing("not checked, Kafka does not answer", "see above") from error

@@ -19,8 +19,9 @@ from local.playing import Playing
 from local.presence_log import Subscriber, TopicReader, end_offsets, records
 from local.rendering import as_json, as_line
 from local.sources import parse_sources
-from local.stack import Stack, reachable_kafka, read_stack
+from local.stack import Stack, kafka_settings, read_stack
 from runtime.kafka import KafkaSettings, ensure_topics
+from runtime.kafka_reach import require_kafka
 from schemas.call import CallEvent
 from schemas.presence import Presence
 from schemas.topics import CALLS, PRESENCE
@@ -65,12 +66,13 @@ def replay(
 @contextlib.contextmanager
 def _stack() -> Iterator[Stack]:
     """A running stack to use; else a temporary one with only what a replay needs."""
-    kafka = reachable_kafka(DEFAULT_FOLDER)
+    kafka = kafka_settings(DEFAULT_FOLDER)
     running = read_stack(DEFAULT_FOLDER)
     borrowed = running is not None or "bootstrap_servers" in kafka.model_fields_set
     with tempfile.TemporaryDirectory(prefix="rollcall-replay-") as folder:
         stack = Stack(Path(folder), lambda text: typer.echo(text, err=True), ("streams",))
         if borrowed:
+            require_kafka(kafka)
             stack.kafka = kafka
             ensure_topics(kafka)
         else:

@@ -9,7 +9,6 @@ from local.command import emit
 from producers.sockets.narrator import boot_id
 from producers.sockets.settings import SocketsSettings
 from producers.sockets.watcher import Watcher
-from runtime import logs
 from runtime.settings import load
 from schemas.connection import ConnectionEvent
 from schemas.origin import Address
@@ -20,7 +19,6 @@ def sockets(ports: list[str], json_lines: bool) -> None:
 
     Raises BadSettings, KernelRefuses.
     """
-    logs.configure("sockets")
     overrides: dict[str, Any] = {"ports": ports} if ports else {}
     settings = load(SocketsSettings, node="local", **overrides)  # no event leaves this process
     watcher = Watcher(settings, _print_json if json_lines else _print_line, boot_id())

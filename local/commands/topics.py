@@ -6,18 +6,19 @@ from rich.console import Console
 from rich.table import Table
 
 from local.command import DEFAULT_FOLDER
-from local.stack import reachable_kafka
+from local.stack import kafka_settings, reachable_kafka
 from runtime.kafka import ensure_topics
 from schemas import topics as contract
 
 
 def topics(create: bool) -> None:
     """Print the table. Raises KafkaUnavailable, KafkaMisconfigured with `create`."""
-    kafka = reachable_kafka(DEFAULT_FOLDER)
     if create:
+        kafka = reachable_kafka(DEFAULT_FOLDER)
         ensure_topics(kafka)
         typer.echo(f"all topics are there at {kafka.bootstrap_servers}")
         return
+    kafka = kafka_settings(DEFAULT_FOLDER)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in ("topic", "partitions", "cleanup", "keeps", "key", "writers", "readers"):
         table.add_column(column, overflow="fold", no_wrap=column in ("topic", "cleanup", "keeps"))

@@ -1,0 +1,50 @@
+"""Whether a cluster answers, and if not, why: for commands, which do not wait for Kafka."""
+
+import time
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from runtime.kafka import KafkaSettings, no_answer
+from runtime.librdkafka_log import cause_of
+
+# Of a cluster that accepts connections, or drops them in silence.
+TIMEOUT_SECONDS = 2.5
+_LOOK_SECONDS = 0.25
+
+
+class _Silent:
+    """A `logger` for a client whose errors are read from its callback."""
+
+    def log(self, *line: object) -> None:
+        del line
+
+
+def require_kafka(settings: KafkaSettings, timeout: float = TIMEOUT_SECONDS) -> None:
+    """Return when the cluster has answered.
+
+    Raises KafkaUnavailable: at once when no address can be connected to, else after `timeout`
+    seconds; with the reason that librdkafka gives (refused, no such host, TLS, SASL).
+    """
+    errors: list[KafkaError] = []
+    client = AdminClient({**settings.client(), "logger": _Silent(), "error_cb": errors.append})
+    deadline = time.monotonic() + timeout
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            client.list_topics(timeout=max(min(left, _LOOK_SECONDS), 0.01))
+            return
+        except KafkaException as error:
+            client.poll(0)  # serves error_cb
+            all_down = any(one.code() == KafkaError._ALL_BROKERS_DOWN for one in errors)
+            if all_down or left <= _LOOK_SECONDS:
+                raise no_answer(settings, _reason(errors, timeout)) from error
+
+
+def _reason(errors: list[KafkaError], timeout: float) -> str:
+    """The last error of a broker, without its address, which the message has already."""
+    causes = [cause_of(e.str()) for e in errors if e.code() != KafkaError._ALL_BROKERS_DOWN]
+    if not causes:
+        return f"no answer within {timeout:g} s"
+    cause = causes[-1].partition("/bootstrap: ")[2] or causes[-1]
+    return cause.partition(" failed: ")[2] or cause
