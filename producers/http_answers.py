@@ -1,4 +1,4 @@
-"""Reads the body of an HTTP answer within bounds: so many bytes, and so much time for all of it."""
+"""HTTP as producers ask over it: a body within bounds, and who refuses a connection."""
 
 import time
 
@@ -20,3 +20,13 @@ def read_body(response: httpx.Response, max_bytes: int, deadline: float) -> byte
         if time.monotonic() > deadline:
             raise httpx.ReadTimeout("the answer did not end in time")
     return b"".join(parts)
+
+
+def is_refused(error: BaseException) -> bool:
+    """Whether nobody listens at the address: httpx has that as the cause of its own error."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ConnectionRefusedError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False

@@ -18,6 +18,7 @@ from producers.freeswitch.errors import (
     CommandRefused,
     ConnectionLost,
     EventSocketError,
+    NobodyListens,
     StreamBroken,
     SwitchUnreachable,
     WrongPassword,
@@ -75,6 +76,8 @@ class EventSocket(InboundESL):  # type: ignore[misc]  # published without types
         where = f"{self.host}:{self.port}"
         try:
             self.sock = socket.create_connection((self.host, self.port), timeout=self.timeout)
+        except ConnectionRefusedError as error:
+            raise NobodyListens(f"{where}: {error}") from error
         except OSError as error:
             raise SwitchUnreachable(f"{where}: {error}") from error
         self.sock.settimeout(None)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 import gevent
 from gevent import Greenlet
@@ -38,8 +39,9 @@ class Connection:
         self._probing = False
         self._greenlets: list[Greenlet] = []
         self.subscribed = False
+        self.began: float | None = None  # when it was subscribed, in monotonic seconds
 
-    def serve(self) -> None:
+    def serve(self) -> NoReturn:
         """Connect and serve until the end. Raises the EventSocketError that says why it ended."""
         try:
             self._socket.connect()
@@ -51,7 +53,7 @@ class Connection:
             self._end()
 
     def _begin(self) -> None:
-        self.subscribed = True
+        self.subscribed, self.began = True, time.monotonic()
         self._look_for_kernel()
         self._switch.ask(self._socket)
         self._intake.publish(self._switch.announce())

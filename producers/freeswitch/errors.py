@@ -1,7 +1,8 @@
 """What can go wrong between the producer and the switch, named for what to do about it.
 
 EventSocketError
-├── SwitchUnreachable   refused, timed out, no such host: wait and try again
+├── SwitchUnreachable   timed out, no such host: wait and try again
+│   └── NobodyListens   refused at once, as while the switch restarts: try again soon
 ├── WrongPassword       change freeswitch.password; tried again slowly all the same
 ├── AccessDenied        the switch's event_socket ACL rejects this address
 ├── ConnectionLost      the switch closed the connection, or the network broke
@@ -21,6 +22,10 @@ class EventSocketError(Exception):
 
 class SwitchUnreachable(EventSocketError):
     reason = "unreachable"
+
+
+class NobodyListens(SwitchUnreachable):
+    """Refused: an attempt costs nothing."""
 
 
 class WrongPassword(EventSocketError):

@@ -67,8 +67,13 @@ class FreeSwitchSettings(StageSettings):
     half_open_seconds: float = Field(
         40, gt=0, description="Silence (two HEARTBEATs of the switch) that ends the connection."
     )
+    retry_refused_seconds: float = Field(
+        0.25, gt=0, description="Between two attempts to connect while nobody listens there."
+    )
     retry_max_seconds: float = Field(
-        10, gt=0, description="Longest wait between two attempts to connect."
+        10,
+        gt=0,
+        description="Longest wait between two attempts to connect after any other failure.",
     )
     close_timeout_seconds: float = Field(
         10, gt=0, description="At SIGTERM: for Kafka, before the rest stays in the spool."

@@ -6,10 +6,10 @@ from typing import Any
 import gevent
 from gevent.event import Event
 from gevent.queue import Queue
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
+from producers.backoff import Backoff
 from producers.freeswitch.connection import Connection
-from producers.freeswitch.errors import EventSocketError
+from producers.freeswitch.errors import EventSocketError, NobodyListens
 from producers.freeswitch.intake import Intake
 from producers.freeswitch.kernel import KernelWitness
 from producers.freeswitch.settings import FreeSwitchSettings
@@ -85,35 +85,21 @@ class FreeSwitchProducer:
             self._stage.ready.clear()
 
     def _keep_connected(self) -> None:
+        settings = self._settings
+        backoff = Backoff(settings.retry_refused_seconds, settings.retry_max_seconds)
         while not self._stopping.is_set():
-            retrying = Retrying(
-                retry=retry_if_exception_type(EventSocketError),
-                wait=wait_random_exponential(
-                    multiplier=0.25, min=0.1, max=self._settings.retry_max_seconds
-                ),
-                sleep=self._stopping.wait,
-                after=self._tell,
-                stop=lambda _: self._stopping.is_set(),
-                reraise=True,
-            )
-            retrying(self._serve)
-
-    def _serve(self) -> None:
-        """One connection. Raises its error unless it was sound before."""
-        began = time.monotonic()
-        self._connection = connection = Connection(self._settings, self._intake)
-        try:
-            connection.serve()
-        except EventSocketError as error:
-            self._intake.switch.lost(str(error))
-            if time.monotonic() - began < _SOUND_SECONDS:
-                raise
-            self._count(error)
-
-    def _tell(self, attempt: RetryCallState) -> None:
-        error = attempt.outcome.exception() if attempt.outcome else None
-        if isinstance(error, EventSocketError):
-            self._count(error)
+            self._connection = connection = Connection(self._settings, self._intake)
+            try:
+                connection.serve()
+            except EventSocketError as error:
+                failure = error
+            self._intake.switch.lost(str(failure))
+            self._count(failure)
+            if connection.began and time.monotonic() - connection.began >= _SOUND_SECONDS:
+                backoff.reset()
+                continue
+            is_refused = isinstance(failure, NobodyListens)
+            self._stopping.wait(backoff.after(failure.reason, is_refused=is_refused))
 
     def _count(self, error: EventSocketError) -> None:
         """Every failure is counted; the same one again and again is logged once."""

@@ -24,8 +24,9 @@ log = logs.get(__name__)
 
 NAME = "opensips"
 _LOOK_SECONDS = 0.1
-# Whether a restart is asked for more often than the heartbeat goes, seconds.
-_ASK_SECONDS = 1.0
+# Which process it is, is asked for more often than the heartbeat goes, seconds:
+# while MI answers, and while it does not.
+_ASK_SECONDS, _ASK_AGAIN_SECONDS = 1.0, 0.25
 
 
 class OpenSipsProducer:
@@ -126,7 +127,8 @@ class OpenSipsProducer:
         asked = 0.0
         while not self._stage.stop.wait(_LOOK_SECONDS):
             now = time.monotonic()
-            if now - asked > _ASK_SECONDS or self._wants_identity.is_set():
+            pause = _ASK_SECONDS if self._lister.answers else _ASK_AGAIN_SECONDS
+            if now - asked > pause or self._wants_identity.is_set():
                 self._wants_identity.clear()
                 asked = now
                 self._lister.identify()

@@ -2,6 +2,7 @@
 
 NgError             nothing is known this time; asked again
 ├─ NgUnreachable    nobody answers in time: no sign of life either
+│  └─ NobodyListens refused at once, as while rtpengine restarts: asked again soon
 ├─ NgRefused        rtpengine answers, but with an error (an unknown call, above all)
 └─ NgUnreadable     an answer of another form: conclude nothing from it, dead letter
 """
@@ -17,6 +18,10 @@ class NgUnreachable(NgError):
     """Nobody answered in time; the message names the address."""
 
     reason = "ng-unreachable"
+
+
+class NobodyListens(NgUnreachable):
+    """The host refuses: nobody has the port."""
 
 
 class NgRefused(NgError):

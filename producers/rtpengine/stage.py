@@ -3,9 +3,11 @@
 import time
 from typing import Any
 
+from producers.backoff import Backoff
 from producers.publisher import Publisher
 from producers.rtpengine.context import Context, Moments
 from producers.rtpengine.dtmf import DtmfListener
+from producers.rtpengine.errors import NobodyListens
 from producers.rtpengine.ng import open_ng
 from producers.rtpengine.settings import RtpengineSettings
 from producers.rtpengine.watcher import Watcher
@@ -15,8 +17,8 @@ from runtime.settings import load
 from runtime.stage import Stage
 
 NAME = "rtpengine"
-# Between two rounds that fail: doubling from the first to the last, seconds.
-_PAUSE_FIRST, _PAUSE_LAST = 0.25, 4.0
+# Between two rounds that fail: while nobody has the port, and at most.
+_REFUSED_SECONDS, _PAUSE_LAST_SECONDS = 0.25, 4.0
 
 
 class RtpengineProducer:
@@ -60,16 +62,20 @@ class RtpengineProducer:
         }
 
     def _work(self) -> None:
-        pause = _PAUSE_FIRST
+        backoff = Backoff(_REFUSED_SECONDS, _PAUSE_LAST_SECONDS)
         while not self._stage.stop.is_set():
             began = time.monotonic()
-            answered = self._watcher.round()
+            failure = self._watcher.round()
             self._show(self._watcher.is_up)
             if self.dtmf is not None and self.dtmf.failure is not None:
                 raise self.dtmf.failure
-            rest = self._settings.poll_seconds - (time.monotonic() - began)
-            self._stage.stop.wait(max(rest, 0.0) if answered else pause)
-            pause = _PAUSE_FIRST if answered else min(pause * 2, _PAUSE_LAST)
+            if failure is None:
+                backoff.reset()
+                pause = max(self._settings.poll_seconds - (time.monotonic() - began), 0.0)
+            else:
+                is_refused = isinstance(failure, NobodyListens)
+                pause = backoff.after(failure.reason, is_refused=is_refused)
+            self._stage.stop.wait(pause)
 
     def _show(self, is_up: bool) -> None:
         metrics.SOURCE_CONNECTED.set(int(is_up), self._labels)

@@ -61,8 +61,8 @@ class Watcher:
     def is_up(self) -> bool:
         return self._node.is_up
 
-    def round(self) -> bool:
-        """Whether rtpengine answered. Publishes what was learned even when it then fell silent."""
+    def round(self) -> NgError | None:
+        """Why not all was answered, if so. Publishes what was learned until then all the same."""
         began = time.monotonic()
         self._complaints = self._complaints[1], set()
         try:
@@ -70,8 +70,8 @@ class Watcher:
             self._measure(began + self._settings.poll_seconds)
         except NgError as error:
             self._fail(error)
-            return False
-        return True
+            return error
+        return None
 
     def status(self) -> dict[str, Any]:
         """For /status."""
