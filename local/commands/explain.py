@@ -12,10 +12,10 @@ from local.commands.who import canonical
 from local.errors import Unknown
 from local.explaining.composing import compose
 from local.explaining.explanation import Explanation
-from local.explaining.folding import Retelling
 from local.explaining.moments import Moment, parse_moment
 from local.explaining.reading import find, read, read_by_time
 from local.explaining.records import Logged, Span
+from local.explaining.rereading import retell
 from local.explaining.telling import tell
 from local.stack import reachable_kafka
 from runtime.kafka import KafkaSettings
@@ -50,11 +50,16 @@ def explanation(
     at = moment.at if moment is not None else None
     # Their ends at one moment, or what comes meanwhile would look like a contradiction.
     presences, sessions = find(kafka, (topics.PRESENCE, topics.SESSIONS), aor, None, at)
-    spans = find(kafka, SESSION_SOURCES, aor, since, at)
     presence = _published(kafka, presences, aor)
     record = _session(kafka, sessions, aor) if at is None else None
-    retelling = Retelling(aor, load(StreamsSettings))
-    retelling.take_all(read_by_time(kafka, spans), at or now)
+
+    def read_from(first: datetime | None) -> tuple[list[Span], Iterator[Logged]]:
+        found = find(kafka, SESSION_SOURCES, aor, first, at)
+        return found, read_by_time(kafka, found)
+
+    retelling, spans = retell(
+        aor, load(StreamsSettings), read_from, since=since, until=at or now, record=record
+    )
     if not retelling.account.records and presence is None and record is None:
         raise Unknown(_unknown(aor, moment, spans))
     return compose(
@@ -73,6 +78,8 @@ def _unknown(aor: str, moment: Moment | None, spans: list[Span]) -> str:
     if all(span.complete for span in spans):
         never = "had not registered" if moment is not None else "has never registered"
         return f"{aor} {never}{when}"
+    if any(span.skipped for span in spans):
+        return f"what was read of the log tells nothing of {aor}{when}: ask without --since"
     oldest = min((span.oldest for span in spans if span.oldest is not None), default=None)
     begins = f"it begins {oldest:%Y-%m-%d %H:%M:%S}Z" if oldest is not None else "it is empty"
     return f"the log tells nothing of {aor}{when}: {begins}, and what came before is gone"

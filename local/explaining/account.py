@@ -7,11 +7,14 @@ from datetime import datetime
 from enum import StrEnum
 
 from schemas.vocabulary import Cause, Status
+from streams.state import EndedBinding, Session
 
 # What is kept of a long history; the counts go on.
 MAX_STEPS = 200
 MAX_EXAMPLES = 3
 MAX_TOLD = 1000
+# Marks of a binding that is kept and not shown.
+OUT_OF_REACH = frozenset({"ping-lost", "edge-lost", "node-lost"})
 
 
 class What(StrEnum):
@@ -52,6 +55,30 @@ class Effect:
     subject: str
     detail: str | None = None
     where: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Mark:
+    """Since when a binding that is kept is out of reach, and by what. `mark`: `edge-lost`, ..."""
+
+    mark: str
+    at: datetime
+    told: Told | None
+
+
+@dataclass(slots=True, kw_only=True)
+class End:
+    """How a binding ended, as it was decided then: what is reported of it later changes nothing.
+
+    `at` is the event's time. `known`: the binding was there before; else only its end is known.
+    `lost`: it had been out of reach before.
+    """
+
+    end: EndedBinding
+    at: datetime
+    told: Told | None
+    known: bool
+    lost: Mark | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,6 +131,8 @@ class Account:
     steps: deque[Step] = field(default_factory=lambda: deque(maxlen=MAX_STEPS))
     told: dict[str, Told] = field(default_factory=dict)
     counted: dict[tuple[str, str | None], Counted] = field(default_factory=dict)
+    ends: dict[str, End] = field(default_factory=dict)
+    lost: dict[str, Mark] = field(default_factory=dict)
 
     def note(self, step: Step) -> None:
         """It changed something."""
@@ -117,6 +146,35 @@ class Account:
         )
         found.why = why
         found.add(told)
+
+    def follow(self, effects: Iterable[Effect], told: Told | None, session: Session) -> None:
+        """Keep how each binding ended, of those whose ends the session remembers."""
+        for effect in effects:
+            key, grave = effect.subject, session.ended.get(effect.subject)
+            match effect.what:
+                case What.OPENED:
+                    self.ends.pop(key, None)
+                    self.lost.pop(key, None)
+                case What.FLAGGED if effect.detail in OUT_OF_REACH and told is not None:
+                    mark = Mark(mark=effect.detail, at=told.at, told=told)
+                    self.lost.setdefault(key, mark)
+                case What.CLEARED if effect.detail in OUT_OF_REACH:
+                    if (lost := self.lost.get(key)) is not None and lost.mark == effect.detail:
+                        del self.lost[key]
+                case What.ENDED | What.REMEMBERED | What.CERTAIN if grave is not None:
+                    self._end(effect, grave, told)
+        self.ends = {key: end for key, end in self.ends.items() if key in session.ended}
+
+    def _end(self, effect: Effect, grave: EndedBinding, told: Told | None) -> None:
+        key, before = effect.subject, self.ends.get(effect.subject)
+        by = told if told is not None and told.id == grave.event else None
+        self.ends[key] = End(
+            end=grave,
+            at=by.at if by is not None else grave.at,
+            told=told,
+            known=effect.what is not What.REMEMBERED,
+            lost=before.lost if before is not None else self.lost.pop(key, None),
+        )
 
     def remember(self, told: Told, needed: Iterable[str]) -> None:
         """Keep the record for what names it as its proof; of too many only those `needed`."""

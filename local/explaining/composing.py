@@ -20,10 +20,11 @@ from local.explaining.explanation import (
 )
 from local.explaining.folding import Retelling, places
 from local.explaining.records import Span
+from local.explaining.words import OVERDUE
 from schemas.vocabulary import Status
 from streams import devices
 from streams.presence_fold import current
-from streams.state import Presence, Session
+from streams.state import EndedBinding, Presence, Session
 
 
 def compose(
@@ -53,7 +54,7 @@ def compose(
         published=_published(presence, folded),
         bindings=list(_bindings(session, account)),
         ended=[
-            EndAccount(key=key, end=grave, told=account.told.get(grave.event))
+            _end(key, grave, account, shown, is_whole=is_whole)
             for key, grave in reversed(session.ended.items())
         ],
         calls=[
@@ -71,7 +72,29 @@ def compose(
 
 
 def _coverage(span: Span) -> Coverage:
-    return Coverage(topic=span.topic.name, complete=span.complete, begins=span.oldest)
+    return Coverage(
+        topic=span.topic.name, complete=span.complete, begins=span.oldest, skipped=span.skipped
+    )
+
+
+def _end(
+    key: str, grave: EndedBinding, account: Account, shown: Presence | None, *, is_whole: bool
+) -> EndAccount:
+    """As the log tells it; where it does not reach back so far, as the session remembers it.
+
+    The session then moves the time on with what comes later of the binding: that of the change
+    that was published is the end's own.
+    """
+    known = account.ends.get(key)
+    if known is not None and (known.known or is_whole or known.end.event == grave.event):
+        return EndAccount(key=key, end=known.end, at=known.at, told=known.told, lost=known.lost)
+    told = account.told.get(grave.event)
+    if told is not None:
+        return EndAccount(key=key, end=grave, at=told.at, told=told)
+    if shown is not None and shown.evidence[:1] == [grave.event]:
+        return EndAccount(key=key, end=grave, at=shown.at, told=None)
+    at_latest = not grave.event.endswith(OVERDUE)
+    return EndAccount(key=key, end=grave, at=grave.at, told=None, at_latest=at_latest)
 
 
 def _answer(shown: Presence | None) -> Answer:

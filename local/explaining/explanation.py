@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from local.explaining.account import Counted, Step, Told
+from local.explaining.account import Counted, Mark, Step, Told
 from schemas.vocabulary import Cause, Status
 from streams.state import Binding, EndedBinding, Leg, PresenceBinding, PresenceCall
 
@@ -47,9 +47,18 @@ class BindingAccount:
 
 @dataclass(slots=True, kw_only=True)
 class EndAccount:
+    """`end`: as it was decided, whatever came later. `at`: the time of the event that ended it,
+    with `at_latest` that of a later one.
+
+    `told` is that event, None where it is not known; `lost`: it was out of reach before.
+    """
+
     key: str
     end: EndedBinding
+    at: datetime
     told: Told | None
+    lost: Mark | None = None
+    at_latest: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,11 +84,15 @@ class NodeAccount:
 
 @dataclass(slots=True, kw_only=True)
 class Coverage:
-    """How far back a topic was read. `begins` None: it held nothing of that time."""
+    """How far back a topic was read. `begins` None: it held nothing of that time.
+
+    `skipped`: it holds more, of before `--since`.
+    """
 
     topic: str
     complete: bool
     begins: datetime | None
+    skipped: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,3 +118,8 @@ class Explanation:
     def complete(self) -> bool:
         """Whether the log was read from its beginning."""
         return all(one.complete for one in self.coverage)
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the log holds more, which was not read."""
+        return any(one.skipped for one in self.coverage)

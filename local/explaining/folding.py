@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from local.explaining.account import Account, Shown, Step, Told
 from local.explaining.differences import differences
 from local.explaining.records import Logged, NodeTime, concerns, read_node_time
+from local.explaining.words import ENDED_EARLIER
 from schemas import codec, topics
 from schemas.dead_letter import DeadLetter
 from schemas.vocabulary import Source
@@ -26,12 +27,17 @@ _LONG_AGO = datetime.fromtimestamp(0, UTC)
 class Retelling:
     """Of one user. Give it every record of the user's partition in order (`read_by_time`)."""
 
-    def __init__(self, aor: str, settings: StreamsSettings) -> None:
-        """`settings` must be the worker's: slack, grace, when doubt is shown."""
+    def __init__(self, aor: str, settings: StreamsSettings, since: datetime | None = None) -> None:
+        """`settings` must be the worker's: slack, grace, when doubt is shown.
+
+        What comes to Kafka before `since` is folded, and told of only where something later,
+        or an end that is remembered, goes back to it.
+        """
         self.aor = aor
         self.account = Account()
         self._key = aor.encode()
         self._now = _LONG_AGO
+        self._since = since or _LONG_AGO
         self._session: Session | None = None
         self._partition = PartitionState(
             *(0, {}, {}, {}, {}),
@@ -117,18 +123,24 @@ class Retelling:
         matters = bool(changed or shown)
         own = record is not None and record.key == self._key
         told = self._told(record) if own or matters or batch.fences else None
+        after = self._session or before
+        if told is not None and (own or matters):
+            self.account.remember(told, self._proofs)
+        self.account.follow(changed, told, after)
+        if self._now < self._since:
+            return
         if told is not None and (own or matters):
             self.account.records += 1
-            self.account.remember(told, self._proofs)
         if matters:
             step = Step(at=self._now, by=told, effects=changed, shown=shown)
             self.account.note(step)
-        if told is None or not (own or told.node in places(self._session or before)):
+        if told is None or not (own or told.node in places(after)):
             return
         for fence in batch.fences:
             self.account.count(told, fence, _fault(batch))
         if own and not matters and not batch.fences:
-            self.account.count(told, None)
+            is_late = before.ended != after.ended
+            self.account.count(told, ENDED_EARLIER if is_late else None)
 
     def _told(self, record: Logged | None) -> Told | None:
         if record is None:

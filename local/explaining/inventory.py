@@ -11,7 +11,7 @@ from local.explaining.explanation import (
     NodeAccount,
 )
 from local.explaining.layout import Page, connection
-from local.explaining.words import LATE, MARKS, because, phrase
+from local.explaining.words import LATE, MARKS, OVERDUE, RESTARTED, because, phrase
 from schemas.vocabulary import RegistrationKind
 
 # Ends that a person reads at once; `--json` has all that are kept.
@@ -74,6 +74,8 @@ class Inventory:
         return f"as far as the log goes back; first told {by}"
 
     def _by(self, told: Told | None, id_: str) -> str:
+        if told is None and self._of.skipped:
+            return f"by {id_}, which came before what was read (--since)"
         if told is None:
             return f"by {id_}, which is not in the log any more"
         late = ""
@@ -123,8 +125,14 @@ class Inventory:
         page.item(f"{node}  {identity}")
         inferred = "; inferred: the source names no binding" if end.inferred else ""
         because_ = f"because {because(end.cause)} ({end.cause}{inferred})"
-        page.detail(f"ended {page.at(end.at)}, {because_}")
-        if end.event.endswith("/overdue"):
+        latest = " or before" if one.at_latest else ""
+        page.detail(f"ended {page.at(one.at)}{latest}, {because_}")
+        if end.event.endswith(OVERDUE):
             page.detail("by Rollcall's own timer: the registrar had not said so")
+        elif end.event.endswith(RESTARTED):
+            page.detail(f"its process had ended before {end.event.removesuffix(RESTARTED)} came")
         else:
             page.detail(self._by(one.told, end.event))
+        if one.lost is not None:
+            by = f" {self._by(one.lost.told, one.lost.told.id)}" if one.lost.told else ""
+            page.detail(f"out of reach since {page.at(one.lost.at)} ({one.lost.mark}){by}")

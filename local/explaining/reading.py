@@ -60,7 +60,8 @@ def _span(
 
     begin = low if since is None else max(low, first_from(since, 0))
     end = high if until is None else first_from(until, 1)
-    return Span(topic, partition, begin, max(begin, end), begin == 0)
+    end = max(begin, end)
+    return Span(topic, partition, begin, end, begin == 0, skipped=begin > low)
 
 
 def read(kafka: KafkaSettings, span: Span) -> Iterator[Logged]:

@@ -40,7 +40,7 @@ class Span(Struct):
     """What is read of one partition of a topic: offsets from `begin` up to `end`.
 
     `oldest` is when the first record in it was produced, known once it is read. `complete`: nothing
-    was ever before it.
+    was ever before it. `skipped`: the topic holds records before it.
     """
 
     topic: Topic
@@ -49,6 +49,7 @@ class Span(Struct):
     end: int
     complete: bool
     oldest: datetime | None = None
+    skipped: bool = False
 
 
 class NodeTime(Struct, gc=False):

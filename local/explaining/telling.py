@@ -74,18 +74,22 @@ def _agreement(of: Explanation) -> Iterator[str]:
             "their settings are not those used here ([streams])."
         )
     else:
-        yield "The log does not reach back far enough to tell all of it."
+        yield "What was read of the log does not reach back far enough to tell all of it."
 
 
 def _coverage(of: Explanation) -> Iterator[str]:
     if of.complete:
         return
     begins: dict[str, list[str]] = {}
+    if of.skipped:
+        yield "The log holds more, of before --since: it is told only where an end goes back to it."
     for one in of.coverage:
-        if not one.complete:
+        if not one.complete and not one.skipped:
             since = (
                 f"what came from {full(one.begins)} on" if one.begins else "nothing of that time"
             )
             begins.setdefault(since, []).append(one.topic.removeprefix("rollcall."))
+    if not begins:
+        return
     told = "; ".join(f"of {', '.join(names)} {since}" for since, names in begins.items())
     yield f"The log is not whole. It has {told}. What is missing cannot be told here."

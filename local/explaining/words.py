@@ -47,6 +47,13 @@ REASONS = {
     "has the error): the user is left as before.",
 }
 
+# Of what only moves the fence that an end has left: no fold ignores it.
+ENDED_EARLIER = "ended-earlier"
+_EARLIER = (
+    "The binding had ended before this came: by it the registrar only drops its row. "
+    "What ended it stands under Ended."
+)
+
 # Of each cause; after "because".
 CAUSES = {
     Cause.REGISTERED: "the client registered",
@@ -126,6 +133,9 @@ MARKS = {
     "stale": "is in doubt (events of its node may be missing, and no listing has come since)",
 }
 
+# How ids of events end that the folds make of another (streams/expiry_fold.py, late_fold.py).
+OVERDUE, RESTARTED = "/overdue", "/restarted"
+
 # An event that came to Kafka so long after it happened was late. Clocks differ by less.
 LATE = timedelta(seconds=1)
 
@@ -141,4 +151,4 @@ def because(cause: str) -> str:
 
 def reason(fence: str) -> str:
     """Why an event was ignored."""
-    return REASONS[fence]
+    return _EARLIER if fence == ENDED_EARLIER else REASONS[fence]

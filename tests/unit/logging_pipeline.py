@@ -1,5 +1,6 @@
 """The pipeline without Kafka that also keeps its log, as the session topics would hold it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +8,7 @@ from local.explaining.composing import compose
 from local.explaining.explanation import Explanation
 from local.explaining.folding import Retelling
 from local.explaining.records import Logged, Span, by_time
+from local.explaining.rereading import retell
 from schemas import codec
 from schemas.topics import Topic
 from streams import state
@@ -58,35 +60,52 @@ class LoggingPipeline(Pipeline):
         return None if last is None else state.decode(Presence, codec.encode(last))
 
     def retell(
-        self, aor: str, until: datetime | None = None, since: datetime | None = None
+        self,
+        aor: str,
+        until: datetime | None = None,
+        kept: datetime | None = None,
+        since: datetime | None = None,
+        record: Session | None = None,
     ) -> tuple[Retelling, list[Span]]:
-        """The user's records from the log, up to `until`; `since`: what came before is deleted."""
+        """The user's records from the log, up to `until`; what came before `kept` is deleted."""
         end = until or self.now
-        kept = [
-            one for one in self.log if one.produced <= end and (not since or one.produced >= since)
-        ]
-        retelling = Retelling(aor, self.settings)
         topics = {one.topic.name: one.topic for one in self.log}.values()
-        parts = [[one for one in kept if one.topic is topic] for topic in topics]
-        retelling.take_all(by_time(map(iter, parts)), end)
-        spans = [
-            Span(topic, 0, 0, len(part), since is None, part[0].produced if part else None)
-            for topic, part in zip(topics, parts, strict=True)
-        ]
-        return retelling, spans
+
+        def read(first: datetime | None) -> tuple[list[Span], Iterator[Logged]]:
+            begin = max((one for one in (kept, first) if one is not None), default=_EPOCH)
+            parts = [
+                [one for one in self.log if one.topic is topic and begin <= one.produced <= end]
+                for topic in topics
+            ]
+            is_whole, is_skipped = begin == _EPOCH, first is not None and begin == first
+            spans = [
+                Span(
+                    *(topic, 0, 0, len(part), is_whole, part[0].produced if part else None),
+                    skipped=is_skipped,
+                )
+                for topic, part in zip(topics, parts, strict=True)
+            ]
+            return spans, by_time(map(iter, parts))
+
+        return retell(aor, self.settings, read, since=since, until=end, record=record)
 
     def explain(
-        self, aor: str, until: datetime | None = None, since: datetime | None = None
+        self,
+        aor: str,
+        until: datetime | None = None,
+        kept: datetime | None = None,
+        since: datetime | None = None,
     ) -> Explanation:
-        """As the command would, of now or of `until`."""
-        retelling, spans = self.retell(aor, until, since)
-        last = self.last(aor) if until is None else None
+        """As the command would, of now or of `until`; `kept`: what the log has of it still."""
         value = self.state.sessions.get(aor.encode()) if until is None else None
+        record = state.decode(Session, value) if value is not None else None
+        retelling, spans = self.retell(aor, until, kept, since, record)
+        last = self.last(aor) if until is None else None
         return compose(
             retelling,
             spans,
             at=until or self.now,
             is_now=until is None,
             presence=(last, self.now) if last is not None else None,
-            record=state.decode(Session, value) if value is not None else None,
+            record=record,
         )

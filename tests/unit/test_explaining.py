@@ -17,6 +17,7 @@ from tests.unit.logging_pipeline import LoggingPipeline
 from tests.unit.stories import (
     AOR,
     call,
+    expired,
     listed,
     listing_ended,
     loss,
@@ -208,20 +209,20 @@ def test_refreshes_are_counted_and_a_long_history_stays_small() -> None:
 
 def test_what_retention_has_taken_is_said() -> None:
     pipeline = story(registered(1), refreshed(50), refreshed(100))
-    told = words(pipeline.explain(AOR, moment(60), since=moment(40)))
+    told = words(pipeline.explain(AOR, moment(60), kept=moment(40)))
     assert told.startswith(f"{AOR} was reachable: 1 binding.")
     assert "The log is not whole. It has of registrations what came from 2026-01-01" in told
     assert "as far as the log goes back; first told by fs1/boot-a/50" in told
 
     # The session record knows when it began; that the log cannot is no contradiction.
-    found = pipeline.explain(AOR, since=moment(40))
+    found = pipeline.explain(AOR, kept=moment(40))
     told = words(found)
     assert "since 00:00:01.000Z, opened by fs1/boot-a/1, which is not in the log any more" in told
     assert "last confirmed 00:01:40.000Z by fs1/boot-a/100 (freeswitch: the client renewed" in told
     assert found.published is not None
     assert found.published.differences == []
 
-    gone = pipeline.explain(AOR, since=moment(101))
+    gone = pipeline.explain(AOR, kept=moment(101))
     assert gone.answer.reachable
     assert gone.published is not None
     assert gone.published.differences[0] == "it says online, the log offline"
@@ -291,6 +292,128 @@ def test_a_listing_ends_what_it_does_not_show() -> None:
     found = story(registered(1), end).explain(AOR)
     assert changes(found) == ["online registered", "offline missing-from-snapshot"]
     assert found.timeline[-1].effects[0].what is What.ENDED
+
+
+CLOSED, DROPPED = 5, 600
+CLOSE = "fs1/sockets/5"
+
+
+def closed_and_dropped() -> LoggingPipeline:
+    """The connection is closed; ten minutes later the registrar drops the row."""
+    close = loss(CLOSED, source=Source.SOCKETS, cookie=11)
+    return story(registered(1, cookie=11), close, expired(DROPPED))
+
+
+@pytest.mark.parametrize("since", [None, 0, 3, 60, 599, 700])
+def test_an_ended_binding_is_told_with_the_event_that_ended_it(since: int | None) -> None:
+    pipeline = closed_and_dropped()
+    reach(pipeline, 720)
+    found = pipeline.explain(AOR, since=None if since is None else moment(since))
+    (end,) = found.ended
+    assert end.told is not None
+    assert (end.told.id, end.end.cause) == (CLOSE, Cause.CONNECTION_CLOSED)
+    assert (end.at, end.end.at, end.end.event) == (moment(CLOSED), moment(CLOSED), CLOSE)
+    told = words(found)
+    assert "ended 00:00:05.000Z, because its connection was closed (connection-closed)" in told
+    assert "not in the log" not in told
+    ignored = {one.reason: one for one in found.ignored}
+    if since is None or since < DROPPED:  # what came later is told of, and no end of its own
+        assert ignored["ended-earlier"].kind == RegistrationKind.EXPIRED
+        assert "The binding had ended before this came" in told
+    else:
+        assert not ignored
+    assert not any(
+        effect.what is What.REMEMBERED for step in found.timeline for effect in step.effects
+    )
+
+
+def test_so_it_is_at_an_earlier_time() -> None:
+    pipeline = closed_and_dropped()
+    reach(pipeline, 720)
+    (end,) = pipeline.explain(AOR, moment(700), since=moment(30)).ended
+    assert (end.at, end.told and end.told.id) == (moment(CLOSED), CLOSE)
+
+
+def test_what_ended_it_first_counts_also_where_it_was_inferred() -> None:
+    """The session itself remembers the later word then."""
+    end = listing_ended(20, "snap")
+    end.aor = None
+    found = story(registered(1), end, expired(600)).explain(AOR)
+    (ended,) = found.ended
+    assert (ended.end.cause, ended.at) == (Cause.MISSING_FROM_SNAPSHOT, moment(20))
+    assert {one.reason for one in found.ignored} == {"ended-earlier"}
+
+
+def test_a_kernels_word_makes_an_inferred_end_certain_and_counts() -> None:
+    first = socket_closed(5)
+    found = story(registered(1), first, (6, loss(5, source=Source.SOCKETS))).explain(AOR)
+    (end,) = found.ended
+    assert end.told is not None
+    assert end.told.source == Source.SOCKETS
+
+
+def test_a_binding_that_came_back_ends_by_its_own_event() -> None:
+    pipeline = story(
+        registered(1, cookie=11),
+        loss(5, source=Source.SOCKETS, cookie=11),
+        registered(10, cookie=12),
+        unregistered(20),
+        expired(600),
+    )
+    (end,) = pipeline.explain(AOR).ended
+    assert (end.end.cause, end.at) == (Cause.UNREGISTERED, moment(20))
+
+
+def test_a_binding_out_of_reach_says_since_when_and_by_what() -> None:
+    pipeline = story(
+        registered(1),
+        registration(RegistrationKind.PING_LOST, 30),
+        expired(600),
+    )
+    found = pipeline.explain(AOR)
+    (end,) = found.ended
+    assert end.lost is not None
+    assert (end.lost.mark, end.lost.at) == ("ping-lost", moment(30))
+    assert "out of reach since 00:00:30.000Z (ping-lost) by fs1/boot-a/30" in words(found)
+
+
+@pytest.mark.parametrize("since", [None, 300])
+def test_behind_an_edge_the_close_there_is_told_with_the_registrars_end(since: int | None) -> None:
+    at_edge = registered(1, node="os1", cookie=11, registrar="edge")
+    at_edge.source = Source.OPENSIPS
+    behind = registered(2, port=5080, path="<sip:10.0.0.1;lr>")
+    close = loss(5, node="os1", source=Source.SOCKETS, cookie=11)
+    found = story(at_edge, behind, close, expired(600, port=5080)).explain(
+        AOR, since=None if since is None else moment(since)
+    )
+    ends = {one.key.partition("|")[0]: one for one in found.ended}
+    assert (ends["os1"].at, ends["os1"].end.cause) == (moment(5), Cause.CONNECTION_CLOSED)
+    assert ends["fs1"].lost is not None
+    assert ends["fs1"].lost.told is not None
+    assert (ends["fs1"].lost.mark, ends["fs1"].lost.told.id) == ("edge-lost", "os1/sockets/5")
+    assert "out of reach since 00:00:05.000Z (edge-lost) by os1/sockets/5" in words(found)
+
+
+def test_what_is_not_read_is_not_said_to_be_gone() -> None:
+    pipeline = story(registered(1), refreshed(50), refreshed(100))
+    told = words(pipeline.explain(AOR, since=moment(101)))
+    assert "not in the log" not in told
+    assert "The log is not whole" not in told
+    assert "opened by fs1/boot-a/1, which came before what was read (--since)" in told
+    assert "The log holds more, of before --since" in told
+
+    gone = words(pipeline.explain(AOR, kept=moment(101)))
+    assert "which is not in the log any more" in gone
+    assert "--since" not in gone
+
+
+def test_an_end_that_the_log_holds_no_more_is_said_to_be_gone() -> None:
+    pipeline = closed_and_dropped()
+    found = pipeline.explain(AOR, kept=moment(60))
+    (end,) = found.ended
+    assert (end.end.cause, end.told) == (Cause.CONNECTION_CLOSED, None)
+    assert end.at == moment(CLOSED)  # as published
+    assert f"by {CLOSE}, which is not in the log any more" in words(found)
 
 
 def test_json_has_the_same_content_and_no_line_is_too_long() -> None:
