@@ -23,7 +23,7 @@ def read_body(response: httpx.Response, max_bytes: int, deadline: float) -> byte
 
 
 def is_refused(error: BaseException) -> bool:
-    """Whether nobody listens at the address: httpx has that as the cause of its own error."""
+    """Whether nobody listens at the address; httpx has that as the cause of its own error."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ConnectionRefusedError):

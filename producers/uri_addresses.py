@@ -38,20 +38,28 @@ def canonical_ip(text: str) -> str | None:
     return str(found)
 
 
-def received_by_edge(path: str | None) -> Address | None:
-    """The client's address in a Path's `received` parameter; of several the client's edge's.
+def edge_of_path(path: str) -> SipUri | None:
+    """The client's edge in a Path; None where it cannot be read.
 
     Each proxy puts its own URI on top (RFC 3327 §5.1): the last one is nearest to the client.
     """
-    if path is None:
-        return None
     begin = path.rfind("<")
     last = path[begin + 1 :].partition(">")[0] if begin >= 0 else path.rpartition(",")[2]
     try:
-        received = parse_uri(last.strip()).parameters.get("received")
+        return parse_uri(last.strip())
     except MalformedUri:
         return None
-    text = unquote(received or "").strip('"')
+
+
+def received_uri(path: str | None) -> str | None:
+    """The client's address as its edge wrote it into the Path: a URI with its transport."""
+    edge = edge_of_path(path) if path is not None else None
+    return unquote((edge and edge.parameters.get("received")) or "").strip('"') or None
+
+
+def received_by_edge(path: str | None) -> Address | None:
+    """The client's address in a Path's `received` parameter; of several the client's edge's."""
+    text = received_uri(path)
     return address_of(text, transport_of(text)) if text else None
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from local.auditing import judging
+from local.auditing.edge_judging import why_dead_behind
+from local.auditing.edges import Edges
 from local.auditing.findings import Disagreement, Excuse, Findings, Kind, Limits
 from local.auditing.listing import Listing, Row
 from local.auditing.user import User, identity_of, key_of
@@ -26,22 +28,27 @@ def compare(
     What presence shows at other nodes is left alone.
     """
     findings = Findings()
+    edges = Edges(listings)
     rows: dict[str, list[Row]] = {}
     for node, listing in listings.items():
         findings.bindings[node] += len(listing.rows)
-        findings.excused[Excuse.UNREADABLE] += listing.unreadable
+        findings.disagreements += [
+            Disagreement(Kind.UNREADABLE, node, one.aor, one.contact, one.reason)
+            for one in listing.unreadable
+        ]
         for row in listing.rows:
             rows.setdefault(row.event.aor or "", []).append(row)
-    concerned = {
-        aor: [one for one in record.bindings if record.reachable]
-        for aor, record in presence.items()
-        if aor in rows or any({one.node, one.edge} & listings.keys() for one in record.bindings)
-    }
+    concerned: dict[str, list[PresenceBinding]] = {}
+    for aor, record in presence.items():
+        for one in record.bindings:
+            edges.learn(one)
+        if aor in rows or any({one.node, one.edge} & listings.keys() for one in record.bindings):
+            concerned[aor] = [one for one in record.bindings if record.reachable]
     for aor in sorted(rows.keys() | concerned.keys()):
         findings.users += 1
         session = sessions.get(aor) or Session(aor=aor)
         shown = concerned.get(aor, [])
-        user = User(aor, rows.get(aor, []), shown, session, listings, limits)
+        user = User(aor, rows.get(aor, []), shown, session, listings, limits, edges)
         _Comparison(user, findings).run()
     findings.excused = +findings.excused  # without those that never applied
     return findings
@@ -96,10 +103,10 @@ class _Comparison:
     def _judge_pair(self, shown: PresenceBinding, row: Row) -> None:
         dead = judging.why_dead(self.user, shown, row)
         different = judging.differences(self.user, shown, row)
-        if shown.stale and (dead or different):
-            self.findings.excused[Excuse.STALE] += 1
-        elif dead:
+        if dead:
             self._report(Kind.DEAD_CONNECTION, shown.edge or shown.node, shown.contact, dead)
+        elif different and shown.stale:
+            self.findings.excused[Excuse.STALE] += 1
         elif different:
             self._report(Kind.DIFFERENT, shown.node, shown.contact, "; ".join(different))
         else:
@@ -115,6 +122,10 @@ class _Comparison:
     def _judge_edge(self, shown: PresenceBinding) -> None:
         """Of a device whose registrar is content, or elsewhere: what its edge says."""
         if shown.edge is None:
+            self._judge_behind(shown)
+            return
+        if shown.edge not in self.user.listings:
+            self.findings.excused[Excuse.EDGE_NOT_ASKED] += 1
             return
         judgement = judging.why_unlisted_at_edge(self.user, shown)
         if isinstance(judgement, Excuse):
@@ -124,9 +135,17 @@ class _Comparison:
         elif shown.node not in self.user.listings:
             self._is_dead(shown)
 
+    def _judge_behind(self, shown: PresenceBinding) -> None:
+        """Of a device that no edge reported: is there one all the same, and does it have it?"""
+        node, judgement = why_dead_behind(self.user, shown)
+        if isinstance(judgement, Excuse):
+            self.findings.excused[judgement] += 1
+        elif judgement is not None:
+            self._report(Kind.DEAD_CONNECTION, node, shown.contact, judgement)
+
     def _is_dead(self, shown: PresenceBinding) -> bool:
         """Report it if its connection is known to be gone; no row of it was there to say so."""
-        dead = None if shown.stale else judging.why_dead(self.user, shown, None)
+        dead = judging.why_dead(self.user, shown, None)
         if dead is None:
             return False
         self._report(Kind.DEAD_CONNECTION, shown.edge or shown.node, shown.contact, dead)

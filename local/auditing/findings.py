@@ -14,20 +14,31 @@ class Kind(StrEnum):
     WRONG_NODE = "wrong-node"  # presence shows it, but at another node than lists it
     DIFFERENT = "different"  # both have it, with another contact, address, registrar or expiry
     DEAD_CONNECTION = "dead-connection"  # presence shows it over a connection that has ended
+    UNREADABLE = "unreadable"  # the node lists a row that no record can be made of: a dead letter
 
 
 class Excuse(StrEnum):
-    """Why presence is right to differ from a listing (docs/operations.md)."""
+    """Why a difference from a listing is none to report (docs/operations.md).
+
+    Presence is right, or nobody who was asked can say: `UNCHECKED`.
+    """
 
     CONNECTION_ENDED = "connection-ended"  # listed until it expires; its connection is gone
     PING_LOST = "ping-lost"  # listed, but it no longer answers OPTIONS
-    EDGE_LOST = "edge-lost"  # listed behind an edge that has lost the client
+    EDGE_LOST = "edge-lost"  # listed behind an edge, which shows that it has lost the client
     DEVICE_ENDED = "device-ended"  # listed at an edge, but it signed off at the registrar behind
-    OVERDUE = "overdue"  # it has just expired, and one of the two drops it a moment earlier
+    OVERDUE = "overdue"  # it has just expired, as the node itself shows
     STALE = "stale"  # presence itself says that it is not certain
     NO_TABLE = "no-table"  # shown at a proxy, which has nothing to list
+    EDGE_NOT_ASKED = "edge-not-asked"  # shown behind an edge whose connections are not known here
     PROFILE_LEFT_OUT = "profile-left-out"  # freeswitch.profiles does not name its profile
-    UNREADABLE = "unreadable"  # listed, but no record can be made of it: a dead letter
+
+
+# Presence is right, both agree, or the words for a disagreement.
+Judgement = Excuse | str | None
+UNCHECKED = frozenset(
+    {Excuse.STALE, Excuse.NO_TABLE, Excuse.EDGE_NOT_ASKED, Excuse.PROFILE_LEFT_OUT}
+)
 
 
 @dataclass(frozen=True, slots=True)

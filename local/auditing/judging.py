@@ -4,7 +4,8 @@ Pure. Each answer is an Excuse where presence is right, None where both agree, o
 disagreement.
 """
 
-from local.auditing.findings import Excuse
+from local.auditing.edge_judging import no_connection, why_edge_lost
+from local.auditing.findings import Excuse, Judgement
 from local.auditing.listing import Listing, Row, has_ended
 from local.auditing.user import User, identity_of, key_of
 from schemas.origin import Address
@@ -14,8 +15,6 @@ from schemas.session import Binding, EndedBinding
 from schemas.vocabulary import Cause, Transport
 from streams.devices import EDGE
 from streams.endings import is_final
-
-Judgement = Excuse | str | None
 
 
 def why_unshown(user: User, row: Row) -> Judgement:
@@ -47,14 +46,14 @@ def _why_known_unshown(user: User, known: Binding) -> Judgement:
     if known.ping_lost:
         return Excuse.PING_LOST
     if known.edge_lost:
-        return Excuse.EDGE_LOST
+        return why_edge_lost(user, known)
     for behind in user.behind(known):
         if user.shows(behind):
             return None  # one of several edges' bindings of it: presence names the newest
         if not behind.node_lost and behind.ping_lost:
             return Excuse.PING_LOST
         if not behind.node_lost and behind.edge_lost:
-            return Excuse.EDGE_LOST
+            return why_edge_lost(user, behind)
     return "its session has it"
 
 
@@ -94,7 +93,7 @@ def why_unlisted(user: User, shown: PresenceBinding) -> Excuse | str:
         return Excuse.STALE
     known = user.known(shown)
     if known is not None and _is_overdue(user, known[1], listing):
-        return Excuse.OVERDUE
+        return _why_overdue(user, shown, known[1], listing)
     return "not listed"
 
 
@@ -106,13 +105,26 @@ def why_unlisted_at_edge(user: User, shown: PresenceBinding) -> Judgement:
     ):
         return None
     known = user.known_edge(shown)
-    if known is not None and known.registrar == EDGE:
+    if not listing.has_table or (known is not None and known.registrar == EDGE):
         return None  # a proxy has no table to list
     if shown.stale:
         return Excuse.STALE
     if known is not None and _is_overdue(user, known, listing):
-        return Excuse.OVERDUE
+        return _why_overdue(user, shown, known, listing)
     return f"shown behind this edge at {shown.node}, and not listed here"
+
+
+def _why_overdue(
+    user: User, shown: PresenceBinding, known: Binding, listing: Listing
+) -> Excuse | str:
+    """Whether the node shows that it only expired: it has its row still, or its connection."""
+    if (user.aor, identity_of(known.contact)) in listing.expired:
+        return Excuse.OVERDUE
+    nearest = user.listings.get(shown.edge or shown.node)
+    over = shown.transport is not None and shown.transport.is_connection
+    if over and nearest is not None and nearest.lives(shown.remote):
+        return Excuse.OVERDUE
+    return f"not listed; it was to expire at {known.expires_at:%H:%M:%S}Z"
 
 
 def _is_overdue(user: User, known: Binding, listing: Listing) -> bool:
@@ -139,13 +151,16 @@ def why_dead(user: User, shown: PresenceBinding, row: Row | None) -> str | None:
             return None
     if any(one.ended for one in own):
         return f"the server has no connection from {_text(shown)}"
-    if nearest is None or nearest.connections is None or shown.remote is None:
-        return None
     if shown.transport in (None, Transport.UDP) or (shown.path and not shown.edge):
         return None
+    live = nearest.lives(shown.remote) if nearest is not None else None
+    if nearest is None or live is None:
+        return None
+    if not live:
+        return no_connection(nearest, _text(shown))
     cookie = nearest.cookie(shown.remote)
     if cookie is None:
-        return f"the kernel has no connection from {_text(shown)}"
+        return None
     known = user.known(shown)
     held = user.known_edge(shown) if shown.edge else known[1] if known else None
     if held is not None and held.cookie not in (None, cookie):

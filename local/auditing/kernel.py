@@ -1,5 +1,8 @@
 """The kernel's word in an audit: which connections to the SIP ports live, where it runs beside."""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from local.auditing.listing import Peer
 from producers.sockets import netlink
 from producers.sockets.errors import KernelRefuses, QueryFailed
@@ -9,8 +12,15 @@ from runtime import logs
 log = logs.get(__name__)
 
 
-def connections_to(ports: list[int]) -> dict[Peer, int] | None:
-    """Peer → cookie of each established connection to these local ports.
+class Connections(NamedTuple):
+    """Peer → cookie of each established connection, and the server's own ends and listeners."""
+
+    by_peer: Mapping[Peer, int]
+    own: frozenset[Peer]
+
+
+def connections_to(ports: list[int]) -> Connections | None:
+    """The established connections to these local ports.
 
     None where nobody listens on them here, or the kernel cannot be asked: conclude nothing.
     """
@@ -26,8 +36,9 @@ def connections_to(ports: list[int]) -> dict[Peer, int] | None:
         return None
     if not any(socket.state == netlink.LISTEN for socket in sockets):
         return None
-    return {
+    by_peer = {
         (socket.remote.ip, socket.remote.port): socket.cookie
         for socket in sockets
         if socket.state == netlink.ESTABLISHED
     }
+    return Connections(by_peer, frozenset((one.local.ip, one.local.port) for one in sockets))

@@ -1,6 +1,6 @@
 """What one node says when an audit asks it: the bindings it lists, the connections that live."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,18 +19,47 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """A row that no event can be made of: the producer makes a dead letter of it."""
+
+    aor: str
+    contact: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """Everything one node lists. `at` is by the clock that its rows' expiries are in."""
 
     node: str
     at: datetime
     rows: list[Row]
-    # Rows that no event can be made of: the producer makes dead letters of them.
-    unreadable: int = 0
+    unreadable: Sequence[UnreadableRow] = ()
     # The profiles that were asked for, where not all are; None: the listing is of everything.
     profiles: frozenset[str] | None = None
     # Cookies of the connections the node's kernel has, by the peer; None: it was not asked.
     connections: Mapping[Peer, int] | None = None
+    # The peers of the connections that the server itself lists; None: it lists none to us.
+    peers: frozenset[Peer] | None = None
+    # Its own ends of connections, and where it was asked: by these a Path names it.
+    own: frozenset[Peer] = frozenset()
+    host: str | None = None
+    # Of a proxy without a location table nothing is listed but connections.
+    has_table: bool = True
+    # AOR and contact of rows that the server still has and counts on no more.
+    expired: frozenset[tuple[str, str]] = frozenset()
+
+    def lives(self, remote: Address | None) -> bool | None:
+        """Whether there is a connection from there, by the kernel, else by the server's own list.
+
+        None: neither was to be had.
+        """
+        known: Collection[Peer] | None = self.peers
+        if self.connections is not None:
+            known = self.connections
+        if known is None or remote is None:
+            return None
+        return (remote.ip, remote.port) in known
 
     def cookie(self, remote: Address | None) -> int | None:
         """Of the connection from there, where the kernel was asked and knows one."""

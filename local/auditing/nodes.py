@@ -9,14 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from local.auditing.kernel import connections_to
-from local.auditing.registrars import (
-    Connections,
-    FreeSwitch,
-    Kamailio,
-    OpenSips,
-    Registrar,
-    no_kernel,
-)
+from local.auditing.proxies import Kamailio, OpenSips
+from local.auditing.registrars import AskKernel, FreeSwitch, Registrar, no_kernel
 from local.errors import BadArgument
 from local.stack import is_configured
 from producers.freeswitch.settings import FreeSwitchSettings
@@ -50,7 +44,7 @@ def names_of(registrars: Sequence[Registrar]) -> list[str] | None:
     return [one.label for one in registrars]
 
 
-def _named(text: str, kernels: dict[str, Connections]) -> Registrar:
+def _named(text: str, kernels: dict[str, AskKernel]) -> Registrar:
     match = _TEXT(text)
     kind, name, address = match.groups() if match else ("", None, "")
     make = _KINDS.get(kind)
@@ -63,22 +57,22 @@ def _named(text: str, kernels: dict[str, Connections]) -> Registrar:
         raise BadArgument(f"{text!r}: {error}") from error
 
 
-def _freeswitch(given: dict[str, Any], kernels: dict[str, Connections]) -> Registrar:
+def _freeswitch(given: dict[str, Any], kernels: dict[str, AskKernel]) -> Registrar:
     settings = load(FreeSwitchSettings, **given)
     return FreeSwitch(settings, kernels.get(settings.node or "", no_kernel))
 
 
-def _opensips(given: dict[str, Any], kernels: dict[str, Connections]) -> Registrar:
+def _opensips(given: dict[str, Any], kernels: dict[str, AskKernel]) -> Registrar:
     settings = load(OpenSipsSettings, **given)
     return OpenSips(settings, kernels.get(settings.node, no_kernel))
 
 
-def _kamailio(given: dict[str, Any], kernels: dict[str, Connections]) -> Registrar:
+def _kamailio(given: dict[str, Any], kernels: dict[str, AskKernel]) -> Registrar:
     settings = load(KamailioSettings, **given)
     return Kamailio(settings, kernels.get(settings.node, no_kernel))
 
 
-def _kernels() -> dict[str, Connections]:
+def _kernels() -> dict[str, AskKernel]:
     """Of the node that `[sockets]` says is in this network namespace."""
     if not is_configured(SocketsSettings.section):
         return {}
@@ -94,7 +88,7 @@ def _host_port(address: str) -> dict[str, Any]:
     return {"host": match[1], "port": int(match[2])}
 
 
-_KINDS: dict[str, Callable[[dict[str, Any], dict[str, Connections]], Registrar]] = {
+_KINDS: dict[str, Callable[[dict[str, Any], dict[str, AskKernel]], Registrar]] = {
     FreeSwitchSettings.section: _freeswitch,
     OpenSipsSettings.section: _opensips,
     KamailioSettings.section: _kamailio,

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from local.auditing.audit import Report
-from local.auditing.findings import Disagreement, Kind
+from local.auditing.findings import UNCHECKED, Disagreement, Kind
 from runtime import metrics
 
 
@@ -29,9 +29,13 @@ def as_lines(report: Report) -> list[str]:
         f"{len(report.disagreements)} disagreements; {bindings} bindings of {report.users} users "
         f"on {', '.join(sorted(report.bindings)) or 'no node'}"
     ]
-    if report.excused:
-        told = (f"{count} {excuse}" for excuse, count in sorted(report.excused.items()))
-        lines.append(f"rightly different: {', '.join(told)}")
+    for title, excuses in (
+        ("rightly different", report.excused.keys() - UNCHECKED),
+        ("not checked", report.excused.keys() & UNCHECKED),
+    ):
+        if excuses:
+            told = (f"{report.excused[excuse]} {excuse}" for excuse in sorted(excuses))
+            lines.append(f"{title}: {', '.join(told)}")
     lines += [f"NOT AUDITED {node}: {why}" for node, why in sorted(report.unaudited.items())]
     return lines
 

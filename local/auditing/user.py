@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from local.auditing.edges import Edges
 from local.auditing.findings import Limits
 from local.auditing.listing import Listing, Row
 from schemas.presence import PresenceBinding
@@ -40,6 +41,7 @@ class User:
     session: Session
     listings: Mapping[str, Listing]
     limits: Limits
+    edges: Edges
 
     def known(self, shown: PresenceBinding) -> tuple[str, Binding] | None:
         """The session's binding that presence shows, and its key."""
@@ -59,6 +61,11 @@ class User:
         return any(
             one.node == binding.node and one.contact == binding.contact for one in self.shown
         )
+
+    def edge_bindings(self, behind: Binding) -> Iterator[Binding | EndedBinding]:
+        """What the session has, and remembers, of the device at edges."""
+        known: list[Binding | EndedBinding] = [*self.session.bindings.values()]
+        return (one for one in [*known, *self.session.ended.values()] if is_edge_of(one, behind))
 
     def behind(self, edge: Binding) -> Iterator[Binding]:
         """The session's bindings of the device that `edge` stands before."""

@@ -18,7 +18,6 @@ from producers.freeswitch.errors import (
     CommandRefused,
     ConnectionLost,
     EventSocketError,
-    NobodyListens,
     StreamBroken,
     SwitchUnreachable,
     WrongPassword,
@@ -76,10 +75,9 @@ class EventSocket(InboundESL):  # type: ignore[misc]  # published without types
         where = f"{self.host}:{self.port}"
         try:
             self.sock = socket.create_connection((self.host, self.port), timeout=self.timeout)
-        except ConnectionRefusedError as error:
-            raise NobodyListens(f"{where}: {error}") from error
         except OSError as error:
-            raise SwitchUnreachable(f"{where}: {error}") from error
+            is_refused = isinstance(error, ConnectionRefusedError)
+            raise SwitchUnreachable(f"{where}: {error}", is_refused=is_refused) from error
         self.sock.settimeout(None)
         self.connected = True
         self.start_event_handlers()

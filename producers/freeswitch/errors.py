@@ -1,8 +1,7 @@
 """What can go wrong between the producer and the switch, named for what to do about it.
 
 EventSocketError
-├── SwitchUnreachable   timed out, no such host: wait and try again
-│   └── NobodyListens   refused at once, as while the switch restarts: try again soon
+├── SwitchUnreachable   timed out, no such host: wait and try again; refused: try again soon
 ├── WrongPassword       change freeswitch.password; tried again slowly all the same
 ├── AccessDenied        the switch's event_socket ACL rejects this address
 ├── ConnectionLost      the switch closed the connection, or the network broke
@@ -21,11 +20,13 @@ class EventSocketError(Exception):
 
 
 class SwitchUnreachable(EventSocketError):
+    """`is_refused`: nobody listens, as while the switch restarts. An attempt costs nothing."""
+
     reason = "unreachable"
 
-
-class NobodyListens(SwitchUnreachable):
-    """Refused: an attempt costs nothing."""
+    def __init__(self, message: str, *, is_refused: bool = False) -> None:
+        super().__init__(message)
+        self.is_refused = is_refused
 
 
 class WrongPassword(EventSocketError):

@@ -9,7 +9,7 @@ from gevent.queue import Queue
 
 from producers.backoff import Backoff
 from producers.freeswitch.connection import Connection
-from producers.freeswitch.errors import EventSocketError, NobodyListens
+from producers.freeswitch.errors import EventSocketError, SwitchUnreachable
 from producers.freeswitch.intake import Intake
 from producers.freeswitch.kernel import KernelWitness
 from producers.freeswitch.settings import FreeSwitchSettings
@@ -98,7 +98,7 @@ class FreeSwitchProducer:
             if connection.began and time.monotonic() - connection.began >= _SOUND_SECONDS:
                 backoff.reset()
                 continue
-            is_refused = isinstance(failure, NobodyListens)
+            is_refused = isinstance(failure, SwitchUnreachable) and failure.is_refused
             self._stopping.wait(backoff.after(failure.reason, is_refused=is_refused))
 
     def _count(self, error: EventSocketError) -> None:

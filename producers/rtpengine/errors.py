@@ -1,8 +1,7 @@
 """What can go wrong with rtpengine's NG protocol, named for the reaction each asks for.
 
 NgError             nothing is known this time; asked again
-├─ NgUnreachable    nobody answers in time: no sign of life either
-│  └─ NobodyListens refused at once, as while rtpengine restarts: asked again soon
+├─ NgUnreachable    nobody answers in time: no sign of life either; refused: asked again soon
 ├─ NgRefused        rtpengine answers, but with an error (an unknown call, above all)
 └─ NgUnreadable     an answer of another form: conclude nothing from it, dead letter
 """
@@ -15,13 +14,16 @@ class NgError(Exception):
 
 
 class NgUnreachable(NgError):
-    """Nobody answered in time; the message names the address."""
+    """Nobody answered in time; the message names the address.
+
+    `is_refused`: nobody has the port, as while rtpengine restarts.
+    """
 
     reason = "ng-unreachable"
 
-
-class NobodyListens(NgUnreachable):
-    """The host refuses: nobody has the port."""
+    def __init__(self, message: str, *, is_refused: bool = False) -> None:
+        super().__init__(message)
+        self.is_refused = is_refused
 
 
 class NgRefused(NgError):

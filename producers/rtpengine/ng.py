@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import httpx
 
 from producers.http_answers import is_refused, read_body
-from producers.rtpengine.errors import NgRefused, NgUnreachable, NgUnreadable, NobodyListens
+from producers.rtpengine.errors import NgRefused, NgUnreachable, NgUnreadable
 from producers.rtpengine.settings import RtpengineSettings
 
 # The largest UDP datagram; over HTTP a bound against an answer without end.
@@ -71,10 +71,9 @@ class UdpNg:
                     return read_answer(command, answer[len(cookie) + 1 :])
         except TimeoutError:
             pass
-        except ConnectionRefusedError as error:
-            raise NobodyListens(f"{self._address}: {error}") from error
         except (OSError, OverflowError) as error:  # a port beyond 65535
-            raise NgUnreachable(f"{self._address}: {error}") from error
+            text = f"{self._address}: {error}"
+            raise NgUnreachable(text, is_refused=is_refused(error)) from error
         raise NgUnreachable(f"{self._address}: no answer to {command} in time")
 
     def close(self) -> None:
@@ -103,8 +102,8 @@ class HttpNg:
             ) as response:
                 body = read_body(response, _MAX_ANSWER, deadline)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            failure = NobodyListens if is_refused(error) else NgUnreachable
-            raise failure(f"{self._url}: {type(error).__name__} {error}") from error
+            text = f"{self._url}: {type(error).__name__} {error}"
+            raise NgUnreachable(text, is_refused=is_refused(error)) from error
         if not response.is_success:
             raise NgRefused(f"{self._url}: HTTP {response.status_code}")
         return read_answer(command, body.removeprefix(cookie + b" "))

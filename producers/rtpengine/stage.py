@@ -7,7 +7,7 @@ from producers.backoff import Backoff
 from producers.publisher import Publisher
 from producers.rtpengine.context import Context, Moments
 from producers.rtpengine.dtmf import DtmfListener
-from producers.rtpengine.errors import NobodyListens
+from producers.rtpengine.errors import NgUnreachable
 from producers.rtpengine.ng import open_ng
 from producers.rtpengine.settings import RtpengineSettings
 from producers.rtpengine.watcher import Watcher
@@ -73,7 +73,7 @@ class RtpengineProducer:
                 backoff.reset()
                 pause = max(self._settings.poll_seconds - (time.monotonic() - began), 0.0)
             else:
-                is_refused = isinstance(failure, NobodyListens)
+                is_refused = isinstance(failure, NgUnreachable) and failure.is_refused
                 pause = backoff.after(failure.reason, is_refused=is_refused)
             self._stage.stop.wait(pause)
 

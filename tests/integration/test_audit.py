@@ -2,7 +2,9 @@
 
 import json
 import socket
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,12 @@ import httpx
 import pytest
 
 from local.auditing.kernel import connections_to
+from local.auditing.proxies import Kamailio, OpenSips
+from local.auditing.registrars import NotAudited
 from local.network import free_port
+from producers.kamailio.settings import KamailioSettings
+from producers.opensips.settings import OpenSipsSettings
+from producers.opensips.storage import Usrloc
 from runtime.kafka import KafkaSettings
 from schemas.presence import Presence, PresenceBinding
 from schemas.topics import PRESENCE
@@ -19,9 +26,11 @@ from schemas.vocabulary import Cause, Status, Transport
 from tests.eventually import eventually
 from tests.freeswitch_answers import PROFILES, registration, registrations
 from tests.integration.kamailio_cluster import KamailioNode
+from tests.integration.kamailio_server import need_programs
 from tests.integration.rollcall_process import rollcall
 from tests.integration.scripted_mi import ScriptedMi
 from tests.integration.scripted_switch import ScriptedSwitch
+from tests.integration.server_process import ServerProcess
 from tests.integration.sip_client import DOMAIN, SipClient
 from tests.kafka_logs import write
 from tests.stages import StageProcess
@@ -145,6 +154,122 @@ def test_two_scripted_servers_from_one_place(
     assert why.startswith("SwitchUnreachable")
 
 
+PATH = "<sip:127.0.0.1:5070;lr;received=sip:10.0.0.7:5061%3Btransport%3Dtcp>"
+
+
+def test_a_phone_dead_behind_a_pure_proxy(
+    kafka: KafkaSettings, tmp_path: Path, mi: ScriptedMi
+) -> None:
+    """The proxy's producer was away when the phone registered: nobody reported it there."""
+    path = "%3Csip:127.0.0.1:5070%3Blr%3Breceived%3Dsip:10.0.0.7:5061%253Btransport%253Dtcp%3E"
+    contact = f"sip:1001@10.0.0.7:5061;transport=tcp;fs_path={path}"
+    listed = registration(contact=f'"" <{contact}>')
+    alice = {
+        "node": "vm",
+        "contact": contact,
+        "remote": {"ip": "10.0.0.7", "port": 5061},
+        "path": PATH,
+        "registrar": "internal",
+    }
+    write(kafka, [online(ALICE, 1, **alice)])
+    del mi.results["ul_dump"]  # no usrloc is loaded
+    mi.results["list_tcp_conns"] = {"Connections": []}
+    with ScriptedSwitch(answers={**ANSWERS, INTERNAL: registrations(listed)}) as switch:
+        nodes = f"freeswitch=127.0.0.1:{switch.port}", f"opensips:edge1={mi.url}"
+        status, (wrong, summary) = audit(kafka, tmp_path, *nodes)
+        assert (status, summary["disagreements"], summary["unaudited"]) == (1, 1, {})
+        assert (wrong["kind"], wrong["node"]) == ("dead-connection", "edge1")
+        assert mi.asked.count("ul_dump") == 1
+
+        ends = {"Remote": "10.0.0.7:5061", "Local": "127.0.0.1:5070"}
+        mi.results["list_tcp_conns"] = {"Connections": [ends]}
+        status, (summary,) = audit(kafka, tmp_path, *nodes)
+        assert (status, summary["nodes"]) == (0, {"edge1": 0, "vm": 1})
+
+        done = rollcall("audit", nodes[0], folder=tmp_path, kafka=kafka)
+        assert (done.returncode, "not checked: 1 edge-not-asked" in done.stdout) == (0, True)
+
+
+def test_a_location_table_is_asked_for_once_of_each_process(mi: ScriptedMi) -> None:
+    del mi.results["ul_dump"]
+    mi.results["uptime"] = {"Up since": "Thu Jan  1 00:00:00 2026"}
+    opensips = OpenSips(OpenSipsSettings(node="edge1", mi_url=mi.url, usrloc=Usrloc.MEMORY))
+    for _ in range(3):
+        assert (opensips.ask().has_table, opensips.ask().rows) == (False, [])
+    assert mi.asked.count("ul_dump") == 1
+    mi.results["uptime"] = {"Up since": "Thu Jan  1 00:01:00 2026"}
+    mi.results["ul_dump"] = UL_DUMP
+    assert len(opensips.ask().rows) == 1, "another process may have one"
+
+
+def test_another_refusal_is_no_pure_proxy(mi: ScriptedMi) -> None:
+    """A server that answers, and does not list: nothing is known of its bindings."""
+    mi.results["ul_dump"] = {"Domains": "many"}
+    with pytest.raises(NotAudited):
+        OpenSips(OpenSipsSettings(node="edge1", mi_url=mi.url)).ask()
+
+
+def test_a_row_that_usrloc_counts_on_no_more_is_its_proof(mi: ScriptedMi) -> None:
+    listed = deepcopy(UL_DUMP)
+    listed["Domains"][0]["AORs"][0]["Contacts"][0]["Expires"] = "expired"  # type: ignore[index]
+    mi.results["ul_dump"] = listed
+    settings = OpenSipsSettings(node="os1", mi_url=mi.url, usrloc=Usrloc.MEMORY)
+    found = OpenSips(settings).ask()
+    assert not found.rows
+    contact = "sip:bob@10.0.0.9:5060;transport=tcp"
+    assert found.expired == {(f"sip:bob@{DOMAIN}", contact)}
+
+
+@contextmanager
+def closing_server(server: "PureProxy") -> Iterator["PureProxy"]:
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+class PureProxy(ServerProcess):
+    """A Kamailio without usrloc that answers JSON-RPC."""
+
+    name = "proxy"
+
+    def __init__(self, folder: Path) -> None:
+        need_programs("kamailio")
+        self.port = free_port()
+        self.rpc_url = f"http://127.0.0.1:{self.port}/RPC"
+        (folder / "proxy.cfg").write_text(
+            "#!KAMAILIO\ndebug=1\nlog_stderror=yes\nchildren=1\ntcp_children=1\n"
+            f"auto_aliases=no\nlisten=udp:127.0.0.1:{self.port}\nlisten=tcp:127.0.0.1:{self.port}\n"
+            'loadmodule "sl.so"\nloadmodule "pv.so"\nloadmodule "xhttp.so"\n'
+            'loadmodule "jsonrpcs.so"\nmodparam("jsonrpcs", "transport", 1)\n'
+            'request_route { sl_send_reply("405", "Not here"); }\n'
+            "event_route[xhttp:request] { set_reply_close(); jsonrpc_dispatch(); }\n"
+        )
+        super().__init__(folder)
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        return (self.port,)
+
+    @property
+    def command(self) -> list[str | Path]:
+        place = ("-f", self._folder / "proxy.cfg", "-Y", self._folder)
+        return ["kamailio", "-DD", "-E", *place, "-m", "32", "-M", "8"]
+
+
+def test_a_real_kamailio_without_usrloc(tmp_path: Path) -> None:
+    with closing_server(PureProxy(tmp_path)) as proxy:
+        kamailio = Kamailio(KamailioSettings(node="edge1", rpc_url=proxy.rpc_url))
+        with closing(socket.create_connection(("127.0.0.1", proxy.port))) as client:
+            client.sendall(b"\r\n\r\n")  # Kamailio lists a connection once something came
+            here = client.getsockname()
+            eventually(lambda: here in (kamailio.ask().peers or ()))
+            found = kamailio.ask()
+        assert (found.has_table, found.rows) == (False, [])
+        assert ("127.0.0.1", proxy.port) in found.own
+        eventually(lambda: here not in (kamailio.ask().peers or ()))
+
+
 def test_the_kernels_connections_to_a_port() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
@@ -153,8 +278,11 @@ def test_the_kernels_connections_to_a_port() -> None:
             with closing(server):
                 known = connections_to([port])
                 assert known is not None
-                assert list(known) == [client.getsockname()]
-        assert connections_to([port]) == {}
+                assert list(known.by_peer) == [client.getsockname()]
+                assert known.own == {("127.0.0.1", port)}
+        left = connections_to([port])
+        assert left is not None
+        assert not left.by_peer
     assert connections_to([free_port()]) is None, "nobody listens: it may be another host"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from local.auditing.comparing import compare
 from local.auditing.findings import Excuse, Findings, Kind, Limits
-from local.auditing.listing import Listing, Row
+from local.auditing.listing import Listing, Row, UnreadableRow
 from schemas.origin import Address
 from schemas.presence import Presence, PresenceBinding
 from schemas.registration import RegistrationEvent
@@ -333,14 +333,32 @@ def test_what_is_shown_as_stale_claims_nothing() -> None:
         assert excuses(findings) == {Excuse.STALE: 1}
 
 
+PROOFS: list[dict[str, Any]] = [
+    {"connections": {("10.0.0.7", 5061): 7}},
+    {"peers": frozenset({("10.0.0.7", 5061)})},
+    {"expired": frozenset({(AOR, "sip:1001@10.0.0.7:5061;transport=tcp")})},
+]
+
+
+@pytest.mark.parametrize("proof", PROOFS, ids=["kernel", "server", "row"])
 @pytest.mark.parametrize(("late", "right"), [(-60, False), (5, True), (45, True), (60, False)])
-def test_what_has_just_expired_may_be_shown_a_while(late: float, right: bool) -> None:
+def test_what_has_just_expired_may_be_shown_a_while(
+    late: float, right: bool, proof: dict[str, Any]
+) -> None:
     one = row(expires_at=NOW - timedelta(seconds=late))
-    findings = found(listing(), presence(shown(one)), session(one))
+    findings = found(listing(**proof), presence(shown(one)), session(one))
     if right:
         assert excuses(findings) == {Excuse.OVERDUE: 1}
     else:
         assert kinds(findings) == [(Kind.PHANTOM, "fs1")]
+
+
+@pytest.mark.parametrize("known", [{}, {"connections": {}}, {"peers": frozenset()}])
+def test_what_has_just_expired_without_a_proof_is_shown_wrongly(known: dict[str, Any]) -> None:
+    """Its client may be long gone: that its time is over excuses nothing."""
+    one = row(expires_at=NOW - timedelta(seconds=5))
+    findings = found(listing(**known), presence(shown(one)), session(one))
+    assert kinds(findings) == [(Kind.PHANTOM, "fs1")]
 
 
 def test_what_is_listed_beyond_its_expiry_need_not_be_shown() -> None:
@@ -355,9 +373,18 @@ def test_a_profile_that_is_not_asked_for() -> None:
     assert excuses(findings) == {Excuse.PROFILE_LEFT_OUT: 1}
 
 
-def test_rows_that_make_no_record() -> None:
-    findings = found(listing(unreadable=2), None, Session(aor=AOR))
-    assert excuses(findings) == {Excuse.UNREADABLE: 2}
+def test_rows_that_make_no_record_are_bindings_that_nobody_sees() -> None:
+    bad = [UnreadableRow(AOR, f"sip:{n}", "Contact: too long") for n in range(2)]
+    findings = found(listing(unreadable=bad), None, Session(aor=AOR))
+    assert kinds(findings) == [(Kind.UNREADABLE, "fs1")] * 2
+    assert len({one.identity for one in findings.disagreements}) == 2
+
+
+@pytest.mark.parametrize("known", [{"connections": {}}, {"peers": frozenset()}])
+def test_stale_is_no_excuse_for_a_connection_that_is_known_to_be_gone(known: Any) -> None:
+    one = row()
+    findings = found(listing(one, **known), presence(shown(one, stale=True)), session(one))
+    assert kinds(findings) == [(Kind.DEAD_CONNECTION, "fs1")]
 
 
 # -- edges ----------------------------------------------------------------------------------------
@@ -412,16 +439,145 @@ def test_a_proxy_without_a_table_lists_nobody() -> None:
     assert kinds(findings) == [(Kind.DEAD_CONNECTION, "edge1")]
 
 
-def test_listed_behind_an_edge_that_lost_the_client() -> None:
+def cut_off(**of_edge: Any) -> Session:
+    """A device behind an edge that has lost it."""
     one = behind()
     known = session(one, edge_lost=True)
     known.ended[f"edge1|{one.event.binding}"] = grave(
-        Cause.CONNECTION_CLOSED, node="edge1", source=Source.KAMAILIO, registrar="edge"
+        Cause.CONNECTION_CLOSED,
+        **{"node": "edge1", "source": Source.KAMAILIO, "registrar": "edge", **of_edge},
     )
+    return known
+
+
+HERE = ("10.0.0.7", 5061)
+
+
+@pytest.mark.parametrize(
+    "edge",
+    [
+        {"connections": {}, "has_table": False},
+        {"peers": frozenset(), "has_table": False},
+        {"connections": {HERE: 9}, "has_table": False},  # another one by now
+        {},  # it has a table, which does not list the client
+    ],
+)
+def test_listed_behind_an_edge_that_shows_that_it_lost_the_client(edge: dict[str, Any]) -> None:
     unknown_or_none: tuple[dict[Any, int] | None, ...] = (None, {})
     for connections in unknown_or_none:  # of the registrar: the proxy's, whatever becomes of it
-        findings = found(listing(one, connections=connections), presence(), known)
+        listings = listing(behind(), connections=connections) | listing(node="edge1", **edge)
+        findings = found(listings, presence(), cut_off(cookie=7))
         assert excuses(findings) == {Excuse.EDGE_LOST: 1}
+
+
+@pytest.mark.parametrize(
+    ("edge", "why"),
+    [
+        (None, "edge1 was not asked"),
+        ({"connections": {HERE: 7}, "has_table": False}, "has its connection"),
+        ({"peers": frozenset({HERE}), "has_table": False}, "has its connection"),
+        ({"has_table": False}, "does not show its connections"),
+    ],
+)
+def test_an_edge_lost_without_a_proof_counts(edge: dict[str, Any] | None, why: str) -> None:
+    listings = listing(behind())
+    if edge is not None:
+        listings |= listing(node="edge1", **edge)
+    findings = found(listings, presence(), cut_off(cookie=7))
+    assert kinds(findings) == [(Kind.MISSING, "fs1")]
+    assert why in findings.disagreements[0].detail
+
+
+def test_an_edge_lost_that_the_edge_lists_counts() -> None:
+    listings = listing(behind()) | listing(at_edge(), node="edge1")
+    findings = found(listings, presence(), cut_off())
+    assert (Kind.MISSING, "fs1") in {(one.kind, one.node) for one in findings.disagreements}
+
+
+# -- edges of which only the Path tells -----------------------------------------------------------
+
+# As a registrar keeps it of a client that came over TCP (add_path_received); no edge reported it.
+PATH = "<sip:192.0.2.5:5070;lr;received=sip:10.0.0.7:5061%3Btransport%3Dtcp>"
+LIVING: dict[str, Any] = {"peers": frozenset({HERE})}
+DEAD: dict[str, Any] = {"peers": frozenset({("10.0.0.8", 5061)})}
+
+
+def through(edge: dict[str, Any] | None, *others: PresenceBinding, **more: Any) -> Findings:
+    """A phone shown at fs1 that came through an edge whose producer was away."""
+    one = row(path=PATH, remote=PROXY, received=PHONE)
+    listings = listing(one) | more.get("asked", {})
+    if edge is not None:
+        listings |= listing(node="edge1", has_table=False, **edge)
+    other = f"{AOR}.other"
+    records = {AOR: presence(shown(one, **more.get("changed", {}))), other: presence(*others)}
+    return compare(listings, records, {AOR: session(one)}, LIMITS)
+
+
+NAMED: list[dict[str, Any]] = [
+    {"host": "192.0.2.5"},  # it was asked there
+    {"own": frozenset({("192.0.2.5", 5070)})},  # its connections end there
+]
+
+
+@pytest.mark.parametrize("named", NAMED)
+def test_a_phone_dead_behind_an_edge_that_reported_nothing(named: dict[str, Any]) -> None:
+    gone: list[dict[str, Any]] = [DEAD, {"connections": {}}, {"peers": frozenset()}]
+    for known in gone:
+        assert kinds(through({**known, **named})) == [(Kind.DEAD_CONNECTION, "edge1")]
+    there: list[dict[str, Any]] = [LIVING, {"connections": {HERE: 7}}]
+    for known in there:
+        assert kinds(through({**known, **named})) == []
+
+
+def test_its_edge_is_known_by_another_phone_with_that_path() -> None:
+    elsewhere = ("10.0.0.8", 5061)
+    remote = Address(ip=elsewhere[0], port=elsewhere[1])
+    other = shown(row("fs2", path=PATH), edge="edge1", remote=remote)
+    dead, living = {"peers": frozenset({elsewhere})}, {"peers": frozenset({HERE, elsewhere})}
+    assert kinds(through(dead, other)) == [(Kind.DEAD_CONNECTION, "edge1")]
+    assert kinds(through(living, other)) == []
+
+
+def test_dead_behind_an_edge_counts_though_presence_calls_it_stale() -> None:
+    findings = through({**DEAD, **NAMED[0]}, changed={"stale": True})
+    assert kinds(findings) == [(Kind.DEAD_CONNECTION, "edge1")]
+
+
+def test_an_edge_that_was_not_asked_is_said_and_no_other_is_blamed() -> None:
+    other = listing(node="kam2", host="192.0.2.9", **DEAD)
+    assert excuses(through(None, asked=other)) == {Excuse.EDGE_NOT_ASKED: 1}
+    assert excuses(through({"host": "192.0.2.5"})) == {Excuse.EDGE_NOT_ASKED: 1}, "shows none"
+    assert excuses(through(DEAD)) == {Excuse.EDGE_NOT_ASKED: 1}, "nothing tells whose Path it is"
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_mid_registrars_row_tells_of_the_device_behind_that_nobody_joined(ended: bool) -> None:
+    """No Path, another Contact: the Call-ID is what both list."""
+    edge, one = at_edge(ended=ended), row(remote=PROXY, contact="sip:1001@192.0.2.5:5070;ctid=1")
+    listings = listing(one) | listing(edge, node="edge1")
+    findings = found(listings, presence(shown(one)), session(one))
+    wrong = [(one.kind, one.node) for one in findings.disagreements]
+    assert wrong == [(Kind.DEAD_CONNECTION, "edge1") if ended else (Kind.MISSING, "edge1")]
+
+
+def test_over_udp_nothing_ends_at_an_edge() -> None:
+    one = row(path=PATH.replace("%3Btransport%3Dtcp", ""), transport=Transport.UDP)
+    listings = listing(one) | listing(node="edge1", has_table=False, **DEAD, **NAMED[0])
+    assert kinds(found(listings, presence(shown(one)), session(one))) == []
+
+
+def test_a_reported_edge_that_was_not_asked_is_said() -> None:
+    edge, one = at_edge(), behind()
+    findings = found(listing(one), presence(shown(one, edge="edge1")), session(edge, one))
+    assert excuses(findings) == {Excuse.EDGE_NOT_ASKED: 1}
+
+
+@pytest.mark.parametrize(("peers", "wrong"), [(DEAD, 1), (LIVING, 0)])
+def test_a_pure_proxys_own_list_of_connections_is_a_proof(peers: Any, wrong: int) -> None:
+    edge, one = row("edge1", source=Source.OPENSIPS, registrar="edge"), behind()
+    listings = listing(one) | listing(node="edge1", has_table=False, **peers)
+    findings = found(listings, presence(shown(one, edge="edge1")), session(edge, one))
+    assert kinds(findings) == [(Kind.DEAD_CONNECTION, "edge1")] * wrong
 
 
 def test_listed_at_an_edge_after_it_signed_off_behind() -> None:

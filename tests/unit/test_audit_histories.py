@@ -38,11 +38,15 @@ class Audited:
         }
 
     def _listing(self, name: str) -> Listing:
-        """What the node would answer; a pure proxy lists nothing."""
+        """What the node would answer; of a pure proxy only its kernel.
+
+        Its own list of connections would not do: addresses come back within seconds here.
+        """
         rows = [] if name == EDGE else [Row(event) for event in self._cluster.listed(name)]
         at = START + timedelta(seconds=self._cluster.now)
-        connections = self._cluster.connections(name) if self._kernel else None
-        return Listing(name, at, rows, connections=connections)
+        is_asked = self._kernel or name == EDGE
+        connections = self._cluster.connections(name) if is_asked else None
+        return Listing(name, at, rows, connections=connections, has_table=name != EDGE)
 
     def disagreements(self) -> list[Disagreement]:
         return compare(self.listings, self.presence, self.sessions, LIMITS).disagreements

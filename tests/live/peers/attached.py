@@ -10,7 +10,8 @@ from pathlib import Path
 
 from local.auditing.audit import Audit
 from local.auditing.kernel import connections_to
-from local.auditing.registrars import FreeSwitch, Kamailio, OpenSips, Registrar
+from local.auditing.proxies import Kamailio, OpenSips
+from local.auditing.registrars import AskKernel, FreeSwitch, Registrar
 from local.auditing.reporting import as_json
 from local.auditing.settings import AuditSettings, limits_of
 from local.auditing.view import View
@@ -140,5 +141,5 @@ def _start(
     return beside, FreeSwitch(of_switch, _kernel(beside)), known
 
 
-def _kernel(node: Node) -> Callable[[], dict[tuple[str, int], int] | None]:
+def _kernel(node: Node) -> AskKernel:
     return lambda: connections_to([node.server.port])
