@@ -75,6 +75,7 @@ class Stack:
         self.kafka = load(KafkaSettings)
         if "bootstrap_servers" in self.kafka.model_fields_set:
             self._say(f"using Kafka at {self.kafka.bootstrap_servers}")
+            require_kafka(self.kafka)
         else:
             self._kafka = EmbeddedKafka(self.folder / "kafka")
             self._kafka.start(say=self._say)

@@ -213,5 +213,5 @@ def translate(error: KafkaException, settings: KafkaSettings) -> Exception:
 
 def no_answer(settings: KafkaSettings, reason: str) -> KafkaUnavailable:
     """The error of a cluster that does not answer: where it was sought, and which setting says."""
-    where = f"{settings.bootstrap_servers} ({BOOTSTRAP_SETTING})"
-    return KafkaUnavailable(f"Kafka does not answer at {where}: {reason}")
+    servers = settings.bootstrap_servers
+    return KafkaUnavailable(f"Kafka at {servers} does not answer ({BOOTSTRAP_SETTING}): {reason}")

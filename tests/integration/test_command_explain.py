@@ -60,6 +60,12 @@ def test_a_replayed_user_is_explained_from_the_log(kafka: KafkaSettings, tmp_pat
     assert earlier["answer"]["evidence"] == last["shown"][-1]["evidence"]
     assert earlier["answer"] != now["answer"]
 
+    # What ended before --since is named all the same.
+    late = explained(aor, "--since", datetime.now(UTC).isoformat())
+    assert late["ended"] == now["ended"]
+    assert all(one["told"]["id"] == one["end"]["event"] for one in late["ended"])
+    assert (late["timeline"], any(one["skipped"] for one in late["coverage"])) == ([], True)
+
     words = rollcall("explain", aor.removeprefix("sip:"), folder=tmp_path, kafka=kafka).stdout
     assert words.startswith(f"{aor} is ")
     assert f"[{steps[-1]['by']['id']}]" in words

@@ -64,8 +64,9 @@ def rollcall(folder: Path, address: str, *arguments: str) -> tuple[int, str, str
         ("explain", "sip:1001@example.test", "--json"),
         ("audit", "opensips:os1=http://127.0.0.1:9/mi"),
         ("topics", "--create"),
+        ("replay", f"freeswitch={ROOT / 'tests' / 'captures' / 'freeswitch' / 'calls.json'}"),
     ],
-    ids=" ".join,
+    ids=lambda arguments: " ".join(arguments[:2])[:20],
 )
 def test_a_command_says_in_one_line_that_kafka_is_not_there(
     arguments: tuple[str, ...], closed: str, tmp_path: Path
@@ -74,7 +75,7 @@ def test_a_command_says_in_one_line_that_kafka_is_not_there(
     assert status == 1
     assert out == ""
     assert err == (
-        f"rollcall: Kafka does not answer at {closed} (kafka.bootstrap_servers, "
+        f"rollcall: Kafka at {closed} does not answer (kafka.bootstrap_servers, "
         "ROLLCALL_KAFKA_BOOTSTRAP_SERVERS): Connection refused\n"
     )
     assert seconds < 10  # some 0.7 s; the machine may be busy
