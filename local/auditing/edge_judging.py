@@ -35,13 +35,17 @@ def _why_not_lost(
     rows = [row for row in user.rows if row.event.node == listing.node]
     if any(row.event.call_id == behind.call_id and not has_ended(listing, row) for row in rows):
         return "which lists it"
+    ended = [one for one in named if isinstance(one, EndedBinding)]
+    lost = {one.cookie for one in ended} - {None}
     over = _transport_behind(behind.path, behind.transport)
-    if over is None or not over.is_connection:
+    is_connection = lost or any(one.connection_gone for one in ended)
+    if not is_connection and (over is None or not over.is_connection):
         return None if listing.has_table else "which shows nothing of clients over UDP"
     remotes = [one.remote for one in named]
     if behind.received is not None:
         remotes = [behind.received]
-    lost = {one.cookie for one in named if isinstance(one, EndedBinding)} - {None}
+    if not remotes and not listing.has_table:
+        return "and nothing says from where it came"
     for remote in remotes:
         live, cookie = listing.lives(remote), listing.cookie(remote)
         is_another = lost and cookie is not None and cookie not in lost

@@ -488,6 +488,16 @@ def test_an_edge_lost_without_a_proof_counts(edge: dict[str, Any] | None, why: s
     assert why in findings.disagreements[0].detail
 
 
+def test_over_a_transport_that_no_contact_names_the_edges_cookie_shows_a_connection() -> None:
+    one = row(**{**BEHIND, "received": None}, transport=Transport.UDP)
+    known = cut_off(cookie=7)
+    known.bindings = session(one, edge_lost=True).bindings
+    listings = listing(one) | listing(node="edge1", connections={}, has_table=False)
+    assert excuses(found(listings, presence(), known)) == {Excuse.EDGE_LOST: 1}
+    known.ended.clear()  # nothing is known of the edge but that it lost the client
+    assert kinds(found(listings, presence(), known)) == [(Kind.MISSING, "fs1")]
+
+
 def test_an_edge_lost_that_the_edge_lists_counts() -> None:
     listings = listing(behind()) | listing(at_edge(), node="edge1")
     findings = found(listings, presence(), cut_off())
