@@ -20,6 +20,8 @@ app.add_typer(schemas_app, name="schemas")
 Folder = Annotated[Path, typer.Option(help="Where the one-machine stack keeps its data.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 DEFAULT_FOLDER = Path(".rollcall")
+# Whose log belongs to what they show; of other commands only the output counts.
+_TALKATIVE = frozenset({"audit", "sockets"})
 
 
 @app.callback()
@@ -27,8 +29,9 @@ def _configure(context: typer.Context) -> None:
     """Who is reachable right now, on which SIP node, and why."""
     from runtime import logs
 
-    # Of a command the output is what counts; a stage configures its own log when it starts.
-    logs.configure(context.invoked_subcommand or "rollcall", default_level="WARNING")
+    # A stage configures its own log when it starts.
+    name = context.invoked_subcommand or "rollcall"
+    logs.configure(name, default_level="INFO" if name in _TALKATIVE else "WARNING")
 
 
 @contextmanager
