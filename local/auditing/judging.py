@@ -156,12 +156,14 @@ def why_dead(user: User, shown: PresenceBinding, row: Row | None) -> str | None:
     live = nearest.lives(shown.remote) if nearest is not None else None
     if nearest is None or live is None:
         return None
+    known = user.known(shown)
+    if shown.edge is None and known is not None and known[1].transport_claimed:
+        return None  # it came over none
     if not live:
         return no_connection(nearest, _text(shown))
     cookie = nearest.cookie(shown.remote)
     if cookie is None:
         return None
-    known = user.known(shown)
     held = user.known_edge(shown) if shown.edge else known[1] if known else None
     if held is not None and held.cookie not in (None, cookie):
         return f"the connection from {_text(shown)} is not the one it registered over"

@@ -608,3 +608,11 @@ def test_an_edge_before_one_that_does_not_answer_options() -> None:
     known.bindings[key(one)].ping_lost = True
     findings = found(listing(edge, node="edge1"), presence(), known)
     assert excuses(findings) == {Excuse.PING_LOST: 1}
+
+
+def test_who_only_claims_a_connection_is_not_missed_among_them() -> None:
+    """FreeSWITCH reports the Contact's transport; the kernel had no connection at the REGISTER."""
+    one = row()
+    for claimed, wrong in ((True, []), (False, [(Kind.DEAD_CONNECTION, "fs1")])):
+        known = session(one, transport_claimed=claimed)
+        assert kinds(found(listing(one, connections={}), presence(shown(one)), known)) == wrong
