@@ -93,6 +93,8 @@ def _parse(uri: str) -> tuple[str, str | None, str, int | None, dict[str, str | 
     if not colon or scheme not in ("sip", "sips"):
         raise MalformedUri("not a sip: or sips: URI")
     if _FORBIDDEN.search(rest):
+        if _SURROGATES.search(rest):
+            raise MalformedUri("bytes in URI that are no UTF-8")
         raise MalformedUri("white space, control character or bracket in URI")
     # Neither host, parameters nor headers can hold a raw @: the first one ends the user part.
     userinfo, at, host_part = rest.partition("@")

@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from producers.kamailio.table import Unreadable
 from producers.opensips.dialogs import Dialogs
 from producers.opensips.users import Users
-from producers.sip_proxy.contact import Matching
+from producers.sip_proxy.contact import Matching, Unreadable
 from producers.sip_proxy.known_bindings import KnownBindings
 from producers.sip_proxy.user_listings import UserListing
 from schemas.vocabulary import Source

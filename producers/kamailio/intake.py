@@ -12,12 +12,12 @@ from producers.kamailio.framing import Lines, TooLong
 from producers.kamailio.kernel import KernelWitness
 from producers.kamailio.records import subject
 from producers.kamailio.server import Server
-from producers.kamailio.table import Unreadable
 from producers.opensips.context import Received
 from producers.opensips.event import ServerEvent
 from producers.opensips.inbox import EVENT_MIN_BYTES, Lost, Piece
 from producers.opensips.inbox_intake import InboxIntake
 from producers.refused import payload_of
+from producers.sip_proxy.contact import Unreadable
 from producers.sip_proxy.user_listings import UserListing, UserListings
 from runtime import metrics
 from schemas.codec import InvalidRecord

@@ -12,11 +12,11 @@ from producers.kamailio.listing import (
     read_user,
 )
 from producers.kamailio.settings import KamailioSettings
-from producers.kamailio.table import Unreadable
 from producers.opensips.call_records import DialogListing
 from producers.opensips.context import Translated
 from producers.opensips.errors import MiError, MiRefused
 from producers.opensips.mi import HttpMi, Mi
+from producers.sip_proxy.contact import Unreadable
 from producers.sip_proxy.user_listings import UserListing
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord

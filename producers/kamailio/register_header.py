@@ -13,10 +13,10 @@ from producers.kamailio import table
 from producers.kamailio.context import Context
 from producers.kamailio.event import time_of
 from producers.kamailio.records import peer, registration, subject
-from producers.kamailio.table import Unreadable
 from producers.opensips.context import Received, Translated
 from producers.opensips.event import WORD_MAX, ServerEvent
 from producers.sip_proxy import contact
+from producers.sip_proxy.contact import Unreadable
 from producers.sip_proxy.contact_header import (
     HeaderContact,
     granted_to,

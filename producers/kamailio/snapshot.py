@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from producers.kamailio import table
 from producers.kamailio.context import Context
 from producers.kamailio.listing import ListedContact
-from producers.kamailio.table import Row, Unreadable
+from producers.kamailio.table import Row
 from producers.opensips.context import Received, Translated
+from producers.sip_proxy.contact import Unreadable
 from producers.sip_proxy.known_bindings import Known
 from schemas.codec import InvalidRecord, build
 from schemas.origin import Address

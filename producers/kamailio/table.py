@@ -16,7 +16,7 @@ from producers.opensips.event import ServerEvent
 from producers.opensips.registrations import peer
 from producers.opensips.snapshot import listed_expiry
 from producers.sip_proxy import contact
-from producers.sip_proxy.contact import Matching
+from producers.sip_proxy.contact import Matching, Unreadable
 from producers.sip_proxy.known_bindings import Known
 from producers.stored_contact import StoredContact, bounded_identity
 from schemas.codec import InvalidRecord
@@ -64,13 +64,6 @@ class Row:
             "received": uri_addresses.received_by_edge(self.path),
             "user_agent": self.user_agent,
         }
-
-
-class Unreadable(NamedTuple):
-    """A row that is no contact: refused by itself, the others count."""
-
-    row: Any
-    error: InvalidRecord
 
 
 def listed_row(listed: ListedContact, began: datetime) -> Row | None:

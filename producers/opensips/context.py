@@ -10,6 +10,7 @@ from producers.opensips.event import ServerEvent
 from producers.opensips.matching import ContactMatching
 from producers.opensips.storage import Storage, Usrloc
 from producers.opensips.users import Users
+from producers.sip_proxy.contact import Unreadable
 from producers.sip_proxy.user_listings import UserListing
 from schemas.topics import Topic
 from schemas.vocabulary import Source
@@ -64,6 +65,7 @@ class Context:
     gap_seen: str | None = None
     unclear: UserListing | None = None
     all_unclear: bool = False
+    unreadable: list[Unreadable] = field(default_factory=list)  # beside others that count
 
     @property
     def in_database(self) -> bool:

@@ -11,17 +11,18 @@ from typing import Any, NamedTuple
 from producers.opensips.context import Context, Received, Translated
 from producers.opensips.event import ServerEvent
 from producers.sip_proxy import contact
+from producers.sip_proxy.contact import Unreadable
 from producers.sip_proxy.contact_header import (
     HeaderContact,
+    UnreadableContact,
     granted_to,
     is_star,
-    read_contacts,
+    read_each,
     read_expires,
 )
 from producers.stored_contact import StoredContact, bounded_identity
 from schemas.codec import InvalidRecord, build
 from schemas.registration import RegistrationEvent
-from schemas.sip_uri import MalformedUri
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind as Kind
 from schemas.vocabulary import Transport
@@ -45,14 +46,16 @@ def translate_edge_register(
 ) -> list[Translated]:
     """The client's bindings as the edge sees them: its address there, the registrar's expiry.
 
-    Those made come before those removed: a client that moves is never without a binding.
+    Those made come before those removed: a client that moves is never without a binding. A contact
+    that cannot be read is left to `context.unreadable`, and costs the others nothing. Raises
+    InvalidRecord where none can.
     """
     aor = context.users.registered(event.required("aor"))
-    header = event.required("contact", contact.CONTACT_MAX)
+    header = event.required_contact("contact", contact.CONTACT_MAX)
     fields = _connection(event, context)
     if is_star(header):
         return [_record(context, received, aor, Kind.WILDCARD, fields | {"remaining": []})]
-    named = _contacts(event, header, fields["transport"])
+    named = _contacts(event, context, header, fields["transport"])
     records = []
     for index, one in enumerate(sorted(named, key=lambda each: each.seconds == 0)):
         kind, expiry = _note(context, received, aor, one, fields)
@@ -81,19 +84,25 @@ def _note(
     return (Kind.REFRESHED if known else Kind.REGISTERED), expiry
 
 
-def _contacts(event: ServerEvent, header: str, over: Transport) -> list[_Named]:
-    """Raises InvalidRecord. Of a contact named twice the last counts."""
-    try:
-        read = read_contacts(header)
-    except MalformedUri as error:
-        raise InvalidRecord("contact", str(error)) from error
+def _contacts(event: ServerEvent, context: Context, header: str, over: Transport) -> list[_Named]:
+    """Of a contact named twice the last counts. Raises InvalidRecord."""
     found: dict[str, _Named] = {}
-    for one in read:
-        stored = contact.read(one.uri, "contact")
-        socket = contact.Socket(over, 0)
-        transport = contact.transport_over(socket, one.uri)
+    unreadable: list[Unreadable] = []
+    for one in read_each(header):
+        if isinstance(one, UnreadableContact):
+            unreadable.append(Unreadable(one.text, InvalidRecord("contact", one.reason)))
+            continue
+        try:
+            stored = contact.read(one.uri, "contact")
+        except InvalidRecord as error:
+            unreadable.append(Unreadable(one.uri, error))
+            continue
+        transport = contact.transport_over(contact.Socket(over, 0), one.uri)
         binding = _identity(one, stored)
         found[binding] = _Named(stored, binding, _seconds(event, one), transport)
+    if not found:  # the whole event is the dead letter
+        raise unreadable[0].error if unreadable else InvalidRecord("contact", "no contact")
+    context.unreadable += unreadable
     return list(found.values())
 
 

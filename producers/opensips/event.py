@@ -40,13 +40,31 @@ class ServerEvent:
         value = self.raw(name)
         return _SURROGATES.sub("\ufffd", value[:limit]) if value is not None else None
 
-    def word(self, name: str, limit: int = TEXT_MAX) -> str | None:
-        """What identifies: neither cut nor repaired. Raises InvalidRecord."""
+    def as_sent(self, name: str, limit: int = TEXT_MAX) -> str | None:
+        """Not cut; bytes that are no UTF-8 stay lone surrogates, for a reader of its parts.
+
+        Raises InvalidRecord.
+        """
         value = self.raw(name)
         if value is not None and len(value) > limit:
             raise InvalidRecord(name, f"longer than {limit} characters")
+        return value
+
+    def word(self, name: str, limit: int = TEXT_MAX) -> str | None:
+        """What identifies: neither cut nor repaired. Raises InvalidRecord."""
+        value = self.as_sent(name, limit)
         if value is not None and _SURROGATES.search(value):
             raise InvalidRecord(name, "not UTF-8")
+        return value
+
+    def required_contact(self, name: str, limit: int) -> str:
+        """Contacts that must be there, with their display names, which may be of any encoding.
+
+        `schemas.sip_uri` refuses a URI that is no UTF-8. Raises InvalidRecord.
+        """
+        value = self.as_sent(name, limit)
+        if value is None:
+            raise InvalidRecord(name, "missing")
         return value
 
     def required(self, name: str, limit: int = TEXT_MAX) -> str:

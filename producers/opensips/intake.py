@@ -129,6 +129,9 @@ class Intake(InboxIntake[Server, Context]):
             context.gap_seen = None
             self.publish(self.server.gap(reason, received))
         self.publish(self.kernel.testify(records))
+        for row, problem in context.unreadable:
+            self.refuse(payload_of(row), problem.reason, problem.field)
+        context.unreadable.clear()
         self._note_unclear(event)
         if records:
             self.translated += 1

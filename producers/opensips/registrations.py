@@ -197,7 +197,7 @@ def _read(event: ServerEvent, context: Context) -> _Named:
     """Raises InvalidRecord."""
     name = event.required("aor")
     aor = context.users.stored(name)
-    text = event.required("uri", contact.CONTACT_MAX)
+    text = event.required_contact("uri", contact.CONTACT_MAX)
     read = contact.read(text)
     call_id, table = event.word("callid"), event.text("domain", WORD_MAX)
     socket = contact.socket_of(event.text("socket"))

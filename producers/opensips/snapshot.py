@@ -89,7 +89,7 @@ def read(listed: ListedContact, context: Context, began: Received) -> Row:
     """Raises InvalidRecord."""
     fields = ServerEvent("E_LISTED", {**listed.fields, "AOR": listed.aor, "C": listed.contact})
     aor = context.users.stored(fields.required("AOR"), "AOR")
-    text = fields.required("C", contact.CONTACT_MAX)
+    text = fields.required_contact("C", contact.CONTACT_MAX)
     stored = contact.read(text, "Contact")
     socket = contact.socket_of(fields.text("Socket"))
     transport = contact.transport_over(socket, text)

@@ -36,6 +36,13 @@ class Socket(NamedTuple):
     port: int
 
 
+class Unreadable(NamedTuple):
+    """A row or header element that is no contact: refused by itself, the others count."""
+
+    row: Any
+    error: InvalidRecord
+
+
 def read(text: str, field: str = "uri") -> StoredContact:
     """A contact of the location table. Raises InvalidRecord."""
     try:

@@ -7,18 +7,18 @@ registrar made of it only its table shows.
 
 import contextlib
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from producers.sip_proxy.header_elements import elements, is_closed
 from producers.stored_contact import read_stored
 from schemas.sip_uri import MalformedUri
 
 CONTACTS_MAX = 32  # of one header; Kamailio reads as many as come, no phone sends more than a few
 EXPIRES_MAX = 2**32 - 1  # RFC 3261 §20.19
-_INSTANCE = re.compile(r"<([^<>]{1,255})>").fullmatch
+_INSTANCE = re.compile(r"<([^<>\ud800-\udfff]{1,255})>").fullmatch  # a URN: UTF-8
 _is_expires = re.compile(r"[0-9]{1,10}").fullmatch
 _is_reg_id = re.compile(r"0*([1-9][0-9]{0,8})").fullmatch
-# One token of the text: a quoted string, an address in brackets, a mark, or what is between.
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|<[^<>]*>|[,;]|[^",;<>]+', re.DOTALL)
 
 
 class HeaderContact(NamedTuple):
@@ -58,36 +58,52 @@ def read_expires(text: str | None) -> int | None:
     return min(int(found[0]), EXPIRES_MAX) if found else None
 
 
-def read_contacts(text: str) -> list[HeaderContact]:
-    """The contacts of one or several joined Contact headers, in order. Raises MalformedUri."""
-    found: list[HeaderContact] = []
-    for part in _split(text, ","):
+class UnreadableContact(NamedTuple):
+    """An element of the header that is no contact, and why."""
+
+    text: str
+    reason: str
+
+
+def read_each(text: str) -> Iterator[HeaderContact | UnreadableContact]:
+    """The contacts of one or several joined Contact headers, in order; one that cannot be read
+    costs none of the others.
+
+    Where a quote or bracket is not closed nobody knows where the next contact begins: from there on
+    the rest is one.
+    """
+    count = 0
+    for begin, end in elements(text, ","):
+        part = text[begin:end]
         if not part.strip():
             continue  # an empty element between commas
-        if len(found) == CONTACTS_MAX:
-            raise MalformedUri(f"more than {CONTACTS_MAX} contacts")
-        found.append(_contact(part))
+        if count == CONTACTS_MAX:
+            yield UnreadableContact(text[begin:], f"more than {CONTACTS_MAX} contacts")
+            return
+        count += 1
+        try:
+            yield _contact(part)
+        except MalformedUri as error:
+            yield UnreadableContact(part, str(error))
+
+
+def read_contacts(text: str) -> list[HeaderContact]:
+    """All that `read_each` reads, at least one. Raises MalformedUri where it reads not all."""
+    found: list[HeaderContact] = []
+    for one in read_each(text):
+        if isinstance(one, UnreadableContact):
+            raise MalformedUri(one.reason)
+        found.append(one)
     if not found:
         raise MalformedUri("no contact")
     return found
 
 
-def _split(text: str, mark: str) -> list[str]:
-    """`text` at each `mark` that stands outside of quotes and brackets. Raises MalformedUri."""
-    parts, begin, position = [], 0, 0
-    while position < len(text):
-        token = _TOKEN.match(text, position)
-        if token is None:
-            raise MalformedUri("a quote or bracket is not closed")
-        if token[0] == mark:
-            parts.append(text[begin:position])
-            begin = token.end()
-        position = token.end()
-    return [*parts, text[begin:]]
-
-
 def _contact(text: str) -> HeaderContact:
-    address, *raw_parameters = _split(text, ";")
+    """Raises MalformedUri."""
+    if not is_closed(text):
+        raise MalformedUri("a quote or bracket is not closed")
+    address, *raw_parameters = (text[begin:end] for begin, end in elements(text, ";"))
     begin = address.rfind("<")
     if begin >= 0:
         address, end, rest = address[begin + 1 :].partition(">")
@@ -117,12 +133,11 @@ def granted_to(contact: HeaderContact, reply: str | None) -> int | None:
     step 8).
     """
     try:
-        listed = read_contacts(reply or "")
         wanted = read_stored(contact.uri).identity
     except MalformedUri:
         return None
-    for one in listed:
+    for one in read_each(reply or ""):
         with contextlib.suppress(MalformedUri):
-            if read_stored(one.uri).identity == wanted:
+            if isinstance(one, HeaderContact) and read_stored(one.uri).identity == wanted:
                 return one.expires
     return None

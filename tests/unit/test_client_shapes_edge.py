@@ -87,7 +87,8 @@ def test_a_record_a_contact(make_edge: Callable[[], Edge]) -> None:
         got = {(one.contact, one.kind) for one in records}
         if shape.refused:
             assert (got, refused) == (set(), [(shape.refused, "contact")]), shape.name
-        elif not shape.message.contacts.isprintable():  # bytes that are no UTF-8
+        elif make_edge is kamailio and not shape.message.contacts.isprintable():
+            # A display name that is no UTF-8: Kamailio's producer asks for the user's rows instead.
             assert (got, [field for _, field in refused]) == (set(), ["contact"]), shape.name
         elif shape.star:
             assert [one.kind for one in records] == [Kind.WILDCARD], shape.name

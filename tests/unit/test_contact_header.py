@@ -5,8 +5,11 @@ import pytest
 from producers.sip_proxy.contact_header import (
     EXPIRES_MAX,
     HeaderContact,
+    UnreadableContact,
+    granted_to,
     is_star,
     read_contacts,
+    read_each,
     read_expires,
 )
 from schemas.sip_uri import MalformedUri
@@ -47,6 +50,32 @@ def test_contacts_are_read(text: str, contacts: list[tuple[str, dict[str, str | 
 def test_what_is_no_contact_header_is_refused(text: str) -> None:
     with pytest.raises(MalformedUri):
         read_contacts(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("<sip:a@h>, <>, <sip:b@h> x, sip:c@h", ["sip:a@h", None, None, "sip:c@h"]),
+        ('<sip:a@h>;q=1, "Bob <sip:b@h>, <sip:c@h>', ["sip:a@h", None]),
+        ("<sip:a@h>, <sip:b@h, <sip:c@h>", ["sip:a@h", None]),
+        (",".join(["<sip:a@h>"] * 40), ["sip:a@h"] * 32 + [None]),
+    ],
+)  # fmt: skip
+def test_one_that_cannot_be_read_costs_none_of_the_others(
+    text: str, read: list[str | None]
+) -> None:
+    found = [None if isinstance(one, UnreadableContact) else one.uri for one in read_each(text)]
+    assert found == read
+
+
+def test_what_an_answer_grants_is_read_beside_what_it_does_not() -> None:
+    (asked,) = read_contacts("<sip:a@h>")
+    assert granted_to(asked, "<>, <sip:a@h>;expires=60") == 60
+
+
+def test_an_instance_is_utf_8() -> None:
+    (one,) = read_contacts('<sip:a@h>;+sip.instance="<urn:\udce9>";reg-id=1')
+    assert one.instance is None
 
 
 @pytest.mark.parametrize(

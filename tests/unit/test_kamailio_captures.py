@@ -6,9 +6,9 @@ import pytest
 
 from producers.kamailio.listing import ListedContact, read_connections, read_contacts
 from producers.kamailio.snapshot import Listed, Snapshot, read, record
-from producers.kamailio.table import Unreadable
 from producers.opensips.errors import ListingUnreadable
 from producers.opensips.inbox import Ticks
+from producers.sip_proxy.contact import Unreadable
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind, Transport
 from tests.unit.kamailio_capture import CAPTURES, Play

@@ -255,6 +255,56 @@ def test_a_header_that_nobody_can_read(header: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("unreadable", "reason"),
+    [
+        ("<mailto:bob@h>", "not a sip: or sips: URI"),
+        ("<>;q=1", "no address"),
+        ("<sip:bob@192.0.2.42:70000>", "port is not 1-65535"),
+        ("<sip:b\udce9@h>", "bytes in URI that are no UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("pattern", ["{}, <{bob}>", "<{bob}>, {}", "<{bob}>, {}, <sip:x@h>"])
+def test_one_contact_that_nobody_can_read(unreadable: str, reason: str, pattern: str) -> None:
+    """The registrar took the others: each is a binding, and the one a dead letter of its own."""
+    play = Play()
+    edge(play, 0, pattern.format(unreadable, bob=BOB))
+    assert BOB in shown(play)
+    assert len(shown(play)) == pattern.count("<{bob}") + pattern.count("sip:x@h")
+    assert play.collector.dead_letters == [(reason, "contact")]
+
+
+LATIN_1 = b'"J\xf6rg" <sip:bob@192.0.2.41:5062>'
+
+
+def test_a_display_name_in_latin_1() -> None:
+    """Only the URI is read: the name may be of any encoding."""
+    play = Play()
+    message = {"method": "E_EDGE_REGISTER", "params": {
+        "aor": "bob@example.test", "contact": "@", "expires": "600", "received_proto": "udp",
+        "received_ip": "192.0.2.41", "received_port": 5062, "callid": "b1", "cseq": "1",
+        "reply_contact": "@"}}  # fmt: skip
+    text = json.dumps(message).encode().replace(b'"@"', b'"' + LATIN_1.replace(b'"', b'\\"') + b'"')
+    play.datagram(T, text)
+    assert shown(play) == [BOB]
+    assert not play.collector.dead_letters
+    play.datagram(T + 1, text.replace(b"bob@192", b"bo\xf6@192"))
+    assert [field for _, field in play.collector.dead_letters] == ["contact"]
+
+
+def test_a_display_name_in_latin_1_at_the_registrar() -> None:
+    """A table's contact is a URI; a name that a script has it hold is no part of it."""
+    for text, letters in ((LATIN_1, []), (LATIN_1.replace(b"bob", b"b\xf6b"), ["uri"])):
+        play = Play()
+        written = text.decode("utf-8", "surrogateescape")
+        fields = {"aor": "bob@example.test", "uri": "@", "expires": int(T) + 60, "callid": "c"}
+        message = json.dumps({"method": "E_UL_CONTACT_INSERT", "params": fields})
+        raw = json.dumps(written, ensure_ascii=False).encode("utf-8", "surrogateescape")
+        play.datagram(T, message.encode().replace(b'"@"', raw))
+        assert [field for _, field in play.collector.dead_letters] == letters
+        assert bool(play.pipeline.published) is not bool(letters)
+
+
+@pytest.mark.parametrize(
     ("socket", "uri", "transport"),
     [
         ("tls:192.0.2.1:5061", "sip:b@x.invalid;transport=ws", Transport.WSS),
