@@ -188,7 +188,8 @@ class OpenSipsServer(ServerProcess):
             events = events.replace("startup_route {\n", f"startup_route {{\n{startup}")
             parts = [_COMMON, modules, _EDGE, events, routes, _EDGE_ROUTE]
         whole = "\n".join(parts).replace("127.0.0.1:8767", f"127.0.0.1:{self.events}")
-        (folder,) = self._program.parents[1].glob("lib*/opensips/modules")
+        # Where lib64 links to lib both are there.
+        folder = min(self._program.parents[1].glob("lib*/opensips/modules"))
         given = {
             "{usrloc}": self._usrloc,
             "{more}": self._registrar,
