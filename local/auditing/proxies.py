@@ -19,7 +19,6 @@ from producers.kamailio.listing import ListedContact as KamailioContact
 from producers.kamailio.listing import read_connections as kamailio_connections
 from producers.kamailio.listing import read_contacts as kamailio_contacts
 from producers.kamailio.settings import KamailioSettings
-from producers.kamailio.table import Unreadable
 from producers.opensips import snapshot as opensips_snapshot
 from producers.opensips.context import Context, Received
 from producers.opensips.errors import MiError, MiRefused
@@ -27,6 +26,8 @@ from producers.opensips.listing import ListedContact, read_connections, read_con
 from producers.opensips.mi import Mi, open_mi
 from producers.opensips.settings import OpenSipsSettings
 from producers.opensips.storage import Usrloc
+from producers.opensips.twins import told_apart
+from producers.sip_proxy.contact import Unreadable
 from producers.uri_addresses import canonical_ip
 from schemas.codec import InvalidRecord
 from schemas.origin import Address
@@ -89,15 +90,20 @@ class OpenSips:
             raise NotAudited("ul_dump is empty; set opensips.usrloc = memory if that is the truth")
         context = settings.context(BOOT)
         rows = Rows()
+        tables: dict[str, list[opensips_snapshot.Row]] = {}
         expired = [one for one in contacts if opensips_snapshot.is_gone(one)]
         for one in contacts:
             if opensips_snapshot.is_gone(one):
                 continue
-            of = opensips_snapshot.begin(context, began, one.domain)
             with rows.reading(one.aor, one.contact):
-                row = opensips_snapshot.read(one, context, began)
+                read = opensips_snapshot.read(one, context, began)
+                tables.setdefault(one.domain, []).append(read)
+        for name, found in tables.items():
+            of = opensips_snapshot.begin(context, began, name)
+            for row in told_apart(found):
                 ended = not opensips_snapshot.is_connected(row, peers)
-                rows.readable.append(Row(opensips_snapshot.record(of, row, 0).event, ended))
+                with rows.reading(row.aor, row.uri):
+                    rows.readable.append(Row(opensips_snapshot.record(of, row, 0).event, ended))
         kernel = self._ask_kernel()
         return Listing(
             *(settings.node, began.at, rows.readable, rows.unreadable),

@@ -24,6 +24,7 @@ RECORDS_WINDOW = timedelta(seconds=30)
 # So many users' records were there and are made anew: the server's memory is new.
 RECORDS_OF_A_START = 2
 _MAX_RECORDS = 1000
+_UNSETTLED = 0  # no URI's hash
 
 
 class Insert(Enum):
@@ -39,7 +40,10 @@ Registration = tuple[str | None, int | None]
 
 
 class _Live(NamedTuple):
-    """`others` and `call_ids`: registrations, and Call-IDs, that this one was inserted beside."""
+    """`others` and `call_ids`: registrations, and Call-IDs, that this one was inserted beside.
+
+    `loose`: it may be taken for another (ContactMatching.may_take_another()).
+    """
 
     registration: int
     call_id: int
@@ -48,6 +52,7 @@ class _Live(NamedTuple):
     user: int
     others: frozenset[int]
     call_ids: frozenset[int]
+    loose: bool
 
 
 class Contacts:
@@ -56,6 +61,7 @@ class Contacts:
     def __init__(self) -> None:
         self._live: OrderedDict[int, _Live] = OrderedDict()
         self._of_user: dict[int, tuple[int, ...]] = {}
+        self._twins: dict[int, frozenset[int]] = {}
         self._pings: OrderedDict[int, int] = OrderedDict()
         self._disconnects: deque[tuple[Address, datetime]] = deque(maxlen=1000)
         self._restarted: datetime | None = None
@@ -69,6 +75,8 @@ class Contacts:
         registration: Registration,
         at: datetime,
         uri: str | None = None,
+        *,
+        loose: bool = False,
     ) -> tuple[Insert, datetime | None]:
         """What the INSERT is, and since when the contact was there; from now on it is live."""
         key = hash((aor, binding))
@@ -76,7 +84,7 @@ class Contacts:
         same = hash(registration), hash(uri)
         if known is not None and (known.registration, known.uri) == same:
             return (Insert.REPEATED if at - known.at < REPEAT else Insert.REPLAYED), known.at
-        self.registered(aor, binding, registration, at, uri)
+        self.registered(aor, binding, registration, at, uri, loose=loose)
         if known is not None:
             others, call_ids = known.others | {known.registration}, known.call_ids
             if known.call_id != hash(registration[0]):
@@ -93,6 +101,8 @@ class Contacts:
         registration: Registration,
         at: datetime,
         uri: str | None = None,
+        *,
+        loose: bool = False,
     ) -> None:
         """`uri` is the contact as it was written, which its binding may outlive."""
         key, user = hash((aor, binding)), hash(aor)
@@ -102,7 +112,7 @@ class Contacts:
         none = frozenset[int]()
         beside = (known.others, known.call_ids) if known is not None else (none, none)
         call_id = hash(registration[0])
-        self._live[key] = _Live(hash(registration), call_id, hash(uri), at, user, *beside)
+        self._live[key] = _Live(hash(registration), call_id, hash(uri), at, user, *beside, loose)
         self._live.move_to_end(key)
         if len(self._live) > MAX_CONTACTS:
             oldest, forgotten = self._live.popitem(last=False)
@@ -127,26 +137,48 @@ class Contacts:
         Another was inserted without a DELETE of the first: usrloc may match by Call-ID, too
         (matching_mode 1), or reports an end late, with its timer (write-back), which comes after
         the INSERT of the next one. True: it is of the first, the other one stays. None: it is of
-        the last, and whether one of another Call-ID is still there nothing shows.
+        the last, and whether one of another Call-ID is still there nothing shows; or of one that is
+        not known, for what was listed since, or events that were lost.
         """
         key = hash((aor, binding))
         call_id, gone = hash(registration[0]), hash(registration)
         known = self._live.get(key)
         if known is None:
             return False
-        if gone != known.registration:
-            if call_id in known.call_ids and call_id != known.call_id:
-                self._live[key] = known._replace(call_ids=known.call_ids - {call_id})
-                return True
-            if gone in known.others:
-                self._live[key] = known._replace(others=known.others - {gone})
-                return True
-        return None if known.call_ids else False
+        if gone == known.registration:
+            return None if known.call_ids else False
+        if call_id in known.call_ids and call_id != known.call_id:
+            self._live[key] = known._replace(call_ids=known.call_ids - {call_id})
+            return True
+        if gone in known.others:
+            self._live[key] = known._replace(others=known.others - {gone})
+            return True
+        return None
 
-    def is_doubled(self, aor: str, binding: str) -> bool:
-        """Whether the contact was inserted by several Call-IDs."""
-        known = self._live.get(hash((aor, binding)))
-        return known is not None and bool(known.call_ids)
+    def unsettle(self, aor: str, binding: str) -> None:
+        """One of several has ended, a listing shows which: till then no INSERT repeats another."""
+        key = hash((aor, binding))
+        if (known := self._live.get(key)) is not None:
+            self._live[key] = known._replace(uri=_UNSETTLED)
+
+    def has_loose(self, aor: str) -> bool:
+        """Whether one of the user's contacts may be taken for another of several."""
+        keys = self._of_user.get(hash(aor), ())
+        return len(keys) > 1 and any(self._live[key].loose for key in keys)
+
+    def twins(self, aor: str, bindings: Iterable[str]) -> None:
+        """The user was listed: these contacts stand in the table several times."""
+        user, keys = hash(aor), frozenset(hash((aor, binding)) for binding in bindings)
+        if keys and user in self._of_user:
+            self._twins[user] = keys
+        else:
+            self._twins.pop(user, None)
+
+    def has_twins(self, aor: str, binding: str) -> bool:
+        """Whether the table was last seen to have the contact several times: an event of it may be
+        of each.
+        """
+        return hash((aor, binding)) in self._twins.get(hash(aor), ())
 
     def moved(self, aor: str, binding: str, registration: Registration) -> bool:
         """Whether a binding so far unknown is one of the user's others, under another URI.
@@ -235,6 +267,7 @@ class Contacts:
             self._of_user[user] = left
         else:
             self._of_user.pop(user, None)
+            self._twins.pop(user, None)
 
 
 def _put(records: OrderedDict[int, datetime], user: int, at: datetime) -> None:

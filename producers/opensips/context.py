@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 from producers.opensips.contacts import Contacts
 from producers.opensips.dialogs import Dialogs
+from producers.opensips.echoes import Echoes
 from producers.opensips.event import ServerEvent
+from producers.opensips.expiries import Expiries
 from producers.opensips.matching import ContactMatching
 from producers.opensips.storage import Storage, Usrloc
 from producers.opensips.users import Users
@@ -52,6 +54,8 @@ class Context:
     matching: ContactMatching = field(default_factory=ContactMatching)
     max_contacts: int | None = None
     storage: Storage = field(default_factory=Storage)
+    echoes: Echoes = field(default_factory=Echoes)
+    expiries: Expiries = field(default_factory=Expiries)
     # Whether somebody asks the server for a user's contacts (MI).
     asks: bool = False
     # Ports the server listens on for TCP: configured, and learned from the sockets of contacts.

@@ -12,7 +12,7 @@ from producers import uri_addresses
 from producers.opensips.contacts import RECORDS_OF_A_START, Insert
 from producers.opensips.context import Context, Received, RestartSign, Translated
 from producers.opensips.event import WORD_MAX, ServerEvent
-from producers.opensips.storage import Probe
+from producers.opensips.storage import Probe, Usrloc
 from producers.sip_proxy import contact
 from producers.sip_proxy.user_listings import UserListing
 from schemas.codec import InvalidRecord, build
@@ -51,17 +51,23 @@ def translate_insert(event: ServerEvent, context: Context, received: Received) -
     if not context.is_ours(event):
         return []
     named, expires = _read(event, context), _expires(event)
-    if context.in_database and (not named.is_here or (expires and expires <= received.at)):
-        return []  # another node's (dbrow2info() knows no such socket), or read after its end
     registration = event.word("callid"), event.number("cseq")
     identity = named.aor, named.binding
-    what, since = context.contacts.inserted(*identity, registration, received.at, named.uri)
+    is_known = context.contacts.knows(*identity)
+    stored = named.uri, registration[0]
+    may_be_read = context.storage.where is not Usrloc.MEMORY
+    if may_be_read and context.echoes.takes(named.aor, stored, received.at) and is_known:
+        return []  # the answer has it, or is followed by another question
+    if context.in_database and (not named.is_here or (expires and expires <= received.at)):
+        return []  # another node's (dbrow2info() knows no such socket), or read after its end
+    loose = context.matching.may_take_another(named.uri)
+    inserted = context.contacts.inserted
+    what, since = inserted(*identity, registration, received.at, named.uri, loose=loose)
     _report(context, named, expires, received)
     if context.in_database and what in (Insert.REPEATED, Insert.REPLAYED):
         # A lookup, or a REGISTER that removes contacts: `*` (delete_urecord()), and all that
         # full-sharing-cachedb removes, raise no other event.
-        if not context.storage.is_read_by_us(named.aor, received.at):
-            _ask(context, named)
+        _ask(context, named)
         return []
     ended = since is not None and context.contacts.has_ended(named.remote, since)
     if what is Insert.REPEATED and ended:
@@ -73,8 +79,7 @@ def translate_insert(event: ServerEvent, context: Context, received: Received) -
         return []
     if what is Insert.UNEXPECTED and remade:
         context.gap_seen = "a user's record that was there is made again: events are missing"
-    beside = context.contacts.is_doubled(named.aor, named.binding)
-    if what is Insert.UNEXPECTED or beside or _may_replace(context, named.aor):
+    if (is_known and what is not Insert.REPEATED) or _may_replace(context, named.aor):
         _ask(context, named)
     return _record(context, received, named, Kind.REGISTERED, expires_at=expires)
 
@@ -96,9 +101,11 @@ def translate_update(event: ServerEvent, context: Context, received: Received) -
         replaces = moved and not context.asks
     elif context.in_database and contacts.moves(named.aor, named.binding, named.uri):
         _ask(context, named)  # db_update_ucontact() keeps the old URI
-    elif context.matching.may_take_another(named.uri) and contacts.count(named.aor) > 1:
+    elif contacts.has_loose(named.aor) or contacts.has_twins(named.aor, named.binding):
         _ask(context, named)
-    contacts.registered(named.aor, named.binding, registration, received.at, named.uri)
+    loose = context.matching.may_take_another(named.uri)
+    identity = named.aor, named.binding
+    contacts.registered(*identity, registration, received.at, named.uri, loose=loose)
     _report(context, named, expires, received)
     if replaces:
         contacts.replaced(named.aor, named.binding, registration[0])
@@ -125,17 +132,19 @@ def translate_delete(event: ServerEvent, context: Context, received: Received) -
     contacts = context.contacts
     registration = event.word("callid"), event.number("cseq")
     left = contacts.removed_one(named.aor, named.binding, registration)
-    if left is not False:
+    context.writes_back |= expires == WRITE_BACK_EXPIRES
+    if left is not False or contacts.has_twins(named.aor, named.binding):
         _ask(context, named)
         if left or context.asks:
+            contacts.unsettle(named.aor, named.binding)
             return []  # the listing decides
     if not contacts.knows(named.aor, named.binding):
         _ask(context, named)  # the streams may have it by another identity
     lost_before, _ = contacts.pinged(named.aor, named.binding, answered=False)
     contacts.deleted(named.aor, named.binding)
     context.storage.removed(named.aor, named.binding)
+    context.expiries.remove(named.aor, named.binding)
     if expires == WRITE_BACK_EXPIRES:
-        context.writes_back = True
         return _record(context, received, named, Kind.UNREGISTERED, reason="removed in write-back")
     if expires and expires <= received.at.timestamp():
         due = datetime.fromtimestamp(expires, UTC)
@@ -164,6 +173,8 @@ def _ask(context: Context, named: _Named) -> None:
 def _report(context: Context, named: _Named, expires: datetime | None, received: Received) -> None:
     if named.listing is not None:
         context.storage.reported(Probe(named.listing, named.binding, expires, received.seq))
+        if context.in_database:
+            context.expiries.set(named.listing, named.binding, expires)
 
 
 def _may_replace(context: Context, aor: str) -> bool:

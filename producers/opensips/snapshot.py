@@ -3,6 +3,7 @@
 Pure. All records of a snapshot stand at the place (seq, at) of its beginning.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -18,6 +19,8 @@ from schemas.origin import Address
 from schemas.registration import RegistrationEvent
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind, Source, Transport
+
+_is_contact_id = re.compile(r"[0-9]{1,20}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +50,20 @@ class Snapshot:
 class Row(NamedTuple):
     """One contact listed: whose, under which identity, from where, and the record's other fields.
 
-    `registration` is Call-ID and CSeq, `uri` the contact's text, as the events name them.
+    `name` is the user's in the table, `registration` Call-ID and CSeq, `uri` the contact's text, as
+    the events name them. `twin_of`: the identity that it shares with another row.
     """
 
+    name: str
     aor: str
     binding: str
     uri: str
     transport: Transport
     remote: Address | None
     registration: tuple[str | None, int | None]
+    contact_id: int
     fields: dict[str, Any]
+    twin_of: str | None = None
 
 
 def begin(context: Context, began: Received, registrar: str, aor: str | None = None) -> Snapshot:
@@ -99,12 +106,14 @@ def read(listed: ListedContact, context: Context, began: Received) -> Row:
     remote = peer(fields.word("Received"), path, stored.uri, transport)
     cseq = fields.number("Cseq")
     return Row(
+        listed.aor,
         aor,
         context.matching.identity(stored, text, call_id),
         text,
         transport,
         remote,
         (call_id, cseq),
+        _contact_id(fields.text("ContactID")),
         {
             **contact.shown(stored),
             "call_id": call_id,
@@ -130,18 +139,6 @@ def is_connected(row: Row, connections: set[str] | None) -> bool:
     return bool({f"{host}:{port}", f"{ip}:{port}"} & connections)
 
 
-def row(
-    snapshot: Snapshot,
-    listed: ListedContact,
-    index: int,
-    context: Context,
-    connections: set[str] | None,
-) -> Translated | None:
-    """One contact listed, as a record; None when its connection is gone. Raises InvalidRecord."""
-    found = read(listed, context, snapshot.began)
-    return record(snapshot, found, index) if is_connected(found, connections) else None
-
-
 def record(snapshot: Snapshot, row: Row, index: int) -> Translated:
     """One contact listed. Raises InvalidRecord."""
     event = build(
@@ -163,9 +160,18 @@ def listed_expiry(fields: ServerEvent, began: datetime) -> datetime | None:
         return None
     if left > EXPIRES_MAX:
         raise InvalidRecord("Expires", "not a number of seconds")
-    return began + timedelta(seconds=left)
+    # Counted from the server's time in whole seconds (ul_mi.c).
+    return began.replace(microsecond=0) + timedelta(seconds=left)
+
+
+def _contact_id(text: str | None) -> int:
+    """usrloc's own number of a contact, of 64 bits, which grows; 0 where it has none."""
+    return int(text) if text is not None and _is_contact_id(text) else 0
 
 
 def is_gone(listed: ListedContact) -> bool:
-    """Whether the server itself no longer counts on it (`Expires` then holds a word)."""
-    return listed.fields.get("Expires") in ("deleted", "expired")
+    """Whether the server itself no longer counts on it: VALID_CONTACT() in usrloc's ucontact.h.
+
+    In the second in which it expires ul_mi.c writes a 0, afterwards a word.
+    """
+    return listed.fields.get("Expires") in ("deleted", "expired", "0")

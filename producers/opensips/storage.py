@@ -6,7 +6,7 @@ modules/usrloc): ul_dump is empty then, and of an empty listing nothing may be c
 """
 
 from collections import OrderedDict
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -14,9 +14,6 @@ from producers.sip_proxy.user_listings import UserListing
 
 # Contacts that events reported lately, by which a listing is tried.
 _PROBES = 16
-# A question reads the user from the database, and its events come up to this long after its answer.
-_ECHO = timedelta(seconds=0.5)
-_READS = 1000
 
 
 class Usrloc(StrEnum):
@@ -43,7 +40,6 @@ class Storage:
         self.where = configured
         self._is_configured = configured is not Usrloc.AUTO
         self._probes: OrderedDict[tuple[str, str], Probe] = OrderedDict()
-        self._reads: OrderedDict[str, datetime | None] = OrderedDict()
 
     def reported(self, probe: Probe) -> None:
         """An event reported a live contact."""
@@ -53,23 +49,6 @@ class Storage:
         self._probes.move_to_end((probe.user.aor, probe.binding))
         if len(self._probes) > _PROBES:
             self._probes.popitem(last=False)
-
-    def asks(self, aor: str) -> None:
-        """The user is asked for: the events that this raises are no lookup's and no REGISTER's."""
-        self._reads[aor] = None
-        self._reads.move_to_end(aor)
-        if len(self._reads) > _READS:
-            self._reads.popitem(last=False)
-
-    def answered(self, aor: str, at: datetime) -> None:
-        self._reads[aor] = at + _ECHO
-
-    def is_read_by_us(self, aor: str, at: datetime) -> bool:
-        """Whether an event of a stored contact is the echo of a question."""
-        if aor not in self._reads:
-            return False
-        until = self._reads[aor]
-        return until is None or at <= until
 
     def removed(self, aor: str, binding: str) -> None:
         """An event reported its end."""

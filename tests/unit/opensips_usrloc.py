@@ -6,7 +6,7 @@ After modules/usrloc: urecord.c (mem_insert_ucontact), udomain.c (get_urecord), 
 import json
 from typing import Any
 
-from producers.opensips.errors import MiRefused
+from producers.opensips.errors import MiRefused, MiUnreachable
 from producers.opensips.lister import Lister
 from producers.opensips.matching import ContactMatching
 from producers.opensips.storage import Storage, Usrloc
@@ -30,8 +30,9 @@ class UsrlocServer:
     ) -> None:
         self.in_database = in_database
         self.users: dict[str, list[dict[str, Any]]] = {}
+        self._ids = 2**62
         self.connections: list[str] | None = None
-        self.database_fails = False
+        self.database_fails = self.is_unreachable = False
         self.calls: list[str] = []
         self.events = 0
         self.now = T
@@ -67,7 +68,8 @@ class UsrlocServer:
         self._load(user)
         rows = self.users.setdefault(user, [])
         found = [row for row in rows if row["Contact"] == given.get("was", uri)]
-        row = found[0] if found else {"Cseq": 0}
+        self._ids += 1
+        row: dict[str, Any] = found[0] if found else {"Cseq": 0, "ContactID": str(self._ids)}
         row |= {
             "Contact": uri,
             "Callid": given.get("callid", row.get("Callid", f"{user}-{len(rows)}")),
@@ -91,6 +93,12 @@ class UsrlocServer:
         if not self.users.get(user):
             self.users.pop(user, None)
 
+    def take_all_back(self, user: str) -> None:
+        """`Contact: *` at a database: the user is read and removed (delete_urecord()), at once."""
+        self.now += 0.05
+        self._load(user)
+        self.users.pop(user, None)
+
     def lookup(self, user: str) -> None:
         """A call to the user."""
         self.now += 1
@@ -101,6 +109,8 @@ class UsrlocServer:
     def call(self, command: str, parameters: dict[str, str] | None = None) -> Any:
         self.calls.append(command)
         self.now += 0.01
+        if self.is_unreachable:
+            raise MiUnreachable("nobody answers")
         if command == "ul_dump":
             shown = {} if self.in_database else self.users
             aors = [{"AOR": self._name(user), "Contacts": self._rows(user)} for user in shown]
@@ -141,8 +151,10 @@ class UsrlocServer:
                 self._raise("INSERT", user, row)
 
     def _rows(self, user: str) -> list[dict[str, Any]]:
+        left = [int(row["at"]) + 3600 - int(self.now) for row in self.users.get(user, [])]
         return [
-            {"Expires": int(row["at"] + 3600 - self.now), **row} for row in self.users.get(user, [])
+            {"Expires": seconds if seconds >= 0 else "expired", **row}
+            for seconds, row in zip(left, self.users.get(user, []), strict=True)
         ]
 
     def _raise(self, what: str, user: str, row: dict[str, Any]) -> None:
@@ -160,6 +172,12 @@ class UsrlocServer:
         }
         message = {"jsonrpc": "2.0", "method": f"E_UL_CONTACT_{what}", "params": parameters}
         self.play.datagram(self.now, json.dumps(message).encode())
+
+    def remove(self, user: str, row: dict[str, Any]) -> None:
+        """This one is un-REGISTERed, whatever others there are."""
+        self.now += 0.1
+        self.users[user].remove(row)
+        self._raise("DELETE", user, row)
 
     @staticmethod
     def _name(user: str) -> str:

@@ -37,8 +37,9 @@ def listed(name: str) -> list[ListedContact]:
 def taken(rows: list[ListedContact], connections: set[str] | None) -> list[RegistrationEvent]:
     context = Play().context
     one = snapshot.begin(context, BEGAN, "location")
-    made = [snapshot.row(one, row, i, context, connections) for i, row in enumerate(rows)]
-    return [record.event for record in made if record is not None]
+    read = [snapshot.read(row, context, BEGAN) for row in rows]
+    kept = [row for row in read if snapshot.is_connected(row, connections)]
+    return [snapshot.record(one, row, place).event for place, row in enumerate(kept)]
 
 
 @pytest.mark.parametrize(

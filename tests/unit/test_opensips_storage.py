@@ -4,8 +4,13 @@ OpenSIPS#2617, OpenSIPS#1573: with sql-only and full-sharing-cachedb each lookup
 contacts once more, and ul_dump is empty.
 """
 
+from datetime import UTC, datetime
+
 import pytest
 
+from producers.opensips import snapshot
+from producers.opensips.event import ServerEvent
+from producers.opensips.listing import ListedContact
 from producers.opensips.storage import Usrloc
 from schemas.topics import NODES, REGISTRATIONS
 from tests.unit.opensips_usrloc import UsrlocServer
@@ -124,9 +129,31 @@ def test_a_database_that_does_not_answer_ends_nobody() -> None:
     server.now += 5
     server.lookup("kim")
     server.database_fails = True
-    server.settle()
+    for _ in range(5):
+        server.now += 0.2
+        server.lister.list_users()
     assert server.shown("kim") == [KIM]
     assert server.shown("leo") == [LEO]
+    assert server.calls.count("ul_show_contact") < 5
+    server.database_fails = False
+    server.users.pop("kim")
+    server.now += 2
+    server.settle()
+    assert server.shown("kim") == []
+
+
+def test_one_that_was_stored_last_may_have_gone_too() -> None:
+    """Then the database still answers of others."""
+    server = of_database()
+    server.register("mia", "sip:mia@192.0.2.62:5060")
+    server.now += 5
+    server.lookup("leo")
+    server.settle()
+    for user in ("leo", "kim"):
+        server.take_all_back(user)
+    server.settle()
+    assert (server.shown("kim"), server.shown("leo")) == ([], [])
+    assert server.shown("mia")
 
 
 def test_what_is_reported_before_it_is_written_is_not_ended() -> None:
@@ -163,3 +190,60 @@ def test_a_lookup_asks_once() -> None:
         server.lookup("kim")
         server.settle()
         assert server.calls.count("ul_show_contact") == before + 1
+
+
+def of_database() -> UsrlocServer:
+    return served(in_database=True, usrloc=Usrloc.DATABASE)
+
+
+def test_all_is_taken_back_right_after_a_listing() -> None:
+    """What a question raises itself is counted: the reading after it is the REGISTER's."""
+    server = of_database()
+    server.lookup("kim")
+    server.settle()
+    server.take_all_back("kim")
+    server.settle()
+    assert server.shown("kim") == []
+    assert server.shown("leo") == [LEO]
+
+
+def test_all_is_taken_back_while_a_question_is_not_answered() -> None:
+    server = of_database()
+    server.lookup("kim")
+    call, is_first = server.call, [True]
+
+    def answered_late(command: str, parameters: dict[str, str] | None = None) -> object:
+        answer = call(command, parameters)
+        if command == "ul_show_contact" and is_first.pop() if is_first else False:
+            server.take_all_back("kim")
+        return answer
+
+    server.call = answered_late  # type: ignore[method-assign]
+    server.settle()
+    assert server.shown("kim") == []
+
+
+def test_what_expires_in_a_database_is_asked_for() -> None:
+    """usrloc drops it when it is next read, and reports nothing before."""
+    server = of_database()
+    server.settle()
+    server.now += 1000
+    server.register("leo", LEO)
+    server.settle()
+    server.now += 2601
+    server.lister.list_users()
+    server.settle()
+    assert server.shown("kim") == []
+    assert server.shown("leo") == [LEO]
+
+
+def test_in_the_second_of_its_expiry_it_is_gone() -> None:
+    """VALID_CONTACT() in usrloc's ucontact.h, where ul_mi.c still writes a number."""
+    listed = [ListedContact("location", "a@b", KIM, {"Expires": e}) for e in ("1", "0", "expired")]
+    assert [snapshot.is_gone(one) for one in listed] == [False, True, True]
+
+
+def test_seconds_left_count_from_the_servers_whole_second() -> None:
+    began = datetime(2026, 1, 1, 12, 0, 0, 900_000, UTC)
+    fields = ServerEvent("E_LISTED", {"Expires": "2"})
+    assert snapshot.listed_expiry(fields, began) == datetime(2026, 1, 1, 12, 0, 2, tzinfo=UTC)

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from producers.opensips import snapshot
 from producers.opensips.errors import MiRefused
-from producers.opensips.lister import ask_user
 from producers.opensips.listing import decode_json, read_user
 from producers.opensips.matching import ContactMatching
+from producers.opensips.questions import ask_user
+from producers.opensips.twins import told_apart
 from producers.opensips.users import Users
 from producers.sip_proxy.contact import Matching
 from producers.sip_proxy.user_listings import UserListing
@@ -154,6 +156,24 @@ def _delete_of_the_timer() -> bytes:
     return json.dumps({"method": "E_UL_CONTACT_DELETE", "params": parameters}).encode()
 
 
+def test_a_timers_delete_of_what_a_listing_had_ended_already() -> None:
+    """Write-back: un-REGISTERed, listed without, registered again, and only then the DELETE."""
+    server = UsrlocServer()
+    server.register("kim", OLD)
+    (gone,) = server.users.pop("kim")
+    server.play.intake.listings.ask(
+        UserListing("location", "kim@example.test", "sip:kim@example.test")
+    )
+    server.settle()
+    assert server.shown("kim") == []
+    server.register("kim", OLD, callid=gone["Callid"])
+    server.users["kim"][0]["Cseq"] = 9
+    server.register("kim", OLD)
+    server._raise("DELETE", "kim", gone | {"at": 10 - 3600})
+    server.settle()
+    assert server.shown("kim") == [OLD]
+
+
 TWICE = "sip:kim@192.0.2.60:5060"
 
 
@@ -207,6 +227,92 @@ def test_one_contact_of_two_call_ids(first: str, *, is_configured: bool) -> None
     assert server.shown("kim") == [TWICE]
     _remove(server, "c1" if first == "c2" else "c2")
     assert server.shown("kim") == []
+
+
+PLAIN = "sip:kim@192.0.2.8:5060"
+
+
+def twice(**options: Any) -> UsrlocServer:
+    """A REGISTER of a push contact and of PLAIN, which both took another for theirs."""
+    server = UsrlocServer(matching=BY_PUSH, **options)
+    for uri in (PLAIN, "sip:kim@192.0.2.9:5060"):
+        server.register("kim", uri, callid="one")
+    server.register("kim", PLAIN, was="sip:kim@192.0.2.9:5060")
+    server.settle()
+    return server
+
+
+def test_one_contact_stands_in_the_table_twice() -> None:
+    """contact_params_match() finds it in two others: both are sent to, and end by themselves."""
+    server = twice()
+    assert server.shown("kim") == [PLAIN] * 2
+    for left in ([PLAIN], []):
+        server.remove("kim", server.users["kim"][-1])
+        server.settle()
+        assert server.shown("kim") == left
+    assert not server.play.context.contacts.has_twins("sip:kim@example.test", PLAIN)
+
+
+def test_which_of_both_is_renewed_the_table_shows() -> None:
+    server = twice()
+    asked = server.calls.count("ul_show_contact")
+    server.register("kim", PLAIN)
+    server.settle()
+    assert server.calls.count("ul_show_contact") == asked + 1
+    assert server.shown("kim") == [PLAIN] * 2
+
+
+def test_one_of_both_ends_and_is_made_again_at_once() -> None:
+    """By the same Call-ID and CSeq, as a request that is repeated: it is no event's repetition."""
+    server = twice()
+    gone = server.users["kim"][-1]
+    server.remove("kim", gone)
+    server.users["kim"].append(gone | {"ContactID": str(2**62 + 99)})
+    server.now += 0.1
+    server._raise("INSERT", "kim", gone)
+    server.settle()
+    assert server.shown("kim") == [PLAIN] * 2
+
+
+def test_a_contact_of_all_the_parameters_may_have_taken_one_without() -> None:
+    """The parameters count as equal where either side lacks them: a desk phone's contact is hit."""
+    server = UsrlocServer(matching=BY_PUSH)
+    for uri in (PLAIN, OLD):
+        server.register("kim", uri)
+    server.register("kim", OLD, was=PLAIN)
+    server.settle()
+    assert server.shown("kim") == [OLD] * 2
+
+
+def test_a_known_contact_is_inserted_beside_itself_at_once() -> None:
+    """A request whose first contact has no push parameters goes by URIs (pn_inspect_request())."""
+    server = UsrlocServer(matching=BY_PUSH)
+    server.register("kim", OLD, callid="one")
+    server.now -= 0.9
+    server.register("kim", NEW, callid="one")
+    server.settle()
+    assert server.shown("kim") == sorted([OLD, NEW])
+
+
+def test_the_oldest_keeps_the_identity_and_the_others_have_their_own() -> None:
+    server = twice()
+    context, began = server.play.context, server.play.intake.ticks.now()
+    listed = read_user(server.call("ul_show_contact", {"aor": "kim@example.test"}), "location")
+    rows = [snapshot.read(one, context, began) for one in listed]
+    told = told_apart(rows[::-1])
+    assert [row.twin_of for row in told] == [None, PLAIN]
+    assert len({row.binding for row in told}) == 2
+    assert told == told_apart(rows)
+
+
+def test_a_user_is_asked_for_again_where_nobody_answered() -> None:
+    server = moved()
+    server.is_unreachable = True
+    server.lister.list_users()
+    assert not server.lister.answers
+    server.is_unreachable = False
+    server.settle()
+    assert server.shown("kim") == [NEW]
 
 
 @pytest.mark.parametrize(
