@@ -19,6 +19,9 @@ MAX_CONTACTS = 200_000
 REPEAT = timedelta(seconds=1)
 # A contact removed this soon after its connection's end was removed because of it.
 DISCONNECT_WINDOW = timedelta(milliseconds=50)
+# A listing's row of a contact whose end was reported this shortly before is not believed
+# (streams.ordering.LISTING_LAG).
+ENDS_KEPT = timedelta(seconds=3)
 # The records of users that a starting server makes anew from its database come within this time.
 RECORDS_WINDOW = timedelta(seconds=30)
 # So many users' records were there and are made anew: the server's memory is new.
@@ -62,6 +65,7 @@ class Contacts:
         self._live: OrderedDict[int, _Live] = OrderedDict()
         self._of_user: dict[int, tuple[int, ...]] = {}
         self._twins: dict[int, frozenset[int]] = {}
+        self._ended: OrderedDict[int, datetime] = OrderedDict()
         self._pings: OrderedDict[int, int] = OrderedDict()
         self._disconnects: deque[tuple[Address, datetime]] = deque(maxlen=1000)
         self._restarted: datetime | None = None
@@ -203,8 +207,31 @@ class Contacts:
             if key != kept and self._live[key].call_id == hash(call_id):
                 self._end(key)
 
-    def deleted(self, aor: str, binding: str) -> None:
-        self._end(hash((aor, binding)))
+    def deleted(self, aor: str, binding: str, at: datetime) -> None:
+        """An event reported its end."""
+        key = hash((aor, binding))
+        self._end(key)
+        _put(self._ended, key, at)
+
+    def found(
+        self,
+        aor: str,
+        binding: str,
+        registration: Registration,
+        at: datetime,
+        uri: str,
+        *,
+        loose: bool,
+    ) -> None:
+        """A listing of `at` has the contact, perhaps before its own event is here.
+
+        Soon after an event of its end the streams do not take a listing's word that it is back: its
+        INSERT is to be reported, though it is known.
+        """
+        self.registered(aor, binding, registration, at, uri, loose=loose)
+        ended = self._ended.get(hash((aor, binding)))
+        if ended is not None and at - ended < ENDS_KEPT:
+            self.unsettle(aor, binding)
 
     def pinged(self, aor: str, binding: str, *, answered: bool) -> tuple[int | None, int]:
         """Pings lost in a row before and now; None before the first."""

@@ -75,7 +75,7 @@ def _note(
 ) -> tuple[Kind, Any]:
     """What became of the contact, which is remembered."""
     if one.seconds == 0:
-        context.contacts.deleted(aor, one.binding)
+        context.contacts.deleted(aor, one.binding, received.at)
         return Kind.UNREGISTERED, None
     known = context.contacts.knows(aor, one.binding)
     registration = fields["call_id"], fields["cseq"]

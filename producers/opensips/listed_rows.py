@@ -53,7 +53,7 @@ class ListedRows:
             if context.contacts.moves(row.aor, row.binding, row.uri):
                 at, loose = taken.began.at, context.matching.may_take_another(row.uri)
                 identity = row.aor, row.binding
-                context.contacts.registered(*identity, row.registration, at, row.uri, loose=loose)
+                context.contacts.found(*identity, row.registration, at, row.uri, loose=loose)
             if context.in_database:
                 user = UserListing(taken.registrar, row.name, row.aor)
                 context.expiries.set(user, row.binding, row.fields["expires_at"])

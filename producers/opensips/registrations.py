@@ -12,7 +12,7 @@ from producers import uri_addresses
 from producers.opensips.contacts import RECORDS_OF_A_START, Insert
 from producers.opensips.context import Context, Received, RestartSign, Translated
 from producers.opensips.event import WORD_MAX, ServerEvent
-from producers.opensips.storage import Probe, Usrloc
+from producers.opensips.storage import Probe
 from producers.sip_proxy import contact
 from producers.sip_proxy.user_listings import UserListing
 from schemas.codec import InvalidRecord, build
@@ -54,12 +54,12 @@ def translate_insert(event: ServerEvent, context: Context, received: Received) -
     registration = event.word("callid"), event.number("cseq")
     identity = named.aor, named.binding
     is_known = context.contacts.knows(*identity)
-    stored = named.uri, registration[0]
-    may_be_read = context.storage.where is not Usrloc.MEMORY
-    if may_be_read and context.echoes.takes(named.aor, stored, received.at) and is_known:
-        return []  # the answer has it, or is followed by another question
-    if context.in_database and (not named.is_here or (expires and expires <= received.at)):
-        return []  # another node's (dbrow2info() knows no such socket), or read after its end
+    is_echo = False
+    if context.in_database:
+        is_echo = context.echoes.takes(named.aor, (named.uri, registration[0]), received.at)
+        is_over = expires is not None and expires <= received.at
+        if is_over or not named.is_here:
+            return []  # read after its end, or another node's: dbrow2info() knows no such socket
     loose = context.matching.may_take_another(named.uri)
     inserted = context.contacts.inserted
     what, since = inserted(*identity, registration, received.at, named.uri, loose=loose)
@@ -67,7 +67,8 @@ def translate_insert(event: ServerEvent, context: Context, received: Received) -
     if context.in_database and what in (Insert.REPEATED, Insert.REPLAYED):
         # A lookup, or a REGISTER that removes contacts: `*` (delete_urecord()), and all that
         # full-sharing-cachedb removes, raise no other event.
-        _ask(context, named)
+        if not is_echo:
+            _ask(context, named)
         return []
     ended = since is not None and context.contacts.has_ended(named.remote, since)
     if what is Insert.REPEATED and ended:
@@ -79,7 +80,9 @@ def translate_insert(event: ServerEvent, context: Context, received: Received) -
         return []
     if what is Insert.UNEXPECTED and remade:
         context.gap_seen = "a user's record that was there is made again: events are missing"
-    if (is_known and what is not Insert.REPEATED) or _may_replace(context, named.aor):
+    # An echo of a known contact is in the answer; one of another may have ended since.
+    is_unclear = is_known is not is_echo and what is not Insert.REPEATED
+    if is_unclear or _may_replace(context, named.aor):
         _ask(context, named)
     return _record(context, received, named, Kind.REGISTERED, expires_at=expires)
 
@@ -141,7 +144,7 @@ def translate_delete(event: ServerEvent, context: Context, received: Received) -
     if not contacts.knows(named.aor, named.binding):
         _ask(context, named)  # the streams may have it by another identity
     lost_before, _ = contacts.pinged(named.aor, named.binding, answered=False)
-    contacts.deleted(named.aor, named.binding)
+    contacts.deleted(named.aor, named.binding, received.at)
     context.storage.removed(named.aor, named.binding)
     context.expiries.remove(named.aor, named.binding)
     if expires == WRITE_BACK_EXPIRES:

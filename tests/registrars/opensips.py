@@ -49,6 +49,8 @@ class OpenSips(Registrar):
         self._options = options
         if "write-back" in options.preset:
             self.deadline_seconds = 2.5  # its timer raises the deletions: timer_interval is 1 s
+        elif options.preset == "sql-only":
+            self.deadline_seconds = 1.5  # what its events report is asked for 0.3 s later
         # Without either usrloc does not learn which connection a contact came over.
         self.knows_connections = options.nat != "none"
         super().__init__(folder)

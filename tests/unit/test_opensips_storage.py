@@ -4,16 +4,17 @@ OpenSIPS#2617, OpenSIPS#1573: with sql-only and full-sharing-cachedb each lookup
 contacts once more, and ul_dump is empty.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from producers.opensips import snapshot
+from producers.opensips.contacts import Contacts, Insert
 from producers.opensips.event import ServerEvent
 from producers.opensips.listing import ListedContact
 from producers.opensips.storage import Usrloc
 from schemas.topics import NODES, REGISTRATIONS
-from tests.unit.opensips_usrloc import UsrlocServer
+from tests.unit.opensips_usrloc import T, UsrlocServer
 
 KIM, LEO = "sip:kim@192.0.2.60:5060", "sip:leo@192.0.2.61:5060"
 
@@ -247,3 +248,27 @@ def test_seconds_left_count_from_the_servers_whole_second() -> None:
     began = datetime(2026, 1, 1, 12, 0, 0, 900_000, UTC)
     fields = ServerEvent("E_LISTED", {"Expires": "2"})
     assert snapshot.listed_expiry(fields, began) == datetime(2026, 1, 1, 12, 0, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("after", "what"), [(1, Insert.NEW), (4, Insert.REPLAYED)])
+def test_a_contact_is_back_before_its_own_event_is_here(after: int, what: Insert) -> None:
+    """The streams take no listing's word for it so soon after its end."""
+    contacts, at = Contacts(), datetime(2026, 1, 1, tzinfo=UTC)
+    contacts.registered(KIM, KIM, ("c", 1), at, KIM)
+    contacts.deleted(KIM, KIM, at)
+    listed = at + timedelta(seconds=after)
+    contacts.found(KIM, KIM, ("c", 2), listed, KIM, loose=False)
+    event = listed + timedelta(seconds=0.5 if what is Insert.NEW else 2)
+    assert contacts.inserted(KIM, KIM, ("c", 2), event, KIM)[0] is what
+
+
+def test_a_question_read_a_contact_that_ended_before_its_event_is_here() -> None:
+    server = of_database()
+    echoes = server.play.context.echoes
+    (row,) = server.users["kim"]
+    server.unregister("kim", KIM)
+    echoes.asks("sip:kim@example.test")
+    echoes.answered("sip:kim@example.test", [(KIM, row["Callid"])], datetime.fromtimestamp(T, UTC))
+    server._raise("INSERT", "kim", row)
+    server.settle()
+    assert server.shown("kim") == []

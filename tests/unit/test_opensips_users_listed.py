@@ -247,19 +247,22 @@ def test_one_contact_stands_in_the_table_twice() -> None:
     server = twice()
     assert server.shown("kim") == [PLAIN] * 2
     for left in ([PLAIN], []):
+        asked = server.calls.count("ul_show_contact")
         server.remove("kim", server.users["kim"][-1])
         server.settle()
         assert server.shown("kim") == left
+        assert (server.calls.count("ul_show_contact") > asked) is bool(left)
     assert not server.play.context.contacts.has_twins("sip:kim@example.test", PLAIN)
 
 
 def test_which_of_both_is_renewed_the_table_shows() -> None:
-    server = twice()
+    server = by_call_id()
+    server.settle()
     asked = server.calls.count("ul_show_contact")
-    server.register("kim", PLAIN)
+    server.register("kim", TWICE)
     server.settle()
     assert server.calls.count("ul_show_contact") == asked + 1
-    assert server.shown("kim") == [PLAIN] * 2
+    assert server.shown("kim") == [TWICE] * 2
 
 
 def test_one_of_both_ends_and_is_made_again_at_once() -> None:
@@ -267,6 +270,7 @@ def test_one_of_both_ends_and_is_made_again_at_once() -> None:
     server = twice()
     gone = server.users["kim"][-1]
     server.remove("kim", gone)
+    server.settle()
     server.users["kim"].append(gone | {"ContactID": str(2**62 + 99)})
     server.now += 0.1
     server._raise("INSERT", "kim", gone)
