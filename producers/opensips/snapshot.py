@@ -130,9 +130,13 @@ def is_connected(row: Row, connections: set[str] | None) -> bool:
     """Whether the contact's connection lives, as far as it is known.
 
     `connections` are the peers of the server's live connections, listed after the contacts: usrloc
-    keeps contacts whose connection has ended until they expire. None: not known.
+    keeps contacts whose connection has ended until they expire. None: not known. A contact with a
+    Path came over a proxy's connection, which is nobody's: its `received` may be the client's at
+    that proxy (save()'s path-received).
     """
     if connections is None or row.remote is None or not row.transport.is_connection:
+        return True
+    if row.fields["path"] is not None:
         return True
     ip, port = row.remote.ip, row.remote.port
     host = f"[{ip}]" if ":" in ip else ip

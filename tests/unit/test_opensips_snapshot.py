@@ -1,6 +1,7 @@
 """MI's listings in their three dialects, as recorded, and the snapshots made of them."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -82,6 +83,16 @@ def test_a_row_and_an_event_name_the_same_binding() -> None:
     assert {row.binding for row in taken(listed("ul_dump.json"), None)} == {
         event.binding for event in events
     }
+
+
+def test_a_contact_behind_a_proxy_has_no_connection_here() -> None:
+    """save()'s path-received stores the client's address at the proxy."""
+    fields = {"Expires": "60", "Received": "sip:203.0.113.9:1234", "Socket": "tcp:192.0.2.1:5060"}
+    uri = "sip:kim@192.0.2.60;transport=tcp"
+    row = ListedContact("location", "kim@example.test", uri, fields)
+    assert not taken([row], set())
+    behind = replace(row, fields=fields | {"Path": "<sip:198.51.100.1;lr>"})
+    assert [one.contact for one in taken([behind], set())] == [uri]
 
 
 def test_a_contact_whose_connection_is_gone_is_not_there() -> None:
