@@ -25,7 +25,7 @@ def translate_disconnect(
     name = event.required("proto").lower()
     if name not in set(Transport) or not Transport(name).is_connection:
         raise InvalidRecord("proto", "not a SIP transport over TCP")
-    context.contacts.disconnected(remote, received.at)
+    context.connection_ends.disconnected(remote, received.at)
     key = connection_id(context.node, remote)
     record = build(
         ConnectionEvent,

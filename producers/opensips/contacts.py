@@ -5,28 +5,20 @@ mem_insert_ucontact()), new or read from its database, and a ping's answer raise
 time. Bounded; what is forgotten costs a repeat, no error.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
 
-from schemas.origin import Address
-
 MAX_CONTACTS = 200_000
 # Two INSERTs of one contact without a DELETE between, less apart than this, are one event that
 # came twice (two subscriptions).
 REPEAT = timedelta(seconds=1)
-# A contact removed this soon after its connection's end was removed because of it.
-DISCONNECT_WINDOW = timedelta(milliseconds=50)
 # A listing's row of a contact whose end was reported this shortly before is not believed
 # (streams.ordering.LISTING_LAG).
 ENDS_KEPT = timedelta(seconds=3)
-# The records of users that a starting server makes anew from its database come within this time.
-RECORDS_WINDOW = timedelta(seconds=30)
-# So many users' records were there and are made anew: the server's memory is new.
-RECORDS_OF_A_START = 2
-_MAX_RECORDS = 1000
+_MAX_ENDED = 1000
 _UNSETTLED = 0  # no URI's hash
 
 
@@ -67,10 +59,6 @@ class Contacts:
         self._twins: dict[int, frozenset[int]] = {}
         self._ended: OrderedDict[int, datetime] = OrderedDict()
         self._pings: OrderedDict[int, int] = OrderedDict()
-        self._disconnects: deque[tuple[Address, datetime]] = deque(maxlen=1000)
-        self._restarted: datetime | None = None
-        self._records: OrderedDict[int, datetime] = OrderedDict()
-        self._remade: OrderedDict[int, datetime] = OrderedDict()
 
     def inserted(
         self,
@@ -211,7 +199,10 @@ class Contacts:
         """An event reported its end."""
         key = hash((aor, binding))
         self._end(key)
-        _put(self._ended, key, at)
+        self._ended[key] = at
+        self._ended.move_to_end(key)
+        if len(self._ended) > _MAX_ENDED:
+            self._ended.popitem(last=False)
 
     def found(
         self,
@@ -244,45 +235,6 @@ class Contacts:
             self._pings.popitem(last=False)
         return before, now
 
-    def record_made(self, aor: str, at: datetime) -> None:
-        """usrloc made the user's record in its memory (E_UL_AOR_INSERT)."""
-        user = hash(aor)
-        if user in self._of_user:
-            _put(self._records, user, at)
-
-    def records_remade(self, aor: str, since: datetime, at: datetime) -> int:
-        """Of how many users the records were made anew, though no event reported their end.
-
-        0 where this user's was not, whose contact was there at `since`. Only where usrloc keeps
-        its contacts in memory are records made at all (mem_insert_urecord()).
-        """
-        user = hash(aor)
-        made = self._records.get(user)
-        if made is None or made - since < REPEAT or at - made > RECORDS_WINDOW:
-            return 0
-        _put(self._remade, user, made)
-        return sum(at - when <= RECORDS_WINDOW for when in self._remade.values())
-
-    def disconnected(self, remote: Address, at: datetime) -> None:
-        self._disconnects.append((remote, at))
-
-    def lost_connection(self, remote: Address | None, at: datetime) -> bool:
-        """Whether the connection from `remote` has ended this very moment."""
-        return any(
-            known == remote and at - when <= DISCONNECT_WINDOW
-            for known, when in reversed(self._disconnects)
-        )
-
-    def restarted(self, at: datetime) -> None:
-        """Every connection of the server has ended."""
-        self._restarted = at
-
-    def has_ended(self, remote: Address | None, since: datetime) -> bool:
-        """Whether a connection from `remote` has ended since."""
-        if self._restarted is not None and self._restarted >= since:
-            return True
-        return any(known == remote and when >= since for known, when in self._disconnects)
-
     def _end(self, key: int) -> None:
         if (known := self._live.pop(key, None)) is not None:
             self._forget(key, known.user)
@@ -295,10 +247,3 @@ class Contacts:
         else:
             self._of_user.pop(user, None)
             self._twins.pop(user, None)
-
-
-def _put(records: OrderedDict[int, datetime], user: int, at: datetime) -> None:
-    records[user] = at
-    records.move_to_end(user)
-    if len(records) > _MAX_RECORDS:
-        records.popitem(last=False)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from producers.opensips.connection_ends import ConnectionEnds
 from producers.opensips.contacts import Contacts
 from producers.opensips.dialogs import Dialogs
 from producers.opensips.echoes import Echoes
@@ -11,6 +12,7 @@ from producers.opensips.event import ServerEvent
 from producers.opensips.expiries import Expiries
 from producers.opensips.matching import ContactMatching
 from producers.opensips.storage import Storage, Usrloc
+from producers.opensips.user_records import UserRecords
 from producers.opensips.users import Users
 from producers.sip_proxy.contact import Unreadable
 from producers.sip_proxy.user_listings import UserListing
@@ -61,6 +63,8 @@ class Context:
     # Ports the server listens on for TCP: configured, and learned from the sockets of contacts.
     ports: set[int] = field(default_factory=set)
     contacts: Contacts = field(default_factory=Contacts)
+    connection_ends: ConnectionEnds = field(default_factory=ConnectionEnds)
+    user_records: UserRecords = field(default_factory=UserRecords)
     dialogs: Dialogs = field(default_factory=Dialogs)
     # usrloc writes back: what it removes it reports with its next timer (seen by a DELETE).
     writes_back: bool = False

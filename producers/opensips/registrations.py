@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from producers import uri_addresses
-from producers.opensips.contacts import RECORDS_OF_A_START, Insert
+from producers.opensips.contacts import Insert
 from producers.opensips.context import Context, Received, RestartSign, Translated
 from producers.opensips.event import WORD_MAX, ServerEvent
 from producers.opensips.storage import Probe
+from producers.opensips.user_records import RECORDS_OF_A_START
 from producers.sip_proxy import contact
 from producers.sip_proxy.user_listings import UserListing
 from schemas.codec import InvalidRecord, build
@@ -70,10 +71,10 @@ def translate_insert(event: ServerEvent, context: Context, received: Received) -
         if not is_echo:
             _ask(context, named)
         return []
-    ended = since is not None and context.contacts.has_ended(named.remote, since)
+    ended = since is not None and context.connection_ends.has_ended(named.remote, since)
     if what is Insert.REPEATED and ended:
         return []  # read once more for a lookup
-    remade = context.contacts.records_remade(named.aor, since, received.at) if since else 0
+    remade = context.user_records.remade(named.aor, since, received.at) if since else 0
     if what is Insert.REPLAYED:
         if remade >= RECORDS_OF_A_START:
             context.restart_seen = RestartSign("records of users are made again", since)
@@ -122,7 +123,8 @@ def translate_record(event: ServerEvent, context: Context, received: Received) -
     if event.name == "E_UL_AOR_INSERT" and event.text("aor") is not None:
         with contextlib.suppress(InvalidRecord):  # its contact's event follows, and is refused
             aor = context.users.stored(event.required("aor"))
-            context.contacts.record_made(aor, received.at)
+            if context.contacts.count(aor):
+                context.user_records.made(aor, received.at)
     return []
 
 
@@ -159,7 +161,7 @@ def translate_delete(event: ServerEvent, context: Context, received: Received) -
             lost = _record(context, received, named, Kind.PING_LOST, "/ping", reason=reason)
             return [*lost, *records]
         return records
-    if contacts.lost_connection(named.remote, received.at):
+    if context.connection_ends.lost_connection(named.remote, received.at):
         reason = "removed with its connection (remove_ip_port)"
         return _record(context, received, named, Kind.CONNECTION_LOST, reason=reason)
     return _record(context, received, named, Kind.UNREGISTERED)

@@ -117,7 +117,7 @@ class Server:
     def _enter(self, boot: str, received: Received, reason: str | None = None) -> list[Translated]:
         self.context.boot = boot
         self.context.dialogs.clear()
-        self.context.contacts.restarted(received.at)
+        self.context.connection_ends.restarted(received.at)
         self._last_restart = received
         self.wants_listing()
         return [self._up(received, reason)]
