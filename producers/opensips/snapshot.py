@@ -51,7 +51,10 @@ class Row(NamedTuple):
     """One contact listed: whose, under which identity, from where, and the record's other fields.
 
     `name` is the user's in the table, `registration` Call-ID and CSeq, `uri` the contact's text, as
-    the events name them. `twin_of`: the identity that it shares with another row.
+    the events name them. `twin_of`: the identity that it shares with another row. `names_peer`:
+    `remote` is where its connection came from. Not so without `received`, where it is what the
+    Contact says, and behind a proxy, whose connection is nobody's: with save()'s path-received
+    `received` is the client's address there.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Row(NamedTuple):
     remote: Address | None
     registration: tuple[str | None, int | None]
     contact_id: int
+    names_peer: bool
     fields: dict[str, Any]
     twin_of: str | None = None
 
@@ -103,7 +107,8 @@ def read(listed: ListedContact, context: Context, began: Received) -> Row:
     if socket and transport.is_connection:
         context.ports.add(socket.port)
     path, call_id = fields.word("Path"), fields.word("Callid")
-    remote = peer(fields.word("Received"), path, stored.uri, transport)
+    received = fields.word("Received")
+    remote = peer(received, path, stored.uri, transport)
     cseq = fields.number("Cseq")
     return Row(
         listed.aor,
@@ -114,6 +119,7 @@ def read(listed: ListedContact, context: Context, began: Received) -> Row:
         remote,
         (call_id, cseq),
         _contact_id(fields.text("ContactID")),
+        received is not None and path is None,
         {
             **contact.shown(stored),
             "call_id": call_id,
@@ -130,13 +136,11 @@ def is_connected(row: Row, connections: set[str] | None) -> bool:
     """Whether the contact's connection lives, as far as it is known.
 
     `connections` are the peers of the server's live connections, listed after the contacts: usrloc
-    keeps contacts whose connection has ended until they expire. None: not known. A contact with a
-    Path came over a proxy's connection, which is nobody's: its `received` may be the client's at
-    that proxy (save()'s path-received).
+    keeps contacts whose connection has ended until they expire. None: not known.
     """
     if connections is None or row.remote is None or not row.transport.is_connection:
         return True
-    if row.fields["path"] is not None:
+    if not row.names_peer:
         return True
     ip, port = row.remote.ip, row.remote.port
     host = f"[{ip}]" if ":" in ip else ip

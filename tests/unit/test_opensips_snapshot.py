@@ -95,6 +95,13 @@ def test_a_contact_behind_a_proxy_has_no_connection_here() -> None:
     assert [one.contact for one in taken([behind], set())] == [uri]
 
 
+def test_what_a_contact_says_of_itself_shows_no_connection() -> None:
+    """Without `received` a phone behind NAT names an address that no connection comes from."""
+    fields = {"Expires": "60", "Socket": "tcp:192.0.2.1:5060"}
+    row = ListedContact("location", "kim@example.test", "sip:kim@10.0.0.7;transport=tcp", fields)
+    assert taken([row], {"192.0.2.60:41000"})
+
+
 def test_a_contact_whose_connection_is_gone_is_not_there() -> None:
     rows = taken(listed("ul_dump.json"), set())
     assert [row.transport for row in rows] == ["udp", "udp", "udp"]
