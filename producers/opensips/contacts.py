@@ -186,7 +186,7 @@ class Contacts:
         kept = {hash((aor, binding)) for binding in bindings}
         for key in self._of_user.get(hash(aor), ()):
             if key not in kept and self._live[key].at <= began:
-                self._end(key)
+                self._ends(key, began)
 
     def replaced(self, aor: str, binding: str, call_id: str | None) -> None:
         """The user's others of this Call-ID have ended."""
@@ -197,12 +197,7 @@ class Contacts:
 
     def deleted(self, aor: str, binding: str, at: datetime) -> None:
         """An event reported its end."""
-        key = hash((aor, binding))
-        self._end(key)
-        self._ended[key] = at
-        self._ended.move_to_end(key)
-        if len(self._ended) > _MAX_ENDED:
-            self._ended.popitem(last=False)
+        self._ends(hash((aor, binding)), at)
 
     def found(
         self,
@@ -216,8 +211,8 @@ class Contacts:
     ) -> None:
         """A listing of `at` has the contact, perhaps before its own event is here.
 
-        Soon after an event of its end the streams do not take a listing's word that it is back: its
-        INSERT is to be reported, though it is known.
+        Soon after its end was reported the streams do not take a listing's word that it is back:
+        its INSERT is to be reported, though it is known.
         """
         self.registered(aor, binding, registration, at, uri, loose=loose)
         ended = self._ended.get(hash((aor, binding)))
@@ -234,6 +229,14 @@ class Contacts:
         if len(self._pings) > MAX_CONTACTS:
             self._pings.popitem(last=False)
         return before, now
+
+    def _ends(self, key: int, at: datetime) -> None:
+        """The streams are given its end, which counts from then."""
+        self._end(key)
+        self._ended[key] = at
+        self._ended.move_to_end(key)
+        if len(self._ended) > _MAX_ENDED:
+            self._ended.popitem(last=False)
 
     def _end(self, key: int) -> None:
         if (known := self._live.pop(key, None)) is not None:

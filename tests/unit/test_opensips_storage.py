@@ -250,12 +250,18 @@ def test_seconds_left_count_from_the_servers_whole_second() -> None:
     assert snapshot.listed_expiry(fields, began) == datetime(2026, 1, 1, 12, 0, 2, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("is_listed", [True, False])
 @pytest.mark.parametrize(("after", "what"), [(1, Insert.NEW), (4, Insert.REPLAYED)])
-def test_a_contact_is_back_before_its_own_event_is_here(after: int, what: Insert) -> None:
-    """The streams take no listing's word for it so soon after its end."""
+def test_a_contact_is_back_before_its_own_event_is_here(
+    after: int, what: Insert, *, is_listed: bool
+) -> None:
+    """The streams take no listing's word for it so soon after its end, which one reported, too."""
     contacts, at = Contacts(), datetime(2026, 1, 1, tzinfo=UTC)
     contacts.registered(KIM, KIM, ("c", 1), at, KIM)
-    contacts.deleted(KIM, KIM, at)
+    if is_listed:
+        contacts.listed(KIM, [], at)
+    else:
+        contacts.deleted(KIM, KIM, at)
     listed = at + timedelta(seconds=after)
     contacts.found(KIM, KIM, ("c", 2), listed, KIM, loose=False)
     event = listed + timedelta(seconds=0.5 if what is Insert.NEW else 2)
