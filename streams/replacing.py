@@ -26,7 +26,7 @@ def end_replaced(session: Session, event: RegistrationEvent) -> Verdict:
     kept = None
     if event.remaining is not None:
         kept = {binding_key(event.node, identity) for identity in event.remaining}
-    own = binding_key(event.node, event.binding or "")
+    own = binding_key(event.node, event.binding) if event.binding is not None else None
     cause = _CAUSES.get(event.kind, Cause.REPLACED)
     return merged(
         end_unlisted(session, key, event)

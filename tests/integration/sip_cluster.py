@@ -111,6 +111,8 @@ class Cluster:
         self._witnesses = itertools.count(1)
         self.streams = StageProcess("streams.stage", folder, kafka, **streams)
         self._presence = TopicLog(kafka, PRESENCE)
+        self._by_user: dict[str, list[Presence]] = {}
+        self._indexed = 0
         self.registrations = TopicLog(kafka, REGISTRATIONS)
         self.connections = TopicLog(kafka, CONNECTIONS)
         self.nodes = TopicLog(kafka, NODES)
@@ -124,8 +126,16 @@ class Cluster:
         self.streams.__exit__()
 
     def history(self, user: str) -> list[Presence]:
-        aor = f"sip:{user}@{DOMAIN}"
-        return [state for state in self._presence.read() if state.aor == aor]
+        return self.histories().get(user, [])
+
+    def histories(self) -> dict[str, list[Presence]]:
+        """Every user's presence so far, by the user's name."""
+        states = self._presence.read()
+        for state in states[self._indexed :]:
+            user = state.aor.removeprefix("sip:").removesuffix(f"@{DOMAIN}")
+            self._by_user.setdefault(user, []).append(state)
+        self._indexed = len(states)
+        return self._by_user
 
     def when(
         self, user: str, holds: Callable[[Presence], bool], what: str, timeout: float = 20

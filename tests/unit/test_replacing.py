@@ -8,8 +8,10 @@ import pytest
 from schemas import topics
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
+from schemas.session import Session
+from schemas.vocabulary import Cause, Source, Transport
 from schemas.vocabulary import RegistrationKind as Kind
-from schemas.vocabulary import Source, Transport
+from streams.registration_fold import fold_registration
 from tests.unit.pipeline import Pipeline
 
 _AT = datetime(2026, 11, 29, tzinfo=UTC)
@@ -150,3 +152,30 @@ def test_what_was_replaced_is_not_revived_by_its_own_late_event() -> None:
     b = event(3, Kind.REGISTERED, "sip:b@h", remaining=["sip:b@h"])
     assert shown(A, b, event(2, Kind.REFRESHED, "sip:a@h")) == ["sip:b@h"]
     assert shown(A, b, event(4, Kind.REFRESHED, "sip:a@h")) == ["sip:a@h", "sip:b@h"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause"),
+    [
+        (Kind.REGISTERED, Cause.REPLACED),
+        (Kind.REFRESHED, Cause.REPLACED),
+        (Kind.SNAPSHOT_ENDED, Cause.MISSING_FROM_SNAPSHOT),
+        (Kind.UNREGISTERED, Cause.UNREGISTERED),
+        (Kind.EXPIRED, Cause.EXPIRED),
+    ],
+)
+def test_the_cause_is_what_showed_it(kind: Kind, cause: Cause) -> None:
+    session = Session(aor=_AOR)
+    fold_registration(session, A)
+    own = "sip:b@h" if kind is not Kind.SNAPSHOT_ENDED else None
+    fold_registration(session, event(2, kind, own, remaining=[], snapshot="s"))
+    ended = session.ended["kam1|sip:a@h"]
+    assert (ended.cause, ended.event) == (cause, "kam1/up-1/2")
+
+
+def test_within_one_process_its_sequence_decides_whatever_its_clock_says() -> None:
+    """The clock was set back between the two, or forth."""
+    back = {"at": _AT - timedelta(seconds=60)}
+    assert shown(A, event(2, Kind.REGISTERED, "sip:b@h", remaining=["sip:b@h"], **back)) == [
+        "sip:b@h"
+    ]
