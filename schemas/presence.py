@@ -75,7 +75,13 @@ class Presence:
     status: Annotated[Status, Field(description="For people.")]
     reachable: Annotated[bool, Field(description="For routing: follows the facts at once.")]
     cause: Annotated[Cause, Field(description="Why this change came.")]
-    at: Annotated[datetime, Field(description="When the cause happened, by its node's clock.")]
+    at: Annotated[
+        datetime,
+        Field(
+            description="When the cause happened, by its node's clock; never earlier than in the "
+            "version before."
+        ),
+    ]
     bindings: Annotated[list[PresenceBinding], Field(description="Live ones, oldest first.")]
     calls: Annotated[list[PresenceCall], Field(description="From ringing on, oldest first.")]
     evidence: Annotated[list[Word], Field(description="Ids of the events that prove it.")]

@@ -42,8 +42,9 @@ def fold_presence(
         status = Status.ONLINE
     session.version += 1
     session.status, session.reachable = status, reachable
-    session.cause, session.at, session.evidence = change.cause, change.at, change.evidence
-    return _record(session, change.cause, change.at, bindings)
+    session.cause, session.evidence = change.cause, change.evidence
+    session.at = _not_before(session, change.at)
+    return _record(session, change.cause, session.at, bindings)
 
 
 def end_grace(session: Session, now: datetime) -> Presence | None:
@@ -52,11 +53,20 @@ def end_grace(session: Session, now: datetime) -> Presence | None:
         return None
     if session.loss is not None:  # a call may have ended meanwhile: that is not why
         loss = session.loss
-        session.cause, session.at, session.evidence = loss.cause, loss.at, loss.evidence
+        session.cause, session.evidence = loss.cause, loss.evidence
+        session.at = _not_before(session, loss.at)
     session.grace_until, session.loss = None, None
     session.version += 1
     session.status = Status.OFFLINE
     return current(session)
+
+
+def _not_before(session: Session, at: datetime) -> datetime:
+    """`at`, but no earlier than the version before.
+
+    An edge and the registrar behind it report one REGISTER by two clocks, and either is read first.
+    """
+    return at if session.at is None else max(session.at, at)
 
 
 def effective(session: Session, bindings: list[PresenceBinding]) -> tuple[Status, bool]:

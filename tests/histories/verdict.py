@@ -108,6 +108,8 @@ class Judge:
         version = before.version if before else 0
         if presence.version != version + 1:
             self.wrong.append(f"{aor}: version {presence.version} after {version}")
+        if before is not None and presence.at < before.at:
+            self.wrong.append(f"{aor}: version {presence.version} is of before {version}")
         if before is not None and _shows(before) == _shows(presence):
             self.wrong.append(f"{aor}: version {presence.version} shows nothing new")
         happened = self.facts.happened.get(aor, {}).get(presence.cause, float("inf")) <= at

@@ -16,6 +16,7 @@ from tests.unit.stories import (
     fold,
     listed,
     loss,
+    moment,
     registered,
     shown,
     socket_closed,
@@ -62,6 +63,15 @@ def test_one_register_is_one_device_whichever_is_told_first() -> None:
     _, edge_last = tell(behind(1), edge(1))
     assert bindings(edge_first)[-1] == bindings(edge_last)[-1] == [("fs1", "edge1", 5061)]
     assert bindings(edge_last)[0] == [("fs1", None, 5061)]  # the Path tells the client's address
+
+
+def test_the_time_of_a_version_is_never_before_the_version_before() -> None:
+    """The registrar's clock is 12 ms ahead of the edge's, and its report is read first."""
+    _, published = tell(behind(1, at=1.012), edge(1, at=1.0), edge_lost(2, 5061))
+    times = [presence.at for presence in published]
+    assert len(times) == 3
+    assert times[0] == times[1] == moment(1.012)
+    assert times[2] == moment(2)
 
 
 def test_what_the_edge_lost_is_offline_and_stays_so_whatever_the_registrar_says() -> None:
