@@ -59,6 +59,13 @@ class Binding:
     edge_lost: Annotated[
         bool, Field(description="Its edge's binding ended: kept as listed, but not reachable.")
     ] = False
+    registrar_lost: Annotated[
+        bool,
+        Field(
+            description="At an edge: the registrar behind it ended, and its binding there. Nobody "
+            "is reached through the edge alone."
+        ),
+    ] = False
     node_lost: Annotated[
         bool, Field(description="Its node's lease ran out: kept, but not reachable.")
     ] = False

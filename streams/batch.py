@@ -20,7 +20,7 @@ from streams import (
 )
 from streams.call_fold import fold_call
 from streams.effects import Effects, Record, refusal
-from streams.late_fold import fold_after_restart, is_late
+from streams.late_fold import fold_after_end, has_ended, is_late
 from streams.open_sessions import OpenSessions, Rule
 from streams.partition import PartitionState
 from streams.placing import Misplaced
@@ -101,10 +101,7 @@ class SessionBatch(OpenSessions):
         if event.kind is RegistrationKind.SNAPSHOT_ENDED:
             self._listed(event)
         elif event.aor is not None:
-            if event.kind in _CONFIRMING and self._is_down(event):
-                self.fences["node-is-down"] += 1
-            else:
-                self._told(event.aor, event, fold_registration)
+            self._told(event.aor, event, fold_registration)
         # Last: the time of an event that could not be folded rings nobody's timers.
         self._partition.see(event.node, event.at)
 
@@ -137,13 +134,15 @@ class SessionBatch(OpenSessions):
     def _is_down(self, event: Any) -> bool:
         """Whether the process that speaks has ended since: with all that it had."""
         node = self._partition.nodes.get(event.node)
-        return node is not None and node.down and node.boot == event.boot
+        return node is not None and has_ended(event, node)
 
     def _told(self, aor: str, event: Any, fold: Callable[[Session, Any], Verdict]) -> None:
         """Fold what a node's own process told, if it lives or not."""
         node = self._partition.nodes.get(event.node)
-        if node is not None and is_late(event, node):
-            self._one(aor, lambda s, e: fold_after_restart(s, e, node, fold), event)
+        if node is not None and (
+            is_late(event, node) or (event.kind in _CONFIRMING and has_ended(event, node))
+        ):
+            self._one(aor, lambda s, e: fold_after_end(s, e, node, fold), event)
         else:
             self._one(aor, fold, event)
 

@@ -27,8 +27,9 @@ _DEVICE_ENDS = frozenset({Cause.UNREGISTERED, Cause.PING_LOST})
 _REGISTRATION_ENDS = frozenset(
     {Cause.EXPIRED, Cause.ADMINISTRATIVE, Cause.MISSING_FROM_SNAPSHOT, Cause.REPLACED}
 )
-# With these at the edge all its connections have ended, told of or not.
-_EDGE_ENDS = frozenset({Cause.NODE_RESTARTED, Cause.NODE_LOST})
+# With these at the edge all its connections have ended, told of or not; at a registrar all that it
+# was asked to hold.
+_NODE_ENDS = frozenset({Cause.NODE_RESTARTED, Cause.NODE_LOST})
 
 
 def may_be_edge(binding: Binding | EndedBinding | RegistrationEvent) -> bool:
@@ -41,7 +42,9 @@ def _keeps_nothing(binding: Binding | EndedBinding | RegistrationEvent) -> bool:
     return binding.registrar == EDGE and may_be_edge(binding)
 
 
-def is_edge_of(edge: Binding | EndedBinding, behind: Binding | RegistrationEvent) -> bool:
+def is_edge_of(
+    edge: Binding | EndedBinding, behind: Binding | EndedBinding | RegistrationEvent
+) -> bool:
     """Whether `edge` is the same device's binding at an edge before `behind`'s registrar."""
     return (
         edge.call_id == behind.call_id
@@ -106,7 +109,7 @@ def _has_moved_on(session: Session, behind: Binding, to: Address, gone: list[End
 
 def _ended_before(grave: EndedBinding, behind: Binding) -> bool:
     """Whether the registrar tells of a later REGISTER than the last one the edge told of."""
-    last = grave.at if grave.cause in _EDGE_ENDS else grave.last_at
+    last = grave.at if grave.cause in _NODE_ENDS else grave.last_at
     return last is not None and last < behind.confirmed_at
 
 
@@ -118,7 +121,34 @@ def hangs_on_an_edge(session: Session, binding: Binding) -> bool:
 def arrive(session: Session, old: Binding | None, new: Binding, event: RegistrationEvent) -> None:
     """A binding was confirmed: is its edge alive, and for whom is it the edge?"""
     new.edge_lost = _is_cut_off(session, old, new, event)
+    new.registrar_lost = _has_no_registrar(session, old, new)
+    for edge in session.bindings.values():
+        if edge.registrar_lost and _is_part_of(edge, new):
+            edge.registrar_lost = False
     follow(session, new)
+
+
+def _has_no_registrar(session: Session, old: Binding | None, edge: Binding) -> bool:
+    """Whether the registrar behind has ended since, and no other one has the device.
+
+    A proxy without a location table reports what a registrar answered: a later REGISTER than the
+    end shows that there is one again. A mid-registrar answers by itself, and shows nothing.
+    """
+    if _has_behind(session, edge):
+        return False
+    known = old if old is not None and old.call_id == edge.call_id else None
+    if known is not None and known.registrar_lost and not _keeps_nothing(edge):
+        return True
+    return any(
+        grave.cause in _NODE_ENDS
+        and is_edge_of(edge, grave)
+        and (not _keeps_nothing(edge) or edge.confirmed_at <= grave.at + EDGE_DOUBT)
+        for grave in session.ended.values()
+    )
+
+
+def _has_behind(session: Session, edge: Binding) -> bool:
+    return any(_is_part_of(edge, behind) for behind in session.bindings.values())
 
 
 def follow(session: Session, edge: Binding | EndedBinding) -> None:
@@ -161,6 +191,8 @@ def depart(session: Session, gone: Binding, cause: Cause, at: datetime) -> list[
     What the edge confirmed since `at` is of a later REGISTER; of this one the edge tells as well.
     """
     follow(session, gone)
+    if cause in _NODE_ENDS:
+        _lose_registrar(session, gone, at)
     if cause in _DEVICE_ENDS:
         leaving = [(k, b) for k, b in session.bindings.items() if is_edge_of(b, gone)]
     elif cause in _REGISTRATION_ENDS:
@@ -177,6 +209,14 @@ def depart(session: Session, gone: Binding, cause: Cause, at: datetime) -> list[
     return [k for k, b in leaving if b.confirmed_at < at and _is_only_of(session, b, gone)]
 
 
+def _lose_registrar(session: Session, gone: Binding, at: datetime) -> None:
+    """Nobody is reached through an edge whose registrar has ended, and whom no other one has."""
+    for edge in session.bindings.values():
+        if is_edge_of(edge, gone) and not _has_behind(session, edge):
+            keeps = not _keeps_nothing(edge)
+            edge.registrar_lost = keeps or edge.confirmed_at <= at + EDGE_DOUBT
+
+
 def _is_only_of(session: Session, edge: Binding, gone: Binding) -> bool:
     """Whether what is at the edge was for `gone` only: one Call-ID may have several bindings."""
     return edge.remote == gone.received or not any(
@@ -186,7 +226,9 @@ def _is_only_of(session: Session, edge: Binding, gone: Binding) -> bool:
 
 def is_live(binding: Binding) -> bool:
     """Whether the binding's client can be reached, as far as its own sources tell."""
-    return not (binding.ping_lost or binding.edge_lost or binding.node_lost)
+    return not (
+        binding.ping_lost or binding.edge_lost or binding.registrar_lost or binding.node_lost
+    )
 
 
 def live(session: Session) -> list[tuple[Binding, Binding | None]]:

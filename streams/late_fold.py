@@ -18,21 +18,35 @@ def is_late(event: Any, node: NodeState) -> bool:
     return bool(node.boot != event.boot and event.at <= node.at)
 
 
-def fold_after_restart(
+def has_ended(event: Any, node: NodeState) -> bool:
+    """Whether the process that said it is known to have stopped since, and no other one to run."""
+    return bool(node.down and node.boot == event.boot)
+
+
+def fold_after_end(
     session: Session, event: Any, node: NodeState, fold: Callable[[Session, Any], Verdict]
 ) -> Verdict:
-    """Apply a late event by its own rule, then the restart that it does not know of.
+    """Apply a late event by its own rule, then the end or restart that it does not know of.
 
-    Both, for what stands behind an edge must know that its edge's binding has been and ended.
+    Both, for what stands behind an edge must know that its edge's binding has been and ended, and
+    an edge that its registrar's has.
     """
     before = devices.shown(session), legs_shown(session)
     told = fold(session, event)
-    restart = NodeChange(
-        id=f"{event.id}/restarted", kind=NodeKind.UP, node=event.node, boot=node.boot, at=node.at
+    is_down = has_ended(event, node)
+    kind, cause = (
+        (NodeKind.DOWN, Cause.NODE_LOST) if is_down else (NodeKind.UP, Cause.NODE_RESTARTED)
     )
-    if not fold_node_change(session, restart).changed:
+    end = NodeChange(
+        id=f"{event.id}/{'down' if is_down else 'restarted'}",
+        kind=kind,
+        node=event.node,
+        boot=node.boot,
+        at=node.at,
+    )
+    if not fold_node_change(session, end).changed:
         return told
-    verdict = Verdict(changed=True)
+    verdict = Verdict(changed=True, fence="node-is-down") if is_down else Verdict(changed=True)
     if before != (devices.shown(session), legs_shown(session)):
-        verdict.change = Change(Cause.NODE_RESTARTED, event.at, [event.id])
+        verdict.change = Change(cause, event.at, [event.id])
     return verdict

@@ -139,7 +139,10 @@ def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
         return False  # it had registered after the listing began
     if is_final(grave):
         return _is_elsewhere(row, grave) and grave.at <= row.at
-    return grave.cause is Cause.NODE_LOST or grave.at + LISTING_LAG < row.at
+    if grave.cause is Cause.NODE_LOST:
+        # Another process of the node may have it in its database; the one that ended lists no more.
+        return row.boot != grave.boot or grave.at < row.at
+    return grave.at + LISTING_LAG < row.at
 
 
 def _is_elsewhere(row: RegistrationEvent, grave: EndedBinding) -> bool:

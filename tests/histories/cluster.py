@@ -119,7 +119,8 @@ class Cluster(Facts):
     def beat(self) -> None:
         self.beaten = self.now
         for name in self.nodes:
-            self.mark(name, NodeKind.HEARTBEAT)
+            if name not in self.down:
+                self.mark(name, NodeKind.HEARTBEAT)
 
     # -- what sources say of it -------------------------------------------------------------------
 
@@ -149,11 +150,15 @@ class Cluster(Facts):
     def _expired(self, device: Device) -> None:
         device.registered = False
         self.cause(device.aor, Cause.EXPIRED)
+        if device.node in self.down:
+            return  # its row is dropped unheard when the registrar is back
         if device.via_edge and self.mute.get(device.node):
             # Only its edge is left to tell, and that one never says so.
             self.doubts.append(Doubt(device.node, self.now, self.now + OVERDUE))
         tellers = REGISTRARS if self.shares else (device.node,)
         for name in tellers:
+            if name in self.down:
+                continue
             event = self.of_registrar(device, RegistrationKind.EXPIRED, name)
             self.say(name, topics.REGISTRATIONS, device.aor, event)
 

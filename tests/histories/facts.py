@@ -76,12 +76,15 @@ class Facts:
     legs: list[Leg] = field(default_factory=list)
     happened: dict[str, dict[Cause, float]] = field(default_factory=dict)
     doubts: list[Doubt] = field(default_factory=list)
+    down: set[str] = field(default_factory=set)  # registrars that have stopped
     _moves: dict[str, list[tuple[float, frozenset[tuple[str, int]]]]] = field(default_factory=dict)
 
     def reachable(self) -> dict[str, set[tuple[str, int]]]:
         """Of each reachable user, node to send to and the client's port."""
         found: dict[str, set[tuple[str, int]]] = {}
         for device in self.devices:
+            if device.node in self.down:
+                continue  # where to send is what counts, whatever an edge before it does
             if device.registered and (device.alive or self._is_back(device)):
                 found.setdefault(device.aor, set()).add((device.node, device.port))
         return found

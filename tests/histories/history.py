@@ -97,6 +97,8 @@ def draw(chance: random.Random) -> TroubledCluster:
         act(cluster, chance)
     for name in list(cluster.troubled()):
         cluster.end_trouble(name)
+    for name in sorted(cluster.down):
+        cluster.start(name)
     for listing in list(cluster.listings):
         cluster.finish_listing(listing)
     cluster.advance(2 * OVERDUE)
@@ -105,7 +107,14 @@ def draw(chance: random.Random) -> TroubledCluster:
 
 def act(cluster: TroubledCluster, chance: random.Random) -> None:
     """One thing that happens."""
-    living = [d for d in cluster.devices if d.registered and d.alive and not d.left]
+    living = [
+        device
+        for device in cluster.devices
+        if device.registered
+        and device.alive
+        and not device.left
+        and device.node not in cluster.down
+    ]
     what = chance.random()
     if what < 0.3 or not living:
         _register(cluster, chance)
@@ -149,7 +158,10 @@ def _close_all(cluster: TroubledCluster, devices: list[Device]) -> None:
 
 
 def _register(cluster: TroubledCluster, chance: random.Random) -> None:
-    user, node = chance.choice(USERS), chance.choice(REGISTRARS)
+    running = [name for name in REGISTRARS if name not in cluster.down]
+    if not running:
+        return
+    user, node = chance.choice(USERS), chance.choice(running)
     edge = chance.random() < 0.4
     udp = not edge and chance.random() < 0.3
     port = _free_port(cluster, chance, node, edge=edge)
@@ -163,7 +175,8 @@ def _register(cluster: TroubledCluster, chance: random.Random) -> None:
 def _move(cluster: TroubledCluster, chance: random.Random, device: Device) -> None:
     """The client comes anew from another port, with its Call-ID; the old connection may end."""
     switches = chance.random() < 0.3 and not cluster.shares
-    node = chance.choice(REGISTRARS) if switches else device.node
+    running = [name for name in REGISTRARS if name not in cluster.down]
+    node = chance.choice(running) if switches else device.node
     port = _free_port(cluster, chance, node, edge=device.via_edge)
     if port is None:
         return
@@ -196,22 +209,34 @@ def _call(cluster: TroubledCluster, chance: random.Random, device: Device) -> No
 
 def _trouble(cluster: TroubledCluster, chance: random.Random) -> None:
     what, troubled = chance.random(), list(cluster.troubled())
+    running = [name for name in REGISTRARS if name not in cluster.down]
     if troubled and what < 0.5:
         cluster.end_trouble(chance.choice(troubled))
     elif cluster.listings and what < 0.5:
         cluster.finish_listing(cluster.listings[0])
-    elif what < 0.6:
-        cluster.begin_listing(chance.choice(REGISTRARS))
+    elif what < 0.6 and running:
+        cluster.begin_listing(chance.choice(running))
+    elif what < 0.72:
+        cluster.restart(chance.choice((*running, EDGE)))
     elif what < 0.8:
-        cluster.restart(chance.choice((*REGISTRARS, EDGE)))
+        _stop_or_start(cluster, chance)
     elif not troubled:
-        name = chance.choice((*REGISTRARS, EDGE))
+        name = chance.choice((*running, EDGE))
         if name != EDGE and chance.random() < 0.5:
             cluster.lose(name)
         else:
             cluster.silence(name)
         if chance.random() < 0.3:
             cluster.advance(2 * LEASE.total_seconds())
+
+
+def _stop_or_start(cluster: TroubledCluster, chance: random.Random) -> None:
+    """A registrar goes, or comes back; one whose words do not get through is left alone."""
+    name = chance.choice(REGISTRARS)
+    if name in cluster.down:
+        cluster.start(name)
+    elif name not in cluster.mute:
+        cluster.stop(name)
 
 
 def _free_port(

@@ -173,6 +173,38 @@ class TroubledCluster(Cluster):
         self.note()
         self.take_stock(name)
 
+    def stop(self, name: str) -> None:
+        """A registrar ends and says so; the edges before it go on, with their connections."""
+        self.listings = [listing for listing in self.listings if listing.node != name]
+        for device in self.devices:
+            if device.node == name:
+                self.cause(device.aor, Cause.NODE_LOST)
+            if device.server == name and device.cookie is not None:
+                device.alive = device.registered = False
+                self.cause(device.aor, Cause.CONNECTION_CLOSED)
+        for leg in [leg for leg in self.legs if leg.node == name]:
+            self.legs.remove(leg)
+        self.mark(name, NodeKind.DOWN)
+        self.down.add(name)
+        self.note()
+
+    def start(self, name: str) -> None:
+        """It is there again, with the rows of its database, or with none."""
+        node = self.nodes[name]
+        self.now += 2.0
+        node.boot += 1
+        node.seq = 0
+        forgets = self.chance.random() < 0.5
+        self.down.discard(name)
+        for device in self.devices:
+            if device.node == name:
+                device.registered = device.registered and not forgets
+                self.cause(device.aor, Cause.NODE_RESTARTED)
+                self.cause(device.aor, Cause.MISSING_FROM_SNAPSHOT)
+        self.mark(name, NodeKind.UP)
+        self.note()
+        self.take_stock(name)
+
     def troubled(self) -> list[str]:
         """The nodes that are not heard now."""
         return [name for name in self.nodes if name in self.mute]

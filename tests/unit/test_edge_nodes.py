@@ -2,8 +2,11 @@
 
 import pytest
 
-from schemas.vocabulary import NodeKind
-from tests.unit.stories import node_change, registered, shown, tell
+from schemas import topics
+from schemas.node import NodeEvent
+from schemas.vocabulary import NodeKind, Source
+from tests.unit.pipeline import Pipeline
+from tests.unit.stories import AOR, expired, moment, node_change, registered, shown, tell
 from tests.unit.test_devices import behind, bindings, edge, edge_lost
 from tests.unit.test_edge_late_words import from_edge, from_registrar
 
@@ -61,3 +64,78 @@ class TestEndedEdge:
         assert published[-1].reachable is False
         _, published = tell(from_edge(1, 5061), change, from_registrar(2, 5062, at=10))
         assert bindings(published)[-1] == [("fs1", None, 5062)]  # it is back
+
+
+class TestEndedRegistrar:
+    """Nobody is reached through an edge whose registrar has gone, however it went."""
+
+    DOWN = node_change(NodeKind.DOWN, 9, node="fs1")
+
+    @pytest.mark.parametrize("path", [True, False])
+    def test_nobody_is_reached_through_its_edge(self, path: bool) -> None:
+        _, published = tell(edge(1), behind(1, path=path), self.DOWN)
+        assert shown(published)[-1] == "offline node-lost"
+        assert published[-1].bindings == []
+
+    def test_nor_where_the_edge_reports_only_now_what_was_before(self) -> None:
+        session, published = tell(behind(1), self.DOWN, edge(1))
+        assert shown(published) == ["online registered", "offline node-lost"]
+        assert session.bindings  # it is known, and part of whatever comes
+
+    def test_a_registrar_that_has_the_device_brings_it_back(self) -> None:
+        after = behind(1, at=20, boot="boot-b")
+        _, published = tell(edge(1), behind(1), self.DOWN, edge(2, at=20), after)
+        assert bindings(published)[-1] == [("fs1", "edge1", 5061)]
+
+    def test_a_later_register_at_the_proxy_shows_that_there_is_one_again(self) -> None:
+        """Which one is not known: nobody watches it."""
+        _, published = tell(edge(1), behind(1), self.DOWN, edge(2, at=20))
+        assert shown(published)[-1] == "offline node-lost"  # a report of before, perhaps
+        _, published = tell(edge(1), behind(1), self.DOWN, edge(2, at=40))
+        assert bindings(published)[-1] == [("edge1", None, 5061)]
+
+    def test_a_mid_registrar_answers_by_itself_and_shows_nothing(self) -> None:
+        first, later = edge(1), edge(2, at=90)
+        for event in (first, later):
+            event.registrar = "location"
+        session, published = tell(first, behind(1), self.DOWN, later)
+        assert shown(published)[-1] == "offline node-lost"
+        # A phone that begins anew is another device.
+        anew = edge(3, at=100, call_id="two@phone")
+        anew.registrar = "location"
+        _, published = tell(anew, session=session)
+        assert bindings(published)[-1] == [("edge1", None, 5061)]
+
+    def test_another_registrar_that_has_the_device_is_enough(self) -> None:
+        other = behind(1)
+        other.node = "fs2"
+        _, published = tell(edge(1), behind(1), other, self.DOWN)
+        assert bindings(published)[-1] == [("fs2", "edge1", 5061)]
+        # Of another connection of the client's it says nothing.
+        _, published = tell(edge(1), edge(2, 5062), other, behind(2, 5062), self.DOWN)
+        assert bindings(published)[-1] == [("fs2", "edge1", 5061)]
+
+    def test_a_registrar_that_only_let_it_expire_has_not_ended(self) -> None:
+        """The edge knows of a later REGISTER, of which the registrar's report is missing."""
+        _, published = tell(edge(1), behind(1), edge(90), expired(91, node="fs1"))
+        assert bindings(published)[-1] == [("edge1", None, 5061)]
+
+    def test_what_it_reported_last_is_read_after_its_end(self) -> None:
+        pipeline = Pipeline()
+        up, down = (
+            NodeEvent(
+                id=f"fs1/{kind}",
+                source=Source.FREESWITCH,
+                node="fs1",
+                boot="boot-a",
+                seq=0,
+                at=moment(at),
+                kind=kind,
+            )
+            for kind, at in ((NodeKind.UP, 0), (NodeKind.DOWN, 9))
+        )
+        pipeline.feed(topics.NODES, [("fs1", up), ("fs1", down)])
+        pipeline.feed(topics.REGISTRATIONS, [(AOR, edge(1))])
+        assert pipeline.changes("1001") == ["online registered"]  # of its registrar nothing is read
+        pipeline.feed(topics.REGISTRATIONS, [(AOR, behind(1))])
+        assert pipeline.changes("1001")[1:] == ["offline node-lost"]
