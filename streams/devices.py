@@ -121,34 +121,28 @@ def hangs_on_an_edge(session: Session, binding: Binding) -> bool:
 def arrive(session: Session, old: Binding | None, new: Binding, event: RegistrationEvent) -> None:
     """A binding was confirmed: is its edge alive, and for whom is it the edge?"""
     new.edge_lost = _is_cut_off(session, old, new, event)
-    new.registrar_lost = _has_no_registrar(session, old, new)
+    new.registrar_lost = _has_no_registrar(session, new)
     for edge in session.bindings.values():
         if edge.registrar_lost and _is_part_of(edge, new):
             edge.registrar_lost = False
     follow(session, new)
 
 
-def _has_no_registrar(session: Session, old: Binding | None, edge: Binding) -> bool:
-    """Whether the registrar behind has ended since, and no other one has the device.
-
-    A proxy without a location table reports what a registrar answered: a later REGISTER than the
-    end shows that there is one again. A mid-registrar answers by itself, and shows nothing.
-    """
-    if _has_behind(session, edge):
-        return False
-    known = old if old is not None and old.call_id == edge.call_id else None
-    if known is not None and known.registrar_lost and not _keeps_nothing(edge):
-        return True
+def _has_no_registrar(session: Session, edge: Binding) -> bool:
+    """Whether the registrar behind it has ended since. Another that has the device is shown."""
     return any(
-        grave.cause in _NODE_ENDS
-        and is_edge_of(edge, grave)
-        and (not _keeps_nothing(edge) or edge.confirmed_at <= grave.at + EDGE_DOUBT)
+        grave.cause in _NODE_ENDS and is_edge_of(edge, grave) and _went_with_it(edge, grave.at)
         for grave in session.ended.values()
     )
 
 
-def _has_behind(session: Session, edge: Binding) -> bool:
-    return any(_is_part_of(edge, behind) for behind in session.bindings.values())
+def _went_with_it(edge: Binding, at: datetime) -> bool:
+    """Whether nothing shows that a registrar has answered since its end at `at`.
+
+    A proxy without a location table reports what a registrar answered. A mid-registrar answers by
+    itself, and shows nothing.
+    """
+    return not _keeps_nothing(edge) or edge.confirmed_at <= at + EDGE_DOUBT
 
 
 def follow(session: Session, edge: Binding | EndedBinding) -> None:
@@ -210,11 +204,10 @@ def depart(session: Session, gone: Binding, cause: Cause, at: datetime) -> list[
 
 
 def _lose_registrar(session: Session, gone: Binding, at: datetime) -> None:
-    """Nobody is reached through an edge whose registrar has ended, and whom no other one has."""
+    """Nobody is reached through the edge alone whose registrar has ended."""
     for edge in session.bindings.values():
-        if is_edge_of(edge, gone) and not _has_behind(session, edge):
-            keeps = not _keeps_nothing(edge)
-            edge.registrar_lost = keeps or edge.confirmed_at <= at + EDGE_DOUBT
+        if is_edge_of(edge, gone):
+            edge.registrar_lost = _went_with_it(edge, at)
 
 
 def _is_only_of(session: Session, edge: Binding, gone: Binding) -> bool:

@@ -22,11 +22,15 @@ class Peer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One datagram (`peer` None), or what one read of a connection gave; empty at its end."""
+    """One datagram (`peer` None), or what one read of a connection gave; empty at its end.
+
+    `sender` is a datagram's: address and port.
+    """
 
     received: Received
     peer: Peer | None
     data: bytes
+    sender: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class Inbox:
         self.taken = 0
         self.lost = 0
 
-    def put(self, peer: Peer | None, data: bytes) -> None:
+    def put(self, peer: Peer | None, data: bytes, sender: tuple[str, int] | None = None) -> None:
         """Keep what was just read, or count it as lost."""
         received = self._ticks.now(places(data))
         with self._ready:
@@ -88,7 +92,7 @@ class Inbox:
             if self._lost:
                 self._pieces.append(Lost(received, self._lost))
                 self._lost = 0
-            self._pieces.append(Piece(received, peer, data))
+            self._pieces.append(Piece(received, peer, data, sender))
             self._bytes += len(data)
             self._ready.notify()
 

@@ -1,7 +1,9 @@
 """From what was read to Kafka: cut, parse, translate, publish; bad input to dead letters."""
 
 import json
+import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,15 +17,18 @@ from producers.opensips.inbox import Lost, Peer, Piece
 from producers.opensips.inbox_intake import InboxIntake
 from producers.opensips.kernel import KernelWitness
 from producers.opensips.listener import StreamPeer
+from producers.opensips.naming import Naming
 from producers.opensips.secret import PARAMETER as SECRET
 from producers.opensips.secret import SharedSecret, without_secret
 from producers.opensips.server import Server
 from producers.opensips.storage import Usrloc
 from producers.refused import payload_of
 from producers.sip_proxy.user_listings import UserListings
-from runtime import metrics
+from runtime import logs, metrics
 from schemas.codec import InvalidRecord
 from schemas.vocabulary import CallKind
+
+log = logs.get(__name__)
 
 _MAX_ANONYMOUS = 1000
 
@@ -38,13 +43,53 @@ class Intake(InboxIntake[Server, Context]):
     asks_parties: bool = False
     secret: SharedSecret = field(default_factory=lambda: SharedSecret(None))
     listings: UserListings = field(default_factory=UserListings)
+    # None: nobody can name the process (no MI).
+    naming: Naming | None = None
     ignored: int = 0
     _framings: dict[Peer, Framing] = field(default_factory=dict)
     # Call-IDs of dialogs whose parties MI is to be asked for.
     _anonymous: "OrderedDict[str, None]" = field(default_factory=OrderedDict)
 
     def take(self, piece: Piece | Lost) -> None:
-        """One piece, in the order of reading."""
+        """One piece, in the order of reading; one of a process without a name waits for that."""
+        if self.naming is None or not self.naming.holds(piece, time.monotonic()):
+            self._take(piece)
+            return
+        self.server.heard()
+        self.server.wants_identity()
+        self.take_overdue()
+
+    @property
+    def waits(self) -> bool:
+        """Whether events wait for the name of their process."""
+        return bool(self.naming)
+
+    def identified(self, up_since: str, version: str | None, asked: int) -> None:
+        """MI has answered a question asked at the place `asked`; the lock is held."""
+        naming = self.naming
+        first = naming.first if naming else None
+        if first is not None and first.seq > asked:
+            first = None
+        self.publish(self.server.identified(up_since, version, first))
+        if naming is not None:
+            self._take_all(naming.named(asked, time.monotonic()))
+            if naming:
+                self.server.wants_identity()
+
+    def take_overdue(self, *, all_of_it: bool = False) -> None:
+        """What has waited too long for a name; the lock is held."""
+        naming = self.naming
+        if naming is None or not (naming.is_overdue(time.monotonic()) or (all_of_it and naming)):
+            return
+        log.warning("events are published without MI's name of the process", pieces=len(naming))
+        self.publish(self.server.unnamed())
+        self._take_all(naming.give_up())
+
+    def _take_all(self, pieces: Iterator[Piece | Lost]) -> None:
+        for piece in pieces:
+            self._take(piece)
+
+    def _take(self, piece: Piece | Lost) -> None:
         if isinstance(piece, Lost):
             what = "messages came while the queue was full"
             metrics.SOURCE_OVERFLOWS.add(piece.count, self._labels())
@@ -65,7 +110,9 @@ class Intake(InboxIntake[Server, Context]):
             return [self._anonymous.popitem(last=False)[0] for _ in range(count)]
 
     def status(self) -> dict[str, Any]:
-        return InboxIntake.status(self) | {"ignored": self.ignored}
+        status, waiting = InboxIntake.status(self), len(self.naming or ())
+        queued = status["queued"] + waiting
+        return status | {"queued": queued, "ignored": self.ignored, "unnamed": waiting}
 
     def refuse(self, payload: bytes, reason: str, field_name: str | None = None) -> None:
         """Keep input that cannot be used, but for the secret."""

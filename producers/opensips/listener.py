@@ -105,9 +105,9 @@ class Listener:
     def _read_datagrams(self, source: socket.socket) -> None:
         for _ in range(1000):  # then look at the streams again
             try:
-                data, (sender, *_) = source.recvfrom(65_535)
+                data, (sender, port, *_) = source.recvfrom(65_535)
                 if self._senders.allows(sender):
-                    self._inbox.put(None, data)
+                    self._inbox.put(None, data, (sender, port))
             except BlockingIOError:
                 return
             except OSError as error:

@@ -36,6 +36,7 @@ class Lister:
 
     def identify(self) -> None:
         """Ask when the server started: which process it is, and that it lives."""
+        asked = self._intake.ticks.now().seq
         try:
             start = read_start(self._mi.call("uptime"))
             if start is None:
@@ -46,7 +47,7 @@ class Lister:
         self._failures.answers = True
         version = self._version() if self._intake.server.version is None else None
         with self._intake.lock:
-            self._intake.publish(self._intake.server.identified(start, version))
+            self._intake.identified(start, version, asked)
 
     def list_contacts(self) -> bool:
         """A snapshot of every location table; whether it could be taken."""

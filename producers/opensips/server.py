@@ -1,7 +1,8 @@
 """What is known of the server: which of its processes this is, whether it lives, what was lost.
 
 No event names the process. Where MI answers, the time of its start does (`uptime`), for every run
-of the producer alike. Else the boot is this run of the producer, counted on at each restart seen.
+of the producer alike, and nothing is published before it (producers/opensips/naming.py). Else the
+boot is this run of the producer, counted on at each restart seen.
 """
 
 import re
@@ -18,6 +19,8 @@ from schemas.vocabulary import NodeKind
 RESTART_WINDOW = timedelta(seconds=30)
 # Gaps of one kind within this time are one.
 GAP_WINDOW = timedelta(seconds=5)
+_STARTED = "the producer started"
+_BEFORE = timedelta(microseconds=1)
 _NO_WORD = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -38,6 +41,7 @@ class Server:
         self._gaps: dict[str, Received] = {}  # by what there is to say: a handful
         self._heard = time.monotonic()
         self._begun = False
+        self._speaks = not has_mi  # something may be published before MI has named the process
         self.identity: str | None = None
         self.version: str | None = None
         self.wants_listing: Callable[[], None] = lambda: None
@@ -55,12 +59,30 @@ class Server:
     def begin(self) -> list[Translated]:
         """What this producer did not see before its start is lost to it."""
         self._begun = True
-        return self.gap("the producer started", self._ticks.now())
+        self.wants_listing()
+        return self._begin() if self._is_named else []
 
-    def identified(self, up_since: str, version: str | None) -> list[Translated]:
-        """MI's word on when the server started. UP when that is another process than before.
+    def unnamed(self) -> list[Translated]:
+        """MI does not answer in time: what came is published under the name of this run."""
+        if self._is_named:
+            return []
+        self._speaks = True
+        return self._begin()
 
-        Its first word after events came already only names the process they are of.
+    @property
+    def _is_named(self) -> bool:
+        return self._speaks or self.identity is not None
+
+    def _begin(self) -> list[Translated]:
+        return self.gap(_STARTED, self._ticks.now())
+
+    def identified(
+        self, up_since: str, version: str | None, first: Received | None = None
+    ) -> list[Translated]:
+        """MI's answer on when the server started. UP when that is another process than before.
+
+        `first`: when the first event was received that has waited for this; the process is older.
+        Its first answer after events were published only names the process they are of.
         """
         self.heard()
         self.version = version or self.version
@@ -69,11 +91,14 @@ class Server:
             return []
         known, self.identity = self.identity, identity
         received = self._ticks.now()
-        if known is None and self._begun:
+        if first is not None:
+            received = Received(first.at - _BEFORE, first.seq)
+        if known is None and self._begun and self._speaks:
             self.context.boot = identity
             self.wants_listing()
             return []
-        return self._enter(identity, received)
+        entered = self._enter(identity, received)
+        return [*entered, *self._begin()] if known is None and self._begun else entered
 
     def restarted(self, sign: RestartSign, received: Received) -> list[Translated]:
         """An event that only a restarted server sends; a restart shows in many, and is one."""
@@ -94,6 +119,8 @@ class Server:
     def gap(self, what: str, received: Received, count: int | None = None) -> list[Translated]:
         """Events may be missing: say so, and list what is there. `count`: at least so many."""
         self.wants_listing()
+        if not self._is_named:
+            return []  # said with the process's name: the producer's start
         last = self._gaps.get(what)
         if last is not None and received.at - last.at < GAP_WINDOW:
             return []
@@ -102,14 +129,14 @@ class Server:
         return [nodes.mark(NodeKind.GAP, self.context, received, reason=reason)]
 
     def heartbeat(self) -> list[Translated]:
-        if not self.lives:
+        if not (self.lives and self._is_named):
             return []
         received = self._ticks.now()
         return [nodes.mark(NodeKind.HEARTBEAT, self.context, received, version=self.version)]
 
     def unwatched(self) -> list[Translated]:
         """The producer stops: the node's lease must not run out for that."""
-        if not self.lives:
+        if not (self.lives and self._is_named):
             return []
         received, reason = self._ticks.now(), "the producer was stopped"
         return [nodes.mark(NodeKind.UNWATCHED, self.context, received, reason=reason)]

@@ -11,6 +11,7 @@ from producers.opensips.kernel import KernelWitness
 from producers.opensips.listener import Listener
 from producers.opensips.lister import Lister
 from producers.opensips.mi import Mi, open_mi
+from producers.opensips.naming import Naming
 from producers.opensips.secret import SharedSecret
 from producers.opensips.server import Server
 from producers.opensips.settings import OpenSipsSettings
@@ -27,6 +28,10 @@ _LOOK_SECONDS = 0.1
 # Which process it is, is asked for more often than the heartbeat goes, seconds:
 # while MI answers, and while it does not.
 _ASK_SECONDS, _ASK_AGAIN_SECONDS = 1.0, 0.25
+# Nor is it asked for at shorter intervals, seconds.
+_PAUSE_SECONDS = 0.02
+# How long events wait for MI's name of their process, seconds: as long as a node's lease.
+NAME_SECONDS = 5.0
 
 
 class OpenSipsProducer:
@@ -58,6 +63,9 @@ class OpenSipsProducer:
             KernelWitness(settings.kernel, context),
             asks_parties=mi is not None,
             secret=SharedSecret(settings.secret),
+            naming=Naming(NAME_SECONDS, settings.queue_max_messages, settings.queue_max_bytes)
+            if mi is not None
+            else None,
         )
         self.listener = Listener(settings, inbox)
         self._lister = Lister(mi, self.intake) if mi else None
@@ -94,6 +102,7 @@ class OpenSipsProducer:
             for task in tasks:
                 task.join()
             with self.intake.lock:
+                self.intake.take_overdue(all_of_it=True)
                 self.intake.publish(self.intake.server.unwatched())
             metrics.SOURCE_CONNECTED.set(0, {"source": NAME, "node": self.intake.node})
 
@@ -125,13 +134,18 @@ class OpenSipsProducer:
         """MI: which process, who is in which dialog, and all contacts every few minutes."""
         assert self._lister is not None
         asked = 0.0
-        while not self._stage.stop.wait(_LOOK_SECONDS):
+        while not self._stage.stop.is_set():
+            if self._wants_identity.wait(_LOOK_SECONDS):
+                self._stage.stop.wait(max(0.0, asked + _PAUSE_SECONDS - time.monotonic()))
             now = time.monotonic()
             pause = _ASK_SECONDS if self._lister.answers else _ASK_AGAIN_SECONDS
-            if now - asked > pause or self._wants_identity.is_set():
+            waits = self._wants_identity.is_set() or self.intake.waits
+            if waits or now - asked > pause:
                 self._wants_identity.clear()
                 asked = now
                 self._lister.identify()
+            with self.intake.lock:
+                self.intake.take_overdue()
             if not self._lister.answers:
                 continue
             self._lister.list_users()

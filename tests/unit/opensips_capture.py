@@ -10,6 +10,7 @@ from producers.opensips.context import Context, Received, Translated
 from producers.opensips.inbox import Inbox, Piece, Ticks, places
 from producers.opensips.intake import Intake
 from producers.opensips.kernel import KernelWitness
+from producers.opensips.naming import Naming
 from producers.opensips.server import Server
 from producers.opensips.users import Users
 from schemas.topics import Topic
@@ -46,20 +47,23 @@ class Collector:
 class Play:
     """One capture through the intake and the streams; times are the recorded ones."""
 
-    def __init__(self, *, node: str = "os1", **context: Any) -> None:
+    def __init__(self, *, node: str = "os1", naming: Naming | None = None, **context: Any) -> None:
         self.pipeline = Pipeline()
         self.collector = Collector(self.pipeline)
         ticks = Ticks()
         self.context = Context(node, "run-1", Users(), **context)
-        server = Server(self.context, ticks, has_mi=False, lease_silence=5)
+        server = Server(self.context, ticks, has_mi=naming is not None, lease_silence=5)
         publisher: Any = self.collector
         inbox, kernel = Inbox(10, 10**6, ticks), KernelWitness("off", self.context)
-        self.intake = Intake(publisher, server, self.context, inbox, ticks, 256 * 1024, kernel)
+        self.intake = Intake(
+            publisher, server, self.context, inbox, ticks, 256 * 1024, kernel, naming=naming
+        )
         self._peers: dict[int, Any] = {}
         self._next = 0
 
-    def datagram(self, at: float, data: bytes) -> None:
-        self.intake.take(Piece(self._received(at, data), None, data))
+    def datagram(self, at: float, data: bytes, port: int = 50000) -> None:
+        sender = ("127.0.0.1", port)
+        self.intake.take(Piece(self._received(at, data), None, data, sender))
 
     def stream(self, at: float, connection: int, data: bytes) -> None:
         peer = self._peers.setdefault(connection, _Silent())

@@ -234,16 +234,29 @@ def test_the_boot_is_the_servers_start_where_mi_tells_it() -> None:
     assert (up.event.kind, up.event.version) == (NodeKind.UP, "OpenSIPS (3.6.8)")
 
 
-def test_mis_first_word_late_in_a_run_ends_nothing() -> None:
+def test_before_mi_has_named_the_process_nothing_is_said_of_it() -> None:
+    one = server()
+    assert one.begin() == one.heartbeat() == one.unwatched() == []
+    up, gap = one.identified("Tue Nov 24 06:01:20 2026", None)
+    assert (up.event.kind, gap.event.kind) == (NodeKind.UP, NodeKind.GAP)
+    assert up.event.boot == gap.event.boot == "up-tue-nov-24-06-01-20-2026"
+
+
+def test_mis_first_answer_after_events_were_published_ends_nothing() -> None:
     one = server()
     one.begin()
+    (gap,) = one.unnamed()
+    assert (gap.event.kind, gap.event.boot) == (NodeKind.GAP, "run-1")
+    assert one.unnamed() == []
     assert one.identified("Tue Nov 24 06:01:20 2026", None) == []
     assert one.context.boot == "up-tue-nov-24-06-01-20-2026"
 
 
 def test_without_a_sign_of_life_no_heartbeat() -> None:
     assert server(lease=0).heartbeat() == []
-    assert [beat.event.kind for beat in server().heartbeat()] == [NodeKind.HEARTBEAT]
+    one = server()
+    one.identified("Tue Nov 24 06:01:20 2026", None)
+    assert [beat.event.kind for beat in one.heartbeat()] == [NodeKind.HEARTBEAT]
     assert server(has_mi=False, lease=0).heartbeat()
 
 
