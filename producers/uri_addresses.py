@@ -1,8 +1,8 @@
 """What URIs of contacts, received and Path values say of transports and addresses. Pure."""
 
 from ipaddress import IPv6Address, ip_address
-from urllib.parse import unquote
 
+from schemas import path
 from schemas.origin import Address
 from schemas.sip_uri import MAX_LENGTH, MalformedUri, SipUri, parse_uri
 from schemas.vocabulary import Transport
@@ -38,28 +38,15 @@ def canonical_ip(text: str) -> str | None:
     return str(found)
 
 
-def edge_of_path(path: str) -> SipUri | None:
-    """The client's edge in a Path; None where it cannot be read.
-
-    Each proxy puts its own URI on top (RFC 3327 §5.1): the last one is nearest to the client.
-    """
-    begin = path.rfind("<")
-    last = path[begin + 1 :].partition(">")[0] if begin >= 0 else path.rpartition(",")[2]
-    try:
-        return parse_uri(last.strip())
-    except MalformedUri:
-        return None
-
-
-def received_uri(path: str | None) -> str | None:
+def received_uri(stored: str | None) -> str | None:
     """The client's address as its edge wrote it into the Path: a URI with its transport."""
-    edge = edge_of_path(path) if path is not None else None
-    return unquote((edge and edge.parameters.get("received")) or "").strip('"') or None
+    edge = path.nearest(stored) if stored is not None else None
+    return path.received(edge) if edge is not None else None
 
 
-def received_by_edge(path: str | None) -> Address | None:
+def received_by_edge(stored: str | None) -> Address | None:
     """The client's address in a Path's `received` parameter; of several the client's edge's."""
-    text = received_uri(path)
+    text = received_uri(stored)
     return address_of(text, transport_of(text)) if text else None
 
 

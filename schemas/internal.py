@@ -23,6 +23,13 @@ class ConnectionOwner(Event):
         bool, Field(description="As the session's binding: there may be no connection.")
     ] = False
     remote: Address
+    registered_at: Annotated[
+        datetime | None,
+        Field(
+            description="When the client had registered, by the registrar's clock, where its "
+            "connection was only found later, in a listing."
+        ),
+    ] = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,6 +86,7 @@ class Owner:
     at: datetime
     cookie: int | None = None
     transport_claimed: bool = False
+    registered_at: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,6 +125,10 @@ class NodeState:
         Field(description="Since when its events may be missing, by the worker's clock."),
     ] = None
     gap_at: Annotated[datetime | None, Field(description="The same, by the node's clock.")] = None
+    gap_from: Annotated[
+        datetime | None,
+        Field(description="When it was last heard before that, by the node's clock."),
+    ] = None
     stale: Annotated[bool, Field(description="No listing has come for too long since.")] = False
     listed_at: Annotated[
         datetime | None, Field(description="Of the last complete listing, by the node's clock.")

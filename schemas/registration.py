@@ -11,12 +11,21 @@ from schemas.vocabulary import ContactForm, RegistrationKind, Transport
 
 
 @dataclass(config=RECORD, slots=True, kw_only=True)
+class LiveConnection:
+    """One client's connection to a node, alive when the node's connections were listed."""
+
+    remote: Annotated[Address, Field(description="The client's end.")]
+    cookie: Annotated[int | None, Field(description="Kernel socket cookie, where known.")] = None
+
+
+@dataclass(config=RECORD, slots=True, kw_only=True)
 class RegistrationEvent(Event):
     """One thing that happened to a binding (RFC 3261 §10), or one mark of a snapshot.
 
     A snapshot is SNAPSHOT_BEGAN, rows, SNAPSHOT_ENDED with one `snapshot` id. Of a whole node the
     marks stand in every partition (`aor` null, explicit partition), in order with the rows; of one
-    user (`aor` set) in that user's partition only.
+    user (`aor` set) in that user's partition only. A listing of connections (CONNECTIONS_LISTED)
+    stands in every partition too, in `parts` records of one `snapshot` id.
     """
 
     kind: RegistrationKind
@@ -118,4 +127,23 @@ class RegistrationEvent(Event):
     ] = None
     snapshot: Annotated[
         Word | None, Field(description="Id of the snapshot that marks and rows belong to.")
+    ] = None
+    connections: Annotated[
+        list[LiveConnection] | None,
+        Field(
+            description="CONNECTIONS_LISTED only: clients' connections to the node that lived at "
+            "`at`, or a part of them."
+        ),
+    ] = None
+    parts: Annotated[
+        int,
+        Field(ge=1, description="CONNECTIONS_LISTED only: in how many records the listing comes."),
+    ] = 1
+    part: Annotated[int, Field(ge=0, description="CONNECTIONS_LISTED only: which, from 0.")] = 0
+    hosts: Annotated[
+        list[Text] | None,
+        Field(
+            description="CONNECTIONS_LISTED only: `host:port` or `host` by which Paths (RFC 3327) "
+            "may name the node, as far as known."
+        ),
     ] = None

@@ -20,6 +20,16 @@ from schemas.vocabulary import (
 
 
 @dataclass(slots=True, kw_only=True)
+class EdgeConnection:
+    """The client's connection at an edge that did not report the REGISTER itself, as listed."""
+
+    node: Word
+    boot: Word
+    at: Annotated[datetime, Field(description="Of that listing, by the edge's clock.")]
+    cookie: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
 class Binding:
     """A live binding: AOR at a contact on a node (RFC 3261 §10)."""
 
@@ -44,6 +54,10 @@ class Binding:
     confirmed_at: Annotated[
         datetime, Field(description="When it was last confirmed, by its node's clock.")
     ]
+    registered_at: Annotated[
+        datetime | None,
+        Field(description="Of the last REGISTER that was reported, where one was; listings apart."),
+    ] = None
     seq: Annotated[int, Field(description="Of the last event that confirmed it.")]
     connected_at: Annotated[
         datetime | None,
@@ -69,6 +83,20 @@ class Binding:
     node_lost: Annotated[
         bool, Field(description="Its node's lease ran out: kept, but not reachable.")
     ] = False
+    edge_uncertain: Annotated[
+        bool,
+        Field(
+            description="Behind an edge: registered while the reports of an edge are missing, and "
+            "nothing shows whether its client is still connected. Shown as stale."
+        ),
+    ] = False
+    edge_connection: Annotated[
+        EdgeConnection | None,
+        Field(
+            description="Behind an edge: where a listing of an edge's connections showed its "
+            "client's (`received`) alive."
+        ),
+    ] = None
     suspect: Annotated[
         bool, Field(description="Its connection's peer stopped acknowledging: still reachable.")
     ] = False

@@ -44,6 +44,7 @@ class RegistrationKind(StrEnum):
     SNAPSHOT_BEGAN = "snapshot-began"  # a listing of all bindings begins
     SNAPSHOT_ROW = "snapshot-row"  # one binding that the registrar lists
     SNAPSHOT_ENDED = "snapshot-ended"  # the listing is complete: what it did not show is gone
+    CONNECTIONS_LISTED = "connections-listed"  # a proxy without a table lists its clients' instead
 
 
 class ContactForm(StrEnum):

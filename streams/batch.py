@@ -19,6 +19,7 @@ from streams import (
     state,
 )
 from streams.call_fold import fold_call
+from streams.edge_connections import fold_connections
 from streams.effects import Effects, Record, refusal
 from streams.late_fold import fold_after_end, has_ended, is_late
 from streams.open_sessions import OpenSessions, Rule
@@ -34,6 +35,7 @@ from streams.state import (
     RegistrationEvent,
     Session,
 )
+from streams.sweep import PATHS
 from streams.verdict import Verdict
 
 # A timer whose rule failed rings again so much later, by the clock it rang by.
@@ -100,6 +102,8 @@ class SessionBatch(OpenSessions):
     def _registration(self, event: RegistrationEvent) -> None:
         if event.kind is RegistrationKind.SNAPSHOT_ENDED:
             self._listed(event)
+        elif event.kind is RegistrationKind.CONNECTIONS_LISTED:
+            self._connections_listed(event)
         elif event.aor is not None:
             self._told(event.aor, event, fold_registration)
         # Last: the time of an event that could not be folded rings nobody's timers.
@@ -113,6 +117,25 @@ class SessionBatch(OpenSessions):
         with self._of_one_piece(end.node):
             self._every_member(end.node, lambda session: rule(session, end))
             self._doubt(end.node, end.at, stale=False)
+
+    def _connections_listed(self, event: RegistrationEvent) -> None:
+        """An edge without a table lists its clients' connections: of its users, and of those
+        behind it whom it did not report."""
+        listing = self._partition.edge_listings.add(event)
+        if listing is None:
+            return
+        node, first = event.node, listing.event
+        known = self._partition.nodes.get(node)
+        if known is not None and (is_late(first, known) or has_ended(first, known)):
+            return
+        if known is not None and known.listed_at is not None and first.at <= known.listed_at:
+            return  # read again: what was registered since is for the next one
+        if known is not None and known.gap_at is not None and known.gap_from is not None:
+            listing.gap = known.gap_from, known.gap_at
+        with self._of_one_piece(node):
+            for members in (node, PATHS):
+                self._every_member(members, lambda s: fold_connections(s, listing))
+            self._doubt(node, first.at, stale=False)
 
     def _calls_listed(self, end: CallEvent) -> None:
         rule = snapshot_fold.fold_calls_listed
@@ -199,7 +222,7 @@ class SessionBatch(OpenSessions):
             return  # it had begun before: what was missed since may be missing there too
         was_stale, known.stale = known.stale, stale
         if not stale:
-            known.gap = known.gap_at = None
+            known.gap = known.gap_at = known.gap_from = None
         if was_stale != stale:
             self._every_member(node, lambda s: node_fold.fold_doubt(s, node, at, stale=stale))
         self._keep(node, known)

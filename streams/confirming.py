@@ -46,14 +46,20 @@ def confirm(
         opened_by=old.opened_by if old else event.id,
         owned_at=old.owned_at if old else None,
     )
-    if event.kind is RegistrationKind.SNAPSHOT_ROW and old is not None:
+    if event.kind is not RegistrationKind.SNAPSHOT_ROW:
+        new.registered_at = event.at
+    elif old is not None:
+        new.registered_at = old.registered_at
         # A listing proves neither that the client answers nor that its connection is another.
         new.ping_lost, new.ping_seq = old.ping_lost, old.ping_seq
         new.suspect = old.suspect and old.remote == new.remote
+        new.edge_uncertain = old.edge_uncertain
         if old.cookie is not None and new.remote == old.remote:
             new.cookie = old.cookie  # by now the kernel may know another's from that port
         if new.cookie is None and new.remote == old.remote:
             new.transport_claimed = old.transport_claimed  # known at the REGISTER only
+    if old is not None and (old.call_id, old.received) == (new.call_id, new.received):
+        new.edge_connection = old.edge_connection
     if old is not None:
         is_same = (old.remote, old.cookie) == (new.remote, new.cookie)
         new.connected_at = old.connected_at if is_same else new.confirmed_at
@@ -98,6 +104,7 @@ def _shows_differently(old: Binding, new: Binding) -> bool:
         not devices.is_live(old)
         or old.suspect != new.suspect
         or old.stale != new.stale
+        or old.edge_uncertain != new.edge_uncertain
         or old.contact != new.contact
         or old.path != new.path
         or old.received != new.received

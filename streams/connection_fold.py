@@ -49,6 +49,7 @@ def fold_owner(state: ConnectionState, event: ConnectionOwner) -> list[Connectio
         at=event.at,
         cookie=event.cookie,
         transport_claimed=event.transport_claimed,
+        registered_at=event.registered_at,
     )
     for end in state.ends:
         if _ended(owner, end):
@@ -115,6 +116,14 @@ def is_denied(connected: datetime, denied: datetime) -> bool:
     return connected + ANSWER_DOUBT < denied
 
 
+def is_of_after(registered: datetime, ended: datetime) -> bool:
+    """Whether a connection's end is of after a REGISTER from its peer, which was on that one then.
+
+    By the registrar's clock and the edge's: it has to be later by more than they are apart.
+    """
+    return registered + ANSWER_DOUBT <= ended
+
+
 def _ended(owner: Owner, end: ConnectionEnd) -> bool:
     """Whether `end` is the end of the incarnation the owner registered over."""
     if end.cookie is None and end.source is Source.SOCKETS:  # the kernel denies a connection
@@ -122,6 +131,8 @@ def _ended(owner: Owner, end: ConnectionEnd) -> bool:
             return False  # as it did when the client registered
         if owner.cookie is not None:
             return is_denied(owner.at, end.at)
+    if owner.registered_at is not None and is_of_after(owner.registered_at, end.at):
+        return True
     if owner.cookie is not None and end.cookie is not None:
         return owner.cookie == end.cookie
     if owner.boot == end.boot:

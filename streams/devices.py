@@ -12,13 +12,16 @@ from streams.state import (
     Address,
     Binding,
     EndedBinding,
+    Event,
     PresenceBinding,
     RegistrationEvent,
     Session,
 )
 
 EDGE = "edge"  # the registrar of a proxy that keeps no location table (docs/opensips.md)
-_PROXIES = frozenset({Source.OPENSIPS, Source.KAMAILIO})
+# A kernel's own report of a binding is of a connection to an edge that did not report it itself
+# (streams/edge_connections.py).
+_PROXIES = frozenset({Source.OPENSIPS, Source.KAMAILIO, Source.SOCKETS})
 # A registrar may speak of a REGISTER this much after its edge spoke of the connection's end: the
 # queues of two sources, and the clocks of two nodes.
 EDGE_DOUBT = timedelta(seconds=30)
@@ -37,7 +40,7 @@ def may_be_edge(binding: Binding | EndedBinding | RegistrationEvent) -> bool:
     return binding.source in _PROXIES
 
 
-def _keeps_nothing(binding: Binding | EndedBinding | RegistrationEvent) -> bool:
+def keeps_nothing(binding: Binding | EndedBinding | RegistrationEvent) -> bool:
     """Whether a proxy without a location table tells of it: no registrar, so behind no edge."""
     return binding.registrar == EDGE and may_be_edge(binding)
 
@@ -52,8 +55,8 @@ def is_edge_of(
         and edge.node != behind.node
         and edge.path is None
         and may_be_edge(edge)
-        and not _keeps_nothing(behind)
-        and (_keeps_nothing(edge) or behind.path is not None or behind.source is Source.FREESWITCH)
+        and not keeps_nothing(behind)
+        and (keeps_nothing(edge) or behind.path is not None or behind.source is Source.FREESWITCH)
     )
 
 
@@ -88,9 +91,78 @@ def _is_held(session: Session, behind: Binding, *, cut_off: bool) -> bool:
     if any(edge.remote == behind.received for edge in living):
         return True
     gone = [grave for grave in session.ended.values() if is_edge_of(grave, behind)]
+    if _is_connected(behind, gone):
+        return True
     if cut_off or any(grave.remote == behind.received for grave in gone):
         return False
     return bool(living) or _has_moved_on(session, behind, behind.received, gone)
+
+
+def _is_connected(behind: Binding, gone: list[EndedBinding]) -> bool:
+    """Whether a listing of the edge's connections showed its client's, which lives still."""
+    known = behind.edge_connection
+    return known is not None and not any(
+        grave.node == known.node
+        and grave.remote == behind.received
+        and known.at <= grave.at
+        and grave.cause is not Cause.EXPIRED
+        for grave in gone
+    )
+
+
+def is_reported(session: Session, behind: Binding) -> bool:
+    """Whether an edge has itself reported the client's connection that the Path names."""
+    return any(edge.remote == behind.received for edge in edges(session, behind))
+
+
+def was_lost_there(session: Session, behind: Binding, listing: Event, cookie: int | None) -> bool:
+    """Whether the connection that the binding was on has ended since the listing that shows one
+    there, or what it shows is another's."""
+    return any(
+        grave.node == listing.node
+        and grave.remote == behind.received
+        and grave.cause is not Cause.EXPIRED
+        and (
+            listing.at <= grave.at
+            or behind.registered_at is None
+            or behind.registered_at <= grave.at + EDGE_DOUBT
+            or (cookie is not None and cookie == grave.cookie)
+        )
+        for grave in session.ended.values()
+        if is_edge_of(grave, behind)
+    )
+
+
+def superseded(session: Session, behind: Binding) -> list[str]:
+    """The keys of the edge's bindings that the client left for the connection that was listed.
+
+    The edge would have moved them there, had its report of the REGISTER not been lost.
+    """
+    known, since = behind.edge_connection, behind.registered_at
+    return [
+        key
+        for key, edge in session.bindings.items()
+        if known is not None
+        and since is not None
+        and edge.node == known.node
+        and keeps_nothing(edge)
+        and is_edge_of(edge, behind)
+        and edge.confirmed_at < since
+        and not any(_is_part_of(edge, other) for other in session.bindings.values())
+    ]
+
+
+def connect(session: Session, behind: Binding) -> None:
+    """A listing shows its client's connection: is it still cut off?"""
+    behind.edge_lost = not _is_held(session, behind, cut_off=behind.edge_lost)
+
+
+def follow_silence(session: Session, behind: Binding, *, lost: bool) -> None:
+    """The edge that its client's connection was listed at is not heard, or is again."""
+    if lost:
+        behind.edge_lost = not is_reported(session, behind)
+    else:
+        connect(session, behind)
 
 
 def _has_moved_on(session: Session, behind: Binding, to: Address, gone: list[EndedBinding]) -> bool:
@@ -142,7 +214,7 @@ def _went_with_it(edge: Binding, at: datetime) -> bool:
     A proxy without a location table reports what a registrar answered. A mid-registrar answers by
     itself, and shows nothing.
     """
-    return not _keeps_nothing(edge) or edge.confirmed_at <= at + EDGE_DOUBT
+    return not keeps_nothing(edge) or edge.confirmed_at <= at + EDGE_DOUBT
 
 
 def follow(session: Session, edge: Binding | EndedBinding) -> None:
@@ -252,6 +324,12 @@ def shown(session: Session) -> list[PresenceBinding]:
     return [_shown(binding, edge) for binding, edge in live(session)]
 
 
+def _edge_shown(binding: Binding, edge: Binding | None) -> str | None:
+    if edge is not None:
+        return edge.node
+    return binding.edge_connection.node if binding.edge_connection is not None else None
+
+
 def _shown(binding: Binding, edge: Binding | None) -> PresenceBinding:
     remote: Address | None
     if edge is not None:
@@ -266,11 +344,11 @@ def _shown(binding: Binding, edge: Binding | None) -> PresenceBinding:
         contact_form=binding.contact_form,
         transport=transport,
         remote=remote,
-        edge=edge.node if edge is not None else None,
+        edge=_edge_shown(binding, edge),
         path=binding.path,
         registrar=binding.registrar,
         user_agent=binding.user_agent,
         suspect=binding.suspect or (edge is not None and edge.suspect),
-        stale=binding.stale or (edge is not None and edge.stale),
+        stale=binding.stale or (binding.edge_uncertain if edge is None else edge.stale),
         since=binding.since,
     )

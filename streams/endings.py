@@ -3,7 +3,7 @@
 Pure. Every rule that ends a binding ends it here.
 """
 
-from schemas.vocabulary import Cause
+from schemas.vocabulary import Cause, Source
 from streams import devices
 from streams.ordering import UNHEARD, bound
 from streams.state import (
@@ -70,6 +70,30 @@ def leave(session: Session, known: Binding | EndedBinding, loss: ConnectionLoss)
     verdict = Verdict(changed=True)
     if before != devices.shown(session):
         verdict.change = Change(loss.cause, loss.at, [loss.id])
+    return verdict
+
+
+def cut_off(session: Session, key: str, event: Event, cause: Cause) -> Verdict:
+    """The client's connection at `event`'s edge has ended, by which the binding was reached.
+
+    The registrar keeps the binding, and lists it: it is out of reach. The tombstone stands for the
+    one that the edge would have reported.
+    """
+    behind, before = session.bindings[key], devices.shown(session)
+    known, remote = behind.edge_connection, behind.received
+    assert remote is not None
+    place = _left(f"{event.node}|{key}", remote)
+    bury(session, place, event, cause)
+    grave = session.ended[place]
+    grave.source, grave.registrar, grave.connection_gone = Source.SOCKETS, devices.EDGE, True
+    grave.call_id, grave.remote = behind.call_id, remote
+    grave.last_at = behind.registered_at or behind.confirmed_at
+    grave.cookie = known.cookie if known is not None else None
+    behind.edge_connection, behind.edge_lost = None, True
+    devices.follow(session, grave)
+    verdict = Verdict(changed=True)
+    if before != devices.shown(session):
+        verdict.change = Change(cause, event.at, [event.id, behind.event])
     return verdict
 
 

@@ -5,11 +5,19 @@ from datetime import datetime
 from msgspec import Struct
 
 
+class IndexedEdge(Struct, gc=False):
+    """Of schemas.session.EdgeConnection."""
+
+    node: str
+
+
 class IndexedBinding(Struct, gc=False):
     """Of schemas.session.Binding."""
 
     node: str
     expires_at: datetime | None = None
+    path: str | None = None
+    edge_connection: IndexedEdge | None = None
 
 
 class IndexedLeg(Struct, gc=False):

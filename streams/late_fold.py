@@ -38,7 +38,7 @@ def fold_after_end(
         (NodeKind.DOWN, Cause.NODE_LOST) if is_down else (NodeKind.UP, Cause.NODE_RESTARTED)
     )
     end = NodeChange(
-        id=f"{event.id}/{'down' if is_down else 'restarted'}",
+        id=f"{event.id}/ended",
         kind=kind,
         node=event.node,
         boot=node.boot,

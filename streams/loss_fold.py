@@ -8,6 +8,7 @@ Pure. The fence: only if the binding is still on that incarnation of the connect
 from schemas.vocabulary import Cause, Source
 from streams import devices
 from streams.connection_fold import is_denied
+from streams.edge_connections import fold_edge_loss
 from streams.endings import bury, end_binding, leave
 from streams.state import Binding, ConnectionLoss, ConnectionOwner, EndedBinding, Session
 from streams.verdict import Change, Verdict, ignored
@@ -20,6 +21,12 @@ def fold_loss(session: Session, loss: ConnectionLoss) -> Verdict:
     binding = session.bindings.get(loss.binding)
     if binding is None:
         return _confirm_end(session, loss)
+    if binding.node != loss.node:
+        return (
+            fold_edge_loss(session, loss)
+            if loss.cause not in _SUSPICIONS
+            else ignored("behind-an-edge")
+        )
     if not on_that_incarnation(binding, loss):
         return _another_incarnation(session, binding, loss)
     if devices.hangs_on_an_edge(session, binding):
@@ -103,6 +110,8 @@ def on_that_incarnation(binding: Binding, loss: ConnectionLoss) -> bool:
 def _confirm_end(session: Session, loss: ConnectionLoss) -> Verdict:
     """The binding is gone already; if that was only inferred, it is certain now."""
     grave = session.ended.get(loss.binding)
+    if grave is not None and grave.node != loss.node:
+        return ignored("no-such-binding")
     if grave is not None and _has_left(grave, loss):
         return leave(session, grave, loss)
     if grave is None or not grave.inferred or grave.at > loss.at or loss.cause in _SUSPICIONS:

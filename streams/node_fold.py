@@ -8,7 +8,7 @@ from datetime import datetime
 from schemas.vocabulary import CallState, Cause, NodeKind, Source, Transport
 from streams import devices
 from streams.call_fold import end_leg
-from streams.endings import end_binding
+from streams.endings import cut_off, end_binding
 from streams.state import Binding, Event, NodeChange, NodeState, Session
 from streams.verdict import Change, Verdict, merged
 
@@ -38,6 +38,7 @@ def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) 
     new = NodeState(boot=change.boot, at=at, changed=now)
     if state is not None:
         new.gap, new.gap_at, new.stale = state.gap, state.gap_at, state.stale
+        new.gap_from = state.gap_from
         new.listed_at = state.listed_at
     if change.kind is NodeKind.DOWN:
         new.down = True
@@ -49,6 +50,8 @@ def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) 
         new.down = bool(state and state.down and is_same and change.kind is not NodeKind.UP)
         new.unwatched = change.kind is NodeKind.UNWATCHED
     if change.kind is NodeKind.GAP and not (new.listed_at and change.at <= new.listed_at):
+        if new.gap is None:
+            new.gap_from = state.at if state is not None else None
         new.gap, new.gap_at = new.gap or now, change.at
     return new
 
@@ -75,6 +78,10 @@ def fold_node_change(session: Session, change: NodeChange) -> Verdict:
     event = _as_event(change)
     verdicts = []
     for key, binding in list(session.bindings.items()):
+        if _has_left_it(binding, change):
+            is_down = change.kind is NodeKind.DOWN
+            cause = Cause.NODE_LOST if is_down else Cause.NODE_RESTARTED
+            verdicts.append(cut_off(session, key, event, cause))
         if binding.node != change.node:
             continue
         if change.kind is NodeKind.DOWN and _is_of(binding, change):
@@ -99,6 +106,16 @@ def fold_node_change(session: Session, change: NodeChange) -> Verdict:
     return merged(verdicts)
 
 
+def _has_left_it(behind: Binding, change: NodeChange) -> bool:
+    """Whether its client's connection was at the edge that has ended or started anew."""
+    known = behind.edge_connection
+    if known is None or known.node != change.node:
+        return False
+    if change.kind is NodeKind.DOWN and known.boot == change.boot:
+        return True
+    return known.boot != change.boot and known.at <= change.at
+
+
 def fold_node_lost(session: Session, change: NodeChange) -> Verdict:
     """The node's lease ran out: what is there is kept, but out of reach."""
     return _set_lost(session, change, Cause.NODE_LOST, lost=True)
@@ -117,6 +134,10 @@ def _set_lost(session: Session, change: NodeChange, cause: Cause, *, lost: bool)
             binding.node_lost = lost
             evidence.append(binding.event)
             devices.follow(session, binding)
+        known = binding.edge_connection
+        if known is not None and known.node == change.node and known.boot == change.boot:
+            devices.follow_silence(session, binding, lost=lost)
+            evidence.append(binding.event)
     for leg in session.calls.values():
         if leg.node == change.node and leg.boot == change.boot and leg.node_lost != lost:
             leg.node_lost = lost

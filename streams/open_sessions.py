@@ -21,7 +21,7 @@ from streams.partition import PartitionState
 from streams.placing import place
 from streams.records import owner_record, presence_record
 from streams.state import Presence, Session
-from streams.sweep import PIECE, Sweep
+from streams.sweep import PATHS, PIECE, Sweep
 from streams.tracing import child_of
 from streams.verdict import Verdict
 
@@ -29,8 +29,8 @@ from streams.verdict import Verdict
 Rule = Callable[[Session, Any], Verdict]
 
 
-# What a rule decided, and what that makes: an owner's record; the presence and its record.
-_Decided = tuple[Verdict, Record | None, Presence | None, Record | None]
+# What a rule decided, and what that makes: owners' records; the presence and its record.
+_Decided = tuple[Verdict, list[Record], Presence | None, Record | None]
 
 
 class OpenSessions:
@@ -120,6 +120,8 @@ class OpenSessions:
 
         try:
             decided = self._decide(key, session, rule, None)
+            if decided[0].changed:
+                self._partition.index(key, session)
         except Exception as error:
             self._failed("sweep", error)
             return self._reopen(key) or session
@@ -162,30 +164,31 @@ class OpenSessions:
 
     def _decide(self, key: bytes, session: Session, rule: Rule, event: Any) -> _Decided:
         """Change the session; nothing else may have been changed when something raises here."""
-        owner = presence = publication = None
+        presence = publication = None
         verdict = rule(session, event)
-        if verdict.owner:
-            owner = owner_record(verdict.owner, self._trace())
+        owners = []
+        if verdict.owner is not None:
+            announced = (verdict.owner, *verdict.more_owners)
+            owners = [owner_record(owner, self._trace()) for owner in announced]
         if verdict.change is not None:
             grace = self._partition.grace(session.aor)
             presence = presence_fold.fold_presence(session, verdict.change, grace, self.now)
             if presence is not None:
                 publication = self._publication(key, presence)
-        return verdict, owner, presence, publication
+        return verdict, owners, presence, publication
 
     def _note(
         self, key: bytes, session: Session, rule: Rule, event: Any, decided: _Decided
     ) -> None:
         """What was decided, in effect. Nothing raises here."""
-        verdict, owner, presence, publication = decided
+        verdict, owners, presence, publication = decided
         if verdict.fence:
             self.fences[verdict.fence] += 1
         if verdict.changed:
             self._touched.add(key)
         if key in self._open:
             self._journal.note((key, (rule, event)))
-        if owner is not None:
-            self.effects.state.append(owner)
+        self.effects.state.extend(owners)
         if presence is not None and publication is not None:
             if session.grace_until is not None:
                 self._partition.await_grace(key, session.grace_until)
@@ -273,6 +276,13 @@ class OpenSessions:
 
 
 def _is_on(session: Session, node: str) -> bool:
-    return any(b.node == node for b in session.bindings.values()) or any(
-        leg.node == node for leg in session.calls.values()
+    if node == PATHS:
+        return any(binding.path is not None for binding in session.bindings.values())
+    return (
+        any(binding.node == node for binding in session.bindings.values())
+        or any(leg.node == node for leg in session.calls.values())
+        or any(
+            binding.edge_connection is not None and binding.edge_connection.node == node
+            for binding in session.bindings.values()
+        )
     )

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from streams import state
+from streams.edge_connections import EdgeListings
 from streams.indexed import Indexed
 from streams.state import NodeState, Session
-from streams.sweep import Sweep
+from streams.sweep import PATHS, Sweep
 from streams.timers import GRAIN, Bucket, Timers
 
 NO_GRACE = timedelta(0)
@@ -63,6 +64,7 @@ class PartitionState:
         self._timers: dict[str, Timers] = {}
         self._graces: list[tuple[datetime, bytes]] = []
         self.sweeps: list[Sweep] = []
+        self.edge_listings = EdgeListings()
 
     def last_written(self, recent: Iterable[bytes], *, whole: bool, batch: int) -> list[Session]:
         """The users of the last batch, which may have been written and not published.
@@ -126,6 +128,11 @@ class PartitionState:
                 members = self._members[binding.node] = {}
             timer = members.get(key)
             expiry = binding.expires_at
+            if binding.path is not None:
+                self._members.setdefault(PATHS, {}).setdefault(key, None)
+            if binding.edge_connection is not None:
+                at_edge = self._members.setdefault(binding.edge_connection.node, {})
+                at_edge.setdefault(key, None)
             if expiry is None:
                 members[key] = timer
             elif timer is None or expiry < timer.at:

@@ -18,6 +18,7 @@ from streams.verdict import Change, Verdict, ignored, merged
 
 # An expiry this much before the one we know was brought forward by the registrar (failed pings).
 EXPIRY_TOLERANCE = timedelta(seconds=5)
+NO_LAG = timedelta(0)
 
 
 def fold_registration(session: Session, event: RegistrationEvent) -> Verdict:
@@ -139,10 +140,9 @@ def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
         return False  # it had registered after the listing began
     if is_final(grave):
         return _is_elsewhere(row, grave) and grave.at <= row.at
-    if grave.cause is Cause.NODE_LOST:
-        # Another process of the node may have it in its database; the one that ended lists no more.
-        return row.boot != grave.boot or grave.at < row.at
-    return grave.at + LISTING_LAG < row.at
+    # Of a node that ended the next process may have it in its database, and lists it at once.
+    lag = NO_LAG if grave.cause is Cause.NODE_LOST else LISTING_LAG
+    return grave.at + lag < row.at
 
 
 def _is_elsewhere(row: RegistrationEvent, grave: EndedBinding) -> bool:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from schemas.presence import PresenceCall as PresenceCall
     from schemas.registration import RegistrationEvent as RegistrationEvent
     from schemas.session import Binding as Binding
+    from schemas.session import EdgeConnection as EdgeConnection
     from schemas.session import EndedBinding as EndedBinding
     from schemas.session import EndedLeg as EndedLeg
     from schemas.session import Leg as Leg
@@ -106,6 +107,7 @@ if not TYPE_CHECKING:
     NodeEvent = struct_of(node.NodeEvent)
     Session = struct_of(session.Session)
     Binding = struct_of(session.Binding)
+    EdgeConnection = struct_of(session.EdgeConnection)
     EndedBinding = struct_of(session.EndedBinding)
     Leg = struct_of(session.Leg)
     EndedLeg = struct_of(session.EndedLeg)

@@ -16,6 +16,8 @@ from streams.verdict import Verdict
 
 # Users between which other users' events get their turn: about ten milliseconds.
 PIECE = 500
+# In place of a node: the users with a binding behind an edge, whichever. No node is called so.
+PATHS = ""
 
 
 @dataclass(slots=True)

@@ -21,13 +21,14 @@ class Verdict(Struct, gc=False):
     """`changed`: the session must be written. `change`: presence must be told.
 
     `fence` names the rule by which an event changed nothing. `owner` must be announced under its
-    connection's or call's key.
+    connection's or call's key, and so must `more_owners`.
     """
 
     changed: bool = False
     change: Change | None = None
     fence: str | None = None
     owner: ConnectionOwner | CallOwner | None = None
+    more_owners: list[ConnectionOwner | CallOwner] = []
 
 
 def ignored(fence: str) -> Verdict:
@@ -43,6 +44,8 @@ def merged(verdicts: Iterable[Verdict]) -> Verdict:
     for verdict in verdicts:
         total.changed |= verdict.changed
         total.fence = total.fence or verdict.fence
+        if verdict.owner is not None and total.owner is not None:
+            total.more_owners = [*total.more_owners, verdict.owner]
         total.owner = total.owner or verdict.owner
         if verdict.change is None:
             continue

@@ -7,7 +7,8 @@ producer was away, the registrar's Path is all there is, and the node must be fo
 from collections.abc import Mapping
 
 from local.auditing.listing import Listing, Peer
-from producers.uri_addresses import canonical_ip, edge_of_path
+from producers.uri_addresses import canonical_ip
+from schemas.path import nearest
 from schemas.presence import PresenceBinding
 
 
@@ -43,7 +44,7 @@ class Edges:
 
 
 def _place(path: str | None) -> Peer | None:
-    uri = edge_of_path(path) if path is not None else None
+    uri = nearest(path) if path is not None else None
     if uri is None:
         return None
     default = 5061 if uri.parameters.get("transport", "") == "tls" or uri.scheme == "sips" else 5060

@@ -107,6 +107,9 @@ def why_unlisted_at_edge(user: User, shown: PresenceBinding) -> Judgement:
     known = user.known_edge(shown)
     if not listing.has_table or (known is not None and known.registrar == EDGE):
         return None  # a proxy has no table to list
+    behind = user.known(shown)
+    if behind is not None and behind[1].edge_connection is not None:
+        return None  # what it lists are connections, and that shows it there
     if shown.stale:
         return Excuse.STALE
     if known is not None and _is_overdue(user, known, listing):

@@ -98,6 +98,7 @@ KINDS = {
     RegistrationKind.SNAPSHOT_BEGAN: "a listing begins",
     RegistrationKind.SNAPSHOT_ROW: "the registrar lists it",
     RegistrationKind.SNAPSHOT_ENDED: "a listing is complete",
+    RegistrationKind.CONNECTIONS_LISTED: "an edge lists its clients' connections",
     CallKind.TRYING: "a call begins",
     CallKind.RINGING: "a call rings",
     CallKind.EARLY: "a call plays early media",

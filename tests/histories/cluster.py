@@ -144,7 +144,7 @@ class Cluster(Facts):
         event = self._event(device, kind, node, **more)
         if device.via_edge:
             event.remote, event.received, event.cookie = PROXY, device.remote, None
-            event.path = "<sip:edge1;lr>"
+            event.path = f"<sip:{EDGE};lr;received=sip:10.0.0.7:{device.port}%3Btransport%3Dtcp>"
         return event
 
     def _expired(self, device: Device) -> None:

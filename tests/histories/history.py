@@ -56,7 +56,7 @@ def play_scene(seed: int) -> Scene:
     cluster = draw(chance)
     acts = len(cluster.said)
     cluster.beat()
-    for name in REGISTRARS:
+    for name in (*REGISTRARS, EDGE):
         cluster.take_stock(name)
     delivery = deliver(cluster.said[:acts], chance)
     grace = timedelta(seconds=chance.choice((0, 0, 20)))
@@ -222,7 +222,7 @@ def _trouble(cluster: TroubledCluster, chance: random.Random) -> None:
         _stop_or_start(cluster, chance)
     elif not troubled:
         name = chance.choice((*running, EDGE))
-        if name != EDGE and chance.random() < 0.5:
+        if chance.random() < 0.5:
             cluster.lose(name)
         else:
             cluster.silence(name)

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from schemas import topics
-from schemas.registration import RegistrationEvent
+from schemas.origin import Address
+from schemas.registration import LiveConnection, RegistrationEvent
 from schemas.vocabulary import (
     CallKind,
     CallState,
@@ -13,10 +14,12 @@ from schemas.vocabulary import (
     ConnectionKind,
     NodeKind,
     RegistrationKind,
+    Source,
 )
 from tests.histories.cluster import EXPIRES, OVERDUE, Cluster
 from tests.histories.facts import EDGE, Device, Doubt, Leg
 
+AGAIN = 4.0  # seconds to the listing after that which makes up for lost events
 LATE_ROWS = 2.0  # seconds for which FreeSWITCH may list what it said to be gone
 
 
@@ -46,10 +49,42 @@ class TroubledCluster(Cluster):
     # -- listings ---------------------------------------------------------------------------------
 
     def take_stock(self, name: str) -> None:
-        """A complete listing of a node at one moment; a pure proxy has no table."""
-        if name != EDGE:
+        """A complete listing of a node at one moment; a pure proxy's is of its connections."""
+        if name == EDGE:
+            self.list_connections()
+        else:
             self.begin_listing(name)
             self.finish_listing(self.listings[-1])
+
+    def list_connections(self) -> None:
+        """What the edge's kernel has, in some records."""
+        node = self.nodes[EDGE]
+        node.listed += 1
+        place = node.place(self.now)
+        snapshot = f"{EDGE}-{node.boot}-{node.listed}"
+        living = [
+            LiveConnection(remote=Address(ip=ip, port=port), cookie=cookie)
+            for (ip, port), cookie in self.connections(EDGE).items()
+        ]
+        parts = self.chance.choice((1, 1, 2))
+        for part in range(parts):
+            event = node.registration(
+                self.now,
+                RegistrationKind.CONNECTIONS_LISTED,
+                snapshot=snapshot,
+                registrar="edge",
+                connections=living[part::parts],
+                parts=parts,
+                part=part,
+                hosts=[EDGE],
+            )
+            event.id, event.source = f"{snapshot}/{part}", Source.OPENSIPS
+            event.boot, event.seq, event.at = place
+            self.say(EDGE, topics.REGISTRATIONS, EDGE, event)
+        for device in self.devices:
+            if device.via_edge:
+                for cause in (Cause.NODE_CERTAIN, Cause.NODE_UNCERTAIN):
+                    self.cause(device.aor, cause)
 
     def begin_listing(self, name: str) -> None:
         """Registrars list the dead, and for a moment what they said to be gone. One at a time."""
@@ -236,6 +271,9 @@ class TroubledCluster(Cluster):
         self._touch(name)
         self.mark(name, NodeKind.GAP if lost else NodeKind.HEARTBEAT)
         if lost:
+            self.take_stock(name)
+        if lost and name == EDGE:
+            self.advance(AGAIN)
             self.take_stock(name)
         for doubt in self.doubts:
             if doubt.node == name and doubt.over == float("inf"):

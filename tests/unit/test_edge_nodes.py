@@ -120,6 +120,13 @@ class TestEndedRegistrar:
         _, published = tell(edge(1), behind(1), edge(90), expired(91, node="fs1"))
         assert bindings(published)[-1] == [("edge1", None, 5061)]
 
+    def test_a_mid_registrar_had_answered_again_before_the_end_is_read(self) -> None:
+        first, later = edge(1), edge(2, at=90)
+        for event in (first, later):
+            event.registrar = "location"
+        _, published = tell(first, behind(1), later, self.DOWN)
+        assert shown(published)[-1] == "offline node-lost"
+
     def test_what_it_reported_last_is_read_after_its_end(self) -> None:
         pipeline = Pipeline()
         up, down = (

@@ -3,13 +3,18 @@
 import pytest
 
 from schemas.call import CallEvent
-from schemas.internal import NodeChange
+from schemas.internal import NodeChange, NodeState
+from schemas.registration import RegistrationEvent
+from schemas.session import Session
 from schemas.vocabulary import CallKind, NodeKind, RegistrationKind, Transport
 from streams import devices
+from streams.late_fold import fold_after_end
 from streams.node_fold import fold_doubt
 from tests.unit.stories import (
+    AOR,
     call,
     fold,
+    listed,
     moment,
     node_change,
     registered,
@@ -171,3 +176,40 @@ class TestDoubt:
         session, _ = tell(registered(1), node_change(LOST, 2))
         verdict = fold_doubt(session, "fs1", moment(5), stale=True)
         assert verdict.change is None
+
+
+class TestListedAfterTheEnd:
+    """The next process may have the binding in its database; the one that ended lists no more."""
+
+    def _after(self, row: RegistrationEvent) -> list[str]:
+        _, published = tell(registered(1, transport=UDP), node_change(DOWN, 9), row)
+        return shown(published)[2:]
+
+    def test_the_next_process_has_it_still(self) -> None:
+        row = listed(1, "s", at=9.5, boot="boot-b", transport=UDP)
+        assert self._after(row) == ["online found-in-snapshot"]
+
+    def test_what_was_listed_by_then_is_no_news(self) -> None:
+        for boot in ("boot-a", "boot-b"):
+            assert self._after(listed(0, "s", at=9, boot=boot, transport=UDP)) == []
+
+
+class TestReadAfterTheEnd:
+    """What a process reported last, read when its end is known."""
+
+    STATE = NodeState(boot="boot-a", at=moment(9), down=True)
+
+    def test_it_has_ended_with_it(self) -> None:
+        session = Session(aor=AOR)
+        verdict = fold_after_end(session, registered(1), self.STATE, fold)
+        assert (verdict.changed, verdict.fence, verdict.change) == (True, "node-is-down", None)
+        (grave,) = session.ended.values()
+        assert (session.bindings, grave.cause) == ({}, "node-lost")
+
+    def test_of_a_restart_nothing_is_said_to_be_down(self) -> None:
+        session = Session(aor=AOR)
+        state = NodeState(boot="boot-b", at=moment(9))
+        verdict = fold_after_end(session, registered(1), state, fold)
+        assert (verdict.changed, verdict.fence) == (True, None)
+        (grave,) = session.ended.values()
+        assert grave.cause == "node-restarted"

@@ -1,0 +1,345 @@
+"""Who registered through an edge that did not report it: Path and the edge's connections tell."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from schemas import topics
+from schemas.connection import ConnectionEvent, connection_id
+from schemas.node import NodeEvent
+from schemas.registration import LiveConnection, RegistrationEvent
+from schemas.vocabulary import (
+    ConnectionKind,
+    NodeKind,
+    RegistrationKind,
+    Source,
+    Transport,
+)
+from tests.unit.pipeline import Pipeline
+from tests.unit.stories import AOR, moment
+from tests.unit.test_devices import behind as registered_behind
+from tests.unit.test_devices import client, edge
+
+EDGE = "edge1"
+PATH = "<sip:192.0.2.9:5060;lr;received=sip:10.0.0.7:{port}%3Btransport%3D{over}>"
+HOSTS = ("192.0.2.9:5060",)
+
+
+def behind(seq: int, port: int = 5061, *, over: str = "tcp", **more: Any) -> RegistrationEvent:
+    """The registrar's report of a REGISTER through the edge, which has not reported it."""
+    event = registered_behind(seq, port, **more)
+    event.path = PATH.format(port=port, over=over)
+    return event
+
+
+def row(seq: int, port: int = 5061, **more: Any) -> RegistrationEvent:
+    event = behind(seq, port, **more)
+    event.kind, event.snapshot = RegistrationKind.SNAPSHOT_ROW, f"fs1-{seq}"
+    return event
+
+
+def listing(
+    at: float,
+    connections: dict[int, int | None],
+    *,
+    node: str = EDGE,
+    boot: str = "boot-a",
+    hosts: tuple[str, ...] = HOSTS,
+    part: int = 0,
+    parts: int = 1,
+) -> RegistrationEvent:
+    """An edge's list of connections, by the client's port."""
+    return RegistrationEvent(
+        id=f"{node}/{boot}/listing-{at}/{part}",
+        source=Source.OPENSIPS,
+        node=node,
+        boot=boot,
+        seq=int(at),
+        at=moment(at),
+        kind=RegistrationKind.CONNECTIONS_LISTED,
+        registrar="edge",
+        snapshot=f"{node}-{at}",
+        connections=[
+            LiveConnection(remote=client(port), cookie=cookie)
+            for port, cookie in connections.items()
+        ],
+        hosts=list(hosts),
+        part=part,
+        parts=parts,
+    )
+
+
+def closed(at: float, port: int = 5061, cookie: int | None = 7, node: str = EDGE) -> Any:
+    remote = client(port)
+    return ConnectionEvent(
+        id=f"{node}/kernel/{at}/{cookie}",
+        source=Source.SOCKETS,
+        node=node,
+        boot="kernel",
+        seq=int(at * 100),
+        at=moment(at),
+        kind=ConnectionKind.CLOSED,
+        connection=connection_id(node, remote),
+        transport=Transport.TCP,
+        remote=remote,
+        cookie=cookie,
+    )
+
+
+def mark(kind: NodeKind, at: float, boot: str = "boot-a", node: str = EDGE) -> NodeEvent:
+    return NodeEvent(
+        id=f"{node}/{boot}/{kind}/{at}",
+        source=Source.OPENSIPS,
+        node=node,
+        boot=boot,
+        seq=0,
+        at=moment(at),
+        kind=kind,
+    )
+
+
+class Site(Pipeline):
+    """A pipeline that is fed in the order of what is given."""
+
+    def tell(self, *events: Any) -> "Site":
+        for event in events:
+            if isinstance(event, RegistrationEvent):
+                self.feed(topics.REGISTRATIONS, [(event.aor or event.node, event)])
+            elif isinstance(event, ConnectionEvent):
+                self.feed(topics.CONNECTIONS, [(event.connection, event)])
+            else:
+                self.feed(topics.NODES, [(event.node, event)])
+        assert not self.dead_letters
+        return self
+
+    @property
+    def last(self) -> str:
+        return self.changes("1001")[-1]
+
+    @property
+    def places(self) -> list[tuple[str, str | None, int | None, bool]]:
+        return [
+            (b.node, b.edge, b.remote.port if b.remote else None, b.stale)
+            for b in self.published[-1].bindings
+        ]
+
+
+BACK = mark(NodeKind.GAP, 20)
+
+
+class TestConnected:
+    """Its connection lives when the edge's producer is back."""
+
+    def test_its_end_takes_the_user_offline_at_once(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 0), behind(10), BACK, listing(20, {5061: 7}))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        site.tell(closed(30))
+        assert site.last == "offline connection-closed"
+        site.tell(row(40), listing(50, {}))
+        assert site.last == "offline connection-closed"
+
+    def test_without_cookies_the_edges_own_clock_decides(self) -> None:
+        site = Site().tell(behind(10), closed(5, cookie=3), listing(20, {5061: None}))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        site.tell(closed(30, cookie=8))
+        assert site.last == "offline connection-closed"
+
+    def test_another_connections_end_is_nothing_to_it(self) -> None:
+        site = Site().tell(behind(10), listing(20, {5061: 7}), closed(5, cookie=6))
+        site.tell(closed(21, cookie=7, node="edge2"), closed(22, port=5062, cookie=7))
+        assert site.last == "online node-certain"
+        # Of one that has ended since the REGISTER the registration was on that one.
+        site.tell(closed(15, cookie=6))
+        assert site.last == "offline connection-closed"
+
+    def test_an_end_that_came_before_the_listing_counts_too(self) -> None:
+        """The port is another client's by now: what was registered over ended before."""
+        site = Site().tell(behind(10), closed(15, cookie=6), listing(20, {5061: 7}))
+        assert site.last == "offline connection-closed"
+
+    def test_what_the_edge_reports_itself_needs_no_listing(self) -> None:
+        site = Site().tell(edge(10), behind(10), listing(20, {5061: 7}))
+        assert len(site.published) == 2
+        session = site.state.sessions[AOR.encode()]
+        assert b'"edge_connection":' not in session
+
+    def test_a_refresh_stays_on_it_and_a_move_does_not(self) -> None:
+        site = Site().tell(behind(10), listing(20, {5061: 7}), behind(25))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        moved = behind(27)
+        moved.received = client(5062)
+        site.tell(moved)
+        assert site.places == [("fs1", None, 5062, False)]
+        site.tell(closed(30))
+        assert site.places == [("fs1", None, 5062, False)]
+
+    def test_a_client_of_another_edge_may_have_the_same_address(self) -> None:
+        elsewhere = listing(30, {5061: 9}, node="edge2", hosts=("198.51.100.1:5060",))
+        site = Site().tell(behind(10), listing(20, {5061: 7}), elsewhere)
+        site.tell(closed(40, cookie=9, node="edge2"))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        right = listing(50, {5061: 8}, node="edge3")
+        site.tell(right)  # its Path names that one
+        assert site.places == [("fs1", "edge3", 5061, False)]
+
+    def test_two_devices_of_one_user_hang_on_two_connections(self) -> None:
+        site = Site().tell(behind(10), behind(11, 5062, call_id="two@phone"))
+        site.tell(listing(20, {5061: 7, 5062: 8}), closed(30), closed(31, 5062, 8))
+        assert site.last == "offline connection-closed"
+        assert site.published[-1].reachable is False
+
+    def test_the_edge_had_it_on_another_connection(self) -> None:
+        """The client left that one, and the edge's report of the REGISTER is missing."""
+        moved = behind(12, 5062)
+        moved.contact = moved.binding = behind(1).contact
+        site = Site().tell(edge(1), behind(1), moved, listing(20, {5061: 6, 5062: 7}))
+        assert site.places == [("fs1", EDGE, 5062, False)]
+
+    @pytest.mark.parametrize(
+        ("change", "cause"),
+        [
+            (mark(NodeKind.UP, 30, "boot-b"), "node-restarted"),
+            (mark(NodeKind.DOWN, 30), "node-lost"),
+        ],
+    )
+    def test_ends_with_its_edge(self, change: NodeEvent, cause: str) -> None:
+        site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), change)
+        assert site.last == f"offline {cause}"
+
+    def test_is_out_of_reach_while_its_edge_is_silent(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}))
+        site.wait(timedelta(seconds=6))
+        assert site.last == "offline node-lost"
+        site.tell(mark(NodeKind.HEARTBEAT, 40))
+        assert site.last == "online node-restored"
+
+
+class TestNotConnected:
+    """It is not connected any more when the edge's producer is back."""
+
+    def test_is_out_of_reach_where_its_path_names_the_edge(self) -> None:
+        site = Site().tell(behind(10), BACK, listing(20, {5062: 7}))
+        assert site.last == "offline connection-closed"
+        site.tell(row(30))
+        assert site.last == "offline connection-closed"
+        site.tell(behind(60))  # it has registered anew
+        assert site.last == "online registered"
+
+    def test_also_where_an_earlier_listing_had_shown_it(self) -> None:
+        site = Site().tell(behind(10), listing(20, {5061: 7}), listing(40, {}, hosts=()))
+        assert site.last == "offline connection-closed"
+
+    def test_another_connection_of_its_address_is_not_its_own(self) -> None:
+        site = Site().tell(behind(10), listing(20, {5061: 7}), listing(40, {5061: 8}))
+        assert site.last == "offline connection-closed"
+        # Unless it has registered since: that may well be over the new one.
+        site = Site().tell(behind(10), listing(20, {5061: 7}), behind(30), listing(40, {5061: 8}))
+        assert site.last == "online node-certain"
+        site.tell(closed(50, cookie=8))
+        assert site.last == "offline connection-closed"
+
+    def test_what_has_just_registered_is_left_to_the_next_listing(self) -> None:
+        """Two nodes' clocks are compared."""
+        site = Site().tell(behind(19), listing(20, {}))
+        assert site.last == "online registered"
+        site.tell(listing(24, {}))
+        assert site.last == "offline connection-closed"
+
+    def test_a_client_over_udp_has_no_connection(self) -> None:
+        site = Site().tell(behind(10, over="udp"), listing(20, {}))
+        assert site.last == "online registered"
+
+    def test_a_path_that_does_not_tell_the_client_proves_nothing(self) -> None:
+        event = behind(10)
+        event.path = "<sip:192.0.2.9;lr>"
+        assert Site().tell(event, listing(20, {})).last == "online registered"
+
+    def test_the_edges_own_ends_too(self) -> None:
+        site = Site().tell(edge(10), behind(10), BACK, listing(20, {5062: 7}))
+        assert site.last == "offline connection-closed"
+        own = edge(10)
+        own.cookie = 7
+        site = Site().tell(own, behind(10), listing(20, {5061: 7}))
+        assert site.last == "online registered"
+        site.tell(listing(30, {5061: 8}))  # another connection from there
+        assert site.last == "offline connection-closed"
+
+    def test_the_edges_own_of_later_does_not(self) -> None:
+        site = Site().tell(edge(30), behind(30), listing(20, {}))
+        assert site.last == "online registered"
+        udp = edge(10)
+        udp.transport = Transport.UDP
+        assert Site().tell(udp, listing(20, {})).last == "online registered"
+
+
+class TestUnknown:
+    """Nothing shows by which edge it came."""
+
+    ELSEWHERE = ("198.51.100.1:5060",)
+
+    def test_is_stale_where_it_registered_while_an_edge_was_not_heard(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 5), behind(10), BACK)
+        site.tell(listing(20, {}, hosts=self.ELSEWHERE))
+        assert site.last == "online node-uncertain"
+        assert site.places == [("fs1", None, 5061, True)]
+        site.tell(row(30))  # its registrar knows no better
+        assert site.places == [("fs1", None, 5061, True)]
+        site.tell(behind(40))
+        assert site.places == [("fs1", None, 5061, False)]
+
+    def test_not_where_it_registered_before_or_after(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 5), behind(4), BACK)
+        site.tell(behind(22, 5062, call_id="two@phone"), listing(24, {}, hosts=self.ELSEWHERE))
+        assert [stale for *_, stale in site.places] == [False, False]
+
+    def test_the_edges_own_report_makes_it_certain(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 5), behind(10), BACK)
+        site.tell(listing(20, {}, hosts=self.ELSEWHERE), edge(30))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+
+
+class TestListings:
+    def test_one_in_parts_counts_when_it_is_whole(self) -> None:
+        parts = [listing(20, {5061 + n: n + 1}, part=n, parts=2) for n in range(2)]
+        site = Site().tell(behind(10, 5062), parts[0])
+        assert site.last == "online registered"
+        site.tell(parts[1])
+        assert site.places == [("fs1", EDGE, 5062, False)]
+
+    def test_of_one_whose_beginning_was_not_read_nothing_is_concluded(self) -> None:
+        site = Site().tell(behind(10), listing(20, {}, part=1, parts=2))
+        site.tell(listing(30, {5062: 7}, part=0, parts=2), listing(40, {}, part=1, parts=2))
+        assert site.last == "online registered"
+
+    def test_one_of_a_process_that_has_ended_since_is_not_believed(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 30, "boot-b"), behind(10), listing(20, {5061: 7}))
+        assert site.last == "online registered"
+        site = Site().tell(mark(NodeKind.UP, 0), mark(NodeKind.DOWN, 30))
+        site.tell(behind(10), listing(20, {5061: 7}))
+        assert site.last == "online registered"
+
+    def test_read_again_it_changes_nothing(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), closed(30))
+        count = len(site.published)
+        site.tell(listing(20, {5061: 7}), behind(70), listing(20, {}))
+        assert len(site.published) == count + 1
+        assert site.last == "online registered"
+
+    def test_it_ends_the_edges_uncertainty(self) -> None:
+        own = edge(10)
+        own.cookie = 7
+        site = Site().tell(mark(NodeKind.UP, 0), own, behind(10), BACK)
+        for _ in range(3):
+            site.tell(mark(NodeKind.HEARTBEAT, 21))
+            site.wait(timedelta(seconds=4))
+        assert site.last == "online node-uncertain"
+        site.tell(listing(30, {5061: 7}))
+        assert site.last == "online node-certain"
+
+
+def test_a_registrar_that_is_no_edge_of_this_kind_lists_no_connections() -> None:
+    """Its own bindings are judged by its own listings."""
+    event = edge(10)
+    event.registrar = "location"
+    assert Site().tell(event, listing(20, {})).last == "online registered"
