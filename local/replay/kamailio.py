@@ -22,7 +22,7 @@ from local.replay.evapi_recording import (
     read_kamailio,
 )
 from local.replay.evapi_server import EvapiServer
-from local.replay.rpc_answers import NOT_FOUND, USER_LISTING, RpcAnswers
+from local.replay.rpc_answers import NOT_NOW, USER_LISTING, RpcAnswers
 from local.replay.rpc_server import RpcServer
 from local.replay_conductor import Conductor, Part
 from local.stack import is_configured
@@ -220,7 +220,7 @@ class KamailioReplay:
             while (found := self._answers.answer(method, params)) is None:
                 left = until - time.monotonic()
                 if left <= 0 or not self._answers.is_to_come(method, params):
-                    return NOT_FOUND
+                    return NOT_NOW
                 self._changed.wait(left)
             self._asked.add(id(found))
             self._changed.notify_all()

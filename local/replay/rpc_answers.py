@@ -2,15 +2,15 @@
 
 A listing shows the server at one moment. Once an event has followed that may have changed what it
 shows, it is no answer to a question asked after the event: the producer would end what has begun
-since. The command is refused then, as one that the server does not know.
+since. The command is refused then, but not as one that the server does not know: for such a one
+the producer does not ask again.
 """
 
 from typing import Any
 
 from local.replay.evapi_recording import RecordedAnswer, RecordedListing
 
-# jsonrpcs_mod.c, jsonrpc_exec_ex(): of a command that no module has.
-NOT_FOUND = {"error": {"code": 500, "message": "Method Not Found"}}
+NOT_NOW = {"error": {"code": 500, "message": "nothing recorded that holds now"}}
 USER_LISTING = "ul.lookup"
 _DIALOGS = "dlg."
 

@@ -23,6 +23,8 @@ class Context:
     matching: Matching = Matching.CONTACT
     # Whether a user's new contact replaces all others (save()'s flag 0x04).
     only_one_contact: bool = False
+    # By what Paths name the server beside the addresses that clients connect to.
+    path_hosts: tuple[str, ...] = ()
     known: KnownBindings = field(default_factory=KnownBindings)
     dialogs: Dialogs = field(default_factory=Dialogs)
     # Left by a translation for whoever runs it: users whose bindings only the table shows, rows

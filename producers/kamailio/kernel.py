@@ -5,6 +5,7 @@ from typing import NamedTuple
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips.context import Translated
 from producers.sockets.errors import KernelRefuses, QueryFailed
+from producers.sockets.living import Living, living
 from producers.sockets.query import ConnectionQuery, Found
 from producers.sockets.witness import denied, is_asked_about, testify
 from runtime import logs
@@ -62,6 +63,16 @@ class KernelWitness:
         here = probe.cookie_of(ends.server, ends.own)
         probe.close()
         return None if isinstance(here, Found) else "the server runs elsewhere"
+
+    def living(self) -> Living | None:
+        """The clients' connections that the server's kernel has; None where it is not asked."""
+        if self._query is None or not self._ports:
+            return None
+        try:
+            return living(self._ports)
+        except (KernelRefuses, QueryFailed) as error:
+            log.warning("the kernel gives no list of connections", detail=str(error))
+            return None
 
     def testify(self, records: list[Translated]) -> list[Translated]:
         """Put the cookie on registrations; of one whose connection is gone tell that as well."""

@@ -9,23 +9,27 @@ from producers.kamailio.listing import (
     read_connections,
     read_contacts,
     read_dialogs,
+    read_ends,
     read_user,
 )
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips.call_records import DialogListing
 from producers.opensips.context import Translated
-from producers.opensips.errors import MiError, MiRefused
+from producers.opensips.errors import MiError, MiRefused, MiUnknown
 from producers.opensips.mi import HttpMi, Mi
+from producers.opensips.mi_commands import KnownCommands
+from producers.sip_proxy import edge_listing
 from producers.sip_proxy.contact import Unreadable
 from producers.sip_proxy.user_listings import UserListing
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord
 from schemas.origin import Address
+from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import CallKind, RegistrationKind
 
 log = logs.get(__name__)
 
-_CONTACTS, _CALLS, _USER = "contacts", "calls", "user"
+_CONTACTS, _CALLS, _USER, _EDGE = "contacts", "calls", "user", "edge"
 # ul_rpc.c, ul_rpc_lookup(): how the server answers that the user has no contact.
 _NO_CONTACTS = ("AOR not found", "AOR has no contacts")
 
@@ -54,16 +58,17 @@ class Lister:
     """In one thread; the intake's lock is held only while records go out, never while it asks."""
 
     def __init__(self, rpc: Mi, intake: Intake) -> None:
-        self._rpc = rpc
+        self._rpc = KnownCommands(rpc, lambda: intake.context.boot)
         self._intake = intake
         self._told: dict[str, str] = {}  # what could not be listed, and why
         self._looks_up = True
         self._labels = {"source": "kamailio", "node": intake.context.node}
 
     def list_contacts(self) -> bool:
-        """A snapshot of every location table; whether it could be taken."""
+        """A snapshot of every location table, of a proxy without usrloc its clients' connections;
+        whether it could be taken."""
         self._looks_up = True  # the server may be another by now
-        return self._attempt(_CONTACTS, self._list_contacts)
+        return self._attempt(_CONTACTS, self._list)
 
     def list_user(self, user: UserListing) -> bool:
         """An exact snapshot of one user's bindings; whether it could be taken."""
@@ -111,6 +116,36 @@ class Lister:
         if self._told.get(what) != error.reason:
             self._told[what] = error.reason
             log.error("no listing", what=what, error=type(error).__name__, detail=str(error))
+
+    def _list(self) -> None:
+        """Raises MiError."""
+        try:
+            self._list_contacts()
+        except MiUnknown:
+            self._list_connections()
+
+    def _list_connections(self) -> None:
+        """The clients' connections of a proxy without usrloc. Raises MiError."""
+        intake, context = self._intake, self._intake.context
+        began, boot = intake.ticks.now(), context.boot
+        try:
+            ends = read_ends(self._rpc.call("core.tcp_list"))
+        except MiRefused:
+            ends = None
+        with intake.lock:
+            if boot != context.boot:
+                return
+            kernel = intake.witness.living()
+            connections = edge_listing.merge(ends, kernel, is_believed=kernel is not None)
+            if connections is None:
+                return
+            if self._told.get(_EDGE) != boot:
+                self._told[_EDGE] = boot
+                log.info("usrloc is not loaded: the clients' connections are listed instead")
+            names = edge_listing.hosts(kernel.own if kernel else (), context.path_hosts)
+            origin = context.origin(began.seq, began.at)
+            for event in edge_listing.records(origin, connections, names):
+                self._everywhere(Translated(REGISTRATIONS, context.node, event))
 
     def _list_contacts(self) -> None:
         context = self._intake.context

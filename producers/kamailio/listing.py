@@ -55,6 +55,21 @@ def read_connections(reply: Any) -> dict[int, Address]:
     return found
 
 
+def read_ends(reply: Any) -> dict[tuple[str, int], int]:
+    """Of each live connection the peer, and the server's port. Raises ListingUnreadable."""
+    if not isinstance(reply, list):
+        raise ListingUnreadable(f"core.tcp_list: no list but {type(reply).__name__}")
+    found = {}
+    for row in reply:
+        ip = canonical_ip(_text(row, "src_ip"))
+        port, own = row.get("src_port"), row.get("dst_port")
+        if ip is None or not isinstance(port, int) or not isinstance(own, int):
+            raise ListingUnreadable("core.tcp_list: a connection without its ends")
+        if 0 < port <= 65535:
+            found[(ip, port)] = own
+    return found
+
+
 def read_dialogs(reply: Any) -> list[ListedDialog]:
     """Of `dlg.list`. Raises ListingUnreadable."""
     if not isinstance(reply, list):

@@ -58,6 +58,11 @@ class KamailioSettings(StageSettings):
     sip_ports: list[Port] = Field(
         [], description="TCP ports the server listens on, for the kernel to be asked about."
     )
+    path_hosts: list[str] = Field(
+        [],
+        description="By which host, or host:port, Paths name this server, where it is a proxy "
+        "without usrloc and that is no address that clients connect to (advertised addresses).",
+    )
     snapshot_interval_seconds: float = Field(300, gt=0)
     heartbeat_seconds: float = Field(1, gt=0)
     lease_silence_seconds: float = Field(
@@ -83,5 +88,11 @@ class KamailioSettings(StageSettings):
     def context(self, boot: str) -> Context:
         """What a translation knows of this node at the beginning of a run."""
         return Context(
-            self.node, boot, self.users(), self.table, self.matching, self.only_one_contact
+            self.node,
+            boot,
+            self.users(),
+            self.table,
+            self.matching,
+            self.only_one_contact,
+            path_hosts=tuple(self.path_hosts),
         )

@@ -2,7 +2,8 @@
 
 from producers.opensips import snapshot
 from producers.opensips.context import Translated
-from producers.opensips.errors import MiError, MiRefused
+from producers.opensips.edge_lister import EdgeLister
+from producers.opensips.errors import MiError, MiRefused, MiUnknown
 from producers.opensips.intake import Intake
 from producers.opensips.listed_rows import ListedRows
 from producers.opensips.listing import read_contacts
@@ -40,14 +41,19 @@ class ContactLister:
         self._failures = failures
         self._labels = {"source": "opensips", "node": intake.node}
         self._tables: set[str] = {"location"}
+        self._edge = EdgeLister(mi, intake, self._everywhere)
 
     def list_contacts(self) -> bool:
         """A snapshot of every location table; whether it could be taken.
 
-        Nothing is published where usrloc keeps its contacts in a database, or may do so.
+        Nothing is published where usrloc keeps its contacts in a database, or may do so. A proxy
+        without usrloc lists its clients' connections instead.
         """
         try:
-            self._list_contacts()
+            try:
+                self._list_contacts()
+            except MiUnknown:
+                self._edge.list_connections()
         except MiError as error:
             self._failures.failed(error, CONTACTS)
             metrics.SNAPSHOTS.add(1, {**self._labels, "outcome": "failed"})

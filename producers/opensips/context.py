@@ -60,6 +60,8 @@ class Context:
     expiries: Expiries = field(default_factory=Expiries)
     # Whether somebody asks the server for a user's contacts (MI).
     asks: bool = False
+    # By what Paths name it beside the addresses that clients connect to.
+    path_hosts: tuple[str, ...] = ()
     # Ports the server listens on for TCP: configured, and learned from the sockets of contacts.
     ports: set[int] = field(default_factory=set)
     contacts: Contacts = field(default_factory=Contacts)

@@ -3,9 +3,12 @@
 MiError             no snapshot now; tried again
 ├─ MiUnreachable    nobody answers in time: no sign of life either
 ├─ MiRefused        the server answers, but with an error
+│  └─ MiUnknown     it has no such command: its module is not loaded; not asked again
 └─ ListingUnreadable  the answer is no complete listing: conclude nothing from it
 Unreadable          bytes that are no event: dead letter
 """
+
+_UNKNOWN = ("method not found", "command not found", "not available")
 
 
 class MiError(Exception):
@@ -24,6 +27,22 @@ class MiRefused(MiError):
     """The server's own error answer."""
 
     reason = "mi-refused"
+
+
+class MiUnknown(MiRefused):
+    """The server has no such command."""
+
+    reason = "mi-unknown"
+
+
+def refusal(text: str) -> MiRefused:
+    """The error that an error answer means; `text` names the command and quotes the answer.
+
+    JSON-RPC's -32601, 2.4's mi_json and mi_fifo, and Kamailio's jsonrpcs each have words of their
+    own for a command that is not there.
+    """
+    lower = text.lower()
+    return MiUnknown(text) if any(words in lower for words in _UNKNOWN) else MiRefused(text)
 
 
 class ListingUnreadable(MiError):

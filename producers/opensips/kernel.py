@@ -8,6 +8,7 @@ from typing import Literal
 
 from producers.opensips.context import Context, Translated
 from producers.sockets.errors import KernelRefuses, QueryFailed
+from producers.sockets.living import Living, listening, living
 from producers.sockets.query import ConnectionQuery, Found
 from producers.sockets.witness import denied, is_asked_about, testify
 from runtime import logs
@@ -32,6 +33,29 @@ class KernelWitness:
     @property
     def on(self) -> bool:
         return self._query is not None
+
+    def living(self, peers: set[tuple[str, int]]) -> tuple[Living | None, bool]:
+        """The clients' connections that this host's kernel has, None where it is not asked, and
+        whether it is the server's: it knows one of `peers`, or has known one before."""
+        self._look()
+        if self._query is None:
+            return None, False
+        try:
+            found = living(self._ports)
+        except (KernelRefuses, QueryFailed) as error:
+            log.warning("the kernel gives no list of connections", detail=str(error))
+            return None, False
+        self._believed = self._believed or bool(peers & found.cookies.keys())
+        return found, self._believed
+
+    def learn_ports(self, local: set[int]) -> None:
+        """Ports of the server's ends of connections: those on which it listens are its clients'."""
+        if self._mode == "off" or local <= self._context.ports:
+            return
+        try:
+            self._context.ports |= listening(local)
+        except (KernelRefuses, QueryFailed) as error:
+            log.warning("the kernel does not say who listens", detail=str(error))
 
     def testify(self, records: list[Translated]) -> list[Translated]:
         """Put the cookie on registrations; of one whose connection is gone tell that as well."""

@@ -9,6 +9,7 @@ from producers.opensips.listed_rows import ListedRows
 from producers.opensips.listing import read_start
 from producers.opensips.listing_failures import ListingFailures
 from producers.opensips.mi import Mi
+from producers.opensips.mi_commands import KnownCommands
 from producers.opensips.user_lister import UserLister
 
 
@@ -16,7 +17,7 @@ class Lister:
     """In one thread; the intake's lock is held only while records go out, never while MI thinks."""
 
     def __init__(self, mi: Mi, intake: Intake) -> None:
-        self._mi = mi
+        mi = self._mi = KnownCommands(mi, lambda: intake.context.boot)
         self._intake = intake
         self._failures = ListingFailures(intake)
         rows = ListedRows(intake, self._failures)

@@ -12,6 +12,7 @@ from typing import Any
 
 from producers.opensips.call_records import ListedDialog
 from producers.opensips.errors import ListingUnreadable
+from producers.uri_addresses import canonical_ip
 
 _SPACES = re.compile(r"\s+")
 _is_table = re.compile(r"[!-~]{1,64}").fullmatch
@@ -66,6 +67,22 @@ def read_connections(reply: Any) -> set[str] | None:
     if not isinstance(reply, dict) or "Connections" not in reply:
         return None
     return {_text(row, "Remote") for row in _rows(reply, "Connections")}
+
+
+def read_ends(reply: Any) -> dict[tuple[str, int], int] | None:
+    """Of each connection of `list_tcp_conns` the peer, and the server's port; None where the
+    dialect is not readable. Raises ListingUnreadable."""
+    if not isinstance(reply, dict) or "Connections" not in reply:
+        return None
+    found = {}
+    for row in _rows(reply, "Connections"):
+        ip, _, port = _text(row, "Remote").rpartition(":")  # IPv6 has no brackets there
+        own = _text(row, "Local").rpartition(":")[2]
+        address = canonical_ip(ip)
+        if address is None or not port.isdecimal() or not own.isdecimal():
+            raise ListingUnreadable("list_tcp_conns: a connection without its ends")
+        found[(address, int(port))] = int(own)
+    return found
 
 
 def read_dialogs(reply: Any) -> list[dict[str, Any]]:

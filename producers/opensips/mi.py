@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import httpx
 
 from producers.http_answers import read_body
-from producers.opensips.errors import MiRefused, MiUnreachable
+from producers.opensips.errors import MiUnreachable, refusal
 from producers.opensips.listing import decode_json
 from producers.opensips.settings import OpenSipsSettings
 
@@ -61,7 +61,7 @@ class HttpMi:
             raise MiUnreachable(f"{self._url}: {type(error).__name__} {error}") from error
         if not answer.is_success:
             said = body[:100].decode("utf-8", "replace")
-            raise MiRefused(f"{command}: HTTP {answer.status_code} {said}")
+            raise refusal(f"{command}: HTTP {answer.status_code} {said}")
         decoded = decode_json(body)
         return decoded if self._dialect == "2.4" else _result(command, decoded)
 
@@ -105,7 +105,7 @@ class FifoMi:
             return _result(command, decode_json(data))
         text = data.decode("utf-8", "surrogateescape")
         if not text.startswith("200 "):
-            raise MiRefused(f"{command}: {text[:100]}")
+            raise refusal(f"{command}: {text[:100]}")
         return text
 
     def _command(self, name: str, command: str, parameters: dict[str, str] | None) -> bytes:
@@ -166,5 +166,5 @@ def _result(command: str, reply: Any) -> Any:
     if not isinstance(reply, dict) or "result" not in reply:
         error = reply.get("error") if isinstance(reply, dict) else None
         message = error.get("message") if isinstance(error, dict) else None
-        raise MiRefused(f"{command}: {message or 'no result in the answer'}"[:200])
+        raise refusal(f"{command}: {message or 'no result in the answer'}"[:200])
     return reply["result"]

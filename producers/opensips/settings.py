@@ -76,6 +76,11 @@ class OpenSipsSettings(StageSettings):
         description="Where usrloc keeps its contacts: memory, or database (sql-only and "
         "full-sharing-cachedb, 2.4's db_mode 3); auto: what the server shows.",
     )
+    path_hosts: list[str] = Field(
+        [],
+        description="By which host, or host:port, Paths name this server, where it is a proxy "
+        "without usrloc and that is no address that clients connect to (advertised addresses).",
+    )
     matching: Literal["contact", "contact-callid"] = Field(
         "contact", description="usrloc's matching_mode (0: contact, 1: contact-callid)."
     )
@@ -151,5 +156,6 @@ class OpenSipsSettings(StageSettings):
             matching=ContactMatching(Matching(self.matching), tuple(self.match_params)),
             max_contacts=self.max_contacts,
             storage=Storage(self.usrloc),
+            path_hosts=tuple(self.path_hosts),
             ports=set(self.sip_ports),
         )
