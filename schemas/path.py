@@ -5,19 +5,26 @@ note the client's address in it as `received` (Kamailio's and OpenSIPS' path mod
 `use_received`).
 """
 
+import re
 from urllib.parse import unquote
 
 from schemas.sip_uri import MalformedUri, SipUri, parse_uri
 
+_RECEIVED = re.compile(r';received="?[^;>"]*(?:;transport=([A-Za-z]+))?', re.IGNORECASE)
+
 
 def nearest(path: str) -> SipUri | None:
     """The URI of the edge that the client is connected to; None where it is no URI."""
-    begin = path.rfind("<")
-    last = path[begin + 1 :].partition(">")[0] if begin >= 0 else path.rpartition(",")[2]
     try:
-        return parse_uri(last.strip())
+        return parse_uri(_last(path))
     except MalformedUri:
         return None
+
+
+def _last(path: str) -> str:
+    begin = path.rfind("<")
+    last = path[begin + 1 :].partition(">")[0] if begin >= 0 else path.rpartition(",")[2]
+    return last.strip()
 
 
 def received(edge: SipUri) -> str | None:
@@ -28,16 +35,11 @@ def received(edge: SipUri) -> str | None:
 def received_transport(path: str) -> str | None:
     """The transport between client and edge in lower case; None where the path does not tell.
 
-    The path modules write none for UDP.
+    The path modules write none for UDP. FreeSWITCH keeps the value unescaped once more than it was,
+    so that the transport stands behind the address.
     """
-    edge = nearest(path)
-    text = received(edge) if edge is not None else None
-    if text is None:
-        return None
-    try:
-        return (parse_uri(text).parameters.get("transport") or "udp").lower()
-    except MalformedUri:
-        return None
+    found = _RECEIVED.search(unquote(_last(path)))
+    return (found[1] or "udp").lower() if found is not None else None
 
 
 def is_named(path: str, hosts: set[str]) -> bool:
@@ -45,5 +47,4 @@ def is_named(path: str, hosts: set[str]) -> bool:
     edge = nearest(path)
     if edge is None:
         return False
-    host = f"[{edge.host}]" if ":" in edge.host else edge.host
-    return edge.host in hosts or host in hosts or f"{host}:{edge.port or 5060}" in hosts
+    return edge.host in hosts or f"{edge.host}:{edge.port or 5060}" in hosts
