@@ -21,7 +21,6 @@ class KamailioNode(Node):
     ) -> None:
         folder.mkdir()
         self.kamailio = make_server(folder, registrar_port=registrar_port)
-        rpc = {"ROLLCALL_KAMAILIO_RPC_URL": self.kamailio.rpc_url} if not registrar_port else {}
         super().__init__(
             name,
             folder,
@@ -31,7 +30,7 @@ class KamailioNode(Node):
             ROLLCALL_KAMAILIO_NODE=name,
             ROLLCALL_KAMAILIO_EVAPI=f"127.0.0.1:{self.kamailio.evapi}",
             ROLLCALL_KAMAILIO_SIP_PORTS=f"[{self.kamailio.port}]",
-            **rpc,
+            ROLLCALL_KAMAILIO_RPC_URL=self.kamailio.rpc_url,
         )
         eventually(self.is_known, what=f"{name} answers its producer")
 

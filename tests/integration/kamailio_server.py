@@ -123,7 +123,13 @@ def _configuration(registrar_port: int | None) -> str:
     shared = [
         routes
         for routes in registrar_routes.split("\n\n")
-        if routes.startswith(("route[ROLLCALL_TELL]", "event_route[evapi:message-received]"))
+        if routes.startswith(
+            (
+                "route[ROLLCALL_TELL]",
+                "event_route[evapi:message-received]",
+                "event_route[xhttp:request]",
+            )
+        )
     ]
     own = [edge_modules, _EDGE_ROUTE % registrar_port, edge_routes, *shared]
     return _COMMON + "\n".join(own)

@@ -214,6 +214,25 @@ def test_a_client_killed_at_the_edge(cluster: KamailioCluster) -> None:
     back.close()
 
 
+def test_clients_that_register_while_the_edges_producer_is_away(cluster: KamailioCluster) -> None:
+    """One leaves meanwhile, the other when it is back: the edge lists its connections."""
+    edge = cluster.edge
+    edge.producer.kill()
+    stays, leaves = (
+        registered(edge.kamailio.port, user) for user in ("stays-unheard", "leaves-unheard")
+    )
+    leaves.close()
+    edge.producer.start()
+    assert cluster.offline("leaves-unheard").cause is Cause.CONNECTION_CLOSED
+    shown = cluster.when("stays-unheard", lambda p: any(b.edge for b in p.bindings), "behind it")
+    assert [(b.node, b.edge, b.stale) for b in shown.bindings] == [("kam1", "edge1", False)]
+    stays.close()
+    assert cluster.offline("stays-unheard").cause is Cause.CONNECTION_CLOSED
+    log = edge.producer.log.read_text()
+    assert "usrloc is not loaded" in log
+    assert "no listing" not in log
+
+
 def _listed(cluster: KamailioCluster) -> str:
     request = {"jsonrpc": "2.0", "id": 1, "method": "ul.dump"}
     answer = httpx.post(cluster.registrar.kamailio.rpc_url, json=request, trust_env=False)
