@@ -111,6 +111,8 @@ def _has_left_it(behind: Binding, change: NodeChange) -> bool:
     known = behind.edge_connection
     if known is None or known.node != change.node:
         return False
+    if behind.registered_at is not None and behind.registered_at > change.at:
+        return False  # over another one: the next listing shows it
     if change.kind is NodeKind.DOWN and known.boot == change.boot:
         return True
     return known.boot != change.boot and known.at <= change.at

@@ -8,7 +8,11 @@ MiError             no snapshot now; tried again
 Unreadable          bytes that are no event: dead letter
 """
 
-_UNKNOWN = ("method not found", "command not found", "not available")
+import re
+
+_is_unknown = re.compile(
+    r"method not found|command not found|command '[^']*' not available", re.IGNORECASE
+).search
 
 
 class MiError(Exception):
@@ -41,8 +45,7 @@ def refusal(text: str) -> MiRefused:
     JSON-RPC's -32601, 2.4's mi_json and mi_fifo, and Kamailio's jsonrpcs each have words of their
     own for a command that is not there.
     """
-    lower = text.lower()
-    return MiUnknown(text) if any(words in lower for words in _UNKNOWN) else MiRefused(text)
+    return MiUnknown(text) if _is_unknown(text) else MiRefused(text)
 
 
 class ListingUnreadable(MiError):

@@ -207,6 +207,14 @@ class TestConnected:
         site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), change)
         assert site.last == f"offline {cause}"
 
+    def test_what_registered_after_its_edge_had_started_anew_is_on_another(self) -> None:
+        """The edge's start is read after that."""
+        up = mark(NodeKind.UP, 30, "boot-b")
+        site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), behind(31), up)
+        assert site.last == "online node-certain"
+        site.tell(listing(40, {5061: 8}, boot="boot-b"), closed(50, cookie=8))
+        assert site.last == "offline connection-closed"
+
     def test_is_out_of_reach_while_its_edge_is_silent(self) -> None:
         site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}))
         site.wait(timedelta(seconds=6))

@@ -151,6 +151,7 @@ class TestMerging:
         ("ul_dump: HTTP 404 Command not found", MiUnknown),
         ("ul_dump: 500 command 'ul_dump' not available", MiUnknown),
         ("ul_show_contact: AOR not found", MiRefused),
+        ("ul_dump: 500 memory not available", MiRefused),
     ],
 )
 def test_which_refusals_say_that_there_is_no_such_command(text: str, kind: type) -> None:
