@@ -22,6 +22,7 @@ FOLDS = (
     "endings",
     "ordering",
     "devices",
+    "edge_connections",
     "connection_fold",
     "loss_fold",
     "node_fold",

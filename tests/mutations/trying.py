@@ -34,6 +34,7 @@ TESTS = (
     "tests/unit/test_edge_cut_off.py",
     "tests/unit/test_edge_departing.py",
     "tests/unit/test_edge_nodes.py",
+    "tests/unit/test_edge_connections.py",
     "tests/unit/test_lost_connections.py",
     "tests/unit/test_classic_races.py",
     "tests/unit/test_suspicion_and_grace.py",
