@@ -111,6 +111,8 @@ class Population:
             "cseq": seq,
             "replaces_call_id": False,
             "connection_gone": False,
+            "parts": 1,
+            "part": 0,
             "transport_claimed": False,
             "expires_at": None if leaves else at + self.expires,
             "transport": transport,
