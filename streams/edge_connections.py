@@ -59,9 +59,9 @@ class EdgeListings:
         part, listing = self._open.pop(event.node, (0, EdgeListing(event)))
         if event.part == 0 or listing.event.snapshot != event.snapshot:
             part, listing = 0, EdgeListing(event)
-        if event.part != part:
+        if event.part != part or event.connections is None:
             return None
-        for one in event.connections or ():
+        for one in event.connections:
             listing.connections[(one.remote.ip, one.remote.port)] = one.cookie
         listing.hosts.update(event.hosts or ())
         if part + 1 < event.parts:
@@ -77,8 +77,7 @@ def fold_connections(session: Session, listing: EdgeListing) -> Verdict:
     verdicts += [
         _look_at(session, key, behind, listing)
         for key, behind in list(session.bindings.items())
-        if behind.path is not None
-        and behind.received is not None
+        if behind.received is not None
         and behind.node != listing.event.node
         and not devices.is_reported(session, behind)
     ]

@@ -9,6 +9,7 @@ from schemas import path, topics
 from schemas.connection import ConnectionEvent, connection_id
 from schemas.node import NodeEvent
 from schemas.registration import LiveConnection, RegistrationEvent
+from schemas.session import Session
 from schemas.vocabulary import (
     ConnectionKind,
     NodeKind,
@@ -16,8 +17,9 @@ from schemas.vocabulary import (
     Source,
     Transport,
 )
+from streams.edge_connections import EdgeListing, fold_connections
 from tests.unit.pipeline import Pipeline
-from tests.unit.stories import AOR, moment
+from tests.unit.stories import AOR, moment, tell
 from tests.unit.test_devices import behind as registered_behind
 from tests.unit.test_devices import client, edge
 
@@ -338,6 +340,23 @@ class TestListings:
         site.tell(parts[1])
         assert site.places == [("fs1", EDGE, 5062, False)]
 
+    def test_a_part_read_twice_is_one(self) -> None:
+        parts = [listing(20, {5061 + n: n + 1}, part=n, parts=2) for n in range(2)]
+        site = Site().tell(behind(10, 5062), parts[0], parts[0], parts[1], parts[1])
+        assert site.places == [("fs1", EDGE, 5062, False)]
+        site = Site().tell(behind(10, 5063), parts[1], parts[1])
+        assert site.last == "online registered"
+
+    def test_one_that_names_no_connections_says_nothing_of_them(self) -> None:
+        empty = listing(20, {})
+        empty.connections = None
+        assert Site().tell(behind(10), empty).last == "online registered"
+
+    def test_one_that_names_no_hosts_shows_who_is_connected(self) -> None:
+        nameless = listing(20, {5061: 7})
+        nameless.hosts = None
+        assert Site().tell(behind(10), nameless).places == [("fs1", EDGE, 5061, False)]
+
     def test_of_one_whose_beginning_was_not_read_nothing_is_concluded(self) -> None:
         site = Site().tell(behind(10), listing(20, {}, part=1, parts=2))
         site.tell(listing(30, {5062: 7}, part=0, parts=2), listing(40, {}, part=1, parts=2))
@@ -367,6 +386,52 @@ class TestListings:
         assert site.last == "online node-uncertain"
         site.tell(listing(30, {5061: 7}))
         assert site.last == "online node-certain"
+
+
+class TestOneUser:
+    """What a listing says of one session, outside of a sweep."""
+
+    def _said(self, *events: RegistrationEvent, at: float = 60) -> tuple[bool, Session]:
+        """Of a listing without any connection: whether it changes the session, and that."""
+        session, _ = tell(*events)
+        whole = EdgeListing(listing(at, {}), hosts=set(HOSTS))
+        return fold_connections(session, whole).changed, session
+
+    def test_it_is_nothing_to_who_is_behind_no_edge_or_at_another(self) -> None:
+        plain = registered_behind(1, path=False)
+        no_client = behind(1, 5062)
+        no_client.received = None
+        at_itself = behind(1, 5063, call_id="two@phone")
+        at_itself.node = EDGE
+        elsewhere = edge(1, 5064, call_id="three@phone")
+        elsewhere.node = "edge2"
+        nowhere = edge(1, 5065, call_id="four@phone")
+        nowhere.remote = None
+        for event in (plain, no_client, at_itself, elsewhere, nowhere):
+            assert self._said(event)[0] is False
+
+    def test_what_was_the_edges_own_has_ended_for_good(self) -> None:
+        changed, session = self._said(edge(1))
+        (grave,) = session.ended.values()
+        assert (changed, grave.connection_gone, grave.cause) == (True, True, "connection-closed")
+
+    def test_an_older_listing_after_a_newer_one_changes_nothing(self) -> None:
+        session, _ = tell(behind(1))
+        newer = EdgeListing(listing(60, {5061: 7}), {("10.0.0.7", 5061): 7}, set(HOSTS))
+        assert fold_connections(session, newer).owner is not None
+        older = EdgeListing(listing(50, {}), hosts=set(HOSTS))
+        assert fold_connections(session, older).changed is False
+        assert fold_connections(session, newer).changed is False
+
+    def test_its_connection_is_announced_again_after_some_hours(self) -> None:
+        """The table of connections may forget others."""
+        session, _ = tell(behind(1))
+        alive: dict[tuple[str, int], int | None] = {("10.0.0.7", 5061): 7}
+        hours = [(1.0, True), (2.0, False), (6.9, False), (7.1, True)]
+        for hour, announced in hours:
+            event = listing(hour * 3600, {5061: 7})
+            verdict = fold_connections(session, EdgeListing(event, alive, set(HOSTS)))
+            assert (verdict.owner is not None) is announced
 
 
 def test_a_registrar_that_is_no_edge_of_this_kind_lists_no_connections() -> None:
