@@ -117,6 +117,9 @@ def _look_at(session: Session, key: str, behind: Binding, listing: EdgeListing) 
     known, event, remote = behind.edge_connection, listing.event, behind.received
     assert remote is not None
     stored = behind.path or ""
+    over = path.received_transport(stored)
+    if over is not None and over not in _CONNECTIONS:
+        return Verdict()
     here = known if known is not None and known.node == event.node else None
     if here is not None and event.at <= here.at:
         return Verdict()  # read again
@@ -129,9 +132,6 @@ def _look_at(session: Session, key: str, behind: Binding, listing: EdgeListing) 
         if known is None or here is not None or is_named:
             return _connect(session, key, behind, listing)
         return Verdict()  # of another edge, where a client has the same address
-    over = path.received_transport(stored)
-    if over is not None and over not in _CONNECTIONS:
-        return Verdict()
     if here is not None or (is_named and over is not None):
         if (behind.registered_at or behind.since) + LISTING_LAG < event.at:
             return cut_off(session, key, event, Cause.CONNECTION_CLOSED)

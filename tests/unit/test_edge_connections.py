@@ -209,6 +209,19 @@ class TestConnected:
         site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), change)
         assert site.last == f"offline {cause}"
 
+    def test_a_device_that_a_listing_found_first_is_on_it_as_well(self) -> None:
+        """Of its REGISTER nothing was read."""
+        site = Site().tell(row(10), listing(20, {5061: 7}), listing(30, {5061: 7}))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        site.tell(listing(40, {5061: 8}))  # another client's
+        assert site.last == "offline connection-closed"
+
+    def test_it_moves_to_another_edge_that_its_path_names_only(self) -> None:
+        site = Site().tell(behind(10), listing(20, {5061: 7}, hosts=()))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        site.tell(listing(30, {5061: 9}, node="edge2", hosts=()))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+
     def test_what_registered_after_its_edge_had_started_anew_is_on_another(self) -> None:
         """The edge's start is read after that."""
         up = mark(NodeKind.UP, 30, "boot-b")
@@ -281,6 +294,9 @@ class TestNotConnected:
 
     def test_a_client_over_udp_has_no_connection(self) -> None:
         site = Site().tell(behind(10, over="udp"), listing(20, {}))
+        assert site.last == "online registered"
+        # Its phone has one too, from the same port.
+        site.tell(listing(30, {5061: 7}), closed(40))
         assert site.last == "online registered"
 
     def test_a_path_that_does_not_tell_the_client_proves_nothing(self) -> None:
