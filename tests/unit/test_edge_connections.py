@@ -18,8 +18,9 @@ from schemas.vocabulary import (
     Transport,
 )
 from streams.edge_connections import EdgeListing, fold_connections
+from streams.loss_fold import fold_loss
 from tests.unit.pipeline import Pipeline
-from tests.unit.stories import AOR, moment, tell
+from tests.unit.stories import AOR, loss, moment, tell
 from tests.unit.test_devices import behind as registered_behind
 from tests.unit.test_devices import client, edge
 
@@ -127,6 +128,12 @@ class Site(Pipeline):
         ]
 
 
+def expired_at_edge(at: float) -> RegistrationEvent:
+    event = edge(int(at))
+    event.kind, event.expired_due = RegistrationKind.EXPIRED, moment(at - 1)
+    return event
+
+
 BACK = mark(NodeKind.GAP, 20)
 
 
@@ -229,6 +236,18 @@ class TestConnected:
         assert site.last == "online node-certain"
         site.tell(listing(40, {5061: 8}, boot="boot-b"), closed(50, cookie=8))
         assert site.last == "offline connection-closed"
+
+    def test_what_the_edge_only_let_expire_is_there_again(self) -> None:
+        """The reports of the REGISTERs that renewed it are missing."""
+        site = Site().tell(edge(1), behind(1), behind(50), expired_at_edge(60))
+        assert site.last == "offline expired"
+        site.tell(listing(70, {5061: 7}))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+
+    def test_it_is_certain_again_when_a_listing_shows_it(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 5), behind(10), BACK)
+        site.tell(listing(20, {}, hosts=("198.51.100.1",)), listing(24, {5061: 7}))
+        assert site.places == [("fs1", EDGE, 5061, False)]
 
     def test_is_out_of_reach_while_its_edge_is_silent(self) -> None:
         site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}))
@@ -438,6 +457,43 @@ class TestOneUser:
         older = EdgeListing(listing(50, {}), hosts=set(HOSTS))
         assert fold_connections(session, older).changed is False
         assert fold_connections(session, newer).changed is False
+
+    def test_when_it_registered_counts_and_not_when_it_was_listed(self) -> None:
+        assert self._said(behind(1), row(59))[0] is True
+        assert self._said(behind(1), behind(59))[0] is False
+        assert self._said(row(59))[0] is False
+        assert self._said(row(50))[0] is True
+
+    def test_in_whose_gap_it_registered(self) -> None:
+        def doubted(*events: RegistrationEvent, gap: bool = True) -> tuple[bool, bool]:
+            session, _ = tell(*events)
+            unknown = EdgeListing(listing(60, {}), hosts={"198.51.100.1"})
+            unknown.gap = (moment(20), moment(50)) if gap else None
+            first = fold_connections(session, unknown).changed
+            return first, fold_connections(session, unknown).changed
+
+        assert doubted(behind(30)) == doubted(row(30)) == (True, False)
+        assert doubted(behind(10), behind(30)) == (True, False)
+        assert doubted(behind(10), row(30)) == (False, False)
+        assert doubted(behind(51)) == doubted(behind(30), gap=False) == (False, False)
+
+    def test_the_end_of_a_connection_at_another_edge_is_not_its_own(self) -> None:
+        session, _ = tell(behind(1))
+        (key,) = session.bindings
+        alive: dict[tuple[str, int], int | None] = {("10.0.0.7", 5061): 7}
+        fold_connections(session, EdgeListing(listing(20, {5061: 7}), alive, set(HOSTS)))
+        for node, port, cookie, at, fence, again in (
+            ("edge2", 5061, 7, 30, "no-such-binding", False),
+            (EDGE, 5062, 7, 30, "no-such-binding", False),
+            (EDGE, 5061, 6, 1.5, "other-incarnation", True),
+            (EDGE, 5061, None, 1.5, "other-incarnation", False),
+            (EDGE, 5061, 7, 1.5, None, False),
+        ):
+            end = loss(30, port=port, node=node, cookie=cookie, at=at)
+            end.binding = key
+            verdict = fold_loss(session, end)
+            # Its owner went with the end that was not its own.
+            assert (verdict.fence, verdict.owner is not None) == (fence, again)
 
     def test_its_connection_is_announced_again_after_some_hours(self) -> None:
         """The table of connections may forget others."""
