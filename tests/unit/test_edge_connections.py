@@ -322,6 +322,8 @@ class TestNotConnected:
         event = behind(10)
         event.path = "<sip:192.0.2.9;lr>"
         assert Site().tell(event, listing(20, {})).last == "online registered"
+        site = Site().tell(event, listing(20, {5061: 7}))
+        assert site.places == [("fs1", EDGE, 5061, False)]
 
     def test_the_edges_own_ends_too(self) -> None:
         site = Site().tell(edge(10), behind(10), BACK, listing(20, {5062: 7}))
