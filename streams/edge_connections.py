@@ -159,9 +159,7 @@ def _connect(session: Session, key: str, behind: Binding, listing: EdgeListing) 
     )
     behind.edge_uncertain = False
     for left in devices.superseded(session, behind):
-        edge = session.bindings.pop(left)
-        bury(session, left, event, Cause.REPLACED, binding=edge)
-        devices.follow(session, edge)
+        bury(session, left, event, Cause.REPLACED, binding=session.bindings.pop(left))
     devices.connect(session, behind)
     verdict = Verdict(changed=True, owner=_owner(session, key, behind, behind.edge_connection))
     if before != devices.shown(session):

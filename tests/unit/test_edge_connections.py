@@ -223,6 +223,12 @@ class TestConnected:
         site.tell(listing(40, {5061: 8}))  # another client's
         assert site.last == "offline connection-closed"
 
+    def test_it_stays_at_an_edge_that_its_path_does_not_name(self) -> None:
+        """Once it was found there: clients connect to another address of the edge."""
+        site = Site().tell(behind(10), listing(20, {5061: 7}, hosts=()), behind(30))
+        site.tell(listing(40, {5061: 8}, hosts=()), closed(50, cookie=8))
+        assert site.last == "offline connection-closed"
+
     def test_it_moves_to_another_edge_that_its_path_names_only(self) -> None:
         site = Site().tell(behind(10), listing(20, {5061: 7}, hosts=()))
         assert site.places == [("fs1", EDGE, 5061, False)]
