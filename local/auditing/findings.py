@@ -26,6 +26,7 @@ class Excuse(StrEnum):
     CONNECTION_ENDED = "connection-ended"  # listed until it expires; its connection is gone
     PING_LOST = "ping-lost"  # listed, but it no longer answers OPTIONS
     EDGE_LOST = "edge-lost"  # listed behind an edge, which shows that it has lost the client
+    REGISTRAR_LOST = "registrar-lost"  # listed at an edge alone: the registrar behind has ended
     DEVICE_ENDED = "device-ended"  # listed at an edge, but it signed off at the registrar behind
     OVERDUE = "overdue"  # it has just expired, as the node itself shows
     STALE = "stale"  # presence itself says that it is not certain

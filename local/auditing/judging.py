@@ -47,6 +47,8 @@ def _why_known_unshown(user: User, known: Binding) -> Judgement:
         return Excuse.PING_LOST
     if known.edge_lost:
         return why_edge_lost(user, known)
+    if known.registrar_lost:
+        return Excuse.REGISTRAR_LOST  # what a registrar lists of it is judged by itself
     for behind in user.behind(known):
         if user.shows(behind):
             return None  # one of several edges' bindings of it: presence names the newest

@@ -14,7 +14,7 @@ MAX_STEPS = 200
 MAX_EXAMPLES = 3
 MAX_TOLD = 1000
 # Marks of a binding that is kept and not shown.
-OUT_OF_REACH = frozenset({"ping-lost", "edge-lost", "node-lost"})
+OUT_OF_REACH = frozenset({"ping-lost", "edge-lost", "registrar-lost", "node-lost"})
 
 
 class What(StrEnum):

@@ -10,7 +10,10 @@ from local.explaining.layout import connection
 from schemas.vocabulary import CallState
 from streams.state import Binding, EndedBinding, Leg, Session
 
-FLAGS = ("ping_lost", "edge_lost", "node_lost", "suspect", "stale")
+FLAGS = (
+    *("ping_lost", "edge_lost", "registrar_lost", "node_lost"),
+    *("suspect", "edge_uncertain", "stale"),
+)
 
 
 def differences(before: Session, after: Session) -> list[Effect]:

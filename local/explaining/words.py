@@ -129,8 +129,10 @@ KINDS = {
 MARKS = {
     "ping-lost": "is not reachable (it no longer answers the registrar's pings)",
     "edge-lost": "is not reachable (its end at the edge is gone, though the registrar lists it)",
+    "registrar-lost": "is not reachable (it is an edge's, and the registrar behind has ended)",
     "node-lost": "is not reachable (its node was lost)",
     "suspect": "is in doubt (the client's side of its connection stopped acknowledging)",
+    "edge-uncertain": "is uncertain (its edge's reports are missing, and nothing shows its client)",
     "stale": "is in doubt (events of its node may be missing, and no listing has come since)",
 }
 

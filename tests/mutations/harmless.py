@@ -1,6 +1,9 @@
 """Mutants that change nothing anybody could see, each with the reason. They are not tried."""
 
 HARMLESS: dict[str, str] = {
+    "streams.replacing.end_replaced: always binding_key(event.node, event.binding)": (
+        "no binding's key is made of None"
+    ),
     "streams.confirming.confirm: without ''": (
         "its callers have seen to it that there is a contact"
     ),

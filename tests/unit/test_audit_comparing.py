@@ -616,3 +616,17 @@ def test_who_only_claims_a_connection_is_not_missed_among_them() -> None:
     for claimed, wrong in ((True, []), (False, [(Kind.DEAD_CONNECTION, "fs1")])):
         known = session(one, transport_claimed=claimed)
         assert kinds(found(listing(one, connections={}), presence(shown(one)), known)) == wrong
+
+
+def test_an_edge_may_list_who_is_behind_a_registrar_that_has_ended() -> None:
+    one = row(node="edge1")
+    known = session(one, registrar_lost=True)
+    findings = found(listing(one, node="edge1"), presence(), known)
+    assert excuses(findings) == {Excuse.REGISTRAR_LOST: 1}
+
+
+def test_a_registrar_that_lists_it_again_is_judged_by_itself() -> None:
+    edge, one = row(node="edge1"), row()
+    known = session(edge, registrar_lost=True)
+    findings = found(listing(one) | listing(edge, node="edge1"), presence(), known)
+    assert [(one.kind, one.node) for one in findings.disagreements] == [(Kind.MISSING, "fs1")]
