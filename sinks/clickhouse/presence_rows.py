@@ -41,6 +41,7 @@ def _binding(binding: PresenceBinding) -> BindingCell:
         path=binding.path,
         suspect=binding.suspect,
         stale=binding.stale,
+        contact_form=binding.contact_form,
     )
 
 

@@ -46,15 +46,22 @@ class EventRow(Row, kw_only=True, gc=False):
 class RegistrationRow(EventRow, kw_only=True, gc=False):
     aor: str
     contact: str | None
+    contact_form: str | None
     binding: str | None
+    remaining: list[str]
+    table_read: bool
+    table_at: datetime | None
+    replaces_call_id: bool
     call_id: str | None
     cseq: int | None
     expires_at: datetime | None
     expired_due: datetime | None
     transport: str | None
+    transport_claimed: bool
     remote_ip: str | None
     remote_port: int | None
     cookie: int | None
+    connection_gone: bool
     path: str | None
     received_ip: str | None
     received_port: int | None
@@ -152,6 +159,7 @@ class BindingCell(msgspec.Struct, kw_only=True):
     path: str | None
     suspect: bool
     stale: bool
+    contact_form: str | None
 
 
 class CallCell(msgspec.Struct, kw_only=True):
