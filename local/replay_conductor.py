@@ -69,10 +69,6 @@ class Conductor:
         self._parts.append(part)
         return part
 
-    @property
-    def is_alone(self) -> bool:
-        return len(self._parts) < 2
-
     def begin(self, part: Part) -> bool:
         part.begun = True
         while not part.stopped.is_set():

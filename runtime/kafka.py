@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, NewTopic
 from pydantic import AliasChoices, Field, SecretStr
 
+from runtime.kafka_errors import NO_ANSWER, passes
 from runtime.librdkafka_log import LIBRDKAFKA_LOG
 from runtime.settings import Duration, StageSettings
 from runtime.topic_leaders import wait_until_led
@@ -16,7 +17,6 @@ from schemas.topics import Cleanup, Topic
 
 # Where the address is set: [kafka] in the settings file, or the environment.
 BOOTSTRAP_SETTING = "kafka.bootstrap_servers, ROLLCALL_KAFKA_BOOTSTRAP_SERVERS"
-_NO_ANSWER = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})
 
 
 class KafkaUnavailable(Exception):
@@ -194,21 +194,11 @@ def _new_topic(topic: Topic, settings: KafkaSettings) -> NewTopic:
 
 def translate(error: KafkaException, settings: KafkaSettings) -> Exception:
     """The named error for a librdkafka one: whether to wait, or to change something."""
-    code = error.args[0].code()
-    waiting = {
-        KafkaError.REQUEST_TIMED_OUT,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.NOT_COORDINATOR,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.NOT_ENOUGH_REPLICAS,
-    }
-    reason = error.args[0].str()
-    if code in _NO_ANSWER:
-        return no_answer(settings, reason)
-    text = f"Kafka at {settings.bootstrap_servers}: {reason}"
-    return KafkaUnavailable(text) if code in waiting else KafkaMisconfigured(text)
+    cause: KafkaError = error.args[0]
+    if cause.code() in NO_ANSWER:
+        return no_answer(settings, cause.str())
+    text = f"Kafka at {settings.bootstrap_servers}: {cause.str()}"
+    return KafkaUnavailable(text) if passes(cause) else KafkaMisconfigured(text)
 
 
 def no_answer(settings: KafkaSettings, reason: str) -> KafkaUnavailable:

@@ -89,8 +89,6 @@ FENCED = Tally("rollcall_fenced")
 PRESENCE_CHANGES = Tally("rollcall_presence_changes")
 # Nodes whose lease ran out. Labels: node.
 NODES_LOST = Tally("rollcall_nodes_lost")
-# Users in the session tables of this worker.
-USERS = _meter.create_gauge("rollcall_users", "1")
 # The worker's tables in its own files. Labels: outcome (saved, not-saved, loaded, not-used).
 SAVED_TABLES = Tally("rollcall_saved_tables")
 # Seconds from the cause (node's clock) to the publication of a change.

@@ -40,11 +40,6 @@ class Dialog:
         self.status_code: int | None = None
         self.is_listed = False
 
-    @property
-    def is_anonymous(self) -> bool:
-        """Whether nothing has named its parties yet."""
-        return self.caller.uri is None and self.callee.uri is None
-
 
 class Dialogs:
     """By key; the oldest beyond MAX_DIALOGS are forgotten."""
