@@ -164,9 +164,21 @@ def _expire(session: Session, event: RegistrationEvent) -> Verdict:
     if known is not None and event.call_id not in (None, known):
         # Of registrars with one database each tells what expires of the others' (sofia_reg.c).
         return ignored("another-registration")
+    if binding is not None and _is_renewed_since(binding, event):
+        return ignored("another-registration")
     if binding is not None and _is_left_behind(binding, event, event.expired_due):
         return ignored("another-registrars-row")
     return _end_named(session, event, event.binding, _expiry_cause(binding, event))
+
+
+def _is_renewed_since(binding: Binding, event: RegistrationEvent) -> bool:
+    """Whether what expired is an earlier REGISTER's row of the same Call-ID (RFC 3261 §10.3)."""
+    return (
+        event.call_id is not None
+        and event.cseq is not None
+        and binding.cseq is not None
+        and event.cseq < binding.cseq
+    )
 
 
 def _is_left_behind(binding: Binding, event: RegistrationEvent, due: datetime | None) -> bool:

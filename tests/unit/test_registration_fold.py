@@ -241,3 +241,24 @@ def test_a_kernels_no_about_one_registration_is_not_about_another() -> None:
     assert shown(published) == ["online registered"]
     _, unknown = tell(registered(2), denied)
     assert shown(unknown)[-1] == "offline connection-closed"
+
+
+@pytest.mark.parametrize(
+    ("known", "expires", "ends"),
+    [
+        (5, 4, False),  # the row of the REGISTER before, under the same Call-ID
+        (5, 5, True),
+        (5, None, True),  # the registrar does not say
+        (None, 4, True),
+    ],
+)
+def test_what_expires_of_an_earlier_register_leaves_the_later_one(
+    known: int | None, expires: int | None, ends: bool
+) -> None:
+    session, _ = tell(registered(1, cseq=known), expired(2, cseq=expires))
+    assert bool(session.ended) == ends
+
+
+def test_a_lower_cseq_of_another_call_id_is_no_earlier_register() -> None:
+    session, _ = tell(registered(1, cseq=5, call_id=None), expired(2, cseq=4, call_id=None))
+    assert session.ended
