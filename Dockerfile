@@ -8,7 +8,7 @@ WORKDIR /src
 COPY requirements-image.lock ./
 RUN /opt/rollcall/bin/pip install --require-hashes --only-binary :all: --no-binary greenswitch \
     -r requirements-image.lock
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY schemas ./schemas
 COPY runtime ./runtime
 COPY producers ./producers
@@ -21,7 +21,8 @@ RUN pip install --target /build hatchling \
 
 FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="rollcall" \
-      org.opencontainers.image.description="Who is reachable right now, on which SIP node, and why"
+      org.opencontainers.image.description="Who is reachable right now, on which SIP node, and why" \
+      org.opencontainers.image.licenses="Apache-2.0"
 RUN useradd --system --uid 10001 --home-dir /var/lib/rollcall --create-home rollcall
 COPY --from=build /opt/rollcall /opt/rollcall
 ENV PATH=/opt/rollcall/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
