@@ -1,6 +1,7 @@
 """What a maintainer expects of the project's own files: licence, wheel, glossary, decisions."""
 
 import hashlib
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -33,3 +34,66 @@ def test_wheel_declares_and_contains_the_licence() -> None:
 )
 def test_package_in_the_wheel_is_typed(package: str) -> None:
     assert (ROOT / package / "py.typed").is_file()
+
+
+TERMS = (
+    "cookie",
+    "edge",
+    "evidence",
+    "fence",
+    "grace",
+    "incarnation",
+    "lease",
+    "snapshot",
+    "stale",
+    "suspect",
+    "sweep",
+    "tombstone",
+)
+DECISIONS = ROOT / "docs" / "decisions"
+PAGES = (
+    ROOT / "docs" / "glossary.md",
+    *sorted(DECISIONS.glob("*.md")),
+)
+
+
+def test_glossary_defines_each_term_once_in_order() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    assert tuple(re.findall(r"^\| \*\*(.+?)\*\* \|", text, re.MULTILINE)) == TERMS
+
+
+def test_index_names_each_decision() -> None:
+    index = (DECISIONS / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| \[(\d{4})\]\((\1-[\w-]+\.md)\)", index, re.MULTILINE)
+    assert [name for _, name in listed] == sorted(p.name for p in DECISIONS.glob("0*.md"))
+
+
+@pytest.mark.parametrize("page", sorted(DECISIONS.glob("0*.md")), ids=lambda page: page.stem)
+def test_decision_has_every_part(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert re.match(
+        rf"# {page.name[:4]}: .+\n\n(Accepted|Superseded by .+), \d{{4}}-\d\d-\d\d\.", text
+    )
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [
+        "Context",
+        "Decision",
+        "Consequences",
+        "Alternatives",
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if target.startswith("https://"):
+            continue
+        name, _, heading = target.partition("#")
+        file = (page.parent / name).resolve()
+        assert file.exists(), target
+        assert not heading or heading in anchors(file), target
+
+
+def anchors(page: Path) -> set[str]:
+    """Of the page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
