@@ -52,6 +52,8 @@ TERMS = (
 )
 DECISIONS = ROOT / "docs" / "decisions"
 PAGES = (
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
     ROOT / "docs" / "glossary.md",
     *sorted(DECISIONS.glob("*.md")),
 )
