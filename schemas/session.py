@@ -26,6 +26,7 @@ class EdgeConnection:
     node: Word
     boot: Word
     at: Annotated[datetime, Field(description="Of that listing, by the edge's clock.")]
+    seq: Annotated[int, Field(description="Of that listing: what ended before is another's.")] = 0
     cookie: int | None = None
 
 

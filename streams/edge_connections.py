@@ -155,7 +155,7 @@ def _connect(session: Session, key: str, behind: Binding, listing: EdgeListing) 
         return Verdict()  # that is another client's by now
     before = devices.shown(session)
     behind.edge_connection = EdgeConnection(
-        node=event.node, boot=event.boot, at=event.at, cookie=cookie
+        node=event.node, boot=event.boot, at=event.at, seq=event.seq, cookie=cookie
     )
     behind.edge_uncertain = False
     for left in devices.superseded(session, behind):
@@ -214,7 +214,7 @@ def _owner(
         source=behind.source,
         node=connection.node,
         boot=connection.boot,
-        seq=0,
+        seq=connection.seq,
         at=connection.at,
         connection=connection_id(connection.node, remote),
         aor=session.aor,

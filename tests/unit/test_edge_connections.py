@@ -167,6 +167,15 @@ class TestConnected:
         site = Site().tell(behind(10), closed(15, cookie=6), listing(20, {5061: 7}))
         assert site.last == "offline connection-closed"
 
+    def test_the_last_client_of_that_port_ended_by_the_edges_own_report(self) -> None:
+        """Of the edge's process, without a cookie, before the listing: it is none of this one's."""
+        before = closed(5, cookie=None)
+        before.source, before.boot, before.seq = Source.OPENSIPS, "boot-a", 5
+        site = Site().tell(before, behind(10), listing(20, {5061: 7}))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        site.tell(closed(30))
+        assert site.last == "offline connection-closed"
+
     def test_what_the_edge_reports_itself_needs_no_listing(self) -> None:
         site = Site().tell(edge(10), behind(10), listing(20, {5061: 7}))
         assert len(site.published) == 2
