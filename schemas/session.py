@@ -145,6 +145,13 @@ class EndedBinding:
     remote: Address | None = None
     path: Text | None = None
     cookie: Annotated[int | None, Field(description="Of the connection it was last on.")] = None
+    expires_at: Annotated[
+        datetime | None,
+        Field(
+            description="Of what ended with its process, and was on a connection to it: a row that "
+            "still expires then is of before."
+        ),
+    ] = None
     last_boot: Annotated[Word | None, Field(description="Of its last confirmation.")] = None
     last_seq: int = 0
     last_at: datetime | None = None

@@ -32,7 +32,7 @@ _REGISTRATION_ENDS = frozenset(
 )
 # With these at the edge all its connections have ended, told of or not; at a registrar all that it
 # was asked to hold.
-_NODE_ENDS = frozenset({Cause.NODE_RESTARTED, Cause.NODE_LOST})
+NODE_ENDS = frozenset({Cause.NODE_RESTARTED, Cause.NODE_LOST})
 
 
 def may_be_edge(binding: Binding | EndedBinding | RegistrationEvent) -> bool:
@@ -181,7 +181,7 @@ def _has_moved_on(session: Session, behind: Binding, to: Address, gone: list[End
 
 def _ended_before(grave: EndedBinding, behind: Binding) -> bool:
     """Whether the registrar tells of a later REGISTER than the last one the edge told of."""
-    last = grave.at if grave.cause in _NODE_ENDS else grave.last_at
+    last = grave.at if grave.cause in NODE_ENDS else grave.last_at
     return last is not None and last < behind.confirmed_at
 
 
@@ -203,7 +203,7 @@ def arrive(session: Session, old: Binding | None, new: Binding, event: Registrat
 def _has_no_registrar(session: Session, edge: Binding) -> bool:
     """Whether the registrar behind it has ended since. Another that has the device is shown."""
     return any(
-        grave.cause in _NODE_ENDS and is_edge_of(edge, grave) and _went_with_it(edge, grave.at)
+        grave.cause in NODE_ENDS and is_edge_of(edge, grave) and _went_with_it(edge, grave.at)
         for grave in session.ended.values()
     )
 
@@ -257,7 +257,7 @@ def depart(session: Session, gone: Binding, cause: Cause, at: datetime) -> list[
     What the edge confirmed since `at` is of a later REGISTER; of this one the edge tells as well.
     """
     follow(session, gone)
-    if cause in _NODE_ENDS:
+    if cause in NODE_ENDS:
         _lose_registrar(session, gone, at)
     if cause in _DEVICE_ENDS:
         leaving = [(k, b) for k, b in session.bindings.items() if is_edge_of(b, gone)]

@@ -153,6 +153,16 @@ def last_seq(known: Binding | EndedBinding | None, boot: str) -> int:
     return seq
 
 
+def _was_connected(binding: Binding) -> bool:
+    """Whether the registrar's own process held the client's connection."""
+    return (
+        binding.transport is not None
+        and binding.transport.is_connection
+        and not binding.transport_claimed
+        and binding.path is None
+    )
+
+
 def bury(
     session: Session,
     key: str,
@@ -184,7 +194,10 @@ def bury(
         if isinstance(known, Binding):
             grave.last_boot, grave.last_seq = known.boot, known.seq
             grave.last_at = known.confirmed_at
+            if cause in devices.NODE_ENDS and _was_connected(known):
+                grave.expires_at = known.expires_at
         else:
+            grave.expires_at = known.expires_at
             grave.last_boot, grave.last_seq = known.last_boot, known.last_seq
             grave.last_at = known.last_at
     session.ended[key] = grave

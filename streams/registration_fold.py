@@ -18,6 +18,8 @@ from streams.verdict import Change, Verdict, ignored, merged
 
 # An expiry this much before the one we know was brought forward by the registrar (failed pings).
 EXPIRY_TOLERANCE = timedelta(seconds=5)
+# Registrars list whole seconds.
+_SAME_EXPIRY = timedelta(seconds=2)
 NO_LAG = timedelta(0)
 
 
@@ -140,9 +142,25 @@ def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
         return False  # it had registered after the listing began
     if is_final(grave):
         return _is_elsewhere(row, grave) and grave.at <= row.at
+    if _is_of_before(row, grave):
+        return False
     # Of a node that ended the next process may have it in its database, and lists it at once.
     lag = NO_LAG if grave.cause is Cause.NODE_LOST else LISTING_LAG
     return grave.at + lag < row.at
+
+
+def _is_of_before(row: RegistrationEvent, grave: EndedBinding) -> bool:
+    """Whether it is the registration whose connection ended with the process before.
+
+    A REGISTER since would have moved its expiry. That a client is connected from there again proves
+    nothing: it may be another one, on the same port.
+    """
+    return (
+        row.boot != grave.last_boot
+        and row.expires_at is not None
+        and grave.expires_at is not None
+        and abs(row.expires_at - grave.expires_at) < _SAME_EXPIRY
+    )
 
 
 def _is_elsewhere(row: RegistrationEvent, grave: EndedBinding) -> bool:

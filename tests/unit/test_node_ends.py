@@ -1,5 +1,7 @@
 """A node's end, restart, silence or doubt: which of a user's places and calls it is about."""
 
+from typing import Any
+
 import pytest
 
 from schemas.call import CallEvent
@@ -61,6 +63,44 @@ class TestEnd:
     def test_of_another_node_ends_no_call(self) -> None:
         _, published = tell(registered(1), _answered(2), node_change(DOWN, 9, node="fs2"))
         assert shown(published)[-1] == "on-the-phone call-answered"
+
+
+class TestListedByTheNextProcess:
+    """Its database has the rows of before; a connection to the process before is gone."""
+
+    EXPIRES = moment(600)
+
+    def _revived(self, expires: float | None = 600, **more: Any) -> bool:
+        row = listed(0, "s", at=20, boot="boot-b", **more)
+        row.expires_at = moment(expires) if expires is not None else None
+        fields = {name: more[name] for name in ("transport", "path") if name in more}
+        claimed = more.get("transport_claimed", False)
+        session, _ = tell(
+            registered(1, expires_at=self.EXPIRES, transport_claimed=claimed, **fields),
+            node_change(DOWN, 9),
+            row,
+        )
+        return bool(session.bindings)
+
+    def test_a_connection_of_before_is_not_another_clients_on_its_port(self) -> None:
+        assert not self._revived(cookie=99)
+        assert not self._revived(expires=601.5, cookie=99)
+
+    def test_who_has_registered_since_is_back(self) -> None:
+        assert self._revived(expires=615, cookie=99)
+        assert self._revived(expires=None)
+
+    def test_what_needs_no_connection_to_it_is_there_still(self) -> None:
+        assert self._revived(transport=UDP)
+        assert self._revived(path="<sip:edge1;lr>")
+        assert self._revived(transport_claimed=True)
+
+    def test_the_process_itself_is_believed(self) -> None:
+        session, _ = tell(registered(1, expires_at=self.EXPIRES), node_change(LOST, 9))
+        row = listed(5, "s", at=20)
+        row.expires_at = self.EXPIRES
+        tell(row, session=session)
+        assert session.bindings
 
 
 class TestRestart:
