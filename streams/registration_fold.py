@@ -18,8 +18,6 @@ from streams.verdict import Change, Verdict, ignored, merged
 
 # An expiry this much before the one we know was brought forward by the registrar (failed pings).
 EXPIRY_TOLERANCE = timedelta(seconds=5)
-# Registrars list whole seconds.
-_SAME_EXPIRY = timedelta(seconds=2)
 NO_LAG = timedelta(0)
 
 
@@ -152,14 +150,15 @@ def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
 def _is_of_before(row: RegistrationEvent, grave: EndedBinding) -> bool:
     """Whether it is the registration whose connection ended with the process before.
 
-    A REGISTER since would have moved its expiry. That a client is connected from there again proves
+    A REGISTER since would have moved its expiry, by more than a listing may be late (whose seconds
+    left are counted when a busy server answers). That a client is connected from there again proves
     nothing: it may be another one, on the same port.
     """
     return (
         row.boot != grave.last_boot
         and row.expires_at is not None
         and grave.expires_at is not None
-        and abs(row.expires_at - grave.expires_at) < _SAME_EXPIRY
+        and abs(row.expires_at - grave.expires_at) < EXPIRY_TOLERANCE
     )
 
 

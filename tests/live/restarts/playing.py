@@ -22,6 +22,8 @@ DEADLINE_SECONDS = 20.0
 _STEADY_SECONDS = 2.0
 _CONNECT_SECONDS = 30.0
 _POLL_SECONDS = 0.02
+# Below those that the kernel gives to clients.
+_own_ports = itertools.cycle(range(20_000, 30_000))
 
 
 @dataclass(slots=True)
@@ -45,10 +47,13 @@ class Player:
         self._port = cluster.server.port
         self._place = (NODE, EDGE if isinstance(cluster, EdgeCluster) else None)
         self._users = users
+        self._has_own_ports = False
         self._phones: dict[str, SipClient] = {}
         self._histories: dict[str, list[Presence]] = {}
 
     def play(self, scenario: Scenario) -> Outcome:
+        # On loopback a port is soon the next client's; who used it before, nobody has seen then.
+        self._has_own_ports = scenario.blind
         try:
             return self._play(scenario)
         finally:
@@ -123,7 +128,7 @@ class Player:
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError, AssertionError):
                 if user not in self._phones:
-                    self._phones[user] = SipClient(self._port, user)
+                    self._phones[user] = SipClient(self._port, user, port=self._next_port())
                     self._phones[user].socket.settimeout(3)
                 self._phones[user].register()
                 return
@@ -137,6 +142,9 @@ class Player:
 
     def _history(self, user: str) -> list[Presence]:
         return self._histories.get(user, [])
+
+    def _next_port(self) -> int:
+        return next(_own_ports) if self._has_own_ports else 0
 
     def _shown(self, user: str) -> bool:
         history = self._history(user)
