@@ -148,8 +148,8 @@ class EndedBinding:
     expires_at: Annotated[
         datetime | None,
         Field(
-            description="Of what ended with its process, and was on a connection to it: a row that "
-            "still expires then is of before."
+            description="Of what was on a connection to its registrar: a row that still expires "
+            "then is of before."
         ),
     ] = None
     last_boot: Annotated[Word | None, Field(description="Of its last confirmation.")] = None

@@ -194,7 +194,7 @@ def bury(
         if isinstance(known, Binding):
             grave.last_boot, grave.last_seq = known.boot, known.seq
             grave.last_at = known.confirmed_at
-            if cause in devices.NODE_ENDS and _was_connected(known):
+            if _was_connected(known):
                 grave.expires_at = known.expires_at
         else:
             grave.expires_at = known.expires_at

@@ -139,7 +139,7 @@ def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
     if _precedes(row, grave.last_boot, grave.last_seq, grave.last_at):
         return False  # it had registered after the listing began
     if is_final(grave):
-        return _is_elsewhere(row, grave) and grave.at <= row.at
+        return grave.at <= row.at and (_is_elsewhere(row, grave) or _is_back(row, grave))
     if _is_of_before(row, grave):
         return False
     # Of a node that ended the next process may have it in its database, and lists it at once.
@@ -159,6 +159,23 @@ def _is_of_before(row: RegistrationEvent, grave: EndedBinding) -> bool:
         and row.expires_at is not None
         and grave.expires_at is not None
         and abs(row.expires_at - grave.expires_at) < EXPIRY_TOLERANCE
+    )
+
+
+def _is_back(row: RegistrationEvent, grave: EndedBinding) -> bool:
+    """Whether the client has registered since from the same port, which only the listing shows.
+
+    The kernel has another connection from there, and the row is of another REGISTER: that alone may
+    be another client's, this alone of before.
+    """
+    if row.cookie is None or row.cookie == grave.cookie:
+        return False
+    if None not in (row.call_id, grave.call_id) and row.call_id != grave.call_id:
+        return True
+    return (
+        row.expires_at is not None
+        and grave.expires_at is not None
+        and grave.expires_at + EXPIRY_TOLERANCE <= row.expires_at
     )
 
 

@@ -17,6 +17,7 @@ from tests.unit.stories import (
     call,
     fold,
     listed,
+    loss,
     moment,
     node_change,
     registered,
@@ -101,6 +102,32 @@ class TestListedByTheNextProcess:
         row.expires_at = self.EXPIRES
         tell(row, session=session)
         assert session.bindings
+
+
+class TestListedAfterItsConnectionEnded:
+    """The REGISTER from the same port was not heard: phones may have one for ever (5060)."""
+
+    def _revived(self, **of_row: Any) -> bool:
+        row = listed(
+            0, "s", at=20, boot="boot-b", **{"cookie": 9, "call_id": "one@phone", **of_row}
+        )
+        session, _ = tell(registered(1, cookie=7, expires_at=moment(600)), loss(5, cookie=7), row)
+        return bool(session.bindings)
+
+    def test_under_another_call_id_it_is_back(self) -> None:
+        assert self._revived(call_id="two@phone")
+
+    def test_with_a_later_expiry_it_is_back(self) -> None:
+        assert self._revived(expires_at=moment(620))
+
+    def test_without_a_connection_it_is_not(self) -> None:
+        assert not self._revived(call_id="two@phone", cookie=None)
+        assert not self._revived(call_id="two@phone", cookie=7)
+
+    def test_the_row_of_before_is_not_another_clients_on_its_port(self) -> None:
+        assert not self._revived(expires_at=moment(600))
+        assert not self._revived(expires_at=moment(604))
+        assert not self._revived()
 
 
 class TestRestart:

@@ -4,7 +4,6 @@ Half of the phones leave while it is away, the others register as soon as they c
 registered, at the node and behind the edge they came through, and nobody else, at any time.
 """
 
-import contextlib
 import itertools
 import threading
 import time
@@ -123,17 +122,21 @@ class Player:
             self._phones[user].close()
 
     def _register(self, user: str) -> None:
-        """Over a connection as old as it gets; again until it is accepted, as phones do."""
+        """Again until it is accepted, as phones do: over the same connection while that lives."""
         deadline = time.monotonic() + _CONNECT_SECONDS
         while time.monotonic() < deadline:
-            with contextlib.suppress(OSError, AssertionError):
+            try:
                 if user not in self._phones:
                     self._phones[user] = SipClient(self._port, user, port=self._next_port())
                     self._phones[user].socket.settimeout(3)
                 self._phones[user].register()
                 return
-            if user in self._phones:
-                self._phones.pop(user).close()
+            except TimeoutError:
+                continue  # no answer yet
+            except (OSError, AssertionError) as error:
+                is_closed = isinstance(error, OSError) or "closed the connection" in str(error)
+                if is_closed and user in self._phones:
+                    self._phones.pop(user).close()
             time.sleep(0.001)
         raise AssertionError(f"{user} could not register")
 
