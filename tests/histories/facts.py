@@ -7,6 +7,7 @@ from schemas.origin import Address
 from schemas.vocabulary import CallState, Cause, Status, Transport
 
 EDGE, REGISTRARS = "edge1", ("fs1", "fs2")
+_Places = frozenset[tuple[str, int]]  # node and the client's port
 
 
 @dataclass(eq=False)
@@ -77,13 +78,16 @@ class Facts:
     happened: dict[str, dict[Cause, float]] = field(default_factory=dict)
     doubts: list[Doubt] = field(default_factory=list)
     down: set[str] = field(default_factory=set)  # registrars that have stopped
-    _moves: dict[str, list[tuple[float, frozenset[tuple[str, int]]]]] = field(default_factory=dict)
+    _moves: dict[str, list[tuple[float, _Places, _Places]]] = field(default_factory=dict)
 
-    def reachable(self) -> dict[str, set[tuple[str, int]]]:
-        """Of each reachable user, node to send to and the client's port."""
+    def reachable(self, *, though_down: bool = False) -> dict[str, set[tuple[str, int]]]:
+        """Of each reachable user, node to send to and the client's port.
+
+        `though_down`: also through registrars that have stopped.
+        """
         found: dict[str, set[tuple[str, int]]] = {}
         for device in self.devices:
-            if device.node in self.down:
+            if device.node in self.down and not though_down:
                 continue  # where to send is what counts, whatever an edge before it does
             if device.registered and (device.alive or self._is_back(device)):
                 found.setdefault(device.aor, set()).add((device.node, device.port))
@@ -114,13 +118,17 @@ class Facts:
         return Status.HELD if CallState.HELD in states else Status.ONLINE
 
     def note(self) -> None:
-        """Remember who is reachable where. Called after every act."""
-        reachable = self.reachable()
+        """Remember who is reachable where. Called after every act.
+
+        What happens to a client while its registrar is down shows when that is back: it counts,
+        for a source that reports it late knows of it no sooner.
+        """
+        reachable, beyond = self.reachable(), self.reachable(though_down=True)
         for aor in {device.aor for device in self.devices}:
             moves = self._moves.setdefault(aor, [])
-            places = frozenset(reachable.get(aor, ()))
-            if places != (moves[-1][1] if moves else frozenset()):
-                moves.append((self.now, places))
+            places = frozenset(reachable.get(aor, ())), frozenset(beyond.get(aor, ()))
+            if places != (moves[-1][1:] if moves else (frozenset(), frozenset())):
+                moves.append((self.now, *places))
 
     def since(self, aor: str, at: float) -> tuple[bool, float]:
         """Whether the user was reachable at a moment, and since when in the same places."""
