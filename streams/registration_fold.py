@@ -61,6 +61,8 @@ def _ended_since(session: Session, key: str, event: RegistrationEvent) -> Verdic
     grave.call_id = event.call_id
     grave.remote, grave.path, grave.cookie = event.remote, event.path, event.cookie
     grave.last_boot, grave.last_seq, grave.last_at = event.boot, event.seq, event.at
+    if grave.expires_at is not None:
+        grave.expires_at = event.expires_at
     devices.follow(session, grave)
     verdict = Verdict(changed=True, fence="older-than-end")
     if before != devices.shown(session):

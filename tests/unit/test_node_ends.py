@@ -20,6 +20,7 @@ from tests.unit.stories import (
     loss,
     moment,
     node_change,
+    refreshed,
     registered,
     registration,
     shown,
@@ -123,6 +124,16 @@ class TestListedAfterItsConnectionEnded:
     def test_without_a_connection_it_is_not(self) -> None:
         assert not self._revived(call_id="two@phone", cookie=None)
         assert not self._revived(call_id="two@phone", cookie=7)
+
+    def test_a_refresh_of_before_that_is_read_late_is_what_the_row_shows(self) -> None:
+        row = listed(0, "s", at=20, boot="boot-b", cookie=9, expires_at=moment(640))
+        session, _ = tell(
+            registered(1, cookie=7, expires_at=moment(600)),
+            loss(5, cookie=7),
+            refreshed(4, cookie=7, expires_at=moment(640)),
+            row,
+        )
+        assert not session.bindings
 
     def test_the_row_of_before_is_not_another_clients_on_its_port(self) -> None:
         assert not self._revived(expires_at=moment(600))
