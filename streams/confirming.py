@@ -131,7 +131,7 @@ def _announce(
     ):
         return None
     new.owned_at = new.confirmed_at
-    return _owner(session, key, new, new.remote, event)
+    return owner_of(session, key, new, new.remote, event)
 
 
 def confirmed_already(
@@ -142,21 +142,23 @@ def confirmed_already(
     It may be read again after a crash, and its owner not have become durable.
     """
     if known.event == event.id and known.owned_at == event.at and known.remote is not None:
-        verdict.owner = _owner(session, key, known, known.remote, event)
+        verdict.owner = owner_of(session, key, known, known.remote, event)
     return verdict
 
 
-def _owner(
-    session: Session, key: str, binding: Binding, remote: Address, event: Event
+def owner_of(
+    session: Session, key: str, binding: Binding, remote: Address, place: Event
 ) -> ConnectionOwner:
+    """The binding under `key` as the owner of its connection from `remote`, since `place` in its
+    node's history."""
     return ConnectionOwner(
-        id=event.id,
-        source=event.source,
-        node=event.node,
-        boot=event.boot,
-        seq=event.seq,
-        at=event.at,
-        connection=connection_id(event.node, remote),
+        id=place.id,
+        source=place.source,
+        node=place.node,
+        boot=place.boot,
+        seq=place.seq,
+        at=place.at,
+        connection=connection_id(place.node, remote),
         aor=session.aor,
         binding=key,
         cookie=binding.cookie,

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from schemas import path
-from schemas.connection import connection_id
 from schemas.vocabulary import Cause, Transport
 from streams import devices
-from streams.confirming import OWNER_RENEWAL
+from streams.confirming import OWNER_RENEWAL, owner_of
 from streams.connection_fold import is_of_after
 from streams.endings import bury, cut_off, end_binding
 from streams.ordering import LISTING_LAG, is_newer
@@ -23,6 +22,7 @@ from streams.state import (
     ConnectionLoss,
     ConnectionOwner,
     EdgeConnection,
+    Event,
     RegistrationEvent,
     Session,
 )
@@ -209,17 +209,14 @@ def _owner(
 ) -> ConnectionOwner:
     remote = behind.received
     assert remote is not None
-    return ConnectionOwner(
+    place = Event(
         id=f"{behind.event}/at-{connection.node}",
         source=behind.source,
         node=connection.node,
         boot=connection.boot,
         seq=connection.seq,
         at=connection.at,
-        connection=connection_id(connection.node, remote),
-        aor=session.aor,
-        binding=key,
-        cookie=connection.cookie,
-        remote=remote,
-        registered_at=behind.registered_at,
     )
+    owner = owner_of(session, key, behind, remote, place)
+    owner.cookie, owner.registered_at = connection.cookie, behind.registered_at
+    return owner

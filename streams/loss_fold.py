@@ -7,10 +7,11 @@ Pure. The fence: only if the binding is still on that incarnation of the connect
 
 from schemas.vocabulary import Cause, Source
 from streams import devices
+from streams.confirming import owner_of
 from streams.connection_fold import is_denied
 from streams.edge_connections import fold_edge_loss
 from streams.endings import bury, end_binding, leave
-from streams.state import Binding, ConnectionLoss, ConnectionOwner, EndedBinding, Session
+from streams.state import Binding, ConnectionLoss, EndedBinding, Event, Session
 from streams.verdict import Change, Verdict, ignored
 
 _SUSPICIONS = frozenset({Cause.CONNECTION_SUSPECT, Cause.CONNECTION_RECOVERED})
@@ -58,19 +59,15 @@ def _another_incarnation(session: Session, binding: Binding, loss: ConnectionLos
         return leave(session, binding, loss)
     verdict = ignored("other-incarnation")
     if binding.remote == loss.remote:
-        verdict.owner = ConnectionOwner(
+        place = Event(
             id=f"{loss.id}/again",
             source=binding.source,
             node=binding.node,
             boot=binding.boot,
             seq=binding.seq,
             at=binding.confirmed_at,
-            connection=loss.connection,
-            aor=session.aor,
-            binding=loss.binding,
-            cookie=binding.cookie,
-            remote=loss.remote,
         )
+        verdict.owner = owner_of(session, loss.binding, binding, loss.remote, place)
     return verdict
 
 

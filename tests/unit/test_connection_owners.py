@@ -11,10 +11,11 @@ from schemas.connection import ConnectionEvent, connection_id
 from schemas.origin import Address
 from schemas.vocabulary import ConnectionKind, Source, Transport
 from streams.batch import SessionBatch
+from streams.loss_fold import fold_loss
 from streams.registration_fold import fold_registration
 from streams.state import Session
 from tests.unit.pipeline import Consumed, Pipeline
-from tests.unit.stories import AOR, listed, moment, refreshed, registered
+from tests.unit.stories import AOR, listed, loss, moment, refreshed, registered
 from tests.unit.test_devices import behind
 from tests.unit.test_edge_late_words import same
 
@@ -119,3 +120,11 @@ def test_an_end_that_the_kernel_reports_late_takes_who_seemed_to_claim_it() -> N
     pipeline.feed(topics.REGISTRATIONS, [(AOR, registered(1, transport_claimed=True))])
     pipeline.feed(topics.CONNECTIONS, [(end.connection, end)])
     assert pipeline.changes("1001")[-1] == "offline connection-closed"
+
+
+def test_who_is_announced_again_still_only_claims_a_connection() -> None:
+    """An end of before took the owner away, not what is known of the transport."""
+    session = Session(aor=AOR)
+    fold_registration(session, registered(1, transport_claimed=True))
+    again = fold_loss(session, loss(9, source=Source.SOCKETS, at=0.5, cookie=5)).owner
+    assert getattr(again, "transport_claimed", None) is True
