@@ -16,6 +16,7 @@ from streams.confirming import OWNER_RENEWAL, owner_of
 from streams.connection_fold import is_of_after
 from streams.endings import bury, cut_off, end_binding
 from streams.ordering import LISTING_LAG, is_newer
+from streams.showing import changed_from
 from streams.state import (
     Address,
     Binding,
@@ -161,9 +162,9 @@ def _connect(session: Session, key: str, behind: Binding, listing: EdgeListing) 
     for left in devices.superseded(session, behind):
         bury(session, left, event, Cause.REPLACED, binding=session.bindings.pop(left))
     devices.connect(session, behind)
-    verdict = Verdict(changed=True, owner=_owner(session, key, behind, behind.edge_connection))
-    if before != devices.shown(session):
-        verdict.change = Change(Cause.NODE_CERTAIN, event.at, [event.id, behind.event])
+    change = Change(Cause.NODE_CERTAIN, event.at, [event.id, behind.event])
+    verdict = changed_from(before, session, change)
+    verdict.owner = _owner(session, key, behind, behind.edge_connection)
     return verdict
 
 
@@ -176,10 +177,8 @@ def _doubt(session: Session, behind: Binding, listing: EdgeListing) -> Verdict:
         return Verdict()
     before = devices.shown(session)
     behind.edge_uncertain = True
-    verdict = Verdict(changed=True)
-    if before != devices.shown(session):
-        verdict.change = Change(Cause.NODE_UNCERTAIN, event.at, [event.id, behind.event])
-    return verdict
+    change = Change(Cause.NODE_UNCERTAIN, event.at, [event.id, behind.event])
+    return changed_from(before, session, change)
 
 
 def fold_edge_loss(session: Session, loss: ConnectionLoss) -> Verdict:

@@ -6,6 +6,7 @@ Pure. Every rule that ends a binding ends it here.
 from schemas.vocabulary import Cause, Source
 from streams import devices
 from streams.ordering import UNHEARD, bound
+from streams.showing import changed_from
 from streams.state import (
     Address,
     Binding,
@@ -67,10 +68,7 @@ def leave(session: Session, known: Binding | EndedBinding, loss: ConnectionLoss)
     grave = session.ended[left]
     grave.remote, grave.cookie, grave.last_at = loss.remote, loss.cookie, loss.at
     devices.follow(session, grave)
-    verdict = Verdict(changed=True)
-    if before != devices.shown(session):
-        verdict.change = Change(loss.cause, loss.at, [loss.id])
-    return verdict
+    return changed_from(before, session, Change(loss.cause, loss.at, [loss.id]))
 
 
 def cut_off(session: Session, key: str, event: Event, cause: Cause) -> Verdict:
@@ -91,10 +89,7 @@ def cut_off(session: Session, key: str, event: Event, cause: Cause) -> Verdict:
     grave.cookie = known.cookie if known is not None else None
     behind.edge_connection, behind.edge_lost = None, True
     devices.follow(session, grave)
-    verdict = Verdict(changed=True)
-    if before != devices.shown(session):
-        verdict.change = Change(cause, event.at, [event.id, behind.event])
-    return verdict
+    return changed_from(before, session, Change(cause, event.at, [event.id, behind.event]))
 
 
 def _left(key: str, remote: Address) -> str:

@@ -11,6 +11,7 @@ from streams.confirming import owner_of
 from streams.connection_fold import is_denied
 from streams.edge_connections import fold_edge_loss
 from streams.endings import bury, end_binding, leave
+from streams.showing import changed_from
 from streams.state import Binding, ConnectionLoss, EndedBinding, Event, Session
 from streams.verdict import Change, Verdict, ignored
 
@@ -47,10 +48,7 @@ def _suspect(session: Session, binding: Binding, loss: ConnectionLoss) -> Verdic
         return ignored("already-told")
     before = devices.shown(session)
     binding.suspect = suspect
-    verdict = Verdict(changed=True)
-    if before != devices.shown(session):
-        verdict.change = Change(loss.cause, loss.at, [loss.id, binding.event])
-    return verdict
+    return changed_from(before, session, Change(loss.cause, loss.at, [loss.id, binding.event]))
 
 
 def _another_incarnation(session: Session, binding: Binding, loss: ConnectionLoss) -> Verdict:

@@ -9,6 +9,7 @@ from schemas.vocabulary import CallState, Cause, NodeKind, Source, Transport
 from streams import devices
 from streams.call_fold import end_leg
 from streams.endings import cut_off, end_binding
+from streams.showing import changed_from
 from streams.state import Binding, Event, NodeChange, NodeState, Session
 from streams.verdict import Change, Verdict, merged
 
@@ -66,11 +67,8 @@ def fold_doubt(session: Session, node: str, at: datetime, *, stale: bool) -> Ver
             evidence.append(binding.event)
     if not evidence:
         return Verdict()
-    verdict = Verdict(changed=True)
-    if before != devices.shown(session):
-        cause = Cause.NODE_UNCERTAIN if stale else Cause.NODE_CERTAIN
-        verdict.change = Change(cause, at, evidence[:16])
-    return verdict
+    cause = Cause.NODE_UNCERTAIN if stale else Cause.NODE_CERTAIN
+    return changed_from(before, session, Change(cause, at, evidence[:16]))
 
 
 def fold_node_change(session: Session, change: NodeChange) -> Verdict:

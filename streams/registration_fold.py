@@ -13,6 +13,7 @@ from streams.connection_lost import fold_connection_lost
 from streams.endings import bury, end_binding, is_final, last_seq, make_room
 from streams.ordering import LISTING_LAG, UNHEARD, binding_key, is_newer
 from streams.replacing import end_replaced
+from streams.showing import changed_from
 from streams.state import Binding, EndedBinding, RegistrationEvent, Session
 from streams.verdict import Change, Verdict, ignored, merged
 
@@ -64,9 +65,9 @@ def _ended_since(session: Session, key: str, event: RegistrationEvent) -> Verdic
     if grave.expires_at is not None:
         grave.expires_at = event.expires_at
     devices.follow(session, grave)
-    verdict = Verdict(changed=True, fence="older-than-end")
-    if before != devices.shown(session):
-        verdict.change = Change(grave.cause, grave.at, [grave.event, event.id])
+    change = Change(grave.cause, grave.at, [grave.event, event.id])
+    verdict = changed_from(before, session, change)
+    verdict.fence = "older-than-end"
     return verdict
 
 

@@ -23,6 +23,7 @@ FOLDS = (
     "ordering",
     "devices",
     "edge_connections",
+    "showing",
     "connection_fold",
     "loss_fold",
     "node_fold",
