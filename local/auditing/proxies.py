@@ -107,7 +107,7 @@ class OpenSips:
         kernel = self._ask_kernel()
         return Listing(
             *(settings.node, began.at, rows.readable, rows.unreadable),
-            connections=kernel.by_peer if kernel else None,
+            connections=kernel.cookies if kernel else None,
             peers=_peers(peers) if peers is not None else None,
             own=_own(listed, kernel.own if kernel else ()),
             host=_host(settings.mi_url),
@@ -146,7 +146,7 @@ class Kamailio:
         kernel = self._ask_kernel()
         return Listing(
             *(settings.node, began.at, rows.readable, rows.unreadable),
-            connections=kernel.by_peer if kernel else None,
+            connections=kernel.cookies if kernel else None,
             peers=frozenset((p.ip, p.port) for p in peers.values()) if peers is not None else None,
             own=_own(listed, kernel.own if kernel else ()),
             host=_host(settings.rpc_url),

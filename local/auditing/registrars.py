@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from local.auditing.kernel import Connections
 from local.auditing.listing import Listing, Row, UnreadableRow
 from producers.freeswitch import snapshot as freeswitch_snapshot
 from producers.freeswitch.client import EventSocket, event_socket
@@ -29,12 +28,13 @@ from producers.freeswitch.verto_listing import (
     Client,
     read_verto,
 )
+from producers.sockets.living import Living
 from schemas.codec import InvalidRecord
 
 # Of records that leave this process nowhere.
 BOOT = "audit"
 _TEXT_MAX = 200
-AskKernel = Callable[[], Connections | None]
+AskKernel = Callable[[], Living | None]
 
 
 class NotAudited(Exception):
@@ -103,8 +103,8 @@ class FreeSwitch:
         kernel = self._ask_kernel()
         return Listing(
             *(switch.name, at, rows.readable, rows.unreadable, only),
-            connections=kernel.by_peer if kernel else None,
-            own=kernel.own if kernel else frozenset(),
+            connections=kernel.cookies if kernel else None,
+            own=frozenset(kernel.own) if kernel else frozenset(),
         )
 
 

@@ -1,6 +1,7 @@
-"""Which clients are connected now? One dump, for a producer whose server keeps no table to list.
+"""Which clients are connected now? One dump, for a producer whose server keeps no table to list,
+and for the audit.
 
-For producers that share the SIP server's network namespace.
+For processes that share the SIP server's network namespace.
 """
 
 from collections.abc import Collection
@@ -12,9 +13,13 @@ from producers.sockets.kernel import Kernel
 
 @dataclass(slots=True)
 class Living:
-    """Of the `ports` asked about: `cookies` of each peer's connection, `own` ends of the server."""
+    """Of the `ports` asked about: `cookies` of each peer's connection, `own` ends of the server.
+
+    `listens`: somebody does on one of them.
+    """
 
     ports: frozenset[int]
+    listens: bool = False
     cookies: dict[tuple[str, int], int] = field(default_factory=dict)
     own: set[tuple[str, int]] = field(default_factory=set)
 
@@ -30,7 +35,9 @@ def living(ports: Collection[int]) -> Living:
                 continue
             if any(socket.ends[4:20]):  # not a listener on all addresses
                 found.own.add((socket.local.ip, socket.local.port))
-            if socket.state == netlink.ESTABLISHED:
+            if socket.state == netlink.LISTEN:
+                found.listens = True
+            elif socket.state == netlink.ESTABLISHED:
                 found.cookies[(socket.remote.ip, socket.remote.port)] = socket.cookie
     finally:
         kernel.close()

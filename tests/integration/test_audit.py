@@ -278,11 +278,11 @@ def test_the_kernels_connections_to_a_port() -> None:
             with closing(server):
                 known = connections_to([port])
                 assert known is not None
-                assert list(known.by_peer) == [client.getsockname()]
+                assert list(known.cookies) == [client.getsockname()]
                 assert known.own == {("127.0.0.1", port)}
         left = connections_to([port])
         assert left is not None
-        assert not left.by_peer
+        assert not left.cookies
     assert connections_to([free_port()]) is None, "nobody listens: it may be another host"
 
 
