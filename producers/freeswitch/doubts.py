@@ -11,11 +11,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from producers.freeswitch import contact
 from producers.freeswitch.context import Context, Translated
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.known_rows import Name, Row, Shown, is_same_expiry
 from producers.freeswitch.matching import Mode, mode_of_register
+from producers.freeswitch.row_rules import (
+    is_ended,
+    is_renewed,
+    is_replaced,
+    name_in,
+    relation_of,
+    row_of,
+)
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import RegistrationKind as Kind
 
@@ -109,12 +116,15 @@ class Doubts:
         if own is not None and own in rows and own in known and not doubt.again:
             for other in rows:
                 if other in known and known[other].seq < known[own].seq:
-                    relation = _relation(own, other)
-                    if relation == _APART or not _is_same_second(known[other], known[own]):
+                    relation = relation_of(own, other)
+                    # Rows of one key may have been left only for expiring together.
+                    if relation == _APART or not is_same_expiry(
+                        known[other].expires_at, known[own].expires_at
+                    ):
                         self._coexisting.setdefault(doubt.profile, set()).add(relation)
         if own is not None and own not in rows:
             for other, expires_at in rows.items():
-                if _relation(own, other) == _SAME and _is_renewed(known, own, other, expires_at):
+                if relation_of(own, other) == _SAME and is_renewed(known, own, other, expires_at):
                     pair = frozenset((own.registrar, other.registrar))
                     self.context.known_rows.sharing_table.add(pair)
         if doubt.again and any(row != own for row in rows):
@@ -141,11 +151,11 @@ class Doubts:
         if record.kind is Kind.REFRESHED:  # only with a mode that allows several
             self._coexisting.setdefault(row.registrar, set()).add(_APART)
         for other in others:
-            if _is_replaced(mode, record, row, other) or known.is_one(row, other):
+            if is_replaced(mode, record, row, other) or known.is_one(row, other):
                 known.remove(aor, other)
         left = [other for other in others if other in known.rows(aor)]
         own = Shown(event.seq, record.expires_at, record.binding or "", now)
-        known.add(aor, _name_in(event), row, own)
+        known.add(aor, name_in(event), row, own)
         unclear = [
             other
             for other in left
@@ -160,11 +170,12 @@ class Doubts:
             # Rows of the same Call-ID are deleted through the queue.
             queued = any(other.call_id == row.call_id for other in unclear)
             self._ask(event, record, now, again=AGAIN_SECONDS if queued else (), row=row)
-        if mode != "off" and overtaken:
+        if mode == "off":
+            return
+        if overtaken:
             self._ask(event, record, now + QUEUED_SECONDS, again=AGAIN_SECONDS)
-        if mode != "off":
-            for other_aor in sharing:
-                self._ask_other(other_aor, row, now)
+        for other_aor in sharing:
+            self._ask_other(other_aor, row, now)
 
     def _ended(
         self, event: SwitchEvent, record: Translated, ended: RegistrationEvent, now: float
@@ -176,14 +187,14 @@ class Doubts:
         sharing = known.sharing(aor, row) if asks else []
         # With call-id rows go by that, whoever's they are; else by the name.
         by_name = mode in ("ask", "contact") and ended.kind is Kind.UNREGISTERED
-        if by_name and row in known.rows(aor) and {*known.names_of(aor)} != {_name_in(event)}:
+        if by_name and row in known.rows(aor) and {*known.names_of(aor)} != {name_in(event)}:
             self._ask(event, ended, now, held=(Held(record, row, misnamed=True),))
             return True
         known.remove(aor, row)
         if ended.kind is Kind.EXPIRED:  # names its row; each has an event of its own
             return self._holds_same(event, record, row, now)
         for other in list(known.rows(aor)):
-            if _is_ended(mode, row, other):
+            if is_ended(mode, row, other):
                 known.remove(aor, other)
         for other_aor in sharing:
             if any(other.call_id == row.call_id for other in known.rows(other_aor)):
@@ -233,13 +244,13 @@ class Doubts:
         return not self._may_coexist(row, other)
 
     def _may_coexist(self, row: Row, other: Row) -> bool:
-        return _relation(row, other) in self._coexisting.get(row.registrar, ())
+        return relation_of(row, other) in self._coexisting.get(row.registrar, ())
 
     def _ask(
         self, event: SwitchEvent, record: RegistrationEvent, due: float, **fields: Any
     ) -> None:
         aor, profile = record.aor or "", record.registrar or ""
-        self._put(Doubt(aor, profile, (_name_in(event),), due, **fields))
+        self._put(Doubt(aor, profile, (name_in(event),), due, **fields))
 
     def _ask_other(self, aor: str, row: Row, now: float) -> None:
         if names := self.context.known_rows.names_of(aor):
@@ -261,64 +272,3 @@ class Doubts:
                 names=tuple(dict.fromkeys(waiting.names + doubt.names)),
             )
         self._by_aor[doubt.aor] = doubt
-
-
-def row_of(event: SwitchEvent, record: RegistrationEvent) -> Row:
-    """The row that an event with a contact is about."""
-    return Row(
-        record.registrar or "",
-        contact.text_of(event),
-        record.call_id,
-    )
-
-
-def _name_in(event: SwitchEvent) -> Name:
-    """Whose row an event is about; sofia::expire has headers of its own."""
-    if event.name == "sofia::expire":
-        return Name(event.required("user", 1024), event.required("host"))
-    return Name(event.required("from-user", 1024), event.required("from-host"))
-
-
-def _is_renewed(
-    known: Mapping[Row, Shown], own: Row, other: Row, expires_at: datetime | None
-) -> bool:
-    """Whether the REGISTER that made `own` has renewed the `other` profile's row instead.
-
-    A row that `own`'s client left there runs out when it did before.
-    """
-    if own not in known or other not in known:
-        return False  # ended since, or not heard of yet
-    registered = known[own].expires_at
-    before = known[other].expires_at
-    return is_same_expiry(registered, expires_at) and not is_same_expiry(registered, before)
-
-
-def _relation(row: Row, other: Row) -> tuple[bool, bool]:
-    return row.contact == other.contact, row.call_id == other.call_id
-
-
-def _is_replaced(mode: Mode, record: RegistrationEvent, row: Row, other: Row) -> bool:
-    """Whether a REGISTER that made `row` has left no `other` of the same user, for certain."""
-    if row.registrar != other.registrar:
-        return False
-    if mode == "off":
-        return True
-    if row.contact == other.contact and (mode == "contact" or record.kind is Kind.REFRESHED):
-        return True
-    return mode == "call-id" and record.replaces_call_id and row.call_id == other.call_id
-
-
-def _is_same_second(other: Shown, own: Shown) -> bool:
-    """Whether rows of one key may have been left only for expiring together."""
-    return is_same_expiry(other.expires_at, own.expires_at)
-
-
-def _is_ended(mode: Mode, row: Row, other: Row) -> bool:
-    """Whether a REGISTER with `Expires: 0` has deleted `other`, for certain."""
-    if row.registrar != other.registrar:
-        return False
-    if mode == "off":
-        return True
-    if mode == "call-id":
-        return row.call_id == other.call_id
-    return mode == "contact" and row.contact == other.contact

@@ -86,14 +86,14 @@ class KernelWitness:
             return "the switch runs elsewhere"
         numbers = self._ports or ports()
         self._query = ConnectionQuery(numbers)
+        if self._mode == "auto" and not (numbers and self._query.listens()):
+            # A forwarded event socket: the switch is in a network namespace of its own.
+            return "none of the switch's SIP ports listens here"
         try:
             self._ends = RecentEnds(numbers)
         except (KernelRefuses, QueryFailed) as error:
             # Then each connection that is not there counts as one that ended.
             log.info("the kernel does not report ended connections", reason=str(error))
-        if self._mode == "auto" and not (numbers and self._query.listens()):
-            # A forwarded event socket: the switch is in a network namespace of its own.
-            return "none of the switch's SIP ports listens here"
         return None
 
     def testify(self, records: list[Translated]) -> list[Translated]:
