@@ -4,6 +4,7 @@ Half of the phones leave while it is away, the others register as soon as they c
 registered, at the node and behind the edge they came through, and nobody else, at any time.
 """
 
+import contextlib
 import itertools
 import threading
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from schemas.presence import Presence
+from tests.eventually import eventually
 from tests.integration.sip_client import SipClient
 from tests.integration.sip_cluster import Cluster, Node
 from tests.live.clusters import EDGE, NODE, EdgeCluster, LiveCluster
@@ -81,8 +83,7 @@ class Player:
         wrong = [f"{user}: not shown" for user in self._until(self._shown, back)]
         wrong += [f"{user}: shown" for user in self._until(self._unreachable, gone)]
         seconds = time.monotonic() - began
-        self._wait(_STEADY_SECONDS, lambda: False)
-        self._read()
+        self._watch(_STEADY_SECONDS)
         wrong += [f"{user}: shown at last" for user in gone if not self._unreachable(user)]
         wrong += [f"{user}: not shown at last" for user in back if not self._shown(user)]
         if scenario.server:
@@ -190,10 +191,13 @@ class Player:
             left[:] = [user for user in left if not holds(user)]
             return not left
 
-        self._wait(DEADLINE_SECONDS, all_hold)
+        with contextlib.suppress(AssertionError):
+            eventually(all_hold, DEADLINE_SECONDS, _POLL_SECONDS)
         return left
 
-    def _wait(self, seconds: float, holds: Callable[[], bool]) -> None:
+    def _watch(self, seconds: float) -> None:
+        """Read on for so long: what was right may change yet."""
         deadline = time.monotonic() + seconds
-        while not holds() and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            self._read()
             time.sleep(_POLL_SECONDS)
