@@ -27,7 +27,7 @@ from sinks.gateway.settings import GatewaySettings
 from sinks.user_center.settings import UserCenterSettings
 from streams.settings import StreamsSettings
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 STAGES = {
     "audit",
     "gateway",
