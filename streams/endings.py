@@ -5,7 +5,7 @@ Pure. Every rule that ends a binding ends it here.
 
 from schemas.vocabulary import Cause, Source
 from streams import devices
-from streams.ordering import UNHEARD, bound
+from streams.ordering import MAX_LISTABLE, UNHEARD, bound
 from streams.showing import changed_from
 from streams.state import (
     Address,
@@ -196,4 +196,4 @@ def bury(
             grave.last_boot, grave.last_seq = known.last_boot, known.last_seq
             grave.last_at = known.last_at
     session.ended[key] = grave
-    bound(session.ended, event.at)
+    bound(session.ended, event.at, MAX_LISTABLE)

@@ -16,6 +16,11 @@ class Placed(Protocol):
 # by its whole spool. What is older than a day, by whichever node's clock, nothing asks for.
 MAX_TOMBSTONES = 32
 MAX_AGE = timedelta(days=1)
+# A registrar that was killed lists afterwards whoever was registered then: the dead of a phone that
+# came and went many times, too, as long as their registrations last (an hour by default, RFC 3261
+# §10.2). So many bindings that ended within that time are remembered, at an edge and behind it.
+MAX_LISTABLE = 128
+LISTABLE = timedelta(hours=1)
 
 # FreeSWITCH's event time lags the truth by up to 20 ms, a kernel is asked some time after that:
 # within this time of the answer, the registration is believed and the answer is not.
@@ -54,13 +59,15 @@ def is_newer(event: Placed, boot: str | None, seq: int, at: datetime) -> bool:
     return event.at > at
 
 
-def bound(tombstones: dict[str, T], at: datetime) -> None:
-    """Drop entries beyond MAX_TOMBSTONES or MAX_AGE before `at`, the oldest first.
+def bound(tombstones: dict[str, T], at: datetime, most: int = MAX_TOMBSTONES) -> None:
+    """Drop entries beyond MAX_AGE before `at`, and beyond a number, the oldest first.
 
-    Dicts keep the order of insertion.
+    The number is `most` of those within LISTABLE before `at`, else MAX_TOMBSTONES. Dicts keep the
+    order of insertion.
     """
     while tombstones:
-        oldest = next(iter(tombstones))
-        if len(tombstones) <= MAX_TOMBSTONES and at - tombstones[oldest].at <= MAX_AGE:
+        age = at - tombstones[next(iter(tombstones))].at
+        limit = most if age <= LISTABLE else MAX_TOMBSTONES
+        if len(tombstones) <= limit and age <= MAX_AGE:
             return
-        del tombstones[oldest]
+        del tombstones[next(iter(tombstones))]

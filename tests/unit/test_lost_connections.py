@@ -3,6 +3,7 @@
 import pytest
 
 from schemas.vocabulary import Cause, RegistrationKind, Source
+from streams.ordering import MAX_LISTABLE
 from tests.unit.stories import (
     fold,
     listed,
@@ -158,14 +159,14 @@ class TestWhatIsRemembered:
 
     def test_the_connections_that_an_edges_client_left_up_to_a_number(self) -> None:
         session, _ = tell(from_edge(1, 5000, cookie=5000))
-        for number in range(1, 50):
+        for number in range(1, MAX_LISTABLE + 20):
             port = 5000 + number
             tell(
                 edge_closed(2 * number, port - 1, cookie=port - 1),
                 from_edge(2 * number + 1, port, cookie=port),
                 session=session,
             )
-        assert len(session.ended) == 32
+        assert len(session.ended) == MAX_LISTABLE
 
     def test_told_twice_a_left_connection_changes_nothing(self) -> None:
         gone = edge_closed(9, 5061, cookie=1)

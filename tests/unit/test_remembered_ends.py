@@ -3,11 +3,13 @@
 from typing import Any
 
 from schemas.registration import RegistrationEvent
-from schemas.vocabulary import Cause, NodeKind, Source
+from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Source
+from streams.ordering import LISTABLE, MAX_LISTABLE, MAX_TOMBSTONES, bound
 from tests.unit.stories import (
     expired,
     listed,
     loss,
+    moment,
     node_change,
     refreshed,
     registered,
@@ -140,13 +142,13 @@ def test_the_cookie_is_known_of_a_connection_that_the_kernel_only_denied() -> No
 
 def test_the_end_that_was_told_last_is_remembered_longest() -> None:
     session, _ = tell(registered(1), unregistered(2))
-    for number in range(40):
-        if number == 20:
-            tell(unregistered(200), session=session)  # once more
+    for number in range(MAX_LISTABLE + 8):
+        if number == MAX_LISTABLE - 12:
+            tell(unregistered(400), session=session)  # once more
         seq, other = 10 + number, {"port": 6000 + number, "call_id": "two"}
-        tell(registered(seq, **other), unregistered(100 + seq, **other), session=session)
-    assert len(session.ended) == 32
-    assert tell(registered(150), session=session)[1] == []
+        tell(registered(seq, **other), unregistered(200 + seq, **other), session=session)
+    assert len(session.ended) == MAX_LISTABLE
+    assert tell(registered(350), session=session)[1] == []
 
 
 class TestTakenOver:
@@ -164,3 +166,37 @@ class TestTakenOver:
     def test_nothing_at_an_edge_that_told_no_call_id(self) -> None:
         session, _ = tell(from_edge(1, 5061, call_id=None), from_edge(2, 5062, call_id="b"))
         assert session.ended == {}
+
+
+class TestManyEnds:
+    """A phone comes and goes through an edge, by another port each time, and is listed."""
+
+    def listed_again(self, *, cycles: int, seconds: float) -> list[str]:
+        """What is shown when the first of `cycles` ended bindings is listed `seconds` after it."""
+        session = None
+        for number in range(cycles):
+            at, port = 1 + number, 6000 + number
+            session, _ = tell(
+                edge(3 * number + 1, port, at=at, call_id=f"{port}@phone"),
+                behind(3 * number + 1, port, at=at, call_id=f"{port}@phone"),
+                edge_lost(3 * number + 2, port),
+                node_change(NodeKind.DOWN, at + 0.9, boot=f"boot-{number}"),
+                session=session,
+            )
+        row = behind(9999, 6000, at=seconds, call_id="6000@phone", boot="boot-z")
+        row.kind, row.snapshot = RegistrationKind.SNAPSHOT_ROW, "s"
+        _, published = tell(row, session=session)
+        return shown(published)
+
+    def test_a_registrar_killed_again_and_again_brings_no_dead_phone_back(self) -> None:
+        assert self.listed_again(cycles=60, seconds=100) == []
+
+    def test_the_number_that_is_remembered_is_bounded(self) -> None:
+        ends = {str(n): unregistered(n) for n in range(200)}
+        bound(ends, moment(200), MAX_LISTABLE)
+        assert (len(ends), min(int(key) for key in ends)) == (MAX_LISTABLE, 200 - MAX_LISTABLE)
+
+    def test_of_ends_older_than_registrations_last_fewer_are_kept(self) -> None:
+        ends = {str(n): unregistered(n) for n in range(100)}
+        bound(ends, moment(99) + LISTABLE, MAX_LISTABLE)
+        assert len(ends) == MAX_TOMBSTONES
