@@ -4,8 +4,9 @@ Pure. Where the evidence is set: sofia_handle_sip_i_invite (mod_sofia's sofia.c)
 (mod_verto.c).
 """
 
+from producers.event_fields import TEXT_MAX
 from producers.freeswitch.context import Context
-from producers.freeswitch.event import TEXT_MAX, SwitchEvent
+from producers.freeswitch.event import SwitchEvent
 from schemas.sip_uri import MalformedUri, aor_of
 
 
@@ -17,7 +18,7 @@ def caller(event: SwitchEvent, context: Context) -> str | None:
     profile = event.text("variable_sofia_profile_name") or rest.partition("/")[0]
     return (
         pair(event, "variable_user_name", "variable_domain_name")
-        or presence_user(event.word("variable_sip_acl_token", TEXT_MAX))
+        or presence_user(event.identifier("variable_sip_acl_token", TEXT_MAX))
         or (_from(event) if _is_believed(event, profile in context.trusted_profiles) else None)
     )
 
@@ -25,8 +26,8 @@ def caller(event: SwitchEvent, context: Context) -> str | None:
 def _verto_user(event: SwitchEvent) -> str | None:
     """mod_verto makes the caller profile's name of the login, and so verto_user; but a client may
     set any variable of its channels (userVariables of the login)."""
-    return presence_user(event.word("Caller-Username", TEXT_MAX)) or (
-        presence_user(event.word("variable_verto_user", TEXT_MAX))
+    return presence_user(event.identifier("Caller-Username", TEXT_MAX)) or (
+        presence_user(event.identifier("variable_verto_user", TEXT_MAX))
         or pair(event, "variable_user_name", "variable_domain_name")
     )
 
@@ -47,7 +48,7 @@ def _is_believed(event: SwitchEvent, trusted: bool) -> bool:
 
 def _from(event: SwitchEvent) -> str | None:
     return pair(event, "variable_sip_from_user", "variable_sip_from_host") or presence_user(
-        event.word("Channel-Presence-ID", TEXT_MAX)
+        event.identifier("Channel-Presence-ID", TEXT_MAX)
     )
 
 

@@ -6,9 +6,11 @@ Pure but for the context's memory of legs.
 import re
 from typing import Any
 
+from producers.event_fields import TEXT_MAX
 from producers.freeswitch.callers import caller, pair, presence_user
-from producers.freeswitch.context import Context, LegIdentity, Translated
-from producers.freeswitch.event import TEXT_MAX, SwitchEvent
+from producers.freeswitch.context import Context, LegIdentity
+from producers.freeswitch.event import SwitchEvent
+from producers.translated import Translated
 from schemas.call import CallEvent
 from schemas.codec import InvalidRecord, build
 from schemas.topics import CALLS
@@ -46,7 +48,7 @@ def translate(event: SwitchEvent, context: Context) -> list[Translated]:
     identity = _identify(event, context, leg)
     fields: dict[str, Any] = {}
     if kind is CallKind.BRIDGED:
-        fields["other_leg"] = event.word("Other-Leg-Unique-ID")
+        fields["other_leg"] = event.identifier("Other-Leg-Unique-ID")
     if kind is CallKind.ENDED:
         fields |= _end(event)
     records = _record(event, context, kind, leg, identity, **fields)
@@ -88,7 +90,7 @@ def _record(
         aor=identity.aor,
         leg=leg,
         call=identity.call,
-        sip_call_id=event.word("variable_sip_call_id", TEXT_MAX),
+        sip_call_id=event.identifier("variable_sip_call_id", TEXT_MAX),
         direction=identity.direction,
         peer=identity.peer,
         **fields,
@@ -111,7 +113,7 @@ def read_identity(event: SwitchEvent, context: Context, leg: str) -> LegIdentity
     incoming = direction is Direction.INCOMING
     return LegIdentity(
         aor=_user(event, context, incoming=incoming),
-        call=event.word("Channel-Call-UUID") or leg,
+        call=event.identifier("Channel-Call-UUID") or leg,
         direction=direction,
         peer=event.text("Caller-Caller-ID-Number" if incoming else "Caller-Destination-Number"),
     )
@@ -124,7 +126,7 @@ def _user(event: SwitchEvent, context: Context, *, incoming: bool) -> str | None
     if not incoming:
         return caller(event, context)
     dialed = pair(event, "variable_dialed_user", "variable_dialed_domain")
-    present = presence_user(event.word("Channel-Presence-ID", TEXT_MAX))
+    present = presence_user(event.identifier("Channel-Presence-ID", TEXT_MAX))
     # Only at its beginning does dialed_user surely name this leg's user, not whom it dialed on.
     return dialed or present if event.name == "CHANNEL_CREATE" else present or dialed
 
@@ -142,7 +144,7 @@ def is_endpoint(channel_name: str) -> bool:
 
 def _end(event: SwitchEvent) -> dict[str, Any]:
     return {
-        "cause": event.word("Hangup-Cause"),
+        "cause": event.identifier("Hangup-Cause"),
         "status_code": _status(event),
         "duration_ms": _talked(event),
     }

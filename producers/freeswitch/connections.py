@@ -5,8 +5,9 @@ Pure. It speaks only for resets with nothing pending; killed clients never come 
 
 import errno
 
-from producers.freeswitch.context import Context, Translated
+from producers.freeswitch.context import Context
 from producers.freeswitch.event import SwitchEvent
+from producers.translated import Translated
 from schemas.codec import InvalidRecord, build
 from schemas.connection import ConnectionEvent, connection_id
 from schemas.topics import CONNECTIONS

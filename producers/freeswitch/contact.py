@@ -4,6 +4,7 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from producers.event_fields import has_surrogates, replace_surrogates
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.matching import Mode
 from producers.stored_contact import StoredContact, bounded_identity, read_stored
@@ -18,7 +19,6 @@ TEXT_MAX = 2**16
 # its own parameters.
 _WILDCARD = re.compile(r"[^<]*(?:<[^<>]*>[^<]*)*<sips?:\(null\)@\(null\)[^<>]*>\s*").fullmatch
 _DISPLAY_NAME = re.compile(r'\s*(?:"(?:[^"\\]|\\.)*"|[^<"]*)(?=\s*<)', re.DOTALL).match
-_SURROGATES = re.compile(r"[\ud800-\udfff]")
 _STATUS = re.compile(r"Registered\((UDP|TCP|TLS|WSS|WS)(?:-NAT[^)]*)?\)").match
 
 
@@ -59,11 +59,11 @@ def readable(text: str, field: str = "contact") -> str:
     """
     if len(text) > TEXT_MAX:
         raise InvalidRecord(field, f"longer than {TEXT_MAX} characters")
-    if _SURROGATES.search(text):
+    if has_surrogates(text):
         name = _DISPLAY_NAME(text)
         end = name.end() if name else 0
-        text = _SURROGATES.sub("\ufffd", text[:end]) + text[end:]
-        if _SURROGATES.search(text):
+        text = replace_surrogates(text[:end]) + text[end:]
+        if has_surrogates(text):
             raise InvalidRecord(field, "not UTF-8")
     return text
 

@@ -10,18 +10,9 @@ from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.known_rows import KnownRows
 from producers.freeswitch.matching import Mode, mode_of
 from producers.freeswitch.verto_clients import VertoClients
-from schemas.topics import Topic
 from schemas.vocabulary import Direction, Source
 
 LEGS_MAX = 100_000
-
-
-class Translated(NamedTuple):
-    """One record to publish."""
-
-    topic: Topic
-    key: str
-    event: Any
 
 
 class LegIdentity(NamedTuple):

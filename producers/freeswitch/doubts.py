@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from producers.freeswitch.context import Context, Translated
+from producers.freeswitch.context import Context
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.known_rows import Name, Row, Shown, is_same_expiry
 from producers.freeswitch.matching import Mode, mode_of_register
@@ -23,6 +23,7 @@ from producers.freeswitch.row_rules import (
     relation_of,
     row_of,
 )
+from producers.translated import Translated
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import RegistrationKind as Kind
 

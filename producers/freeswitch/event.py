@@ -11,21 +11,19 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
+from producers.event_fields import TEXT_MAX, EventFields, first_of_each
 from schemas.codec import InvalidRecord
 from schemas.origin import Address
 from schemas.sip_uri import MalformedUri, canonical_aor
 
-TEXT_MAX, WORD_MAX = 1024, 255
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_is_digits = re.compile(r"[0-9]{1,18}").fullmatch
-_SURROGATES = re.compile(r"[\ud800-\udfff]")
 MICROSECONDS_MAX = 4_102_444_800 * 1_000_000  # the year 2100
 _is_boot = re.compile(r"[A-Za-z0-9\-]{1,64}").fullmatch
 _is_node = re.compile(r"[A-Za-z0-9_.:\-]{1,64}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
-class SwitchEvent:
+class SwitchEvent(EventFields):
     """One event of the switch. Of a header given twice in one object the first counts."""
 
     headers: dict[str, Any]
@@ -73,46 +71,6 @@ class SwitchEvent:
             raise InvalidRecord(name, "not a text")
         return value
 
-    def text(self, name: str, limit: int = TEXT_MAX) -> str | None:
-        """A header that only describes: cut at `limit`; bytes that are no UTF-8 become U+FFFD.
-
-        A caller chooses it, and must not hide an event by its length. Raises InvalidRecord when it
-        is no text.
-        """
-        value = self.raw(name)
-        return _SURROGATES.sub("\ufffd", value[:limit]) if value is not None else None
-
-    def word(self, name: str, limit: int = WORD_MAX) -> str | None:
-        """A header that identifies: bytes that are no UTF-8 are refused. Raises InvalidRecord."""
-        value = self.raw(name)
-        if value is not None and len(value) > limit:
-            raise InvalidRecord(name, f"longer than {limit} characters")
-        if value is not None and _SURROGATES.search(value):
-            raise InvalidRecord(name, "not UTF-8")
-        return value
-
-    def required(self, name: str, limit: int = WORD_MAX) -> str:
-        """An identifying header that must be there. Raises InvalidRecord."""
-        value = self.word(name, limit)
-        if value is None:
-            raise InvalidRecord(name, "missing")
-        return value
-
-    def number(self, name: str) -> int | None:
-        """A non-negative whole number. Raises InvalidRecord when it is anything else."""
-        value = self.raw(name)
-        if value is None:
-            return None
-        if not _is_digits(value):
-            raise InvalidRecord(name, "not a number")
-        return int(value)
-
-    def required_number(self, name: str) -> int:
-        value = self.number(name)
-        if value is None:
-            raise InvalidRecord(name, "missing")
-        return value
-
     def aor(self, user: str, host: str) -> str:
         """The canonical AOR of the headers named `user` and `host`. Raises InvalidRecord."""
         try:
@@ -123,7 +81,7 @@ class SwitchEvent:
     def address(self, ip: str = "network-ip", port: str = "network-port") -> Address | None:
         """The peer's address; None where the event names none. Raises InvalidRecord."""
         number = self.number(port)
-        text = self.word(ip)
+        text = self.identifier(ip)
         if text is None or number is None:
             return None
         if number > 65535:
@@ -152,19 +110,10 @@ def parse(body: bytes) -> SwitchEvent:
     try:
         # Bytes of a user agent need not be UTF-8: surrogates keep them until a header is used.
         headers = json.loads(
-            body.decode("utf-8", "surrogateescape"), object_pairs_hook=_first_of_each
+            body.decode("utf-8", "surrogateescape"), object_pairs_hook=first_of_each
         )
     except (ValueError, RecursionError) as error:
         raise InvalidRecord(None, f"not JSON: {error}"[:200]) from error
     if not isinstance(headers, dict):
         raise InvalidRecord(None, "not a JSON object")
     return SwitchEvent(headers)
-
-
-def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):  # rare, so the slow way only then
-        result = {}
-        for name, value in pairs:
-            result.setdefault(name, value)
-    return result

@@ -10,7 +10,7 @@ from gevent.queue import Queue
 
 from producers.freeswitch import event as events
 from producers.freeswitch import translation, verto
-from producers.freeswitch.context import Context, Translated
+from producers.freeswitch.context import Context
 from producers.freeswitch.doubts import Doubts
 from producers.freeswitch.duplicates import Duplicates
 from producers.freeswitch.event import SwitchEvent
@@ -18,6 +18,7 @@ from producers.freeswitch.framing import Frame, Skipped
 from producers.freeswitch.kernel import KernelWitness
 from producers.freeswitch.switch import Switch
 from producers.publisher import Publisher
+from producers.translated import Translated
 from runtime import metrics
 from schemas.codec import InvalidRecord
 from schemas.registration import RegistrationEvent

@@ -7,14 +7,14 @@ never had one, the REGISTER came over UDP whatever its Contact claims.
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Literal
 
 from producers.freeswitch import verto
-from producers.freeswitch.context import Translated
+from producers.setting_types import KernelMode
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.query import ConnectionQuery, Found, Gone
 from producers.sockets.recent_ends import RecentEnds
 from producers.sockets.witness import denied, is_asked_about, testify
+from producers.translated import Translated
 from runtime import logs
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
@@ -23,7 +23,6 @@ from schemas.vocabulary import RegistrationKind, Transport
 
 log = logs.get(__name__)
 
-Mode = Literal["auto", "on", "off"]
 # A REGISTER that the switch calls UDP came over a TCP connection of the same peer only if that
 # connection received something when it was sent; events are up to 0.6 s late.
 _RECENT_SECONDS = 1.0
@@ -32,7 +31,7 @@ _RECENT_SECONDS = 1.0
 class KernelWitness:
     """Of one switch. `on` only after `look` has found the switch in this network namespace."""
 
-    def __init__(self, mode: Mode, sip_ports: list[int]) -> None:
+    def __init__(self, mode: KernelMode, sip_ports: list[int]) -> None:
         self._mode = mode
         self._ports = sip_ports
         self._query: ConnectionQuery | None = None

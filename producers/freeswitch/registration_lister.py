@@ -8,7 +8,6 @@ from typing import NamedTuple
 from producers.freeswitch import contact
 from producers.freeswitch import snapshot as snapshots
 from producers.freeswitch.client import EventSocket
-from producers.freeswitch.context import Translated
 from producers.freeswitch.doubts import Doubt, Held
 from producers.freeswitch.errors import CommandRefused
 from producers.freeswitch.intake import Intake
@@ -25,6 +24,7 @@ from producers.freeswitch.listing import (
 )
 from producers.freeswitch.snapshot import Snapshot
 from producers.refused import payload_of
+from producers.translated import Translated
 from schemas.codec import InvalidRecord
 from schemas.vocabulary import RegistrationKind as Kind
 

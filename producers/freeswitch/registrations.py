@@ -8,10 +8,12 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from producers.event_fields import TEXT_MAX
 from producers.freeswitch import contact, matching
-from producers.freeswitch.context import Context, Translated
-from producers.freeswitch.event import EPOCH, TEXT_MAX, SwitchEvent
+from producers.freeswitch.context import Context
+from producers.freeswitch.event import EPOCH, SwitchEvent
 from producers.freeswitch.known_rows import Row
+from producers.translated import Translated
 from schemas.codec import InvalidRecord, build
 from schemas.registration import RegistrationEvent
 from schemas.topics import REGISTRATIONS
@@ -27,12 +29,12 @@ def translate_register(event: SwitchEvent, context: Context) -> list[Translated]
     refreshed = event.text("update-reg") == "true"
     expires = _seconds(event)
     is_wildcard = contact.is_wildcard(contact.text_of(event))
-    mode = matching.mode_of_register(event, context.mode_of(event.word("profile-name")))
+    mode = matching.mode_of_register(event, context.mode_of(event.identifier("profile-name")))
     expires_at = None
     if abs(expires) <= EXPIRES_MAX:
         expires_at = event.at + timedelta(seconds=expires) + context.expiry_margin
     same_expiry = mode == "call-id" and context.known_rows.has_same_expiry(
-        event.aor("from-user", "from-host"), event.word("call-id", TEXT_MAX), expires_at
+        event.aor("from-user", "from-host"), event.identifier("call-id", TEXT_MAX), expires_at
     )
     if is_wildcard:  # without `Expires: 0` it makes a row that reaches nobody
         replaced = matching.replaced_by_register(mode, None, same_expiry=same_expiry)
@@ -59,7 +61,7 @@ def _seconds(event: SwitchEvent) -> int:
 
 def translate_unregister(event: SwitchEvent, context: Context) -> list[Translated]:
     """The client's own unregister, `Contact: *`, or the switch saying a connection closed."""
-    mode = context.mode_of(event.word("profile-name"))
+    mode = context.mode_of(event.identifier("profile-name"))
     stored = event.raw("contact")
     reason = event.text("reason")
     if stored is None:
@@ -127,10 +129,10 @@ def _binding(
     user: str = "from-user",
     host: str = "from-host",
 ) -> dict[str, Any]:
-    text, profile = contact.text_of(event, header), event.word("profile-name")
+    text, profile = contact.text_of(event, header), event.identifier("profile-name")
     mode = context.mode_of(profile)
     fields = contact.read(text, event.text("status"), header, mode=mode).fields()
-    row = Row(profile or "", text, event.word("call-id", TEXT_MAX))
+    row = Row(profile or "", text, event.identifier("call-id", TEXT_MAX))
     inserted = event.name == "sofia::register" and event.text("update-reg") != "true"
     fields["binding"] = context.known_rows.identity_of(
         event.aor(user, host), row, fields["binding"], inserted=inserted
@@ -157,8 +159,8 @@ def _about(
         **context.origin(event),
         kind=kind,
         aor=aor,
-        call_id=event.word("call-id", TEXT_MAX),
-        registrar=event.word("profile-name"),
+        call_id=event.identifier("call-id", TEXT_MAX),
+        registrar=event.identifier("profile-name"),
         **fields,
     )
     return [Translated(REGISTRATIONS, aor, record)]

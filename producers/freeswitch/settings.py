@@ -1,16 +1,16 @@
 """Settings of the FreeSWITCH producer: which switch to read, how often to list, when to give up."""
 
 from datetime import timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator
 
 from producers.freeswitch.context import Context
 from producers.freeswitch.matching import Mode
+from producers.setting_types import CloseTimeout, KernelMode, NodeName
 from runtime.settings import StageSettings
 
 ProfileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")]
-NodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
 
 
 class FreeSwitchSettings(StageSettings):
@@ -37,7 +37,7 @@ class FreeSwitchSettings(StageSettings):
         description="Sofia profiles on which a call's From names the user without authentication: "
         "only where nobody else can send calls to them.",
     )
-    kernel: Literal["auto", "on", "off"] = Field(
+    kernel: KernelMode = Field(
         "auto",
         description="Ask this host's kernel for the connection of each registration; auto: where "
         "the switch runs in this network namespace.",
@@ -75,9 +75,7 @@ class FreeSwitchSettings(StageSettings):
         gt=0,
         description="Longest wait between two attempts to connect after any other failure.",
     )
-    close_timeout_seconds: float = Field(
-        10, gt=0, description="At SIGTERM: for Kafka, before the rest stays in the spool."
-    )
+    close_timeout_seconds: CloseTimeout = 10
 
     def context(self) -> Context:
         """What translations of this switch's events go by."""

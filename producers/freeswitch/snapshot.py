@@ -9,11 +9,12 @@ from typing import Any
 
 from producers.freeswitch import calls, contact, verto
 from producers.freeswitch.callers import presence_user
-from producers.freeswitch.context import LegIdentity, Translated
+from producers.freeswitch.context import LegIdentity
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.listing import RegistrationRow
 from producers.freeswitch.matching import Mode
 from producers.freeswitch.verto_listing import Client
+from producers.translated import Translated
 from schemas.call import CallEvent
 from schemas.codec import InvalidRecord, build
 from schemas.registration import RegistrationEvent
@@ -102,7 +103,7 @@ def registration_row(snapshot: Snapshot, row: RegistrationRow, index: int) -> Tr
         }
     )
     aor = _aor(row.user, "user")
-    call_id = as_event.word("call-id", 1024)
+    call_id = as_event.identifier("call-id", 1024)
     text = contact.text_of(as_event)
     read = contact.read(text, row.status, mode=snapshot.mode)
     left = row.seconds_left
@@ -183,10 +184,10 @@ def _identify(row: SwitchEvent, leg: str) -> LegIdentity:
     user = None
     # mod_sofia puts a caller's From into presence_id (manage-presence): it names nobody.
     if incoming and calls.is_endpoint(row.text("name") or ""):
-        user = presence_user(row.word("presence_id", 1024))
+        user = presence_user(row.identifier("presence_id", 1024))
     return LegIdentity(
         aor=user,
-        call=row.word("call_uuid") or leg,
+        call=row.identifier("call_uuid") or leg,
         direction=direction,
         peer=row.text("cid_num" if incoming else "dest"),
     )

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from producers.freeswitch import nodes
 from producers.freeswitch.client import EventSocket
-from producers.freeswitch.context import Translated
 from producers.freeswitch.errors import CommandRefused
 from producers.freeswitch.event import EPOCH, MICROSECONDS_MAX, SwitchEvent
 from producers.freeswitch.node_clock import NodeClock
 from producers.freeswitch.snapshot import Snapshot
-from schemas.vocabulary import NodeKind
+from producers.node_marks import node_mark
+from producers.translated import Translated
+from schemas.vocabulary import NodeKind, Source
 
 
 @dataclass(slots=True)
@@ -95,7 +95,15 @@ class Switch:
     ) -> Translated:
         assert self.name is not None
         assert self.boot is not None
-        return nodes.mark(kind, self.name, self.boot, self.seq, at, version=version, reason=reason)
+        origin = {
+            "id": f"{self.name}/{self.boot}/{kind.value}/{at.timestamp():.6f}",
+            "source": Source.FREESWITCH,
+            "node": self.name,
+            "boot": self.boot,
+            "seq": self.seq,
+            "at": at,
+        }
+        return node_mark(kind, origin, version=version, reason=reason)
 
     def snapshot(self, what: str, *, aor: str | None = None) -> Snapshot:
         """A listing that begins now, after all that was heard of the switch."""

@@ -6,8 +6,9 @@ Pure but for the context, which remembers legs of calls. One table: event name â
 from collections.abc import Callable
 
 from producers.freeswitch import calls, connections, nodes, registrations, verto
-from producers.freeswitch.context import Context, Translated
+from producers.freeswitch.context import Context
 from producers.freeswitch.event import SwitchEvent
+from producers.translated import Translated
 
 Translator = Callable[[SwitchEvent, Context], list[Translated]]
 

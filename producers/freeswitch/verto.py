@@ -8,9 +8,11 @@ binding's identity, for the events and the listing have nothing else in common.
 import re
 from typing import Any
 
-from producers.freeswitch.context import Context, Translated
-from producers.freeswitch.event import TEXT_MAX, SwitchEvent, canonical_ip
+from producers.event_fields import TEXT_MAX
+from producers.freeswitch.context import Context
+from producers.freeswitch.event import SwitchEvent, canonical_ip
 from producers.freeswitch.verto_clients import Connection, Session
+from producers.translated import Translated
 from schemas.codec import InvalidRecord, build
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
@@ -45,7 +47,7 @@ def translate_login(event: SwitchEvent, context: Context) -> list[Translated]:
         return []
     connection = _connection(event)
     login = event.required("verto_login", TEXT_MAX)
-    session_id = event.word("verto_sessid")
+    session_id = event.identifier("verto_sessid")
     name = context.verto.name_of(connection.profile, login)
     aor = _aor(name, "verto_login") if name is not None else None
     records = _left(event, context, connection, aor)
@@ -68,7 +70,7 @@ def translate_login(event: SwitchEvent, context: Context) -> list[Translated]:
 def translate_disconnect(event: SwitchEvent, context: Context) -> list[Translated]:
     """A client's connection ended; none where nobody had logged in on it."""
     connection = _connection(event)
-    name = event.word("verto_login", TEXT_MAX)
+    name = event.identifier("verto_login", TEXT_MAX)
     aor = _aor(name, "verto_login") if name is not None else None
     records = _left(event, context, connection, aor)
     context.verto.sessions.pop(connection, None)

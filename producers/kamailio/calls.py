@@ -9,8 +9,9 @@ from functools import partial
 from producers.kamailio.context import Context
 from producers.kamailio.event import time_of
 from producers.opensips.call_records import advance, name_parties, sip_status
-from producers.opensips.context import Received, Translated
+from producers.opensips.context import Received
 from producers.opensips.event import ServerEvent
+from producers.translated import Translated
 from schemas.vocabulary import CallKind
 
 KINDS = {
@@ -25,9 +26,9 @@ KINDS = {
 def translate_call(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
     """How far a dialog is, for each user known to be in it. Raises InvalidRecord."""
     kind, at = KINDS[event.name], time_of(event, received.at)
-    call_id, number = event.required("callid"), event.word("h_id") or ""
-    caller = event.word("caller") or event.word("from")
-    callee = event.word("callee") or event.word("to")
+    call_id, number = event.required("callid"), event.identifier("h_id") or ""
+    caller = event.identifier("caller") or event.identifier("from")
+    callee = event.identifier("callee") or event.identifier("to")
     status, life = sip_status(event.number("rs")), event.number("life")
     key, dialog = context.dialogs.begin(call_id, number)
     name_parties(context.users, dialog, caller, callee)

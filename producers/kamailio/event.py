@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from producers.event_fields import first_of_each
 from producers.kamailio.errors import Unreadable
 from producers.opensips.event import ServerEvent
 from schemas.codec import InvalidRecord
@@ -56,12 +57,4 @@ def _decode(text: str) -> Any:
 
 def _load(text: str) -> Any:
     # Fractions stay text: times in microseconds are not to be rounded.
-    return json.loads(text, object_pairs_hook=_first_of_each, parse_float=str, strict=False)
-
-
-def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of a key given twice the first counts."""
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        result.setdefault(key, value)
-    return result
+    return json.loads(text, object_pairs_hook=first_of_each, parse_float=str, strict=False)

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from producers import uri_addresses
+from producers.event_fields import IDENTIFIER_MAX
 from producers.kamailio import table
 from producers.kamailio.context import Context
 from producers.kamailio.records import registration
-from producers.opensips.context import Received, Translated
-from producers.opensips.event import WORD_MAX, ServerEvent
+from producers.opensips.context import Received
+from producers.opensips.event import ServerEvent
 from producers.sip_proxy import contact
+from producers.translated import Translated
 from schemas.codec import InvalidRecord
 from schemas.vocabulary import RegistrationKind as Kind
 
@@ -25,7 +27,7 @@ DROPPED_EXPIRES = 10
 def translate_expired(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
     """One contact's end. Raises InvalidRecord."""
     name, text = event.required("aor"), event.required("addr", contact.CONTACT_MAX)
-    registrar = event.text("domain", WORD_MAX) or context.table
+    registrar = event.text("domain", IDENTIFIER_MAX) or context.table
     read = contact.read(text, "addr")
     epoch = event.required_number("expires")
     if epoch > table.EPOCH_MAX:
@@ -34,13 +36,13 @@ def translate_expired(event: ServerEvent, context: Context, received: Received) 
     if aor is None:
         context.listing_needed = True
         return []
-    came_from, path = event.word("received"), event.word("path")
+    came_from, path = event.identifier("received"), event.identifier("path")
     transport = uri_addresses.transport_of(came_from or read.uri)
     key = context.known.named(registrar, aor, text) or _identity(event, context, text)
     fields: dict[str, Any] = {
         **contact.shown(read),
         "binding": key,
-        "call_id": event.word("callid"),
+        "call_id": event.identifier("callid"),
         "cseq": event.number("cseq"),
         "transport": transport,
         "remote": uri_addresses.address_of(came_from, transport) if path is None else None,
@@ -75,8 +77,8 @@ def _identity(event: ServerEvent, context: Context, text: str) -> str:
     return table.identity(
         text,
         context.matching,
-        call_id=event.word("callid"),
-        path=event.word("path"),
-        instance=table.bare(event.word("instance")),
+        call_id=event.identifier("callid"),
+        path=event.identifier("path"),
+        instance=table.bare(event.identifier("instance")),
         reg_id=event.number("regid") or 0,
     )

@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from producers.kamailio.settings import KamailioSettings
-from producers.opensips.context import Translated
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.living import Living, living
 from producers.sockets.query import ConnectionQuery, Found
 from producers.sockets.witness import denied, is_asked_about, testify
+from producers.translated import Translated
 from runtime import logs
 from schemas.origin import Address
 from schemas.topics import CONNECTIONS

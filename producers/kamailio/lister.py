@@ -14,13 +14,13 @@ from producers.kamailio.listing import (
 )
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips.call_records import DialogListing
-from producers.opensips.context import Translated
 from producers.opensips.errors import MiError, MiRefused, MiUnknown
 from producers.opensips.mi import HttpMi, Mi
 from producers.opensips.mi_commands import KnownCommands
 from producers.sip_proxy import edge_listing
 from producers.sip_proxy.contact import Unreadable
 from producers.sip_proxy.user_listings import UserListing
+from producers.translated import Translated
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord
 from schemas.origin import Address

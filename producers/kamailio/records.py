@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from producers.event_fields import IDENTIFIER_MAX
 from producers.kamailio.context import Context
 from producers.kamailio.event import time_of
-from producers.opensips.context import Received, Translated
-from producers.opensips.event import WORD_MAX, ServerEvent
+from producers.opensips.context import Received
+from producers.opensips.event import ServerEvent
 from producers.sip_proxy import contact
+from producers.translated import Translated
 from schemas.codec import InvalidRecord, build
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
@@ -45,7 +47,7 @@ def registration(
 
 def peer(event: ServerEvent, name: str) -> tuple[Transport, Address]:
     """`tcp:192.0.2.7:40642`, as $proto, $si and $sp make it. Raises InvalidRecord."""
-    proto, _, rest = event.required(name, WORD_MAX).partition(":")
+    proto, _, rest = event.required(name, IDENTIFIER_MAX).partition(":")
     ip, _, port = rest.rpartition(":")
     if proto.lower() not in set(Transport):
         raise InvalidRecord(name, "not a SIP transport")

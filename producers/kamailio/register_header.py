@@ -9,12 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 from producers import uri_addresses
+from producers.event_fields import IDENTIFIER_MAX
 from producers.kamailio import table
 from producers.kamailio.context import Context
 from producers.kamailio.event import time_of
 from producers.kamailio.records import peer, registration, subject
-from producers.opensips.context import Received, Translated
-from producers.opensips.event import WORD_MAX, ServerEvent
+from producers.opensips.context import Received
+from producers.opensips.event import ServerEvent
 from producers.sip_proxy import contact
 from producers.sip_proxy.contact import Unreadable
 from producers.sip_proxy.contact_header import (
@@ -26,6 +27,7 @@ from producers.sip_proxy.contact_header import (
 )
 from producers.sip_proxy.known_bindings import Known
 from producers.sip_proxy.user_listings import UserListing
+from producers.translated import Translated
 from schemas.codec import InvalidRecord
 from schemas.sip_uri import MalformedUri
 from schemas.vocabulary import RegistrationKind as Kind
@@ -40,8 +42,8 @@ def translate(event: ServerEvent, context: Context, received: Received) -> list[
     if event.number("result") == 0:
         return []  # refused: the header was not stored
     name, aor = subject(event, context)
-    registrar = event.text("domain", WORD_MAX) or context.table
-    path = event.word("path")
+    registrar = event.text("domain", IDENTIFIER_MAX) or context.table
+    path = event.identifier("path")
     extra = {
         "path": path,
         "received": uri_addresses.received_by_edge(path),
@@ -91,7 +93,7 @@ def _records(
     extra: dict[str, Any],
 ) -> list[Translated]:
     transport, remote = peer(event, "src")
-    call_id, cseq = event.word("callid"), event.number("cseq")
+    call_id, cseq = event.identifier("callid"), event.number("cseq")
     shared = {"call_id": call_id, "cseq": cseq, "transport": transport, "remote": remote, **extra}
     if is_star(event.required("contact", contact.CONTACT_MAX)):
         context.known.replace(registrar, aor, {})
@@ -146,8 +148,8 @@ def _identity(event: ServerEvent, context: Context, one: HeaderContact) -> str:
     return table.identity(
         one.uri,
         context.matching,
-        call_id=event.word("callid"),
-        path=event.word("path"),
+        call_id=event.identifier("callid"),
+        path=event.identifier("path"),
         instance=one.instance,
         reg_id=one.reg_id or 0,
     )
@@ -160,7 +162,7 @@ def _stored_as(
     known = context.known.of(registrar, aor)
     if event.number("result") != _RENEWED or _identity(event, context, one) in known:
         return None
-    key = context.known.made_by(registrar, aor, event.word("callid"))
+    key = context.known.made_by(registrar, aor, event.identifier("callid"))
     return (key, known[key]) if key is not None else None
 
 

@@ -8,16 +8,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from producers.event_fields import IDENTIFIER_MAX
 from producers.kamailio import register_header, table
 from producers.kamailio.context import Context
 from producers.kamailio.event import time_of
 from producers.kamailio.records import peer, registration, subject
 from producers.kamailio.table import Row
-from producers.opensips.context import Received, Translated
-from producers.opensips.event import WORD_MAX, ServerEvent
+from producers.opensips.context import Received
+from producers.opensips.event import ServerEvent
 from producers.sip_proxy.contact_header import is_star
 from producers.sip_proxy.known_bindings import Known
 from producers.sip_proxy.user_listings import UserListing
+from producers.translated import Translated
 from schemas.vocabulary import RegistrationKind as Kind
 from schemas.vocabulary import Transport
 
@@ -47,7 +49,7 @@ def _stored(
 ) -> list[Translated]:
     """A record for each binding that this REGISTER made or renewed, and one for what is gone."""
     name, aor = subject(event, context)
-    registrar = event.text("domain", WORD_MAX) or context.table
+    registrar = event.text("domain", IDENTIFIER_MAX) or context.table
     known = context.known.of(registrar, aor)
     named = dict(zip(table.identities(rows, context.matching), rows, strict=True))
     read_at = _read_at(event, received)
@@ -85,7 +87,7 @@ def _nothing_left(
     What it removed is named for those who read the log; what has ended `left` decides.
     """
     request = {
-        "call_id": event.word("callid"),
+        "call_id": event.identifier("callid"),
         "cseq": event.number("cseq"),
         "user_agent": event.text("ua"),
     }
@@ -107,7 +109,7 @@ def _is_own(event: ServerEvent, row: Row) -> bool:
     """
     if event.number("result") == 0:
         return False
-    if (row.call_id, row.cseq) != (event.word("callid"), event.number("cseq")):
+    if (row.call_id, row.cseq) != (event.identifier("callid"), event.number("cseq")):
         return False
     connection = event.number("conid")
     return connection is None or row.connection in (-1, connection)

@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable
 
 from producers.kamailio.context import Context
-from producers.opensips.context import Received, Translated
+from producers.node_marks import node_mark
+from producers.opensips.context import Received
 from producers.opensips.event import ServerEvent
 from producers.opensips.inbox import Ticks
-from schemas.codec import build
-from schemas.node import NodeEvent
-from schemas.topics import NODES
+from producers.translated import Translated
 from schemas.vocabulary import NodeKind
 
 
@@ -84,11 +83,5 @@ class Server:
 
     def _mark(self, kind: NodeKind, received: Received, reason: str | None = None) -> Translated:
         """`received` is the producer's clock, which is the node's: they share a host."""
-        record = build(
-            NodeEvent,
-            **self._context.origin(received.seq, received.at, f"/{kind.value}"),
-            kind=kind,
-            version=self.version,
-            reason=reason,
-        )
-        return Translated(NODES, self._context.node, record)
+        origin = self._context.origin(received.seq, received.at, f"/{kind.value}")
+        return node_mark(kind, origin, version=self.version, reason=reason)

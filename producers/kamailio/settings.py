@@ -1,15 +1,15 @@
 """Settings of the Kamailio producer: where evapi listens, whom to ask for listings."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
 from producers.kamailio.context import Context
 from producers.opensips.users import Users
+from producers.setting_types import CloseTimeout, KernelMode, NodeName
 from producers.sip_proxy.contact import Matching
 from runtime.settings import StageSettings
 
-NodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
 HostPort = Annotated[
     str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-]+):[0-9]{1,5}$")
 ]
@@ -50,7 +50,7 @@ class KamailioSettings(StageSettings):
         None, description="Of jsonrpcs over xhttp: http://127.0.0.1:5060/RPC; null: no snapshots."
     )
     rpc_timeout_seconds: float = Field(10, gt=0, description="For the answer to one command.")
-    kernel: Literal["auto", "on", "off"] = Field(
+    kernel: KernelMode = Field(
         "auto",
         description="Ask the kernel for the cookie of each registration's connection. auto: where "
         "the server's evapi and one of sip_ports are in this network namespace.",
@@ -75,9 +75,7 @@ class KamailioSettings(StageSettings):
     )
     queue_max_bytes: int = Field(64 * 2**20, ge=2**20)
     message_max_bytes: int = Field(64 * 1024, ge=4096)
-    close_timeout_seconds: float = Field(
-        10, gt=0, description="At SIGTERM: for Kafka, before the rest stays in the spool."
-    )
+    close_timeout_seconds: CloseTimeout = 10
 
     def users(self) -> Users:
         """Whose names the server's names are."""

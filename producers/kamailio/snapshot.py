@@ -12,9 +12,10 @@ from producers.kamailio import table
 from producers.kamailio.context import Context
 from producers.kamailio.listing import ListedContact
 from producers.kamailio.table import Row
-from producers.opensips.context import Received, Translated
+from producers.opensips.context import Received
 from producers.sip_proxy.contact import Unreadable
 from producers.sip_proxy.known_bindings import Known
+from producers.translated import Translated
 from schemas.codec import InvalidRecord, build
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent

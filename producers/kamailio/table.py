@@ -186,16 +186,16 @@ def _row(
     read = contact.read(text, names["text"])
     socket = contact.socket_of(fields.text(names["socket"]))
     transport = contact.transport_over(socket, text)
-    path = fields.word(names["path"])
-    instance = fields.word(names["instance"])
+    path = fields.identifier(names["path"])
+    instance = fields.identifier(names["instance"])
     return Row(
         text=text,
         read=read,
-        call_id=fields.word(names["call_id"]),
+        call_id=fields.identifier(names["call_id"]),
         cseq=fields.number(names["cseq"]),
         expires_at=expires_at,
         transport=transport,
-        remote=peer(fields.word(names["received"]), path, read.uri, transport),
+        remote=peer(fields.identifier(names["received"]), path, read.uri, transport),
         path=path,
         user_agent=fields.text(names["agent"]),
         instance=bare(instance),

@@ -5,12 +5,12 @@ from typing import Any
 
 from producers.opensips import calls
 from producers.opensips.call_records import DialogListing, ListedDialog
-from producers.opensips.context import Translated
 from producers.opensips.errors import MiError, MiRefused
 from producers.opensips.intake import Intake
 from producers.opensips.listing import listed_dialog, read_dialogs
 from producers.opensips.mi import Mi
 from producers.refused import payload_of
+from producers.translated import Translated
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord
 from schemas.vocabulary import CallKind

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from producers.opensips.context import Translated
 from producers.opensips.dialogs import Dialog, Dialogs, Party
 from producers.opensips.users import Users
 from producers.refused import payload_of
+from producers.translated import Translated
 from schemas.call import CallEvent
 from schemas.codec import InvalidRecord, build
 from schemas.sip_uri import MalformedUri, parse_uri

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any
 
 from producers.opensips.call_records import KINDS, Origin, advance, name_parties, sip_status
-from producers.opensips.context import Context, Received, Translated
+from producers.opensips.context import Context, Received
 from producers.opensips.dialogs import Dialog
 from producers.opensips.event import ServerEvent
+from producers.translated import Translated
 from schemas.codec import InvalidRecord
 from schemas.vocabulary import CallKind
 
@@ -29,7 +30,7 @@ def translate_dialog(event: ServerEvent, context: Context, received: Received) -
 def translate_parties(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
     """E_ROLLCALL_CALL: the script names the parties of a call it has just begun."""
     key, dialog = context.dialogs.begin(event.required("callid"), event.required("from_tag"))
-    name_parties(context.users, dialog, event.word("caller"), event.word("callee"))
+    name_parties(context.users, dialog, event.identifier("caller"), event.identifier("callee"))
     return advance(_origin(context, received), key, dialog, dialog.kind or CallKind.TRYING)
 
 
@@ -39,7 +40,7 @@ def translate_accounting(
     """E_ACC_EVENT: an INVITE's final answer, or a BYE. E_ACC_MISSED_EVENT: one failed branch."""
     method, status = event.required("method"), sip_status(event.number("sip_code"))
     call_id, from_tag = event.required("callid"), event.required("from_tag")
-    found = context.dialogs.find(call_id, from_tag, event.word("to_tag"))
+    found = context.dialogs.find(call_id, from_tag, event.identifier("to_tag"))
     key, dialog = found or context.dialogs.begin(call_id, from_tag)
     if method == "INVITE":
         _name_by_extras(event, context, dialog)
@@ -88,7 +89,10 @@ def _uri(value: object) -> str | None:
 
 def _name_by_extras(event: ServerEvent, context: Context, dialog: Dialog) -> None:
     name_parties(
-        context.users, dialog, event.word(context.caller_extra), event.word(context.callee_extra)
+        context.users,
+        dialog,
+        event.identifier(context.caller_extra),
+        event.identifier(context.callee_extra),
     )
 
 

@@ -1,7 +1,6 @@
 """Lists all contacts as a snapshot, where usrloc keeps them in the memory that ul_dump walks."""
 
 from producers.opensips import snapshot
-from producers.opensips.context import Translated
 from producers.opensips.edge_lister import EdgeLister
 from producers.opensips.errors import MiError, MiRefused, MiUnknown
 from producers.opensips.intake import Intake
@@ -12,6 +11,7 @@ from producers.opensips.mi import Mi
 from producers.opensips.questions import ask_contacts
 from producers.opensips.storage import Probe, Usrloc
 from producers.opensips.user_lister import UserLister
+from producers.translated import Translated
 from runtime import metrics
 from schemas.vocabulary import RegistrationKind
 

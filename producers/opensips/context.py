@@ -16,16 +16,7 @@ from producers.opensips.user_records import UserRecords
 from producers.opensips.users import Users
 from producers.sip_proxy.contact import Unreadable
 from producers.sip_proxy.user_listings import UserListing
-from schemas.topics import Topic
 from schemas.vocabulary import Source
-
-
-class Translated(NamedTuple):
-    """One record to publish."""
-
-    topic: Topic
-    key: str
-    event: Any
 
 
 class Received(NamedTuple):

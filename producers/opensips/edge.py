@@ -8,7 +8,7 @@ headers as they came, which are read by RFC 3261 §20.10, and those of the 200 O
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from producers.opensips.context import Context, Received, Translated
+from producers.opensips.context import Context, Received
 from producers.opensips.event import ServerEvent
 from producers.sip_proxy import contact
 from producers.sip_proxy.contact import Unreadable
@@ -21,6 +21,7 @@ from producers.sip_proxy.contact_header import (
     read_expires,
 )
 from producers.stored_contact import StoredContact, bounded_identity
+from producers.translated import Translated
 from schemas.codec import InvalidRecord, build
 from schemas.registration import RegistrationEvent
 from schemas.topics import REGISTRATIONS
@@ -135,7 +136,7 @@ def _connection(event: ServerEvent, context: Context) -> dict[str, Any]:
         context.ports.add(int(socket))
     answered_by = event.text("reply_from", 200)
     return {
-        "call_id": event.word("callid"),
+        "call_id": event.identifier("callid"),
         "cseq": event.number("cseq"),
         "transport": transport,
         "remote": contact.address(

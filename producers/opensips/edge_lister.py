@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from producers.opensips.context import Translated
 from producers.opensips.errors import MiRefused
 from producers.opensips.intake import Intake
 from producers.opensips.listing import read_ends
 from producers.opensips.mi import Mi
 from producers.sip_proxy import edge_listing
+from producers.translated import Translated
 from runtime import logs
 from schemas.topics import REGISTRATIONS
 

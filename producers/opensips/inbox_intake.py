@@ -5,9 +5,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from producers.opensips.context import Translated
 from producers.opensips.inbox import Inbox, Lost, Piece, Ticks
 from producers.publisher import Publisher
+from producers.translated import Translated
 
 _TAKE_SECONDS = 0.2
 

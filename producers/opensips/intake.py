@@ -9,7 +9,7 @@ from typing import Any
 
 from producers.opensips import event as events
 from producers.opensips import translation
-from producers.opensips.context import Context, Received, Translated
+from producers.opensips.context import Context, Received
 from producers.opensips.errors import Unreadable
 from producers.opensips.event import ServerEvent
 from producers.opensips.framing import Broken, Framing
@@ -24,6 +24,7 @@ from producers.opensips.server import Server
 from producers.opensips.storage import Usrloc
 from producers.refused import payload_of
 from producers.sip_proxy.user_listings import UserListings
+from producers.translated import Translated
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord
 from schemas.vocabulary import CallKind

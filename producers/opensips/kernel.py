@@ -4,25 +4,23 @@ OpenSIPS' events tell no process and no namespace. So the kernel's "there is no 
 believed only once it has known one: elsewhere it would know none, and deny them all.
 """
 
-from typing import Literal
-
-from producers.opensips.context import Context, Translated
+from producers.opensips.context import Context
+from producers.setting_types import KernelMode
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.living import Living, listening, living
 from producers.sockets.query import ConnectionQuery, Found
 from producers.sockets.witness import denied, is_asked_about, testify
+from producers.translated import Translated
 from runtime import logs
 from schemas.topics import CONNECTIONS
 
 log = logs.get(__name__)
 
-Mode = Literal["auto", "on", "off"]
-
 
 class KernelWitness:
     """Of one node, whose ports are configured or learned from its contacts' sockets."""
 
-    def __init__(self, mode: Mode, context: Context) -> None:
+    def __init__(self, mode: KernelMode, context: Context) -> None:
         self._mode = mode
         self._context = context
         self._ports: frozenset[int] = frozenset()

@@ -2,7 +2,6 @@
 
 from producers.opensips.call_lister import CallLister
 from producers.opensips.contact_lister import CONTACTS, ContactLister
-from producers.opensips.context import Translated
 from producers.opensips.errors import ListingUnreadable, MiError
 from producers.opensips.intake import Intake
 from producers.opensips.listed_rows import ListedRows
@@ -11,6 +10,7 @@ from producers.opensips.listing_failures import ListingFailures
 from producers.opensips.mi import Mi
 from producers.opensips.mi_commands import KnownCommands
 from producers.opensips.user_lister import UserLister
+from producers.translated import Translated
 
 
 class Lister:

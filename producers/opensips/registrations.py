@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from producers import uri_addresses
+from producers.event_fields import IDENTIFIER_MAX
 from producers.opensips.contacts import Insert
-from producers.opensips.context import Context, Received, RestartSign, Translated
-from producers.opensips.event import WORD_MAX, ServerEvent
+from producers.opensips.context import Context, Received, RestartSign
+from producers.opensips.event import ServerEvent
 from producers.opensips.storage import Probe
 from producers.opensips.user_records import RECORDS_OF_A_START
 from producers.sip_proxy import contact
 from producers.sip_proxy.user_listings import UserListing
+from producers.translated import Translated
 from schemas.codec import InvalidRecord, build
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
@@ -52,7 +54,7 @@ def translate_insert(event: ServerEvent, context: Context, received: Received) -
     if not context.is_ours(event):
         return []
     named, expires = _read(event, context), _expires(event)
-    registration = event.word("callid"), event.number("cseq")
+    registration = event.identifier("callid"), event.number("cseq")
     identity = named.aor, named.binding
     is_known = context.contacts.knows(*identity)
     is_echo = False
@@ -97,7 +99,7 @@ def translate_update(event: ServerEvent, context: Context, received: Received) -
     if not context.is_ours(event):
         return []
     named, expires = _read(event, context), _expires(event)
-    registration = event.word("callid"), event.number("cseq")
+    registration = event.identifier("callid"), event.number("cseq")
     contacts, replaces = context.contacts, False
     if not contacts.knows(named.aor, named.binding):
         _ask(context, named)
@@ -135,7 +137,7 @@ def translate_delete(event: ServerEvent, context: Context, received: Received) -
     named = _read(event, context)
     expires, latency = event.number("expires"), event.number("latency")
     contacts = context.contacts
-    registration = event.word("callid"), event.number("cseq")
+    registration = event.identifier("callid"), event.number("cseq")
     left = contacts.removed_one(named.aor, named.binding, registration)
     context.writes_back |= expires == WRITE_BACK_EXPIRES
     if left is not False or contacts.has_twins(named.aor, named.binding):
@@ -215,13 +217,13 @@ def _read(event: ServerEvent, context: Context) -> _Named:
     aor = context.users.stored(name)
     text = event.required_contact("uri", contact.CONTACT_MAX)
     read = contact.read(text)
-    call_id, table = event.word("callid"), event.text("domain", WORD_MAX)
+    call_id, table = event.identifier("callid"), event.text("domain", IDENTIFIER_MAX)
     socket = contact.socket_of(event.text("socket"))
     transport = contact.transport_over(socket, text)
     if socket and transport.is_connection:
         context.ports.add(socket.port)
-    path = event.word("path")
-    remote = peer(event.word("received"), path, read.uri, transport)
+    path = event.identifier("path")
+    remote = peer(event.identifier("received"), path, read.uri, transport)
     return _Named(
         aor,
         context.matching.identity(read, text, call_id),

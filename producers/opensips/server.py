@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from producers.opensips import nodes
-from producers.opensips.context import Context, Received, RestartSign, Translated
+from producers.node_marks import node_mark
+from producers.opensips.context import Context, Received, RestartSign
 from producers.opensips.inbox import Ticks
+from producers.translated import Translated
 from schemas.vocabulary import NodeKind
 
 # A server says that it runs up to this long after it has inserted its contacts again.
@@ -126,20 +127,20 @@ class Server:
             return []
         self._gaps[what] = received
         reason = what if count is None else f"{count} {what}"
-        return [nodes.mark(NodeKind.GAP, self.context, received, reason=reason)]
+        return [self._mark(NodeKind.GAP, received, reason=reason)]
 
     def heartbeat(self) -> list[Translated]:
         if not (self.lives and self._is_named):
             return []
         received = self._ticks.now()
-        return [nodes.mark(NodeKind.HEARTBEAT, self.context, received, version=self.version)]
+        return [self._mark(NodeKind.HEARTBEAT, received, version=self.version)]
 
     def unwatched(self) -> list[Translated]:
         """The producer stops: the node's lease must not run out for that."""
         if not (self.lives and self._is_named):
             return []
         received, reason = self._ticks.now(), "the producer was stopped"
-        return [nodes.mark(NodeKind.UNWATCHED, self.context, received, reason=reason)]
+        return [self._mark(NodeKind.UNWATCHED, received, reason=reason)]
 
     def _enter(self, boot: str, received: Received, reason: str | None = None) -> list[Translated]:
         self.context.boot = boot
@@ -150,4 +151,16 @@ class Server:
         return [self._up(received, reason)]
 
     def _up(self, received: Received, reason: str | None = None) -> Translated:
-        return nodes.mark(NodeKind.UP, self.context, received, version=self.version, reason=reason)
+        return self._mark(NodeKind.UP, received, version=self.version, reason=reason)
+
+    def _mark(
+        self,
+        kind: NodeKind,
+        received: Received,
+        *,
+        version: str | None = None,
+        reason: str | None = None,
+    ) -> Translated:
+        """`received` is the producer's own clock: the server's events carry none."""
+        origin = self.context.origin(received, f"/{kind.value}")
+        return node_mark(kind, origin, version=version, reason=reason)

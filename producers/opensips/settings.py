@@ -10,12 +10,12 @@ from producers.opensips.matching import ContactMatching
 from producers.opensips.storage import Storage, Usrloc
 from producers.opensips.users import Users
 from producers.senders import LOCAL
+from producers.setting_types import CloseTimeout, KernelMode, NodeName
 from producers.sip_proxy.contact import Matching
 from runtime.settings import StageSettings
 
 _is_secret = re.compile(r"[A-Za-z0-9_.~+=-]{8,128}").fullmatch
 _is_secret = re.compile(r"[A-Za-z0-9_.~+=-]{8,128}").fullmatch
-NodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
 HostPort = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[0-9]{1,5}$")]
 # Neither the environment nor TOML has a word for None.
 Listen = Annotated[
@@ -56,7 +56,7 @@ class OpenSipsSettings(StageSettings):
         description="TCP ports the server listens on; those of registered contacts' sockets are "
         "learned.",
     )
-    kernel: Literal["auto", "on", "off"] = Field(
+    kernel: KernelMode = Field(
         "auto",
         description="Ask this host's kernel for the connection of each registration; auto: where "
         "it knows one of them.",
@@ -125,9 +125,7 @@ class OpenSipsSettings(StageSettings):
     receive_buffer_bytes: int = Field(
         8 * 2**20, ge=4096, description="Asked of the kernel, which caps it (net.core.rmem_max)."
     )
-    close_timeout_seconds: float = Field(
-        10, gt=0, description="At SIGTERM: for Kafka, before the rest stays in the spool."
-    )
+    close_timeout_seconds: CloseTimeout = 10
 
     @field_validator("secret")
     @classmethod

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from producers import uri_addresses
-from producers.opensips.context import Context, Received, Translated
+from producers.opensips.context import Context, Received
 from producers.opensips.event import ServerEvent
 from producers.opensips.listing import ListedContact
 from producers.opensips.registrations import EXPIRES_MAX, peer
 from producers.sip_proxy import contact
+from producers.translated import Translated
 from schemas.codec import InvalidRecord, build
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
@@ -106,8 +107,8 @@ def read(listed: ListedContact, context: Context, began: Received) -> Row:
     transport = contact.transport_over(socket, text)
     if socket and transport.is_connection:
         context.ports.add(socket.port)
-    path, call_id = fields.word("Path"), fields.word("Callid")
-    received = fields.word("Received")
+    path, call_id = fields.identifier("Path"), fields.identifier("Callid")
+    received = fields.identifier("Received")
     remote = peer(received, path, stored.uri, transport)
     cseq = fields.number("Cseq")
     return Row(

@@ -3,8 +3,9 @@
 Pure. Also the server's own status, which tells of a restart.
 """
 
-from producers.opensips.context import Context, Received, RestartSign, Translated
+from producers.opensips.context import Context, Received, RestartSign
 from producers.opensips.event import ServerEvent
+from producers.translated import Translated
 from schemas.codec import build
 from schemas.node import NodeEvent
 from schemas.topics import NODES

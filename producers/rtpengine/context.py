@@ -6,16 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from schemas.topics import Topic
 from schemas.vocabulary import Source
-
-
-class Translated(NamedTuple):
-    """One record to publish."""
-
-    topic: Topic
-    key: str
-    event: Any
 
 
 class Moment(NamedTuple):

@@ -5,8 +5,9 @@ Pure. The boot is the second of its start, reckoned from its uptime.
 
 from datetime import datetime, timedelta
 
-from producers.rtpengine import translation
-from producers.rtpengine.context import Context, Moment, Translated
+from producers.node_marks import node_mark
+from producers.rtpengine.context import Context, Moment
+from producers.translated import Translated
 from schemas.vocabulary import NodeKind
 
 # By how much the uptime may lag behind the time that has passed without being another process'.
@@ -39,14 +40,14 @@ class Node:
         if self._uptime is None or restarted:
             self.context.boot = _boot(moment.at, uptime)
         self._uptime, self._heard, self.is_up = uptime, now, True
-        return [translation.mark(kind, self.context, moment, uptime=uptime)]
+        return [node_mark(kind, self.context.origin(moment), uptime_seconds=uptime)]
 
     def silent(self, reason: str, moment: Moment, now: float) -> list[Translated]:
         """It did not answer: DOWN, once, when that has lasted."""
         if not self.is_up or now - self._heard < self._lost_after:
             return []
         self.is_up = False
-        return [translation.mark(NodeKind.DOWN, self.context, moment, reason=reason)]
+        return [node_mark(NodeKind.DOWN, self.context.origin(moment), reason=reason)]
 
 
 def _boot(at: datetime, uptime: int) -> str:

@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field, StringConstraints
 
 from producers.senders import LOCAL
+from producers.setting_types import CloseTimeout, NodeName
 from runtime.settings import StageSettings
 
-NodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
 HostPort = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[0-9]{1,5}$")]
 
 
@@ -44,6 +44,4 @@ class RtpengineSettings(StageSettings):
         [LOCAL],
         description="Addresses and networks from which DTMF is taken; local: this host's own.",
     )
-    close_timeout_seconds: float = Field(
-        10, gt=0, description="At SIGTERM: for Kafka, before the rest stays in the spool."
-    )
+    close_timeout_seconds: CloseTimeout = 10

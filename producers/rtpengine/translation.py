@@ -1,17 +1,17 @@
-"""Figures, ends and DTMF → media; the marks about rtpengine itself → nodes. Pure."""
+"""Figures, ends and DTMF → media. Pure."""
 
 import json
 from typing import Any
 
 from producers.rtpengine.answers import Figures
-from producers.rtpengine.context import Context, Moment, Translated
+from producers.rtpengine.context import Context, Moment
 from producers.rtpengine.fields import Fields
 from producers.rtpengine.reckoning import TIMEOUTS
-from schemas.codec import InvalidRecord, build, sendable
+from producers.translated import Translated
+from schemas.codec import InvalidRecord, build
 from schemas.media import MediaEvent
-from schemas.node import NodeEvent
-from schemas.topics import MEDIA, NODES
-from schemas.vocabulary import MediaKind, NodeKind
+from schemas.topics import MEDIA
+from schemas.vocabulary import MediaKind
 
 # RFC 4733 §3.2, by event code.
 _DIGITS = "0123456789*#ABCD!"
@@ -51,25 +51,6 @@ def dtmf(context: Context, moment: Moment, data: bytes) -> Translated:
         duration_ms=digit.integer("duration"),
     )
     return Translated(MEDIA, event.call_id, event)
-
-
-def mark(
-    kind: NodeKind,
-    context: Context,
-    moment: Moment,
-    *,
-    uptime: int | None = None,
-    reason: str | None = None,
-) -> Translated:
-    """What the producer itself says of its rtpengine: up, heartbeat, down."""
-    event = build(
-        NodeEvent,
-        **context.origin(moment),
-        kind=kind,
-        uptime_seconds=uptime,
-        reason=sendable(reason) if reason else None,
-    )
-    return Translated(NODES, context.node, event)
 
 
 def _media(

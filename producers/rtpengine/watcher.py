@@ -20,12 +20,13 @@ from producers.rtpengine.answers import (
     read_statistics,
 )
 from producers.rtpengine.calls import Call, Calls
-from producers.rtpengine.context import Context, Translated
+from producers.rtpengine.context import Context
 from producers.rtpengine.errors import NgError, NgRefused, NgUnreachable, NgUnreadable
 from producers.rtpengine.ng import Answer, Ng
 from producers.rtpengine.node import Node
 from producers.rtpengine.reckoning import Gone, Reckoning
 from producers.rtpengine.settings import RtpengineSettings
+from producers.translated import Translated
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord
 

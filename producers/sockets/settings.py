@@ -1,13 +1,12 @@
 """Settings of the kernel watcher: which node, which ports, how often to look, what is suspect."""
 
-from typing import Annotated, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, field_validator
 
+from producers.setting_types import CloseTimeout, NodeName
 from runtime.settings import StageSettings
 from schemas.vocabulary import Transport
-
-NodeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:\-]{1,64}$")]
 
 
 class SipPort(NamedTuple):
@@ -65,9 +64,7 @@ class SocketsSettings(StageSettings):
     memory_seconds: float = Field(
         5.0, gt=0, description="How often the known connections are written down for a restart."
     )
-    close_timeout_seconds: float = Field(
-        10, gt=0, description="At SIGTERM: for Kafka, before the rest stays in the spool."
-    )
+    close_timeout_seconds: CloseTimeout = 10
 
     @field_validator("ports")
     @classmethod

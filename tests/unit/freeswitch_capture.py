@@ -7,9 +7,10 @@ from typing import Any
 
 from producers.freeswitch import event as events
 from producers.freeswitch import translation
-from producers.freeswitch.context import Context, Translated
+from producers.freeswitch.context import Context
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.framing import Frame, Framing
+from producers.translated import Translated
 from schemas.topics import Topic
 
 CAPTURES = Path(__file__).parents[1] / "captures" / "freeswitch"

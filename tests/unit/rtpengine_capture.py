@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from producers.rtpengine.answers import REASONS
-from producers.rtpengine.context import Context, Translated
+from producers.rtpengine.context import Context
 from producers.rtpengine.errors import NgError, NgRefused, NgUnreachable
 from producers.rtpengine.settings import RtpengineSettings
 from producers.rtpengine.watcher import Watcher
+from producers.translated import Translated
 from schemas.topics import Topic
 
 CAPTURES = Path(__file__).parents[1] / "captures" / "rtpengine"

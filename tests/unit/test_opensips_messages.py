@@ -145,7 +145,7 @@ def test_bytes_that_are_no_utf_8_survive_a_cut() -> None:
     assert isinstance(event, ServerEvent)
     assert event.text("user_agent") == "é \ufffd"
     with pytest.raises(Exception, match="not UTF-8"):
-        event.word("callid")
+        event.identifier("callid")
 
 
 hostile = st.text(max_size=300) | st.integers() | st.none() | st.booleans() | st.lists(st.text())

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 from producers.freeswitch import snapshot as snapshots
 from producers.freeswitch import translation
-from producers.freeswitch.context import Context, Translated
+from producers.freeswitch.context import Context
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.snapshot import Snapshot
+from producers.translated import Translated
 from schemas.vocabulary import CallKind
 from tests.unit.freeswitch_capture import MARGIN
 from tests.unit.freeswitch_switch import BOOT, DOMAIN

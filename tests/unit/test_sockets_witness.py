@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from producers.freeswitch.context import Context, Translated
+from producers.freeswitch.context import Context
 from producers.freeswitch.event import SwitchEvent
-from producers.freeswitch.kernel import KernelWitness, Mode
+from producers.freeswitch.kernel import KernelWitness
 from producers.freeswitch.translation import translate
 from producers.opensips.context import Context as OpenSipsContext
 from producers.opensips.event import ServerEvent
@@ -19,6 +19,8 @@ from producers.opensips.inbox import Ticks
 from producers.opensips.kernel import KernelWitness as OpenSipsWitness
 from producers.opensips.registrations import translate_insert as insert_contact
 from producers.opensips.users import Users
+from producers.setting_types import KernelMode
+from producers.translated import Translated
 from schemas.origin import Address
 from schemas.topics import CONNECTIONS, REGISTRATIONS
 from schemas.vocabulary import ConnectionKind, RegistrationKind, Source, Transport
@@ -45,7 +47,7 @@ class Switch:
         client = socket.create_connection(("127.0.0.1", self.port))
         return client, self.listener.accept()[0]
 
-    def look(self, mode: Mode = "auto", ports: list[int] | None = None) -> KernelWitness:
+    def look(self, mode: KernelMode = "auto", ports: list[int] | None = None) -> KernelWitness:
         witness = KernelWitness(mode, ports or [])
         witness.look(*self.ends(), lambda: [self.port])
         return witness
@@ -250,7 +252,7 @@ def test_opensips_registrations_carry_the_cookie_and_their_end(switch: Switch) -
 
 @pytest.mark.parametrize(("mode", "told"), [("auto", 1), ("on", 2), ("off", 1)])
 def test_a_kernel_that_never_knew_a_connection_is_not_believed(
-    mode: Mode, told: int, switch: Switch
+    mode: KernelMode, told: int, switch: Switch
 ) -> None:
     """The producer stands beside another server that listens on the same port."""
     context = _opensips_context(switch)
