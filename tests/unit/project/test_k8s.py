@@ -1,5 +1,6 @@
 """k8s/ and the Dockerfile: built by kustomize, valid, restricted, and true to the code."""
 
+import base64
 import re
 import shutil
 import subprocess
@@ -45,6 +46,14 @@ SIDECARS = {
     "overlays/sidecars-host-network": "opensips",
 }
 KUBERNETES = ["1.34", "1.37"]
+# What an operator's Secret has: no manifest holds a value that works.
+SECRETS = {
+    "freeswitch-password": "a-password",
+    "user-center-secret": f"whsec_{base64.b64encode(bytes(32)).decode()}",
+    "gateway-tokens": "a-token-for-this-test",
+}
+# The rest must not run twice.
+SCALED = {"streams", "user-center", "gateway"}
 SETTINGS: list[type[StageSettings]] = [
     KafkaSettings,
     FreeSwitchSettings,
@@ -124,8 +133,69 @@ def test_everything_is_in_the_namespace(manifests: list[Manifest]) -> None:
             assert manifest["metadata"]["namespace"] == "rollcall"
 
 
-def test_the_base_holds_no_secret() -> None:
-    assert "Secret" not in {manifest["kind"] for manifest in build("base")}
+@pytest.mark.parametrize("folder", ["base", "overlays/example", *SIDECARS])
+def test_no_manifest_holds_a_secret(folder: str) -> None:
+    assert "Secret" not in {manifest["kind"] for manifest in build(folder)}
+
+
+def test_the_example_of_a_secret_names_every_key_and_no_value() -> None:
+    example = yaml.safe_load((ROOT / "k8s/base/secret.example.yaml").read_text(encoding="utf-8"))
+    keys = {
+        entry["valueFrom"]["secretKeyRef"]["key"]
+        for manifest in templates(build("overlays/example"))
+        for entry in container(manifest)["env"]
+        if "secretKeyRef" in entry.get("valueFrom", {})
+    }
+    assert example["stringData"] == dict.fromkeys(keys, "")
+
+
+def test_no_variable_comes_from_a_service(manifests: list[Manifest]) -> None:
+    """With a name prefix `rollcall-`, the gateway's Service would set ROLLCALL_GATEWAY_PORT."""
+    assert all(pod(manifest)["enableServiceLinks"] is False for manifest in templates(manifests))
+
+
+def test_an_apply_leaves_the_scaling_as_it_is(example: list[Manifest]) -> None:
+    for manifest in templates(example):
+        if manifest["kind"] != "Job":
+            scaled = manifest["metadata"]["name"] in SCALED
+            assert ("replicas" not in manifest["spec"]) == scaled
+
+
+def test_a_bad_image_can_be_rolled_back(example: list[Manifest]) -> None:
+    """An OrderedReady StatefulSet waits for the broken pod for ever."""
+    for manifest in templates(example):
+        if manifest["kind"] == "StatefulSet":
+            assert manifest["spec"]["podManagementPolicy"] == "Parallel"
+
+
+def test_the_job_is_named_after_the_version(example: list[Manifest]) -> None:
+    """A Job cannot be changed: with one name, the apply of an upgrade fails half done."""
+    (job,) = [manifest for manifest in templates(example) if manifest["kind"] == "Job"]
+    tag = container(job)["image"].partition(":")[2]
+    assert job["metadata"]["name"] == f"topics-{tag.replace('.', '-')}"
+    assert job["spec"]["ttlSecondsAfterFinished"] <= 60
+
+
+def test_a_frozen_process_is_restarted_soon(example: list[Manifest]) -> None:
+    inners = [container(manifest) for manifest in templates(example)]
+    inners += [inner for folder in SIDECARS for inner in sidecars(build(folder))]
+    for inner in inners:
+        if probe := inner.get("livenessProbe"):
+            until = probe["periodSeconds"] * probe["failureThreshold"] + probe["timeoutSeconds"]
+            assert until + probe["terminationGracePeriodSeconds"] <= 40
+
+
+def test_a_replaced_worker_finds_its_partitions_waiting(
+    example: list[Manifest], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (worker,) = [m for m in templates(example) if m["metadata"]["name"] == "streams"]
+    use(monkeypatch, tmp_path, example, [container(worker)], "streams-0")
+    assert load(StreamsSettings).session_timeout >= timedelta(seconds=30)
+
+
+def test_a_gateway_is_out_of_the_service_before_it_stops(example: list[Manifest]) -> None:
+    (gateway,) = [m for m in templates(example) if m["metadata"]["name"] == "gateway"]
+    assert container(gateway)["lifecycle"]["preStop"]["sleep"]["seconds"] >= 5
 
 
 def test_pods_meet_the_restricted_standard(manifests: list[Manifest]) -> None:
@@ -185,7 +255,7 @@ def test_what_holds_data_never_runs_twice(example: list[Manifest]) -> None:
         if manifest["spec"].get("volumeClaimTemplates"):
             assert manifest["kind"] == "StatefulSet"
             # A worker's volume holds copies of what is in Kafka, of its own partitions.
-            assert manifest["spec"]["replicas"] == 1 or manifest["metadata"]["name"] == "streams"
+            assert manifest["metadata"]["name"] == "streams" or manifest["spec"]["replicas"] == 1
 
 
 def test_folders_written_to_are_volumes(example: list[Manifest]) -> None:
@@ -214,7 +284,6 @@ def use(
     config = one(manifests, "ConfigMap")
     file = folder / "rollcall.toml"
     file.write_text(config["data"]["rollcall.toml"], encoding="utf-8")
-    secrets = [m["stringData"] for m in manifests if m["kind"] == "Secret"]
     names = set()
     for inner in containers:
         for entry in inner["env"]:
@@ -222,10 +291,9 @@ def use(
             assert ("value" in entry) != bool(source)
             if "secretKeyRef" in source:
                 key = source["secretKeyRef"]["key"]
-                found = [secret[key] for secret in secrets if key in secret]
-                assert found or source["secretKeyRef"]["optional"]
-                for value in found:
-                    monkeypatch.setenv(entry["name"], value)
+                assert key in SECRETS or source["secretKeyRef"]["optional"]
+                if key in SECRETS:
+                    monkeypatch.setenv(entry["name"], SECRETS[key])
             else:
                 monkeypatch.setenv(entry["name"], pod_name if source else entry["value"])
             names.add(entry["name"])
