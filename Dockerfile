@@ -15,6 +15,8 @@ COPY producers ./producers
 COPY streams ./streams
 COPY sinks ./sinks
 COPY local ./local
+COPY operate ./operate
+COPY cli ./cli
 RUN pip install --target /build hatchling \
     && PYTHONPATH=/build /opt/rollcall/bin/pip install --no-deps --no-build-isolation . \
     && /opt/rollcall/bin/pip uninstall --yes pip setuptools

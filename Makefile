@@ -21,7 +21,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/pip install --disable-pip-version-check -q --require-hashes -r requirements.lock
 	@$(BIN)/pip install --disable-pip-version-check -q --no-deps -e .
 	@echo "fetching Kafka and preparing its start..."
-	@$(BIN)/python -m local.kafka_imaging
+	@$(BIN)/python -m local.kafka.make_image
 	@touch $@
 
 .PHONY: venv-package

@@ -6,7 +6,7 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
-from local.kafka_jars import ENDPOINT
+from local.kafka.jars import ENDPOINT
 
 _PACKAGES = ("faust-streaming", "aiokafka", "confluent-kafka", "msgspec", "quixstreams", "chdb")
 

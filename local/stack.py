@@ -10,19 +10,22 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from local.errors import StackRunning
 from local.kafka import EmbeddedKafka
 from local.network import usual_port
 from local.processes import is_running, stop_pid, uninterrupted
 from local.stage_process import READY_SECONDS, STAGE_COMMAND, STOP_SECONDS, StageProcess
 from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.kafka_reach import require_kafka
-from runtime.settings import load, settings_file
+from runtime.settings import load
 
 Say = Callable[[str], None]
 USER_CENTER_PORT = 8095
 GATEWAY_PORT = 8096
 STAGES = ("streams", "clickhouse", "reference-user-center", "user-center", "gateway")
+
+
+class StackRunning(Exception):
+    """A stack runs in this folder already: use it, or stop it first."""
 
 
 class Stack:
@@ -45,7 +48,8 @@ class Stack:
     def start(self) -> None:
         """Start all, in order, and return when every stage is ready.
 
-        Raises what local.errors lists; what was started by then is stopped again.
+        Raises StackRunning, StageFailed, BadSettings, KafkaUnavailable, KafkaMisconfigured and what
+        EmbeddedKafka.start raises; what was started by then is stopped again.
         """
         if (running := read_stack(self.folder)) is not None:
             raise StackRunning(
@@ -216,33 +220,3 @@ def _read(file: Path) -> dict[str, Any]:
 def _stage_pids(document: dict[str, Any]) -> dict[str, int]:
     stages = document.get("stages") or {}
     return {label: stage["pid"] for label, stage in stages.items() if stage.get("pid")}
-
-
-def reachable_kafka(folder: Path) -> KafkaSettings:
-    """Settings of the Kafka that commands talk to, which has just answered.
-
-    Raises BadSettings, KafkaUnavailable.
-    """
-    settings = kafka_settings(folder)
-    require_kafka(settings)
-    return settings
-
-
-def kafka_settings(folder: Path) -> KafkaSettings:
-    """Settings of the Kafka that commands talk to: named by the user, else the running stack's."""
-    settings = load(KafkaSettings)
-    if "bootstrap_servers" in settings.model_fields_set:
-        return settings
-    if (running := read_stack(folder)) is not None:
-        return load(KafkaSettings, bootstrap_servers=running["kafka"]["bootstrap_servers"])
-    return settings
-
-
-def is_configured(section: str) -> bool:
-    """Whether the settings have this section, in the file or the environment."""
-    if any(name.startswith(f"ROLLCALL_{section.upper()}_") for name in os.environ):
-        return True
-    try:
-        return f"[{section}]" in settings_file().read_text()
-    except OSError:
-        return False

@@ -9,16 +9,19 @@ from typing import Any
 
 import httpx
 
-from local.errors import StageFailed
 from local.network import free_port
 from local.processes import last_lines, uninterrupted
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
 # How a stage's command line reads in /proc, where arguments end with a zero byte.
-STAGE_COMMAND = "\0local\0run\0"
+STAGE_COMMAND = "\0cli\0run\0"
 # Between two restarts of a stage that keeps dying.
 _BACKOFF = (0.2, 1.0, 3.0, 10.0)
+
+
+class StageFailed(Exception):
+    """A stage did not become ready; the message holds its last log lines."""
 
 
 class StageProcess:
@@ -49,7 +52,7 @@ class StageProcess:
         environment = {**os.environ, **self._environment, "ROLLCALL_HTTP_PORT": str(self._port)}
         with uninterrupted(), self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "local", "run", self.stage],
+                [sys.executable, "-m", "cli", "run", self.stage],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

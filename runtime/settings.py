@@ -36,9 +36,23 @@ class BadSettings(Exception):
     """Settings that cannot work; the message names the setting and where it may be set."""
 
 
+class BadArgument(Exception):
+    """What a command line or a setting names cannot be used; the message gives the reason."""
+
+
 def settings_file() -> Path:
     """`$ROLLCALL_SETTINGS`, else `rollcall.toml` in the working folder; it need not exist."""
     return Path(os.environ.get("ROLLCALL_SETTINGS", SETTINGS_FILE))
+
+
+def is_configured(section: str) -> bool:
+    """Whether the settings have this section, in the file or the environment."""
+    if any(name.startswith(f"ROLLCALL_{section.upper()}_") for name in os.environ):
+        return True
+    try:
+        return f"[{section}]" in settings_file().read_text()
+    except OSError:
+        return False
 
 
 class StageSettings(BaseSettings):

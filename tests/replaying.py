@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from local.replay_capture import read_capture
+from local.replay.esl_recording import read_capture
 from runtime.kafka import KafkaSettings
 from tests.integration.rollcall_process import COMMAND, environment
 

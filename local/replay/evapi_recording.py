@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.replay_times import NO_RECORDING, microseconds
+from local.replay.recording_times import NO_RECORDING, microseconds
 
 # What the script writes as the time of a line: `t`, and `read`, when it read the location table.
 _TIME = re.compile(rb'(?<!\\)("(?:t|read)":\s*"?)([0-9]{10})(\.[0-9]{1,9})?(?![0-9.])')

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from local.replay.conductor import Conductor, Part
 from local.replay.evapi_recording import (
     RecordedLine,
     RecordedListing,
@@ -24,8 +25,7 @@ from local.replay.evapi_recording import (
 from local.replay.evapi_server import EvapiServer
 from local.replay.rpc_answers import NOT_NOW, USER_LISTING, RpcAnswers
 from local.replay.rpc_server import RpcServer
-from local.replay_conductor import Conductor, Part
-from local.stack import is_configured
+from runtime.settings import is_configured
 from streams.ordering import LISTING_LAG
 from streams.registration_fold import EXPIRY_TOLERANCE
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local.replay_times import NO_RECORDING, microseconds
+from local.replay.recording_times import NO_RECORDING, microseconds
 from producers.rtpengine.answers import read_statistics
 from schemas.codec import InvalidRecord
 

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from local.replay.conductor import Conductor, Part
 from local.replay.ng_recording import Answer, Deleted, Ended, Round, read_ng
 from local.replay.ng_state import NgState
-from local.replay_conductor import Conductor, Part
 
 _LOOK_SECONDS = 0.02
 # Between two rounds of the producer, seconds.

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from local.replay.esl_recording import read_capture
 from local.replay.evapi_recording import RecordedLine, domain_of, read_kamailio
+from local.replay.netlink_recording import read_sockets, server_ports
 from local.replay.ng_recording import read_ng
 from local.replay.ng_state import NgState
-from local.replay_capture import read_capture
-from local.replay_netlink import read_sockets, server_ports
-from local.replay_opensips import read_pieces
-from local.sources import parse_sources
+from local.replay.opensips import read_pieces
+from local.replay.sources import parse_sources
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.sockets.settings import SocketsSettings
 from runtime.kafka import KafkaSettings

@@ -14,7 +14,7 @@ import httpx
 from confluent_kafka import Consumer, TopicPartition
 
 from local.network import free_port
-from local.replay_server import ReplayServer
+from local.replay.freeswitch import ReplayServer
 from producers.freeswitch import event as events
 from producers.freeswitch import translation
 from producers.freeswitch.context import Context

@@ -14,7 +14,7 @@ from runtime.kafka import KafkaSettings
 from tests.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "local"]
+COMMAND = [sys.executable, "-m", "cli"]
 
 
 def environment(kafka: KafkaSettings | None = None) -> dict[str, str]:

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from local.auditing.kernel import connections_to
-from local.auditing.proxies import Kamailio, OpenSips
-from local.auditing.registrars import NotAudited
 from local.network import free_port
+from operate.audit.kernel import connections_to
+from operate.audit.proxies import Kamailio, OpenSips
+from operate.audit.registrars import NotAudited
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips.settings import OpenSipsSettings
 from producers.opensips.storage import Usrloc
@@ -296,7 +296,7 @@ def test_a_real_kamailio(kafka: KafkaSettings, tmp_path: Path) -> None:
         for client in clients:
             client.register()
         auditor = StageProcess(
-            "local.auditing.stage",
+            "operate.audit.stage",
             tmp_path,
             kafka,
             ROLLCALL_AUDIT_NODES=json.dumps([f"kamailio:kam1={node.kamailio.rpc_url}"]),

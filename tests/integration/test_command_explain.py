@@ -9,7 +9,7 @@ from typing import Any
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from local.commands.explain import explanation
+from operate.explain.query import explanation
 from runtime.kafka import KafkaSettings
 from runtime.partitioner import partition_of
 from schemas import codec

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.replay_server import ReplayServer
+from local.replay.freeswitch import ReplayServer
 from runtime.kafka import KafkaSettings
 from schemas.topics import CALLS, CONNECTIONS, DEAD_LETTERS, NODES, REGISTRATIONS
 from schemas.vocabulary import NodeKind

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from greenswitch import InboundESL
 
-from local.replay_server import ReplayServer
+from local.replay.freeswitch import ReplayServer
 from producers.freeswitch.framing import Frame, Framing
 from producers.freeswitch.translation import SUBSCRIPTION
 from tests.eventually import eventually

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from local import kafka_image
-from local.kafka import EmbeddedKafka
-from local.kafka_imaging import make_image
+from local.kafka import EmbeddedKafka, jvm_image
+from local.kafka.make_image import make_image
 from local.network import free_port
 
 pytestmark = pytest.mark.timeout(240)
@@ -27,7 +26,7 @@ def test_a_broker_starts_from_the_image_or_without_one_that_does_not_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = tmp_path / "share" / "kafka.aot"
-    monkeypatch.setattr(kafka_image, "path", lambda: image)
+    monkeypatch.setattr(jvm_image, "path", lambda: image)
     make_image()
     assert [file.name for file in image.parent.iterdir()] == [image.name]
     assert str(image) in _mapped(tmp_path / "with")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from local.network import free_port
-from local.replay_opensips import OpenSipsReplay
+from local.replay.opensips import OpenSipsReplay
 from runtime.kafka import KafkaSettings
 from schemas import codec
 from schemas.topics import CONNECTIONS, DEAD_LETTERS, NODES, REGISTRATIONS, Topic

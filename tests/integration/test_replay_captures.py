@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from local.replay_capture import read_capture
+from local.replay.esl_recording import read_capture
 from runtime.kafka import KafkaSettings
 from schemas import codec
 from schemas.presence import Presence

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local.replay_capture import RecordedFrame, read_capture
+from local.replay.esl_recording import RecordedFrame, read_capture
 from producers.freeswitch.context import Context
 from producers.freeswitch.event import parse
 from producers.freeswitch.translation import translate

@@ -14,7 +14,7 @@ import pytest
 from tests.eventually import eventually
 from tests.integration.sockets_support import Server, name_of
 
-_RUN = "import sys; sys.argv[0] = 'rollcall'; from local.command import app; app()"
+_RUN = "import sys; sys.argv[0] = 'rollcall'; from cli.command import app; app()"
 # Denies one system call, where one argument has one value, from here on.
 _DENY = """
 import ctypes, struct

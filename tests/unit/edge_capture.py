@@ -4,8 +4,8 @@ import base64
 from datetime import timedelta
 from typing import Any
 
-from local.replay_capture import read_capture
-from local.replay_netlink import read_sockets, server_ports
+from local.replay.esl_recording import read_capture
+from local.replay.netlink_recording import read_sockets, server_ports
 from producers.freeswitch import event as switch_events
 from producers.freeswitch import translation as freeswitch
 from producers.freeswitch.context import Context

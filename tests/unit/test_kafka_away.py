@@ -41,7 +41,7 @@ def mute() -> Iterator[str]:
 def rollcall(folder: Path, address: str, *arguments: str) -> tuple[int, str, str, float]:
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "local", *arguments],
+        [sys.executable, "-m", "cli", *arguments],
         cwd=folder,
         env={
             **{k: v for k, v in os.environ.items() if "KAFKA" not in k},

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from local.auditing.audit import Audit
-from local.auditing.findings import Kind
-from local.auditing.kernel import connections_to
-from local.auditing.proxies import Kamailio, OpenSips
-from local.auditing.registrars import AskKernel, FreeSwitch, Registrar
-from local.auditing.reporting import as_json
-from local.auditing.settings import AuditSettings, limits_of
-from local.auditing.view import View
-from local.errors import NotDrained
+from operate.audit.audit import Audit
+from operate.audit.findings import Kind
+from operate.audit.kernel import connections_to
+from operate.audit.presence_view import View
+from operate.audit.proxies import Kamailio, OpenSips
+from operate.audit.registrars import AskKernel, FreeSwitch, Registrar
+from operate.audit.report import as_json
+from operate.audit.settings import AuditSettings, limits_of
+from operate.topic_reader import NotReadToEnd
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips.settings import OpenSipsSettings
@@ -70,7 +70,7 @@ class Attached:
         while True:
             try:
                 report = self._audit.run()
-            except (KafkaUnavailable, NotDrained) as error:
+            except (KafkaUnavailable, NotReadToEnd) as error:
                 wrong = [f"presence cannot be read: {error}"]
             else:
                 self.bindings = sum(report.bindings.values())

@@ -13,9 +13,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from local.auditing.nodes import names_of, nodes_of
-from local.auditing.settings import AuditSettings
 from local.reference_user_center.settings import ReferenceUserCenterSettings
+from operate.audit.nodes import names_of, nodes_of
+from operate.audit.settings import AuditSettings
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.opensips.settings import OpenSipsSettings
 from producers.publisher import PublisherSettings

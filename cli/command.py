@@ -1,0 +1,194 @@
+"""The `rollcall` command. Each subcommand imports what it needs only when it is called."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.console import DEFAULT_FOLDER
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+schemas_app = typer.Typer(no_args_is_help=True, help="The contract.")
+app.add_typer(schemas_app, name="schemas")
+
+Folder = Annotated[Path, typer.Option(help="Where the one-machine stack keeps its data.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+# Whose log belongs to what they show; of other commands only the output counts.
+_TALKATIVE = frozenset({"audit", "sockets"})
+
+
+@app.callback()
+def _configure(context: typer.Context) -> None:
+    """Who is reachable right now, on which SIP node, and why."""
+    from runtime import logs
+
+    # A stage configures its own log when it starts.
+    name = context.invoked_subcommand or "rollcall"
+    logs.configure(name, default_level="INFO" if name in _TALKATIVE else "WARNING")
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Errors a person can act on end the command with their message, not with a traceback."""
+    from cli.errors import ACTIONABLE
+
+    try:
+        yield
+    except ACTIONABLE as error:
+        typer.echo(f"rollcall: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def up(folder: Folder = DEFAULT_FOLDER) -> None:
+    """Start the one-machine stack and keep it running until Ctrl-C."""
+    from cli.up import up as command
+
+    with plain_errors():
+        command(folder)
+
+
+@app.command()
+def demo(folder: Folder = DEFAULT_FOLDER, seconds: float = 40.0) -> None:
+    """Play recorded FreeSWITCH nodes into the stack and show who is online, where and why."""
+    from cli.demo import demo as command
+
+    with plain_errors():
+        command(folder, seconds)
+
+
+@app.command()
+def run(stage: str) -> None:
+    """Run one: freeswitch, opensips, kamailio, sockets, rtpengine, streams, clickhouse, ..."""
+    from cli.run import run as command
+
+    with plain_errors():
+        command(stage)
+
+
+@app.command()
+def watch(
+    aors: Annotated[list[str] | None, typer.Argument()] = None, as_json: Json = False
+) -> None:
+    """Presence changes as they come, of all users or of the AORs given."""
+    from cli.watch import watch as command
+
+    with plain_errors():
+        command(aors or [], as_json)
+
+
+@app.command()
+def who(aor: Annotated[str | None, typer.Argument()] = None, as_json: Json = False) -> None:
+    """The present state of every user, or of one."""
+    from cli.who import who as command
+
+    with plain_errors():
+        command(aor, as_json)
+
+
+@app.command()
+def explain(
+    aor: str,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="2026-01-31T03:12:00Z, 03:12 (UTC) or -10m; default: now."
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Read the log from there only; default: all there is."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Why a user is (or was) shown as they are: the events that prove it, what was ignored."""
+    from cli.explain import explain as command
+
+    with plain_errors():
+        command(aor, at, since, as_json)
+
+
+@app.command()
+def audit(
+    nodes: Annotated[list[str] | None, typer.Argument(metavar="[KIND:NAME=ADDRESS]…")] = None,
+    settle: Annotated[
+        float | None, typer.Option(help="Seconds until what disagrees is looked at again.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the SIP nodes themselves, and show where presence tells it differently."""
+    from cli.audit import audit as command
+
+    with plain_errors():
+        if not command(nodes or [], settle, as_json):
+            raise typer.Exit(1)
+
+
+@app.command()
+def replay(
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE=FILE…")],
+    node: Annotated[
+        list[str] | None, typer.Option(help="Name of the node, once a source, in order.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="1 is as recorded; default: as fast as it goes.")
+    ] = None,
+    as_json: Json = False,
+    calls: Annotated[bool, typer.Option("--calls", help="Call records instead.")] = False,
+) -> None:
+    """Feed recordings through the real producers and print what a subscriber sees."""
+    from cli.replay import replay as command
+
+    with plain_errors():
+        command(sources, node or [], speed, as_json, calls)
+
+
+@app.command()
+def sockets(
+    port: Annotated[
+        list[str] | None, typer.Option(help="5060, 5061/tls, 7443/wss; default: as settings say.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What the kernel tells of the connections to local SIP ports, live and without Kafka."""
+    from cli.sockets import sockets as command
+
+    with plain_errors():
+        command(port or [], as_json)
+
+
+@app.command()
+def topics(
+    create: Annotated[bool, typer.Option("--create", help="Create what is missing.")] = False,
+) -> None:
+    """Every topic: key, partitions, cleanup, writers, readers."""
+    from cli.topics import topics as command
+
+    with plain_errors():
+        command(create)
+
+
+@app.command()
+def doctor() -> None:
+    """Check settings, broker, topics, ClickHouse, user center and event socket."""
+    from cli.doctor import doctor as command
+
+    if not command():
+        raise typer.Exit(1)
+
+
+@schemas_app.command("export")
+def schemas_export(
+    folder: Annotated[Path, typer.Argument(help="Made if missing.")] = Path("schemas-export"),
+) -> None:
+    """Write the JSON Schema of every topic and one AsyncAPI 3 document."""
+    from schemas.export import export
+
+    for path in export(folder):
+        typer.echo(path)

@@ -1,0 +1,93 @@
+"""`rollcall demo`: recorded switches played into the whole stack, watched on a live board."""
+
+import shutil
+import signal
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from cli.board import Board
+from cli.errors import NotDrained
+from local.demo import CATCH_UP_SECONDS, clickhouse_rows, recordings, user_center_agreement
+from local.replay.draining import StreamsProgress
+from local.replay.playing import Playing
+from local.replay.sources import Source
+from local.stack import Stack, read_stack
+from operate.presence_log import Subscriber, present
+from operate.topic_reader import TopicReader, end_offsets
+from schemas.topics import PRESENCE
+
+
+def demo(folder: Path, seconds: float) -> None:
+    """Start, play for about `seconds`, sum up, stop. Raises what cli.errors lists."""
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave a stack
+        signal.signal(number, lambda *_: sys.exit(143))
+    sources = recordings()
+    console = Console()
+    folder = folder / "demo"
+    if read_stack(folder) is None:
+        # The recordings' events are the same each time: what knows them already learns nothing.
+        shutil.rmtree(folder, ignore_errors=True)
+    stack = Stack(folder, typer.echo)
+    stack.start()
+    try:
+        board = _play(stack, sources, seconds, console)
+        _sum_up(stack, board, console)
+    except KeyboardInterrupt:
+        typer.echo("stopping…")
+    finally:
+        stack.stop()
+
+
+def _play(stack: Stack, sources: list[Source], seconds: float, console: Console) -> Board:
+    longest = Playing(stack, sources, 1.0).seconds
+    speed = max(1.0, longest / seconds)
+    typer.echo(
+        f"playing {len(sources)} recorded FreeSWITCH nodes, {longest:.0f} s in {seconds:.0f} s"
+        " (times are the recordings', moved to end now)"
+    )
+    kafka = stack.kafka
+    reader = TopicReader(kafka, PRESENCE, end_offsets(kafka, PRESENCE))
+    subscriber = Subscriber()
+    progress = StreamsProgress(kafka)
+    with Board(console, "Rollcall") as board, Playing(stack, sources, speed) as playing:
+        deadline = time.monotonic() + seconds + CATCH_UP_SECONDS
+        while (left := playing.unfinished() or progress.behind()) is not None:
+            until = time.monotonic() + 0.25
+            while time.monotonic() < until:
+                for presence in subscriber.news(reader.poll(0.05)):
+                    board.add(presence, playing.delay(presence))
+            board.refresh()
+            stack.watch()
+            if time.monotonic() > deadline:
+                raise NotDrained(f"the demo did not come to its end: {left}")
+        for presence in subscriber.news(reader.read_to_end()):
+            board.add(presence, playing.delay(presence))
+    progress.close()
+    reader.close()
+    return board
+
+
+def _sum_up(stack: Stack, board: Board, console: Console) -> None:
+    console.rule("summary")
+    users = present(stack.kafka)
+    reachable = sum(presence.reachable for presence in users.values())
+    console.print(f"users      {len(users)}, {reachable} reachable at the end")
+    causes = ", ".join(f"{cause} {count}" for cause, count in board.causes.most_common())
+    console.print(f"changes    {sum(board.causes.values())}: {causes}")
+    late = board.delays
+    if len(late) > 1:
+        console.print(
+            f"delay      median {statistics.median(late) * 1000:.0f} ms, "
+            f"95 % within {statistics.quantiles(late, n=20)[-1] * 1000:.0f} ms, from the moment "
+            "the recording says it (own timestamps: up to 20 ms behind) to the subscriber"
+        )
+    console.print(f"ClickHouse {clickhouse_rows(stack, users)}")
+    console.print(f"user center {user_center_agreement(stack, users)}")
+    console.print(
+        f"logs stay in {stack.folder}/logs until the next demo; `make up` keeps a stack running"
+    )

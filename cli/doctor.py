@@ -1,0 +1,27 @@
+"""`rollcall doctor`: is everything Rollcall needs there, and if not, what to do."""
+
+from functools import partial
+
+from rich.console import Console
+
+from cli.console import DEFAULT_FOLDER
+from cli.kafka import kafka_settings
+from local.stack import read_stack
+from operate.doctor import CheckFailed, checks
+from runtime.settings import BadSettings
+
+
+def doctor() -> bool:
+    """Run every check, print a line each; whether all passed."""
+    console = Console(highlight=False)
+    well = True
+    for name, check in checks(partial(kafka_settings, DEFAULT_FOLDER), read_stack(DEFAULT_FOLDER)):
+        try:
+            console.print(f"[green]ok[/]      {name}: {check()}")
+        except CheckFailed as error:
+            well = False
+            console.print(f"[red]failed[/]  {name}: {error}\n        → {error.remedy}")
+        except BadSettings as error:
+            well = False
+            console.print(f"[red]failed[/]  {name}: {error}")
+    return well

@@ -1,0 +1,116 @@
+"""`rollcall replay`: recordings through the real producers; print what a subscriber sees."""
+
+import contextlib
+import json
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import typer
+
+from cli.console import DEFAULT_FOLDER, emit
+from cli.errors import NotDrained
+from cli.kafka import kafka_settings
+from cli.rendering import as_json, as_line
+from local.replay.draining import StreamsProgress
+from local.replay.playing import Playing
+from local.replay.sources import parse_sources
+from local.stack import Stack, read_stack
+from operate.call_records import CallBook
+from operate.presence_log import Subscriber, records
+from operate.topic_reader import TopicReader, end_offsets
+from runtime.kafka import KafkaSettings, ensure_topics
+from runtime.kafka_reach import require_kafka
+from runtime.settings import BadArgument
+from schemas.call import CallEvent
+from schemas.presence import Presence
+from schemas.topics import CALLS, PRESENCE
+
+DRAIN_SECONDS = 120.0
+
+
+def replay(
+    sources: list[str], nodes: list[str], speed: float | None, json_lines: bool, calls: bool
+) -> None:
+    """Play, wait until everything is drained, print. Raises BadArgument, NotDrained."""
+    parsed = parse_sources(sources, nodes)
+    if speed is not None and speed <= 0:
+        raise BadArgument("--speed must be above 0")
+    # What is no recording is refused before anything is started.
+    Playing(Stack(DEFAULT_FOLDER, typer.echo), parsed, speed)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds: everything is stopped
+    with _stack() as stack:
+        kafka = stack.kafka
+        before_presence, before_calls = end_offsets(kafka, PRESENCE), end_offsets(kafka, CALLS)
+        changes = TopicReader(kafka, PRESENCE, before_presence)
+        subscriber = Subscriber()
+
+        def show(timeout: float) -> None:
+            for presence in subscriber.news(changes.poll(timeout)):
+                if not calls:
+                    _print(presence, json_lines)
+
+        with Playing(stack, parsed, speed) as playing:
+            _wait(playing.unfinished, lambda: show(0.05), stack, playing.seconds + DRAIN_SECONDS)
+        progress = StreamsProgress(kafka)
+        _wait(progress.behind, lambda: show(0.3), stack, DRAIN_SECONDS)
+        progress.close()
+        for presence in subscriber.news(changes.read_to_end()):
+            if not calls:
+                _print(presence, json_lines)
+        changes.close()
+        if calls:
+            _print_calls(kafka, before_calls, json_lines)
+
+
+@contextlib.contextmanager
+def _stack() -> Iterator[Stack]:
+    """A running stack to use; else a temporary one with only what a replay needs."""
+    kafka = kafka_settings(DEFAULT_FOLDER)
+    running = read_stack(DEFAULT_FOLDER)
+    borrowed = running is not None or "bootstrap_servers" in kafka.model_fields_set
+    with tempfile.TemporaryDirectory(prefix="rollcall-replay-") as folder:
+        stack = Stack(Path(folder), lambda text: typer.echo(text, err=True), ("streams",))
+        if borrowed:
+            require_kafka(kafka)
+            stack.kafka = kafka
+            ensure_topics(kafka)
+        else:
+            stack.start()
+        try:
+            yield stack
+        finally:
+            stack.stop()
+
+
+def _wait(
+    left: Callable[[], str | None], meanwhile: Callable[[], None], stack: Stack, seconds: float
+) -> None:
+    deadline = time.monotonic() + seconds
+    while (what := left()) is not None:
+        meanwhile()
+        stack.watch()
+        if time.monotonic() > deadline:
+            raise NotDrained(f"after {seconds:.0f} s not drained: {what}")
+
+
+def _print(presence: Presence, json_lines: bool) -> None:
+    if json_lines:
+        emit(as_json(presence))
+    else:
+        typer.echo(as_line(presence))
+
+
+def _print_calls(kafka: KafkaSettings, start: dict[int, int], json_lines: bool) -> None:
+    reader = TopicReader(kafka, CALLS, start)
+    book = CallBook()
+    book.apply(records(CallEvent, reader.read_to_end()))
+    reader.close()
+    for record in book.records():
+        if json_lines:
+            emit(record)
+        else:
+            typer.echo(json.dumps(record, ensure_ascii=False))

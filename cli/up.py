@@ -1,0 +1,42 @@
+"""`rollcall up`: the one-machine stack, until Ctrl-C."""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import typer
+
+from local.stack import STAGES, Stack
+from runtime.settings import is_configured
+
+
+def up(folder: Path) -> None:
+    """Start the stack, say where everything is, restart what dies, stop cleanly."""
+    # While starting, signals unwind: what runs by then is stopped again.
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave a stack
+        signal.signal(number, lambda *_: sys.exit(143))
+    stages = (*STAGES, "freeswitch") if is_configured("freeswitch") else STAGES
+    stack = Stack(folder, typer.echo, stages)
+    stack.start()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        _say_where(stack)
+        while not stop.wait(0.5):
+            stack.watch()
+        typer.echo("stopping…")
+    finally:
+        stack.stop()
+
+
+def _say_where(stack: Stack) -> None:
+    typer.echo(f"Kafka        {stack.kafka.bootstrap_servers}")
+    for label, process in stack.stages.items():
+        typer.echo(f"{label:<22} {process.http}/status")
+    if stack.user_center_url:
+        typer.echo(f"user center  {stack.user_center_url}/users")
+    if stack.gateway_url:
+        typer.echo(f"subscribe    curl -N {stack.gateway_url}/presence")
+    typer.echo(f"running; addresses in {stack.file}; Ctrl-C stops everything")

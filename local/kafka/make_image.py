@@ -1,0 +1,50 @@
+"""`python -m local.kafka.make_image`: make the embedded Kafka's image (jvm_image), once.
+
+Part of `make install`. A broker is started and stopped, and its JVM writes down what it loaded.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from local.kafka import jvm_image
+from local.kafka.embedded import EmbeddedKafka, KafkaStartFailed
+from local.kafka.jars import KafkaJarsUnavailable
+from local.network import free_port
+
+
+class ImageNotWritten(Exception):
+    """The JVM left no image; the message holds the broker's last log lines."""
+
+
+def make_image() -> None:
+    """Make it anew. Raises ImageNotWritten, and what EmbeddedKafka.start raises."""
+    path = jvm_image.path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="rollcall-kafka-image-") as folder:
+        # Beside the image, for the move must be one step: a broker may start meanwhile.
+        written = path.with_suffix(".new")
+        broker = EmbeddedKafka(Path(folder), image_to_write=written)
+        broker.start(free_port())
+        broker.stop()
+        if not written.exists():
+            raise ImageNotWritten(f"no image was written:\n{broker.last_log_lines()}")
+        written.replace(path)
+
+
+def main() -> None:
+    """A machine without an image works, so that none could be made is told, and no failure."""
+    if jvm_image.path().exists():
+        return
+    began = time.monotonic()
+    try:
+        make_image()
+    except (ImageNotWritten, KafkaStartFailed, KafkaJarsUnavailable) as error:
+        sys.stderr.write(f"Kafka will start more slowly: its image was not made: {error}\n")
+    else:
+        sys.stderr.write(f"made Kafka's image in {time.monotonic() - began:.0f} s\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""Listings of nodes × presence → disagreements. Pure.
+
+Each binding is counted at most once, whatever is wrong with it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from operate.audit import excuses
+from operate.audit.edge_excuses import why_dead_behind
+from operate.audit.edges import Edges
+from operate.audit.findings import Disagreement, Excuse, Findings, Kind, Limits
+from operate.audit.listing import Listing, Row
+from operate.audit.user import User, identity_of, key_of
+from schemas.presence import Presence, PresenceBinding
+from schemas.session import Session
+from schemas.vocabulary import ContactForm
+
+
+def compare(
+    listings: Mapping[str, Listing],
+    presence: Mapping[str, Presence],
+    sessions: Mapping[str, Session],
+    limits: Limits,
+) -> Findings:
+    """What the nodes of `listings` say, against presence by AOR, with the sessions' reasons.
+
+    What presence shows at other nodes is left alone.
+    """
+    findings = Findings()
+    edges = Edges(listings)
+    rows: dict[str, list[Row]] = {}
+    for node, listing in listings.items():
+        findings.bindings[node] += len(listing.rows)
+        findings.disagreements += [
+            Disagreement(Kind.UNREADABLE, node, one.aor, one.contact, one.reason)
+            for one in listing.unreadable
+        ]
+        for row in listing.rows:
+            rows.setdefault(row.event.aor or "", []).append(row)
+    concerned: dict[str, list[PresenceBinding]] = {}
+    for aor, record in presence.items():
+        for one in record.bindings:
+            edges.learn(one)
+        if aor in rows or any({one.node, one.edge} & listings.keys() for one in record.bindings):
+            concerned[aor] = [one for one in record.bindings if record.reachable]
+    for aor in sorted(rows.keys() | concerned.keys()):
+        findings.users += 1
+        session = sessions.get(aor) or Session(aor=aor)
+        shown = concerned.get(aor, [])
+        user = User(aor, rows.get(aor, []), shown, session, listings, limits, edges)
+        _Comparison(user, findings).run()
+    findings.excused = +findings.excused  # without those that never applied
+    return findings
+
+
+@dataclass(slots=True)
+class _Comparison:
+    """Of one user."""
+
+    user: User
+    findings: Findings
+
+    def run(self) -> None:
+        pairs, unlisted, unshown = _pair(self.user)
+        for shown, row in pairs:
+            self._judge_pair(shown, row)
+        for row in unshown:
+            judgement = excuses.why_unshown(self.user, row)
+            if isinstance(judgement, Excuse):
+                self.findings.excused[judgement] += 1
+            elif judgement is not None:
+                self._miss(row, judgement, unlisted)
+        for shown in unlisted:
+            self._judge_unlisted(shown)
+        for shown in self.user.shown:
+            if shown.node not in self.user.listings:  # but its edge may have been asked
+                self._judge_edge(shown)
+
+    def _miss(self, row: Row, why: str, unlisted: list[PresenceBinding]) -> None:
+        """What a row lists is missing, unless something unlisted is it: told otherwise."""
+        user, event = self.user, row.event
+        contact = event.contact or ""
+
+        def is_moved(shown: PresenceBinding) -> bool:
+            return shown.node != event.node and identity_of(shown.contact) == identity_of(contact)
+
+        def is_changed(shown: PresenceBinding) -> bool:
+            return _is_same_otherwise(user, shown, row)
+
+        def is_moved_and_changed(shown: PresenceBinding) -> bool:
+            known = user.known(shown)
+            call_id = known[1].call_id if known else None
+            return shown.node != event.node and call_id is not None and call_id == event.call_id
+
+        if changed := _take(unlisted, is_changed):
+            self._judge_pair(changed, row)
+        elif moved := _take(unlisted, is_moved) or _take(unlisted, is_moved_and_changed):
+            self._report(Kind.WRONG_NODE, event.node, contact, f"shown at {moved.node}")
+        else:
+            self._report(Kind.MISSING, event.node, contact, why)
+
+    def _judge_pair(self, shown: PresenceBinding, row: Row) -> None:
+        dead = excuses.why_dead(self.user, shown, row)
+        different = excuses.differences(self.user, shown, row)
+        if dead:
+            self._report(Kind.DEAD_CONNECTION, shown.edge or shown.node, shown.contact, dead)
+        elif different and shown.stale:
+            self.findings.excused[Excuse.STALE] += 1
+        elif different:
+            self._report(Kind.DIFFERENT, shown.node, shown.contact, "; ".join(different))
+        else:
+            self._judge_edge(shown)
+
+    def _judge_unlisted(self, shown: PresenceBinding) -> None:
+        judgement = excuses.why_unlisted(self.user, shown)
+        if not isinstance(judgement, Excuse):
+            self._report(Kind.PHANTOM, shown.node, shown.contact, judgement)
+        elif judgement is not Excuse.NO_TABLE or not self._is_dead(shown):
+            self.findings.excused[judgement] += 1
+
+    def _judge_edge(self, shown: PresenceBinding) -> None:
+        """Of a device whose registrar is content, or elsewhere: what its edge says."""
+        if shown.edge is None:
+            self._judge_behind(shown)
+            return
+        if shown.edge not in self.user.listings:
+            self.findings.excused[Excuse.EDGE_NOT_ASKED] += 1
+            return
+        judgement = excuses.why_unlisted_at_edge(self.user, shown)
+        if isinstance(judgement, Excuse):
+            self.findings.excused[judgement] += 1
+        elif judgement is not None:
+            self._report(Kind.PHANTOM, shown.edge, shown.contact, judgement)
+        elif shown.node not in self.user.listings:
+            self._is_dead(shown)
+
+    def _judge_behind(self, shown: PresenceBinding) -> None:
+        """Of a device that no edge reported: is there one all the same, and does it have it?"""
+        node, judgement = why_dead_behind(self.user, shown)
+        if isinstance(judgement, Excuse):
+            self.findings.excused[judgement] += 1
+        elif judgement is not None:
+            self._report(Kind.DEAD_CONNECTION, node, shown.contact, judgement)
+
+    def _is_dead(self, shown: PresenceBinding) -> bool:
+        """Report it if its connection is known to be gone; no row of it was there to say so."""
+        dead = excuses.why_dead(self.user, shown, None)
+        if dead is None:
+            return False
+        self._report(Kind.DEAD_CONNECTION, shown.edge or shown.node, shown.contact, dead)
+        return True
+
+    def _report(self, kind: Kind, node: str, contact: str, detail: str) -> None:
+        self.findings.disagreements.append(Disagreement(kind, node, self.user.aor, contact, detail))
+
+
+def _pair(
+    user: User,
+) -> tuple[list[tuple[PresenceBinding, Row]], list[PresenceBinding], list[Row]]:
+    """Contacts shown with the rows of them; what is shown but not listed; listed but not shown."""
+    pairs: list[tuple[PresenceBinding, Row]] = []
+    unlisted: list[PresenceBinding] = []
+    left = list(user.rows)
+    for shown in user.shown:
+        if shown.node not in user.listings:
+            continue
+        rows = [row for row in left if _is_of(shown, row)]
+        if not rows:
+            unlisted.append(shown)
+            continue
+        # A contact registered with two profiles of a node is one binding there.
+        rows.sort(key=lambda row: row.event.registrar == shown.registrar)
+        pairs.append((shown, rows[-1]))
+        left = [row for row in left if row not in rows]
+    return pairs, unlisted, left
+
+
+def _is_of(shown: PresenceBinding, row: Row) -> bool:
+    """Whether a row has the contact shown; of a user's Verto clients only the address differs."""
+    event = row.event
+    if event.node != shown.node or identity_of(event.contact or "") != identity_of(shown.contact):
+        return False
+    return shown.contact_form is not ContactForm.NOT_SIP or event.remote in (None, shown.remote)
+
+
+def _is_same_otherwise(user: User, shown: PresenceBinding, row: Row) -> bool:
+    """Whether a row with another contact is of that binding: its session, or its address, says."""
+    event, known = row.event, user.known(shown)
+    if event.node != shown.node:
+        return False
+    if known is not None:
+        return known[0] == key_of(event)
+    address = excuses.address_listed(shown, event)
+    return address is not None and address == shown.remote
+
+
+def _take(
+    unlisted: list[PresenceBinding], is_it: Callable[[PresenceBinding], bool]
+) -> PresenceBinding | None:
+    """The first that is it, which then is unlisted no more."""
+    found = next((one for one in unlisted if is_it(one)), None)
+    if found is not None:
+        unlisted.remove(found)
+    return found

@@ -1,0 +1,87 @@
+"""What a subscriber knows at this moment: the last presence record of each user, and the session.
+
+Kept as bytes, and only of users that an audited node has to do with: a cluster may have a million.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Generic, TypeVar
+
+from operate.topic_reader import TopicReader
+from runtime.kafka import KafkaMisconfigured, KafkaSettings, topic_problems
+from schemas import codec
+from schemas.presence import Presence
+from schemas.session import Session
+from schemas.topics import PRESENCE, SESSIONS
+
+T = TypeVar("T")
+
+
+class Records(Mapping[str, T], Generic[T]):
+    """Records by AOR, decoded when looked at; later changes of the view do not show."""
+
+    def __init__(self, model: type[T], values: Mapping[str, bytes]) -> None:
+        self._model = model
+        self._values = dict(values)
+
+    def __getitem__(self, aor: str) -> T:
+        return codec.decode(self._model, self._values[aor])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+class View:
+    """Reads both topics without a consumer group; `refresh` brings it up to their present ends."""
+
+    def __init__(self, kafka: KafkaSettings, nodes: Collection[str] | None) -> None:
+        """`nodes`: whose users are kept; None: everybody's.
+
+        Raises KafkaUnavailable; KafkaMisconfigured, also when a topic is missing.
+        """
+        if problems := topic_problems(kafka):
+            raise KafkaMisconfigured("; ".join(problems))
+        self._names = None if nodes is None else [codec.encode(name) for name in nodes]
+        self._presence: dict[str, bytes] = {}
+        self._versions: dict[str, int] = {}
+        self._sessions: dict[str, bytes] = {}
+        self._readers = [TopicReader(kafka, topic) for topic in (PRESENCE, SESSIONS)]
+
+    def refresh(self) -> None:
+        """Raises NotReadToEnd, KafkaUnavailable, KafkaMisconfigured."""
+        presence, sessions = self._readers
+        for message in presence.read_to_end():
+            if value := message.value():
+                self._saw_presence(value)
+        for message in sessions.read_to_end():
+            aor, value = (message.key() or b"").decode(), message.value()
+            if value is not None and self._concerns(value):
+                self._sessions[aor] = value
+            else:
+                self._sessions.pop(aor, None)
+
+    def presence(self) -> Records[Presence]:
+        return Records(Presence, self._presence)
+
+    def sessions(self) -> Records[Session]:
+        return Records(Session, self._sessions)
+
+    def close(self) -> None:
+        for reader in self._readers:
+            reader.close()
+
+    def _saw_presence(self, value: bytes) -> None:
+        """Of two records of one user the higher version is right, whichever comes last."""
+        record = codec.decode(Presence, value)
+        if record.version < self._versions.get(record.aor, 0):
+            return
+        self._versions[record.aor] = record.version
+        if self._concerns(value):
+            self._presence[record.aor] = value
+        else:
+            self._presence.pop(record.aor, None)
+
+    def _concerns(self, value: bytes) -> bool:
+        return self._names is None or any(name in value for name in self._names)

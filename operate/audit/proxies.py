@@ -1,0 +1,236 @@
+"""Asks an OpenSIPS or a Kamailio for its contacts, where it has any, and for its connections.
+
+A pure proxy has no table. That is asked once of each process of the server: each question after a
+command that it does not know is an error in its log.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from operate.audit.listing import Listing, Peer, Row
+from operate.audit.registrars import BOOT, AskKernel, NotAudited, Rows, no_kernel
+from operate.audit.user import identity_of
+from producers.kamailio import lister as kamailio_lister
+from producers.kamailio import snapshot as kamailio_snapshot
+from producers.kamailio.listing import ListedContact as KamailioContact
+from producers.kamailio.listing import read_connections as kamailio_connections
+from producers.kamailio.listing import read_contacts as kamailio_contacts
+from producers.kamailio.settings import KamailioSettings
+from producers.opensips import snapshot as opensips_snapshot
+from producers.opensips.context import Context, Received
+from producers.opensips.errors import MiError, MiRefused
+from producers.opensips.listing import ListedContact, read_connections, read_contacts, read_start
+from producers.opensips.mi import Mi, open_mi
+from producers.opensips.settings import OpenSipsSettings
+from producers.opensips.storage import Usrloc
+from producers.opensips.twins import told_apart
+from producers.sip_proxy.contact import Unreadable
+from producers.uri_addresses import canonical_ip
+from schemas.codec import InvalidRecord
+from schemas.origin import Address
+from schemas.vocabulary import Transport
+
+# How the management interfaces say that no module has the command (mi/mi.h, jsonrpcs_mod.c; 2.4).
+_NO_SUCH_COMMAND = ("method not found", "unknown command", "unknown mi command")
+
+
+class LocationTable:
+    """Asks for all contacts, unless this process of the server is known to have no table."""
+
+    def __init__(self, mi: Mi, command: str, process: Callable[[Mi], str]) -> None:
+        """`process` tells one process of the server from another: when it started."""
+        self._mi = mi
+        self._command = command
+        self._process = process
+        self._without: str | None = None  # the process that has none
+
+    def ask(self) -> Any | None:
+        """The reply; None: it has no location table. Raises MiError."""
+        if self._without is not None and self._without == self._process(self._mi):
+            return None
+        self._without = None
+        try:
+            return self._mi.call(self._command)
+        except MiRefused as error:
+            if not any(text in str(error).lower() for text in _NO_SUCH_COMMAND):
+                raise
+            self._without = self._process(self._mi)
+            return None
+
+
+class OpenSips:
+    """`ul_dump` and `list_tcp_conns` over MI."""
+
+    def __init__(self, settings: OpenSipsSettings, ask_kernel: AskKernel = no_kernel) -> None:
+        self._settings = settings
+        self._ask_kernel = ask_kernel
+        self._mi = mi = open_mi(settings)
+        self._table = LocationTable(mi, "ul_dump", _opensips_process) if mi else None
+        self.label = settings.node
+
+    def ask(self) -> Listing:
+        """Raises NotAudited."""
+        settings = self._settings
+        if self._mi is None or self._table is None:
+            raise NotAudited("opensips.mi_url and mi_fifo are not set: there is nobody to ask")
+        if settings.usrloc is Usrloc.DATABASE:
+            raise NotAudited("usrloc keeps its contacts in a database: ul_dump lists none")
+        began = Received(datetime.now(UTC), 0)
+        try:
+            table = self._table.ask()
+            contacts = read_contacts(table) if table is not None else []
+            listed = _asked(self._mi, "list_tcp_conns")  # after the contacts
+            peers = read_connections(listed)
+        except MiError as error:
+            raise NotAudited(f"{type(error).__name__}: {error}") from error
+        if table is not None and not contacts and settings.usrloc is Usrloc.AUTO:
+            raise NotAudited("ul_dump is empty; set opensips.usrloc = memory if that is the truth")
+        context = settings.context(BOOT)
+        rows = Rows()
+        tables: dict[str, list[opensips_snapshot.Row]] = {}
+        expired = [one for one in contacts if opensips_snapshot.is_gone(one)]
+        for one in contacts:
+            if opensips_snapshot.is_gone(one):
+                continue
+            with rows.reading(one.aor, one.contact):
+                read = opensips_snapshot.read(one, context, began)
+                tables.setdefault(one.domain, []).append(read)
+        for name, found in tables.items():
+            of = opensips_snapshot.begin(context, began, name)
+            for row in told_apart(found):
+                ended = not opensips_snapshot.is_connected(row, peers)
+                with rows.reading(row.aor, row.uri):
+                    rows.readable.append(Row(opensips_snapshot.record(of, row, 0).event, ended))
+        kernel = self._ask_kernel()
+        return Listing(
+            *(settings.node, began.at, rows.readable, rows.unreadable),
+            connections=kernel.cookies if kernel else None,
+            peers=_peers(peers) if peers is not None else None,
+            own=_own(listed, kernel.own if kernel else ()),
+            host=_host(settings.mi_url),
+            has_table=table is not None,
+            expired=frozenset(_expired(expired, context, began)),
+        )
+
+
+class Kamailio:
+    """`ul.dump` and `core.tcp_list` by JSON-RPC."""
+
+    def __init__(self, settings: KamailioSettings, ask_kernel: AskKernel = no_kernel) -> None:
+        self._settings = settings
+        self._ask_kernel = ask_kernel
+        url = settings.rpc_url
+        self._rpc = rpc = kamailio_lister.open_rpc(url, settings) if url else None
+        self._table = LocationTable(rpc, "ul.dump", _kamailio_process) if rpc else None
+        self.label = settings.node
+
+    def ask(self) -> Listing:
+        """Raises NotAudited."""
+        settings = self._settings
+        if self._rpc is None or self._table is None:
+            raise NotAudited("kamailio.rpc_url is not set: there is nobody to ask")
+        began = Received(datetime.now(UTC), 0)
+        try:
+            table = self._table.ask()
+            tables = kamailio_contacts(table) if table is not None else {}
+            listed = _asked(self._rpc, "core.tcp_list")  # after the contacts
+            peers = kamailio_connections(listed) if listed is not None else None
+        except MiError as error:
+            raise NotAudited(f"{type(error).__name__}: {error}") from error
+        rows = Rows()
+        for name, contacts in tables.items():
+            self._read(rows, name, contacts, peers, began)
+        kernel = self._ask_kernel()
+        return Listing(
+            *(settings.node, began.at, rows.readable, rows.unreadable),
+            connections=kernel.cookies if kernel else None,
+            peers=frozenset((p.ip, p.port) for p in peers.values()) if peers is not None else None,
+            own=_own(listed, kernel.own if kernel else ()),
+            host=_host(settings.rpc_url),
+            has_table=table is not None,
+        )
+
+    def _read(
+        self,
+        rows: Rows,
+        table: str,
+        contacts: list[KamailioContact],
+        peers: dict[int, Address] | None,
+        began: Received,
+    ) -> None:
+        context = self._settings.context(BOOT)
+        of = kamailio_snapshot.Snapshot(context, BOOT, began, table)
+
+        def refuse(one: Unreadable) -> None:
+            rows.refuse(one.row.aor, one.row.fields.get("Address"), one.error)
+
+        for one in kamailio_snapshot.read(contacts, context, began.at, refuse):
+            with rows.reading(one.aor, one.contact.fields.get("Address")):
+                found = kamailio_snapshot.record(of, one, 0, peers)
+                listed = found or kamailio_snapshot.record(of, one, 0, None)
+                assert listed is not None, "without connections every binding makes a row"
+                event = listed.event
+                if event.transport is Transport.UDP and "Received" not in one.contact.fields:
+                    event.remote = None  # only the contact's own text: the events know better
+                rows.readable.append(Row(event, ended=found is None))
+
+
+def _opensips_process(mi: Mi) -> str:
+    return read_start(_asked(mi, "uptime")) or ""
+
+
+def _kamailio_process(rpc: Mi) -> str:
+    reply = _asked(rpc, "core.uptime")
+    return str(reply.get("up_since")) if isinstance(reply, dict) else ""
+
+
+def _asked(mi: Mi, command: str) -> Any | None:
+    """The answer; None where the server does not know the command, or has no TCP to list of."""
+    try:
+        return mi.call(command)
+    except MiRefused:
+        return None
+
+
+def _expired(
+    listed: Iterable[ListedContact], context: Context, began: Received
+) -> Iterable[tuple[str, str]]:
+    """AOR and contact of the rows that usrloc still has and counts on no more."""
+    for one in listed:
+        fields = {name: text for name, text in one.fields.items() if name != "Expires"}
+        try:
+            row = opensips_snapshot.read(replace(one, fields=fields), context, began)
+        except InvalidRecord:
+            continue  # nobody shows it either
+        yield row.aor, identity_of(row.fields["contact"])
+
+
+def _peers(texts: Iterable[str]) -> frozenset[Peer]:
+    """`127.0.0.1:46002`, `[::1]:46002` and `::1:46002`."""
+    return frozenset(peer for text in texts if (peer := _peer(text)) is not None)
+
+
+def _peer(text: Any) -> Peer | None:
+    host, _, port = str(text).rpartition(":")
+    ip = canonical_ip(host)
+    return (ip, int(port)) if ip is not None and port.isdecimal() else None
+
+
+def _own(listed: Any, kernel: Iterable[Peer]) -> frozenset[Peer]:
+    """The server's ends of its connections, by OpenSIPS' or Kamailio's list, and by the kernel."""
+    rows = listed.get("Connections") if isinstance(listed, dict) else listed
+    found = {*kernel}
+    for row in rows if isinstance(rows, list) else []:
+        if isinstance(row, dict):
+            text = row.get("Local") or f"{row.get('dst_ip')}:{row.get('dst_port')}"
+            if (peer := _peer(text)) is not None:
+                found.add(peer)
+    return frozenset(found)
+
+
+def _host(url: str | None) -> str | None:
+    name = urlsplit(url).hostname if url else None
+    return (canonical_ip(name) or name) if name else None

@@ -1,0 +1,143 @@
+"""Asks a node itself what it lists, read-only, as its producer does for snapshots.
+
+The answers are read by the producers' own code, so that a row means the same to both; nothing of
+what they know, kept or published is used.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from operate.audit.listing import Listing, Row, UnreadableRow
+from producers.freeswitch import snapshot as freeswitch_snapshot
+from producers.freeswitch.client import EventSocket, event_socket
+from producers.freeswitch.errors import CommandRefused, EventSocketError
+from producers.freeswitch.listing import (
+    PROFILES_COMMAND,
+    read_profiles,
+    rows_command,
+    rows_of_node,
+)
+from producers.freeswitch.listing import ListingUnreadable as SwitchListingUnreadable
+from producers.freeswitch.settings import FreeSwitchSettings
+from producers.freeswitch.switch import Switch
+from producers.freeswitch.verto import registrar_of
+from producers.freeswitch.verto_listing import (
+    IS_LOADED_COMMAND,
+    VERTO_COMMAND,
+    Client,
+    read_verto,
+)
+from producers.sockets.living import Living
+from schemas.codec import InvalidRecord
+
+# Of records that leave this process nowhere.
+BOOT = "audit"
+_TEXT_MAX = 200
+AskKernel = Callable[[], Living | None]
+
+
+class NotAudited(Exception):
+    """The node gave no complete listing: nothing is known of its bindings. The message says why."""
+
+
+class Registrar(Protocol):
+    """`label` is the node's name, or where it is asked until that is known."""
+
+    @property
+    def label(self) -> str: ...
+
+    def ask(self) -> Listing:
+        """Raises NotAudited."""
+
+
+def no_kernel() -> None:
+    """For nodes whose kernel is elsewhere."""
+
+
+class FreeSwitch:
+    """`sofia xmlstatus profile NAME reg` of each profile, over a connection of its own."""
+
+    def __init__(self, settings: FreeSwitchSettings, ask_kernel: AskKernel = no_kernel) -> None:
+        self._settings = settings
+        self._ask_kernel = ask_kernel
+        self.is_named = settings.node is not None
+        self.label = settings.node or f"{settings.host}:{settings.port}"
+
+    def ask(self) -> Listing:
+        """Raises NotAudited."""
+        socket = event_socket(self._settings, lambda _: None)
+        try:
+            socket.connect()
+            return self._list(socket)
+        except (EventSocketError, SwitchListingUnreadable) as error:
+            raise NotAudited(f"{type(error).__name__}: {error}") from error
+        finally:
+            socket.stop()
+
+    def _list(self, socket: EventSocket) -> Listing:
+        switch = Switch(self._settings.node)
+        switch.ask(socket)
+        if switch.name is None:
+            raise NotAudited("does not tell its switchname; give it a name")
+        self.label = switch.name
+        at = switch.clock.now()
+        profiles = self._settings.profiles
+        asked = profiles or read_profiles(socket.api(PROFILES_COMMAND))
+        context = self._settings.context()
+        whole = freeswitch_snapshot.Snapshot(BOOT, switch.name, BOOT, 0, at)
+        rows = Rows()
+        for profile in asked:
+            of = whole.of_registrar(profile, profile, context.mode_of(profile))
+            for row in rows_of_node(socket.api(rows_command(profile)), switch.own_name):
+                with rows.reading(row.user, row.contact):
+                    event = freeswitch_snapshot.registration_row(of, row, 0).event
+                    rows.readable.append(Row(event))
+        for client in _verto_clients(socket):
+            registrar = registrar_of(client.connection.profile)
+            of = whole.of_registrar(registrar, registrar, "ask")
+            with rows.reading(registrar, client):
+                event = freeswitch_snapshot.verto_row(of, client, 0, None).event
+                rows.readable.append(Row(event))
+        only = frozenset(profiles) if profiles else None
+        kernel = self._ask_kernel()
+        return Listing(
+            *(switch.name, at, rows.readable, rows.unreadable, only),
+            connections=kernel.cookies if kernel else None,
+            own=frozenset(kernel.own) if kernel else frozenset(),
+        )
+
+
+def _verto_clients(socket: EventSocket) -> list[Client]:
+    """None where the switch has no mod_verto. Raises ListingUnreadable, ConnectionLost."""
+    try:
+        if socket.api(IS_LOADED_COMMAND).strip() != "true":
+            return []
+    except CommandRefused:
+        return []
+    return read_verto(socket.api(VERTO_COMMAND)).clients
+
+
+class Rows:
+    """The rows of one listing: those an event can be made of, and those none can."""
+
+    def __init__(self) -> None:
+        self.readable: list[Row] = []
+        self.unreadable: list[UnreadableRow] = []
+
+    @contextmanager
+    def reading(self, aor: object, contact: object) -> Iterator[None]:
+        """Within, one row is read; it is kept as unreadable where no record can be made of it."""
+        try:
+            yield
+        except InvalidRecord as error:
+            self.refuse(aor, contact, error)
+
+    def refuse(self, aor: object, contact: object, error: InvalidRecord) -> None:
+        fault = f"{error.field}: {error.reason}"
+        self.unreadable.append(UnreadableRow(_printable(aor), _printable(contact), fault))
+
+
+def _printable(text: object) -> str:
+    """The beginning, without what is no UTF-8."""
+    return str(text)[:_TEXT_MAX].encode("utf-8", "replace").decode()

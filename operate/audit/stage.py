@@ -1,0 +1,99 @@
+"""The stage `audit`: compares presence with the nodes again and again, and shows the number."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from operate.audit.audit import Audit, Report
+from operate.audit.findings import Limits
+from operate.audit.nodes import names_of, nodes_of
+from operate.audit.presence_view import View
+from operate.audit.registrars import Registrar
+from operate.audit.report import Gauges, as_json, summary
+from operate.audit.settings import AuditSettings, limits_of
+from operate.topic_reader import NotReadToEnd
+from runtime import logs
+from runtime.kafka import KafkaSettings, KafkaUnavailable
+from runtime.settings import load
+from runtime.stage import Stage
+from streams.settings import StreamsSettings
+
+log = logs.get(__name__)
+
+NAME = "audit"
+# Disagreements told one by one in the log and the status; the number is always told.
+_TOLD_MAX = 50
+
+
+class Auditor:
+    """Ready while its last audit could read presence, whatever it found."""
+
+    def __init__(
+        self,
+        settings: AuditSettings,
+        kafka: KafkaSettings,
+        registrars: Sequence[Registrar],
+        limits: Limits,
+        stage: Stage,
+    ) -> None:
+        self._settings = settings
+        self._kafka = kafka
+        self._registrars = registrars
+        self._limits = limits
+        self._stage = stage
+        self._view: View | None = None
+        self._gauges = Gauges()
+        self._report: Report | None = None
+
+    def run(self) -> None:
+        """Until the stage is told to stop. Raises KafkaMisconfigured."""
+        stop = self._stage.stop
+        try:
+            while not stop.is_set():
+                self._audit()
+                stop.wait(self._settings.interval.total_seconds())
+        finally:
+            if self._view is not None:
+                self._view.close()
+
+    def status(self) -> dict[str, Any]:
+        """Of the last audit that could read presence."""
+        if self._report is None:
+            return {"audited": False}
+        told = [as_json(one) for one in self._report.disagreements[:_TOLD_MAX]]
+        return {"audited": True, **summary(self._report), "first": told}
+
+    def _audit(self) -> None:
+        stage, settle = self._stage, self._settings.settle.total_seconds()
+        try:
+            if self._view is None:
+                self._view = View(self._kafka, names_of(self._registrars))
+            audit = Audit(self._registrars, self._view, self._limits, settle, stage.stop.wait)
+            report = audit.run()
+        except (KafkaUnavailable, NotReadToEnd) as error:
+            log.error("no audit: presence cannot be read", reason=str(error))
+            self._gauges.show_unaudited(one.label for one in self._registrars)
+            stage.ready.clear()
+            return
+        self._gauges.show(report, time.time())
+        self._tell(report)
+        self._report = report
+        stage.ready.set()
+
+    def _tell(self, report: Report) -> None:
+        for one in report.disagreements[:_TOLD_MAX]:
+            log.error("presence disagrees with a node", **as_json(one))
+        for node, why in report.unaudited.items():
+            log.error("not audited", node=node, reason=why)
+        log.info("audited", bindings=report.bindings, disagreements=len(report.disagreements))
+
+
+def run() -> None:
+    """Audit until told to stop. Raises BadSettings, BadArgument, KafkaMisconfigured."""
+    settings, kafka = load(AuditSettings), load(KafkaSettings)
+    registrars, limits = nodes_of(settings.nodes), limits_of(settings, load(StreamsSettings))
+    stage = Stage(NAME)
+    auditor = Auditor(settings, kafka, registrars, limits, stage)
+    stage.status = auditor.status
+    stage.start()
+    auditor.run()

@@ -1,0 +1,111 @@
+"""The pipeline without Kafka that also keeps its log, as the session topics would hold it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from operate.explain.assembly import compose
+from operate.explain.explanation import Explanation
+from operate.explain.folding import Retelling
+from operate.explain.records import Logged, Span, by_time
+from operate.explain.refold import retell
+from schemas import codec
+from schemas.topics import Topic
+from streams import state
+from streams.app import SESSION_SOURCES
+from streams.settings import StreamsSettings
+from streams.state import Presence, Session
+from tests.unit.pipeline import Consumed, Pipeline
+
+_EPOCH, _MILLISECOND = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
+TICK = timedelta(seconds=1)
+
+
+@dataclass
+class LoggingPipeline(Pipeline):
+    """`log`: every record that the sessions were folded from, each produced when it was folded."""
+
+    log: list[Logged] = field(default_factory=list)
+    settings: StreamsSettings = field(default_factory=StreamsSettings)
+
+    def wait(self, duration: timedelta) -> None:
+        """As a worker does, looking again and again at what is due; less than nothing: not."""
+        if duration <= timedelta(0):
+            return
+        while duration > TICK:
+            super().wait(TICK)
+            duration -= TICK
+        super().wait(duration)
+
+    def _fold(self, topic: Topic, records: list[Consumed]) -> None:
+        if topic not in SESSION_SOURCES:
+            super()._fold(topic, records)
+            return
+        for record in records:
+            self.now += _MILLISECOND  # no two at once: their order is that of the folds
+            logged = Logged(
+                topic=topic,
+                partition=0,
+                offset=len(self.log),
+                timestamp=(self.now - _EPOCH) // _MILLISECOND,
+                key=record.key,
+                value=record.value,
+            )
+            self.log.append(logged)
+            super()._fold(topic, [record])
+
+    def last(self, aor: str) -> Presence | None:
+        """The user's presence as last published, as the streams hold it."""
+        last = next((p for p in reversed(self.published) if p.aor == aor), None)
+        return None if last is None else state.decode(Presence, codec.encode(last))
+
+    def retell(
+        self,
+        aor: str,
+        until: datetime | None = None,
+        kept: datetime | None = None,
+        since: datetime | None = None,
+        record: Session | None = None,
+    ) -> tuple[Retelling, list[Span]]:
+        """The user's records from the log, up to `until`; what came before `kept` is deleted."""
+        end = until or self.now
+        topics = {one.topic.name: one.topic for one in self.log}.values()
+
+        def read(first: datetime | None) -> tuple[list[Span], Iterator[Logged]]:
+            begin = max((one for one in (kept, first) if one is not None), default=_EPOCH)
+            parts = [
+                [one for one in self.log if one.topic is topic and begin <= one.produced <= end]
+                for topic in topics
+            ]
+            is_whole, is_skipped = begin == _EPOCH, first is not None and begin == first
+            spans = [
+                Span(
+                    *(topic, 0, 0, len(part), is_whole, part[0].produced if part else None),
+                    skipped=is_skipped,
+                )
+                for topic, part in zip(topics, parts, strict=True)
+            ]
+            return spans, by_time(map(iter, parts))
+
+        return retell(aor, self.settings, read, since=since, until=end, record=record)
+
+    def explain(
+        self,
+        aor: str,
+        until: datetime | None = None,
+        kept: datetime | None = None,
+        since: datetime | None = None,
+    ) -> Explanation:
+        """As the command would, of now or of `until`; `kept`: what the log has of it still."""
+        value = self.state.sessions.get(aor.encode()) if until is None else None
+        record = state.decode(Session, value) if value is not None else None
+        retelling, spans = self.retell(aor, until, kept, since, record)
+        last = self.last(aor) if until is None else None
+        return compose(
+            retelling,
+            spans,
+            at=until or self.now,
+            is_now=until is None,
+            presence=(last, self.now) if last is not None else None,
+            record=record,
+        )

@@ -1,0 +1,51 @@
+"""Every word that folds and events use has a plain sentence, and no sentence is left over."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import streams
+from operate.explain.differences import FLAGS
+from operate.explain.phrases import CAUSES, KINDS, MARKS, REASONS
+from schemas.vocabulary import CallKind, Cause, NodeKind, RegistrationKind
+from streams.connection_fold import _CAUSE_OF, _SUSPICIONS
+from streams.verdict import ignored
+
+
+def _constant(node: ast.expr, file: Path) -> str:
+    assert isinstance(node, ast.Constant), f"{file.name}:{node.lineno}: a reason is a plain text"
+    assert isinstance(node.value, str)
+    return node.value
+
+
+def _reasons(file: Path) -> Iterator[str]:
+    """What the module gives as reasons: ignored("…"), fence="…", fences["…"]."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name) and node.func.id == ignored.__name__:
+                yield _constant(node.args[0], file)
+            for keyword in node.keywords:
+                if keyword.arg == "fence" and file.name != "verdict.py":
+                    yield _constant(keyword.value, file)
+        elif (
+            isinstance(node, ast.Subscript)
+            and isinstance(node.value, ast.Attribute)
+            and node.value.attr == "fences"
+            and not isinstance(node.slice, ast.Attribute)  # verdict.fence itself
+        ):
+            yield _constant(node.slice, file)
+
+
+def test_each_reason_of_a_fold_has_a_sentence() -> None:
+    folder = Path(str(streams.__file__)).parent
+    given = {reason for file in sorted(folder.glob("*.py")) for reason in _reasons(file)}
+    assert len(given) > 15
+    assert given == set(REASONS)
+
+
+def test_each_word_of_the_vocabulary_has_a_sentence() -> None:
+    assert set(CAUSES) == set(Cause)
+    losses = {*_CAUSE_OF.values(), *_SUSPICIONS.values(), Cause.NODE_LOST}
+    kinds = {*RegistrationKind, *CallKind, *NodeKind, *losses, "media", "unreadable"}
+    assert {str(kind) for kind in KINDS} == {str(kind) for kind in kinds}
+    assert set(MARKS) == {flag.replace("_", "-") for flag in FLAGS}
