@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 from cli.console import emit
-from producers.sockets.narrator import boot_id
+from producers.sockets.connection_events import boot_id
 from producers.sockets.settings import SocketsSettings
 from producers.sockets.watcher import Watcher
 from runtime.settings import load

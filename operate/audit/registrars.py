@@ -28,13 +28,13 @@ from producers.freeswitch.verto_listing import (
     Client,
     read_verto,
 )
-from producers.sockets.living import Living
+from producers.sockets.live_connections import LiveConnections
 from schemas.codec import InvalidRecord
 
 # Of records that leave this process nowhere.
 BOOT = "audit"
 _TEXT_MAX = 200
-AskKernel = Callable[[], Living | None]
+AskKernel = Callable[[], LiveConnections | None]
 
 
 class NotAudited(Exception):

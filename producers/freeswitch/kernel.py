@@ -10,10 +10,10 @@ from datetime import datetime
 
 from producers.freeswitch import verto
 from producers.setting_types import KernelMode
+from producers.sockets.connection_lookup import denied, shows_binding, testify
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.query import ConnectionQuery, Found, Gone
 from producers.sockets.recent_ends import RecentEnds
-from producers.sockets.witness import denied, is_asked_about, testify
 from producers.translated import Translated
 from runtime import logs
 from schemas.origin import Address
@@ -102,7 +102,7 @@ class KernelWitness:
         result = []
         for record in records:
             result.append(record)
-            if is_asked_about(record.event):
+            if shows_binding(record.event):
                 query = self._verto if verto.is_verto(record.event) else self._query
                 result += self._registered(query, record.event) if query else []
         return result

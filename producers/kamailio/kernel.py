@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 from producers.kamailio.settings import KamailioSettings
+from producers.sockets.connection_lookup import denied, shows_binding, testify
 from producers.sockets.errors import KernelRefuses, QueryFailed
-from producers.sockets.living import Living, living
+from producers.sockets.live_connections import LiveConnections, live_connections
 from producers.sockets.query import ConnectionQuery, Found
-from producers.sockets.witness import denied, is_asked_about, testify
 from producers.translated import Translated
 from runtime import logs
 from schemas.origin import Address
@@ -64,12 +64,12 @@ class KernelWitness:
         probe.close()
         return None if isinstance(here, Found) else "the server runs elsewhere"
 
-    def living(self) -> Living | None:
+    def living(self) -> LiveConnections | None:
         """The clients' connections that the server's kernel has; None where it is not asked."""
         if self._query is None or not self._ports:
             return None
         try:
-            return living(self._ports)
+            return live_connections(self._ports)
         except (KernelRefuses, QueryFailed) as error:
             log.warning("the kernel gives no list of connections", detail=str(error))
             return None
@@ -81,7 +81,7 @@ class KernelWitness:
         result = []
         for record in records:
             result.append(record)
-            if is_asked_about(record.event):
+            if shows_binding(record.event):
                 _, end = testify(self._query, record.event)
                 if end is not None:
                     end = denied(record.event, end)

@@ -6,10 +6,10 @@ believed only once it has known one: elsewhere it would know none, and deny them
 
 from producers.opensips.context import Context
 from producers.setting_types import KernelMode
+from producers.sockets.connection_lookup import denied, shows_binding, testify
 from producers.sockets.errors import KernelRefuses, QueryFailed
-from producers.sockets.living import Living, listening, living
+from producers.sockets.live_connections import LiveConnections, listening_ports, live_connections
 from producers.sockets.query import ConnectionQuery, Found
-from producers.sockets.witness import denied, is_asked_about, testify
 from producers.translated import Translated
 from runtime import logs
 from schemas.topics import CONNECTIONS
@@ -32,14 +32,14 @@ class KernelWitness:
     def on(self) -> bool:
         return self._query is not None
 
-    def living(self, peers: set[tuple[str, int]]) -> tuple[Living | None, bool]:
+    def living(self, peers: set[tuple[str, int]]) -> tuple[LiveConnections | None, bool]:
         """The clients' connections that this host's kernel has, None where it is not asked, and
         whether it is the server's: it knows one of `peers`, or has known one before."""
         self._look()
         if self._query is None:
             return None, False
         try:
-            found = living(self._ports)
+            found = live_connections(self._ports)
         except (KernelRefuses, QueryFailed) as error:
             log.warning("the kernel gives no list of connections", detail=str(error))
             return None, False
@@ -51,13 +51,13 @@ class KernelWitness:
         if self._mode == "off" or local <= self._context.ports:
             return
         try:
-            self._context.ports |= listening(local)
+            self._context.ports |= listening_ports(local)
         except (KernelRefuses, QueryFailed) as error:
             log.warning("the kernel does not say who listens", detail=str(error))
 
     def testify(self, records: list[Translated]) -> list[Translated]:
         """Put the cookie on registrations; of one whose connection is gone tell that as well."""
-        if self._mode == "off" or not any(is_asked_about(record.event) for record in records):
+        if self._mode == "off" or not any(shows_binding(record.event) for record in records):
             return records
         self._look()
         if self._query is None:
@@ -65,7 +65,7 @@ class KernelWitness:
         result = []
         for record in records:
             result.append(record)
-            if not is_asked_about(record.event):
+            if not shows_binding(record.event):
                 continue
             found, end = testify(self._query, record.event)
             if isinstance(found, Found) and not self._believed:

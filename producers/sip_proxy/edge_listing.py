@@ -8,7 +8,7 @@ from which the streams tell whose binding behind the edge is still connected
 from collections.abc import Iterable
 from typing import Any
 
-from producers.sockets.living import Living
+from producers.sockets.live_connections import LiveConnections
 from schemas.codec import build
 from schemas.origin import Address
 from schemas.registration import LiveConnection, RegistrationEvent
@@ -22,7 +22,7 @@ Peer = tuple[str, int]
 
 
 def merge(
-    ends: dict[Peer, int] | None, kernel: Living | None, *, is_believed: bool
+    ends: dict[Peer, int] | None, kernel: LiveConnections | None, *, is_believed: bool
 ) -> dict[Peer, int | None] | None:
     """Peer → cookie, None where the kernel does not know it; None altogether where nobody knows.
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from producers.publisher import Publisher, PublisherSettings
-from producers.sockets.memory import Memory
-from producers.sockets.narrator import boot_id
+from producers.sockets.connection_events import boot_id
+from producers.sockets.known_connections_file import KnownConnectionsFile
 from producers.sockets.settings import SocketsSettings
 from producers.sockets.watcher import Watcher
 from runtime import logs, metrics
@@ -33,7 +33,9 @@ def run() -> None:
 
     try:
         boot = boot_id()
-        memory = Memory(publishing.spool_folder / f"{NAME}-{settings.node}.known", boot)
+        memory = KnownConnectionsFile(
+            publishing.spool_folder / f"{NAME}-{settings.node}.known", boot
+        )
         stage = Stage(NAME, hindrances=[publisher.hindrance])
         stage.start()
         watcher = Watcher(settings, publish, boot, memory)

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 from producers.sockets import netlink, tcp_info
-from producers.sockets.abilities import find_out
+from producers.sockets.connection_events import ConnectionEvents
 from producers.sockets.dumper import Dump, Dumper, take
 from producers.sockets.errors import KernelRefuses, QueryFailed
-from producers.sockets.ledger import Ledger
+from producers.sockets.kernel_features import probe_features
+from producers.sockets.known_connections import KnownConnections
+from producers.sockets.known_connections_file import KnownConnectionsFile
 from producers.sockets.listeners import Listeners
-from producers.sockets.memory import Memory
-from producers.sockets.narrator import Narrator
 from producers.sockets.netlink import Socket
 from producers.sockets.notifications import Reader, Received
 from producers.sockets.recorded import open_kernel
@@ -46,7 +46,7 @@ class Watcher:
         settings: SocketsSettings,
         publish: Callable[[ConnectionEvent], object],
         boot: str,
-        memory: Memory | None = None,
+        memory: KnownConnectionsFile | None = None,
     ) -> None:
         """Raises KernelRefuses."""
         self._settings = settings
@@ -54,7 +54,7 @@ class Watcher:
         self._labels = {"source": "sockets", "node": settings.node}
         self._memory = memory
         self._kernel = open_kernel(settings)
-        self.abilities, subscription = find_out(settings, self._kernel)
+        self.abilities, subscription = probe_features(settings, self._kernel)
         self._reader = Reader(subscription, settings.queue_max_messages) if subscription else None
         self._queue: queue.SimpleQueue[Any] = (
             self._reader.queue if self._reader else queue.SimpleQueue()
@@ -64,8 +64,10 @@ class Watcher:
         self._dumper = Dumper(
             lambda: open_kernel(settings), self._condition, settings.dump_seconds, self._deliver
         )
-        self._narrator = Narrator(settings.node, boot, {p.number: p.transport for p in ports})
-        self._ledger = Ledger()
+        self._narrator = ConnectionEvents(
+            settings.node, boot, {p.number: p.transport for p in ports}
+        )
+        self._ledger = KnownConnections()
         self._listeners = Listeners(settings.node, self._narrator.transports, self._kernel)
         self._suspicion = Suspicion(settings.suspect_retransmits, settings.suspect_seconds)
         self._missing: dict[int, tuple[float, str | None]] = {}  # when it is due, why if known

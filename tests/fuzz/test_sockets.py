@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from pyroute2.netlink.diag import SOCK_DIAG_BY_FAMILY
 
 from producers.sockets import netlink, tcp_info
+from producers.sockets.connection_events import ConnectionEvents
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.kernel import Kernel
-from producers.sockets.memory import Memory
-from producers.sockets.narrator import Narrator
+from producers.sockets.known_connections_file import KnownConnectionsFile
 from producers.sockets.netlink import Socket
 from producers.sockets.notifications import Received
 from producers.sockets.settings import SocketsSettings
@@ -64,7 +64,7 @@ def read(data: bytes) -> list[Socket]:
 @given(mutated(MESSAGES))
 @example(struct.pack("=IHHIIi", 36, 2, 0, 1, 0, -(2**31)) + bytes(16))
 def test_any_datagram_is_sockets_or_a_named_error(data: bytes) -> None:
-    narrator = Narrator("n", "kernel-1", {5060: Transport.TCP})
+    narrator = ConnectionEvents("n", "kernel-1", {5060: Transport.TCP})
     netlink.ends_dump(data)
     for socket in read(data):
         info = tcp_info.parse(socket.info)
@@ -140,7 +140,7 @@ def test_no_notification_stops_the_next(data: bytes) -> None:
 @given(st.binary(max_size=300), st.booleans())
 def test_any_file_of_known_connections_is_read_or_none(data: bytes, headed: bool) -> None:
     path = Path("known")
-    memory = Memory(path, "boot")
+    memory = KnownConnectionsFile(path, "boot")
 
     class _File:
         def read_bytes(self) -> bytes:

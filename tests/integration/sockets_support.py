@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from producers.sockets.memory import Memory
-from producers.sockets.narrator import boot_id
+from producers.sockets.connection_events import boot_id
+from producers.sockets.known_connections_file import KnownConnectionsFile
 from producers.sockets.settings import SocketsSettings
 from producers.sockets.watcher import Watcher
 from schemas.connection import ConnectionEvent
@@ -124,7 +124,7 @@ def watching(
         SocketsSettings(node="n1", ports=[str(port) for port in ports], **settings),  # type: ignore[arg-type]  # pydantic checks them
         seen.publish,
         boot,
-        Memory(memory, boot) if memory else None,
+        KnownConnectionsFile(memory, boot) if memory else None,
     )
     watcher.start()
     worker = threading.Thread(target=watcher.work, daemon=True)

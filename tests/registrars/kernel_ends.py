@@ -2,7 +2,7 @@
 
 import threading
 
-from producers.sockets.narrator import boot_id
+from producers.sockets.connection_events import boot_id
 from producers.sockets.settings import SocketsSettings
 from producers.sockets.watcher import Watcher
 from schemas.connection import ConnectionEvent

@@ -10,7 +10,7 @@ from producers.freeswitch import event as switch_events
 from producers.freeswitch import translation as freeswitch
 from producers.freeswitch.context import Context
 from producers.sockets import netlink
-from producers.sockets.narrator import Narrator
+from producers.sockets.connection_events import ConnectionEvents
 from schemas import topics
 from schemas.vocabulary import ConnectionKind, Transport
 from tests.unit.opensips_capture import EDGES, Play, rows
@@ -33,7 +33,7 @@ class EdgePlay:
             pieces.append((at, len(pieces), "freeswitch", frame.body))
         sockets = EDGES / f"{name}.sockets.jsonl"
         recorded = read_sockets(sockets) if sockets.stat().st_size else []
-        self._kernel = Narrator(
+        self._kernel = ConnectionEvents(
             "edge", "kernel-1", dict.fromkeys(server_ports(recorded), Transport.TCP)
         )
         for one in recorded:

@@ -11,7 +11,7 @@ from producers.opensips.kernel import KernelWitness
 from producers.opensips.lister import Lister
 from producers.opensips.mi_commands import KnownCommands
 from producers.sip_proxy import edge_listing
-from producers.sockets.living import Living
+from producers.sockets.live_connections import LiveConnections
 from schemas.registration import RegistrationEvent
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind
@@ -113,7 +113,7 @@ class TestKamailio:
 
 
 class TestMerging:
-    KERNEL = Living(frozenset({5060}), cookies={PHONE: 7})
+    KERNEL = LiveConnections(frozenset({5060}), cookies={PHONE: 7})
 
     @pytest.mark.parametrize(
         ("ends", "kernel", "is_believed", "found"),

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from producers.sockets import netlink
-from producers.sockets.ledger import Known, Ledger
-from producers.sockets.memory import Memory
+from producers.sockets.known_connections import KnownConnection, KnownConnections
+from producers.sockets.known_connections_file import KnownConnectionsFile
 from producers.sockets.netlink import Socket
 from producers.sockets.suspicion import Suspicion
 from producers.sockets.tcp_info import TcpInfo, end_of, parse
@@ -128,7 +128,7 @@ def one(cookie: int, state: int = netlink.ESTABLISHED, remote: int = 40_000) -> 
 
 
 def test_an_end_is_told_once_whoever_says_it_first() -> None:
-    ledger = Ledger()
+    ledger = KnownConnections()
     ledger.compare([one(1), one(2), one(3)])
     assert ledger.tell(1)
     assert not ledger.tell(1)
@@ -140,7 +140,7 @@ def test_an_end_is_told_once_whoever_says_it_first() -> None:
 
 
 def test_what_is_missing_stays_known_until_it_is_told() -> None:
-    ledger = Ledger()
+    ledger = KnownConnections()
     ledger.compare([one(1)])
     assert ledger.compare([]).missing == [1]
     assert ledger.compare([one(1)]).missing == []  # a dump had skipped it
@@ -150,7 +150,7 @@ def test_what_is_missing_stays_known_until_it_is_told() -> None:
 
 
 def test_a_socket_without_its_peer_is_known_by_its_cookie() -> None:
-    ledger = Ledger()
+    ledger = KnownConnections()
     ledger.compare([one(1), one(9, netlink.LISTEN, 0)])
     wiped = ledger.whole(one(1, 7, remote=0))
     assert wiped is not None
@@ -159,9 +159,12 @@ def test_a_socket_without_its_peer_is_known_by_its_cookie() -> None:
 
 
 def test_known_connections_survive_a_restart_and_not_a_reboot(tmp_path: Path) -> None:
-    known = {7: Known(socket.AF_INET6, bytes(range(36))), 2**63: Known(socket.AF_INET, bytes(36))}
-    Memory(tmp_path / "a" / "known", "boot-1").write(known)
-    assert Memory(tmp_path / "a" / "known", "boot-1").read() == known
-    assert Memory(tmp_path / "a" / "known", "boot-2").read() == {}
+    known = {
+        7: KnownConnection(socket.AF_INET6, bytes(range(36))),
+        2**63: KnownConnection(socket.AF_INET, bytes(36)),
+    }
+    KnownConnectionsFile(tmp_path / "a" / "known", "boot-1").write(known)
+    assert KnownConnectionsFile(tmp_path / "a" / "known", "boot-1").read() == known
+    assert KnownConnectionsFile(tmp_path / "a" / "known", "boot-2").read() == {}
     (tmp_path / "a" / "known").write_bytes(b"rollcall sockets 1 boot-1\n" + bytes(10))
-    assert Memory(tmp_path / "a" / "known", "boot-1").read() == {}
+    assert KnownConnectionsFile(tmp_path / "a" / "known", "boot-1").read() == {}

@@ -26,7 +26,7 @@ def kernel_sequence() -> int:
 
 
 @dataclass(slots=True)
-class Narrator:
+class ConnectionEvents:
     """Of one node. An end has one id for ever, whoever tells it: the connection's cookie's."""
 
     node: str

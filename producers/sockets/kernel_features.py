@@ -15,7 +15,7 @@ log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
+class KernelFeatures:
     """`notifications` None: the kernel tells nothing by itself, and dumps must do."""
 
     dumps: bool
@@ -29,7 +29,9 @@ class Abilities:
         return asdict(self)
 
 
-def find_out(settings: SocketsSettings, kernel: Kernel) -> tuple[Abilities, Subscription | None]:
+def probe_features(
+    settings: SocketsSettings, kernel: Kernel
+) -> tuple[KernelFeatures, Subscription | None]:
     """Try everything once. Raises KernelRefuses when not even dumps are allowed."""
     ports = [port.number for port in settings.sip_ports]
     try:
@@ -39,13 +41,13 @@ def find_out(settings: SocketsSettings, kernel: Kernel) -> tuple[Abilities, Subs
     try:
         subscription = subscribe(settings)
     except (KernelRefuses, QueryFailed) as error:
-        abilities = Abilities(True, None, str(error), 0, False, False)
+        abilities = KernelFeatures(True, None, str(error), 0, False, False)
         log.warning(
             "no notifications: ends are seen by dumps only, up to dump_seconds late",
             reason=str(error),
         )
         return abilities, None
-    abilities = Abilities(
+    abilities = KernelFeatures(
         True,
         subscription.groups,
         None,

@@ -12,7 +12,7 @@ from producers.sockets.kernel import Kernel
 
 
 @dataclass(slots=True)
-class Living:
+class LiveConnections:
     """Of the `ports` asked about: `cookies` of each peer's connection, `own` ends of the server.
 
     `listens`: somebody does on one of them.
@@ -24,9 +24,9 @@ class Living:
     own: set[tuple[str, int]] = field(default_factory=set)
 
 
-def living(ports: Collection[int]) -> Living:
+def live_connections(ports: Collection[int]) -> LiveConnections:
     """Connections that both sides hold open. Raises KernelRefuses, QueryFailed."""
-    found = Living(frozenset(ports))
+    found = LiveConnections(frozenset(ports))
     kernel = Kernel()
     try:
         states = 1 << netlink.ESTABLISHED | 1 << netlink.LISTEN
@@ -44,7 +44,7 @@ def living(ports: Collection[int]) -> Living:
     return found
 
 
-def listening(ports: Collection[int]) -> set[int]:
+def listening_ports(ports: Collection[int]) -> set[int]:
     """On which of these ports somebody listens here. Raises KernelRefuses, QueryFailed."""
     if not ports:
         return set()

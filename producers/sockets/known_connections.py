@@ -12,14 +12,14 @@ from producers.sockets.netlink import Socket
 _TOLD_MAX = 200_000
 
 
-class Known(NamedTuple):
+class KnownConnection(NamedTuple):
     """A connection that was seen alive: how to ask about it, and who it is with."""
 
     family: int
     ends: bytes
 
 
-class DumpNews(NamedTuple):
+class DumpDifference(NamedTuple):
     """What a dump shows that was not known."""
 
     closing: list[Socket]  # alive for the kernel, but one side has closed
@@ -28,10 +28,10 @@ class DumpNews(NamedTuple):
 
 
 @dataclass(slots=True)
-class Ledger:
+class KnownConnections:
     """Keyed by cookie: a connection's only name that nothing else ever has."""
 
-    known: dict[int, Known] = field(default_factory=dict)
+    known: dict[int, KnownConnection] = field(default_factory=dict)
     told: OrderedDict[int, None] = field(default_factory=OrderedDict)
 
     def tell(self, cookie: int) -> bool:
@@ -55,10 +55,10 @@ class Ledger:
         known = self.known.get(socket.cookie)
         return socket._replace(family=known.family, ends=known.ends) if known else None
 
-    def compare(self, dump: Iterable[Socket]) -> DumpNews:
+    def compare(self, dump: Iterable[Socket]) -> DumpDifference:
         """Take a full dump as what there is, and say what that changes."""
-        news = DumpNews([], [], [])
-        alive: dict[int, Known] = {}
+        news = DumpDifference([], [], [])
+        alive: dict[int, KnownConnection] = {}
         told = self.told
         for socket in dump:
             if socket.state == netlink.LISTEN:
@@ -68,7 +68,7 @@ class Ledger:
             if socket.state in netlink.ENDING:
                 news.closing.append(socket)
             else:
-                alive[socket.cookie] = Known(socket.family, socket.ends)
+                alive[socket.cookie] = KnownConnection(socket.family, socket.ends)
                 if socket.retransmits:
                     news.in_trouble.append(socket)
         closing = {socket.cookie for socket in news.closing}

@@ -1,6 +1,6 @@
 """The kernel's word on a registration: the cookie of its connection, or that it is gone already."""
 
-from producers.sockets.narrator import gone
+from producers.sockets.connection_events import gone
 from producers.sockets.query import Answer, ConnectionQuery, Found, Gone
 from schemas.connection import ConnectionEvent
 from schemas.registration import RegistrationEvent
@@ -13,7 +13,7 @@ _REASONS = {
 }
 
 
-def is_asked_about(event: object) -> bool:
+def shows_binding(event: object) -> bool:
     """Whether a record says that a binding lives, so that its connection should."""
     return isinstance(event, RegistrationEvent) and event.kind in _REASONS
 

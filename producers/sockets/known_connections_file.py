@@ -5,7 +5,7 @@ import os
 import struct
 from pathlib import Path
 
-from producers.sockets.ledger import Known
+from producers.sockets.known_connections import KnownConnection
 from runtime import logs
 
 log = logs.get(__name__)
@@ -13,16 +13,16 @@ log = logs.get(__name__)
 _ROW = struct.Struct("=QB36s")
 
 
-class Memory:
+class KnownConnectionsFile:
     """One small file, replaced as a whole. Losing it costs only ends of the time it was for."""
 
     def __init__(self, path: Path, boot: str) -> None:
         self._path = path
         self._head = f"rollcall sockets 1 {boot}\n".encode()
-        self._written: dict[int, Known] = {}
+        self._written: dict[int, KnownConnection] = {}
         self._told = False
 
-    def read(self) -> dict[int, Known]:
+    def read(self) -> dict[int, KnownConnection]:
         """What was known of this boot; nothing where there is no such file."""
         try:
             data = self._path.read_bytes()
@@ -31,9 +31,9 @@ class Memory:
         if not data.startswith(self._head) or (len(data) - len(self._head)) % _ROW.size:
             return {}
         rows = _ROW.iter_unpack(data[len(self._head) :])
-        return {cookie: Known(family, ends) for cookie, family, ends in rows}
+        return {cookie: KnownConnection(family, ends) for cookie, family, ends in rows}
 
-    def write(self, known: dict[int, Known]) -> None:
+    def write(self, known: dict[int, KnownConnection]) -> None:
         """Replace the file if anything changed. A disk that refuses is told once."""
         if known.keys() == self._written.keys():
             return
