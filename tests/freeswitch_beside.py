@@ -10,7 +10,7 @@ from gevent.queue import Queue
 
 from producers.freeswitch.connection import Connection
 from producers.freeswitch.intake import Intake
-from producers.freeswitch.kernel import KernelWitness
+from producers.freeswitch.kernel import KernelLookup
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.freeswitch.switch import Switch
 from schemas.presence import Presence
@@ -33,7 +33,7 @@ class Beside:
             self.settings.context(),
             label="test",
             queue=Queue(10_000),
-            kernel=KernelWitness("off", []),
+            kernel=KernelLookup("off", []),
         )
         self.connection = Connection(self.settings, self.intake)
 

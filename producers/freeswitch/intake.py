@@ -15,7 +15,7 @@ from producers.freeswitch.doubts import Doubts
 from producers.freeswitch.duplicates import Duplicates
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.framing import Frame, Skipped
-from producers.freeswitch.kernel import KernelWitness
+from producers.freeswitch.kernel import KernelLookup
 from producers.freeswitch.switch import Switch
 from producers.publisher import Publisher
 from producers.translated import Translated
@@ -37,7 +37,7 @@ class Intake:
     context: Context
     label: str  # of dead letters and metrics until the node's name is known
     queue: Queue
-    kernel: KernelWitness
+    kernel: KernelLookup
     duplicates: Duplicates = field(default_factory=Duplicates)
     doubts: Doubts = field(init=False)
     # Set when somebody is to be asked about.
@@ -114,7 +114,7 @@ class Intake:
             return
         self.switch.saw(event)
         self.publish(self.switch.announce(event.at))
-        records = self.kernel.testify(translation.translate(event, self.context))
+        records = self.kernel.add_cookies(translation.translate(event, self.context))
         self.publish([record for record in records if not self._is_held(event, record)])
         if event.name == "verto::login" and event.text("verto_success") == "1":
             self._look_at_login(event)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from producers.freeswitch import verto
 from producers.setting_types import KernelMode
-from producers.sockets.connection_lookup import denied, shows_binding, testify
+from producers.sockets.connection_lookup import ConnectionLookup, gone, look_up
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.query import ConnectionQuery, Found, Gone
 from producers.sockets.recent_ends import RecentEnds
@@ -18,7 +18,6 @@ from producers.translated import Translated
 from runtime import logs
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
-from schemas.topics import CONNECTIONS
 from schemas.vocabulary import RegistrationKind, Transport
 
 log = logs.get(__name__)
@@ -28,21 +27,16 @@ log = logs.get(__name__)
 _RECENT_SECONDS = 1.0
 
 
-class KernelWitness:
-    """Of one switch. `on` only after `look` has found the switch in this network namespace."""
+class KernelLookup(ConnectionLookup):
+    """For one switch. `on` only after `look` has found the switch in this network namespace."""
 
     def __init__(self, mode: KernelMode, sip_ports: list[int]) -> None:
+        super().__init__()
         self._mode = mode
         self._ports = sip_ports
-        self._query: ConnectionQuery | None = None
         # mod_verto listens on ports of its own.
         self._verto: ConnectionQuery | None = None
         self._ends: RecentEnds | None = None
-        self._told: str | None = None
-
-    @property
-    def on(self) -> bool:
-        return self._query is not None
 
     def look(
         self,
@@ -65,19 +59,21 @@ class KernelWitness:
             why_not = str(error)
         if why_not:
             self.close()
-            self._tell("the kernel is not asked about registrations", reason=why_not)
-        else:
-            if listening := verto_ports():
-                self._verto = ConnectionQuery(listening)
-            self._tell("registrations carry their connection's cookie", asked_of="kernel")
+            self._log_once("the kernel is not asked about registrations", reason=why_not)
+            return
+        if listening := verto_ports():
+            self._verto = ConnectionQuery(listening)
+        self._log_once("registrations carry the cookie of their connection")
 
     def close(self) -> None:
-        for opened in (self._query, self._verto, self._ends):
+        super().close()
+        for opened in (self._verto, self._ends):
             if opened:
                 opened.close()
-        self._query = self._verto = self._ends = None
+        self._verto = self._ends = None
 
     def _open(self, server: Address, own: Address, ports: Callable[[], list[int]]) -> str | None:
+        """Why the kernel is not to be asked; None where it is."""
         probe = ConnectionQuery()
         here = probe.cookie_of(server, own)
         probe.close()
@@ -95,57 +91,48 @@ class KernelWitness:
             log.info("the kernel does not report ended connections", reason=str(error))
         return None
 
-    def testify(self, records: list[Translated]) -> list[Translated]:
-        """Put the cookie on registrations; of one whose connection is gone tell that as well."""
-        if self._query is None:
-            return records
-        result = []
-        for record in records:
-            result.append(record)
-            if shows_binding(record.event):
-                query = self._verto if verto.is_verto(record.event) else self._query
-                result += self._registered(query, record.event) if query else []
-        return result
+    def _look_up(self, query: ConnectionQuery, event: RegistrationEvent) -> list[Translated]:
+        if verto.is_verto(event):
+            return self._connection(self._verto, event, None) if self._verto is not None else []
+        return self._connection(query, event, self._ends)
 
-    def _registered(self, query: ConnectionQuery, event: RegistrationEvent) -> list[Translated]:
+    def _connection(
+        self, query: ConnectionQuery, event: RegistrationEvent, ends: RecentEnds | None
+    ) -> list[Translated]:
+        """`ends`: what ended lately on the ports that `query` asks about, where that is known."""
         remote, transport = event.remote, event.transport
         if remote is None:
             return []
         if self._ends is not None:
             self._ends.read()
         if transport is None or not transport.is_connection:
-            _correct(query, event, remote)
+            _correct_transport(query, event, remote)
             return []
-        answer, end = testify(query, event)
+        answer, end = look_up(query, event)
         if end is None:
             return []
-        if self._ends is not None and query is self._query:
-            end.cookie = self._ends.end_of(remote, event.at)
+        if ends is not None:
+            end.cookie = ends.end_of(remote, event.at)
             closing = isinstance(answer, Gone) and answer.closing
-            if not closing and end.cookie is None and self._never_was(event):
+            if not closing and end.cookie is None and _had_none(event, ends):
                 event.transport_claimed = True
                 return []
-        return [Translated(CONNECTIONS, end.connection, denied(event, end))]
-
-    def _never_was(self, event: RegistrationEvent) -> bool:
-        """Whether the REGISTER came over no connection, though its Contact claims one.
-
-        A row that is listed does not say when its REGISTER came: what is known of that one decides
-        (streams/connection_fold.py).
-        """
-        is_row = event.kind is RegistrationKind.SNAPSHOT_ROW
-        return not is_row and self._ends is not None and self._ends.knows_since(event.at)
-
-    def _tell(self, what: str, **details: str) -> None:
-        if self._told != (told := f"{what} {details}"):
-            self._told = told
-            log.info(what, **details)
+        return [gone(event, end)]
 
 
-def _correct(query: ConnectionQuery, event: RegistrationEvent, remote: Address) -> None:
-    """The switch calls it UDP; it came over TCP when a connection of that peer carried it.
+def _had_none(event: RegistrationEvent, ends: RecentEnds) -> bool:
+    """Whether the REGISTER came over no connection, though its Contact claims one.
 
-    The switch looks at the Contact, where clients forget `;transport=tcp`. A listing does not say
+    A listed row does not show when its REGISTER came: what is known of that one decides
+    (streams/connection_fold.py).
+    """
+    return event.kind is not RegistrationKind.SNAPSHOT_ROW and ends.knows_since(event.at)
+
+
+def _correct_transport(query: ConnectionQuery, event: RegistrationEvent, remote: Address) -> None:
+    """TCP instead of UDP, where a connection of that peer carried the REGISTER.
+
+    The switch looks at the Contact, where clients forget `;transport=tcp`. A listing does not show
     when the REGISTER came, so its rows are left as they are.
     """
     if event.kind is RegistrationKind.SNAPSHOT_ROW:

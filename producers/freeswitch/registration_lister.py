@@ -163,7 +163,7 @@ class RegistrationLister:
         event = listed.record.event
         shown = Shown(seq, event.expires_at, event.binding)
         self._known.add(listed.aor, listed.name, listed.row, shown)
-        self._intake.publish(self._intake.kernel.testify([listed.record]))
+        self._intake.publish(self._intake.kernel.add_cookies([listed.record]))
 
     def _mark(self, listing: _Listing, kind: Kind, remaining: list[str] | None = None) -> None:
         for snapshot, _ in listing:

@@ -11,7 +11,7 @@ from producers.backoff import Backoff
 from producers.freeswitch.connection import Connection
 from producers.freeswitch.errors import EventSocketError, SwitchUnreachable
 from producers.freeswitch.intake import Intake
-from producers.freeswitch.kernel import KernelWitness
+from producers.freeswitch.kernel import KernelLookup
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.freeswitch.switch import Switch
 from producers.publisher import Publisher, PublisherSettings
@@ -41,7 +41,7 @@ class FreeSwitchProducer:
             settings.context(),
             label=f"{settings.host}:{settings.port}",
             queue=Queue(settings.queue_max_events),
-            kernel=KernelWitness(settings.kernel, settings.sip_ports),
+            kernel=KernelLookup(settings.kernel, settings.sip_ports),
         )
         self._connection: Connection | None = None
         self._stopping = Event()

@@ -89,7 +89,7 @@ class VertoLister:
             return ""
         if session is not None and session.aor is None:
             self._clients.remember(client.connection, session._replace(aor=record.key))
-        self._intake.publish(self._intake.kernel.testify([record]))
+        self._intake.publish(self._intake.kernel.add_cookies([record]))
         return record.key
 
     def _correct(self, began: Snapshot, listed: set[tuple[Connection, str]]) -> None:

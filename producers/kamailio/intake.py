@@ -87,7 +87,7 @@ class Intake(InboxIntake[Server, Context]):
             self._look_up(event)
         else:
             self.translated += bool(records)
-            self.publish(self.witness.testify(records))
+            self.publish(self.witness.add_cookies(records))
         self._follow_up()
 
     def _look_up(self, event: ServerEvent) -> None:

@@ -135,7 +135,7 @@ class Lister:
         with intake.lock:
             if boot != context.boot:
                 return
-            kernel = intake.witness.living()
+            kernel = intake.witness.live_connections()
             connections = edge_listing.merge(ends, kernel, is_believed=kernel is not None)
             if connections is None:
                 return
@@ -211,7 +211,7 @@ class Lister:
                 intake.refuse_row(Unreadable(one.contact, error))
                 continue
             if record is not None:
-                intake.publish(intake.witness.testify([record]))
+                intake.publish(intake.witness.add_cookies([record]))
 
     def _everywhere(self, mark: Translated) -> None:
         self._intake.publisher.publish_everywhere(mark.topic, mark.key, mark.event)

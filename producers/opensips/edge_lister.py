@@ -36,7 +36,7 @@ class EdgeLister:
                 return
             if ends is not None:
                 intake.kernel.learn_ports(set(ends.values()))
-            kernel, is_believed = intake.kernel.living(set(ends or ()))
+            kernel, is_believed = intake.kernel.live_connections(set(ends or ()))
             connections = edge_listing.merge(ends, kernel, is_believed=is_believed)
             self._log_once(boot, _NOTHING if connections is not None else _UNKNOWN)
             if connections is None:

@@ -176,7 +176,7 @@ class Intake(InboxIntake[Server, Context]):
         if (reason := context.gap_seen) is not None:
             context.gap_seen = None
             self.publish(self.server.gap(reason, received))
-        self.publish(self.kernel.testify(records))
+        self.publish(self.kernel.add_cookies(records))
         for row, problem in context.unreadable:
             self.refuse(payload_of(row), problem.reason, problem.field)
         context.unreadable.clear()

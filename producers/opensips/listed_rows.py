@@ -59,7 +59,7 @@ class ListedRows:
                 context.expiries.set(user, row.binding, row.fields["expires_at"])
             if snapshot.is_connected(row, connections):
                 record = snapshot.record(taken, row, index)
-                intake.publish(intake.kernel.testify([record]))
+                intake.publish(intake.kernel.add_cookies([record]))
         for aor, bindings in twins_of_users(rows).items():
             context.contacts.twins(aor, bindings)
 

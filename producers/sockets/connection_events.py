@@ -60,7 +60,7 @@ def origin(node: str, boot: str, seq: int, at: datetime) -> dict[str, Any]:
     return {"source": Source.SOCKETS, "node": node, "boot": boot, "seq": seq, "at": at}
 
 
-def gone(
+def end_of_gone(
     registration: str,
     node: str,
     at: datetime,

@@ -12,7 +12,7 @@ from producers.freeswitch.context import Context
 from producers.freeswitch.duplicates import Duplicates
 from producers.freeswitch.framing import Framing
 from producers.freeswitch.intake import Intake
-from producers.freeswitch.kernel import KernelWitness
+from producers.freeswitch.kernel import KernelLookup
 from producers.freeswitch.switch import Switch
 from tests.fuzz.collected import Collected, differing
 from tests.fuzz.hostile import fuzzed, mutated, odd_json, pieces, texts
@@ -39,7 +39,7 @@ class Played:
             Context("fs1", timedelta(seconds=60)),
             "fs1",
             Queue(),
-            KernelWitness("off", []),
+            KernelLookup("off", []),
         )
 
     def wire(self, data: bytes, cut: list[int]) -> None:

@@ -12,7 +12,7 @@ from producers.freeswitch.context import Context
 from producers.freeswitch.doubts import Doubt
 from producers.freeswitch.errors import CommandRefused
 from producers.freeswitch.intake import Intake
-from producers.freeswitch.kernel import KernelWitness
+from producers.freeswitch.kernel import KernelLookup
 from producers.freeswitch.known_rows import Name
 from producers.freeswitch.lister import Lister
 from producers.freeswitch.listing import BrokenRow, ListingUnreadable, read_registrations
@@ -75,7 +75,7 @@ def listed(answers: dict[str, str]) -> Collected:
     collected, socket = Collected(), _Socket(_ANSWERS | answers)
     publisher: Any = collected
     switch = Switch(None)
-    context, kernel = Context(None, timedelta(seconds=60)), KernelWitness("off", [])
+    context, kernel = Context(None, timedelta(seconds=60)), KernelLookup("off", [])
     intake = Intake(publisher, switch, context, "fs1", Queue(), kernel)
     stand_in: Any = socket
     switch.ask(stand_in)

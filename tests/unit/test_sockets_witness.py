@@ -11,7 +11,7 @@ import pytest
 
 from producers.freeswitch.context import Context
 from producers.freeswitch.event import SwitchEvent
-from producers.freeswitch.kernel import KernelWitness
+from producers.freeswitch.kernel import KernelLookup
 from producers.freeswitch.translation import translate
 from producers.opensips.context import Context as OpenSipsContext
 from producers.opensips.event import ServerEvent
@@ -47,8 +47,8 @@ class Switch:
         client = socket.create_connection(("127.0.0.1", self.port))
         return client, self.listener.accept()[0]
 
-    def look(self, mode: KernelMode = "auto", ports: list[int] | None = None) -> KernelWitness:
-        witness = KernelWitness(mode, ports or [])
+    def look(self, mode: KernelMode = "auto", ports: list[int] | None = None) -> KernelLookup:
+        witness = KernelLookup(mode, ports or [])
         witness.look(*self.ends(), lambda: [self.port])
         return witness
 
@@ -94,7 +94,7 @@ def test_the_cookie_is_the_servers_own_sockets(switch: Switch) -> None:
     assert witness.on
     client, accepted = switch.connect()
     with client, accepted:
-        (record,) = witness.testify(registered(client))
+        (record,) = witness.add_cookies(registered(client))
         so_cookie = accepted.getsockopt(socket.SOL_SOCKET, 57, 8)  # SO_COOKIE
     assert record.event.cookie == int.from_bytes(so_cookie, "little")
     witness.close()
@@ -107,7 +107,7 @@ def test_a_connection_that_ended_is_reported_right_after_the_registration(switch
         cookie = int.from_bytes(accepted.getsockopt(socket.SOL_SOCKET, 57, 8), "little")
         remote, records = address(client), registered(client)
         client.close()
-    witness.testify(records)  # the kernel reports an end when it has time
+    witness.add_cookies(records)  # the kernel reports an end when it has time
     first, second = pair(witness, remote)
     assert (first.topic, first.event.cookie) == (REGISTRATIONS, None)
     end = second.event
@@ -120,11 +120,11 @@ def test_a_connection_that_ended_is_reported_right_after_the_registration(switch
     witness.close()
 
 
-def pair(witness: KernelWitness, remote: Address) -> tuple[Translated, Translated]:
+def pair(witness: KernelLookup, remote: Address) -> tuple[Translated, Translated]:
     """A registration and its connection's end, as soon as the kernel has reported that."""
 
     def found() -> list[Translated]:
-        records = witness.testify(registered(remote))
+        records = witness.add_cookies(registered(remote))
         return records if len(records) == 2 else []
 
     first, second = eventually(found)
@@ -146,7 +146,7 @@ def test_a_connection_that_is_closing_has_ended(switch: Switch) -> None:
 def test_who_registered_over_udp_has_lost_no_connection(switch: Switch) -> None:
     """The Contact claims TCP, as behind a proxy without Path, and the kernel never had one."""
     witness = switch.look()
-    (record,) = witness.testify(registered(Address(ip="127.0.0.1", port=9)))
+    (record,) = witness.add_cookies(registered(Address(ip="127.0.0.1", port=9)))
     assert (record.event.transport, record.event.cookie) == (Transport.TCP, None)
     assert record.event.transport_claimed
     witness.close()
@@ -155,7 +155,7 @@ def test_who_registered_over_udp_has_lost_no_connection(switch: Switch) -> None:
 def test_of_what_came_before_the_kernel_was_watched_nothing_is_known(switch: Switch) -> None:
     (record,) = registered(Address(ip="127.0.0.1", port=9))
     witness = switch.look()
-    registration, end = witness.testify([record])
+    registration, end = witness.add_cookies([record])
     assert end.event.reason == "gone at registration"
     assert not registration.event.transport_claimed
     witness.close()
@@ -166,7 +166,7 @@ def test_a_tcp_client_whose_contact_names_no_transport(switch: Switch) -> None:
     client, accepted = switch.connect()
     with client, accepted:
         client.sendall(b"REGISTER")
-        (record,) = witness.testify(registered(client, "UDP"))
+        (record,) = witness.add_cookies(registered(client, "UDP"))
     assert record.event.transport is Transport.TCP
     assert record.event.cookie
     witness.close()
@@ -174,23 +174,23 @@ def test_a_tcp_client_whose_contact_names_no_transport(switch: Switch) -> None:
 
 def test_a_udp_client_stays_one(switch: Switch) -> None:
     witness = switch.look()
-    (record,) = witness.testify(registered(Address(ip="127.0.0.1", port=9), "UDP"))
+    (record,) = witness.add_cookies(registered(Address(ip="127.0.0.1", port=9), "UDP"))
     assert (record.event.transport, record.event.cookie) == (Transport.UDP, None)
     witness.close()
 
 
 def test_nobody_is_asked_where_the_switch_is_not_known_to_run_here(switch: Switch) -> None:
-    elsewhere = KernelWitness("auto", [])
+    elsewhere = KernelLookup("auto", [])
     elsewhere.look(Address(ip="192.0.2.1", port=8021), switch.ends()[1], lambda: [switch.port])
-    forwarded = KernelWitness("auto", [])
+    forwarded = KernelLookup("auto", [])
     forwarded.look(*switch.ends(), lambda: [9])  # the SIP ports listen in another namespace
-    silent = KernelWitness("auto", [])
+    silent = KernelLookup("auto", [])
     silent.look(*switch.ends(), list)
     off = switch.look("off")
     for witness in (elsewhere, forwarded, silent, off):
         assert not witness.on
         records = registered(Address(ip="127.0.0.1", port=9))
-        assert witness.testify(records) == records
+        assert witness.add_cookies(records) == records
     forced = switch.look("on", [switch.port])
     assert forced.on
     forced.close()
@@ -202,11 +202,11 @@ def test_a_row_of_a_listing_whose_connection_is_gone_ends_it_too(switch: Switch)
     client, accepted = switch.connect()
     (row,) = registered(client)
     row.event.kind = RegistrationKind.SNAPSHOT_ROW
-    assert [r.event.cookie is not None for r in witness.testify([row])] == [True]
+    assert [r.event.cookie is not None for r in witness.add_cookies([row])] == [True]
     client.close()
     accepted.close()
     row.event.cookie = None
-    _, end = witness.testify([row])
+    _, end = witness.add_cookies([row])
     assert (end.event.kind, end.event.reason) == (ConnectionKind.CLOSED, "gone when listed")
     witness.close()
 
@@ -226,7 +226,7 @@ def _opensips(witness: OpenSipsWitness, context: OpenSipsContext, remote: Addres
     }
     event = ServerEvent("E_UL_CONTACT_INSERT", parameters)
     received = Ticks().now()
-    return witness.testify(insert_contact(event, context, received))
+    return witness.add_cookies(insert_contact(event, context, received))
 
 
 def _opensips_context(switch: Switch) -> OpenSipsContext:
