@@ -20,14 +20,16 @@ from producers.kamailio.listing import read_connections as kamailio_connections
 from producers.kamailio.listing import read_contacts as kamailio_contacts
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips import snapshot as opensips_snapshot
-from producers.opensips.context import Context, Received
-from producers.opensips.errors import MiError, MiRefused
+from producers.opensips.context import Context
 from producers.opensips.listing import ListedContact, read_connections, read_contacts, read_start
-from producers.opensips.mi import Mi, open_mi
+from producers.opensips.mi import open_mi
 from producers.opensips.settings import OpenSipsSettings
 from producers.opensips.storage import Usrloc
 from producers.opensips.twins import told_apart
-from producers.sip_proxy.contact import Unreadable
+from producers.receive_times import Received
+from producers.sip_proxy.contact import UnreadableRow
+from producers.sip_proxy.errors import MiError, MiRefused
+from producers.sip_proxy.mi import Mi
 from producers.uri_addresses import canonical_ip
 from schemas.codec import InvalidRecord
 from schemas.origin import Address
@@ -164,7 +166,7 @@ class Kamailio:
         context = self._settings.context(BOOT)
         of = kamailio_snapshot.Snapshot(context, BOOT, began, table)
 
-        def refuse(one: Unreadable) -> None:
+        def refuse(one: UnreadableRow) -> None:
             rows.refuse(one.row.aor, one.row.fields.get("Address"), one.error)
 
         for one in kamailio_snapshot.read(contacts, context, began.at, refuse):

@@ -8,9 +8,9 @@ from functools import partial
 
 from producers.kamailio.context import Context
 from producers.kamailio.event import time_of
-from producers.opensips.call_records import advance, name_parties, sip_status
-from producers.opensips.context import Received
-from producers.opensips.event import ServerEvent
+from producers.receive_times import Received
+from producers.sip_proxy.call_records import advance, name_parties, sip_status
+from producers.sip_proxy.event import ServerEvent
 from producers.translated import Translated
 from schemas.vocabulary import CallKind
 

@@ -10,7 +10,7 @@ import threading
 
 from producers.kamailio.kernel import Ends
 from producers.kamailio.settings import KamailioSettings
-from producers.opensips.inbox import Inbox
+from producers.sip_proxy.inbox import Inbox
 from producers.uri_addresses import canonical_ip
 from runtime import logs, metrics
 from schemas.origin import Address

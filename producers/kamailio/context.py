@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from producers.opensips.dialogs import Dialogs
-from producers.opensips.users import Users
-from producers.sip_proxy.contact import Matching, Unreadable
+from producers.sip_proxy.contact import Matching, UnreadableRow
+from producers.sip_proxy.dialogs import Dialogs
 from producers.sip_proxy.known_bindings import KnownBindings
 from producers.sip_proxy.user_listings import UserListing
+from producers.sip_proxy.users import Users
 from schemas.vocabulary import Source
 
 
@@ -30,7 +30,7 @@ class Context:
     # Left by a translation for whoever runs it: users whose bindings only the table shows, rows
     # that cannot be read, and whether everybody is to be listed.
     unclear: list[UserListing] = field(default_factory=list)
-    unreadable: list[Unreadable] = field(default_factory=list)
+    unreadable: list[UnreadableRow] = field(default_factory=list)
     listing_needed: bool = False
 
     def origin(self, seq: int, at: datetime, suffix: str = "") -> dict[str, Any]:

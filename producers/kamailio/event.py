@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from producers.event_fields import first_of_each
-from producers.kamailio.errors import Unreadable
-from producers.opensips.event import ServerEvent
+from producers.sip_proxy.errors import Unreadable
+from producers.sip_proxy.event import ServerEvent
 from schemas.codec import InvalidRecord
 
 # What a pseudo-variable without a value comes out as.

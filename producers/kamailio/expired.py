@@ -12,11 +12,11 @@ from producers.event_fields import IDENTIFIER_MAX
 from producers.kamailio import table
 from producers.kamailio.context import Context
 from producers.kamailio.records import registration
-from producers.opensips.context import Received
-from producers.opensips.event import ServerEvent
+from producers.receive_times import Received
 from producers.sip_proxy import contact
+from producers.sip_proxy.event import ServerEvent
+from producers.sip_proxy.expiry import epoch
 from producers.translated import Translated
-from schemas.codec import InvalidRecord
 from schemas.vocabulary import RegistrationKind as Kind
 
 # What usrloc sets as expiry of a contact it drops with its connection (handle_lost_tcp), and in
@@ -29,9 +29,7 @@ def translate_expired(event: ServerEvent, context: Context, received: Received) 
     name, text = event.required("aor"), event.required("addr", contact.CONTACT_MAX)
     registrar = event.text("domain", IDENTIFIER_MAX) or context.table
     read = contact.read(text, "addr")
-    epoch = event.required_number("expires")
-    if epoch > table.EPOCH_MAX:
-        raise InvalidRecord("expires", "not a time in seconds")
+    expires = epoch(event)
     aor = _aor(name, text, registrar, context)
     if aor is None:
         context.listing_needed = True
@@ -51,11 +49,11 @@ def translate_expired(event: ServerEvent, context: Context, received: Received) 
         "user_agent": event.text("ua"),
         "kind": Kind.EXPIRED,
     }
-    if epoch == DROPPED_EXPIRES:
+    if expires == DROPPED_EXPIRES:
         fields["kind"] = Kind.CONNECTION_LOST if transport.is_connection else Kind.UNREGISTERED
         fields["reason"] = "dropped by usrloc"
     else:
-        fields["expired_due"] = datetime.fromtimestamp(epoch, UTC)
+        fields["expired_due"] = datetime.fromtimestamp(expires, UTC)
     context.known.remove(registrar, aor, key)
     return registration(event, context, received, aor, registrar, [fields])
 

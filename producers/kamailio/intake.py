@@ -7,17 +7,17 @@ from producers.kamailio import event as events
 from producers.kamailio import translation
 from producers.kamailio.connection import Link
 from producers.kamailio.context import Context
-from producers.kamailio.errors import Unreadable as UnreadableLine
 from producers.kamailio.framing import Lines, TooLong
 from producers.kamailio.kernel import KernelWitness
 from producers.kamailio.records import subject
 from producers.kamailio.server import Server
-from producers.opensips.context import Received
-from producers.opensips.event import ServerEvent
-from producers.opensips.inbox import EVENT_MIN_BYTES, Lost, Piece
-from producers.opensips.inbox_intake import InboxIntake
+from producers.receive_times import Received
 from producers.refused import payload_of
-from producers.sip_proxy.contact import Unreadable
+from producers.sip_proxy.contact import UnreadableRow
+from producers.sip_proxy.errors import Unreadable
+from producers.sip_proxy.event import ServerEvent
+from producers.sip_proxy.inbox import EVENT_MIN_BYTES, Lost, Piece
+from producers.sip_proxy.inbox_intake import InboxIntake
 from producers.sip_proxy.user_listings import UserListing, UserListings
 from runtime import metrics
 from schemas.codec import InvalidRecord
@@ -74,7 +74,7 @@ class Intake(InboxIntake[Server, Context]):
         metrics.SOURCE_EVENTS.add(1, self._labels())
         try:
             event = events.parse(line)
-        except UnreadableLine as error:
+        except Unreadable as error:
             self.refuse(line, str(error))
             return
         try:
@@ -102,7 +102,7 @@ class Intake(InboxIntake[Server, Context]):
         else:
             self.context.unclear.append(UserListing(self.context.table, name, aor))
 
-    def refuse_row(self, unreadable: Unreadable) -> None:
+    def refuse_row(self, unreadable: UnreadableRow) -> None:
         """Keep a row of the table that is no contact: it costs itself only."""
         error = unreadable.error
         self.refuse(payload_of(unreadable.row), error.reason, error.field)

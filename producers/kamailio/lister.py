@@ -13,12 +13,12 @@ from producers.kamailio.listing import (
     read_user,
 )
 from producers.kamailio.settings import KamailioSettings
-from producers.opensips.call_records import DialogListing
-from producers.opensips.errors import MiError, MiRefused, MiUnknown
-from producers.opensips.mi import HttpMi, Mi
-from producers.opensips.mi_commands import KnownCommands
 from producers.sip_proxy import edge_listing
-from producers.sip_proxy.contact import Unreadable
+from producers.sip_proxy.call_records import DialogListing
+from producers.sip_proxy.contact import UnreadableRow
+from producers.sip_proxy.errors import MiError, MiRefused, MiUnknown
+from producers.sip_proxy.mi import HttpMi, Mi
+from producers.sip_proxy.mi_commands import KnownCommands
 from producers.sip_proxy.user_listings import UserListing
 from producers.translated import Translated
 from runtime import logs, metrics
@@ -208,7 +208,7 @@ class Lister:
             try:
                 record = snapshot.record(taken, one, index, connections)
             except InvalidRecord as error:
-                intake.refuse_row(Unreadable(one.contact, error))
+                intake.refuse_row(UnreadableRow(one.contact, error))
                 continue
             if record is not None:
                 intake.publish(intake.witness.add_cookies([record]))

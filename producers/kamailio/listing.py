@@ -5,9 +5,9 @@ Pure. A listing of another form is refused as a whole: nothing may be concluded 
 
 from typing import Any, NamedTuple
 
-from producers.opensips.call_records import ListedDialog
-from producers.opensips.errors import ListingUnreadable
-from producers.opensips.listing import table_name
+from producers.sip_proxy.call_records import ListedDialog
+from producers.sip_proxy.errors import ListingUnreadable
+from producers.sip_proxy.listing import table_name
 from producers.uri_addresses import canonical_ip
 from schemas.origin import Address
 

@@ -7,9 +7,9 @@ from urllib.parse import unquote
 from producers.event_fields import IDENTIFIER_MAX
 from producers.kamailio.context import Context
 from producers.kamailio.event import time_of
-from producers.opensips.context import Received
-from producers.opensips.event import ServerEvent
+from producers.receive_times import Received
 from producers.sip_proxy import contact
+from producers.sip_proxy.event import ServerEvent
 from producers.translated import Translated
 from schemas.codec import InvalidRecord, build
 from schemas.origin import Address

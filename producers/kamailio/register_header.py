@@ -14,10 +14,9 @@ from producers.kamailio import table
 from producers.kamailio.context import Context
 from producers.kamailio.event import time_of
 from producers.kamailio.records import peer, registration, subject
-from producers.opensips.context import Received
-from producers.opensips.event import ServerEvent
+from producers.receive_times import Received
 from producers.sip_proxy import contact
-from producers.sip_proxy.contact import Unreadable
+from producers.sip_proxy.contact import UnreadableRow
 from producers.sip_proxy.contact_header import (
     HeaderContact,
     granted_to,
@@ -25,6 +24,7 @@ from producers.sip_proxy.contact_header import (
     read_contacts,
     read_expires,
 )
+from producers.sip_proxy.event import ServerEvent
 from producers.sip_proxy.known_bindings import Known
 from producers.sip_proxy.user_listings import UserListing
 from producers.translated import Translated
@@ -107,7 +107,7 @@ def _records(
         except InvalidRecord as error:
             if len(contacts) == 1:
                 raise
-            context.unreadable.append(Unreadable(one.uri, error))  # the others count
+            context.unreadable.append(UnreadableRow(one.uri, error))  # the others count
             continue
         seconds = _seconds(event, one, alone=len(contacts) == 1)
         key = _identity(event, context, one)

@@ -14,9 +14,9 @@ from producers.kamailio.context import Context
 from producers.kamailio.event import time_of
 from producers.kamailio.records import peer, registration, subject
 from producers.kamailio.table import Row
-from producers.opensips.context import Received
-from producers.opensips.event import ServerEvent
+from producers.receive_times import Received
 from producers.sip_proxy.contact_header import is_star
+from producers.sip_proxy.event import ServerEvent
 from producers.sip_proxy.known_bindings import Known
 from producers.sip_proxy.user_listings import UserListing
 from producers.translated import Translated

@@ -9,9 +9,8 @@ from collections.abc import Callable
 
 from producers.kamailio.context import Context
 from producers.node_marks import node_mark
-from producers.opensips.context import Received
-from producers.opensips.event import ServerEvent
-from producers.opensips.inbox import Ticks
+from producers.receive_times import Received, Ticks
+from producers.sip_proxy.event import ServerEvent
 from producers.translated import Translated
 from schemas.vocabulary import NodeKind
 

@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field, StringConstraints
 
 from producers.kamailio.context import Context
-from producers.opensips.users import Users
 from producers.setting_types import CloseTimeout, KernelMode, NodeName
 from producers.sip_proxy.contact import Matching
+from producers.sip_proxy.users import Users
 from runtime.settings import StageSettings
 
 HostPort = Annotated[

@@ -12,8 +12,8 @@ from producers.kamailio import table
 from producers.kamailio.context import Context
 from producers.kamailio.listing import ListedContact
 from producers.kamailio.table import Row
-from producers.opensips.context import Received
-from producers.sip_proxy.contact import Unreadable
+from producers.receive_times import Received
+from producers.sip_proxy.contact import UnreadableRow
 from producers.sip_proxy.known_bindings import Known
 from producers.translated import Translated
 from schemas.codec import InvalidRecord, build
@@ -58,7 +58,7 @@ def read(
     listed: Iterable[ListedContact],
     context: Context,
     began: datetime,
-    refuse: Callable[[Unreadable], None],
+    refuse: Callable[[UnreadableRow], None],
 ) -> list[Listed]:
     """The bindings listed, each with its identity; `refuse` gets what cannot be read."""
     users: dict[str, list[tuple[Row, ListedContact]]] = {}
@@ -68,7 +68,7 @@ def read(
             if row is not None:
                 users.setdefault(context.users.stored(one.aor, "AoR"), []).append((row, one))
         except InvalidRecord as error:
-            refuse(Unreadable(one, error))
+            refuse(UnreadableRow(one, error))
     return [
         Listed(aor, identity, row, one)
         for aor, rows in users.items()

@@ -11,9 +11,10 @@ from producers.kamailio.lister import Lister, open_rpc
 from producers.kamailio.server import Server
 from producers.kamailio.settings import KamailioSettings
 from producers.listing_times import ListingTimes
-from producers.opensips.inbox import Inbox, Ticks
 from producers.publisher import Publisher
+from producers.receive_times import Ticks
 from producers.running import Threads, keep_lease, run_producer
+from producers.sip_proxy.inbox import Inbox
 from runtime.settings import load
 from runtime.stage import Stage
 

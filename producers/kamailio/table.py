@@ -7,23 +7,21 @@ whatever its header said (usrloc's ucontact.c and urecord.c, registrar's save.c)
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from producers import uri_addresses
 from producers.kamailio.listing import ListedContact
-from producers.opensips.event import ServerEvent
-from producers.opensips.registrations import peer
-from producers.opensips.snapshot import listed_expiry
 from producers.sip_proxy import contact
-from producers.sip_proxy.contact import Matching, Unreadable
+from producers.sip_proxy.contact import Matching, UnreadableRow
+from producers.sip_proxy.event import ServerEvent
+from producers.sip_proxy.expiry import expiry, listed_expiry
 from producers.sip_proxy.known_bindings import Known
 from producers.stored_contact import StoredContact, bounded_identity
 from schemas.codec import InvalidRecord
 from schemas.origin import Address
 from schemas.vocabulary import Transport
 
-EPOCH_MAX = 4_102_444_800  # the year 2100
 # What usrloc writes in place of the seconds left, of contacts that it no longer counts on.
 _GONE = ("deleted", "expired")
 _ROWS_MAX = 64
@@ -89,7 +87,7 @@ class Fetched(NamedTuple):
     """
 
     rows: list[Row]
-    unreadable: list[Unreadable]
+    unreadable: list[UnreadableRow]
     is_empty: bool
 
 
@@ -113,7 +111,7 @@ def script_rows(text: str | None, now: datetime) -> Fetched | None:
         try:
             row = _script_row(one, now)
         except InvalidRecord as error:
-            unreadable.append(Unreadable(one, error))
+            unreadable.append(UnreadableRow(one, error))
             continue
         if row is not None:
             rows.append(row)
@@ -167,10 +165,7 @@ def _candidates(row: Row, matching: Matching) -> Iterable[str]:
 
 def _script_row(given: dict[str, Any], now: datetime) -> Row | None:
     fields = ServerEvent("contacts", given)
-    epoch = fields.required_number("expires")
-    if epoch > EPOCH_MAX:
-        raise InvalidRecord("contacts.expires", "not a time in seconds")
-    expires_at = datetime.fromtimestamp(epoch, UTC) if epoch else None  # 0: permanent
+    expires_at = expiry(fields, shown="contacts.expires")
     if expires_at is not None and expires_at + timedelta(seconds=1) <= now:
         return None  # usrloc's timer has not come to it yet (VALID_CONTACT)
     names = {"text": "addr", "call_id": "callid", "cseq": "cseq", "received": "received",
@@ -195,7 +190,7 @@ def _row(
         cseq=fields.number(names["cseq"]),
         expires_at=expires_at,
         transport=transport,
-        remote=peer(fields.identifier(names["received"]), path, read.uri, transport),
+        remote=contact.peer(fields.identifier(names["received"]), path, read.uri, transport),
         path=path,
         user_agent=fields.text(names["agent"]),
         instance=bare(instance),

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from producers.kamailio import calls, expired, register_header, registrations
 from producers.kamailio.context import Context
-from producers.opensips.context import Received
-from producers.opensips.event import ServerEvent
+from producers.receive_times import Received
+from producers.sip_proxy.event import ServerEvent
 from producers.translated import Translated
 
 Translator = Callable[[ServerEvent, Context, Received], list[Translated]]

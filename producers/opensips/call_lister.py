@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from producers.opensips import calls
-from producers.opensips.call_records import DialogListing, ListedDialog
-from producers.opensips.errors import MiError, MiRefused
 from producers.opensips.intake import Intake
 from producers.opensips.listing import listed_dialog, read_dialogs
-from producers.opensips.mi import Mi
 from producers.refused import payload_of
+from producers.sip_proxy.call_records import DialogListing, ListedDialog
+from producers.sip_proxy.errors import MiError, MiRefused
+from producers.sip_proxy.mi import Mi
 from producers.translated import Translated
 from runtime import logs, metrics
 from schemas.codec import InvalidRecord

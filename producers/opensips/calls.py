@@ -8,10 +8,11 @@ or, late, from the accounting's extras. Until one of them speaks, a dialog is to
 from functools import partial
 from typing import Any
 
-from producers.opensips.call_records import KINDS, Origin, advance, name_parties, sip_status
-from producers.opensips.context import Context, Received
-from producers.opensips.dialogs import Dialog
-from producers.opensips.event import ServerEvent
+from producers.opensips.context import Context
+from producers.receive_times import Received
+from producers.sip_proxy.call_records import KINDS, Origin, advance, name_parties, sip_status
+from producers.sip_proxy.dialogs import Dialog
+from producers.sip_proxy.event import ServerEvent
 from producers.translated import Translated
 from schemas.codec import InvalidRecord
 from schemas.vocabulary import CallKind

@@ -5,9 +5,10 @@ Pure but for the context's memory. The event is of all the server's connections:
 another proxy, look reversed and say nothing of clients.
 """
 
-from producers.opensips.context import Context, Received
-from producers.opensips.event import ServerEvent
+from producers.opensips.context import Context
+from producers.receive_times import Received
 from producers.sip_proxy import contact
+from producers.sip_proxy.event import ServerEvent
 from producers.translated import Translated
 from schemas.codec import InvalidRecord, build
 from schemas.connection import ConnectionEvent, connection_id

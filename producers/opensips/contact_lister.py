@@ -2,15 +2,15 @@
 
 from producers.opensips import snapshot
 from producers.opensips.edge_lister import EdgeLister
-from producers.opensips.errors import MiError, MiRefused, MiUnknown
 from producers.opensips.intake import Intake
 from producers.opensips.listed_rows import ListedRows
 from producers.opensips.listing import read_contacts
 from producers.opensips.listing_failures import ListingFailures
-from producers.opensips.mi import Mi
 from producers.opensips.questions import ask_contacts
 from producers.opensips.storage import Probe, Usrloc
 from producers.opensips.user_lister import UserLister
+from producers.sip_proxy.errors import MiError, MiRefused, MiUnknown
+from producers.sip_proxy.mi import Mi
 from producers.translated import Translated
 from runtime import metrics
 from schemas.vocabulary import RegistrationKind

@@ -6,24 +6,18 @@ from typing import Any, NamedTuple
 
 from producers.opensips.connection_ends import ConnectionEnds
 from producers.opensips.contacts import Contacts
-from producers.opensips.dialogs import Dialogs
 from producers.opensips.echoes import Echoes
-from producers.opensips.event import ServerEvent
 from producers.opensips.expiries import Expiries
 from producers.opensips.matching import ContactMatching
 from producers.opensips.storage import Storage, Usrloc
 from producers.opensips.user_records import UserRecords
-from producers.opensips.users import Users
-from producers.sip_proxy.contact import Unreadable
+from producers.receive_times import Received
+from producers.sip_proxy.contact import UnreadableRow
+from producers.sip_proxy.dialogs import Dialogs
+from producers.sip_proxy.event import ServerEvent
 from producers.sip_proxy.user_listings import UserListing
+from producers.sip_proxy.users import Users
 from schemas.vocabulary import Source
-
-
-class Received(NamedTuple):
-    """When the producer read an event: the only time there is. `seq` is unique and only grows."""
-
-    at: datetime
-    seq: int
 
 
 class RestartSign(NamedTuple):
@@ -66,7 +60,7 @@ class Context:
     gap_seen: str | None = None
     unclear: UserListing | None = None
     all_unclear: bool = False
-    unreadable: list[Unreadable] = field(default_factory=list)  # beside others that count
+    unreadable: list[UnreadableRow] = field(default_factory=list)  # beside others that count
 
     @property
     def in_database(self) -> bool:

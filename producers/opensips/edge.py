@@ -8,10 +8,10 @@ headers as they came, which are read by RFC 3261 §20.10, and those of the 200 O
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from producers.opensips.context import Context, Received
-from producers.opensips.event import ServerEvent
+from producers.opensips.context import Context
+from producers.receive_times import Received
 from producers.sip_proxy import contact
-from producers.sip_proxy.contact import Unreadable
+from producers.sip_proxy.contact import UnreadableRow
 from producers.sip_proxy.contact_header import (
     HeaderContact,
     UnreadableContact,
@@ -20,6 +20,7 @@ from producers.sip_proxy.contact_header import (
     read_each,
     read_expires,
 )
+from producers.sip_proxy.event import ServerEvent
 from producers.stored_contact import StoredContact, bounded_identity
 from producers.translated import Translated
 from schemas.codec import InvalidRecord, build
@@ -88,15 +89,15 @@ def _note(
 def _contacts(event: ServerEvent, context: Context, header: str, over: Transport) -> list[_Named]:
     """Of a contact named twice the last counts. Raises InvalidRecord."""
     found: dict[str, _Named] = {}
-    unreadable: list[Unreadable] = []
+    unreadable: list[UnreadableRow] = []
     for one in read_each(header):
         if isinstance(one, UnreadableContact):
-            unreadable.append(Unreadable(one.text, InvalidRecord("contact", one.reason)))
+            unreadable.append(UnreadableRow(one.text, InvalidRecord("contact", one.reason)))
             continue
         try:
             stored = contact.read(one.uri, "contact")
         except InvalidRecord as error:
-            unreadable.append(Unreadable(one.uri, error))
+            unreadable.append(UnreadableRow(one.uri, error))
             continue
         transport = contact.transport_over(contact.Socket(over, 0), one.uri)
         binding = _identity(one, stored)

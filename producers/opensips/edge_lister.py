@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from producers.opensips.errors import MiRefused
 from producers.opensips.intake import Intake
 from producers.opensips.listing import read_ends
-from producers.opensips.mi import Mi
 from producers.sip_proxy import edge_listing
+from producers.sip_proxy.errors import MiRefused
+from producers.sip_proxy.mi import Mi
 from producers.translated import Translated
 from runtime import logs
 from schemas.topics import REGISTRATIONS

@@ -2,47 +2,14 @@
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from producers.event_fields import TEXT_MAX, EventFields, first_of_each
+from producers.event_fields import first_of_each
 from producers.opensips import lines
-from producers.opensips.errors import Unreadable
-from schemas.codec import InvalidRecord
+from producers.sip_proxy.errors import Unreadable
+from producers.sip_proxy.event import ServerEvent
 
 _is_name = re.compile(r"E_[A-Z0-9_]{1,62}").fullmatch
-
-
-@dataclass(frozen=True, slots=True)
-class ServerEvent(EventFields):
-    """Name and parameters. `request` is the id to acknowledge in event_stream's reliable mode."""
-
-    name: str
-    parameters: dict[str, Any]
-    request: int | None = None
-    identifier_max: ClassVar[int] = TEXT_MAX
-
-    def raw(self, name: str) -> str | None:
-        """A parameter as text; None where it is missing, null or empty.
-
-        Raises InvalidRecord when it is neither text nor number.
-        """
-        value = self.parameters.get(name)
-        if value is None or value == "":
-            return None
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            raise InvalidRecord(name, "neither text nor number")
-        return value if isinstance(value, str) else str(value)
-
-    def required_contact(self, name: str, limit: int) -> str:
-        """Contacts that must be there, with their display names, which may be of any encoding.
-
-        `schemas.sip_uri` refuses a URI that is no UTF-8. Raises InvalidRecord.
-        """
-        value = self.as_sent(name, limit)
-        if value is None:
-            raise InvalidRecord(name, "missing")
-        return value
 
 
 def parse(data: bytes) -> ServerEvent:

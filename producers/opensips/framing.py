@@ -9,9 +9,10 @@ import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from producers.opensips.errors import Unreadable
-from producers.opensips.event import DECODER, ServerEvent, from_message
+from producers.opensips.event import DECODER, from_message
 from producers.opensips.unfinished import Unfinished
+from producers.sip_proxy.errors import Unreadable
+from producers.sip_proxy.event import ServerEvent
 
 _CUT, _ENDLESS = "an object cut off in the middle", "an object without end"
 # What has been read is dropped in pieces of this size: an error of the decoder counts the lines

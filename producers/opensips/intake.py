@@ -9,12 +9,8 @@ from typing import Any
 
 from producers.opensips import event as events
 from producers.opensips import translation
-from producers.opensips.context import Context, Received
-from producers.opensips.errors import Unreadable
-from producers.opensips.event import ServerEvent
+from producers.opensips.context import Context
 from producers.opensips.framing import Broken, Framing
-from producers.opensips.inbox import Lost, Peer, Piece
-from producers.opensips.inbox_intake import InboxIntake
 from producers.opensips.kernel import KernelWitness
 from producers.opensips.listener import StreamPeer
 from producers.opensips.naming import Naming
@@ -22,7 +18,12 @@ from producers.opensips.secret import PARAMETER as SECRET
 from producers.opensips.secret import SharedSecret, without_secret
 from producers.opensips.server import Server
 from producers.opensips.storage import Usrloc
+from producers.receive_times import Received
 from producers.refused import payload_of
+from producers.sip_proxy.errors import Unreadable
+from producers.sip_proxy.event import ServerEvent
+from producers.sip_proxy.inbox import Lost, Peer, Piece
+from producers.sip_proxy.inbox_intake import InboxIntake
 from producers.sip_proxy.user_listings import UserListings
 from producers.translated import Translated
 from runtime import logs, metrics

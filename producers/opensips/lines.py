@@ -7,7 +7,7 @@ its end is not always certain: what can be read two ways is not read at all.
 
 import re
 
-from producers.opensips.errors import Unreadable
+from producers.sip_proxy.errors import Unreadable
 
 _MAX_FIELDS = 256
 # A newline inside a SIP header is followed by white space (RFC 3261 §7.3.1).

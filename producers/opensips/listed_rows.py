@@ -6,12 +6,12 @@ Between what MI answers and the listers, which say of what a listing is. The int
 from dataclasses import asdict
 
 from producers.opensips import snapshot
-from producers.opensips.context import Received
 from producers.opensips.intake import Intake
 from producers.opensips.listing import ListedContact
 from producers.opensips.listing_failures import ListingFailures
 from producers.opensips.storage import Probe
 from producers.opensips.twins import told_apart, twins_of_users
+from producers.receive_times import Received
 from producers.refused import payload_of
 from producers.sip_proxy.contact import Matching
 from producers.sip_proxy.user_listings import UserListing

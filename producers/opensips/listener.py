@@ -10,9 +10,9 @@ import socket
 import threading
 import time
 
-from producers.opensips.inbox import Inbox
 from producers.opensips.settings import OpenSipsSettings
 from producers.senders import AllowedSenders
+from producers.sip_proxy.inbox import Inbox
 from runtime import logs
 from runtime.settings import BadSettings
 

@@ -2,14 +2,14 @@
 
 from producers.opensips.call_lister import CallLister
 from producers.opensips.contact_lister import CONTACTS, ContactLister
-from producers.opensips.errors import ListingUnreadable, MiError
 from producers.opensips.intake import Intake
 from producers.opensips.listed_rows import ListedRows
 from producers.opensips.listing import read_start
 from producers.opensips.listing_failures import ListingFailures
-from producers.opensips.mi import Mi
-from producers.opensips.mi_commands import KnownCommands
 from producers.opensips.user_lister import UserLister
+from producers.sip_proxy.errors import ListingUnreadable, MiError
+from producers.sip_proxy.mi import Mi
+from producers.sip_proxy.mi_commands import KnownCommands
 from producers.translated import Translated
 
 

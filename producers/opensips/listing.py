@@ -5,17 +5,16 @@ not safe: a User-Agent or Attr folded over lines stands in it as it came. So a l
 contact that is not whole is refused (docs/opensips.md says to use mi_json).
 """
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from producers.opensips.call_records import ListedDialog
-from producers.opensips.errors import ListingUnreadable
+from producers.sip_proxy.call_records import ListedDialog
+from producers.sip_proxy.errors import ListingUnreadable
+from producers.sip_proxy.listing import field_text, table_name
 from producers.uri_addresses import canonical_ip
 
 _SPACES = re.compile(r"\s+")
-_is_table = re.compile(r"[!-~]{1,64}").fullmatch
 # What 2.4 writes of every contact (usrloc's ul_mi.c).
 _WHOLE = frozenset(
     ("ContactID", "Expires", "Callid", "Cseq", "User-agent", "State", "Flags", "Cflags", "Methods")
@@ -38,7 +37,7 @@ def read_contacts(reply: Any) -> list[ListedContact]:
     Raises ListingUnreadable.
     """
     if isinstance(reply, str):
-        return _contacts_of_text(reply)
+        return _contacts_offield_text(reply)
     if isinstance(reply, dict) and "Domains" in reply:
         return _contacts_of_result(reply)
     if isinstance(reply, dict) and "Domain" in reply:
@@ -51,7 +50,7 @@ def read_user(reply: Any, table: str) -> list[ListedContact]:
     if isinstance(reply, str):
         status, newline, body = reply.partition("\n")
         lines = "".join(f"\t{line}\n" for line in body.rstrip("\n").split("\n"))
-        return _contacts_of_text(f"{status}{newline}Domain:: {table}\n{lines}\n\n")
+        return _contacts_offield_text(f"{status}{newline}Domain:: {table}\n{lines}\n\n")
     if isinstance(reply, dict) and "Contacts" in reply:
         return _contacts_of_result({"Domains": [{"name": table, "AORs": [reply]}]})
     if isinstance(reply, dict) and "AOR" in reply:
@@ -66,7 +65,7 @@ def read_connections(reply: Any) -> set[str] | None:
     """
     if not isinstance(reply, dict) or "Connections" not in reply:
         return None
-    return {_text(row, "Remote") for row in _rows(reply, "Connections")}
+    return {field_text(row, "Remote") for row in _rows(reply, "Connections")}
 
 
 def read_ends(reply: Any) -> dict[tuple[str, int], int] | None:
@@ -76,8 +75,8 @@ def read_ends(reply: Any) -> dict[tuple[str, int], int] | None:
         return None
     found = {}
     for row in _rows(reply, "Connections"):
-        ip, _, port = _text(row, "Remote").rpartition(":")  # IPv6 has no brackets there
-        own = _text(row, "Local").rpartition(":")[2]
+        ip, _, port = field_text(row, "Remote").rpartition(":")  # IPv6 has no brackets there
+        own = field_text(row, "Local").rpartition(":")[2]
         address = canonical_ip(ip)
         if address is None or not port.isdecimal() or not own.isdecimal():
             raise ListingUnreadable("list_tcp_conns: a connection without its ends")
@@ -99,7 +98,8 @@ def listed_dialog(row: dict[str, Any]) -> ListedDialog:
         raise ListingUnreadable("a dialog without state")
     named = (row.get("from_uri"), row.get("to_uri"))
     caller, callee = (uri if isinstance(uri, str) and uri else None for uri in named)
-    return ListedDialog(_text(row, "callid"), _text(row, "caller_tag"), caller, callee, state)
+    call_id, tag = field_text(row, "callid"), field_text(row, "caller_tag")
+    return ListedDialog(call_id, tag, caller, callee, state)
 
 
 def read_start(reply: Any) -> str | None:
@@ -124,21 +124,6 @@ def _rows(reply: Any, name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _text(row: dict[str, Any], name: str) -> str:
-    value = row.get(name)
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ListingUnreadable(f"{name} is missing")
-    return str(value)
-
-
-def table_name(row: dict[str, Any], name: str) -> str:
-    """A location table's name; it stands in snapshots' ids. Raises ListingUnreadable."""
-    value = _text(row, name)
-    if not _is_table(value):
-        raise ListingUnreadable(f"not a table's name: {value[:80]!r}")
-    return value
-
-
 def _contacts_of_result(reply: dict[str, Any]) -> list[ListedContact]:
     found = []
     for domain in _rows(reply, "Domains"):
@@ -150,7 +135,7 @@ def _contacts_of_result(reply: dict[str, Any]) -> list[ListedContact]:
                     for name, value in row.items()
                     if isinstance(value, str | int) and not isinstance(value, bool)
                 }
-                place = table, _text(record, "AOR"), _text(row, "Contact")
+                place = table, field_text(record, "AOR"), field_text(row, "Contact")
                 found.append(ListedContact(*place, fields))
     return found
 
@@ -166,7 +151,7 @@ def _contacts_of_tree(reply: dict[str, Any]) -> list[ListedContact]:
                 if not isinstance(children, dict):
                     raise ListingUnreadable("a contact says nothing")
                 fields = {name: text for name, text in children.items() if isinstance(text, str)}
-                place = table, _text(record, "value"), _text(row, "value")
+                place = table, field_text(record, "value"), field_text(row, "value")
                 found.append(ListedContact(*place, fields))
     return found
 
@@ -178,7 +163,7 @@ def _children(node: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return _rows(children, name) if name in children else []
 
 
-def _contacts_of_text(reply: str) -> list[ListedContact]:
+def _contacts_offield_text(reply: str) -> list[ListedContact]:
     """Indented lines `Key:: value`: domains at no depth, AORs at one tab, contacts at two.
 
     A folded header may look like a contact of its own, but then it stands in the middle of the
@@ -216,11 +201,3 @@ def _contacts_of_text(reply: str) -> list[ListedContact]:
 
 def _is_whole(contact: ListedContact) -> bool:
     return contact.fields.keys() >= _WHOLE
-
-
-def decode_json(data: bytes) -> Any:
-    """A reply's JSON. Raises ListingUnreadable."""
-    try:
-        return json.loads(data.decode("utf-8", "surrogateescape"), strict=False)
-    except (ValueError, RecursionError) as error:
-        raise ListingUnreadable(f"not JSON: {data[:80]!r}") from error

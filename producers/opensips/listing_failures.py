@@ -1,7 +1,7 @@
 """Whether MI answers, and what it could not list: counted each time, logged once."""
 
-from producers.opensips.errors import ListingUnreadable, MiError, MiRefused
 from producers.opensips.intake import Intake
+from producers.sip_proxy.errors import ListingUnreadable, MiError, MiRefused
 from runtime import logs, metrics
 
 log = logs.get(__name__)

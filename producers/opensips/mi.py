@@ -1,4 +1,4 @@
-"""The management interface: one command, one answer, over HTTP or FIFO, in both dialects."""
+"""OpenSIPS' management interface as the settings name it: over HTTP, or over mi_fifo."""
 
 import contextlib
 import json
@@ -7,22 +7,11 @@ import select
 import stat
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import httpx
-
-from producers.http_answers import read_body
-from producers.opensips.errors import MiUnreachable, refusal
-from producers.opensips.listing import decode_json
 from producers.opensips.settings import OpenSipsSettings
-
-_MAX_REPLY = 512 * 2**20
-
-
-class Mi(Protocol):
-    """`call` returns the decoded result, or 2.4's text. Raises MiError."""
-
-    def call(self, command: str, parameters: dict[str, str] | None = None) -> Any: ...
+from producers.sip_proxy.errors import MiUnreachable, refusal
+from producers.sip_proxy.mi import MAX_REPLY, HttpMi, Mi, decode_json, request, result
 
 
 def open_mi(settings: OpenSipsSettings) -> Mi | None:
@@ -37,39 +26,6 @@ def open_mi(settings: OpenSipsSettings) -> Mi | None:
             Path(settings.mi_reply_folder),
         )
     return None
-
-
-class HttpMi:
-    """mi_http (3.x, JSON-RPC) or mi_json (2.4, one path a command)."""
-
-    def __init__(self, url: str, dialect: str, timeout: float) -> None:
-        self._url = url.rstrip("/")
-        self._dialect = dialect
-        self._timeout = timeout
-        # Kamailio closes after each answer (set_reply_close) without saying so: the next command
-        # over that connection would be lost.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self._client = httpx.Client(timeout=timeout, trust_env=False, limits=limits)
-
-    def call(self, command: str, parameters: dict[str, str] | None = None) -> Any:
-        """Raises MiUnreachable, MiRefused, ListingUnreadable."""
-        deadline = time.monotonic() + self._timeout
-        try:
-            with self._client.stream(**self._question(command, parameters)) as answer:
-                body = read_body(answer, _MAX_REPLY, deadline)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise MiUnreachable(f"{self._url}: {type(error).__name__} {error}") from error
-        if not answer.is_success:
-            said = body[:100].decode("utf-8", "replace")
-            raise refusal(f"{command}: HTTP {answer.status_code} {said}")
-        decoded = decode_json(body)
-        return decoded if self._dialect == "2.4" else _result(command, decoded)
-
-    def _question(self, command: str, parameters: dict[str, str] | None) -> dict[str, Any]:
-        if self._dialect == "2.4":
-            query = {"params": ",".join(parameters.values())} if parameters else None
-            return {"method": "GET", "url": f"{self._url}/{command}", "params": query}
-        return {"method": "POST", "url": self._url, "json": _request(command, parameters)}
 
 
 class FifoMi:
@@ -102,7 +58,7 @@ class FifoMi:
             with contextlib.suppress(OSError):
                 reply_path.unlink()
         if self._dialect == "3.x":
-            return _result(command, decode_json(data))
+            return result(command, decode_json(data))
         text = data.decode("utf-8", "surrogateescape")
         if not text.startswith("200 "):
             raise refusal(f"{command}: {text[:100]}")
@@ -110,7 +66,7 @@ class FifoMi:
 
     def _command(self, name: str, command: str, parameters: dict[str, str] | None) -> bytes:
         if self._dialect == "3.x":
-            return f":{name}:{json.dumps(_request(command, parameters))}\n".encode()
+            return f":{name}:{json.dumps(request(command, parameters))}\n".encode()
         lines = "".join(f"{value}\n" for value in (parameters or {}).values())
         return f":{command}:{name}\n{lines}\n".encode()
 
@@ -151,20 +107,5 @@ class FifoMi:
                 continue
             parts.append(part)
             size += len(part)
-            if size > _MAX_REPLY:
+            if size > MAX_REPLY:
                 raise MiUnreachable(f"{self._path}: an answer without end")
-
-
-def _request(command: str, parameters: dict[str, str] | None) -> dict[str, Any]:
-    request: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": command}
-    if parameters:
-        request["params"] = parameters
-    return request
-
-
-def _result(command: str, reply: Any) -> Any:
-    if not isinstance(reply, dict) or "result" not in reply:
-        error = reply.get("error") if isinstance(reply, dict) else None
-        message = error.get("message") if isinstance(error, dict) else None
-        raise refusal(f"{command}: {message or 'no result in the answer'}"[:200])
-    return reply["result"]

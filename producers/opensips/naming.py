@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
-from producers.opensips.context import Received
-from producers.opensips.inbox import Lost, Piece
+from producers.receive_times import Received
+from producers.sip_proxy.inbox import Lost, Piece
 
 _MAX_SENDERS = 64  # a server has one stream, and one socket for datagrams
 

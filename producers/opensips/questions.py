@@ -1,9 +1,9 @@
 """What MI is asked of contacts: all of them, one user's, and whose connections live."""
 
 from producers.opensips import snapshot
-from producers.opensips.errors import MiRefused
 from producers.opensips.listing import ListedContact, read_connections, read_contacts, read_user
-from producers.opensips.mi import Mi
+from producers.sip_proxy.errors import MiRefused
+from producers.sip_proxy.mi import Mi
 from producers.sip_proxy.user_listings import UserListing
 
 _NOT_FOUND = "AOR not found"

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 from producers import uri_addresses
 from producers.event_fields import IDENTIFIER_MAX
 from producers.opensips.contacts import Insert
-from producers.opensips.context import Context, Received, RestartSign
-from producers.opensips.event import ServerEvent
+from producers.opensips.context import Context, RestartSign
 from producers.opensips.storage import Probe
 from producers.opensips.user_records import RECORDS_OF_A_START
+from producers.receive_times import Received
 from producers.sip_proxy import contact
+from producers.sip_proxy.event import ServerEvent
+from producers.sip_proxy.expiry import expiry
 from producers.sip_proxy.user_listings import UserListing
 from producers.translated import Translated
 from schemas.codec import InvalidRecord, build
@@ -28,7 +30,6 @@ from schemas.vocabulary import RegistrationKind as Kind
 PING_UNANSWERED = 1_800_000_000
 # What usrloc's write-back mode sets as expiry of a contact to remove on its next timer.
 WRITE_BACK_EXPIRES = 10
-EXPIRES_MAX = 4_102_444_800  # the year 2100
 TABLE = "location"  # where an event names none
 
 
@@ -53,7 +54,7 @@ def translate_insert(event: ServerEvent, context: Context, received: Received) -
     """
     if not context.is_ours(event):
         return []
-    named, expires = _read(event, context), _expires(event)
+    named, expires = _read(event, context), expiry(event)
     registration = event.identifier("callid"), event.number("cseq")
     identity = named.aor, named.binding
     is_known = context.contacts.knows(*identity)
@@ -98,7 +99,7 @@ def translate_update(event: ServerEvent, context: Context, received: Received) -
     """
     if not context.is_ours(event):
         return []
-    named, expires = _read(event, context), _expires(event)
+    named, expires = _read(event, context), expiry(event)
     registration = event.identifier("callid"), event.number("cseq")
     contacts, replaces = context.contacts, False
     if not contacts.knows(named.aor, named.binding):
@@ -223,7 +224,7 @@ def _read(event: ServerEvent, context: Context) -> _Named:
     if socket and transport.is_connection:
         context.ports.add(socket.port)
     path = event.identifier("path")
-    remote = peer(event.identifier("received"), path, read.uri, transport)
+    remote = contact.peer(event.identifier("received"), path, read.uri, transport)
     return _Named(
         aor,
         context.matching.identity(read, text, call_id),
@@ -243,25 +244,6 @@ def _read(event: ServerEvent, context: Context) -> _Named:
             "user_agent": event.text("user_agent"),
         },
     )
-
-
-def peer(received: str | None, path: str | None, uri: str, transport: Any) -> Address | None:
-    """Where the REGISTER came from: `received` where the script fills it (fix_nated_register).
-
-    Else the contact's own address; not behind an edge, where the contact is the client's and the
-    peer is the edge.
-    """
-    if received is None and path is not None:
-        return None
-    return uri_addresses.address_of(received or uri, transport)
-
-
-def _expires(event: ServerEvent) -> datetime | None:
-    """When usrloc drops it; None for permanent contacts (0). Raises InvalidRecord."""
-    epoch = event.required_number("expires")
-    if epoch > EXPIRES_MAX:
-        raise InvalidRecord("expires", "not a time in seconds")
-    return datetime.fromtimestamp(epoch, UTC) if epoch else None
 
 
 def _record(

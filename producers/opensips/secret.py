@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from producers.opensips.event import ServerEvent
+from producers.sip_proxy.event import ServerEvent
 from schemas.codec import InvalidRecord
 
 PARAMETER = "secret"

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from producers.node_marks import node_mark
-from producers.opensips.context import Context, Received, RestartSign
-from producers.opensips.inbox import Ticks
+from producers.opensips.context import Context, RestartSign
+from producers.receive_times import Received, Ticks
 from producers.translated import Translated
 from schemas.vocabulary import NodeKind
 

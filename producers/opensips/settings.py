@@ -8,10 +8,10 @@ from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, field
 from producers.opensips.context import Context
 from producers.opensips.matching import ContactMatching
 from producers.opensips.storage import Storage, Usrloc
-from producers.opensips.users import Users
 from producers.senders import LOCAL
 from producers.setting_types import CloseTimeout, KernelMode, NodeName
 from producers.sip_proxy.contact import Matching
+from producers.sip_proxy.users import Users
 from runtime.settings import StageSettings
 
 _is_secret = re.compile(r"[A-Za-z0-9_.~+=-]{8,128}").fullmatch

@@ -5,17 +5,18 @@ Pure. All records of a snapshot stand at the place (seq, at) of its beginning.
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from producers import uri_addresses
-from producers.opensips.context import Context, Received
-from producers.opensips.event import ServerEvent
+from producers.opensips.context import Context
 from producers.opensips.listing import ListedContact
-from producers.opensips.registrations import EXPIRES_MAX, peer
+from producers.receive_times import Received
 from producers.sip_proxy import contact
+from producers.sip_proxy.event import ServerEvent
+from producers.sip_proxy.expiry import listed_expiry
 from producers.translated import Translated
-from schemas.codec import InvalidRecord, build
+from schemas.codec import build
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
 from schemas.topics import REGISTRATIONS
@@ -109,7 +110,7 @@ def read(listed: ListedContact, context: Context, began: Received) -> Row:
         context.ports.add(socket.port)
     path, call_id = fields.identifier("Path"), fields.identifier("Callid")
     received = fields.identifier("Received")
-    remote = peer(received, path, stored.uri, transport)
+    remote = contact.peer(received, path, stored.uri, transport)
     cseq = fields.number("Cseq")
     return Row(
         listed.aor,
@@ -161,16 +162,6 @@ def record(snapshot: Snapshot, row: Row, index: int) -> Translated:
         **row.fields,
     )
     return Translated(REGISTRATIONS, row.aor, event)
-
-
-def listed_expiry(fields: ServerEvent, began: datetime) -> datetime | None:
-    """When usrloc drops a contact listed at `began`; None: never. Raises InvalidRecord."""
-    if fields.text("Expires") == "permanent" or (left := fields.number("Expires")) is None:
-        return None
-    if left > EXPIRES_MAX:
-        raise InvalidRecord("Expires", "not a number of seconds")
-    # Counted from the server's time in whole seconds (ul_mi.c).
-    return began.replace(microsecond=0) + timedelta(seconds=left)
 
 
 def _contact_id(text: str | None) -> int:

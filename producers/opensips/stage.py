@@ -5,18 +5,20 @@ import time
 from typing import Any
 
 from producers.listing_times import ListingTimes
-from producers.opensips.inbox import Inbox, Ticks
 from producers.opensips.intake import Intake
 from producers.opensips.kernel import KernelWitness
 from producers.opensips.listener import Listener
 from producers.opensips.lister import Lister
-from producers.opensips.mi import Mi, open_mi
+from producers.opensips.mi import open_mi
 from producers.opensips.naming import Naming
 from producers.opensips.secret import SharedSecret
 from producers.opensips.server import Server
 from producers.opensips.settings import OpenSipsSettings
 from producers.publisher import Publisher
+from producers.receive_times import Ticks
 from producers.running import Threads, keep_lease, run_producer
+from producers.sip_proxy.inbox import Inbox
+from producers.sip_proxy.mi import Mi
 from runtime import logs, metrics
 from runtime.settings import load
 from runtime.stage import Stage

@@ -3,8 +3,9 @@
 Pure. Also the server's own status, which tells of a restart.
 """
 
-from producers.opensips.context import Context, Received, RestartSign
-from producers.opensips.event import ServerEvent
+from producers.opensips.context import Context, RestartSign
+from producers.receive_times import Received
+from producers.sip_proxy.event import ServerEvent
 from producers.translated import Translated
 from schemas.codec import build
 from schemas.node import NodeEvent

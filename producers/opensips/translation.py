@@ -6,8 +6,9 @@ Pure but for the context, which remembers contacts and dialogs.
 from collections.abc import Callable
 
 from producers.opensips import calls, connections, edge, registrations, status
-from producers.opensips.context import Context, Received
-from producers.opensips.event import ServerEvent
+from producers.opensips.context import Context
+from producers.receive_times import Received
+from producers.sip_proxy.event import ServerEvent
 from producers.translated import Translated
 
 Translator = Callable[[ServerEvent, Context, Received], list[Translated]]

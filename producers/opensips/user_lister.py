@@ -4,13 +4,13 @@ import heapq
 from datetime import datetime, timedelta
 
 from producers.opensips import snapshot
-from producers.opensips.errors import MiError, MiUnreachable
 from producers.opensips.intake import Intake
 from producers.opensips.listed_rows import ListedRows
 from producers.opensips.listing import ListedContact
 from producers.opensips.listing_failures import ListingFailures
-from producers.opensips.mi import Mi
 from producers.opensips.questions import ask_connections, ask_user
+from producers.sip_proxy.errors import MiError, MiUnreachable
+from producers.sip_proxy.mi import Mi
 from producers.sip_proxy.user_listings import UserListing
 from schemas.vocabulary import RegistrationKind
 

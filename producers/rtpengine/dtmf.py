@@ -77,7 +77,7 @@ class DtmfListener:
         node = self._context.node
         metrics.SOURCE_EVENTS.add(1, {"source": "rtpengine", "node": node})
         try:
-            topic, key, event = translation.dtmf(self._context, self._context.moments.now(), data)
+            topic, key, event = translation.dtmf(self._context, self._context.ticks.now(), data)
         except InvalidRecord as error:
             self._publisher.dead_letter(f"rtpengine/{node}", data, error.reason, error.field)
             return

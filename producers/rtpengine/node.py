@@ -6,7 +6,8 @@ Pure. The boot is the second of its start, reckoned from its uptime.
 from datetime import datetime, timedelta
 
 from producers.node_marks import node_mark
-from producers.rtpengine.context import Context, Moment
+from producers.receive_times import Received
+from producers.rtpengine.context import Context
 from producers.translated import Translated
 from schemas.vocabulary import NodeKind
 
@@ -30,7 +31,7 @@ class Node:
             return False
         return uptime < self._uptime + (now - self._heard) - _SLACK_SECONDS
 
-    def answered(self, uptime: int, moment: Moment, now: float) -> list[Translated]:
+    def answered(self, uptime: int, received: Received, now: float) -> list[Translated]:
         """It said how long it has run: UP, or a heartbeat.
 
         What the process before it leaves behind must be published before.
@@ -38,16 +39,16 @@ class Node:
         restarted = self.has_restarted(uptime, now)
         kind = NodeKind.HEARTBEAT if self.is_up and not restarted else NodeKind.UP
         if self._uptime is None or restarted:
-            self.context.boot = _boot(moment.at, uptime)
+            self.context.boot = _boot(received.at, uptime)
         self._uptime, self._heard, self.is_up = uptime, now, True
-        return [node_mark(kind, self.context.origin(moment), uptime_seconds=uptime)]
+        return [node_mark(kind, self.context.origin(received), uptime_seconds=uptime)]
 
-    def silent(self, reason: str, moment: Moment, now: float) -> list[Translated]:
+    def silent(self, reason: str, received: Received, now: float) -> list[Translated]:
         """It did not answer: DOWN, once, when that has lasted."""
         if not self.is_up or now - self._heard < self._lost_after:
             return []
         self.is_up = False
-        return [node_mark(NodeKind.DOWN, self.context.origin(moment), reason=reason)]
+        return [node_mark(NodeKind.DOWN, self.context.origin(received), reason=reason)]
 
 
 def _boot(at: datetime, uptime: int) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 
 from producers.backoff import Backoff
 from producers.publisher import Publisher
-from producers.rtpengine.context import Context, Moments
+from producers.receive_times import Ticks
+from producers.rtpengine.context import Context
 from producers.rtpengine.dtmf import DtmfListener
 from producers.rtpengine.errors import NgUnreachable
 from producers.rtpengine.ng import open_ng
@@ -29,8 +30,8 @@ class RtpengineProducer:
         self._settings = settings
         self._publisher = publisher
         self._stage = stage
-        moments = Moments()
-        context = Context(settings.node, f"run-{moments.now().seq:x}", moments)
+        ticks = Ticks()
+        context = Context(settings.node, f"run-{ticks.now().seq:x}", ticks)
         self._labels = {"source": NAME, "node": settings.node}
         self.dtmf = (
             DtmfListener(settings.listen_dtmf, publisher, context, settings.allowed_senders)

@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
+from producers.receive_times import Received
 from producers.rtpengine.answers import Figures
-from producers.rtpengine.context import Context, Moment
+from producers.rtpengine.context import Context
 from producers.rtpengine.fields import Fields
 from producers.rtpengine.reckoning import TIMEOUTS
 from producers.translated import Translated
@@ -17,20 +18,20 @@ from schemas.vocabulary import MediaKind
 _DIGITS = "0123456789*#ABCD!"
 
 
-def quality(context: Context, moment: Moment, call_id: str, figures: Figures) -> Translated:
+def quality(context: Context, received: Received, call_id: str, figures: Figures) -> Translated:
     """Raises InvalidRecord."""
-    return _media(context, moment, MediaKind.QUALITY, call_id, figures)
+    return _media(context, received, MediaKind.QUALITY, call_id, figures)
 
 
 def end(
-    context: Context, moment: Moment, call_id: str, figures: Figures, reason: str | None
+    context: Context, received: Received, call_id: str, figures: Figures, reason: str | None
 ) -> Translated:
     """Raises InvalidRecord."""
     kind = MediaKind.TIMED_OUT if reason in TIMEOUTS else MediaKind.ENDED
-    return _media(context, moment, kind, call_id, figures, reason)
+    return _media(context, received, kind, call_id, figures, reason)
 
 
-def dtmf(context: Context, moment: Moment, data: bytes) -> Translated:
+def dtmf(context: Context, received: Received, data: bytes) -> Translated:
     """A datagram of `dtmf-log-dest`. Raises InvalidRecord."""
     try:
         digit = Fields(json.loads(data))
@@ -41,7 +42,7 @@ def dtmf(context: Context, moment: Moment, data: bytes) -> Translated:
         raise InvalidRecord("event", f"should be 0-{len(_DIGITS) - 1}")
     event = build(
         MediaEvent,
-        **context.origin(moment),
+        **context.origin(received),
         kind=MediaKind.DTMF,
         call_id=digit.text("callid") or "",
         tags=digit.items("tags"),
@@ -55,7 +56,7 @@ def dtmf(context: Context, moment: Moment, data: bytes) -> Translated:
 
 def _media(
     context: Context,
-    moment: Moment,
+    received: Received,
     kind: MediaKind,
     call_id: str,
     figures: Figures,
@@ -69,5 +70,5 @@ def _media(
         "last_packet_at": figures.last_packet_at,
         "reason": reason,
     }
-    event = build(MediaEvent, **context.origin(moment), kind=kind, **fields)
+    event = build(MediaEvent, **context.origin(received), kind=kind, **fields)
     return Translated(MEDIA, call_id, event)

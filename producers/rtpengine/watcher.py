@@ -88,11 +88,11 @@ class Watcher:
     def _survey(self) -> None:
         listed = self._read(read_calls, self._list())
         statistics = self._read(read_statistics, self._ask("statistics"))
-        moment, now = self._context.moments.now(), time.monotonic()
+        received, now = self._context.ticks.now(), time.monotonic()
         if self._node.has_restarted(statistics.uptime, now):
             self._end_all_but(listed)
-        self._publish(self._node.answered(statistics.uptime, moment, now))
-        for call_id in self._calls.listed(listed, moment.at, now):
+        self._publish(self._node.answered(statistics.uptime, received, now))
+        for call_id in self._calls.listed(listed, received.at, now):
             self._refuse(payload_of(call_id), "no Call-ID a record can carry", "calls")
         self._lists_all = len(listed) < self._calls_max
         if self._lists_all:
@@ -133,7 +133,7 @@ class Watcher:
         try:
             figures = read_figures(answer)
             record = translation.quality(
-                self._context, self._context.moments.now(), call.call_id, figures
+                self._context, self._context.ticks.now(), call.call_id, figures
             )
         except InvalidRecord as error:
             self._refuse_once(call, payload_of(answer), error.reason, error.field)
@@ -171,8 +171,8 @@ class Watcher:
             self._conclude(gone.call_id, figures, reason)
 
     def _conclude(self, call_id: str, figures: Figures, reason: str | None) -> None:
-        moment = self._context.moments.now()
-        self._publish([translation.end(self._context, moment, call_id, figures, reason)])
+        received = self._context.ticks.now()
+        self._publish([translation.end(self._context, received, call_id, figures, reason)])
 
     def _ask(self, command: str, **parameters: str | int) -> Answer:
         answer = self._ng.ask(command, **parameters)
@@ -204,8 +204,8 @@ class Watcher:
         is_new = self._complain(error.reason, str(error))
         if is_new and isinstance(error, NgUnreadable):
             self._refuse(error.payload, str(error), error.field)
-        moment, now = self._context.moments.now(), time.monotonic()
-        self._publish(self._node.silent(str(error), moment, now))
+        received, now = self._context.ticks.now(), time.monotonic()
+        self._publish(self._node.silent(str(error), received, now))
 
     def _complain(self, reason: str, detail: str) -> bool:
         """Whether it is new: the same round after round is told once."""

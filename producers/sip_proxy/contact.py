@@ -36,7 +36,7 @@ class Socket(NamedTuple):
     port: int
 
 
-class Unreadable(NamedTuple):
+class UnreadableRow(NamedTuple):
     """A row or header element that is no contact: refused by itself, the others count."""
 
     row: Any
@@ -98,3 +98,16 @@ def address(ip: str, port: int, field: str) -> Address:
     if canonical is None:
         raise InvalidRecord(field, "not an IP address")
     return Address(ip=canonical, port=port)
+
+
+def peer(
+    received: str | None, path: str | None, uri: str, transport: Transport | None
+) -> Address | None:
+    """Where the REGISTER came from: `received` where the script fills it (fix_nated_register).
+
+    Else the contact's own address; not behind an edge, where the contact is the client's and the
+    peer is the edge.
+    """
+    if received is None and path is not None:
+        return None
+    return uri_addresses.address_of(received or uri, transport)

@@ -14,10 +14,10 @@ from producers.kamailio.kernel import KernelWitness
 from producers.kamailio.lister import Lister
 from producers.kamailio.server import Server
 from producers.kamailio.settings import KamailioSettings
-from producers.opensips.context import Received
-from producers.opensips.inbox import Inbox, Piece, Ticks, places
-from producers.opensips.listing import decode_json
-from producers.opensips.users import Users
+from producers.receive_times import Received, Ticks
+from producers.sip_proxy.inbox import Inbox, Piece, places
+from producers.sip_proxy.mi import decode_json
+from producers.sip_proxy.users import Users
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import CallKind, RegistrationKind
 from tests.fuzz.collected import Collected, differing

@@ -8,14 +8,15 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from producers.opensips.context import Context, Received
-from producers.opensips.errors import Unreadable
+from producers.opensips.context import Context
 from producers.opensips.event import parse
-from producers.opensips.inbox import Inbox, Piece, Ticks, places
 from producers.opensips.intake import Intake
 from producers.opensips.kernel import KernelWitness
 from producers.opensips.server import Server
-from producers.opensips.users import Users
+from producers.receive_times import Received, Ticks
+from producers.sip_proxy.errors import Unreadable
+from producers.sip_proxy.inbox import Inbox, Piece, places
+from producers.sip_proxy.users import Users
 from schemas.topics import NODES
 from tests.fuzz.collected import Collected, differing
 from tests.fuzz.hostile import cuts, fuzzed, mutated, odd_json, pieces, texts

@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 
 from producers.opensips import listing
 from producers.opensips.context import Context
-from producers.opensips.errors import ListingUnreadable, MiError, MiRefused, MiUnreachable
-from producers.opensips.inbox import Inbox, Ticks
 from producers.opensips.intake import Intake
 from producers.opensips.kernel import KernelWitness
 from producers.opensips.lister import Lister
-from producers.opensips.mi import HttpMi
 from producers.opensips.server import Server
-from producers.opensips.users import Users
+from producers.receive_times import Ticks
+from producers.sip_proxy.errors import ListingUnreadable, MiError, MiRefused, MiUnreachable
+from producers.sip_proxy.inbox import Inbox
+from producers.sip_proxy.mi import HttpMi, decode_json
+from producers.sip_proxy.users import Users
 from schemas.vocabulary import RegistrationKind
 from tests.fuzz.collected import Collected
 from tests.fuzz.hostile import fuzzed, mutated, odd_json, texts
@@ -113,7 +114,7 @@ def test_of_a_whole_answer_all_is_published() -> None:
 @given(odd_json([_DUMP["result"], _TREE]) | mutated([_TEXT.encode()]))
 def test_any_listing_is_read_or_refused(data: bytes) -> None:
     try:
-        reply = listing.decode_json(data) if data[:1] in b"{[" else data.decode(errors="replace")
+        reply = decode_json(data) if data[:1] in b"{[" else data.decode(errors="replace")
         for row in listing.read_contacts(reply):
             assert row.domain
         listing.read_connections(reply)
@@ -145,7 +146,7 @@ def _endless() -> Any:
 
 
 def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("producers.opensips.mi._MAX_REPLY", 8 * 2**20)
+    monkeypatch.setattr("producers.sip_proxy.mi.MAX_REPLY", 8 * 2**20)
     _SERVER.answer = lambda _: httpx.Response(200, content=_endless())
     mi = _SERVER.mi("2.4", 30)
     with pytest.raises(MiUnreachable, match="without end"):

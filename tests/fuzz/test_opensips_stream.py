@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.opensips.event import ServerEvent
 from producers.opensips.framing import Broken, Framing
+from producers.sip_proxy.event import ServerEvent
 from tests.fuzz.hostile import cuts, fuzzed, mutated, pieces
 from tests.fuzz.test_opensips_events import INSERT, JSON
 

@@ -6,9 +6,10 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from producers.receive_times import Ticks
 from producers.rtpengine import translation
 from producers.rtpengine.answers import REASONS
-from producers.rtpengine.context import Context, Moments
+from producers.rtpengine.context import Context
 from producers.rtpengine.dtmf import DtmfListener
 from producers.rtpengine.ng import Answer, read_answer
 from producers.rtpengine.settings import RtpengineSettings
@@ -101,10 +102,10 @@ def test_no_datagram_stops_the_listener(data: bytes) -> None:
 @given(st.sampled_from(["callid", "source_tag", "tags"]), texts())
 def test_a_callers_text_changes_its_own_field_only(name: str, text: str) -> None:
     allowed = {"callid": {"call_id"}, "source_tag": {"tag"}, "tags": {"tags"}}[name]
-    moment, context = Moments().now(), Context("rtpe1", "run-1")
+    received, context = Ticks().now(), Context("rtpe1", "run-1")
     events = []
     for value in ("benign", text):
         digit = _DTMF[0] | {name: [value, "b"] if name == "tags" else value}
         data = json.dumps(digit, ensure_ascii=False).encode()
-        events.append(translation.dtmf(context, moment, data).event)
+        events.append(translation.dtmf(context, received, data).event)
     assert differing(*events) <= allowed

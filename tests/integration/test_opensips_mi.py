@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from local.network import free_port
-from producers.opensips.errors import MiRefused, MiUnreachable
 from producers.opensips.listing import read_contacts
-from producers.opensips.mi import FifoMi, HttpMi, Mi
+from producers.opensips.mi import FifoMi
+from producers.sip_proxy.errors import MiRefused, MiUnreachable
+from producers.sip_proxy.mi import HttpMi, Mi
 from tests.integration.scripted_mi import ScriptedFifo, ScriptedMi
 
 CAPTURES = Path(__file__).parents[1] / "captures" / "opensips"

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 
-from producers.opensips.mi import HttpMi
 from producers.opensips.settings import OpenSipsSettings
 from producers.opensips.stage import OpenSipsProducer
+from producers.sip_proxy.mi import HttpMi
 from runtime.stage import Stage
 from schemas.presence import Presence
 from tests.eventually import eventually

@@ -10,9 +10,9 @@ from producers.kamailio.intake import Intake
 from producers.kamailio.kernel import KernelWitness
 from producers.kamailio.server import Server
 from producers.kamailio.settings import KamailioSettings
-from producers.opensips.context import Received
-from producers.opensips.inbox import Inbox, Piece, Ticks, places
-from producers.opensips.users import Users
+from producers.receive_times import Received, Ticks
+from producers.sip_proxy.inbox import Inbox, Piece, places
+from producers.sip_proxy.users import Users
 from schemas import topics
 from schemas.connection import ConnectionEvent, connection_id
 from schemas.origin import Address

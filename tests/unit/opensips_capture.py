@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from producers.opensips.context import Context, Received
-from producers.opensips.inbox import Inbox, Piece, Ticks, places
+from producers.opensips.context import Context
 from producers.opensips.intake import Intake
 from producers.opensips.kernel import KernelWitness
 from producers.opensips.naming import Naming
 from producers.opensips.server import Server
-from producers.opensips.users import Users
+from producers.receive_times import Received, Ticks
+from producers.sip_proxy.inbox import Inbox, Piece, places
+from producers.sip_proxy.users import Users
 from producers.translated import Translated
 from schemas.topics import Topic
 from tests.unit.pipeline import Pipeline

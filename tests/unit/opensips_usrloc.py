@@ -6,10 +6,10 @@ After modules/usrloc: urecord.c (mem_insert_ucontact), udomain.c (get_urecord), 
 import json
 from typing import Any
 
-from producers.opensips.errors import MiRefused, MiUnreachable
 from producers.opensips.lister import Lister
 from producers.opensips.matching import ContactMatching
 from producers.opensips.storage import Storage, Usrloc
+from producers.sip_proxy.errors import MiRefused, MiUnreachable
 from tests.unit.opensips_capture import Play
 
 T = 1_795_502_000.0

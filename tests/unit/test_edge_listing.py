@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from producers.kamailio.lister import Lister as KamailioLister
-from producers.opensips.errors import MiRefused, MiUnknown, refusal
 from producers.opensips.kernel import KernelWitness
 from producers.opensips.lister import Lister
-from producers.opensips.mi_commands import KnownCommands
 from producers.sip_proxy import edge_listing
+from producers.sip_proxy.errors import MiRefused, MiUnknown, refusal
+from producers.sip_proxy.mi_commands import KnownCommands
 from producers.sockets.live_connections import LiveConnections
 from schemas.registration import RegistrationEvent
 from schemas.topics import REGISTRATIONS

@@ -6,9 +6,9 @@ import pytest
 
 from producers.kamailio.listing import ListedContact, read_connections, read_contacts
 from producers.kamailio.snapshot import Listed, Snapshot, read, record
-from producers.opensips.errors import ListingUnreadable
-from producers.opensips.inbox import Ticks
-from producers.sip_proxy.contact import Unreadable
+from producers.receive_times import Ticks
+from producers.sip_proxy.contact import UnreadableRow
+from producers.sip_proxy.errors import ListingUnreadable
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind, Transport
 from tests.unit.kamailio_capture import CAPTURES, Play
@@ -67,7 +67,7 @@ def listing(name: str) -> object:
 
 
 def bindings_of(snapshot: Snapshot, contacts: list[ListedContact]) -> list[Listed]:
-    refused: list[Unreadable] = []
+    refused: list[UnreadableRow] = []
     found = read(contacts, snapshot.context, snapshot.began.at, refused.append)
     assert refused == []
     return found

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.kamailio.errors import Unreadable
 from producers.kamailio.event import parse
 from producers.kamailio.framing import Lines, TooLong
-from producers.opensips.inbox import Lost, Ticks
+from producers.receive_times import Ticks
+from producers.sip_proxy.errors import Unreadable
+from producers.sip_proxy.inbox import Lost
 from schemas.topics import NODES, REGISTRATIONS
 from schemas.vocabulary import NodeKind, RegistrationKind
 from tests.unit.kamailio_capture import Play

@@ -10,9 +10,9 @@ import pytest
 
 from producers.kamailio.lister import Lister
 from producers.kamailio.settings import KamailioSettings
-from producers.opensips.errors import MiRefused
-from producers.opensips.inbox import Ticks
+from producers.receive_times import Ticks
 from producers.sip_proxy.contact import Matching
+from producers.sip_proxy.errors import MiRefused
 from schemas import topics
 from schemas.vocabulary import RegistrationKind as Kind
 from tests.unit.kamailio_capture import Play

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from producers.kamailio.lister import Lister as KamailioLister
-from producers.opensips.errors import MiRefused
 from producers.opensips.lister import Lister as OpenSipsLister
+from producers.sip_proxy.errors import MiRefused
 from schemas.topics import CALLS
 from schemas.vocabulary import CallKind
 from tests.unit import kamailio_capture, opensips_capture

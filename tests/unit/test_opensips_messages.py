@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.opensips import lines
-from producers.opensips.errors import Unreadable
-from producers.opensips.event import ServerEvent, parse
+from producers.opensips.event import parse
 from producers.opensips.framing import Broken, Framing
+from producers.sip_proxy.errors import Unreadable
+from producers.sip_proxy.event import ServerEvent
 from schemas.topics import REGISTRATIONS
 from tests.unit.opensips_capture import CAPTURES, Play, rows
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from producers import uri_addresses
-from producers.opensips.inbox import Inbox, Lost, Piece, Ticks, places
 from producers.opensips.server import Server
-from producers.opensips.users import Users
+from producers.receive_times import Ticks
+from producers.sip_proxy.inbox import Inbox, Lost, Piece, places
+from producers.sip_proxy.users import Users
 from schemas.codec import InvalidRecord
 from schemas.origin import Address
 from schemas.topics import CONNECTIONS, NODES, REGISTRATIONS

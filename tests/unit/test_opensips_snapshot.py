@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from producers.opensips import snapshot
-from producers.opensips.context import Received
-from producers.opensips.errors import ListingUnreadable
 from producers.opensips.listing import (
     ListedContact,
-    decode_json,
     read_connections,
     read_contacts,
     read_dialogs,
     read_start,
 )
+from producers.receive_times import Received
+from producers.sip_proxy.errors import ListingUnreadable
+from producers.sip_proxy.mi import decode_json
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import RegistrationKind

@@ -10,9 +10,10 @@ import pytest
 
 from producers.opensips import snapshot
 from producers.opensips.contacts import Contacts, Insert
-from producers.opensips.event import ServerEvent
 from producers.opensips.listing import ListedContact
 from producers.opensips.storage import Usrloc
+from producers.sip_proxy.event import ServerEvent
+from producers.sip_proxy.expiry import listed_expiry
 from schemas.topics import NODES, REGISTRATIONS
 from tests.unit.opensips_usrloc import T, UsrlocServer
 
@@ -247,7 +248,7 @@ def test_in_the_second_of_its_expiry_it_is_gone() -> None:
 def test_seconds_left_count_from_the_servers_whole_second() -> None:
     began = datetime(2026, 1, 1, 12, 0, 0, 900_000, UTC)
     fields = ServerEvent("E_LISTED", {"Expires": "2"})
-    assert snapshot.listed_expiry(fields, began) == datetime(2026, 1, 1, 12, 0, 2, tzinfo=UTC)
+    assert listed_expiry(fields, began) == datetime(2026, 1, 1, 12, 0, 2, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("is_listed", [True, False])

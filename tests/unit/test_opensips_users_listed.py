@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from producers.opensips import snapshot
-from producers.opensips.errors import MiRefused
-from producers.opensips.listing import decode_json, read_user
+from producers.opensips.listing import read_user
 from producers.opensips.matching import ContactMatching
 from producers.opensips.questions import ask_user
 from producers.opensips.twins import told_apart
-from producers.opensips.users import Users
 from producers.sip_proxy.contact import Matching
+from producers.sip_proxy.errors import MiRefused
+from producers.sip_proxy.mi import decode_json
 from producers.sip_proxy.user_listings import UserListing
+from producers.sip_proxy.users import Users
 from producers.stored_contact import read_stored
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind as Kind

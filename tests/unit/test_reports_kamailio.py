@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from producers.kamailio.lister import Lister
-from producers.opensips.errors import MiRefused
-from producers.opensips.inbox import Ticks
+from producers.receive_times import Ticks
+from producers.sip_proxy.errors import MiRefused
 from tests.unit.kamailio_capture import Play
 
 T0 = 1_795_600_000

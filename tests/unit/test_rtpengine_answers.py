@@ -28,7 +28,7 @@ JSON = st.recursive(
 
 def quality(figures: Figures, call_id: str = "c@h") -> MediaEvent:
     context = Context("rtpe1", "up-1")
-    event: MediaEvent = translation.quality(context, context.moments.now(), call_id, figures).event
+    event: MediaEvent = translation.quality(context, context.ticks.now(), call_id, figures).event
     return event
 
 
@@ -185,7 +185,7 @@ def test_a_listing_or_statistics_of_any_form_say_what_is_wrong(answer: Any) -> N
 
 def test_recorded_digits() -> None:
     context = Context("rtpe1", "up-1")
-    events = [translation.dtmf(context, context.moments.now(), d).event for d in datagrams()]
+    events = [translation.dtmf(context, context.ticks.now(), d).event for d in datagrams()]
     first = events[0]
     assert (first.kind, first.call_id) == (MediaKind.DTMF, "dtmf-1795502229@sip.test")
     assert (first.tag, first.tags) == ("ft-dtmf", ["ft-dtmf", "tt-dtmf"])
@@ -214,7 +214,7 @@ def test_a_digit_that_does_not_fit_names_the_field(changed: dict[str, Any], fiel
     data = json.dumps({**json.loads(datagrams()[0]), **changed}).encode()
     context = Context("rtpe1", "up-1")
     with pytest.raises(InvalidRecord) as caught:
-        translation.dtmf(context, context.moments.now(), data)
+        translation.dtmf(context, context.ticks.now(), data)
     assert caught.value.field == field
 
 
@@ -223,4 +223,4 @@ def test_a_digit_that_does_not_fit_names_the_field(changed: dict[str, Any], fiel
 def test_any_datagram_is_a_digit_or_refused(data: bytes) -> None:
     context = Context("rtpe1", "up-1")
     with contextlib.suppress(InvalidRecord):
-        translation.dtmf(context, context.moments.now(), data)
+        translation.dtmf(context, context.ticks.now(), data)

@@ -9,13 +9,14 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from producers import senders
-from producers.opensips.inbox import Inbox, Piece, Ticks
 from producers.opensips.listener import Listener, StreamPeer
 from producers.opensips.secret import SharedSecret
 from producers.opensips.settings import OpenSipsSettings
+from producers.receive_times import Ticks
 from producers.rtpengine.context import Context as MediaContext
 from producers.rtpengine.dtmf import DtmfListener
 from producers.senders import AllowedSenders
+from producers.sip_proxy.inbox import Inbox, Piece
 from runtime import metrics
 from runtime.settings import BadSettings
 from schemas.topics import REGISTRATIONS

@@ -14,12 +14,12 @@ from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.kernel import KernelLookup
 from producers.freeswitch.translation import translate
 from producers.opensips.context import Context as OpenSipsContext
-from producers.opensips.event import ServerEvent
-from producers.opensips.inbox import Ticks
 from producers.opensips.kernel import KernelWitness as OpenSipsWitness
 from producers.opensips.registrations import translate_insert as insert_contact
-from producers.opensips.users import Users
+from producers.receive_times import Ticks
 from producers.setting_types import KernelMode
+from producers.sip_proxy.event import ServerEvent
+from producers.sip_proxy.users import Users
 from producers.translated import Translated
 from schemas.origin import Address
 from schemas.topics import CONNECTIONS, REGISTRATIONS

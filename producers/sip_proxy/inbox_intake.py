@@ -5,8 +5,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from producers.opensips.inbox import Inbox, Lost, Piece, Ticks
 from producers.publisher import Publisher
+from producers.receive_times import Ticks
+from producers.sip_proxy.inbox import Inbox, Lost, Piece
 from producers.translated import Translated
 
 _TAKE_SECONDS = 0.2

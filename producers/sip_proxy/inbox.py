@@ -1,14 +1,11 @@
 """What the reader has read and nobody has looked at yet: bounded, with the loss counted."""
 
 import threading
-import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Protocol
 
-from producers.opensips.context import Received
+from producers.receive_times import Received, Ticks
 
 # {"method":"E_A"}
 EVENT_MIN_BYTES = 16
@@ -39,23 +36,6 @@ class Lost:
 
     received: Received
     count: int
-
-
-class Ticks:
-    """Receive times: unique, only growing, also against earlier runs of the producer."""
-
-    def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
-        self._clock = clock
-        self._last = 0
-        self._lock = threading.Lock()
-
-    def now(self, places: int = 1) -> Received:
-        """The time, and the first of so many places in the order of reading."""
-        microseconds = self._clock() // 1000
-        with self._lock:
-            seq = max(self._last + 1, microseconds)
-            self._last = seq + places - 1
-        return Received(datetime.fromtimestamp(microseconds / 1e6, UTC), seq)
 
 
 def places(data: bytes) -> int:

@@ -6,8 +6,8 @@ A proxy without usrloc or dialog has nothing to list, and logs an error each tim
 from collections.abc import Callable
 from typing import Any
 
-from producers.opensips.errors import MiUnknown
-from producers.opensips.mi import Mi
+from producers.sip_proxy.errors import MiUnknown
+from producers.sip_proxy.mi import Mi
 
 
 class KnownCommands:

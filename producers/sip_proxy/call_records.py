@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from producers.opensips.dialogs import Dialog, Dialogs, Party
-from producers.opensips.users import Users
 from producers.refused import payload_of
+from producers.sip_proxy.dialogs import Dialog, Dialogs, Party
+from producers.sip_proxy.users import Users
 from producers.translated import Translated
 from schemas.call import CallEvent
 from schemas.codec import InvalidRecord, build
