@@ -10,7 +10,7 @@ from tests.integration.rollcall_process import rollcall
 from tests.replaying import changes, lines
 from tests.stages import StageProcess
 from tests.unit.opensips_capture import EDGES
-from tests.unit.test_edge_captures import EXPECTED
+from tests.unit.scenarios.test_edge_captures import EXPECTED
 
 pytestmark = pytest.mark.timeout(300)
 

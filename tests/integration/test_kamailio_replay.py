@@ -17,8 +17,8 @@ from tests.kafka_logs import read
 from tests.replaying import changes, lines
 from tests.stages import StageProcess
 from tests.unit.kamailio_capture import CAPTURES
+from tests.unit.producers.kamailio.test_captures import EXPECTED
 from tests.unit.rtpengine_capture import queried
-from tests.unit.test_kamailio_captures import EXPECTED
 
 START = 1_795_502_000
 

@@ -12,7 +12,7 @@ from tests.kafka_logs import read
 from tests.replaying import changes, lines
 from tests.stages import StageProcess
 from tests.unit.opensips_capture import CAPTURES, EDGES
-from tests.unit.test_opensips_captures import EXPECTED, EXPECTED_OF_ONE
+from tests.unit.producers.opensips.test_captures import EXPECTED, EXPECTED_OF_ONE
 
 
 def test_a_subscriber_sees_what_happened(kafka: KafkaSettings, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ TESTS = (
     "tests/unit/test_grace.py",
     "tests/unit/test_evidence.py",
     "tests/unit/test_complaints.py",
-    "tests/unit/test_edge_captures.py",
+    "tests/unit/scenarios/test_edge_captures.py",
     "tests/unit/test_state_machine.py",
 )
 
