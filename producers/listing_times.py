@@ -1,8 +1,8 @@
 """When a producer lists its registrar: at its start, after what may have cost events, now and then.
 
 A listing concludes nothing of what was confirmed up to 2 s before it began, for it may have been
-made before (streams.ordering.LISTING_LAG). So one that is to make up for lost events is followed by
-another, which speaks of those seconds too.
+made before (streams.folds.ordering.LISTING_LAG). So one that is to make up for lost events is
+followed by another, which covers those seconds too.
 """
 
 # A listing that failed, or that an event asked for, is not taken more often than this, seconds.

@@ -8,14 +8,14 @@ from faust.types import TP
 from runtime import logs
 from runtime.kafka import KafkaSettings
 from schemas import topics
-from streams import app as faust_app
-from streams.effects import Effects
-from streams.lanes import Lanes
-from streams.partition import PartitionState
-from streams.presence_fold import current
-from streams.records import presence_record
-from streams.saving import Held
+from streams.batches.effects import Effects
+from streams.batches.partition_state import PartitionState
+from streams.batches.records import presence_record
+from streams.faust_adapter import app as faust_app
+from streams.flow.partition_queues import Lanes
+from streams.folds.presence import current
 from streams.settings import StreamsSettings
+from streams.tables.checkpointer import Held
 
 log = logs.get(__name__)
 

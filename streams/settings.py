@@ -6,7 +6,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from runtime.settings import Duration, StageSettings
-from streams.partition import NO_GRACE
+
+NO_GRACE = timedelta(0)
 
 
 class StreamsSettings(StageSettings):

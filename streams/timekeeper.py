@@ -7,10 +7,10 @@ from typing import Protocol
 
 from runtime import logs, metrics
 from runtime.partitioner import partition_of
-from streams.effects import Effects
-from streams.leases import Leases
-from streams.node_batch import NodeCopier
-from streams.partition import PartitionState
+from streams.batches.effects import Effects
+from streams.batches.leases import Leases
+from streams.batches.node_batch import NodeCopier
+from streams.batches.partition_state import PartitionState
 
 log = logs.get(__name__)
 

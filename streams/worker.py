@@ -12,23 +12,24 @@ from runtime.kafka import KafkaSettings, topic_ids
 from runtime.partition_counts import PartitionCounts, WrongPartitionCounts
 from schemas import topics
 from schemas.topics import Topic
-from streams import app as faust_app
 from streams import partitions
-from streams.batch import SessionBatch
-from streams.effects import Effects
-from streams.join_batch import CONNECTIONS, MEDIA, Join, JoinBatch
-from streams.lanes import Lanes, PassOn
-from streams.leases import Leases
-from streams.merging import Run
-from streams.node_batch import NodeCopier
-from streams.outbox import Outbox
-from streams.partition import PartitionState
-from streams.partition_guard import PartitionGuard
+from streams.batches.effects import Effects
+from streams.batches.join_batch import CONNECTIONS, MEDIA, Join, JoinBatch
+from streams.batches.leases import Leases
+from streams.batches.node_batch import NodeCopier
+from streams.batches.partition_state import PartitionState
+from streams.batches.session_batch import SessionBatch
+from streams.consumed import CONNECTION_SOURCES, MEDIA_SOURCES, SESSION_SOURCES, SOURCES
+from streams.faust_adapter import app as faust_app
+from streams.faust_adapter.progress import ConsumerReading
+from streams.flow.merge import Run
+from streams.flow.partition_guard import PartitionGuard
+from streams.flow.partition_queues import Lanes, PassOn
+from streams.flow.producer import Outbox
 from streams.partitions import Partitions
-from streams.reading import ConsumerReading
-from streams.saved_tables import SavedTables
-from streams.saving import Saver
 from streams.settings import StreamsSettings
+from streams.tables.checkpointer import Saver
+from streams.tables.checkpoints import SavedTables
 from streams.timekeeper import Timekeeper
 
 log = logs.get(__name__)
@@ -53,10 +54,10 @@ class Worker:
         self._guard = PartitionGuard(
             counts,
             kafka.partitions,
-            [kafka.name(topic) for topic in faust_app.SOURCES],
+            [kafka.name(topic) for topic in SOURCES],
             kafka.partition_check_interval.total_seconds(),
         )
-        self._lanes = Lanes(faust_app.SESSION_SOURCES, self._fold_sessions, self._reading)
+        self._lanes = Lanes(SESSION_SOURCES, self._fold_sessions, self._reading)
         self._nodes_read: dict[int, int] = {}  # by partition of rollcall.nodes, the offset after
         self._sweeping = asyncio.Lock()
         self._causes_logged: set[str] = set()
@@ -71,11 +72,11 @@ class Worker:
         self.app.tables.recovery.load = files.load
         self.app.tables.check_assignment = self._check_assignment
         self._saver = Saver(self._partitions, self.assigned, files, settings.save_interval)
-        for topic in faust_app.SESSION_SOURCES:
+        for topic in SESSION_SOURCES:
             self._agent(topic, self._lanes.merge)
-        for topic in faust_app.CONNECTION_SOURCES:
+        for topic in CONNECTION_SOURCES:
             self._agent(topic, self._lanes.beside(self._fold_connections))
-        for topic in faust_app.MEDIA_SOURCES:
+        for topic in MEDIA_SOURCES:
             self._agent(topic, self._lanes.beside(self._fold_media))
         self._agent(topics.NODES, self._lanes.beside(self._copy_nodes))
 

@@ -16,10 +16,10 @@ from benchmarks import topics
 from benchmarks.peers import Job
 from benchmarks.peers.fold import fold
 from runtime.kafka import KafkaSettings
-from streams.app import StreamsApp
-from streams.recovery import BatchTables
+from streams.faust_adapter.app import StreamsApp
+from streams.faust_adapter.consumer import BatchSchema
+from streams.faust_adapter.recovery import BatchTables
 from streams.settings import StreamsSettings
-from streams.transport import BatchSchema
 
 _QUEUE_RECORDS = 500_000
 

@@ -26,8 +26,8 @@ from local.replay.evapi_server import EvapiServer
 from local.replay.rpc_answers import NOT_NOW, USER_LISTING, RpcAnswers
 from local.replay.rpc_server import RpcServer
 from runtime.settings import is_configured
-from streams.ordering import LISTING_LAG
-from streams.registration_fold import EXPIRY_TOLERANCE
+from streams.folds.ordering import LISTING_LAG
+from streams.folds.registration import EXPIRY_TOLERANCE
 
 _LOOK_SECONDS = 0.02
 # A line's time lies before its sending, by as much as it was on its way in the recording.

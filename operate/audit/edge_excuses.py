@@ -12,7 +12,7 @@ from schemas.origin import Address
 from schemas.presence import PresenceBinding
 from schemas.session import Binding, EndedBinding
 from schemas.vocabulary import Source, Transport
-from streams.devices import may_be_edge
+from streams.folds.edges import may_be_edge
 
 
 def why_edge_lost(user: User, behind: Binding) -> Excuse | str:
@@ -84,7 +84,7 @@ def why_dead_behind(user: User, shown: PresenceBinding) -> tuple[str, Judgement]
 
 
 def _rows_at_edges(user: User, shown: PresenceBinding) -> list[Row]:
-    """What edges with a location table list of the device: one Call-ID (streams/devices.py)."""
+    """What edges with a location table list of the device: one Call-ID (streams/folds/edges.py)."""
     known = user.known(shown)
     if known is None or known[1].call_id is None:
         return []

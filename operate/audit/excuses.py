@@ -13,8 +13,8 @@ from schemas.presence import PresenceBinding
 from schemas.registration import RegistrationEvent
 from schemas.session import Binding, EndedBinding
 from schemas.vocabulary import Cause, Transport
-from streams.devices import EDGE
-from streams.endings import is_final
+from streams.folds.binding_end import is_final
+from streams.folds.edges import EDGE
 
 
 def why_unshown(user: User, row: Row) -> Judgement:

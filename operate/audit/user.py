@@ -10,8 +10,8 @@ from schemas.presence import PresenceBinding
 from schemas.registration import RegistrationEvent
 from schemas.session import Binding, EndedBinding, Session
 from schemas.sip_uri import MalformedUri, binding_identity
-from streams.devices import is_edge_of
-from streams.ordering import binding_key
+from streams.folds.edges import is_edge_of
+from streams.folds.ordering import binding_key
 
 
 def identity_of(contact: str) -> str:

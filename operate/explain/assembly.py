@@ -22,9 +22,9 @@ from operate.explain.narrative import Account
 from operate.explain.phrases import OVERDUE
 from operate.explain.records import Span
 from schemas.vocabulary import Status
-from streams import devices
-from streams.presence_fold import current
-from streams.state import EndedBinding, Presence, Session
+from streams.folds import edges
+from streams.folds.presence import current
+from streams.models import EndedBinding, Presence, Session
 
 
 def compose(
@@ -151,8 +151,8 @@ def _reach(reachable: bool) -> str:
 
 
 def _bindings(session: Session, account: Account) -> Iterator[BindingAccount]:
-    live = {id(binding): edge for binding, edge in devices.live(session)}
-    before = {id(edge): binding for binding, edge in devices.live(session) if edge is not None}
+    live = {id(binding): edge for binding, edge in edges.live(session)}
+    before = {id(edge): binding for binding, edge in edges.live(session) if edge is not None}
     for key, binding in session.bindings.items():
         edge, behind = live.get(id(binding)), before.get(id(binding))
         yield BindingAccount(

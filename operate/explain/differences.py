@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from operate.explain.layout import connection
 from operate.explain.narrative import Effect, What
 from schemas.vocabulary import CallState
-from streams.state import Binding, EndedBinding, Leg, Session
+from streams.models import Binding, EndedBinding, Leg, Session
 
 FLAGS = (
     *("ping_lost", "edge_lost", "registrar_lost", "node_lost"),

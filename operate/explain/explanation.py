@@ -5,7 +5,7 @@ from datetime import datetime
 
 from operate.explain.narrative import Counted, Mark, Step, Told
 from schemas.vocabulary import Cause, Status
-from streams.state import Binding, EndedBinding, Leg, PresenceBinding, PresenceCall
+from streams.models import Binding, EndedBinding, Leg, PresenceBinding, PresenceCall
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,11 +14,11 @@ from operate.explain.records import Logged, NodeTime, concerns, read_node_time
 from schemas import codec, topics
 from schemas.dead_letter import DeadLetter
 from schemas.vocabulary import Source
-from streams import state
-from streams.batch import SessionBatch
-from streams.partition import PartitionState
+from streams import models
+from streams.batches.partition_state import PartitionState
+from streams.batches.session_batch import SessionBatch
+from streams.models import NodeState, Presence, Session
 from streams.settings import StreamsSettings
-from streams.state import NodeState, Presence, Session
 
 _INSTANT = timedelta(microseconds=1)
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
@@ -117,9 +117,9 @@ class Retelling:
         before = self._session or Session(aor=self.aor)
         written = any(one.topic is topics.SESSIONS for one in effects.state)
         if written:
-            self._session = state.decode(Session, self._partition.sessions[self._key])
+            self._session = models.decode(Session, self._partition.sessions[self._key])
         changed = differences(before, self._session or before) if written else []
-        shown = [_shown(state.decode(Presence, r.value or b"")) for r in effects.publications]
+        shown = [_shown(models.decode(Presence, r.value or b"")) for r in effects.publications]
         matters = bool(changed or shown)
         own = record is not None and record.key == self._key
         told = self._told(record) if own or matters or batch.fences else None
@@ -146,8 +146,8 @@ class Retelling:
         if record is None:
             return None
         try:
-            event = state.decode(record.topic.model, record.value or b"")
-        except state.InvalidRecord:
+            event = models.decode(record.topic.model, record.value or b"")
+        except models.InvalidRecord:
             where = f"{record.topic.name}/{record.partition}/{record.offset}"
             return _as_told(where, "unreadable", "", "", record.produced, record)
         kind = getattr(event, "kind", "") or getattr(event, "cause", "media")

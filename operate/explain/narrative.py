@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from schemas.vocabulary import Cause, Status
-from streams.state import EndedBinding, Session
+from streams.models import EndedBinding, Session
 
 # What is kept of a long history; the counts go on.
 MAX_STEPS = 200

@@ -136,7 +136,8 @@ MARKS = {
     "stale": "is in doubt (events of its node may be missing, and no listing has come since)",
 }
 
-# How ids of events end that the folds make of another (streams/expiry_fold.py, late_fold.py).
+# How ids of events end that the folds make of another (streams/folds/expiry.py,
+# streams/folds/previous_process.py).
 OVERDUE, RESTARTED = "/overdue", "/restarted"
 
 # An event that came to Kafka so long after it happened was late. Clocks differ by less.

@@ -13,10 +13,10 @@ from operate.presence_log import UnknownUser
 from runtime.kafka import KafkaSettings
 from runtime.settings import load
 from schemas import topics
-from streams import state
-from streams.app import SESSION_SOURCES
+from streams import models
+from streams.consumed import SESSION_SOURCES
+from streams.models import Presence, Session
 from streams.settings import StreamsSettings
-from streams.state import Presence, Session
 
 
 def explanation(
@@ -68,7 +68,7 @@ def _published(kafka: KafkaSettings, span: Span, aor: str) -> tuple[Presence, da
     """
     last: tuple[Presence, datetime] | None = None
     for record in _of_user(kafka, span, aor):
-        presence = state.decode(Presence, record.value or b"")
+        presence = models.decode(Presence, record.value or b"")
         if last is None or presence.version >= last[0].version:
             last = presence, record.produced
     return last
@@ -78,7 +78,7 @@ def _session(kafka: KafkaSettings, span: Span, aor: str) -> Session | None:
     last = None
     for record in _of_user(kafka, span, aor):
         last = record
-    return state.decode(Session, last.value or b"") if last is not None else None
+    return models.decode(Session, last.value or b"") if last is not None else None
 
 
 def _of_user(kafka: KafkaSettings, span: Span, aor: str) -> Iterator[Logged]:

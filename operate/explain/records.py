@@ -14,7 +14,7 @@ from msgspec import Struct
 from schemas import topics
 from schemas.topics import Topic
 from schemas.vocabulary import CallKind
-from streams.app import SESSION_SOURCES
+from streams.consumed import SESSION_SOURCES
 
 _AOR = b"sip:"  # how a user's key begins; those of marks are nodes, and of nobody's legs, leg ids
 _CALLS_LISTED = f'"{CallKind.SNAPSHOT_ENDED}"'.encode()
@@ -74,6 +74,6 @@ def concerns(record: Logged, key: bytes) -> bool:
 
 
 def by_time(sources: Iterable[Iterator[Logged]]) -> Iterator[Logged]:
-    """As the worker merges its sources (streams/merging.py): by production, then by topic."""
+    """As the worker merges its sources (streams/flow/merge.py): by production, then by topic."""
     ranks = {topic.name: rank for rank, topic in enumerate(SESSION_SOURCES)}
     return heapq.merge(*sources, key=lambda record: (record.timestamp, ranks[record.topic.name]))

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from operate.explain.folding import Retelling
 from operate.explain.narrative import Account
 from operate.explain.records import Logged, Span
+from streams.models import Session
 from streams.settings import StreamsSettings
-from streams.state import Session
 
 # Records come to Kafka later than they happened, but the clocks of node and broker may differ.
 _CLOCKS = timedelta(minutes=1)

@@ -124,7 +124,7 @@ def _had_none(event: RegistrationEvent, ends: RecentEnds) -> bool:
     """Whether the REGISTER came over no connection, though its Contact claims one.
 
     A listed row does not show when its REGISTER came: what is known of that one decides
-    (streams/connection_fold.py).
+    (streams/folds/connection.py).
     """
     return event.kind is not RegistrationKind.SNAPSHOT_ROW and ends.knows_since(event.at)
 

@@ -32,7 +32,7 @@ from schemas.codec import InvalidRecord
 from schemas.sip_uri import MalformedUri
 from schemas.vocabulary import RegistrationKind as Kind
 
-# The registrar of a proxy that keeps no location table (streams/devices.py).
+# The registrar of a proxy that keeps no location table (streams/folds/edges.py).
 EDGE = "edge"
 _ADDED, _RENEWED, _REMOVED = 1, 2, 3  # what save() returned
 

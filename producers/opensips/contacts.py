@@ -16,7 +16,7 @@ MAX_CONTACTS = 200_000
 # came twice (two subscriptions).
 REPEAT = timedelta(seconds=1)
 # A listing's row of a contact whose end was reported this shortly before is not believed
-# (streams.ordering.LISTING_LAG).
+# (streams.folds.ordering.LISTING_LAG).
 ENDS_KEPT = timedelta(seconds=3)
 _MAX_ENDED = 1000
 _UNSETTLED = 0  # no URI's hash

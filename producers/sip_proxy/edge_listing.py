@@ -2,7 +2,7 @@
 
 Its server's own list of connections and its kernel's, which knows their cookies, make the records
 from which the streams tell whose binding behind the edge is still connected
-(streams/edge_connections.py).
+(streams/folds/edge_connections.py).
 """
 
 from collections.abc import Iterable

@@ -22,9 +22,9 @@ from schemas.topics import Topic
 from sinks.clickhouse.rows import Delivery
 from sinks.clickhouse.tables import TABLES, to_row
 from sinks.user_center.cloud_event import batch_body, cloud_event, record_of
-from streams import state
-from streams.app import CONNECTION_SOURCES, MEDIA_SOURCES
-from streams.tracing import child_of
+from streams import models
+from streams.batches.tracing import child_of
+from streams.consumed import CONNECTION_SOURCES, MEDIA_SOURCES
 from tests.fuzz.collected import LETTER_MAX_BYTES
 from tests.fuzz.hostile import FRAGMENTS, fuzzed, mutated, odd_json, texts
 from tests.unit.pipeline import Consumed, Pipeline
@@ -59,7 +59,7 @@ def hostile(topic: Topic) -> st.SearchStrategy[bytes]:
 @example(topics.PRESENCE, None)
 def test_any_value_is_a_record_or_named_invalid(topic: Topic, data: st.DataObject | None) -> None:
     value = data.draw(hostile(topic)) if data is not None else _DEEP  # ended whoever read it
-    for read in (decode, validate, state.decode):
+    for read in (decode, validate, models.decode):
         with contextlib.suppress(InvalidRecord):
             assert read(topic.model, value) is not None
 

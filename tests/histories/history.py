@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from schemas.presence import Presence
-from streams.leases import Leases
-from streams.partition import PartitionState
+from streams.batches.leases import Leases
+from streams.batches.partition_state import PartitionState
 from tests.histories.cluster import OVERDUE
 from tests.histories.delivery import deliver
 from tests.histories.facts import EDGE, REGISTRARS, Device

@@ -9,8 +9,8 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from runtime.kafka import KafkaSettings
 from schemas.topics import SESSIONS
-from streams.effects import Effects, Record
-from streams.outbox import Outbox
+from streams.batches.effects import Effects, Record
+from streams.flow.producer import Outbox
 
 LANES = 12
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from schemas.presence import Presence
 from schemas.topics import Topic
-from streams.leases import Leases
+from streams.batches.leases import Leases
 from tests.registrars.table import token_of
 from tests.unit.pipeline import Pipeline
 

@@ -11,13 +11,13 @@ from typing import Any
 from schemas import codec, topics
 from schemas.presence import Presence
 from schemas.topics import Topic
-from streams.app import CONNECTION_SOURCES, MEDIA_SOURCES
-from streams.batch import SessionBatch
-from streams.effects import Effects
-from streams.join_batch import CONNECTIONS, MEDIA, JoinBatch
-from streams.leases import Leases
-from streams.node_batch import NodeCopier
-from streams.partition import PartitionState
+from streams.batches.effects import Effects
+from streams.batches.join_batch import CONNECTIONS, MEDIA, JoinBatch
+from streams.batches.leases import Leases
+from streams.batches.node_batch import NodeCopier
+from streams.batches.partition_state import PartitionState
+from streams.batches.session_batch import SessionBatch
+from streams.consumed import CONNECTION_SOURCES, MEDIA_SOURCES
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 

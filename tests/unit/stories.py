@@ -18,14 +18,14 @@ from schemas.vocabulary import (
     Source,
     Transport,
 )
-from streams.call_fold import fold_call
-from streams.loss_fold import fold_loss
-from streams.node_fold import fold_node_back, fold_node_change, fold_node_lost
-from streams.partition import NO_GRACE
-from streams.presence_fold import fold_presence
-from streams.registration_fold import fold_registration
-from streams.snapshot_fold import fold_calls_listed, fold_registrations_listed
-from streams.verdict import Verdict
+from streams.folds.call import fold_call
+from streams.folds.connection_loss import fold_loss
+from streams.folds.node import fold_node_back, fold_node_change, fold_node_lost
+from streams.folds.outcome import Verdict
+from streams.folds.presence import fold_presence
+from streams.folds.registration import fold_registration
+from streams.folds.snapshot import fold_calls_listed, fold_registrations_listed
+from streams.settings import NO_GRACE
 
 AOR = "sip:1001@example.test"
 START = datetime(2026, 1, 1, tzinfo=UTC)

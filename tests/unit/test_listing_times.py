@@ -1,7 +1,7 @@
 """When registrars are listed: after losses twice, else now and then, and never too often."""
 
 from producers.listing_times import AGAIN_SECONDS, PAUSE_SECONDS, ListingTimes
-from streams.ordering import LISTING_LAG
+from streams.folds.ordering import LISTING_LAG
 
 INTERVAL = 300.0
 

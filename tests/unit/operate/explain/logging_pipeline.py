@@ -11,10 +11,10 @@ from operate.explain.records import Logged, Span, by_time
 from operate.explain.refold import retell
 from schemas import codec
 from schemas.topics import Topic
-from streams import state
-from streams.app import SESSION_SOURCES
+from streams import models
+from streams.consumed import SESSION_SOURCES
+from streams.models import Presence, Session
 from streams.settings import StreamsSettings
-from streams.state import Presence, Session
 from tests.unit.pipeline import Consumed, Pipeline
 
 _EPOCH, _MILLISECOND = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
@@ -57,7 +57,7 @@ class LoggingPipeline(Pipeline):
     def last(self, aor: str) -> Presence | None:
         """The user's presence as last published, as the streams hold it."""
         last = next((p for p in reversed(self.published) if p.aor == aor), None)
-        return None if last is None else state.decode(Presence, codec.encode(last))
+        return None if last is None else models.decode(Presence, codec.encode(last))
 
     def retell(
         self,
@@ -98,7 +98,7 @@ class LoggingPipeline(Pipeline):
     ) -> Explanation:
         """As the command would, of now or of `until`; `kept`: what the log has of it still."""
         value = self.state.sessions.get(aor.encode()) if until is None else None
-        record = state.decode(Session, value) if value is not None else None
+        record = models.decode(Session, value) if value is not None else None
         retelling, spans = self.retell(aor, until, kept, since, record)
         last = self.last(aor) if until is None else None
         return compose(

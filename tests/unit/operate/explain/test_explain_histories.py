@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from streams.leases import Leases
-from streams.partition import PartitionState
-from streams.presence_fold import current
+from streams.batches.leases import Leases
+from streams.batches.partition_state import PartitionState
+from streams.folds.presence import current
+from streams.models import Presence
 from streams.settings import StreamsSettings
-from streams.state import Presence
 from tests.histories.delivery import deliver
 from tests.histories.history import LEASE, draw
 from tests.histories.said import START

@@ -8,8 +8,8 @@ import streams
 from operate.explain.differences import FLAGS
 from operate.explain.phrases import CAUSES, KINDS, MARKS, REASONS
 from schemas.vocabulary import CallKind, Cause, NodeKind, RegistrationKind
-from streams.connection_fold import _CAUSE_OF, _SUSPICIONS
-from streams.verdict import ignored
+from streams.folds.connection import _CAUSE_OF, _SUSPICIONS
+from streams.folds.outcome import ignored
 
 
 def _constant(node: ast.expr, file: Path) -> str:
@@ -25,7 +25,7 @@ def _reasons(file: Path) -> Iterator[str]:
             if isinstance(node.func, ast.Name) and node.func.id == ignored.__name__:
                 yield _constant(node.args[0], file)
             for keyword in node.keywords:
-                if keyword.arg == "fence" and file.name != "verdict.py":
+                if keyword.arg == "fence" and file.name != "outcome.py":
                     yield _constant(keyword.value, file)
         elif (
             isinstance(node, ast.Subscript)
@@ -38,7 +38,7 @@ def _reasons(file: Path) -> Iterator[str]:
 
 def test_each_reason_of_a_fold_has_a_sentence() -> None:
     folder = Path(str(streams.__file__)).parent
-    given = {reason for file in sorted(folder.glob("*.py")) for reason in _reasons(file)}
+    given = {reason for file in sorted(folder.rglob("*.py")) for reason in _reasons(file)}
     assert len(given) > 15
     assert given == set(REASONS)
 

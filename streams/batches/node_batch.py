@@ -1,0 +1,88 @@
+"""Node events -> node changes: turning points, time, lost leases; a copy to every partition."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from schemas import topics
+from schemas.cloudevents import headers
+from schemas.vocabulary import NodeKind, Source
+from streams import models
+from streams.batches.effects import Effects, Record, refusal
+from streams.batches.leases import Lease, Leases
+from streams.batches.placement import Misplaced, place
+from streams.models import NodeChange, NodeEvent
+
+_COPIED = frozenset(
+    {NodeKind.UP, NodeKind.DOWN, NodeKind.HEARTBEAT, NodeKind.UNWATCHED, NodeKind.GAP}
+)
+
+
+class NodeCopier:
+    """Decides which node events every partition must know, and makes the copies.
+
+    Heartbeats come every second; a copy of the clock every `tick` is enough for the timers.
+    """
+
+    def __init__(self, partitions: int, tick: timedelta, leases: Leases) -> None:
+        self._partitions = partitions
+        self._tick = tick
+        self._leases = leases
+        self.misplaced = False  # whether in the last batch a record's key was another partition's
+        self._last: dict[str, datetime] = {}
+
+    def copy(self, number: int, records: Iterable[Any], now: datetime) -> Effects:
+        """The copies that consumed records of partition `number` of rollcall.nodes ask for."""
+        effects = Effects()
+        self.misplaced = False
+        for record in records:
+            try:
+                event = models.decode(NodeEvent, record.value or b"")
+                place(event.node.encode(), number, self._partitions)
+                effects.announcements.extend(self._told(number, event, now))
+            except Exception as error:  # a rule's own fault must not stop everybody else
+                effects.announcements.append(refusal(topics.NODES, record, error, now))
+                self.misplaced |= isinstance(error, Misplaced)
+        return effects
+
+    def _told(self, number: int, event: NodeEvent, now: datetime) -> list[Record]:
+        if event.source is Source.RTPENGINE:
+            return []  # it holds no bindings, and must not end those of a SIP server of its name
+        is_back = self._leases.hear(number, event, now)
+        if event.kind in _COPIED and (self._is_due(event) or is_back):
+            return self._copies(event.id, event.kind, event.node, event.boot, event.at)
+        return []
+
+    def lose(self, now: datetime) -> tuple[Effects, list[Lease]]:
+        """The copies that say which nodes' leases have run out, and those."""
+        effects, lost = Effects(), self._leases.run_out(now)
+        for lease in lost:
+            # One id a silence: whoever notices it says the same.
+            told = f"{lease.node}/{lease.boot}/lost-{round(lease.at.timestamp() * 1e6)}"
+            effects.announcements.extend(
+                self._copies(told, NodeKind.LOST, lease.node, lease.boot, lease.at)
+            )
+        return effects, lost
+
+    def _is_due(self, event: NodeEvent) -> bool:
+        last = self._last.get(event.node)
+        if event.kind is NodeKind.HEARTBEAT and last is not None and event.at - last < self._tick:
+            return False
+        self._last[event.node] = event.at
+        return True
+
+    def _copies(self, id_: str, kind: NodeKind, node: str, boot: str, at: datetime) -> list[Record]:
+        change = NodeChange(id=id_, kind=kind, node=node, boot=boot, at=at)
+        value, key = models.encode(change), node.encode()
+        head = headers(
+            topics.NODE_CHANGES,
+            id=id_,
+            source=f"rollcall/streams/{node}",
+            subject=node,
+            time=at,
+            kind=kind,
+        )
+        return [
+            Record(topics.NODE_CHANGES, partition, key, value, head)
+            for partition in range(self._partitions)
+        ]

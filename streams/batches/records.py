@@ -1,0 +1,32 @@
+"""Records that a session's batch writes, with their CloudEvents headers."""
+
+from schemas import topics
+from schemas.cloudevents import event_headers, headers
+from streams import models
+from streams.batches.effects import Record
+from streams.models import CallOwner, ConnectionOwner, Presence
+
+
+def presence_record(
+    partition: int, presence: Presence, traceparent: str | None, key: bytes
+) -> Record:
+    """A presence record with its CloudEvents headers; its id is the user's version."""
+    head = headers(
+        topics.PRESENCE,
+        id=f"{presence.aor}/{presence.version}",
+        source="rollcall/streams",
+        subject=presence.aor,
+        time=presence.at,
+        traceparent=traceparent,
+    )
+    return Record(topics.PRESENCE, partition, key, models.encode(presence), head)
+
+
+def owner_record(owner: ConnectionOwner | CallOwner, traceparent: str | None) -> Record:
+    """The announcement of an owner, under its connection's key or its call's."""
+    if isinstance(owner, CallOwner):
+        topic, key = topics.CALL_OWNERS, owner.call_id
+    else:
+        topic, key = topics.CONNECTION_OWNERS, owner.connection
+    head = event_headers(topic, owner, key, traceparent)
+    return Record(topic, None, key.encode(), models.encode(owner), head)

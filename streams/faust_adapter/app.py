@@ -1,0 +1,103 @@
+"""The Faust app: its settings, the batch transport, and the co-partitioned tables."""
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.types.auth import SASLMechanism
+
+from runtime.kafka import KafkaSettings
+from schemas.topics import Topic
+from streams.faust_adapter.consumer import BatchSchema, BatchTransport
+from streams.faust_adapter.recovery import BatchTables
+from streams.faust_adapter.store import PartitionedTable
+from streams.settings import StreamsSettings
+
+
+class StreamsApp(faust.App):  # type: ignore[misc]  # Faust is untyped
+    """A Faust app on the batch transport."""
+
+    def _new_transport(self) -> BatchTransport:
+        return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
+
+
+def make_app(kafka: KafkaSettings, settings: StreamsSettings) -> StreamsApp:
+    """The app, configured but without agents or tables."""
+    session = settings.session_timeout.total_seconds()
+    folder = Path(settings.data_folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    servers = kafka.bootstrap_servers.split(",")
+    return StreamsApp(
+        kafka.group("streams"),
+        broker=[f"kafka://{server.strip()}" for server in servers],
+        broker_credentials=_credentials(kafka),
+        broker_client_id="rollcall-streams",
+        broker_commit_interval=settings.commit_interval.total_seconds(),
+        broker_max_poll_records=settings.batch_records,
+        broker_session_timeout=session,
+        broker_heartbeat_interval=session / 5,
+        broker_rebalance_timeout=session * 2,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance,
+        # Revocation waits for the batch under way, so that no other worker folds it meanwhile.
+        stream_wait_empty=True,
+        stream_buffer_maxsize=16,
+        stream_recovery_delay=0.0,
+        TableManager=BatchTables,
+        # A standby would cost its tables' memory once more, and Faust would still read the whole
+        # changelog when it takes over: it does not carry a standby's offset into its active role.
+        table_standby_replicas=0,
+        topic_partitions=kafka.partitions,
+        topic_replication_factor=kafka.replication_factor,
+        topic_allow_declare=False,  # runtime.kafka.ensure_topics makes them
+        topic_disable_leader=True,
+        web_enabled=False,
+        datadir=folder,
+        producer_partitioner=None,
+        autodiscover=False,
+    )
+
+
+def _credentials(kafka: KafkaSettings) -> Any:
+    context = None
+    if kafka.security_protocol.endswith("SSL"):
+        context = ssl.create_default_context(cafile=kafka.ssl_ca_location)
+    if kafka.sasl_mechanism:
+        password = kafka.sasl_password.get_secret_value() if kafka.sasl_password else ""
+        return faust.SASLCredentials(
+            mechanism=SASLMechanism(kafka.sasl_mechanism),
+            username=kafka.sasl_username,
+            password=password,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context=context) if context else None
+
+
+def source(app: StreamsApp, kafka: KafkaSettings, topic: Topic) -> Any:
+    """A topic whose agent receives whole batches."""
+    return app.topic(kafka.name(topic), schema=BatchSchema(), partitions=kafka.partitions)
+
+
+def table(app: StreamsApp, kafka: KafkaSettings, topic: Topic) -> PartitionedTable:
+    """A table whose changelog is `topic`."""
+    changelog = app.topic(
+        kafka.name(topic),
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        partitions=kafka.partitions,
+        compacting=True,
+        internal=True,
+    )
+    return app.tables.add(  # type: ignore[no-any-return]  # Faust is untyped
+        PartitionedTable(
+            app,
+            name=topic.name.replace(".", "-"),
+            key_type=bytes,
+            value_type=bytes,
+            partitions=kafka.partitions,
+            changelog_topic=changelog,
+        )
+    )

@@ -1,0 +1,87 @@
+"""How the transport's records are fetched: promptly, and as light objects.
+
+aiokafka offers no seam for either, so this module reaches into its fetcher.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aiokafka.consumer import fetcher
+
+from streams.consumed import FetchedRecord
+
+# How long a fetch may wait at the broker for a first record: where it asks for every partition,
+# and where it leaves some out because their last records are not read yet, or a seek to where
+# there are records may come any moment. While one fetch waits no other is sent, so the partitions
+# left out wait with it (Faust asks for 1,500 ms).
+IDLE_WAIT_MS = 500
+BUSY_WAIT_MS = 20
+
+
+class LightRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is untyped
+    """The records of one partition in one fetch, unpacked one by one."""
+
+    def _consumer_record(self, tp: Any, record: Any) -> FetchedRecord:
+        key, value = record.key, record.value
+        headers: tuple[tuple[str, bytes], ...] = ()
+        for header in record.headers:
+            if header[0] == "traceparent":
+                headers = (header,)
+        return FetchedRecord(
+            tp.topic,
+            tp.partition,
+            record.offset,
+            record.timestamp,
+            record.timestamp_type,
+            key,
+            value,
+            None,
+            len(key) if key is not None else -1,
+            len(value) if value is not None else -1,
+            headers,
+        )
+
+
+fetcher.PartitionRecords = LightRecords
+
+
+class Answers:
+    """When a broker last answered anything; seconds of time.monotonic."""
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+    @property
+    def silence(self) -> float:
+        return time.monotonic() - self.last
+
+
+def make_prompt(
+    running: Any,
+    is_changelog: Callable[[Any], bool],
+    is_pressed: Callable[[], bool],
+    is_wanted: Callable[[], bool],
+    answers: Answers,
+) -> None:
+    """Let a started Fetcher fetch while `is_wanted`, and wait no longer than unread partitions can.
+
+    Of changelog partitions records may lie unread for ever: nobody waits for those, except while
+    `is_pressed` (a rebalance and its recovery).
+    """
+    actions = running._get_actions_per_node
+    send = running._client.send
+
+    async def noted_send(*args: Any, **kwargs: Any) -> Any:
+        answer = await send(*args, **kwargs)
+        answers.last = time.monotonic()
+        return answer
+
+    def prompt_actions(assignment: Any) -> Any:
+        is_busy = is_pressed() or any(not is_changelog(tp) for tp in running._records)
+        running._fetch_max_wait_ms = BUSY_WAIT_MS if is_busy else IDLE_WAIT_MS
+        fetches, *others = actions(assignment)
+        return (fetches if is_wanted() else [], *others)
+
+    running._get_actions_per_node = prompt_actions
+    running._client.send = noted_send

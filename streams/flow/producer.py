@@ -1,0 +1,130 @@
+"""The producer of the worker: makes batches' effects durable, in order.
+
+Partitions settle together: what waits when one round has been acknowledged goes out in the next.
+Many small batches then cost Kafka and the loop few requests and few waits.
+"""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+from confluent_kafka import KafkaError, Producer
+
+from runtime import metrics
+from runtime.kafka import KafkaSettings
+from schemas import topics
+from streams.batches.effects import Effects, Record
+
+# How often to look whether Kafka has acknowledged: at first, and when it takes longer. Each
+# acknowledgement needs Python's lock; a thread that waited in flush() would fight the folds for it.
+_FIRST_LOOK_SECONDS = 0.0005
+_LATER_LOOK_SECONDS = 0.005
+_CLOSE_SECONDS = 10.0
+# So few records are sent without lingering and usually acknowledged before anything else could run.
+_FEW = 200
+_FEW_SECONDS = 0.005
+
+
+class OutboxFailed(Exception):
+    """Kafka refused a record for good. The worker must stop: its memory is ahead of the log."""
+
+
+class Outbox:
+    """Produces effects through librdkafka: idempotent, acks=all, partition given."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._names = {topic.name: kafka.name(topic) for topic in topics.ALL}
+        self._producer = Producer(
+            kafka.producer(
+                **{
+                    "queue.buffering.max.messages": 2_000_000,
+                    "queue.buffering.max.kbytes": 1_048_576,
+                    # Long enough for a batch's records to gather, too short to be noticed.
+                    "linger.ms": 1,
+                    # A worker that waits for Kafka is right; one that forgets is not.
+                    "message.timeout.ms": 0,
+                    # An empty queue and no error reported: all is acknowledged.
+                    "delivery.report.only.error": True,
+                }
+            )
+        )
+        self._waiting: list[tuple[list[Record], asyncio.Future[None]]] = []
+        self._rounds: asyncio.Task[None] | None = None
+        self._failure: KafkaError | None = None
+
+    def list_topics(self, timeout: float) -> Any:
+        """The cluster's topics, as of now. Blocks; for any thread. Raises KafkaException."""
+        return self._producer.list_topics(timeout=timeout)
+
+    async def settle(self, effects: Effects) -> None:
+        """Send everything, each list after the one before it is acknowledged.
+
+        Returns when Kafka has acknowledged all. Raises OutboxFailed; KafkaException and BufferError
+        of librdkafka, who else waits in the same round too.
+        """
+        lists = (effects.announcements, effects.state, effects.publications, effects.conclusions)
+        for records in lists:
+            if records:
+                await self._acknowledgement(records)
+                for topic, count in Counter(record.topic.name for record in records).items():
+                    metrics.PUBLISHED.add(count, {"topic": topic})
+
+    def _acknowledgement(self, records: list[Record]) -> "asyncio.Future[None]":
+        acknowledged = asyncio.get_running_loop().create_future()
+        self._waiting.append((records, acknowledged))
+        if self._rounds is None or self._rounds.done():
+            self._rounds = asyncio.create_task(self._send())
+        return acknowledged
+
+    async def _send(self) -> None:
+        """Rounds, one after another, as long as something waits."""
+        while self._waiting:
+            await asyncio.sleep(0)  # who has been waiting for the last round joins this one
+            sent, self._waiting = self._waiting, []
+            error = await self._round([records for records, _ in sent])
+            for _, acknowledged in sent:
+                if acknowledged.cancelled():
+                    continue
+                if error is None:
+                    acknowledged.set_result(None)
+                else:
+                    acknowledged.set_exception(error)
+
+    async def _round(self, lists: list[list[Record]]) -> Exception | None:
+        """Send and wait; what went wrong, if anything did."""
+        try:
+            for records in lists:
+                self._produce(records)
+            if len(self._producer) <= _FEW:
+                self._producer.flush(_FEW_SECONDS)
+            await self._acknowledged()
+        except Exception as error:  # it is theirs who wait
+            return error
+        return OutboxFailed(self._failure.str()) if self._failure is not None else None
+
+    def _produce(self, records: list[Record]) -> None:
+        produce, delivered, names = self._producer.produce, self._delivered, self._names
+        for record in records:
+            name = names[record.topic.name]
+            partition = -1 if record.partition is None else record.partition
+            if record.headers is None:
+                produce(name, record.value, record.key, partition, delivered)
+            else:
+                produce(
+                    name, record.value, record.key, partition, delivered, headers=record.headers
+                )
+
+    async def _acknowledged(self) -> None:
+        pause = _FIRST_LOOK_SECONDS
+        while len(self._producer):
+            await asyncio.sleep(pause)
+            self._producer.poll(0)
+            pause = min(pause * 1.2, _LATER_LOOK_SECONDS)
+
+    def _delivered(self, error: KafkaError | None, message: object) -> None:
+        del message
+        self._failure = self._failure or error
+
+    def close(self) -> None:
+        """Everything settled is delivered already; what is not will be folded again."""
+        self._producer.flush(_CLOSE_SECONDS)

@@ -1,0 +1,116 @@
+"""Session fold, connection losses: the end of a connection takes the binding that hung on it.
+
+A suspect connection takes nothing yet, but shows.
+
+Pure. The fence: only if the binding is still on that incarnation of the connection.
+"""
+
+from schemas.vocabulary import Cause, Source
+from streams.folds import edges
+from streams.folds.binding_confirm import owner_of
+from streams.folds.binding_end import bury, end_binding, leave
+from streams.folds.connection import is_denied
+from streams.folds.edge_connections import fold_edge_loss
+from streams.folds.outcome import Change, Verdict, ignored
+from streams.folds.visible_change import changed_from
+from streams.models import Binding, ConnectionLoss, EndedBinding, Event, Session
+
+_SUSPICIONS = frozenset({Cause.CONNECTION_SUSPECT, Cause.CONNECTION_RECOVERED})
+
+
+def fold_loss(session: Session, loss: ConnectionLoss) -> Verdict:
+    """Apply one connection loss addressed to this session's user."""
+    binding = session.bindings.get(loss.binding)
+    if binding is None:
+        return _confirm_end(session, loss)
+    if binding.node != loss.node:
+        return (
+            fold_edge_loss(session, loss)
+            if loss.cause not in _SUSPICIONS
+            else ignored("behind-an-edge")
+        )
+    if not on_that_incarnation(binding, loss):
+        return _another_incarnation(session, binding, loss)
+    if edges.hangs_on_an_edge(session, binding):
+        return ignored("behind-an-edge")
+    if loss.cause in _SUSPICIONS:
+        return _suspect(session, binding, loss)
+    verdict = end_binding(session, loss.binding, loss, loss.cause)
+    grave = session.ended[loss.binding]
+    grave.connection_gone = True
+    grave.cookie = grave.cookie or loss.cookie
+    return verdict
+
+
+def _suspect(session: Session, binding: Binding, loss: ConnectionLoss) -> Verdict:
+    suspect = loss.cause is Cause.CONNECTION_SUSPECT
+    if binding.suspect == suspect:
+        return ignored("already-told")
+    before = edges.shown(session)
+    binding.suspect = suspect
+    return changed_from(before, session, Change(loss.cause, loss.at, [loss.id, binding.event]))
+
+
+def _another_incarnation(session: Session, binding: Binding, loss: ConnectionLoss) -> Verdict:
+    """The owner went with the connection that ended; the binding's own must have one again."""
+    if _has_left(binding, loss):
+        return leave(session, binding, loss)
+    verdict = ignored("other-incarnation")
+    if binding.remote == loss.remote:
+        place = Event(
+            id=f"{loss.id}/again",
+            source=binding.source,
+            node=binding.node,
+            boot=binding.boot,
+            seq=binding.seq,
+            at=binding.confirmed_at,
+        )
+        verdict.owner = owner_of(session, loss.binding, binding, loss.remote, place)
+    return verdict
+
+
+def _has_left(known: Binding | EndedBinding, loss: ConnectionLoss) -> bool:
+    """Whether it was on another connection to this edge since."""
+    return (
+        known.remote not in (None, loss.remote)
+        and edges.may_be_edge(known)
+        and loss.cause not in _SUSPICIONS
+    )
+
+
+def on_that_incarnation(binding: Binding, loss: ConnectionLoss) -> bool:
+    """Whether the binding hangs on the very connection that ended.
+
+    Exact by the kernel's cookie where both have one. Else by peer address and order: the binding
+    must have been confirmed before the end, by the source's sequence where the same process saw
+    both, by the node's clock where not.
+    """
+    if binding.remote != loss.remote:
+        return False
+    if loss.cookie is None and loss.source is Source.SOCKETS:
+        # Of a kernel that was asked and knew no connection, the answer has no cookie.
+        if binding.transport_claimed:
+            return False
+        if binding.cookie is not None:
+            # By a clock that was set back the last REGISTER is of before the first.
+            known = min(binding.connected_at or binding.since, binding.confirmed_at)
+            return is_denied(known, loss.at)
+    if binding.cookie is not None and loss.cookie is not None:
+        return binding.cookie == loss.cookie
+    if binding.boot == loss.boot:
+        return binding.seq < loss.seq
+    return binding.confirmed_at <= loss.at
+
+
+def _confirm_end(session: Session, loss: ConnectionLoss) -> Verdict:
+    """The binding is gone already; if that was only inferred, it is certain now."""
+    grave = session.ended.get(loss.binding)
+    if grave is not None and grave.node != loss.node:
+        return ignored("no-such-binding")
+    if grave is not None and _has_left(grave, loss):
+        return leave(session, grave, loss)
+    if grave is None or not grave.inferred or grave.at > loss.at or loss.cause in _SUSPICIONS:
+        return ignored("no-such-binding")
+    bury(session, loss.binding, loss, loss.cause)
+    session.ended[loss.binding].call_id = None  # the registrar has said its part already
+    return Verdict(changed=True)

@@ -1,0 +1,221 @@
+"""Session fold, connections at an edge that did not report the REGISTER itself.
+
+Pure. An edge without a location table cannot list who registered while its producer was away. What
+is known all the same: the registrar's binding, whose Path names the client's address at the edge,
+and the edge's live connections. Joined, they are as good as the edge's own report: the connection's
+end takes the binding out of reach. What neither shows is `stale`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from schemas import path
+from schemas.vocabulary import Cause, Transport
+from streams.folds import edges
+from streams.folds.binding_confirm import OWNER_RENEWAL, owner_of
+from streams.folds.binding_end import bury, cut_off, end_binding
+from streams.folds.connection import is_of_after
+from streams.folds.ordering import LISTING_LAG, is_newer
+from streams.folds.outcome import Change, Verdict, ignored, merged
+from streams.folds.visible_change import changed_from
+from streams.models import (
+    Address,
+    Binding,
+    ConnectionLoss,
+    ConnectionOwner,
+    EdgeConnection,
+    Event,
+    RegistrationEvent,
+    Session,
+)
+
+_CONNECTIONS = frozenset(transport.value for transport in Transport if transport.is_connection)
+
+
+@dataclass(slots=True)
+class EdgeListing:
+    """All connections of clients that lived at a node at one moment: address → cookie.
+
+    `hosts`: by which Paths may name the node. `gap`: between which times, by the node's clock, its
+    own events are missing.
+    """
+
+    event: RegistrationEvent
+    connections: dict[tuple[str, int], int | None] = field(default_factory=dict)
+    hosts: set[str] = field(default_factory=set)
+    gap: tuple[datetime, datetime] | None = None
+
+
+class EdgeListings:
+    """Listings whose parts have not all been read yet: of each node the newest.
+
+    A worker that goes on in the middle of one has no whole: the next listing tells.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[int, EdgeListing]] = {}
+
+    def add(self, event: RegistrationEvent) -> EdgeListing | None:
+        """The listing, once it is whole."""
+        part, listing = self._open.pop(event.node, (0, EdgeListing(event)))
+        if event.part == 0 or listing.event.snapshot != event.snapshot:
+            part, listing = 0, EdgeListing(event)
+        if event.part != part or event.connections is None:
+            return None
+        for one in event.connections:
+            listing.connections[(one.remote.ip, one.remote.port)] = one.cookie
+        listing.hosts.update(event.hosts or ())
+        if part + 1 < event.parts:
+            self._open[event.node] = part + 1, listing
+            return None
+        return listing
+
+
+def fold_connections(session: Session, listing: EdgeListing) -> Verdict:
+    """What an edge's live connections say of this session's user."""
+    own = [key for key, binding in session.bindings.items() if _is_gone(binding, listing)]
+    verdicts = [_end_own(session, key, listing) for key in own]
+    verdicts += [
+        _look_at(session, key, behind, listing)
+        for key, behind in list(session.bindings.items())
+        if behind.received is not None
+        and behind.node != listing.event.node
+        and not edges.is_reported(session, behind)
+    ]
+    return merged(verdicts)
+
+
+def _is_gone(binding: Binding, listing: EdgeListing) -> bool:
+    """Whether it is the edge's own, of before, and its connection lives no more."""
+    event, remote = listing.event, binding.remote
+    if (
+        binding.node != event.node
+        or not edges.keeps_nothing(binding)
+        or binding.transport in (None, Transport.UDP)
+        or remote is None
+        or not is_newer(event, binding.boot, binding.seq, binding.confirmed_at)
+    ):
+        return False
+    return not _lives(listing, remote, binding.cookie)
+
+
+def _lives(listing: EdgeListing, remote: Address, cookie: int | None) -> bool:
+    """Whether that very connection does, as far as it is known which it is."""
+    address = remote.ip, remote.port
+    if address not in listing.connections:
+        return False
+    return cookie is None or listing.connections[address] in (None, cookie)
+
+
+def _end_own(session: Session, key: str, listing: EdgeListing) -> Verdict:
+    verdict = end_binding(session, key, listing.event, Cause.CONNECTION_CLOSED)
+    session.ended[key].connection_gone = True
+    return verdict
+
+
+def _look_at(session: Session, key: str, behind: Binding, listing: EdgeListing) -> Verdict:
+    """A registrar's binding whose Path names a client that this edge has not reported."""
+    known, event, remote = behind.edge_connection, listing.event, behind.received
+    assert remote is not None
+    stored = behind.path or ""
+    over = path.received_transport(stored)
+    if over is not None and over not in _CONNECTIONS:
+        return Verdict()
+    here = known if known is not None and known.node == event.node else None
+    if here is not None and event.at <= here.at:
+        return Verdict()  # read again
+    is_named = path.is_named(stored, listing.hosts)
+    # What has registered since that listing may be on another connection by now.
+    cookie = None
+    if here is not None and (behind.registered_at is None or behind.registered_at <= here.at):
+        cookie = here.cookie
+    if _lives(listing, remote, cookie):
+        if known is None or here is not None or is_named:
+            return _connect(session, key, behind, listing)
+        return Verdict()  # of another edge, where a client has the same address
+    if here is not None or (is_named and over is not None):
+        if (behind.registered_at or behind.since) + LISTING_LAG < event.at:
+            return cut_off(session, key, event, Cause.CONNECTION_CLOSED)
+        return Verdict()
+    return _doubt(session, behind, listing)
+
+
+def _connect(session: Session, key: str, behind: Binding, listing: EdgeListing) -> Verdict:
+    """The client's connection lives there: from now on the binding hangs on it."""
+    known, event, remote = behind.edge_connection, listing.event, behind.received
+    assert remote is not None
+    cookie = listing.connections[(remote.ip, remote.port)]
+    if known is not None and (known.node, known.boot, known.cookie) == (
+        event.node,
+        event.boot,
+        cookie,
+    ):
+        if event.at - known.at < OWNER_RENEWAL:
+            return Verdict()
+    elif edges.was_lost_there(session, behind, event, cookie):
+        return Verdict()  # that is another client's by now
+    before = edges.shown(session)
+    behind.edge_connection = EdgeConnection(
+        node=event.node, boot=event.boot, at=event.at, seq=event.seq, cookie=cookie
+    )
+    behind.edge_uncertain = False
+    for left in edges.superseded(session, behind):
+        bury(session, left, event, Cause.REPLACED, binding=session.bindings.pop(left))
+    edges.connect(session, behind)
+    change = Change(Cause.NODE_CERTAIN, event.at, [event.id, behind.event])
+    verdict = changed_from(before, session, change)
+    verdict.owner = _owner(session, key, behind, behind.edge_connection)
+    return verdict
+
+
+def _doubt(session: Session, behind: Binding, listing: EdgeListing) -> Verdict:
+    """Nobody knows by which edge it came: of what was said in this one's gap nothing is sure."""
+    event, gap = listing.event, listing.gap
+    if behind.edge_uncertain or gap is None:
+        return Verdict()
+    if not gap[0] <= (behind.registered_at or behind.since) <= gap[1]:
+        return Verdict()
+    before = edges.shown(session)
+    behind.edge_uncertain = True
+    change = Change(Cause.NODE_UNCERTAIN, event.at, [event.id, behind.event])
+    return changed_from(before, session, change)
+
+
+def fold_edge_loss(session: Session, loss: ConnectionLoss) -> Verdict:
+    """The client's connection at an edge ended that only a listing had shown."""
+    behind = session.bindings[loss.binding]
+    known = behind.edge_connection
+    if known is None or known.node != loss.node or behind.received != loss.remote:
+        return ignored("no-such-binding")
+    if not _is_over(behind, known, loss):
+        verdict = ignored("other-incarnation")
+        if known.cookie is not None and loss.cookie is not None:
+            verdict.owner = _owner(session, loss.binding, behind, known)
+        return verdict
+    return cut_off(session, loss.binding, loss, loss.cause)
+
+
+def _is_over(behind: Binding, known: EdgeConnection, loss: ConnectionLoss) -> bool:
+    if behind.registered_at is not None and is_of_after(behind.registered_at, loss.at):
+        return True
+    if known.cookie is not None and loss.cookie is not None:
+        return known.cookie == loss.cookie
+    return known.at <= loss.at
+
+
+def _owner(
+    session: Session, key: str, behind: Binding, connection: EdgeConnection
+) -> ConnectionOwner:
+    remote = behind.received
+    assert remote is not None
+    place = Event(
+        id=f"{behind.event}/at-{connection.node}",
+        source=behind.source,
+        node=connection.node,
+        boot=connection.boot,
+        seq=connection.seq,
+        at=connection.at,
+    )
+    owner = owner_of(session, key, behind, remote, place)
+    owner.cookie, owner.registered_at = connection.cookie, behind.registered_at
+    return owner

@@ -1,0 +1,35 @@
+"""Session fold, own expiry: bindings whose registrar never said that they expired.
+
+Pure. Time is the *node's* clock as its own events tell it: a node that is silent, or a log that
+is read late, expires nobody.
+"""
+
+from datetime import datetime, timedelta
+
+from schemas.vocabulary import Cause, Source
+from streams.folds.binding_end import end_binding
+from streams.folds.outcome import Verdict, merged
+from streams.models import Binding, Event, Session
+
+
+def due(binding: Binding, slack: timedelta) -> datetime | None:
+    """When, on its node's clock, the binding is dropped here. `slack`: the registrar's sweep."""
+    return binding.expires_at + slack if binding.expires_at else None
+
+
+def fold_expiry(session: Session, node: str, node_time: datetime, slack: timedelta) -> Verdict:
+    """Drop this user's bindings on `node` that are overdue at `node_time`."""
+    verdicts = []
+    for key, binding in list(session.bindings.items()):
+        when = due(binding, slack)
+        if binding.node == node and when is not None and when <= node_time:
+            event = Event(
+                id=f"{binding.event}/overdue",
+                source=Source.STREAMS,
+                node=node,
+                boot=binding.boot,
+                seq=binding.seq,
+                at=when,
+            )
+            verdicts.append(end_binding(session, key, event, Cause.EXPIRED))
+    return merged(verdicts)

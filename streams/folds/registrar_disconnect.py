@@ -1,0 +1,71 @@
+"""Session fold, connections that a registrar says it lost: which binding hung on it?
+
+Pure. OpenSIPS names the binding; FreeSWITCH names AOR and Call-ID only.
+"""
+
+from schemas.vocabulary import Cause, Transport
+from streams.folds import edges
+from streams.folds.binding_end import CONNECTION_ENDS, end_binding
+from streams.folds.ordering import binding_key, is_newer
+from streams.folds.outcome import Verdict, ignored
+from streams.models import RegistrationEvent, Session
+
+
+def fold_connection_lost(session: Session, event: RegistrationEvent) -> Verdict:
+    """The registrar says that the connection of a binding closed, or of some with this Call-ID.
+
+    FreeSWITCH (sofia_reg.c, reason=socket-disconnection) names no binding, and also says it when
+    the client has registered over another connection since, or when a proxy's closed. Where the
+    kernel watches (a cookie on the binding) only the kernel is believed, or the targeted snapshot
+    that the producer takes. Else the oldest such binding ended: inferred, and that settles it.
+    """
+    if event.binding is not None:
+        return _end_named(session, event, binding_key(event.node, event.binding))
+    if any(grave.event == event.id for grave in session.ended.values()):
+        return ignored("already-applied")
+    candidates = [
+        (key, binding)
+        for key, binding in session.bindings.items()
+        if binding.node == event.node
+        and binding.call_id == event.call_id
+        and binding.transport is not Transport.UDP
+        and is_newer(event, binding.boot, binding.seq, binding.confirmed_at)
+    ]
+    watched = [binding for _, binding in candidates if binding.cookie is not None]
+    if watched:
+        for binding in watched:
+            binding.closing = event.id
+        return Verdict(changed=True, fence="kernel-tells")
+    if _already_told(session, event):
+        return Verdict(changed=True, fence="connection-already-told")
+    if not candidates:
+        return ignored("no-such-binding")
+    candidates = [(k, b) for k, b in candidates if not edges.hangs_on_an_edge(session, b)]
+    if not candidates:
+        return ignored("behind-an-edge")
+    key, _ = min(candidates, key=lambda item: (item[1].since, item[1].seq))
+    return end_binding(session, key, event, Cause.CONNECTION_CLOSED, inferred=True)
+
+
+def _end_named(session: Session, event: RegistrationEvent, key: str) -> Verdict:
+    binding = session.bindings.get(key)
+    if binding is None:
+        return ignored("no-such-binding")
+    if not is_newer(event, binding.boot, binding.seq, binding.confirmed_at):
+        return ignored("older-than-binding")
+    return end_binding(session, key, event, Cause.CONNECTION_CLOSED)
+
+
+def _already_told(session: Session, event: RegistrationEvent) -> bool:
+    """Whether a connection's end already took a binding of this Call-ID; if so, claim it."""
+    for grave in session.ended.values():
+        if (
+            grave.node == event.node
+            and grave.call_id == event.call_id
+            and grave.cause in CONNECTION_ENDS
+            and not grave.inferred
+        ):
+            grave.call_id = None
+            grave.event = event.id
+            return True
+    return False

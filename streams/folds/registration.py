@@ -1,0 +1,292 @@
+"""Session fold, registrations: (session, event) -> session, by the fences of RFC 3261 §10.3.
+
+Pure: no Kafka, clock or socket. The session given is consumed; use it only as changed here.
+"""
+
+from copy import copy
+from datetime import datetime, timedelta
+
+from schemas.vocabulary import Cause, RegistrationKind
+from streams.folds import edges
+from streams.folds.binding_confirm import confirm, confirmed_already
+from streams.folds.binding_end import bury, end_binding, is_final, last_seq, make_room
+from streams.folds.ordering import LISTING_LAG, UNHEARD, binding_key, is_newer
+from streams.folds.outcome import Change, Verdict, ignored, merged
+from streams.folds.registrar_disconnect import fold_connection_lost
+from streams.folds.replaced_bindings import end_replaced
+from streams.folds.visible_change import changed_from
+from streams.models import Binding, EndedBinding, RegistrationEvent, Session
+
+# An expiry this much before the one we know was brought forward by the registrar (failed pings).
+EXPIRY_TOLERANCE = timedelta(seconds=5)
+NO_LAG = timedelta(0)
+
+
+def fold_registration(session: Session, event: RegistrationEvent) -> Verdict:
+    """Apply one registration event about this session's AOR."""
+    rule = _RULES.get(event.kind)
+    verdict = rule(session, event) if rule else ignored("kind-has-no-effect")
+    if event.remaining is None and not event.replaces_call_id:
+        return verdict
+    return merged((verdict, end_replaced(session, event)))
+
+
+def _register(session: Session, event: RegistrationEvent) -> Verdict:
+    if event.binding is None or event.contact is None:
+        return ignored("no-binding-named")
+    key = binding_key(event.node, event.binding)
+    old = session.bindings.get(key)
+    if old is not None and not is_newer(event, old.boot, old.seq, old.confirmed_at):
+        return confirmed_already(session, key, old, event, ignored("older-than-binding"))
+    grave = session.ended.get(key)
+    if grave is not None and not _is_after(event, grave):
+        if _is_after_last_word(event, grave):
+            return _ended_since(session, key, event)
+        return ignored("older-than-end")
+    make_room(session, key, event)
+    return confirm(session, key, old, event, Cause.REGISTERED)
+
+
+def _is_after_last_word(event: RegistrationEvent, grave: EndedBinding) -> bool:
+    return grave.last_at is not None and is_newer(
+        event, grave.last_boot, grave.last_seq, grave.last_at
+    )
+
+
+def _ended_since(session: Session, key: str, event: RegistrationEvent) -> Verdict:
+    """The last word of before the end comes after it: what ended had come from there."""
+    before = edges.shown(session)
+    old = session.ended[key]
+    make_room(session, key, event)  # what ended may have been another device's then
+    grave = session.ended[key] = copy(old)
+    grave.call_id = event.call_id
+    grave.remote, grave.path, grave.cookie = event.remote, event.path, event.cookie
+    grave.last_boot, grave.last_seq, grave.last_at = event.boot, event.seq, event.at
+    if grave.expires_at is not None:
+        grave.expires_at = event.expires_at
+    edges.follow(session, grave)
+    change = Change(grave.cause, grave.at, [grave.event, event.id])
+    verdict = changed_from(before, session, change)
+    verdict.fence = "older-than-end"
+    return verdict
+
+
+def _is_after(event: RegistrationEvent, grave: EndedBinding) -> bool:
+    """Whether the client registered after the binding's end.
+
+    A kernel and a registrar tell one moment by clocks some milliseconds apart. Over another
+    connection than the one that ended, the registrar's own sequence decides.
+    """
+    if grave.connection_gone and event.cookie is not None:
+        if event.cookie == grave.cookie:
+            return False  # a kernel gives each connection its own, and that one is gone
+        if event.boot == grave.last_boot:
+            return event.seq > grave.last_seq
+        return event.at >= grave.at
+    return is_newer(event, grave.boot, grave.seq, grave.at)
+
+
+def _row(session: Session, event: RegistrationEvent) -> Verdict:
+    """A snapshot row: it adds and confirms, but never revives what is known to have ended."""
+    if event.binding is None or event.contact is None:
+        return ignored("no-binding-named")
+    key = binding_key(event.node, event.binding)
+    old = session.bindings.get(key)
+    if old is not None:
+        if (old.boot, old.confirmed_at) == (event.boot, event.at):  # by this very listing
+            return confirmed_already(session, key, old, event, ignored("already-listed"))
+        if _is_older(event, old):
+            return ignored("older-than-binding")
+        if _is_left_behind(old, event, event.expires_at):
+            return ignored("another-registrars-row")
+        return confirm(session, key, old, event, Cause.FOUND_IN_SNAPSHOT)
+    grave = session.ended.get(key)
+    if event.connection_gone:
+        return _listed_dead(session, key, event) if grave is None else ignored("listed-but-gone")
+    if grave is not None and not _may_revive(grave, event):
+        return ignored("listed-but-ended")
+    make_room(session, key, event)
+    verdict = confirm(session, key, None, event, Cause.FOUND_IN_SNAPSHOT)
+    found = session.bindings[key]
+    found.seq = max(found.seq, last_seq(grave, event.boot))  # where the row's own is not known
+    return verdict
+
+
+def _listed_dead(session: Session, key: str, row: RegistrationEvent) -> Verdict:
+    """Listed, never heard of, and its connection is gone: it is remembered as ended."""
+    bury(session, key, row, Cause.CONNECTION_CLOSED)
+    grave = session.ended[key]
+    grave.call_id, grave.remote, grave.path = row.call_id, row.remote, row.path
+    grave.source, grave.registrar, grave.connection_gone = row.source, row.registrar, True
+    grave.last_boot, grave.last_seq, grave.last_at = row.boot, row.seq, row.at
+    return Verdict(changed=True, fence="listed-but-gone")
+
+
+def _is_older(row: RegistrationEvent, known: Binding) -> bool:
+    """Whether the listing began before that. One of the same sequence came after the event."""
+    if row.boot == known.boot:
+        return _precedes(row, known.boot, known.seq, known.confirmed_at)
+    return row.at < known.confirmed_at
+
+
+def _precedes(row: RegistrationEvent, boot: str | None, seq: int, at: datetime | None) -> bool:
+    """Whether the listing began before this word of the same process."""
+    if row.boot != boot or at is None:
+        return False
+    return row.seq < seq if row.seq != UNHEARD else row.at < at
+
+
+def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
+    if _precedes(row, grave.boot, grave.seq, grave.at):
+        return False
+    if _precedes(row, grave.last_boot, grave.last_seq, grave.last_at):
+        return False  # it had registered after the listing began
+    if is_final(grave):
+        return grave.at <= row.at and (_is_elsewhere(row, grave) or _is_back(row, grave))
+    if _is_of_before(row, grave):
+        return False
+    # Of a node that ended the next process may have it in its database, and lists it at once.
+    lag = NO_LAG if grave.cause is Cause.NODE_LOST else LISTING_LAG
+    return grave.at + lag < row.at
+
+
+def _is_of_before(row: RegistrationEvent, grave: EndedBinding) -> bool:
+    """Whether it is the registration whose connection ended with the process before.
+
+    A REGISTER since would have moved its expiry, by more than a listing may be late (whose seconds
+    left are counted when a busy server answers). That a client is connected from there again proves
+    nothing: it may be another one, on the same port.
+    """
+    return (
+        row.boot != grave.last_boot
+        and row.expires_at is not None
+        and grave.expires_at is not None
+        and abs(row.expires_at - grave.expires_at) < EXPIRY_TOLERANCE
+    )
+
+
+def _is_back(row: RegistrationEvent, grave: EndedBinding) -> bool:
+    """Whether the client has registered since from the same port, which only the listing shows.
+
+    The kernel has another connection from there, and the row is of another REGISTER: that alone may
+    be another client's, this alone of before.
+    """
+    if row.cookie is None or row.cookie == grave.cookie:
+        return False
+    if None not in (row.call_id, grave.call_id) and row.call_id != grave.call_id:
+        return True
+    return (
+        row.expires_at is not None
+        and grave.expires_at is not None
+        and grave.expires_at + EXPIRY_TOLERANCE <= row.expires_at
+    )
+
+
+def _is_elsewhere(row: RegistrationEvent, grave: EndedBinding) -> bool:
+    """Whether the client has registered since over another connection, and only this tells."""
+    return row.remote is not None and row.remote != grave.remote
+
+
+def _unregister(session: Session, event: RegistrationEvent) -> Verdict:
+    if event.binding is None:
+        return ignored("no-binding-named")
+    return _end_named(session, event, event.binding, Cause.UNREGISTERED)
+
+
+def _expire(session: Session, event: RegistrationEvent) -> Verdict:
+    if event.binding is None:
+        return ignored("no-binding-named")
+    binding = session.bindings.get(binding_key(event.node, event.binding))
+    known = binding.call_id if binding is not None else None
+    if known is not None and event.call_id not in (None, known):
+        # Of registrars with one database each tells what expires of the others' (sofia_reg.c).
+        return ignored("another-registration")
+    if binding is not None and _is_renewed_since(binding, event):
+        return ignored("another-registration")
+    if binding is not None and _is_left_behind(binding, event, event.expired_due):
+        return ignored("another-registrars-row")
+    return _end_named(session, event, event.binding, _expiry_cause(binding, event))
+
+
+def _is_renewed_since(binding: Binding, event: RegistrationEvent) -> bool:
+    """Whether what expired is an earlier REGISTER's row of the same Call-ID (RFC 3261 §10.3)."""
+    return (
+        event.call_id is not None
+        and event.cseq is not None
+        and binding.cseq is not None
+        and event.cseq < binding.cseq
+    )
+
+
+def _is_left_behind(binding: Binding, event: RegistrationEvent, due: datetime | None) -> bool:
+    """Whether the event is about an older row of the binding, left at a registrar of its own.
+
+    A client that moves to another profile or table leaves its row there until it expires.
+    """
+    return (
+        event.registrar is not None
+        and binding.registrar not in (None, event.registrar)
+        and due is not None
+        and binding.expires_at is not None
+        and due + EXPIRY_TOLERANCE < binding.expires_at
+    )
+
+
+def _expiry_cause(binding: Binding | None, event: RegistrationEvent) -> Cause:
+    """Why a registrar dropped a binding it does not give a reason for."""
+    due = event.expired_due
+    if due is not None and due > event.at + EXPIRY_TOLERANCE:
+        return Cause.ADMINISTRATIVE  # dropped long before it was due: flushed
+    if binding is not None and binding.ping_lost:
+        return Cause.PING_LOST
+    known = binding.expires_at if binding else None
+    if due is not None and known is not None and due < known - EXPIRY_TOLERANCE:
+        return Cause.PING_LOST  # the registrar brought it forward
+    return Cause.EXPIRED
+
+
+def _end_named(session: Session, event: RegistrationEvent, identity: str, cause: Cause) -> Verdict:
+    key = binding_key(event.node, identity)
+    binding = session.bindings.get(key)
+    if binding is None:
+        grave = session.ended.get(key)
+        if grave is not None and not is_newer(event, grave.boot, grave.seq, grave.at):
+            return ignored("already-ended")
+        if grave is not None and is_final(grave):
+            # Keep the stronger cause, but no register older than this event may come back.
+            grave.boot, grave.seq, grave.at = event.boot, event.seq, event.at
+            return Verdict(changed=True)
+        bury(session, key, event, cause)
+        return Verdict(changed=True)
+    if not is_newer(event, binding.boot, binding.seq, binding.confirmed_at):
+        return ignored("older-than-binding")
+    return end_binding(session, key, event, cause)
+
+
+def _ping(session: Session, event: RegistrationEvent) -> Verdict:
+    if event.binding is None:
+        return ignored("no-binding-named")
+    binding = session.bindings.get(binding_key(event.node, event.binding))
+    if binding is None:
+        return ignored("no-such-binding")
+    lost = event.kind is RegistrationKind.PING_LOST
+    if not is_newer(event, binding.boot, max(binding.seq, binding.ping_seq), binding.confirmed_at):
+        return ignored("older-than-binding")
+    binding.ping_seq = event.seq
+    if binding.ping_lost == lost:
+        return Verdict(changed=True)
+    binding.ping_lost = lost
+    cause = Cause.PING_LOST if lost else Cause.PING_RESTORED
+    return Verdict(changed=True, change=Change(cause, event.at, [event.id, binding.event]))
+
+
+_RULES = {
+    RegistrationKind.REGISTERED: _register,
+    RegistrationKind.REFRESHED: _register,
+    RegistrationKind.UNREGISTERED: _unregister,
+    RegistrationKind.EXPIRED: _expire,
+    RegistrationKind.CONNECTION_LOST: fold_connection_lost,
+    RegistrationKind.PING_LOST: _ping,
+    RegistrationKind.PING_RESTORED: _ping,
+    RegistrationKind.SNAPSHOT_ROW: _row,
+}

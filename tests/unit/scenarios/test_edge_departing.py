@@ -1,0 +1,70 @@
+"""A registration ends at the registrar: does the edge's binding go with it?"""
+
+import pytest
+
+from schemas.registration import RegistrationEvent
+from schemas.vocabulary import RegistrationKind, Source
+from tests.unit.scenarios.test_edge_cut_off import row
+from tests.unit.scenarios.test_edge_late_events import from_edge, from_registrar, same
+from tests.unit.stories import expired, listing_ended, moment, registration, shown, tell
+from tests.unit.stories import unregistered as signed_off
+from tests.unit.streams.folds.test_edges import behind, bindings, edge
+
+ENDS = {
+    "unregistered": signed_off(9, node="fs1"),
+    "expired": expired(9, node="fs1", expired_due=moment(8)),
+    "administrative": expired(9, node="fs1", expired_due=moment(3600)),
+    "missing-from-snapshot": listing_ended(9, "s", node="fs1"),
+}
+
+
+def at_table(event: RegistrationEvent) -> RegistrationEvent:
+    event.source, event.registrar = Source.OPENSIPS, "location"
+    return event
+
+
+@pytest.mark.parametrize("path", [True, False])
+@pytest.mark.parametrize("cause", ENDS)
+def test_a_proxy_that_keeps_nothing_keeps_nobody(cause: str, path: bool) -> None:
+    session, published = tell(edge(1), behind(1, path=path), ENDS[cause])
+    assert shown(published)[-1] == f"offline {cause}"
+    assert session.bindings == {}
+
+
+@pytest.mark.parametrize("cause", ENDS)
+def test_another_device_at_that_edge_stays(cause: str) -> None:
+    """Its registrar's word has not come yet."""
+    _, published = tell(edge(1), behind(1), edge(2, 5062, call_id="other@phone"), ENDS[cause])
+    assert bindings(published)[-1] == [("edge1", None, 5062)]
+
+
+@pytest.mark.parametrize("cause", ENDS)
+def test_who_registered_again_since_is_at_the_edge(cause: str) -> None:
+    """The registrar's word of that comes after its word of the end."""
+    session, published = tell(edge(1), behind(1), edge(50), ENDS[cause])
+    assert bindings(published)[-1] == [("edge1", None, 5061)]
+    _, published = tell(behind(50), session=session)
+    assert bindings(published)[-1] == [("fs1", "edge1", 5061)]
+
+
+def test_an_edge_with_a_table_keeps_what_only_lapsed_and_not_who_left() -> None:
+    """A mid-registrar spares its registrar the refreshes; who answers no pings has left."""
+    lapsed = expired(9, node="fs1", at=60, expired_due=moment(59))
+    for gone, left in ((lapsed, [("edge1", None, 5061)]), (ENDS["unregistered"], [])):
+        _, published = tell(at_table(edge(1)), behind(1, expires_at=moment(59)), gone)
+        assert bindings(published)[-1] == left
+    dead = registration(RegistrationKind.PING_LOST, 5, node="fs1")
+    _, published = tell(at_table(edge(1)), behind(1), dead, lapsed)
+    assert shown(published)[-1] == "offline ping-lost"
+
+
+def test_who_signs_off_where_its_refreshes_went_is_at_no_other_registrar() -> None:
+    """The edge's dispatcher chose another registrar for them; the first has its row still."""
+    there = same(behind(20, 5061))
+    there.node = "fs2"
+    left = same(signed_off(30, node="fs2"))
+    session, published = tell(
+        from_edge(1, 5061), from_registrar(1, 5061), from_edge(20, 5061), there, left
+    )
+    assert shown(published)[-1] == "offline unregistered"
+    assert tell(row(9, 5061, 60), session=session)[1] == []

@@ -1,0 +1,148 @@
+"""The edge's node falls silent, restarts or ends: what of the devices behind it?"""
+
+import pytest
+
+from schemas import topics
+from schemas.node import NodeEvent
+from schemas.vocabulary import NodeKind, Source
+from tests.unit.pipeline import Pipeline
+from tests.unit.scenarios.test_edge_late_events import from_edge, from_registrar
+from tests.unit.stories import AOR, expired, moment, node_change, registered, shown, tell
+from tests.unit.streams.folds.test_edges import behind, bindings, edge, edge_lost
+
+
+class TestSilentEdge:
+    def test_its_clients_are_out_of_reach_and_back_as_they_were(self) -> None:
+        silence, heard = (
+            node_change(kind, at, node="edge1")
+            for kind, at in ((NodeKind.LOST, 9), (NodeKind.HEARTBEAT, 20))
+        )
+        for path in (True, False):
+            _, published = tell(edge(1), behind(1, path=path), silence, heard)
+            assert shown(published)[-2:] == ["offline node-lost", "online node-restored"]
+            assert bindings(published)[-1] == [("fs1", "edge1", 5061)]
+
+    def test_that_an_earlier_connection_ended_does_not_keep_them(self) -> None:
+        """They came again, by that edge, and it told so: now nobody knows how they are."""
+        _, published = tell(
+            edge(1, 5061),
+            edge_lost(2, 5061),
+            edge(3, 5062),
+            behind(3, 5062),
+            node_change(NodeKind.LOST, 9, node="edge1"),
+        )
+        assert shown(published)[-1] == "offline node-lost"
+
+    def test_another_devices_silent_node_is_nothing_to_them(self) -> None:
+        """Came again, and its edge has not told of it yet; another phone is at a silent node."""
+        _, published = tell(
+            registered(1, node="fs3", call_id="other@phone"),
+            node_change(NodeKind.LOST, 2, node="fs3"),
+            edge(1, 5061),
+            behind(1, 5061),
+            behind(5, 5062),
+            edge_lost(6, 5061),
+        )
+        assert bindings(published)[-1] == [("fs1", None, 5062)]
+
+
+class TestEndedEdge:
+    @pytest.mark.parametrize(
+        ("change", "cause"),
+        [
+            (node_change(NodeKind.UP, 9, "boot-z", "edge1"), "node-restarted"),
+            (node_change(NodeKind.DOWN, 9, node="edge1"), "node-lost"),
+        ],
+    )
+    def test_ends_also_the_connections_that_it_had_not_told_of(
+        self, change: object, cause: str
+    ) -> None:
+        """The client had come again from another port, of which only its registrar tells."""
+        _, published = tell(from_edge(1, 5061), from_registrar(1, 5061), change)
+        assert shown(published)[-1] == f"offline {cause}"
+        _, published = tell(from_edge(1, 5061), change, from_registrar(2, 5062, at=5))
+        assert published[-1].reachable is False
+        _, published = tell(from_edge(1, 5061), change, from_registrar(2, 5062, at=10))
+        assert bindings(published)[-1] == [("fs1", None, 5062)]  # it is back
+
+
+class TestEndedRegistrar:
+    """Nobody is reached through an edge whose registrar has gone, however it went."""
+
+    DOWN = node_change(NodeKind.DOWN, 9, node="fs1")
+
+    @pytest.mark.parametrize("path", [True, False])
+    def test_nobody_is_reached_through_its_edge(self, path: bool) -> None:
+        _, published = tell(edge(1), behind(1, path=path), self.DOWN)
+        assert shown(published)[-1] == "offline node-lost"
+        assert published[-1].bindings == []
+
+    def test_nor_where_the_edge_reports_only_now_what_was_before(self) -> None:
+        session, published = tell(behind(1), self.DOWN, edge(1))
+        assert shown(published) == ["online registered", "offline node-lost"]
+        assert session.bindings  # it is known, and part of whatever comes
+
+    def test_a_registrar_that_has_the_device_brings_it_back(self) -> None:
+        after = behind(1, at=20, boot="boot-b")
+        _, published = tell(edge(1), behind(1), self.DOWN, edge(2, at=20), after)
+        assert bindings(published)[-1] == [("fs1", "edge1", 5061)]
+
+    def test_a_later_register_at_the_proxy_shows_that_there_is_one_again(self) -> None:
+        """Which one is not known: nobody watches it."""
+        _, published = tell(edge(1), behind(1), self.DOWN, edge(2, at=20))
+        assert shown(published)[-1] == "offline node-lost"  # a report of before, perhaps
+        _, published = tell(edge(1), behind(1), self.DOWN, edge(2, at=40))
+        assert bindings(published)[-1] == [("edge1", None, 5061)]
+
+    def test_a_mid_registrar_answers_by_itself_and_shows_nothing(self) -> None:
+        first, later = edge(1), edge(2, at=90)
+        for event in (first, later):
+            event.registrar = "location"
+        session, published = tell(first, behind(1), self.DOWN, later)
+        assert shown(published)[-1] == "offline node-lost"
+        # A phone that begins anew is another device.
+        anew = edge(3, at=100, call_id="two@phone")
+        anew.registrar = "location"
+        _, published = tell(anew, session=session)
+        assert bindings(published)[-1] == [("edge1", None, 5061)]
+
+    def test_another_registrar_that_has_the_device_is_enough(self) -> None:
+        other = behind(1)
+        other.node = "fs2"
+        _, published = tell(edge(1), behind(1), other, self.DOWN)
+        assert bindings(published)[-1] == [("fs2", "edge1", 5061)]
+        # Of another connection of the client's it says nothing.
+        _, published = tell(edge(1), edge(2, 5062), other, behind(2, 5062), self.DOWN)
+        assert bindings(published)[-1] == [("fs2", "edge1", 5061)]
+
+    def test_a_registrar_that_only_let_it_expire_has_not_ended(self) -> None:
+        """The edge knows of a later REGISTER, of which the registrar's report is missing."""
+        _, published = tell(edge(1), behind(1), edge(90), expired(91, node="fs1"))
+        assert bindings(published)[-1] == [("edge1", None, 5061)]
+
+    def test_a_mid_registrar_had_answered_again_before_the_end_is_read(self) -> None:
+        first, later = edge(1), edge(2, at=90)
+        for event in (first, later):
+            event.registrar = "location"
+        _, published = tell(first, behind(1), later, self.DOWN)
+        assert shown(published)[-1] == "offline node-lost"
+
+    def test_what_it_reported_last_is_read_after_its_end(self) -> None:
+        pipeline = Pipeline()
+        up, down = (
+            NodeEvent(
+                id=f"fs1/{kind}",
+                source=Source.FREESWITCH,
+                node="fs1",
+                boot="boot-a",
+                seq=0,
+                at=moment(at),
+                kind=kind,
+            )
+            for kind, at in ((NodeKind.UP, 0), (NodeKind.DOWN, 9))
+        )
+        pipeline.feed(topics.NODES, [("fs1", up), ("fs1", down)])
+        pipeline.feed(topics.REGISTRATIONS, [(AOR, edge(1))])
+        assert pipeline.changes("1001") == ["online registered"]  # of its registrar nothing is read
+        pipeline.feed(topics.REGISTRATIONS, [(AOR, behind(1))])
+        assert pipeline.changes("1001")[1:] == ["offline node-lost"]

@@ -1,0 +1,100 @@
+"""The grace after a loss: who gets it, how long it is, and what may happen while it lasts."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from schemas import topics
+from schemas.call import CallEvent
+from schemas.registration import RegistrationEvent
+from schemas.vocabulary import CallKind, Status
+from streams.batches.partition_state import PartitionState
+from streams.folds.presence import current
+from tests.unit.pipeline import Pipeline
+from tests.unit.stories import (
+    AOR,
+    call,
+    expired,
+    loss,
+    moment,
+    registered,
+    tell,
+    unregistered,
+)
+
+GRACE = timedelta(seconds=3)
+
+
+class Site:
+    """A user's pipeline, and the worker's clock."""
+
+    def __init__(self, *events: Any) -> None:
+        slack = timedelta(seconds=35)
+        state = PartitionState(0, {}, {}, {}, {}, slack, lambda _: GRACE)
+        self.pipeline = Pipeline(state=state)
+        self.tell(*events)
+
+    def tell(self, *events: Any) -> None:
+        for event in events:
+            if isinstance(event, RegistrationEvent):
+                topic = topics.REGISTRATIONS
+            else:
+                is_call = isinstance(event, CallEvent)
+                topic = topics.CALLS if is_call else topics.CONNECTION_LOSSES
+            self.pipeline.feed(topic, [(AOR, event)])
+
+    def wait(self, seconds: float) -> Status:
+        """What people see then."""
+        self.pipeline.wait(timedelta(seconds=seconds))
+        return self.pipeline.published[-1].status
+
+
+@pytest.mark.parametrize(
+    ("end", "cause"),
+    [
+        pytest.param(unregistered(2), "unregistered", id="signed off"),
+        pytest.param(expired(90), "expired", id="expired"),
+        pytest.param(expired(2, expired_due=moment(600)), "administrative", id="flushed"),
+    ],
+)
+def test_who_will_not_be_back_in_a_moment_gets_none(end: RegistrationEvent, cause: str) -> None:
+    site = Site(registered(1), end)
+    assert site.pipeline.changes("1001")[1:] == [f"offline {cause}"]
+
+
+def test_a_call_that_ends_meanwhile_does_not_prolong_it_nor_explain_it() -> None:
+    lost = loss(3)
+    site = Site(registered(1), call(CallKind.ANSWERED, 2), lost)
+    assert site.wait(2) is Status.ONLINE
+    site.tell(call(CallKind.ENDED, 5))
+    assert site.wait(0.5) is Status.ONLINE
+    assert site.wait(1) is Status.OFFLINE
+    last = site.pipeline.published[-1]
+    assert (last.cause, last.evidence[0]) == ("connection-closed", lost.id)
+    assert last.at == moment(5)  # as the version before: it never goes back
+
+
+def test_a_call_that_ends_after_it_does_not_bring_the_user_back() -> None:
+    """The switch hangs up minutes after the phone has gone."""
+    site = Site(registered(1), call(CallKind.ANSWERED, 2), loss(3))
+    assert site.wait(4) is Status.OFFLINE
+    site.tell(call(CallKind.ENDED, 60))
+    assert site.wait(60) is Status.OFFLINE
+    assert site.pipeline.changes("1001")[-1] == "offline call-ended"
+
+
+def test_who_is_lost_again_gets_a_whole_one_again() -> None:
+    site = Site(registered(1), loss(2))
+    site.wait(1)
+    site.tell(registered(3, port=5062))
+    site.wait(1)
+    site.tell(loss(4, port=5062))
+    assert site.wait(2) is Status.ONLINE
+    assert site.wait(2) is Status.OFFLINE
+
+
+def test_of_who_was_never_shown_there_is_nothing_to_show_again() -> None:
+    """A caller who never registered: a worker that starts anew repeats its last records."""
+    session, _ = tell(call(CallKind.ANSWERED, 1))
+    assert current(session) is None

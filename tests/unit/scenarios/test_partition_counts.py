@@ -1,0 +1,181 @@
+"""Which partition a key belongs into, and that nothing is folded in another."""
+
+import asyncio
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import aiokafka.partitioner
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from faust.types import TP
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.kafka import KafkaSettings, KafkaUnavailable
+from runtime.partition_counts import PartitionCounts, WrongPartitionCounts
+from runtime.partitioner import murmur2, partition_of
+from schemas import codec, topics
+from schemas.internal import CallOwner
+from schemas.node import NodeEvent
+from schemas.vocabulary import NodeKind, Source
+from streams.batches.join_batch import MEDIA, JoinBatch
+from streams.batches.leases import Leases
+from streams.batches.node_batch import NodeCopier
+from streams.batches.partition_state import PartitionState
+from streams.batches.session_batch import SessionBatch
+from streams.flow.partition_guard import PartitionGuard
+from tests.unit.pipeline import NOW, Consumed
+from tests.unit.stories import AOR, listing_ended, moment, refreshed, registered
+
+RIGHT = partition_of(AOR.encode(), 4)
+WRONG = (RIGHT + 1) % 4
+KAFKA = KafkaSettings(partitions=4)
+
+
+@given(st.binary(max_size=70))
+def test_murmur2_is_aiokafkas(key: bytes) -> None:
+    assert murmur2(key) == aiokafka.partitioner.murmur2(key) & 0xFFFFFFFF
+
+
+def _fold(number: int, *events: Any) -> SessionBatch:
+    known = PartitionState(number, {}, {}, {}, {}, timedelta(seconds=35), partitions=4)
+    batch = SessionBatch(known, NOW)
+    records = [Consumed(AOR.encode(), codec.encode(event)) for event in events]
+    batch.fold(topics.REGISTRATIONS, records)
+    batch.finish()
+    return batch
+
+
+def test_an_event_is_folded_only_where_its_key_belongs() -> None:
+    sound = _fold(RIGHT, registered(1), refreshed(2))
+    assert not sound.misplaced
+    assert len(sound.effects.publications) == 1
+    struck = _fold(WRONG, registered(1), refreshed(2))
+    assert struck.misplaced
+    assert {record.topic for record in struck.effects.state} == {topics.DEAD_LETTERS}
+    assert struck.effects.publications == []
+
+
+def test_marks_of_a_node_stand_in_every_partition_and_those_of_a_user_in_one() -> None:
+    whole = listing_ended(3, "one")
+    whole.aor = None
+    for number in range(4):
+        assert not _fold(number, whole).misplaced
+    assert not _fold(RIGHT, listing_ended(3, "one")).misplaced
+    assert _fold(WRONG, listing_ended(3, "one")).misplaced
+
+
+def test_joins_and_nodes_are_folded_only_where_their_keys_belong() -> None:
+    owner = CallOwner(
+        id="one",
+        source=Source.FREESWITCH,
+        node="fs1",
+        boot="boot-a",
+        seq=1,
+        at=moment(1),
+        call_id="one@phone",
+        aor=AOR,
+        leg="leg-1",
+    )
+    beat = NodeEvent(
+        id="beat",
+        source=Source.FREESWITCH,
+        node="fs1",
+        boot="boot-a",
+        seq=1,
+        at=moment(1),
+        kind=NodeKind.UP,
+    )
+    for number in range(4):
+        table: dict[bytes, bytes] = {}
+        join = JoinBatch(MEDIA, number, table, NOW, 4)
+        join.fold(topics.CALL_OWNERS, [Consumed(b"one@phone", codec.encode(owner))])
+        join.finish()
+        placed = number == partition_of(b"one@phone", 4)
+        assert (join.misplaced, bool(table)) == (not placed, placed)
+
+        copier = NodeCopier(4, timedelta(seconds=5), Leases(timedelta(5), timedelta(300)))
+        copies = copier.copy(number, [Consumed(b"fs1", codec.encode(beat))], NOW).announcements
+        placed = number == partition_of(b"fs1", 4)
+        assert copier.misplaced != placed
+        assert [r.topic for r in copies] == (
+            [topics.NODE_CHANGES] * 4 if placed else [topics.DEAD_LETTERS]
+        )
+
+
+class _Cluster:
+    """Topics and their numbers of partitions; `away`: no broker answers so many times."""
+
+    def __init__(self, **counts: int) -> None:
+        self.counts = {KAFKA.name(topic): 4 for topic in topics.ALL}
+        self.counts |= {f"rollcall.{name}": count for name, count in counts.items()}
+        self.away = 0
+        self.looks = 0
+        self.widened_after: int | None = None  # looks, the topic media
+
+    def list_topics(self, timeout: float) -> Any:
+        assert timeout > 0
+        self.looks += 1
+        if self.looks == self.widened_after:
+            self.counts["rollcall.media"] = 5
+        if self.away:
+            self.away -= 1
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        found = {n: SimpleNamespace(partitions=range(c)) for n, c in self.counts.items()}
+        return SimpleNamespace(topics=found)
+
+
+def test_a_look_names_the_topic_and_both_counts_until_they_are_right() -> None:
+    cluster = _Cluster(registrations=6, calls=0)  # of calls it knows nothing at the moment
+    counts = PartitionCounts(KAFKA, cluster.list_topics)
+    assert counts.trouble is None
+    found = counts.look()
+    assert found == counts.trouble
+    assert found == "rollcall.registrations has 6 partitions; kafka.partitions is 4"
+    cluster.away = 1
+    with pytest.raises(KafkaUnavailable):
+        counts.look()
+    assert counts.trouble == found
+    cluster.counts["rollcall.registrations"] = 4
+    del cluster.counts["rollcall.media"]
+    assert counts.look() is None
+
+
+def _guard(cluster: _Cluster, interval: float = 60) -> PartitionGuard:
+    sources = ["rollcall.registrations", "rollcall.calls"]
+    return PartitionGuard(PartitionCounts(KAFKA, cluster.list_topics), 4, sources, interval)
+
+
+def test_a_batch_out_of_place_stops_the_worker_only_where_topics_were_widened() -> None:
+    right, wide = _Cluster(), _Cluster(calls=8)
+    asyncio.run(_guard(right).check_batch(3))
+    assert right.looks == 0  # nothing is asked for a batch that is in its place
+    asyncio.run(_guard(right).check_batch(3, misplaced=True))
+    with pytest.raises(WrongPartitionCounts, match=r"rollcall\.calls has 8"):
+        asyncio.run(_guard(wide).check_batch(3, misplaced=True))
+    with pytest.raises(WrongPartitionCounts):
+        asyncio.run(_guard(right).check_batch(4))
+
+
+def test_an_assignment_stops_the_worker_only_where_topics_were_widened() -> None:
+    together = [TP(f"rollcall.{name}", n) for name in ("registrations", "calls") for n in (1, 3)]
+    apart = [*together[:2], TP("rollcall.calls", 2), TP("rollcall.sessions", 1)]
+    right, wide = _Cluster(), _Cluster(registrations=6)
+    asyncio.run(_guard(right).check_assignment(together))
+    asyncio.run(_guard(right).check_assignment([]))
+    assert right.looks == 0
+    asyncio.run(_guard(right).check_assignment(apart))
+    for assigned in (apart, [TP(f"rollcall.{n}", 5) for n in ("registrations", "calls")]):
+        with pytest.raises(WrongPartitionCounts, match=r"rollcall\.registrations has 6"):
+            asyncio.run(_guard(wide).check_assignment(assigned))
+
+
+def test_the_counts_are_looked_at_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.flow.partition_guard._TRY_AGAIN_SECONDS", 0.001)
+    cluster = _Cluster()
+    cluster.away = 2
+
+    cluster.widened_after = 6
+    with pytest.raises(WrongPartitionCounts, match=r"rollcall\.media has 5"):
+        asyncio.run(asyncio.wait_for(_guard(cluster, interval=0.001).run(), 20))

@@ -1,0 +1,46 @@
+"""How long the end of a partition, as a fetch told it, may be taken for its end."""
+
+import asyncio
+import time
+from types import SimpleNamespace
+
+from aiokafka.consumer.subscription_state import SubscriptionState
+from faust.types import TP
+
+from streams.faust_adapter.consumer_thread import END_HOLDS_MS, FetchThread
+
+ONE, OTHER = TP("topic", 0), TP("topic", 1)
+
+
+def _end(tp: TP, written: int, **heard: int) -> int | None:
+    """Of a consumer's thread that is assigned ONE, of which a fetch told what is `heard`."""
+
+    async def asked() -> int | None:  # aiokafka's assignment wants a loop
+        subscription = SubscriptionState()
+        subscription.assign_from_user({ONE})
+        state = subscription.subscription.assignment.state_value(ONE)
+        for name, value in heard.items():
+            assert hasattr(state, name)
+            setattr(state, name, value)
+        thread = FetchThread.__new__(FetchThread)
+        thread._consumer = SimpleNamespace(_subscription=subscription)
+        return thread.end(tp, written)
+
+    return asyncio.run(asked())
+
+
+def test_an_end_tells_of_what_was_written_before_it_was_heard_and_a_little_longer() -> None:
+    heard = 1_700_000_000_000
+    assert _end(ONE, 0, highwater=7, timestamp=heard) == 7
+    assert _end(ONE, heard + END_HOLDS_MS, highwater=7, timestamp=heard) == 7
+    assert _end(ONE, heard + END_HOLDS_MS + 1, highwater=7, timestamp=heard) is None
+
+
+def test_a_producer_whose_clock_is_ahead_does_not_make_a_fresh_end_old() -> None:
+    now = int(time.time() * 1000)
+    assert _end(ONE, now + 3_600_000, highwater=7, timestamp=now) == 7
+
+
+def test_an_end_is_unknown_before_the_first_fetch_and_there_is_none_without_assignment() -> None:
+    assert _end(ONE, 0) is None
+    assert _end(OTHER, 0) == 0

@@ -1,0 +1,196 @@
+"""Ends of connections and who hung on them: which end is whose, and which is remembered.
+
+The ends come by another topic than the registrations: a worker may read either minutes late.
+"""
+
+from typing import Any
+
+import pytest
+
+from schemas import topics
+from schemas.connection import ConnectionEvent, connection_id
+from schemas.internal import ConnectionState
+from schemas.origin import Address
+from schemas.registration import RegistrationEvent
+from schemas.vocabulary import ConnectionKind, Source, Transport
+from streams.folds.connection import fold_end, fold_owner
+from streams.folds.registration import fold_registration
+from streams.models import ConnectionOwner, Session
+from tests.unit.pipeline import Pipeline
+from tests.unit.stories import AOR, moment, refreshed, registered
+
+HOUR = 3600
+REMOTE = Address(ip="10.0.0.7", port=5061)
+
+
+def told(
+    kind: ConnectionKind, at: float, *, source: Source = Source.SOCKETS, **more: Any
+) -> ConnectionEvent:
+    """Of the connection from port 5061. The kernel counts microseconds, a server its words."""
+    boot = "kernel" if source is Source.SOCKETS else "boot-a"
+    return ConnectionEvent(
+        id=f"fs1/{boot}/{kind}-{at}",
+        source=source,
+        node="fs1",
+        at=moment(at),
+        kind=kind,
+        connection=connection_id("fs1", REMOTE),
+        transport=Transport.TCP,
+        remote=REMOTE,
+        **{"boot": boot, "seq": round(at * 1e6), **more},
+    )
+
+
+def closed(at: float, **more: Any) -> ConnectionEvent:
+    return told(ConnectionKind.CLOSED, at, **more)
+
+
+def reset(at: float, **more: Any) -> ConnectionEvent:
+    return told(ConnectionKind.RESET, at, **more)
+
+
+def denied(at: float) -> ConnectionEvent:
+    """A listing that began then had the client, and the kernel knows no such connection."""
+    return closed(at, reason="gone when listed")
+
+
+def hear(
+    *events: ConnectionEvent | RegistrationEvent, pipeline: Pipeline | None = None
+) -> Pipeline:
+    pipeline = pipeline or Pipeline()
+    for event in events:
+        if isinstance(event, ConnectionEvent):
+            pipeline.feed(topics.CONNECTIONS, [(event.connection, event)])
+        else:
+            pipeline.feed(topics.REGISTRATIONS, [(AOR, event)])
+    # What two joins tell each other without end comes to rest here as a record that is refused.
+    assert pipeline.dead_letters == []
+    return pipeline
+
+
+def owner(seq: int, **more: Any) -> ConnectionOwner:
+    """What the streams announce of the user's REGISTER over that connection."""
+    announced = fold_registration(Session(aor=AOR), registered(seq, **more)).owner
+    assert isinstance(announced, ConnectionOwner)
+    return announced
+
+
+class TestRegistrationsReadLate:
+    """The connection has long ended, by all that the kernel told, when its REGISTER is read."""
+
+    def test_it_ended_as_the_kernel_saw_it_whatever_listings_asked_since(self) -> None:
+        """Each minute the registrar lists the dead client, and the kernel knows nothing of it."""
+        minutes = [denied(60.0 * minute) for minute in range(1, 6)]
+        late = hear(reset(2, cookie=7), *minutes, registered(1, cookie=7))
+        assert late.changes("1001") == ["online registered", "offline connection-reset"]
+
+    def test_what_a_listing_showed_is_not_forgotten_for_the_ports_next_client(self) -> None:
+        """The end of the first was lost while the watcher was down; the next one's is told."""
+        late = hear(denied(60), closed(70, cookie=8), registered(50, cookie=7))
+        assert late.changes("1001")[-1] == "offline connection-closed"
+
+    @pytest.mark.parametrize("again", [[], [60]], ids=["once", "with an old listing read again"])
+    def test_of_many_listings_the_last_one_counts(self, again: list[float]) -> None:
+        repeated = [denied(at) for at in again]
+        late = hear(denied(60), denied(120), *repeated, registered(90, cookie=7))
+        assert late.changes("1001")[-1] == "offline connection-closed"
+
+    def test_the_servers_own_word_outlives_a_listing_that_had_begun_before(self) -> None:
+        """By the clock the REGISTER may be later than the question; the server's count knows."""
+        ended = reset(5, source=Source.OPENSIPS, seq=9)
+        late = hear(ended, denied(4.5), registered(8, at=4, cookie=7))
+        assert late.changes("1001")[-1] == "offline connection-reset"
+
+
+class TestServersOwnWord:
+    """It has no cookie: the server's own sequence tells what came first."""
+
+    def test_it_ends_what_was_registered_just_before(self) -> None:
+        both = registered(8, at=4, cookie=7), reset(4.5, source=Source.OPENSIPS, seq=9)
+        for events in (both, both[::-1]):
+            assert hear(*events).changes("1001")[-1] == "offline connection-reset"
+
+    def test_it_ends_nothing_that_was_registered_in_the_same_tick_after_it(self) -> None:
+        both = reset(4, source=Source.FREESWITCH, seq=8), registered(9, at=4)
+        for events in (both, both[::-1]):
+            assert hear(*events).online() == {"1001": [5061]}
+
+    def test_after_its_restart_it_counts_anew(self) -> None:
+        both = registered(50), reset(100, source=Source.FREESWITCH, boot="boot-b", seq=3)
+        for events in (both, both[::-1]):
+            assert hear(*events).changes("1001")[-1] == "offline connection-reset"
+
+
+class TestKernelsNo:
+    """The kernel is asked about a row of a listing after that began."""
+
+    def test_what_was_registered_as_the_listing_began_is_another_connection(self) -> None:
+        """From the same port, and by the registrar's clock, which lags, before the question."""
+        both = denied(60), registered(1, at=59.99, cookie=9)
+        for events in (both, both[::-1]):
+            assert hear(*events).online() == {"1001": [5061]}
+
+    def test_its_own_row_has_no_cookie_and_ends(self) -> None:
+        """The kernel does not know it either: asked at its REGISTER it knew none."""
+        both = denied(60), registered(1, at=60)
+        for events in (both, both[::-1]):
+            assert hear(*events).changes("1001")[-1] == "offline connection-closed"
+
+
+def test_an_end_is_told_to_an_owner_once() -> None:
+    """The kernel tells it, and the server; and later the port's next connection ends."""
+    state = ConnectionState()
+    fold_owner(state, owner(1))
+    assert len(fold_end(state, closed(2, cookie=7))) == 1
+    assert fold_end(state, closed(2.1, source=Source.OPENSIPS, seq=2)) == []
+    assert fold_end(state, closed(60, cookie=8)) == []
+
+
+def test_a_connection_that_opened_has_not_ended() -> None:
+    opened = told(ConnectionKind.OPENED, 2, cookie=7)
+    pipeline = hear(registered(1), opened, refreshed(3, cookie=7))
+    assert pipeline.changes("1001") == ["online registered"]
+
+
+def test_who_renews_often_does_not_push_out_who_renews_seldom() -> None:
+    """A gateway's 200 lines, on one connection: half of them for an hour, half for a day."""
+    lines = [f"line{number}" for number in range(200)]
+    pipeline = Pipeline()
+    for at, renewed in ((1, lines), *((7 * HOUR * n, lines[100:]) for n in range(1, 4))):
+        records = []
+        for line in renewed:
+            event = registered(at, call_id=line)
+            event.aor, event.contact = f"sip:{line}@example.test", f"sip:{line}@10.0.0.7:5061"
+            event.binding = event.contact
+            records.append((event.aor, event))
+        pipeline.feed(topics.REGISTRATIONS, records)
+    assert len(pipeline.online()) == 200
+    hear(closed(23 * HOUR, cookie=7), pipeline=pipeline)
+    assert pipeline.online() == {}
+
+
+class TestSuspicion:
+    def test_of_another_incarnation_tells_nobody(self) -> None:
+        state = ConnectionState()
+        fold_owner(state, owner(1, cookie=7))
+        assert fold_end(state, told(ConnectionKind.SUSPECT, 2, cookie=6)) == []
+        assert fold_owner(state, owner(3, cookie=7)) == []
+
+    def test_that_is_over_is_told_to_nobody_who_comes_late(self) -> None:
+        state = ConnectionState()
+        fold_end(state, told(ConnectionKind.SUSPECT, 2, cookie=7))
+        fold_end(state, told(ConnectionKind.RECOVERED, 3, cookie=7))
+        assert fold_owner(state, owner(1, cookie=7)) == []
+
+    def test_of_who_ended_is_none_of_who_comes_from_that_port_next(self) -> None:
+        pipeline = hear(
+            registered(1),
+            told(ConnectionKind.SUSPECT, 2, cookie=7),
+            told(ConnectionKind.TIMED_OUT, 9, cookie=7),
+            registered(20),
+        )
+        assert pipeline.changes("1001")[-2:] == [
+            "offline connection-timed-out",
+            "online registered",
+        ]
+        assert not pipeline.published[-1].bindings[0].suspect

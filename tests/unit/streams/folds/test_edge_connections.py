@@ -1,0 +1,530 @@
+"""Who registered through an edge that did not report it: Path and the edge's connections tell."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from schemas import path, topics
+from schemas.connection import ConnectionEvent, connection_id
+from schemas.node import NodeEvent
+from schemas.registration import LiveConnection, RegistrationEvent
+from schemas.session import Session
+from schemas.vocabulary import (
+    ConnectionKind,
+    NodeKind,
+    RegistrationKind,
+    Source,
+    Transport,
+)
+from streams.folds.connection_loss import fold_loss
+from streams.folds.edge_connections import EdgeListing, fold_connections
+from tests.unit.pipeline import Pipeline
+from tests.unit.stories import AOR, loss, moment, tell
+from tests.unit.streams.folds.test_edges import behind as registered_behind
+from tests.unit.streams.folds.test_edges import client, edge
+
+EDGE = "edge1"
+PATH = "<sip:192.0.2.9:5060;lr;received=sip:10.0.0.7:{port}%3Btransport%3D{over}>"
+HOSTS = ("192.0.2.9:5060",)
+
+
+def behind(seq: int, port: int = 5061, *, over: str = "tcp", **more: Any) -> RegistrationEvent:
+    """The registrar's report of a REGISTER through the edge, which has not reported it."""
+    event = registered_behind(seq, port, **more)
+    event.path = PATH.format(port=port, over=over)
+    return event
+
+
+def row(seq: int, port: int = 5061, **more: Any) -> RegistrationEvent:
+    event = behind(seq, port, **more)
+    event.kind, event.snapshot = RegistrationKind.SNAPSHOT_ROW, f"fs1-{seq}"
+    return event
+
+
+def listing(
+    at: float,
+    connections: dict[int, int | None],
+    *,
+    node: str = EDGE,
+    boot: str = "boot-a",
+    hosts: tuple[str, ...] = HOSTS,
+    part: int = 0,
+    parts: int = 1,
+) -> RegistrationEvent:
+    """An edge's list of connections, by the client's port."""
+    return RegistrationEvent(
+        id=f"{node}/{boot}/listing-{at}/{part}",
+        source=Source.OPENSIPS,
+        node=node,
+        boot=boot,
+        seq=int(at),
+        at=moment(at),
+        kind=RegistrationKind.CONNECTIONS_LISTED,
+        registrar="edge",
+        snapshot=f"{node}-{at}",
+        connections=[
+            LiveConnection(remote=client(port), cookie=cookie)
+            for port, cookie in connections.items()
+        ],
+        hosts=list(hosts),
+        part=part,
+        parts=parts,
+    )
+
+
+def closed(at: float, port: int = 5061, cookie: int | None = 7, node: str = EDGE) -> Any:
+    remote = client(port)
+    return ConnectionEvent(
+        id=f"{node}/kernel/{at}/{cookie}",
+        source=Source.SOCKETS,
+        node=node,
+        boot="kernel",
+        seq=int(at * 100),
+        at=moment(at),
+        kind=ConnectionKind.CLOSED,
+        connection=connection_id(node, remote),
+        transport=Transport.TCP,
+        remote=remote,
+        cookie=cookie,
+    )
+
+
+def mark(kind: NodeKind, at: float, boot: str = "boot-a", node: str = EDGE) -> NodeEvent:
+    return NodeEvent(
+        id=f"{node}/{boot}/{kind}/{at}",
+        source=Source.OPENSIPS,
+        node=node,
+        boot=boot,
+        seq=0,
+        at=moment(at),
+        kind=kind,
+    )
+
+
+class Site(Pipeline):
+    """A pipeline that is fed in the order of what is given."""
+
+    def tell(self, *events: Any) -> "Site":
+        for event in events:
+            if isinstance(event, RegistrationEvent):
+                self.feed(topics.REGISTRATIONS, [(event.aor or event.node, event)])
+            elif isinstance(event, ConnectionEvent):
+                self.feed(topics.CONNECTIONS, [(event.connection, event)])
+            else:
+                self.feed(topics.NODES, [(event.node, event)])
+        assert not self.dead_letters
+        return self
+
+    @property
+    def last(self) -> str:
+        return self.changes("1001")[-1]
+
+    @property
+    def places(self) -> list[tuple[str, str | None, int | None, bool]]:
+        return [
+            (b.node, b.edge, b.remote.port if b.remote else None, b.stale)
+            for b in self.published[-1].bindings
+        ]
+
+
+def expired_at_edge(at: float) -> RegistrationEvent:
+    event = edge(int(at))
+    event.kind, event.expired_due = RegistrationKind.EXPIRED, moment(at - 1)
+    return event
+
+
+BACK = mark(NodeKind.GAP, 20)
+
+
+class TestConnected:
+    """Its connection lives when the edge's producer is back."""
+
+    def test_its_end_takes_the_user_offline_at_once(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 0), behind(10), BACK, listing(20, {5061: 7}))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        site.tell(closed(30))
+        assert site.last == "offline connection-closed"
+        site.tell(row(40), listing(50, {}))
+        assert site.last == "offline connection-closed"
+
+    def test_without_cookies_the_edges_own_clock_decides(self) -> None:
+        site = Site().tell(behind(10), closed(5, cookie=3), listing(20, {5061: None}))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        site.tell(closed(30, cookie=8))
+        assert site.last == "offline connection-closed"
+
+    def test_another_connections_end_is_nothing_to_it(self) -> None:
+        site = Site().tell(behind(10), listing(20, {5061: 7}), closed(5, cookie=6))
+        site.tell(closed(21, cookie=7, node="edge2"), closed(22, port=5062, cookie=7))
+        assert site.last == "online node-certain"
+        # Of one that has ended since the REGISTER the registration was on that one.
+        site.tell(closed(15, cookie=6))
+        assert site.last == "offline connection-closed"
+
+    def test_an_end_that_came_before_the_listing_counts_too(self) -> None:
+        """The port is another client's by now: what was registered over ended before."""
+        site = Site().tell(behind(10), closed(15, cookie=6), listing(20, {5061: 7}))
+        assert site.last == "offline connection-closed"
+
+    def test_the_last_client_of_that_port_ended_by_the_edges_own_report(self) -> None:
+        """Of the edge's process, without a cookie, before the listing: it is none of this one's."""
+        before = closed(5, cookie=None)
+        before.source, before.boot, before.seq = Source.OPENSIPS, "boot-a", 5
+        site = Site().tell(before, behind(10), listing(20, {5061: 7}))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        site.tell(closed(30))
+        assert site.last == "offline connection-closed"
+
+    def test_what_the_edge_reports_itself_needs_no_listing(self) -> None:
+        site = Site().tell(edge(10), behind(10), listing(20, {5061: 7}))
+        assert len(site.published) == 2
+        session = site.state.sessions[AOR.encode()]
+        assert b'"edge_connection":' not in session
+
+    def test_a_refresh_stays_on_it_and_a_move_does_not(self) -> None:
+        site = Site().tell(behind(10), listing(20, {5061: 7}), behind(25))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        moved = behind(27)
+        moved.received = client(5062)
+        site.tell(moved)
+        assert site.places == [("fs1", None, 5062, False)]
+        site.tell(closed(30))
+        assert site.places == [("fs1", None, 5062, False)]
+
+    def test_a_client_of_another_edge_may_have_the_same_address(self) -> None:
+        elsewhere = listing(30, {5061: 9}, node="edge2", hosts=("198.51.100.1:5060",))
+        site = Site().tell(behind(10), listing(20, {5061: 7}), elsewhere)
+        site.tell(closed(40, cookie=9, node="edge2"))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        right = listing(50, {5061: 8}, node="edge3")
+        site.tell(right)  # its Path names that one
+        assert site.places == [("fs1", "edge3", 5061, False)]
+
+    def test_two_devices_of_one_user_hang_on_two_connections(self) -> None:
+        site = Site().tell(behind(10), behind(11, 5062, call_id="two@phone"))
+        site.tell(listing(20, {5061: 7, 5062: 8}), closed(30), closed(31, 5062, 8))
+        assert site.last == "offline connection-closed"
+        assert site.published[-1].reachable is False
+
+    def test_the_edge_had_it_on_another_connection(self) -> None:
+        """The client left that one, and the edge's report of the REGISTER is missing."""
+        moved = behind(12, 5062)
+        moved.contact = moved.binding = behind(1).contact
+        site = Site().tell(edge(1), behind(1), moved, listing(20, {5061: 6, 5062: 7}))
+        assert site.places == [("fs1", EDGE, 5062, False)]
+
+    @pytest.mark.parametrize(
+        ("change", "cause"),
+        [
+            (mark(NodeKind.UP, 30, "boot-b"), "node-restarted"),
+            (mark(NodeKind.DOWN, 30), "node-lost"),
+        ],
+    )
+    def test_ends_with_its_edge(self, change: NodeEvent, cause: str) -> None:
+        site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), change)
+        assert site.last == f"offline {cause}"
+
+    def test_a_device_that_a_listing_found_first_is_on_it_as_well(self) -> None:
+        """Of its REGISTER nothing was read."""
+        site = Site().tell(row(10), listing(20, {5061: 7}), listing(30, {5061: 7}))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        site.tell(listing(40, {5061: 8}))  # another client's
+        assert site.last == "offline connection-closed"
+
+    def test_it_stays_at_an_edge_that_its_path_does_not_name(self) -> None:
+        """Once it was found there: clients connect to another address of the edge."""
+        site = Site().tell(behind(10), listing(20, {5061: 7}, hosts=()), behind(30))
+        site.tell(listing(40, {5061: 8}, hosts=()), closed(50, cookie=8))
+        assert site.last == "offline connection-closed"
+
+    def test_it_moves_to_another_edge_that_its_path_names_only(self) -> None:
+        site = Site().tell(behind(10), listing(20, {5061: 7}, hosts=()))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        site.tell(listing(30, {5061: 9}, node="edge2", hosts=()))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+
+    def test_what_registered_after_its_edge_had_started_anew_is_on_another(self) -> None:
+        """The edge's start is read after that."""
+        up = mark(NodeKind.UP, 30, "boot-b")
+        site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), behind(31), up)
+        assert site.last == "online node-certain"
+        site.tell(listing(40, {5061: 8}, boot="boot-b"), closed(50, cookie=8))
+        assert site.last == "offline connection-closed"
+
+    def test_what_the_edge_only_let_expire_is_there_again(self) -> None:
+        """The reports of the REGISTERs that renewed it are missing."""
+        site = Site().tell(edge(1), behind(1), behind(50), expired_at_edge(60))
+        assert site.last == "offline expired"
+        site.tell(listing(70, {5061: 7}))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+
+    def test_it_is_certain_again_when_a_listing_shows_it(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 5), behind(10), BACK)
+        site.tell(listing(20, {}, hosts=("198.51.100.1",)), listing(24, {5061: 7}))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+
+    def test_is_out_of_reach_while_its_edge_is_silent(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}))
+        site.wait(timedelta(seconds=6))
+        assert site.last == "offline node-lost"
+        site.tell(mark(NodeKind.HEARTBEAT, 40))
+        assert site.last == "online node-restored"
+
+
+@pytest.mark.parametrize(
+    ("stored", "over"),
+    [
+        ("<sip:192.0.2.9;lr;received=sip:10.0.0.7:5061%3Btransport%3Dtls>", "tls"),
+        # As FreeSWITCH 1.10.12 keeps OpenSIPS 3.6.8's.
+        ("<sip:192.0.2.9:5060;transport=tcp;lr;received=sip:10.0.0.7:5061;transport=TCP>", "tcp"),
+        ("<sip:192.0.2.9:5060;transport=tcp;lr;received=sip:10.0.0.7:5061>", "udp"),
+        ("<sip:192.0.2.1;lr;received=sip:192.0.2.9:5060>,<sip:192.0.2.9;transport=ws;lr>", None),
+    ],
+)
+def test_the_transport_between_client_and_edge(stored: str, over: str | None) -> None:
+    assert path.received_transport(stored) == over
+
+
+def test_whom_a_path_names() -> None:
+    both = "<sip:192.0.2.1:5060;lr>,<sip:Edge.example.test;lr>"
+    assert path.is_named(both, {"edge.example.test"})
+    assert path.is_named(both, {"edge.example.test:5060"})
+    assert not path.is_named(both, {"192.0.2.1:5060", "edge.example.test:5061"})
+    assert path.is_named("<sip:[2001:db8::1]:5070;lr>", {"[2001:db8::1]:5070"})
+    assert not path.is_named("<nonsense>", {"nonsense"})
+
+
+class TestNotConnected:
+    """It is not connected any more when the edge's producer is back."""
+
+    def test_is_out_of_reach_where_its_path_names_the_edge(self) -> None:
+        site = Site().tell(behind(10), BACK, listing(20, {5062: 7}))
+        assert site.last == "offline connection-closed"
+        site.tell(row(30))
+        assert site.last == "offline connection-closed"
+        site.tell(behind(60))  # it has registered anew
+        assert site.last == "online registered"
+
+    def test_also_where_an_earlier_listing_had_shown_it(self) -> None:
+        site = Site().tell(behind(10), listing(20, {5061: 7}), listing(40, {}, hosts=()))
+        assert site.last == "offline connection-closed"
+
+    def test_another_connection_of_its_address_is_not_its_own(self) -> None:
+        site = Site().tell(behind(10), listing(20, {5061: 7}), listing(40, {5061: 8}))
+        assert site.last == "offline connection-closed"
+        # Unless it has registered since: that may well be over the new one.
+        site = Site().tell(behind(10), listing(20, {5061: 7}), behind(30), listing(40, {5061: 8}))
+        assert site.last == "online node-certain"
+        site.tell(closed(50, cookie=8))
+        assert site.last == "offline connection-closed"
+
+    def test_what_has_just_registered_is_left_to_the_next_listing(self) -> None:
+        """Two nodes' clocks are compared."""
+        site = Site().tell(behind(19), listing(20, {}))
+        assert site.last == "online registered"
+        site.tell(listing(24, {}))
+        assert site.last == "offline connection-closed"
+
+    def test_a_client_over_udp_has_no_connection(self) -> None:
+        site = Site().tell(behind(10, over="udp"), listing(20, {}))
+        assert site.last == "online registered"
+        # Its phone has one too, from the same port.
+        site.tell(listing(30, {5061: 7}), closed(40))
+        assert site.last == "online registered"
+
+    def test_a_path_that_does_not_tell_the_client_proves_nothing(self) -> None:
+        event = behind(10)
+        event.path = "<sip:192.0.2.9;lr>"
+        assert Site().tell(event, listing(20, {})).last == "online registered"
+        site = Site().tell(event, listing(20, {5061: 7}))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+
+    def test_the_edges_own_ends_too(self) -> None:
+        site = Site().tell(edge(10), behind(10), BACK, listing(20, {5062: 7}))
+        assert site.last == "offline connection-closed"
+        own = edge(10)
+        own.cookie = 7
+        site = Site().tell(own, behind(10), listing(20, {5061: 7}))
+        assert site.last == "online registered"
+        site.tell(listing(30, {5061: 8}))  # another connection from there
+        assert site.last == "offline connection-closed"
+
+    def test_the_edges_own_of_later_does_not(self) -> None:
+        site = Site().tell(edge(30), behind(30), listing(20, {}))
+        assert site.last == "online registered"
+        udp = edge(10)
+        udp.transport = Transport.UDP
+        assert Site().tell(udp, listing(20, {})).last == "online registered"
+
+
+class TestUnknown:
+    """Nothing shows by which edge it came."""
+
+    ELSEWHERE = ("198.51.100.1:5060",)
+
+    def test_is_stale_where_it_registered_while_an_edge_was_not_heard(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 5), behind(10), BACK)
+        site.tell(listing(20, {}, hosts=self.ELSEWHERE))
+        assert site.last == "online node-uncertain"
+        assert site.places == [("fs1", None, 5061, True)]
+        site.tell(row(30))  # its registrar knows no better
+        assert site.places == [("fs1", None, 5061, True)]
+        site.tell(behind(40))
+        assert site.places == [("fs1", None, 5061, False)]
+
+    def test_not_where_it_registered_before_or_after(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 5), behind(4), BACK)
+        site.tell(behind(22, 5062, call_id="two@phone"), listing(24, {}, hosts=self.ELSEWHERE))
+        assert [stale for *_, stale in site.places] == [False, False]
+
+    def test_the_edges_own_report_makes_it_certain(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 5), behind(10), BACK)
+        site.tell(listing(20, {}, hosts=self.ELSEWHERE), edge(30))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+
+
+class TestListings:
+    def test_one_in_parts_counts_when_it_is_whole(self) -> None:
+        parts = [listing(20, {5061 + n: n + 1}, part=n, parts=2) for n in range(2)]
+        site = Site().tell(behind(10, 5062), parts[0])
+        assert site.last == "online registered"
+        site.tell(parts[1])
+        assert site.places == [("fs1", EDGE, 5062, False)]
+
+    def test_a_part_read_twice_is_one(self) -> None:
+        parts = [listing(20, {5061 + n: n + 1}, part=n, parts=2) for n in range(2)]
+        site = Site().tell(behind(10, 5062), parts[0], parts[0], parts[1], parts[1])
+        assert site.places == [("fs1", EDGE, 5062, False)]
+        site = Site().tell(behind(10, 5063), parts[1], parts[1])
+        assert site.last == "online registered"
+
+    def test_one_that_names_no_connections_says_nothing_of_them(self) -> None:
+        empty = listing(20, {})
+        empty.connections = None
+        assert Site().tell(behind(10), empty).last == "online registered"
+
+    def test_one_that_names_no_hosts_shows_who_is_connected(self) -> None:
+        nameless = listing(20, {5061: 7})
+        nameless.hosts = None
+        assert Site().tell(behind(10), nameless).places == [("fs1", EDGE, 5061, False)]
+
+    def test_of_one_whose_beginning_was_not_read_nothing_is_concluded(self) -> None:
+        site = Site().tell(behind(10), listing(20, {}, part=1, parts=2))
+        site.tell(listing(30, {5062: 7}, part=0, parts=2), listing(40, {}, part=1, parts=2))
+        assert site.last == "online registered"
+
+    def test_one_of_a_process_that_has_ended_since_is_not_believed(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 30, "boot-b"), behind(10), listing(20, {5061: 7}))
+        assert site.last == "online registered"
+        site = Site().tell(mark(NodeKind.UP, 0), mark(NodeKind.DOWN, 30))
+        site.tell(behind(10), listing(20, {5061: 7}))
+        assert site.last == "online registered"
+
+    def test_read_again_it_changes_nothing(self) -> None:
+        site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), closed(30))
+        count = len(site.published)
+        site.tell(listing(20, {5061: 7}), behind(70), listing(20, {}))
+        assert len(site.published) == count + 1
+        assert site.last == "online registered"
+
+    def test_it_ends_the_edges_uncertainty(self) -> None:
+        own = edge(10)
+        own.cookie = 7
+        site = Site().tell(mark(NodeKind.UP, 0), own, behind(10), BACK)
+        for _ in range(3):
+            site.tell(mark(NodeKind.HEARTBEAT, 21))
+            site.wait(timedelta(seconds=4))
+        assert site.last == "online node-uncertain"
+        site.tell(listing(30, {5061: 7}))
+        assert site.last == "online node-certain"
+
+
+class TestOneUser:
+    """What a listing says of one session, outside of a sweep."""
+
+    def _said(self, *events: RegistrationEvent, at: float = 60) -> tuple[bool, Session]:
+        """Of a listing without any connection: whether it changes the session, and that."""
+        session, _ = tell(*events)
+        whole = EdgeListing(listing(at, {}), hosts=set(HOSTS))
+        return fold_connections(session, whole).changed, session
+
+    def test_it_is_nothing_to_who_is_behind_no_edge_or_at_another(self) -> None:
+        plain = registered_behind(1, path=False)
+        no_client = behind(1, 5062)
+        no_client.received = None
+        at_itself = behind(1, 5063, call_id="two@phone")
+        at_itself.node = EDGE
+        elsewhere = edge(1, 5064, call_id="three@phone")
+        elsewhere.node = "edge2"
+        nowhere = edge(1, 5065, call_id="four@phone")
+        nowhere.remote = None
+        for event in (plain, no_client, at_itself, elsewhere, nowhere):
+            assert self._said(event)[0] is False
+
+    def test_what_was_the_edges_own_has_ended_for_good(self) -> None:
+        changed, session = self._said(edge(1))
+        (grave,) = session.ended.values()
+        assert (changed, grave.connection_gone, grave.cause) == (True, True, "connection-closed")
+
+    def test_an_older_listing_after_a_newer_one_changes_nothing(self) -> None:
+        session, _ = tell(behind(1))
+        newer = EdgeListing(listing(60, {5061: 7}), {("10.0.0.7", 5061): 7}, set(HOSTS))
+        assert fold_connections(session, newer).owner is not None
+        older = EdgeListing(listing(50, {}), hosts=set(HOSTS))
+        assert fold_connections(session, older).changed is False
+        assert fold_connections(session, newer).changed is False
+
+    def test_when_it_registered_counts_and_not_when_it_was_listed(self) -> None:
+        assert self._said(behind(1), row(59))[0] is True
+        assert self._said(behind(1), behind(59))[0] is False
+        assert self._said(row(59))[0] is False
+        assert self._said(row(50))[0] is True
+
+    def test_in_whose_gap_it_registered(self) -> None:
+        def doubted(*events: RegistrationEvent, gap: bool = True) -> tuple[bool, bool]:
+            session, _ = tell(*events)
+            unknown = EdgeListing(listing(60, {}), hosts={"198.51.100.1"})
+            unknown.gap = (moment(20), moment(50)) if gap else None
+            first = fold_connections(session, unknown).changed
+            return first, fold_connections(session, unknown).changed
+
+        assert doubted(behind(30)) == doubted(row(30)) == (True, False)
+        assert doubted(behind(10), behind(30)) == (True, False)
+        assert doubted(behind(10), row(30)) == (False, False)
+        assert doubted(behind(51)) == doubted(behind(30), gap=False) == (False, False)
+
+    def test_the_end_of_a_connection_at_another_edge_is_not_its_own(self) -> None:
+        session, _ = tell(behind(1))
+        (key,) = session.bindings
+        alive: dict[tuple[str, int], int | None] = {("10.0.0.7", 5061): 7}
+        fold_connections(session, EdgeListing(listing(20, {5061: 7}), alive, set(HOSTS)))
+        for node, port, cookie, at, fence, again in (
+            ("edge2", 5061, 7, 30, "no-such-binding", False),
+            (EDGE, 5062, 7, 30, "no-such-binding", False),
+            (EDGE, 5061, 6, 1.5, "other-incarnation", True),
+            (EDGE, 5061, None, 1.5, "other-incarnation", False),
+            (EDGE, 5061, 7, 1.5, None, False),
+        ):
+            end = loss(30, port=port, node=node, cookie=cookie, at=at)
+            end.binding = key
+            verdict = fold_loss(session, end)
+            # Its owner went with the end that was not its own.
+            assert (verdict.fence, verdict.owner is not None) == (fence, again)
+
+    def test_its_connection_is_announced_again_after_some_hours(self) -> None:
+        """The table of connections may forget others."""
+        session, _ = tell(behind(1))
+        alive: dict[tuple[str, int], int | None] = {("10.0.0.7", 5061): 7}
+        hours = [(1.0, True), (2.0, False), (6.9, False), (7.1, True)]
+        for hour, announced in hours:
+            event = listing(hour * 3600, {5061: 7})
+            verdict = fold_connections(session, EdgeListing(event, alive, set(HOSTS)))
+            assert (verdict.owner is not None) is announced
+
+
+def test_a_registrar_that_is_no_edge_of_this_kind_lists_no_connections() -> None:
+    """Its own bindings are judged by its own listings."""
+    event = edge(10)
+    event.registrar = "location"
+    assert Site().tell(event, listing(20, {})).last == "online registered"

@@ -1,0 +1,99 @@
+"""The worker's tables in memory: nothing is changed by being packed, and most of it is saved."""
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.tables.packed_table import LEARNED_FROM, PackedTable, Packer
+
+
+def _session(number: int) -> bytes:
+    """Much like what the session table holds."""
+    return (
+        f'{{"aor":"sip:{number}@example.org","version":{number % 7},"status":"online",'
+        f'"bindings":{{"fs1|sip:{number}@10.0.0.1:{number}":{{"node":"fs1",'
+        f'"boot":"boot-{number % 3}","contact":"sip:{number}@10.0.0.1:{number}",'
+        f'"user_agent":"Phone 1.0","seq":{number}}}}}}}'
+    ).encode()
+
+
+def _taught() -> Packer:
+    packer = Packer()
+    for number in range(LEARNED_FROM):
+        packer.pack(_session(number))
+    return packer
+
+
+TAUGHT = _taught()
+
+
+@given(st.binary(max_size=5_000).map(lambda rest: b"{" + rest))
+def test_every_value_comes_back_as_it_was(value: bytes) -> None:
+    assert TAUGHT.unpack(TAUGHT.pack(value)) == value
+
+
+def test_values_of_before_and_after_the_learning_come_back() -> None:
+    table = PackedTable(Packer())
+    expected = {str(n).encode(): _session(n) for n in range(LEARNED_FROM + 500)}
+    for key, value in expected.items():
+        table[key] = value
+    assert table == expected
+    assert list(table) == list(expected)
+
+
+@pytest.mark.parametrize("before", [0, 1, LEARNED_FROM - 1, LEARNED_FROM, LEARNED_FROM + 1])
+@pytest.mark.parametrize("count", [0, 1, 2, LEARNED_FROM + 50])
+def test_many_at_once_are_packed_as_one_by_one(before: int, count: int) -> None:
+    one_by_one, at_once = Packer(), Packer()
+    for number in range(before):
+        one_by_one.pack(_session(number))
+        at_once.pack(_session(number))
+    values = [_session(before + number) for number in range(count)]
+    packed = at_once.pack_all(values)
+    assert packed == [one_by_one.pack(value) for value in values]
+    assert [at_once.unpack(value) for value in packed] == values
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.none() | st.integers(0, 9)))
+    )
+)
+def test_what_is_restored_is_each_keys_last_value(batches: list[Any]) -> None:
+    table, expected = PackedTable(TAUGHT), dict[bytes, bytes]()
+    for batch in batches:
+        changes = [(key, None if n is None else _session(n)) for key, n in batch]
+        records: list[Any] = [SimpleNamespace(key=key, value=value) for key, value in changes]
+        table.restore(records)
+        for key, value in changes:
+            if value is None:
+                expected.pop(key, None)
+            else:
+                expected[key] = value
+    assert table == expected
+
+
+def test_what_is_kept_is_a_small_part_of_what_was_given() -> None:
+    value = _session(123_456)
+    assert sys.getsizeof(TAUGHT.pack(value)) * 2 < sys.getsizeof(value)
+
+
+@pytest.mark.parametrize("value", [b"{}", b'{"a":1}', b"{" + bytes(100)])
+def test_values_that_teach_nothing_do_no_harm(value: bytes) -> None:
+    packer = Packer()
+    kept = [packer.pack(value) for _ in range(LEARNED_FROM)] + [packer.pack(_session(1))]
+    assert [packer.unpack(one) for one in kept] == [value] * LEARNED_FROM + [_session(1)]
+
+
+def test_a_key_that_goes_is_gone() -> None:
+    table = PackedTable(TAUGHT)
+    table[b"a"] = _session(1)
+    assert b"a" in table
+    del table[b"a"]
+    assert b"a" not in table
+    assert table.get(b"a") is None
+    assert len(table) == 0
