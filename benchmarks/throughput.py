@@ -136,7 +136,7 @@ def _judge(peer: Peer, loaded: Input, records: list[results.Output]) -> float:
 def _environment(kafka: KafkaSettings) -> dict[str, str]:
     """Settings of the streams worker (the peers ignore them), and no settings file."""
     return {
-        "ROLLCALL_SETTINGS": "no-settings-file",
+        "ROLLCALL_SETTINGS": os.devnull,
         "ROLLCALL_KAFKA_NAMESPACE": topics.WHOLE,
         "ROLLCALL_KAFKA_PARTITIONS": str(kafka.partitions),
         "ROLLCALL_LOG_LEVEL": "WARNING",

@@ -30,7 +30,8 @@ def _configure(context: typer.Context) -> None:
 
     # A stage configures its own log when it starts.
     name = context.invoked_subcommand or "rollcall"
-    logs.configure(name, default_level="INFO" if name in _TALKATIVE else "WARNING")
+    with plain_errors():
+        logs.configure(name, default_level="INFO" if name in _TALKATIVE else "WARNING")
 
 
 @contextmanager

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, ClassVar
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, NewTopic
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 
 from runtime.kafka_errors import NO_ANSWER, passes
 from runtime.librdkafka_log import LIBRDKAFKA_LOG
@@ -17,6 +18,19 @@ from schemas.topics import Cleanup, Topic
 
 # Where the address is set: [kafka] in the settings file, or the environment.
 BOOTSTRAP_SETTING = "kafka.bootstrap_servers, ROLLCALL_KAFKA_BOOTSTRAP_SERVERS"
+
+
+class SecurityProtocol(StrEnum):
+    """How to talk to brokers, in librdkafka's and Kafka's own words; read in any capitals."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
 
 
 class KafkaUnavailable(Exception):
@@ -38,7 +52,9 @@ class KafkaSettings(StageSettings):
             "bootstrap_servers", "ROLLCALL_KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP_SERVERS"
         ),
     )
-    security_protocol: str = "PLAINTEXT"
+    security_protocol: Annotated[SecurityProtocol, BeforeValidator(_upper)] = (
+        SecurityProtocol.PLAINTEXT
+    )
     sasl_mechanism: str | None = None
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
@@ -66,7 +82,7 @@ class KafkaSettings(StageSettings):
         """librdkafka configuration common to producers, consumers and admin clients."""
         options: dict[str, Any] = {
             "bootstrap.servers": self.bootstrap_servers,
-            "security.protocol": self.security_protocol,
+            "security.protocol": self.security_protocol.value,
             "log_level": 3,
             "logger": LIBRDKAFKA_LOG,
         }

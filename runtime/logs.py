@@ -6,13 +6,20 @@ import sys
 
 import structlog
 
+from runtime.settings import BadSettings
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
 
 def configure(stage: str, default_level: str = "INFO") -> None:
     """Set up structlog and the standard library's loggers on stderr.
 
     JSON unless stderr is a terminal; level by ROLLCALL_LOG_LEVEL, else `default_level`.
+    Raises BadSettings where that is no level.
     """
-    level = os.environ.get("ROLLCALL_LOG_LEVEL", default_level).upper()
+    level = (os.environ.get("ROLLCALL_LOG_LEVEL") or default_level).upper()
+    if level not in LEVELS:
+        raise BadSettings(f"ROLLCALL_LOG_LEVEL={level!r} is no level: one of {', '.join(LEVELS)}")
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -15,6 +15,13 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from runtime.unknown_settings import (
+    section_prefix,
+    unknown_in_section,
+    unknown_section,
+    unknown_variable,
+)
+
 SETTINGS_FILE = "rollcall.toml"
 
 
@@ -41,8 +48,8 @@ class BadArgument(Exception):
 
 
 def settings_file() -> Path:
-    """`$ROLLCALL_SETTINGS`, else `rollcall.toml` in the working folder; it need not exist."""
-    return Path(os.environ.get("ROLLCALL_SETTINGS", SETTINGS_FILE))
+    """`$ROLLCALL_SETTINGS`, else `rollcall.toml` in the working folder, which need not exist."""
+    return Path(os.environ.get("ROLLCALL_SETTINGS") or SETTINGS_FILE)
 
 
 def is_configured(section: str) -> bool:
@@ -66,7 +73,7 @@ class StageSettings(BaseSettings):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.model_config["env_prefix"] = f"ROLLCALL_{cls.section.upper()}_"
+        cls.model_config["env_prefix"] = section_prefix(cls.section)
         cls.model_config["env_nested_delimiter"] = "__"
 
     @classmethod
@@ -84,17 +91,22 @@ class StageSettings(BaseSettings):
 
 
 def _section(name: str) -> dict[str, Any]:
-    """The file's `[name]`; empty where there is no such section or no file."""
+    """The file's `[name]`; empty where there is no such section, or no file and none is named."""
     try:
         text = settings_file().read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if os.environ.get("ROLLCALL_SETTINGS"):
+            raise BadSettings(f"ROLLCALL_SETTINGS={settings_file()}: no such file") from error
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise BadSettings(f"{settings_file()}: cannot be read: {error}") from error
     try:
-        section = tomllib.loads(text).get(name, {})
+        sections = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, and numbers without end
         raise BadSettings(f"{settings_file()}: not TOML: {error}") from error
+    if unknown := unknown_section(sections):
+        raise BadSettings(f"{settings_file()}: {unknown}")
+    section = sections.get(name, {})
     if not isinstance(section, dict):
         raise BadSettings(f"{settings_file()}: {name} is no table: write [{name}]")
     return section
@@ -104,7 +116,12 @@ S = TypeVar("S", bound=StageSettings)
 
 
 def load(settings: type[S], **overrides: object) -> S:
-    """Read one section. Raises BadSettings naming the setting at fault."""
+    """Read one section. Raises BadSettings naming the setting at fault, also one nobody reads."""
+    unknown = unknown_variable(os.environ) or unknown_in_section(
+        os.environ, settings.section, settings.model_fields
+    )
+    if unknown:
+        raise BadSettings(unknown)
     try:
         return settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:

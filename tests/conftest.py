@@ -15,5 +15,6 @@ def _no_settings_of_this_machine(
             continue  # what the tests themselves are told
         if name.startswith(("ROLLCALL_", "KAFKA_", "OTEL_")):
             monkeypatch.delenv(name)
-    nowhere = tmp_path_factory.getbasetemp() / "no-settings.toml"
-    monkeypatch.setenv("ROLLCALL_SETTINGS", str(nowhere))
+    nothing = tmp_path_factory.getbasetemp() / "empty.toml"
+    nothing.touch()
+    monkeypatch.setenv("ROLLCALL_SETTINGS", str(nothing))
