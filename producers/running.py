@@ -1,4 +1,4 @@
-"""What the stages of producers that work in threads do alike: start, guard, beat, stop."""
+"""How a producer's stage runs: its publisher, its threads, its stop."""
 
 import threading
 from collections.abc import Callable
@@ -11,17 +11,20 @@ from runtime.stage import Stage
 
 
 class NodeSettings(Protocol):
-    """What is needed here of a producer's settings."""
+    """The settings that are needed here; `node` None: its server names it."""
 
-    node: str
-    close_timeout_seconds: float
+    @property
+    def node(self) -> str | None: ...
+
+    @property
+    def close_timeout_seconds(self) -> float: ...
 
 
 class Producer(Protocol):
     """One source of one node."""
 
     def run(self) -> None:
-        """Work until the stage is told to stop, then publish all that was read."""
+        """Work until the stage's `stop` is set, then publish all that was read."""
 
     def status(self) -> dict[str, Any]:
         """For /status."""
@@ -30,9 +33,19 @@ class Producer(Protocol):
 S = TypeVar("S", bound=NodeSettings)
 
 
-def run_producer(name: str, settings: S, make: Callable[[S, Publisher, Stage], Producer]) -> None:
-    """Run the stage until SIGTERM. Raises BadSettings, spool.SpoolInUse, spool.SpoolUnwritable."""
-    publisher = Publisher(load(KafkaSettings), load(PublisherSettings), f"{name}/{settings.node}")
+def run_producer(
+    name: str,
+    settings: S,
+    make: Callable[[S, Publisher, Stage], Producer],
+    *,
+    node: str | None = None,
+) -> None:
+    """Run the stage until SIGTERM. `node` names the spool where the settings name no node.
+
+    Raises BadSettings, spool.SpoolInUse, spool.SpoolUnwritable, and what `make` and `run` raise.
+    """
+    source = f"{name}/{settings.node or node}"
+    publisher = Publisher(load(KafkaSettings), load(PublisherSettings), source)
     stage = Stage(name, on_stop=publisher.stop_waiting, hindrances=[publisher.hindrance])
     try:
         producer = make(settings, publisher, stage)
@@ -61,23 +74,3 @@ class Threads:
         thread = threading.Thread(target=guarded, name=name, daemon=True)
         thread.start()
         return thread
-
-
-def keep_lease(
-    beat: Callable[[], bool],
-    ask_listing: Callable[[], None],
-    stop: threading.Event,
-    seconds: float,
-) -> None:
-    """The node's lease: a `beat` every so many seconds until `stop`; it says whether it was given.
-
-    After a silence a listing is wanted, for the lease may have run out.
-    """
-    withheld = False
-    while True:
-        beaten = beat()
-        if withheld and beaten:
-            ask_listing()
-        withheld = not beaten
-        if stop.wait(seconds):
-            return

@@ -14,6 +14,7 @@ from producers.freeswitch.intake import Intake
 from producers.freeswitch.lister import Lister
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.freeswitch.translation import SUBSCRIPTION
+from producers.lease import keep_lease
 from producers.listing_times import ListingTimes
 from runtime import logs, metrics
 from schemas.origin import Address
@@ -59,7 +60,7 @@ class Connection:
         self._intake.publish(self._switch.announce())
         log.info("connected", node=self._intake.node, boot=self._switch.boot)
         metrics.SOURCE_CONNECTED.set(1, self._labels())
-        for task in (self._beat, self._watch, self._list, self._settle):
+        for task in (self._keep_lease, self._watch, self._list, self._settle):
             self._spawn(task)
 
     def _look_for_kernel(self) -> None:
@@ -87,25 +88,25 @@ class Connection:
         """Seconds since the switch said anything; none while it is we who do not read."""
         return 0.0 if self._intake.queue.full() else time.monotonic() - self._socket.last_read
 
-    def _beat(self) -> None:
-        """The node's lease: a heartbeat a second as long as the switch is heard."""
-        withheld = False
-        while True:
-            settings = self._settings
-            patience = (
-                settings.command_timeout_seconds
-                if self._lister.busy
-                else settings.lease_silence_seconds
-            )
-            if self._silence() > patience:
-                withheld = True
-            elif self._switch.lives:
-                switch = self._switch
-                self._intake.publish([switch.mark(NodeKind.HEARTBEAT, switch.clock.now())])
-                if withheld:  # its lease may have run out meanwhile: say what is there
-                    withheld = False
-                    self._listings.ask()
-            gevent.sleep(self._settings.heartbeat_seconds)
+    def _keep_lease(self) -> None:
+        """Heartbeats as long as the switch is heard."""
+        keep_lease(self._beat, self._listings.ask, _sleep, self._settings.heartbeat_seconds)
+
+    def _beat(self) -> bool:
+        """Publish a heartbeat where the switch lives; False while it is silent."""
+        settings = self._settings
+        # The switch sends nothing else on this connection while it makes a listing.
+        limit = (
+            settings.command_timeout_seconds
+            if self._lister.busy
+            else settings.lease_silence_seconds
+        )
+        if self._silence() > limit:
+            return False
+        if self._switch.lives:
+            switch = self._switch
+            self._intake.publish([switch.mark(NodeKind.HEARTBEAT, switch.clock.now())])
+        return True
 
     def _watch(self) -> None:
         """Ask when the switch falls silent; end the connection when it stays so."""
@@ -162,3 +163,9 @@ class Connection:
                     gevent.sleep(_USER_PAUSE_SECONDS)
         except EventSocketError:
             return
+
+
+def _sleep(seconds: float) -> bool:
+    """As Event.wait of an event that is never set: the greenlet ends by being killed."""
+    gevent.sleep(seconds)
+    return False

@@ -14,9 +14,9 @@ from producers.freeswitch.intake import Intake
 from producers.freeswitch.kernel import KernelLookup
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.freeswitch.switch import Switch
-from producers.publisher import Publisher, PublisherSettings
+from producers.publisher import Publisher
+from producers.running import run_producer
 from runtime import logs, metrics
-from runtime.kafka import KafkaSettings
 from runtime.settings import load
 from runtime.stage import Stage
 
@@ -113,13 +113,4 @@ class FreeSwitchProducer:
 def run() -> None:
     """Run the stage until SIGTERM. Raises BadSettings, spool.SpoolInUse, spool.SpoolUnwritable."""
     settings = load(FreeSwitchSettings)
-    name = settings.node or f"{settings.host}:{settings.port}"
-    publisher = Publisher(load(KafkaSettings), load(PublisherSettings), f"freeswitch/{name}")
-    stage = Stage(NAME, on_stop=publisher.stop_waiting, hindrances=[publisher.hindrance])
-    producer = FreeSwitchProducer(settings, publisher, stage)
-    stage.status = producer.status
-    stage.start()
-    try:
-        producer.run()
-    finally:
-        publisher.close(settings.close_timeout_seconds)
+    run_producer(NAME, settings, FreeSwitchProducer, node=f"{settings.host}:{settings.port}")

@@ -10,10 +10,11 @@ from producers.kamailio.kernel import KernelWitness
 from producers.kamailio.lister import Lister, open_rpc
 from producers.kamailio.server import Server
 from producers.kamailio.settings import KamailioSettings
+from producers.lease import keep_lease
 from producers.listing_times import ListingTimes
 from producers.publisher import Publisher
 from producers.receive_times import Ticks
-from producers.running import Threads, keep_lease, run_producer
+from producers.running import Threads, run_producer
 from producers.sip_proxy.inbox import Inbox
 from runtime.settings import load
 from runtime.stage import Stage
@@ -94,8 +95,8 @@ class KamailioProducer:
         }
 
     def _keep_lease(self) -> None:
-        stop, seconds = self._stage.stop, self._settings.heartbeat_seconds
-        keep_lease(self._beat, self._listings.ask, stop, seconds)
+        wait, seconds = self._stage.stop.wait, self._settings.heartbeat_seconds
+        keep_lease(self._beat, self._listings.ask, wait, seconds)
 
     def _beat(self) -> bool:
         self.connection.ask()

@@ -4,6 +4,7 @@ import threading
 import time
 from typing import Any
 
+from producers.lease import keep_lease
 from producers.listing_times import ListingTimes
 from producers.opensips.intake import Intake
 from producers.opensips.kernel import KernelWitness
@@ -16,7 +17,7 @@ from producers.opensips.server import Server
 from producers.opensips.settings import OpenSipsSettings
 from producers.publisher import Publisher
 from producers.receive_times import Ticks
-from producers.running import Threads, keep_lease, run_producer
+from producers.running import Threads, run_producer
 from producers.sip_proxy.inbox import Inbox
 from producers.sip_proxy.mi import Mi
 from runtime import logs, metrics
@@ -123,8 +124,8 @@ class OpenSipsProducer:
         }
 
     def _keep_lease(self) -> None:
-        stop, seconds = self._stage.stop, self._settings.heartbeat_seconds
-        keep_lease(self._beat, self._listings.ask, stop, seconds)
+        wait, seconds = self._stage.stop.wait, self._settings.heartbeat_seconds
+        keep_lease(self._beat, self._listings.ask, wait, seconds)
 
     def _beat(self) -> bool:
         with self.intake.lock:

@@ -1,4 +1,7 @@
-"""From a socket to the event that is published about it: names, number, time. No I/O but clocks."""
+"""From a socket to the event that is published about it: id, sequence, addresses, time.
+
+No I/O but clocks and the boot id.
+"""
 
 import time
 from dataclasses import dataclass
@@ -16,18 +19,18 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def boot_id() -> str:
-    """The kernel's name for the time since it started: cookies repeat only in another."""
+    """The id of the kernel's current boot: within one boot no cookie repeats."""
     return _BOOT_ID.read_text().strip()
 
 
 def kernel_sequence() -> int:
-    """Microseconds since the kernel started: it only grows, also over restarts of a producer."""
+    """Microseconds since the kernel started: they only grow, also over restarts of a producer."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
 @dataclass(slots=True)
 class ConnectionEvents:
-    """Of one node. An end has one id for ever, whoever tells it: the connection's cookie's."""
+    """Events of one node. The id of an end is its cookie's, so that a repeat has the same id."""
 
     node: str
     boot: str
@@ -39,11 +42,11 @@ class ConnectionEvents:
     ) -> ConnectionEvent:
         """`at` is in seconds since the epoch."""
         self.seq = max(self.seq + 1, kernel_sequence())
-        what = "closed" if kind.is_end else f"{kind.value}-{self.seq}"
+        suffix = "closed" if kind.is_end else f"{kind.value}-{self.seq}"
         remote = socket.remote
         return build(
             ConnectionEvent,
-            id=f"{self.node}/{self.boot}/sock-{socket.cookie}/{what}",
+            id=f"{self.node}/{self.boot}/sock-{socket.cookie}/{suffix}",
             **origin(self.node, self.boot, self.seq, datetime.fromtimestamp(at, UTC)),
             kind=kind,
             connection=connection_id(self.node, remote),
@@ -68,7 +71,7 @@ def end_of_gone(
     remote: Address,
     reason: str,
 ) -> ConnectionEvent:
-    """The end of a connection that was no more when its registration was read; cookie unknown.
+    """The end of a connection that was gone when its registration was read; its cookie is unknown.
 
     `registration` is that event's id. `at` is its time and not the present: an end ends what was
     registered before it, and a client that came back from the same port registers later.

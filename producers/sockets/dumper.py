@@ -1,4 +1,4 @@
-"""The thread that lists all connections: every second, and at once when something was lost."""
+"""The thread that dumps all connections: each second, and at once when notifications were lost."""
 
 import threading
 import time
@@ -17,15 +17,15 @@ _SHARE, _SHARE_WANTED = 0.1, 0.2
 
 
 class Dump(NamedTuple):
-    """All sockets of the watched ports. `began` is of time.monotonic, `seconds` what it took."""
+    """All sockets of the watched ports. `began` is of time.monotonic; it took `seconds`."""
 
     sockets: list[Socket]
     began: float
     seconds: float
 
 
-def take(kernel: Kernel, condition: bytes) -> Dump:
-    """Raises KernelRefuses, QueryFailed."""
+def take_dump(kernel: Kernel, condition: bytes) -> Dump:
+    """List the sockets that meet the condition. Raises KernelRefuses, QueryFailed."""
     began = time.monotonic()
     sockets = kernel.dump(condition)
     return Dump(sockets, began, time.monotonic() - began)
@@ -77,11 +77,11 @@ class Dumper:
 
     def _dump(self, kernel: Kernel) -> None:
         try:
-            dump = take(kernel, self._condition)
+            dump = take_dump(kernel, self._condition)
         except (KernelRefuses, QueryFailed) as error:
             self.failures += 1
             if self.failures == 1:
-                log.error("the kernel gives no list of connections", detail=str(error))
+                log.error("cannot list the kernel's connections", detail=str(error))
             return
         self.failures = 0
         self.count += 1

@@ -2,11 +2,11 @@
 
 
 class KernelRefuses(Exception):
-    """This kernel, or what confines the process, does not allow it: it will not change by waiting.
+    """This kernel, or what confines the process, does not allow it; waiting does not help.
 
     The message says what was refused and what to do.
     """
 
 
 class QueryFailed(Exception):
-    """The kernel gave no usable answer to one question; ask again, or do without."""
+    """The kernel gave no usable answer to one query: ask again, or go on without."""

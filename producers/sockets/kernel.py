@@ -1,4 +1,4 @@
-"""A socket to ask the kernel with: one connection, or all of some ports. One thread at a time."""
+"""Queries to the kernel's socket diagnostics: one connection, or all of some ports."""
 
 import _socket
 import errno
@@ -17,7 +17,10 @@ _REFUSALS = (errno.EPERM, errno.EACCES, errno.EPROTONOSUPPORT, errno.EAFNOSUPPOR
 
 
 class Kernel:
-    """One netlink socket. `_socket` is never patched by gevent: an answer takes microseconds."""
+    """One netlink socket, for one thread at a time.
+
+    `_socket` is never patched by gevent: an answer takes microseconds.
+    """
 
     def __init__(self) -> None:
         """Raises KernelRefuses."""
@@ -55,7 +58,7 @@ class Kernel:
             raise refusal("an exact query", error) from error
 
     def dump(self, condition: bytes, states: int = netlink.DUMPED_STATES) -> list[Socket]:
-        """All sockets of both families that pass. Raises KernelRefuses, QueryFailed."""
+        """Sockets of both families that meet the condition. Raises KernelRefuses, QueryFailed."""
         return [
             *self._dump(_socket.AF_INET, condition, states),
             *self._dump(_socket.AF_INET6, condition, states),
@@ -77,7 +80,7 @@ class Kernel:
                 found.extend(netlink.sockets(data))
         except FileNotFoundError as error:
             if family == _socket.AF_INET6:
-                return []  # a kernel without IPv6 has no sockets to show
+                return []  # a kernel without IPv6
             raise refusal("a dump", error) from error
         except (OSError, QueryFailed) as error:
             self._renew()
@@ -85,7 +88,7 @@ class Kernel:
         return found
 
     def _renew(self) -> None:
-        """What is left of an answer must not be taken for the next one."""
+        """Open a new socket: the rest of a broken answer must not be taken for the next one."""
         self._socket.close()
         self._socket = self._open()
 

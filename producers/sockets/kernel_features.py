@@ -1,4 +1,4 @@
-"""What this kernel lets the watcher do, found out at the start and said in words."""
+"""What this kernel lets the watcher do: probed at the start, logged, and shown in /status."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,10 +16,10 @@ log = logs.get(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KernelFeatures:
-    """`notifications` None: the kernel tells nothing by itself, and dumps must do."""
+    """`notifications`: address families that are notified about; None: there are only dumps."""
 
     dumps: bool
-    notifications: list[str] | None  # the address families told of
+    notifications: list[str] | None
     refused: str | None
     buffer_bytes: int
     buffer_forced: bool
@@ -41,13 +41,13 @@ def probe_features(
     try:
         subscription = subscribe(settings)
     except (KernelRefuses, QueryFailed) as error:
-        abilities = KernelFeatures(True, None, str(error), 0, False, False)
+        features = KernelFeatures(True, None, str(error), 0, False, False)
         log.warning(
-            "no notifications: ends are seen by dumps only, up to dump_seconds late",
+            "the kernel does not notify: ends are seen in dumps only, up to dump_seconds late",
             reason=str(error),
         )
-        return abilities, None
-    abilities = KernelFeatures(
+        return features, None
+    features = KernelFeatures(
         True,
         subscription.groups,
         None,
@@ -55,12 +55,12 @@ def probe_features(
         subscription.buffer_forced,
         subscription.filtered,
     )
-    log.info("this kernel allows", **abilities.report())
+    log.info("kernel features", **features.report())
     if subscription.buffer_bytes < settings.receive_buffer_bytes:
         log.warning(
-            "the receive buffer is smaller than asked: raise net.core.rmem_max or grant "
-            "CAP_NET_ADMIN; a burst that overflows it is reconciled by a dump",
+            "the receive buffer is smaller than receive_buffer_bytes: raise net.core.rmem_max or "
+            "grant CAP_NET_ADMIN; after a burst that overflows it a dump shows what was lost",
             got=subscription.buffer_bytes,
             asked=settings.receive_buffer_bytes,
         )
-    return abilities, subscription
+    return features, subscription

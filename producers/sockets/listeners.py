@@ -18,21 +18,21 @@ _ASK_AGAIN_SECONDS = 0.1
 
 
 class Listeners:
-    """Of the watched ports, keyed by cookie: several may share one port."""
+    """The listening sockets of the watched ports, by cookie: several may share one port."""
 
     def __init__(self, node: str, ports: Iterable[int], kernel: Kernel) -> None:
         self._node = node
         self._watched = sorted(ports)
         self._kernel = kernel
         self._by_cookie: dict[int, int] = {}
-        self._counts: dict[int, int] = {}  # as told to log and metrics
+        self._counts: dict[int, int] = {}  # as logged and in the metrics
         self._asked = 0.0
 
     def ports(self) -> list[int]:
         return sorted(set(self._by_cookie.values()))
 
     def listed(self, sockets: Iterable[Socket]) -> None:
-        """Take a full dump's word."""
+        """Take a full dump as what exists."""
         listening = netlink.LISTEN
         self._by_cookie = {s.cookie: s.local_port for s in sockets if s.state == listening}
         self._show()
@@ -45,7 +45,7 @@ class Listeners:
         return True
 
     def is_there(self, port: int) -> bool:
-        """Whether anyone listens; asked anew where nobody did, for a server may be back."""
+        """Whether anyone listens; where nobody did, the kernel is asked again: it may be back."""
         if self._counts.get(port):
             return True
         now = time.monotonic()
@@ -55,11 +55,11 @@ class Listeners:
                 ports = netlink.of_ports(self._watched)
                 self.listed(self._kernel.dump(ports, 1 << netlink.LISTEN))
             except (KernelRefuses, QueryFailed) as error:
-                log.warning("cannot ask who listens", detail=str(error))
+                log.warning("cannot list the kernel's listening sockets", detail=str(error))
         return bool(self._counts.get(port))
 
     def _show(self) -> None:
-        """Changes to log and metrics."""
+        """Log changes, and set the metrics."""
         counts = dict.fromkeys(self._watched, 0)
         for port in self._by_cookie.values():
             counts[port] = counts.get(port, 0) + 1

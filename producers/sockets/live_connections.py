@@ -1,7 +1,6 @@
-"""Which clients are connected now? One dump, for a producer whose server keeps no table to list,
-and for the audit.
+"""Which clients are connected now: one dump, for a producer whose server has no table to list.
 
-For processes that share the SIP server's network namespace.
+The audit asks the same. For processes that share the SIP server's network namespace.
 """
 
 from collections.abc import Collection
@@ -13,9 +12,9 @@ from producers.sockets.kernel import Kernel
 
 @dataclass(slots=True)
 class LiveConnections:
-    """Of the `ports` asked about: `cookies` of each peer's connection, `own` ends of the server.
+    """Connections to `ports`: the `cookies` by peer, and the server's `own` addresses.
 
-    `listens`: somebody does on one of them.
+    `listens`: whether a process listens on one of the ports.
     """
 
     ports: frozenset[int]
@@ -25,7 +24,7 @@ class LiveConnections:
 
 
 def live_connections(ports: Collection[int]) -> LiveConnections:
-    """Connections that both sides hold open. Raises KernelRefuses, QueryFailed."""
+    """List the connections that both sides hold open. Raises KernelRefuses, QueryFailed."""
     found = LiveConnections(frozenset(ports))
     kernel = Kernel()
     try:
@@ -45,7 +44,7 @@ def live_connections(ports: Collection[int]) -> LiveConnections:
 
 
 def listening_ports(ports: Collection[int]) -> set[int]:
-    """On which of these ports somebody listens here. Raises KernelRefuses, QueryFailed."""
+    """Those of the ports on which a process listens here. Raises KernelRefuses, QueryFailed."""
     if not ports:
         return set()
     kernel = Kernel()

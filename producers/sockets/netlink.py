@@ -58,7 +58,7 @@ class Socket(NamedTuple):
     family: int
     state: int
     timer: int
-    retransmits: int  # of data, or unanswered probes, as `timer` says
+    retransmits: int  # of data, or unanswered probes, by `timer`
     ends: bytes
     cookie: int
     device: int  # index of the interface it is bound to, else 0
@@ -116,7 +116,7 @@ def ends_of(local: Address, remote: Address) -> tuple[int, bytes]:
 def exact_request(family: int, ends: bytes, cookie: int | None, *, info: bool = False) -> bytes:
     """Ask for one connection; with a cookie for that incarnation only.
 
-    An IPv4 question also finds the IPv4-mapped connection of a dual-stack listener.
+    An IPv4 query also finds the IPv4-mapped connection of a dual-stack listener.
     """
     body = _REQUEST.pack(
         family,
@@ -172,8 +172,8 @@ def _condition(code: int, otherwise: int, family: int, port: int, address: bytes
 def sockets(data: bytes | memoryview) -> Iterator[Socket]:
     """Sockets in one datagram of the kernel, until its end or the end of a dump.
 
-    Raises FileNotFoundError, PermissionError or another OSError as the kernel's answer says,
-    QueryFailed when the bytes are no such messages.
+    Raises FileNotFoundError, PermissionError or another OSError for an error that the kernel
+    answers, QueryFailed when the bytes are no such messages.
     """
     offset, end = 0, len(data)
     try:
@@ -194,7 +194,7 @@ def sockets(data: bytes | memoryview) -> Iterator[Socket]:
 
 
 def destroyed(socket: Socket) -> bytes:
-    """The datagram in which a kernel tells of this socket's end: for replays."""
+    """The notification of this socket's end, as the kernel sends it: for replays."""
     fields = (socket.family, socket.state, socket.timer, socket.retransmits)
     body = _MESSAGE.pack(*fields, socket.ends, socket.device, socket.cookie)
     return _HEADER.pack(_HEADER.size + len(body), SOCK_DIAG_BY_FAMILY, 0, 0, 0) + body

@@ -1,7 +1,7 @@
-"""Destroyed sockets as the kernel tells of them: a subscription, and a thread that only reads it.
+"""The kernel's notifications of destroyed sockets: a subscription, and a thread that only reads it.
 
 NETLINK_SOCK_DIAG multicast, one inet_diag message a destroyed TCP socket, in the IPv6 group also
-for the IPv4 connections of a dual-stack listener. A full buffer loses messages and says ENOBUFS.
+for the IPv4 connections of a dual-stack listener. A full buffer loses messages, with ENOBUFS.
 """
 
 import _socket
@@ -23,7 +23,7 @@ _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
 _SO_RCVBUFFORCE, _SO_ATTACH_FILTER = 33, 26
 _GROUPS = {"IPv4": SKNLGRP_INET_TCP_DESTROY, "IPv6": SKNLGRP_INET6_TCP_DESTROY}
 _MESSAGE_BYTES = 8192
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 _GIVE_WAY_SECONDS = 0.0005
 # Where a notification holds the local port: netlink header, four bytes of inet_diag_msg.
 _PORT_OFFSET = 20
@@ -38,7 +38,7 @@ class Received(NamedTuple):
 
 
 class Subscription:
-    """A socket in both groups, with as large a buffer as may be."""
+    """A socket in both groups, with as large a buffer as is allowed."""
 
     def __init__(self, buffer_bytes: int, ports: list[int]) -> None:
         """Raises KernelRefuses when the groups cannot be joined; without IPv6 it is left out."""
@@ -96,9 +96,9 @@ class Subscription:
 
 
 class Reader:
-    """The thread that does nothing but read: what it does not keep up with is lost in the kernel.
+    """The thread that only reads: when it does not keep up, the kernel drops notifications.
 
-    `queue` gets each datagram. It is bounded: beyond it datagrams are dropped here, which counts
+    `queue` gets each datagram. It is bounded: beyond that datagrams are dropped here, which counts
     as an overflow like the kernel's own.
     """
 
@@ -125,12 +125,14 @@ class Reader:
     def stop(self) -> None:
         self._stopping = True
         self._thread.join()
+
+    def close(self) -> None:
         self._subscription.socket.close()
 
     def give_way(self) -> None:
         """Wait while there is something to read: two busy threads share one interpreter badly.
 
-        Returns at once when the queue is full, for then it is the reader that waits.
+        Returns at once when the queue is full, because then the reader waits.
         """
         while self._to_read.poll(0) and not self._is_full() and not self._stopping:
             time.sleep(_GIVE_WAY_SECONDS)
@@ -147,7 +149,7 @@ class Reader:
                 try:
                     data = receive(_MESSAGE_BYTES, _socket.MSG_DONTWAIT)
                 except BlockingIOError:
-                    readable.poll(_LOOK_SECONDS * 1000)
+                    readable.poll(_POLL_SECONDS * 1000)
                     continue
                 except OSError as error:
                     if error.errno != errno.ENOBUFS:

@@ -1,7 +1,7 @@
-"""Which connection did this come on? Asked by producers at each REGISTER, in microseconds.
+"""Which connection a REGISTER came on: producers ask at each REGISTER, in microseconds.
 
 For producers that share the SIP server's network namespace. A registrar names only the peer: where
-the local end is not given, those that answered before are tried, then all connections to the peer.
+the local end is not given, those found before are tried, then all connections to the peer.
 """
 
 import time
@@ -36,7 +36,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The kernel could not be asked; `reason` says why."""
+    """The kernel could not be asked, for this `reason`."""
 
     reason: str
 
@@ -119,7 +119,7 @@ class ConnectionQuery:
         if self._locals_complete:
             return closing
         if not walk or time.monotonic() < self._walk_not_before:
-            raise QueryFailed("not among the local ends known, and not looked for elsewhere")
+            raise QueryFailed("not at a known local address, and the table is not walked now")
         began = time.monotonic()
         found = self._walk(remote)
         ended = time.monotonic()
@@ -127,7 +127,8 @@ class ConnectionQuery:
         return found or closing
 
     def _walk(self, remote: Address) -> Socket | None:
-        """A socket bound to a device, or one with a local end not seen before, is found only so."""
+        """Search the kernel's table: the only way to a socket bound to a device, or to a local end
+        that was not seen before."""
         found = None
         for socket in self._kernel.of_peer(remote):
             if self._ports and socket.local_port not in self._ports:

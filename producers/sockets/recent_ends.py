@@ -1,4 +1,4 @@
-"""Which peers' connections ended lately: tells a connection that has gone from one that never was.
+"""Which peers' connections ended lately: a connection that is gone differs from one never made.
 
 For producers whose server reports a transport that it only read in the Contact (FreeSWITCH). The
 kernel is asked about a connection after the event; that there is none proves an end only if there
@@ -30,7 +30,7 @@ class _Ended(NamedTuple):
 
 
 class RecentEnds:
-    """The peers of destroyed sockets, newest last, from when it was made. One thread at a time."""
+    """Peers of the sockets destroyed since this was made, newest last. One thread at a time."""
 
     def __init__(self, ports: Collection[int], ends_max: int = _ENDS_MAX) -> None:
         """`ports` are the server's. Raises KernelRefuses, QueryFailed."""
@@ -45,7 +45,7 @@ class RecentEnds:
         self._subscription.socket.close()
 
     def read(self) -> None:
-        """Take what the kernel has sent; costs one system call where there is nothing."""
+        """Read what the kernel has sent; one system call where there is nothing."""
         receive = self._subscription.socket.recv
         while True:
             try:

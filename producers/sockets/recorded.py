@@ -1,4 +1,4 @@
-"""Recorded notifications in place of this host's kernel: what a replay lets the watcher read."""
+"""Recorded notifications in place of this host's kernel, for replays."""
 
 import _socket
 from collections.abc import Iterable
@@ -12,14 +12,14 @@ from schemas.origin import Address
 
 
 def open_kernel(settings: SocketsSettings) -> Kernel:
-    """The kernel to ask: this host's, or a recording's. Raises KernelRefuses."""
+    """The kernel to ask: this host's, or a stand-in for a recording's. Raises KernelRefuses."""
     if settings.recorded is None:
         return Kernel()
     return RecordedKernel(port.number for port in settings.sip_ports)
 
 
 def subscribe(settings: SocketsSettings) -> Subscription:
-    """What to read notifications from. Raises KernelRefuses, QueryFailed, OSError."""
+    """Where to read notifications. Raises KernelRefuses, QueryFailed, OSError."""
     if settings.recorded is None:
         ports = [port.number for port in settings.sip_ports]
         return Subscription(settings.receive_buffer_bytes, ports)
@@ -27,7 +27,7 @@ def subscribe(settings: SocketsSettings) -> Subscription:
 
 
 class RecordedKernel(Kernel):
-    """Answers as a recording's kernel might: its servers listen, of the rest it knows nothing."""
+    """Answers in place of a recording's kernel: its servers listen; it has no connections."""
 
     def __init__(self, ports: Iterable[int]) -> None:
         anywhere = Address(ip="0.0.0.0", port=0)

@@ -1,4 +1,4 @@
-"""Settings of the kernel watcher: which node, which ports, how often to look, what is suspect."""
+"""Settings of the kernel watcher: which node, which ports, how often to dump, what is suspect."""
 
 from typing import ClassVar, NamedTuple
 
@@ -17,7 +17,7 @@ class SipPort(NamedTuple):
 
 
 def read_port(text: str | int) -> SipPort:
-    """`5060`, `5061/tls`, `7443/wss`: TCP where nothing is said. Raises ValueError."""
+    """`5060`, `5061/tls`, `7443/wss`: TCP where no transport is given. Raises ValueError."""
     number, slash, name = str(text).partition("/")
     if not number.isdecimal() or not 0 < int(number) <= 65535:
         raise ValueError(f"{text!r} is not PORT or PORT/TRANSPORT, a port being 1-65535")

@@ -1,22 +1,55 @@
-"""The stage `sockets`: watches one SIP server's connections for ever and publishes how they end."""
+"""The stage `sockets`: watches one SIP server's connections and publishes how they end."""
 
 from typing import Any
 
 from producers.publisher import Publisher, PublisherSettings
+from producers.running import run_producer
 from producers.sockets.connection_events import boot_id
 from producers.sockets.known_connections_file import KnownConnectionsFile
 from producers.sockets.settings import SocketsSettings
 from producers.sockets.watcher import Watcher
-from runtime import logs, metrics
-from runtime.kafka import KafkaSettings
+from runtime import metrics
 from runtime.settings import load
 from runtime.stage import Stage
 from schemas.connection import ConnectionEvent
 from schemas.topics import CONNECTIONS
 
-log = logs.get(__name__)
-
 NAME = "sockets"
+
+
+class SocketsProducer:
+    """One watcher of one SIP server."""
+
+    def __init__(self, settings: SocketsSettings, publisher: Publisher, stage: Stage) -> None:
+        self._settings = settings
+        self._publisher = publisher
+        self._stage = stage
+        self._watcher: Watcher | None = None
+
+    def run(self) -> None:
+        """Watch until the stage's `stop` is set. Raises KernelRefuses."""
+        boot, node = boot_id(), self._settings.node
+        path = load(PublisherSettings).spool_folder / f"{NAME}-{node}.known"
+        file = KnownConnectionsFile(path, boot)
+        watcher = Watcher(self._settings, self._publish, boot, file, self._stage.stop)
+        self._watcher = watcher
+        watcher.start()
+        metrics.SOURCE_CONNECTED.set(1, {"source": NAME, "node": node})
+        self._stage.ready.set()
+        try:
+            watcher.work()
+        finally:
+            self._stage.ready.clear()
+            watcher.close()
+            metrics.SOURCE_CONNECTED.set(0, {"source": NAME, "node": node})
+
+    def status(self) -> dict[str, Any]:
+        """For /status."""
+        watched = self._watcher.status() if self._watcher else {}
+        return {**watched, **self._publisher.status()}
+
+    def _publish(self, event: ConnectionEvent) -> None:
+        self._publisher.publish(CONNECTIONS, event.connection, event)
 
 
 def run() -> None:
@@ -24,45 +57,4 @@ def run() -> None:
 
     Raises BadSettings, KernelRefuses, spool.SpoolInUse, spool.SpoolUnwritable.
     """
-    settings = load(SocketsSettings)
-    publishing = load(PublisherSettings)
-    publisher = Publisher(load(KafkaSettings), publishing, f"{NAME}/{settings.node}")
-
-    def publish(event: ConnectionEvent) -> None:
-        publisher.publish(CONNECTIONS, event.connection, event)
-
-    try:
-        boot = boot_id()
-        memory = KnownConnectionsFile(
-            publishing.spool_folder / f"{NAME}-{settings.node}.known", boot
-        )
-        stage = Stage(NAME, hindrances=[publisher.hindrance])
-        stage.start()
-        watcher = Watcher(settings, publish, boot, memory)
-
-        def status() -> dict[str, Any]:
-            return {**watcher.status(), **publisher.status()}
-
-        def stop() -> None:
-            publisher.stop_waiting()
-            watcher.stopping.set()
-
-        stage.status, stage.on_stop = status, stop
-        if stage.stop.is_set():  # the signal came before there was anything to stop
-            stop()
-        _serve(watcher, stage, settings.node)
-    finally:
-        publisher.close(settings.close_timeout_seconds)
-
-
-def _serve(watcher: Watcher, stage: Stage, node: str) -> None:
-    labels = {"source": NAME, "node": node}
-    watcher.start()
-    metrics.SOURCE_CONNECTED.set(1, labels)
-    stage.ready.set()
-    try:
-        watcher.work()
-    finally:
-        stage.ready.clear()
-        watcher.close()
-        metrics.SOURCE_CONNECTED.set(0, labels)
+    run_producer(NAME, load(SocketsSettings), SocketsProducer)

@@ -1,7 +1,7 @@
-"""Which connections have stopped being acknowledged, long before the kernel gives them up. Pure.
+"""Which connections are no longer acknowledged, long before the kernel gives them up. Pure.
 
-A connection is in trouble when data was sent again `retransmits` times in a row without an answer,
-or a probe (keepalive, closed window) is unanswered on two looks. It is suspect when besides no ACK
+A connection is in trouble when a segment was retransmitted `retransmits` times in a row, or when a
+probe (keepalive, zero window) stays unanswered in two samples. It is suspect when, besides, no ACK
 came for `seconds`; it has recovered when one came since.
 """
 
@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from producers.sockets.tcp_info import TcpInfo
 
-# The kernel counts in ticks of up to 10 ms; two looks at one ACK differ by less than this.
+# The kernel counts in ticks of up to 10 ms; two samples of one ACK differ by less than this.
 _SLACK_SECONDS = 0.05
 
 
 class Suspect(NamedTuple):
-    """What a suspect connection said last, and when its last ACK had come."""
+    """The last counters of a suspect connection, and when its last ACK had come."""
 
     info: TcpInfo
     acked_at: float
@@ -23,15 +23,15 @@ class Suspect(NamedTuple):
 
 @dataclass(slots=True)
 class Suspicion:
-    """Keyed by cookie; holds only connections in trouble. Times are of one monotonic clock."""
+    """Connections in trouble, by cookie. Times are seconds of one monotonic clock."""
 
     retransmits: int
     seconds: float
     suspects: dict[int, Suspect] = field(default_factory=dict)
     _probing: set[int] = field(default_factory=set)
 
-    def look(self, cookie: int, info: TcpInfo, now: float) -> bool | None:
-        """True: suspect from now on. False: recovered. None: no change."""
+    def update(self, cookie: int, info: TcpInfo, now: float) -> bool | None:
+        """Take a sample. True: suspect from now on. False: recovered. None: no change."""
         acked_at = now - info.last_ack_recv / 1000
         suspect = self.suspects.get(cookie)
         if suspect is not None:
@@ -45,11 +45,10 @@ class Suspicion:
         self.suspects[cookie] = Suspect(info, acked_at)
         return True
 
-    def forget(self, cookie: int) -> TcpInfo | None:
-        """It has ended or recovered; what it said last while it was suspect."""
+    def forget(self, cookie: int) -> None:
+        """The connection has ended or recovered."""
         self._probing.discard(cookie)
-        suspect = self.suspects.pop(cookie, None)
-        return suspect.info if suspect else None
+        self.suspects.pop(cookie, None)
 
     def _is_in_trouble(self, cookie: int, info: TcpInfo) -> bool:
         probing_still = info.probes > 0 and cookie in self._probing

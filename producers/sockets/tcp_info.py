@@ -1,6 +1,6 @@
-"""How a connection fares, and why it ended, as its last tcp_info tells (linux/tcp.h). Pure.
+"""The state of a connection and the cause of its end, from its last tcp_info (linux/tcp.h). Pure.
 
-The kernel has destroyed the socket and says no reason, but its counters do (tcp_output.c counts
+The kernel gives no reason with a destroyed socket, but its counters show it (tcp_output.c counts
 only payload in bytes_sent, tcp_input.c counts the acknowledged FIN in bytes_acked):
 
 - our FIN was acknowledged, so one byte more was acknowledged than sent: closed, by whichever side;
@@ -8,7 +8,7 @@ only payload in bytes_sent, tcp_input.c counts the acknowledged FIN in bytes_ack
 - else: reset, by whichever side. A server that closes with data unread, or with SO_LINGER 0, sends
   the RST itself.
 
-Kernels before 4.19 do not count bytes_sent; there an end without retransmissions says closed.
+Kernels before 4.19 do not count bytes_sent; there an end without retransmissions counts as closed.
 """
 
 import struct
@@ -24,7 +24,7 @@ _ACKED_AT, _SEGMENTS_AT, _SENT_AT = 120, 140, 200
 
 
 class TcpInfo(NamedTuple):
-    """What of struct tcp_info is used here; None where this kernel is too old to tell."""
+    """The fields of struct tcp_info used here; None where this kernel is too old to have them."""
 
     retransmits: int  # of the oldest unacknowledged segment, in a row
     probes: int  # unanswered keepalive or zero-window probes, in a row
@@ -37,7 +37,7 @@ class TcpInfo(NamedTuple):
 
 
 def parse(info: bytes) -> TcpInfo | None:
-    """None when the bytes hold not even what Linux 2.6 had."""
+    """Read struct tcp_info; None when the bytes are fewer than Linux 2.6 had."""
     if len(info) < _HEAD.size:
         return None
     head = _HEAD.unpack_from(info)
@@ -52,7 +52,7 @@ def parse(info: bytes) -> TcpInfo | None:
 
 
 def end_of(info: TcpInfo | None, before: TcpInfo | None = None) -> ConnectionKind:
-    """How a destroyed connection ended; `before` is what it said while it was suspect."""
+    """How a destroyed connection ended; `before`: its last counters while it was suspect."""
     if info is None:
         return ConnectionKind.CLOSED
     if info.bytes_sent is not None and (info.bytes_acked or 0) > info.bytes_sent:

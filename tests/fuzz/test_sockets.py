@@ -5,7 +5,6 @@ import struct
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from hypothesis import example, given
@@ -16,7 +15,7 @@ from producers.sockets import netlink, tcp_info
 from producers.sockets.connection_events import ConnectionEvents
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.kernel import Kernel
-from producers.sockets.known_connections_file import KnownConnectionsFile
+from producers.sockets.known_connections_file import parse
 from producers.sockets.netlink import Socket
 from producers.sockets.notifications import Received
 from producers.sockets.settings import SocketsSettings
@@ -64,11 +63,11 @@ def read(data: bytes) -> list[Socket]:
 @given(mutated(MESSAGES))
 @example(struct.pack("=IHHIIi", 36, 2, 0, 1, 0, -(2**31)) + bytes(16))
 def test_any_datagram_is_sockets_or_a_named_error(data: bytes) -> None:
-    narrator = ConnectionEvents("n", "kernel-1", {5060: Transport.TCP})
+    connection_events = ConnectionEvents("n", "kernel-1", {5060: Transport.TCP})
     netlink.ends_dump(data)
     for socket in read(data):
         info = tcp_info.parse(socket.info)
-        event = narrator.event(tcp_info.end_of(info), socket, None, 1795502444.2)
+        event = connection_events.event(tcp_info.end_of(info), socket, None, 1795502444.2)
         assert isinstance(event, ConnectionEvent)
 
 
@@ -124,30 +123,22 @@ def test_any_answer_is_sockets_or_a_named_error(answers: list[bytes]) -> None:
 @given(mutated(MESSAGES))
 @example(b"\xff" * 20)  # ended the watcher
 def test_no_notification_stops_the_next(data: bytes) -> None:
-    told: list[ConnectionEvent] = []
+    published: list[ConnectionEvent] = []
     settings = SocketsSettings(node="n", ports=[5060], recorded="127.0.0.1:0")
-    watcher = Watcher(settings, told.append, "kernel-1")
-    watcher._queue.put(Received(data, 1.0))
-    watcher._queue.put(Received(_message(_ONE._replace(cookie=99)), 2.0))
-    watcher._turn()
-    assert watcher._reader is not None
-    watcher._reader._subscription.socket.close()
-    assert [e.kind for e in told if e.cookie == 99] == [ConnectionKind.CLOSED]
-    assert told[-1].at == datetime.fromtimestamp(2, UTC)
+    watcher = Watcher(settings, published.append, "kernel-1")
+    watcher.feed.queue.put(Received(data, 1.0))
+    watcher.feed.queue.put(Received(_message(_ONE._replace(cookie=99)), 2.0))
+    watcher.turn()
+    watcher.feed.close()
+    assert [e.kind for e in published if e.cookie == 99] == [ConnectionKind.CLOSED]
+    assert published[-1].at == datetime.fromtimestamp(2, UTC)
 
 
 @fuzzed(60)
 @given(st.binary(max_size=300), st.booleans())
 def test_any_file_of_known_connections_is_read_or_none(data: bytes, headed: bool) -> None:
-    path = Path("known")
-    memory = KnownConnectionsFile(path, "boot")
-
-    class _File:
-        def read_bytes(self) -> bytes:
-            return memory._head + data if headed else data
-
-    memory._path = _File()  # type: ignore[assignment]  # as much of a Path as is used
-    for known in memory.read().values():
+    head = b"rollcall sockets 1 boot\n" if headed else b""
+    for known in parse(head + data, "boot").values():
         Socket(known.family, 7, 0, 0, known.ends, 1, 0, b"").remote  # noqa: B018 - must not raise
 
 

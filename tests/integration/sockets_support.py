@@ -5,7 +5,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -98,10 +98,13 @@ class Seen:
     """What a watcher published, and when."""
 
     def __init__(self) -> None:
+        # Called before each event is kept: a publisher that does not return.
+        self.wait: Callable[[], object] = lambda: None
         self.events: list[ConnectionEvent] = []
         self.times: list[float] = []
 
     def publish(self, event: ConnectionEvent) -> None:
+        self.wait()
         self.times.append(time.monotonic())
         self.events.append(event)
 

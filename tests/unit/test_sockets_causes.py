@@ -94,7 +94,7 @@ def test_black_holed_connections_become_suspect_in_time(
     changes = [
         (at, change)
         for at, look in recorded(name)
-        if (change := suspicion.look(1, look, at)) is not None
+        if (change := suspicion.update(1, look, at)) is not None
     ]
     if earliest is None or latest is None:
         assert changes == []
@@ -107,19 +107,19 @@ def test_black_holed_connections_become_suspect_in_time(
 
 def test_an_ack_recovers_even_when_it_is_seen_late() -> None:
     suspicion = Suspicion(retransmits=2, seconds=1.0)
-    assert suspicion.look(1, info(retransmits=3, last_ack_recv=1500), 10.0) is True
-    assert suspicion.look(1, info(retransmits=4, last_ack_recv=2500), 11.0) is None
-    assert suspicion.look(1, info(last_ack_recv=4000), 16.0) is False  # it came at 12.0
+    assert suspicion.update(1, info(retransmits=3, last_ack_recv=1500), 10.0) is True
+    assert suspicion.update(1, info(retransmits=4, last_ack_recv=2500), 11.0) is None
+    assert suspicion.update(1, info(last_ack_recv=4000), 16.0) is False  # it came at 12.0
     assert suspicion.suspects == {}
 
 
 def test_one_lost_segment_and_one_probe_on_its_way_are_no_suspicion() -> None:
     suspicion = Suspicion(retransmits=2, seconds=1.0)
-    assert suspicion.look(1, info(retransmits=1, last_ack_recv=30_000), 10.0) is None
-    assert suspicion.look(2, info(probes=1, last_ack_recv=30_000), 10.0) is None
-    assert suspicion.look(2, info(last_ack_recv=900), 11.0) is None
-    assert suspicion.look(2, info(probes=1, last_ack_recv=10_000), 20.0) is None
-    assert suspicion.look(3, info(retransmits=4, last_ack_recv=200), 10.0) is None
+    assert suspicion.update(1, info(retransmits=1, last_ack_recv=30_000), 10.0) is None
+    assert suspicion.update(2, info(probes=1, last_ack_recv=30_000), 10.0) is None
+    assert suspicion.update(2, info(last_ack_recv=900), 11.0) is None
+    assert suspicion.update(2, info(probes=1, last_ack_recv=10_000), 20.0) is None
+    assert suspicion.update(3, info(retransmits=4, last_ack_recv=200), 10.0) is None
 
 
 def one(cookie: int, state: int = netlink.ESTABLISHED, remote: int = 40_000) -> Socket:
@@ -128,34 +128,34 @@ def one(cookie: int, state: int = netlink.ESTABLISHED, remote: int = 40_000) -> 
 
 
 def test_an_end_is_told_once_whoever_says_it_first() -> None:
-    ledger = KnownConnections()
-    ledger.compare([one(1), one(2), one(3)])
-    assert ledger.tell(1)
-    assert not ledger.tell(1)
-    news = ledger.compare([one(1, netlink.CLOSE_WAIT), one(2, netlink.CLOSE_WAIT)])
-    assert [s.cookie for s in news.closing] == [2]
-    assert news.missing == [3]
-    assert ledger.tell(2)
-    assert ledger.compare([one(2, netlink.CLOSE_WAIT)]).closing == []
+    connections = KnownConnections()
+    connections.compare([one(1), one(2), one(3)])
+    assert connections.end(1)
+    assert not connections.end(1)
+    difference = connections.compare([one(1, netlink.CLOSE_WAIT), one(2, netlink.CLOSE_WAIT)])
+    assert [s.cookie for s in difference.closing] == [2]
+    assert difference.missing == [3]
+    assert connections.end(2)
+    assert connections.compare([one(2, netlink.CLOSE_WAIT)]).closing == []
 
 
 def test_what_is_missing_stays_known_until_it_is_told() -> None:
-    ledger = KnownConnections()
-    ledger.compare([one(1)])
-    assert ledger.compare([]).missing == [1]
-    assert ledger.compare([one(1)]).missing == []  # a dump had skipped it
-    assert ledger.compare([]).missing == [1]
-    assert ledger.tell(1)
-    assert ledger.compare([]).missing == []
+    connections = KnownConnections()
+    connections.compare([one(1)])
+    assert connections.compare([]).missing == [1]
+    assert connections.compare([one(1)]).missing == []  # a dump had skipped it
+    assert connections.compare([]).missing == [1]
+    assert connections.end(1)
+    assert connections.compare([]).missing == []
 
 
 def test_a_socket_without_its_peer_is_known_by_its_cookie() -> None:
-    ledger = KnownConnections()
-    ledger.compare([one(1), one(9, netlink.LISTEN, 0)])
-    wiped = ledger.whole(one(1, 7, remote=0))
+    connections = KnownConnections()
+    connections.compare([one(1), one(9, netlink.LISTEN, 0)])
+    wiped = connections.with_ends(one(1, 7, remote=0))
     assert wiped is not None
     assert wiped.remote_port == 40_000
-    assert ledger.whole(one(9, 7, remote=0)) is None
+    assert connections.with_ends(one(9, 7, remote=0)) is None
 
 
 def test_known_connections_survive_a_restart_and_not_a_reboot(tmp_path: Path) -> None:
