@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import uvicorn
 from opentelemetry import metrics as otel_metrics
@@ -22,9 +22,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from runtime import logs
+from runtime.kafka import KafkaUnavailable
 from runtime.settings import BadSettings
 
 StatusReport = Callable[[], dict[str, Any]]
+T = TypeVar("T")
+log = logs.get(__name__)
+
+
+class StageStopped(Exception):
+    """The stage was stopped while it waited. A restart does what was not done."""
 
 
 @dataclass
@@ -53,6 +60,20 @@ class Stage:
         port = http_port if http_port is not None else _port()
         if port:
             self._serve(os.environ.get("ROLLCALL_HTTP_HOST", "127.0.0.1"), port)
+
+    def wait_for_kafka(self, connect: Callable[[], T], pause: float = 1.0) -> T:
+        """What `connect` returns, called again every `pause` seconds while it raises
+        KafkaUnavailable.
+
+        Raises StageStopped when `stop` is set before, and whatever else `connect` raises.
+        """
+        while not self.stop.is_set():
+            try:
+                return connect()
+            except KafkaUnavailable as error:
+                log.warning("waiting for Kafka", error=str(error))
+                self.stop.wait(pause)
+        raise StageStopped("stopped while waiting for Kafka")
 
     def _handle_signal(self, number: int, frame: object) -> None:
         del number, frame

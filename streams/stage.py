@@ -5,10 +5,10 @@ import gc
 import os
 
 from runtime import logs
-from runtime.kafka import KafkaSettings, KafkaUnavailable, ensure_topics
+from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.partition_counts import WrongPartitionCounts
 from runtime.settings import load
-from runtime.stage import Stage
+from runtime.stage import Stage, StageStopped
 from streams.settings import StreamsSettings
 from streams.worker import Worker
 
@@ -26,15 +26,11 @@ def run() -> None:
     kafka, settings = load(KafkaSettings), load(StreamsSettings)
     stage = Stage("streams")
     stage.start()
-    while not stage.stop.is_set():
-        try:
-            ensure_topics(kafka)
-            break
-        except KafkaUnavailable as error:
-            log.warning("waiting for Kafka", reason=str(error))
-            stage.stop.wait(2)
-    if not stage.stop.is_set():
-        asyncio.run(_work(stage, kafka, settings))
+    try:
+        stage.wait_for_kafka(lambda: ensure_topics(kafka))
+    except StageStopped:
+        return
+    asyncio.run(_work(stage, kafka, settings))
 
 
 async def _stand_still(stage: Stage, worker: Worker) -> None:

@@ -1,7 +1,8 @@
-"""What was read and is not stored yet: rows by table, dead letters, the positions after them."""
+"""Records read and not stored yet: rows by table, dead letters, the positions after them."""
 
 from dataclasses import dataclass, field
 
+from runtime.dead_letters import Unusable
 from schemas.codec import InvalidRecord
 from sinks.clickhouse.positions import Partition
 from sinks.clickhouse.rows import Delivery, Row
@@ -15,18 +16,18 @@ class Batch:
 
     settings: ClickHouseSettings
     rows: dict[str, list[Row]] = field(default_factory=dict)
-    letters: list[tuple[Delivery, InvalidRecord]] = field(default_factory=list)
+    letters: list[Unusable] = field(default_factory=list)
     nexts: dict[Partition, int] = field(default_factory=dict)
     records: int = 0
     bytes: int = 0
     since: float | None = None
 
     def add(self, table: Table, read: Delivery, now: float) -> None:
-        """Take one delivery in: as a row, as a dead letter, or (a tombstone) as neither."""
+        """Add one delivery: as a row, as a dead letter, or (a tombstone) as neither."""
         try:
             row = to_row(table, read)
         except InvalidRecord as error:
-            self.letters.append((read, error))
+            self.letters.append(Unusable(read.origin, read.value or b"", error.reason, error.field))
         else:
             if row is not None:
                 self.rows.setdefault(table.raw, []).append(row)

@@ -3,23 +3,22 @@
 from runtime import logs
 from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.settings import load
-from runtime.stage import Stage
+from runtime.stage import Stage, StageStopped
 from sinks.clickhouse.database import Database
 from sinks.clickhouse.migration import load as load_migrations
 from sinks.clickhouse.migration import migrate
-from sinks.clickhouse.patience import Stopped, patiently
+from sinks.clickhouse.retry import retry
 from sinks.clickhouse.settings import ClickHouseSettings
-from sinks.clickhouse.sink import Sink
+from sinks.clickhouse.sink import NAME, Sink
 
-NAME = "clickhouse"
 _log = logs.get(__name__)
 
 
 def run() -> None:
     """Store every topic's records until SIGTERM or SIGINT; what was read is written first.
 
-    Waits for ClickHouse and Kafka however long they are away. Raises BadSettings,
-    StoreMisconfigured, KafkaMisconfigured, MigrationChanged: what only a person can mend.
+    Waits for ClickHouse and Kafka however long they are unavailable. Raises BadSettings,
+    StoreMisconfigured, KafkaMisconfigured, MigrationChanged, which no waiting cures.
     """
     kafka, settings = load(KafkaSettings), load(ClickHouseSettings)
     migrations = load_migrations()
@@ -27,17 +26,17 @@ def run() -> None:
     stage.status = lambda: {"store": settings.place, "rows": {}, "next_offsets": {}}
     stage.start()
     try:
-        database = patiently(lambda: Database(settings), stage.stop, settings.retry_seconds)
-    except Stopped:
+        database = retry(lambda: Database(settings), stage.stop, settings.retry_seconds)
+    except StageStopped:
         return
     try:
-        patiently(lambda: migrate(database, migrations), stage.stop, settings.retry_seconds)
-        patiently(lambda: ensure_topics(kafka), stage.stop, settings.retry_seconds)
+        retry(lambda: migrate(database, migrations), stage.stop, settings.retry_seconds)
+        stage.wait_for_kafka(lambda: ensure_topics(kafka))
         sink = Sink(kafka, settings, database, stage.stop, stage.ready.set)
         stage.status = sink.status
         _log.info("storing", store=settings.place, database=settings.database)
         sink.run()
-    except Stopped:
+    except StageStopped:
         return
     finally:
         stage.status = dict

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runtime import metrics
+from runtime.dead_letters import DeadLetters
 from sinks.clickhouse.batch import Batch
 from sinks.clickhouse.database import Database
-from sinks.clickhouse.dead_letters import DeadLetters
 from sinks.clickhouse.positions import Positions
 
 
@@ -14,8 +14,8 @@ from sinks.clickhouse.positions import Positions
 class Writer:
     """Rows first, then dead letters, then positions.
 
-    So a position never stands for a row that is not stored; a crash only makes the next start
-    write some rows again, which the tables' keys make one.
+    So a position never stands for a row that is not stored. After a crash some rows are written
+    again, and the tables' keys make each of them one.
     """
 
     database: Database
@@ -23,9 +23,9 @@ class Writer:
     positions: Positions
 
     def store(self, batch: Batch, topic_ids: Mapping[str, str]) -> None:
-        """One attempt; what it did it takes off the batch, all but `nexts`.
+        """One attempt: removes from the batch what it has written, all but `nexts`.
 
-        Raises StoreUnavailable, KafkaUnavailable: then try again with what is left.
+        Raises StoreUnavailable, KafkaUnavailable: then try again with the rest of the batch.
         """
         while batch.rows:
             table, rows = next(iter(batch.rows.items()))

@@ -25,7 +25,7 @@ class Access:
             return
         scheme, _, token = headers.get("authorization", "").partition(" ")
         given = token.strip().encode("utf-8", "replace")
-        # All are compared, so that the time tells nothing of which.
+        # All are compared, so that the time taken shows nothing about which one it was.
         found = [hmac.compare_digest(given, known) for known in self._tokens]
         if scheme.lower() != "bearer" or not any(found):
             raise NotAllowed(
@@ -38,9 +38,9 @@ class Access:
 def check_origin(headers: Mapping[str, str], allowed: Set[str] = frozenset()) -> None:
     """Raises NotAllowed for a page of another origin that is not in `allowed` (origins.origin_in).
 
-    Browsers let a page open a WebSocket to any host, and say only by `Origin` which page it is: one
-    of elsewhere could read what its visitor can reach. An event stream they open for it too, though
-    they do not let it read. Programs send no Origin.
+    Browsers let a page open a WebSocket to any host, and only `Origin` names the page: one of
+    another site could read what its visitor can reach. They open an event stream for it too, but do
+    not let it read. Programs send no Origin.
     """
     origin = headers.get("origin")
     if origin is None or origin in allowed or _is_own(origin, headers.get("host", "")):

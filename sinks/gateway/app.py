@@ -1,4 +1,4 @@
-"""The HTTP interface: who asks for what, and what they are answered."""
+"""The HTTP interface: routes, checks of a request, and its answer."""
 
 from collections.abc import Awaitable, Callable
 
@@ -59,7 +59,7 @@ def app(gateway: Gateway) -> Starlette:
         return Response(message.value, media_type="application/json", headers=headers)
 
     def shared(handler: Handler) -> Handler:
-        """The handler as pages of allowed origins may use it: preflights, and CORS headers."""
+        """The handler for pages of allowed origins too: preflights, and CORS headers."""
 
         async def answer(request: Request) -> Response:
             if request.method == "OPTIONS":
@@ -88,7 +88,7 @@ def _check(gateway: Gateway, headers: Headers) -> None:
 
 
 def _preflight(gateway: Gateway, headers: Headers) -> Response:
-    """A browser asks for a page; without a token, which only the request itself will bear."""
+    """A browser asks for a page. It sends no token yet: only the request itself has it."""
     if not is_preflight(headers):
         return Response(status_code=405, headers={"allow": "GET, HEAD"})
     try:
@@ -99,7 +99,7 @@ def _preflight(gateway: Gateway, headers: Headers) -> Response:
 
 
 def _answer(gateway: Gateway, refusal: Refused) -> JSONResponse:
-    """What is wrong, in words and by the field at fault."""
+    """The error as JSON: what is wrong, and the field at fault."""
     gateway.refuse(refusal)
     content = {"error": str(refusal)}
     if refusal.field is not None:

@@ -1,9 +1,9 @@
 """Why a request is not served, named for what its sender should do about it.
 
 Refused
-├── BadQuery      change the request: what it asks for is none
-├── NotAllowed    bring a token that is valid, or come from where it is allowed
-├── UnknownUser   nothing: there is no such user, now
+├── BadQuery      change the request
+├── NotAllowed    send a valid token, or use a page of an allowed origin
+├── UnknownUser   nothing: there is no such user now
 └── TryElsewhere  wait and try again; another replica may have room, or may have started
 """
 
@@ -20,7 +20,7 @@ class Refused(Exception):
 
 
 class BadQuery(Refused):
-    """400: a field that is none, or holds no AOR or domain."""
+    """400: an unknown field, or a value that is no AOR or domain."""
 
 
 class NotAllowed(Refused):
@@ -40,7 +40,7 @@ class UnknownUser(Refused):
 
 
 class TryElsewhere(Refused):
-    """503: full, still reading, or about to end."""
+    """503: full, still reading, or stopping."""
 
     status = 503
 

@@ -9,14 +9,14 @@ from sinks.gateway.hub import Hub
 from sinks.gateway.message import LIVE, Message
 from sinks.gateway.subscriber import Watch
 
-# Messages handed over at once: what is on its way can become outdated, what waits is replaced.
+# Messages sent at once: one that is being sent can become outdated, one that waits is replaced.
 _AT_ONCE = 64
 
 
 class End(Enum):
     """Why a feed ended."""
 
-    GONE = "gone"  # the subscriber left
+    GONE = "gone"  # the subscriber disconnected
     STALLED = "stalled"  # it took nothing
     STOPPING = "stopping"  # the gateway ends
 
@@ -34,13 +34,13 @@ class Feed:
         client: Any = None,
         keep_alive: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`sent` is told what was sent, and whether the present state had been before.
+        """`sent` is called with the messages sent, and whether the present state was sent before.
 
-        `client`: by what the server knows the connection.
+        `client` identifies the connection to the server.
         """
         self.client = client
-        # A WebSocket's pings are the server's.
-        self.wants_reminders = keep_alive is not None
+        # The server itself pings a WebSocket.
+        self.wants_keep_alives = keep_alive is not None
         self._hub = hub
         self._send = send
         self._sent = sent
@@ -49,8 +49,8 @@ class Feed:
         self._clock = asyncio.get_running_loop().time
         self._subscriber = hub.subscribe(watch, self._woken.set)
         self._is_live = False
-        self._is_due = False
-        # Since when a send waits for the subscriber, None while none does; when the last one ended.
+        self._keep_alive_due = False
+        # When the send under way began (None: there is none), and when the last one ended.
         self.sending_since: float | None = None
         self.quiet_since = self._clock()
         self.ended: End | None = None
@@ -60,12 +60,12 @@ class Feed:
         try:
             while self.ended is None:
                 if messages := self._hub.take(self._subscriber, _AT_ONCE):
-                    await self._hand_over(messages)
+                    await self._send_all(messages)
                     if not self._is_live:
-                        # So much state may wait that others need their turn before its end.
+                        # The state may be long: let other feeds send before its end.
                         await asyncio.sleep(0)
-                elif self._is_due and self._keep_alive is not None:
-                    self._is_due = False
+                elif self._keep_alive_due and self._keep_alive is not None:
+                    self._keep_alive_due = False
                     await self._timed(self._keep_alive())
                 else:
                     self._woken.clear()
@@ -79,16 +79,16 @@ class Feed:
         self.ended = self.ended or cause
         self._woken.set()
 
-    def remind(self) -> None:
-        """Send a sign of life, where nothing else is on its way."""
-        self._is_due = True
+    def keep_alive_due(self) -> None:
+        """Send a keep-alive, unless something else is sent before."""
+        self._keep_alive_due = True
         self._woken.set()
 
-    async def _hand_over(self, messages: list[Message]) -> None:
+    async def _send_all(self, messages: list[Message]) -> None:
         was_live = self._is_live
         self._is_live = was_live or LIVE in messages
         await self._timed(self._send(messages))
-        self._is_due = False
+        self._keep_alive_due = False
         self._sent(messages, was_live)
 
     async def _timed(self, sending: Awaitable[None]) -> None:

@@ -1,8 +1,9 @@
-"""The gateway within its event loop: lets subscribers in, feeds them, and looks after them."""
+"""The gateway within its event loop: admits subscribers, feeds them, and finds stalled ones."""
 
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from runtime import logs, metrics
@@ -15,37 +16,41 @@ from sinks.gateway.settings import GatewaySettings
 
 log = logs.get(__name__)
 
-# Of so many sends the delay of one is noted: it costs as much as the send.
+# The delay of one message in so many is recorded: to record it costs as much as to send it.
 _SAMPLED = 100
-# Between two looks at all feeds.
-LOOK_SECONDS = 0.25
+# So often all feeds are checked.
+CHECK_SECONDS = 0.25
 
 
 class Gateway:
     """All but `is_caught_up`, `is_stopping` and `status` belongs to the event loop's thread."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(
+        self, settings: GatewaySettings, wall_clock: Callable[[], float] = time.time
+    ) -> None:
+        """`wall_clock`: seconds since the epoch."""
         self._settings = settings
+        self._wall_clock = wall_clock
         self._keepalive = settings.keepalive.total_seconds()
         self._stalled_after = settings.stalled_after.total_seconds()
         self.access = Access(settings.tokens)
         self.allowed_origins = frozenset(settings.allowed_origins)
         self.hub = Hub()
-        # With their transports.
+        # By feed, its transport.
         self._feeds: dict[Feed, str] = {}
         self._subscribers: Counter[str] = Counter(sse=0, websocket=0)
         self._refused: Counter[str] = Counter()
-        self._said: set[str] = set()
+        self._logged: set[str] = set()
         self._sent = self._stalled = self._counted_sent = self._counted_coalesced = 0
         self._sample_at = _SAMPLED
         self.is_caught_up = False
         self.is_stopping = False
-        # No feed is left, and none will come.
+        # Set when the gateway is stopping and no feed is left.
         self.emptied = asyncio.Event()
 
     # -- subscribers ------------------------------------------------------------------------------
     def admit(self) -> None:
-        """Whether another subscriber may come in. Raises TryElsewhere."""
+        """Return when another subscriber may connect. Raises TryElsewhere."""
         self.check_state()
         if len(self._feeds) >= self._settings.subscribers_max:
             raise TryElsewhere(
@@ -53,7 +58,7 @@ class Gateway:
             )
 
     def check_state(self) -> None:
-        """Raises TryElsewhere while what is known is not what there is, and at the end."""
+        """Raises TryElsewhere until the present state is read, and while stopping."""
         if self.is_stopping:
             raise TryElsewhere("stopping", reason="stopping")
         if not self.is_caught_up:
@@ -68,63 +73,67 @@ class Gateway:
         finally:
             del self._feeds[feed]
             self._subscribers[transport] -= 1
-            self._say_emptied()
+            self._note_emptied()
 
     def sent(self, messages: list[Message], is_live: bool) -> None:
-        """Count what a feed has sent; of some changes note how late they were."""
+        """Count what a feed has sent, and record the delay of some changes."""
         self._sent += len(messages)
         if is_live and self._sent >= self._sample_at:
             self._sample_at = self._sent + _SAMPLED
             if at := messages[-1].at:
-                metrics.GATEWAY_DELAY.record(max(0.0, time.time() - at))
+                metrics.GATEWAY_DELAY.record(max(0.0, self._wall_clock() - at))
 
     def refuse(self, refusal: Refused) -> None:
-        """Count what is answered with an error; of each cause the first is logged."""
+        """Count a request answered with an error; the first of each cause is logged."""
         self._refused[refusal.reason] += 1
         metrics.GATEWAY_REFUSED.add(1, {"reason": refusal.reason})
-        self._say_once(f"refused: {refusal.reason}", detail=str(refusal), field=refusal.field)
+        self._log_once(
+            f"request refused: {refusal.reason}", detail=str(refusal), field=refusal.field
+        )
 
     def end_all(self) -> None:
-        """Let no one in any more, and end every feed, so that they reconnect elsewhere."""
+        """Admit nobody any more, and end every feed, so that subscribers reconnect elsewhere."""
         self.is_stopping = True
-        self._say_emptied()
+        self._note_emptied()
         for feed in self._feeds:
             feed.end(End.STOPPING)
 
-    def _say_emptied(self) -> None:
+    def _note_emptied(self) -> None:
         if self.is_stopping and not self._feeds:
             self.emptied.set()
 
     # -- presence ---------------------------------------------------------------------------------
     def apply(self, messages: list[Message]) -> None:
-        """What was read from Kafka, in order."""
+        """Apply what was read from Kafka, in order."""
         for message in messages:
             if message.version:
                 self.hub.change(message)
             else:
                 self.hub.remove(message)
 
-    # -- now and then -----------------------------------------------------------------------------
-    def look_after(self, now: float) -> list[Feed]:
-        """Remind who is quiet; end, and return, who takes nothing. `now`: the loop's clock.
+    # -- periodically -----------------------------------------------------------------------------
+    def check(self, now: float) -> list[Feed]:
+        """Send keep-alives on quiet feeds; end and return the stalled ones.
 
-        To be called every LOOK_SECONDS. Of many who became quiet at once only some are reminded
-        each time: changes must not wait for all of them.
+        Call it every CHECK_SECONDS with `now` on the loop's clock. Of many feeds that became quiet
+        at once only some get a keep-alive each time: changes must not wait for all of them.
         """
         stalled = []
-        reminders = 1 + int(2 * len(self._feeds) * LOOK_SECONDS / self._keepalive)
+        keep_alives = 1 + int(2 * len(self._feeds) * CHECK_SECONDS / self._keepalive)
         for feed in self._feeds:
             if feed.sending_since is not None:
                 if now - feed.sending_since >= self._stalled_after and feed.ended is None:
                     feed.end(End.STALLED)
                     stalled.append(feed)
-            elif reminders and feed.wants_reminders and now - feed.quiet_since >= self._keepalive:
-                feed.remind()
-                reminders -= 1
+            elif (
+                keep_alives and feed.wants_keep_alives and now - feed.quiet_since >= self._keepalive
+            ):
+                feed.keep_alive_due()
+                keep_alives -= 1
         if stalled:
             self._stalled += len(stalled)
             metrics.GATEWAY_STALLED.add(len(stalled))
-            self._say_once("stalled", seconds=self._stalled_after)
+            self._log_once("subscriber stalled, disconnected", seconds=self._stalled_after)
         self._measure()
         return stalled
 
@@ -136,10 +145,10 @@ class Gateway:
         for transport, count in self._subscribers.items():
             metrics.GATEWAY_SUBSCRIBERS.set(count, {"transport": transport})
 
-    def _say_once(self, what: str, **details: Any) -> None:
-        if what not in self._said:
-            self._said.add(what)
-            log.warning(f"subscriber {what}; more of these are only counted", **details)
+    def _log_once(self, what: str, **details: Any) -> None:
+        if what not in self._logged:
+            self._logged.add(what)
+            log.warning(f"{what} (later ones are only counted)", **details)
 
     def status(self) -> dict[str, Any]:
         """What an operator asks first; counts since the start of this process."""

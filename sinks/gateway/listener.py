@@ -9,21 +9,24 @@ from sinks.gateway.settings import GatewaySettings
 
 log = logs.get(__name__)
 
-# What the kernel keeps for one subscriber (it doubles it); by itself it would go to megabytes.
+# Of one subscriber in the kernel, which doubles it; its own default grows to megabytes.
 _SEND_BUFFER = 64 * 1024
-# Open files beside subscribers' connections: Kafka's, the health server's, those of who is refused.
+# Open files beside subscribers' connections: Kafka's, the health server's, refused requests'.
 _OTHER_FILES = 200
 
 
 def subscribers_possible(wanted: int) -> int:
-    """As many as this process may have files open for; raises its soft limit to the hard one."""
+    """How many subscribers this process may have open files for, `wanted` at most.
+
+    Raises the soft limit of open files to the hard one.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if hard == resource.RLIM_INFINITY or wanted + _OTHER_FILES <= hard:
         return wanted
     possible = max(1, hard - _OTHER_FILES)
-    log.warning("fewer subscribers than set: open files", set=wanted, possible=possible)
+    log.warning("open files limit the number of subscribers", set=wanted, possible=possible)
     return possible
 
 
@@ -31,14 +34,14 @@ def listen(settings: GatewaySettings) -> socket.socket:
     """The socket subscribers connect to. Raises BadSettings when the port is taken."""
     host, port = settings.host, settings.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio turns Nagle's algorithm off for what it accepts. What is set
-    # here the accepted connections inherit.
+    # With the protocol named, asyncio turns Nagle's algorithm off for accepted connections. They
+    # inherit the options set here.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-    # A machine that is gone acknowledges nothing; the kernel would wait a quarter of an hour.
-    patience = 2 * settings.stalled_after.total_seconds()
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1000))
+    # A peer that is gone acknowledges nothing; by default the kernel would wait 15 minutes.
+    user_timeout = 2 * settings.stalled_after.total_seconds()
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout * 1000))
     try:
         listener.bind((host, port))
         listener.listen(4096)

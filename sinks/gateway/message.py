@@ -1,4 +1,4 @@
-"""What a subscriber is told: a presence record, framed once for all of them (pure)."""
+"""One message to subscribers: a presence record, framed once for all of them (pure)."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ _END = b"\n\n"
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """One thing to tell, as it goes out over SSE; the other forms are cut from it.
+    """A message as it is sent over SSE; the other forms are cut from it.
 
-    `version` is 0 where it is no presence record. `at`: when the record came to Kafka, seconds
-    since the epoch; 0.0 where it is none.
+    `version` is 0 where it is no presence record. `at`: the record's time in Kafka, seconds since
+    the epoch; 0.0 where it is no record.
     """
 
     aor: str
@@ -49,8 +49,8 @@ def domain_of(aor: str) -> str:
 def presence_message(value: bytes, at: float) -> Message:
     """The message of a record's value. Its SSE id is `AOR/VERSION`, as that of the CloudEvent.
 
-    Raises InvalidRecord: no presence record, no UTF-8, or of no canonical AOR (which nobody could
-    ask for, and which could break out of its line).
+    Raises InvalidRecord: no presence record, no UTF-8, or an AOR that is not canonical (no request
+    could name it, and it could break out of its line).
     """
     presence = decode(Presence, value)
     try:
@@ -72,14 +72,14 @@ def presence_message(value: bytes, at: float) -> Message:
 
 
 def removal_message(aor: str, at: float) -> Message:
-    """Tells that there is no record of this user any more."""
-    return _word("removed", {"event": "removed", "aor": aor}, aor, at)
+    """The message that there is no record of this user any more."""
+    return _marker("removed", {"event": "removed", "aor": aor}, aor, at)
 
 
-def _word(event: str, content: dict[str, str], aor: str = "", at: float = 0.0) -> Message:
+def _marker(event: str, content: dict[str, str], aor: str = "", at: float = 0.0) -> Message:
     head = f"event: {event}\ndata: ".encode()
     return Message(aor, 0, head + encode(content) + _END, at, len(head))
 
 
 # After the present state, before the first change.
-LIVE = _word("live", {"event": "live"})
+LIVE = _marker("live", {"event": "live"})

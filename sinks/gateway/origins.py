@@ -8,16 +8,16 @@ from a file the origin `file://` or `null`.
 import re
 from collections.abc import Mapping, Set
 
-# Sent by pages from files, and by every sandboxed frame: of whatever page that is.
+# Sent by pages from files, and by every sandboxed frame, whatever its page.
 OPAQUE = "null"
 _FILE = "file://"
 _is_scheme = re.compile(r"[a-z][a-z0-9+.-]*").fullmatch
 _is_host = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]").fullmatch
-# Of a scheme that browsers do not know they keep the host as it is written.
+# In schemes that browsers do not know, they keep the host as it is written.
 _is_app_host = re.compile(r"[A-Za-z0-9_.-]+").fullmatch
 _PORTS = {"http": "80", "https": "443"}
 
-# What a page may set and read besides what all pages may.
+# Headers a page may set and read besides those that all pages may.
 _ALLOWED_HEADERS = "Authorization, Cache-Control, Last-Event-ID"
 _EXPOSED_HEADERS = "Retry-After"
 _PREFLIGHT_SECONDS = "600"
@@ -31,7 +31,7 @@ def origin_in(text: str) -> str:
     if text in (OPAQUE, _FILE):
         return text
     if "*" in text:
-        raise ValueError("a wildcard is none: name each origin")
+        raise ValueError("a wildcard is no origin: name each origin")
     scheme, separator, place = text.partition("://")
     scheme = scheme.lower()
     if not separator or not _is_scheme(scheme):
@@ -50,7 +50,7 @@ def origin_in(text: str) -> str:
     if port is None or port == _PORTS[scheme]:
         return f"{scheme}://{host}"
     if not port.isascii() or not port.isdigit() or not 0 < int(port[:6]) < 65536:
-        raise ValueError("its port is none")
+        raise ValueError("its port is not 1-65535")
     return f"{scheme}://{host}:{int(port)}"
 
 
@@ -62,10 +62,10 @@ def _host_and_port(place: str) -> tuple[str, str | None]:
 
 
 def cors_headers(headers: Mapping[str, str], allowed: Set[str]) -> dict[str, str]:
-    """What an answer must bear so that a page of an allowed origin may read it.
+    """The headers with which a page of an allowed origin may read the answer.
 
-    The origin itself, never `*`: with it a cache must not answer another (`Vary`). Nothing where no
-    origin is allowed.
+    They name the origin itself, never `*`, and a cache must not use the answer for another origin
+    (`Vary`). Empty where no origin is allowed.
     """
     if not allowed:
         return {}
@@ -77,12 +77,12 @@ def cors_headers(headers: Mapping[str, str], allowed: Set[str]) -> dict[str, str
 
 
 def is_preflight(headers: Mapping[str, str]) -> bool:
-    """Whether an OPTIONS request asks what a page's next request may be."""
+    """Whether an OPTIONS request is a CORS preflight."""
     return "origin" in headers and "access-control-request-method" in headers
 
 
 def preflight_headers() -> dict[str, str]:
-    """What a page of an allowed origin may ask: to read, with a token, also after a break."""
+    """A page of an allowed origin may read, with a token, and resume after a disconnect."""
     return {
         "access-control-allow-methods": "GET, HEAD",
         "access-control-allow-headers": _ALLOWED_HEADERS,

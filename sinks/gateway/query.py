@@ -1,4 +1,4 @@
-"""What a request asks for, from its query string and path (pure)."""
+"""Which users a request watches or asks for, from its query string and path (pure)."""
 
 from urllib.parse import unquote
 
@@ -11,7 +11,7 @@ from sinks.gateway.subscriber import Watch
 def watch_of(query: bytes) -> Watch:
     """`aor=…` and `domain=…`, each as often as wanted; none: everybody.
 
-    Raises BadQuery, also for a field that is not known: a misspelt one would watch everybody.
+    Raises BadQuery, also for an unknown field: a misspelt one would watch everybody.
     """
     aors, domains = set(), set()
     for pair in query.split(b"&"):
@@ -37,14 +37,14 @@ def aor_in(text: str, field: str = "aor") -> str:
 
 
 def domain_in(text: str, field: str = "domain") -> str:
-    """A domain as AORs have it. Raises BadQuery."""
+    """A domain in the form it has in AORs. Raises BadQuery."""
     if any(character in text for character in "@;?<>"):
         raise BadQuery("host is neither a name nor an address", field)
     return domain_of(aor_in(f"sip:any@{text}", field))
 
 
 def _text(raw: bytes, field: str) -> str:
-    """Percent-decoded. A `+` stays one: AORs hold no blanks, but telephone numbers."""
+    """Percent-decoded. A `+` stays a `+`: AORs hold telephone numbers, and no blanks."""
     try:
         return unquote(raw.decode("ascii"), errors="strict")
     except UnicodeDecodeError as error:

@@ -15,19 +15,19 @@ from confluent_kafka import (
 )
 
 from runtime import logs
+from runtime.dead_letters import DeadLetters, Unusable
 from runtime.kafka import KafkaMisconfigured, KafkaSettings, KafkaUnavailable, translate
 from runtime.metrics import GATEWAY_KAFKA_AWAY
 from schemas.codec import InvalidRecord
 from schemas.topics import PRESENCE
-from sinks.gateway.dead_letters import DeadLetters
 from sinks.gateway.message import Message, presence_message, removal_message
 
 log = logs.get(__name__)
 
-# The client library wants a name; without subscribing or committing there is no such group.
+# librdkafka requires a name; without subscribing or committing no such group exists.
 _GROUP = "gateway"
 _FETCH = 500
-_SECONDS = 5.0
+_TIMEOUT_SECONDS = 5.0
 
 
 class Reader:
@@ -37,19 +37,21 @@ class Reader:
         self,
         kafka: KafkaSettings,
         dead_letters: DeadLetters,
-        hand: Callable[[list[Message]], None],
+        apply: Callable[[list[Message]], None],
     ) -> None:
-        """`hand` is given what was read, in order. Raises KafkaUnavailable, KafkaMisconfigured."""
+        """`apply` is called with what was read, in order. Raises KafkaUnavailable,
+        KafkaMisconfigured."""
         self._topic = kafka.name(PRESENCE)
         self._dead_letters = dead_letters
-        self._hand = hand
-        self.is_away = False
+        self._apply = apply
+        self.is_kafka_away = False
+        self.dead_letters = 0
         self._ends = _end_offsets(kafka, self._topic)
         self._consumer = Consumer(
-            # The end of a partition may hold no record to read (compacted away): so be told of it.
+            # The last records of a partition may be compacted away: only this event marks its end.
             kafka.consumer(_GROUP, **{"enable.partition.eof": True, "error_cb": self._on_error})
         )
-        # Assigned before it knows the leaders, it would wait a second for its next look.
+        # Assigned before the leaders are known, the consumer would wait a second for metadata.
         _known(self._consumer, kafka, self._topic)
         self._consumer.assign(
             [TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in self._ends]
@@ -57,7 +59,7 @@ class Reader:
 
     @property
     def is_caught_up(self) -> bool:
-        """Whether everything was read that was there when it began."""
+        """Whether everything was read that was in the topic at the start."""
         return not self._ends
 
     def step(self, timeout: float = 0.1) -> None:
@@ -68,9 +70,9 @@ class Reader:
             for record in (first, *self._consumer.consume(_FETCH, 0)):
                 self._accept(record, messages)
             if messages:
-                self._hand(messages)
-        elif self.is_away:
-            self._look_again()
+                self._apply(messages)
+        elif self.is_kafka_away:
+            self._check_kafka()
         self._dead_letters.poll()
 
     def close(self) -> None:
@@ -85,7 +87,7 @@ class Reader:
             elif failure.fatal():
                 raise KafkaMisconfigured(f"reading presence: {failure.str()}")
             else:
-                log.warning("reading presence", error=failure.str())
+                log.warning("error while reading presence", error=failure.str())
             return
         at = (record.timestamp()[1] or 0) / 1000
         key, value = record.key(), record.value()
@@ -96,40 +98,49 @@ class Reader:
                 messages.append(removal_message(key.decode(), at))
         except (InvalidRecord, UnicodeDecodeError) as error:
             wrong = error if isinstance(error, InvalidRecord) else InvalidRecord("key", str(error))
-            self._dead_letters.put(f"{self._topic}/{number}/{offset}", value or b"", wrong)
+            self._dead_letter(f"{self._topic}/{number}/{offset}", value or b"", wrong)
         self._reached(number, offset + 1)
+
+    def _dead_letter(self, place: str, payload: bytes, error: InvalidRecord) -> None:
+        """Reading never waits for it: no offset is committed after it.
+
+        Each gateway writes the same letter of the same record at each start.
+        """
+        self.dead_letters += 1
+        log.error("dead letter", source=place, reason=str(error))
+        self._dead_letters.post(Unusable(place, payload, error.reason, error.field))
 
     def _reached(self, number: int, offset: int) -> None:
         if offset >= self._ends.get(number, offset + 1):
             del self._ends[number]
-        if self.is_away:
-            self._say_away(False)
+        if self.is_kafka_away:
+            self._set_away(False)
 
-    # -- a broker that is away --------------------------------------------------------------------
+    # -- Kafka away or back -----------------------------------------------------------------------
     def _on_error(self, error: KafkaError) -> None:
-        """librdkafka goes on by itself; it says here when no broker is left."""
-        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self.is_away:
-            log.warning("Kafka is away; serving what was read", error=error.str())
-            self._say_away(True)
+        """librdkafka reconnects by itself, and reports here when no broker is left."""
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self.is_kafka_away:
+            log.warning("Kafka is unavailable; serving what was read", error=error.str())
+            self._set_away(True)
 
-    def _look_again(self) -> None:
-        """It does not say when one is back, where nothing new is to be read."""
+    def _check_kafka(self) -> None:
+        """Where nothing new is to be read, librdkafka does not report that a broker is back."""
         try:
             self._consumer.list_topics(self._topic, timeout=0.5)
         except KafkaException:
             return
-        log.info("Kafka is back")
-        self._say_away(False)
+        log.info("Kafka is available again")
+        self._set_away(False)
 
-    def _say_away(self, away: bool) -> None:
-        self.is_away = away
+    def _set_away(self, away: bool) -> None:
+        self.is_kafka_away = away
         GATEWAY_KAFKA_AWAY.set(int(away))
 
 
 def _known(client: Consumer, kafka: KafkaSettings, topic: str) -> dict[int, Any]:
     """The topic's partitions. Raises KafkaUnavailable, KafkaMisconfigured."""
     try:
-        found = client.list_topics(topic, timeout=_SECONDS).topics[topic].partitions
+        found = client.list_topics(topic, timeout=_TIMEOUT_SECONDS).topics[topic].partitions
     except KafkaException as error:
         raise translate(error, kafka) from error
     if not found:
@@ -139,14 +150,16 @@ def _known(client: Consumer, kafka: KafkaSettings, topic: str) -> dict[int, Any]
 
 
 def _end_offsets(kafka: KafkaSettings, topic: str) -> dict[int, int]:
-    """The end of each partition that has one. By a client of its own: one that fetches answers
-    late. Raises KafkaUnavailable, KafkaMisconfigured."""
+    """The end offset of each partition. A client of its own asks: one that fetches answers late.
+
+    Raises KafkaUnavailable, KafkaMisconfigured.
+    """
     consumer = Consumer(kafka.consumer(_GROUP))
     try:
         ends = {}
         for number in _known(consumer, kafka, topic):
             partition = TopicPartition(topic, number)
-            ends[number] = consumer.get_watermark_offsets(partition, _SECONDS)[1]
+            ends[number] = consumer.get_watermark_offsets(partition, _TIMEOUT_SECONDS)[1]
         return ends
     except KafkaException as error:
         raise translate(error, kafka) from error

@@ -1,6 +1,6 @@
-"""The users the hub knows, in lists that a new subscriber can be shown piece by piece (pure).
+"""The users the hub knows, in lists that are sent to a new subscriber piece by piece (pure).
 
-A list only grows at its end, so a place in it stays true while others come and go.
+A list only grows at its end, so a position in it stays valid while users come and go.
 """
 
 from dataclasses import dataclass, field
@@ -13,34 +13,34 @@ class Group:
     """All users of a domain, or (`of_all`) of all domains, in the order they became known."""
 
     of_all: bool = False
-    # A removed user leaves None: somebody may be on the way through the list. Removals are rare.
+    # None for a removed user: cursors may be within the list. Removals are rare.
     users: list["User | None"] = field(default_factory=list)
 
     def add(self, user: "User") -> int:
-        """The place it got."""
+        """Add a user at the end; returns its position."""
         self.users.append(user)
         return len(self.users) - 1
 
 
 @dataclass(slots=True, eq=False)
 class User:
-    """The newest message of one user, and where they stand in the group of all and their own."""
+    """One user's newest message, and position in the groups of all users and of the domain."""
 
     newest: Message
     domain: Group
-    place: int = -1
-    place_in_domain: int = -1
+    position: int = -1
+    position_in_domain: int = -1
 
-    def place_in(self, group: Group) -> int:
-        """Their place in one of their two groups, -1 in another."""
+    def position_in(self, group: Group) -> int:
+        """The position in one of the user's two groups, -1 in another."""
         if group is self.domain:
-            return self.place_in_domain
-        return self.place if group.of_all else -1
+            return self.position_in_domain
+        return self.position if group.of_all else -1
 
 
 @dataclass(slots=True, eq=False)
-class Show:
-    """How far a subscriber has been shown a group's state: users from `next` to `end` are not."""
+class Cursor:
+    """How much of a group's state was sent to a subscriber: users from `next` to `end` are left."""
 
     group: Group
     next: int
@@ -55,7 +55,7 @@ class Show:
 
 
 class Roster:
-    """Everybody, by AOR and by domain."""
+    """All users, by AOR and by domain."""
 
     def __init__(self) -> None:
         self._users: dict[str, User] = {}
@@ -73,19 +73,19 @@ class Roster:
         return self._domains.get(name) or self._domains.setdefault(name, Group())
 
     def forget(self, name: str) -> None:
-        """A domain that is asked for no longer: kept only if it has had users."""
+        """A domain that nobody watches any more: kept only if it has had users."""
         if (group := self._domains.get(name)) is not None and not group.users:
             del self._domains[name]
 
     def add(self, message: Message) -> User:
-        """A user not known by now."""
+        """Add a user that is not known."""
         user = self._users[message.aor] = User(message, self.domain(message.domain))
-        user.place, user.place_in_domain = self.everybody.add(user), user.domain.add(user)
+        user.position, user.position_in_domain = self.everybody.add(user), user.domain.add(user)
         return user
 
     def remove(self, aor: str) -> User | None:
-        """The user that was known until now; their places stay empty."""
+        """Remove a user, and return it if it was known; its positions stay empty."""
         if (user := self._users.pop(aor, None)) is not None:
-            self.everybody.users[user.place] = None
-            user.domain.users[user.place_in_domain] = None
+            self.everybody.users[user.position] = None
+            user.domain.users[user.position_in_domain] = None
         return user

@@ -1,4 +1,4 @@
-"""The gateway's event loop in a thread of its own: listens, serves, looks after, stops."""
+"""The gateway's event loop in a thread of its own: listens, serves, checks feeds, stops."""
 
 import asyncio
 import socket
@@ -12,33 +12,33 @@ from websockets import http11
 
 from runtime import logs
 from sinks.gateway.app import app
-from sinks.gateway.gateway import LOOK_SECONDS, Gateway
+from sinks.gateway.gateway import CHECK_SECONDS, Gateway
 from sinks.gateway.listener import listen
 from sinks.gateway.message import Message
 from sinks.gateway.settings import GatewaySettings
 
 log = logs.get(__name__)
 
-# Batches of what was read that may wait for the loop: past that the reader waits.
+# So many batches of messages may wait for the loop; past that the reader waits.
 _BATCHES_WAITING = 16
-# Until all subscribers have been told to go elsewhere.
+# For so long a stopping gateway waits for subscribers to be disconnected.
 STOP_SECONDS = 5.0
-# Request line and headers: a hundred bytes a user watched, some of them.
+# Of request line and headers: room for some hundred users watched, at a hundred bytes each.
 _REQUEST_BYTES = 64 * 1024
-# How long a closed connection lingers: switched on, 0 seconds.
-_NOT_AT_ALL = struct.pack("ii", 1, 0)
+# SO_LINGER: on, for 0 seconds. The kernel drops what it could not send.
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Server:
-    """Everything but `hand`, `call` and `stop` happens in its thread."""
+    """Everything but `apply`, `call` and `stop` happens in its thread."""
 
     def __init__(self, gateway: Gateway, settings: GatewaySettings) -> None:
-        """Listens from now on; raises BadSettings when the port is taken."""
+        """Listen from now on. Raises BadSettings when the port is taken."""
         self._gateway = gateway
         self._listener = listen(settings)
         host, port = self._listener.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        # By itself the library leaves a longer WebSocket request without an answer.
+        # By default the library does not answer a longer WebSocket request.
         http11.MAX_LINE_LENGTH = http11.MAX_NUM_HEADERS = _REQUEST_BYTES
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
@@ -54,9 +54,9 @@ class Server:
                 h11_max_incomplete_event_size=_REQUEST_BYTES,
                 ws_max_size=4096,
                 ws_ping_interval=settings.keepalive.total_seconds(),
-                # Who is slow to answer is not stalled, and whose machine is gone TCP notices.
+                # A slow answer is no stall, and TCP notices a peer that is gone.
                 ws_ping_timeout=None,
-                # It would take 100 kB a subscriber and compress each message for each.
+                # It would take 100 kB a subscriber, and compress each message for each of them.
                 ws_per_message_deflate=False,
                 timeout_graceful_shutdown=1,
             )
@@ -74,15 +74,15 @@ class Server:
     def is_alive(self) -> bool:
         return self._thread.is_alive()
 
-    def hand(self, messages: list[Message]) -> None:
-        """Give the gateway what was read; waits while it is behind, but not for a dead one."""
+    def apply(self, messages: list[Message]) -> None:
+        """Apply messages in the thread, in order; waits while it is behind and alive."""
         while self.is_alive:
             if self._room.acquire(timeout=1.0):
-                self.call(self._apply, messages)
+                self.call(self._apply_batch, messages)
                 return
 
     def call(self, function: Callable[..., None], *arguments: object) -> None:
-        """Have it called in the thread, after what was handed before."""
+        """Have it called in the thread, after the messages applied before."""
         with suppress(RuntimeError):  # its loop has ended by itself
             self._loop.call_soon_threadsafe(function, *arguments)
 
@@ -103,8 +103,8 @@ class Server:
         serving = asyncio.create_task(self._uvicorn.serve([self._listener]))
         while not self._stop.is_set() and not serving.done():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), LOOK_SECONDS)
-            for feed in self._gateway.look_after(self._loop.time()):
+                await asyncio.wait_for(self._stop.wait(), CHECK_SECONDS)
+            for feed in self._gateway.check(self._loop.time()):
                 self._abort(feed.client)
         self._gateway.end_all()
         with suppress(TimeoutError):
@@ -112,16 +112,15 @@ class Server:
         self._uvicorn.should_exit = True
         await serving
 
-    def _apply(self, messages: list[Message]) -> None:
+    def _apply_batch(self, messages: list[Message]) -> None:
         self._room.release()
         self._gateway.apply(messages)
 
     def _abort(self, client: object) -> None:
-        """Cut a connection. To close it would wait until the subscriber has taken the rest."""
+        """Reset a connection. To close it would wait until the subscriber has received the rest."""
         for connection in list(self._uvicorn.server_state.connections):
             transport: asyncio.Transport | None = getattr(connection, "transport", None)
             if getattr(connection, "client", None) == client and transport is not None:
-                # Else the kernel would keep what it could not send, and try on.
                 accepted = transport.get_extra_info("socket")
-                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NOT_AT_ALL)
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
                 transport.abort()

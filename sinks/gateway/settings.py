@@ -1,4 +1,4 @@
-"""The section [gateway]: where subscribers are served, who may, and how patiently."""
+"""The section [gateway]: where subscribers are served, who may subscribe, and the timeouts."""
 
 import re
 from datetime import timedelta
@@ -10,14 +10,14 @@ from pydantic_settings import NoDecode
 from runtime.settings import Duration, StageSettings
 from sinks.gateway.origins import origin_in
 
-# RFC 6750 §2.1: what may follow `Bearer`. Shorter ones could be guessed.
+# RFC 6750 §2.1: what may follow `Bearer`. A shorter token could be guessed.
 TOKEN_LENGTH_MIN = 16
 _is_token = re.compile(r"[A-Za-z0-9\-._~+/]+=*").fullmatch
 _SECOND = timedelta(seconds=1)
 
 
 def _listed(value: Any) -> Any:
-    """The environment holds one text: its parts are separated by white space or commas."""
+    """A text from the environment as a list: parts are separated by white space or commas."""
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     return re.split(r"[\s,]+", value.strip(" \t\r\n,")) if isinstance(value, str) else value

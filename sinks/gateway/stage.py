@@ -4,11 +4,11 @@ import gc
 from typing import Any
 
 from runtime import logs
+from runtime.dead_letters import DeadLetters
 from runtime.kafka import KafkaSettings, KafkaUnavailable, ensure_topics
 from runtime.metrics import GATEWAY_KAFKA_AWAY
 from runtime.settings import load
-from runtime.stage import Stage
-from sinks.gateway.dead_letters import DeadLetters
+from runtime.stage import Stage, StageStopped
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.listener import subscribers_possible
 from sinks.gateway.reader import Reader
@@ -18,14 +18,15 @@ from sinks.gateway.settings import GatewaySettings
 log = logs.get(__name__)
 
 NAME = "gateway"
-_TRY_AGAIN_SECONDS = 1.0
+# Nothing waits for a letter: librdkafka may try for long.
+_LETTER_SECONDS = 300.0
 
 
 def run() -> None:
-    """Serve until told to stop. Raises BadSettings, KafkaMisconfigured, and RuntimeError when the
-    server has ended by itself: the process ends, and reads everything again when it starts."""
-    # Ten thousand connections' objects live long; each message makes some that do not. By the
-    # default thresholds the collector would walk through the former every second.
+    """Serve until the stage is stopped. Raises BadSettings, KafkaMisconfigured, and RuntimeError
+    when the server has ended by itself: a new process reads everything again."""
+    # The objects of ten thousand connections live long, those of each message do not. With the
+    # default thresholds the collector would walk through all of them every second.
     gc.set_threshold(50_000, 20, 100)
     settings, kafka = load(GatewaySettings), load(KafkaSettings)
     stage = Stage(NAME)
@@ -42,16 +43,19 @@ class Sink:
         self._stage = stage
         self._gateway = Gateway(settings)
         self._server = Server(self._gateway, settings)
-        self._dead_letters = DeadLetters(kafka)
+        self._dead_letters = DeadLetters(
+            NAME, kafka, counted_as="undecodable", timeout=_LETTER_SECONDS
+        )
         self._reader: Reader | None = None
         stage.status = self.status
 
     def run(self) -> None:
-        """Until the stage's `stop`; then subscribers are told to go elsewhere."""
+        """Until the stage's `stop`; then subscribers are disconnected, to reconnect elsewhere."""
         self._server.start()
         try:
-            if (reader := self._opened()) is not None:
-                self._read(reader)
+            self._read(self._stage.wait_for_kafka(self._open_reader))
+        except StageStopped:
+            return
         finally:
             self._stage.ready.clear()
             self._server.stop()
@@ -63,40 +67,38 @@ class Sink:
         """What an operator asks first; counts since the start of this process."""
         return {
             "url": self._server.url,
-            "kafka_away": self._reader is None or self._reader.is_away,
-            "dead_letters": self._dead_letters.count,
+            "kafka_away": self._reader is None or self._reader.is_kafka_away,
+            "dead_letters": self._reader.dead_letters if self._reader else 0,
             **self._gateway.status(),
         }
 
-    def _opened(self) -> Reader | None:
-        """The reader, once Kafka and the topics are there; None when told to stop before."""
-        while not self._stage.stop.is_set():
-            self._check_server()
-            try:
-                ensure_topics(self._kafka, timeout=5.0)
-                self._reader = Reader(self._kafka, self._dead_letters, self._server.hand)
-            except KafkaUnavailable as error:
-                log.warning("waiting for Kafka", error=str(error))
-                GATEWAY_KAFKA_AWAY.set(1)
-                self._stage.stop.wait(_TRY_AGAIN_SECONDS)
-            else:
-                GATEWAY_KAFKA_AWAY.set(0)
-                return self._reader
-        return None
+    def _open_reader(self) -> Reader:
+        """Raises KafkaUnavailable, KafkaMisconfigured, RuntimeError."""
+        self._check_server()
+        try:
+            ensure_topics(self._kafka, timeout=5.0)
+            self._reader = Reader(self._kafka, self._dead_letters, self._server.apply)
+        except KafkaUnavailable:
+            GATEWAY_KAFKA_AWAY.set(1)
+            raise
+        GATEWAY_KAFKA_AWAY.set(0)
+        return self._reader
 
     def _read(self, reader: Reader) -> None:
-        said = False
+        is_open = False
         while not self._stage.stop.is_set():
             self._check_server()
             reader.step()
-            if reader.is_caught_up and not said:
+            if reader.is_caught_up and not is_open:
                 self._server.call(self._open)
-                said = True
+                is_open = True
 
     def _open(self) -> None:
-        """In the server's thread, which by now has applied all of it. Also while Kafka is away
-        later on: what was read is served."""
-        # It lives on: the collector need not walk through it again and again.
+        """Admit subscribers. Called in the server's thread, which has applied all messages by now.
+
+        The gateway stays open while Kafka is unavailable later on: what was read is served.
+        """
+        # These objects live on: the collector need not walk through them again and again.
         gc.collect()
         gc.freeze()
         self._gateway.is_caught_up = True

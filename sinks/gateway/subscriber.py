@@ -1,11 +1,11 @@
-"""One subscriber as the hub sees it: whom it watches, and what waits for it (pure)."""
+"""One subscriber as the hub sees it: whom it watches, and which messages wait for it (pure)."""
 
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sinks.gateway.message import Message, domain_of
-from sinks.gateway.roster import Show, User
+from sinks.gateway.roster import Cursor, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,24 +21,27 @@ class Watch:
 
     @property
     def single(self) -> list[str]:
-        """The users that no watched domain has: nobody is told anything twice."""
+        """The users that are in no watched domain: no message is sent twice."""
         return [aor for aor in sorted(self.aors) if domain_of(aor) not in self.domains]
 
 
 @dataclass(slots=True, eq=False)
 class Subscriber:
-    """What waits for one subscriber. Only the hub changes it."""
+    """The messages that wait for one subscriber. Only the hub changes them.
+
+    `cursors`: how much of the present state is still to be sent.
+    """
 
     watch: Watch
     wake: Callable[[], None]
     waiting: OrderedDict[str, Message] = field(default_factory=OrderedDict)
     removed: dict[str, Message] = field(default_factory=dict)
-    shows: list[Show] = field(default_factory=list)
+    cursors: list[Cursor] = field(default_factory=list)
 
     @property
     def has_nothing(self) -> bool:
-        return not (self.waiting or self.removed or self.shows)
+        return not (self.waiting or self.removed or self.cursors)
 
-    def will_be_shown(self, user: User) -> bool:
-        """Whether the present state, which is still on its way, will have this user."""
-        return any(show.next <= user.place_in(show.group) < show.end for show in self.shows)
+    def will_reach(self, user: User) -> bool:
+        """Whether a cursor has this user before it, so that its newest message will be sent."""
+        return any(c.next <= user.position_in(c.group) < c.end for c in self.cursors)

@@ -1,4 +1,4 @@
-"""The two ways a feed goes out: as an event stream over HTTP, or over a WebSocket."""
+"""The two transports of a feed: an event stream over HTTP, and a WebSocket."""
 
 import asyncio
 import random
@@ -15,15 +15,15 @@ from sinks.gateway.subscriber import Watch
 EVENT_STREAM = "text/event-stream"
 _HEADERS = {
     "cache-control": "no-cache",
-    "x-accel-buffering": "no",  # a proxy that gathers before it passes on would delay
+    "x-accel-buffering": "no",  # a proxy that buffers would delay
 }
-# When a browser comes back after the end, milliseconds: spread, so that not all come at once.
+# After so many milliseconds a browser reconnects: spread, so that not all come at once.
 _RETRY_MS = (1_000, 5_000)
 _GOING_AWAY = 1001
 
 
 class EventStream(Response):
-    """The answer that goes on until the subscriber leaves or the gateway ends."""
+    """The response, which lasts until the subscriber disconnects or the gateway stops."""
 
     media_type = EVENT_STREAM
 
@@ -37,7 +37,7 @@ class EventStream(Response):
         async def write(body: bytes, *, more: bool = True) -> None:
             await send({"type": "http.response.body", "body": body, "more_body": more})
 
-        async def tell(messages: list[Message]) -> None:
+        async def send_messages(messages: list[Message]) -> None:
             await write(b"".join([message.sse for message in messages]))
 
         async def keep_alive() -> None:
@@ -52,7 +52,7 @@ class EventStream(Response):
         feed = Feed(
             gateway.hub,
             self._watch,
-            tell,
+            send_messages,
             gateway.sent,
             client=scope.get("client"),
             keep_alive=keep_alive,
@@ -66,16 +66,16 @@ class EventStream(Response):
 
 
 async def _until_gone(receive: Receive, feed: Feed) -> None:
-    """Once the request has been read, what comes next is the connection's end."""
+    """After the request the only event to come is the disconnect."""
     while (await receive())["type"] != "http.disconnect":
         pass
     feed.end(End.GONE)
 
 
 async def serve_web_socket(gateway: Gateway, watch: Watch, websocket: WebSocket) -> None:
-    """Accept it and feed it. Pings are the server's; what the subscriber says is not read."""
+    """Accept a WebSocket and feed it. The server pings; messages of the subscriber are ignored."""
 
-    async def tell(messages: list[Message]) -> None:
+    async def send_messages(messages: list[Message]) -> None:
         for message in messages:
             await websocket.send_text(message.text)
 
@@ -86,14 +86,14 @@ async def serve_web_socket(gateway: Gateway, watch: Watch, websocket: WebSocket)
 
     await websocket.accept()
     client = websocket.scope.get("client")
-    feed = Feed(gateway.hub, watch, tell, gateway.sent, client=client)
+    feed = Feed(gateway.hub, watch, send_messages, gateway.sent, client=client)
     leaving = asyncio.create_task(until_gone())
     try:
         if await gateway.run(feed, "websocket") is End.STOPPING:
             await websocket.close(_GOING_AWAY, "stopping")
     except (WebSocketDisconnect, RuntimeError):
-        # The latter: between a subscriber's breach of the protocol, which the server answers by
-        # itself with a close, and its being told here.
+        # RuntimeError: the subscriber broke the protocol, the server itself has closed, and the
+        # disconnect has not been received here yet.
         return
     finally:
         leaving.cancel()

@@ -1,4 +1,4 @@
-"""What waits for the user center: at most one newest state a user, between reader and deliverers.
+"""What waits for the user center, between the reader and the deliverers: the lock around it.
 
 Invariants: a user is in one request at a time, and newer states of that user wait behind it; the
 position committed in Kafka never passes a state that is neither delivered nor superseded.
@@ -6,195 +6,131 @@ position committed in Kafka never passes a state that is neither delivered nor s
 
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 
-# How many users' last delivered versions are kept, to skip what a replay brings again.
+from runtime.metrics import COALESCED
+from sinks.user_center.assignment import Assignment
+from sinks.user_center.pending import DeliveredVersions, PendingState, PendingStates
+
+# Of so many users the last delivered version is kept, to skip what a replay repeats.
 REMEMBERED = 100_000
-
-
-@dataclass(slots=True, eq=False)
-class Assignment:
-    """A partition while this process owns it; a later assignment of it is another object."""
-
-    number: int
-    outstanding: "OrderedDict[int, None]" = field(default_factory=OrderedDict)
-    next_offset: int | None = None
-    revoked: bool = False
-
-    @property
-    def position(self) -> int | None:
-        """The offset to commit: the first not yet settled, None before anything was read."""
-        return next(iter(self.outstanding), self.next_offset)
-
-
-@dataclass(slots=True, eq=False)
-class Waiting:
-    """One user's state on its way: the CloudEvent is sent as it stands here."""
-
-    partition: Assignment
-    offset: int
-    aor: str
-    version: int
-    event: bytes
-    since: float = field(default_factory=time.monotonic)
 
 
 class Backlog:
     """The states on their way. Thread-safe; only `take` blocks."""
 
-    def __init__(self, max_age_seconds: float = 0.0, remembered: int = REMEMBERED) -> None:
+    def __init__(
+        self,
+        max_age_seconds: float = 0.0,
+        remembered: int = REMEMBERED,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """A batch that is not full is due when its oldest state has waited `max_age_seconds`."""
         self._changed = threading.Condition()
         self._max_age = max_age_seconds
-        self._remembered = remembered
-        self._partitions: dict[int, Assignment] = {}
-        self._ready: OrderedDict[str, Waiting] = OrderedDict()
-        self._sent: dict[str, Waiting] = {}
-        self._behind: dict[str, Waiting] = {}
-        self._versions: OrderedDict[str, int] = OrderedDict()
+        self._clock = clock
+        self._assignments: dict[int, Assignment] = {}
+        self._states = PendingStates()
+        self._delivered = DeliveredVersions(remembered)
         self.coalesced = 0
 
     def __len__(self) -> int:
-        """Users waiting or on the way."""
+        """Users waiting or in a request."""
         with self._changed:
-            return len(self._ready) + len(self._sent)
+            return len(self._states)
 
-    # -- the reader's side ------------------------------------------------------------------------
+    # -- for the reader ---------------------------------------------------------------------------
     def assign(self, numbers: Iterable[int]) -> None:
-        """Partitions that are this process's from now on."""
+        """Partitions that this process owns from now on."""
         with self._changed:
             for number in numbers:
-                self._partitions[number] = Assignment(number)
+                self._assignments[number] = Assignment(number)
 
     def revoke(self, numbers: Iterable[int]) -> list[Assignment]:
-        """Partitions that are another's from now on: what waits of them is dropped, unsettled.
+        """Partitions that another process owns from now on: their waiting states are dropped.
 
-        A request under way still settles its states in the returned assignments.
+        A request under way still completes its states in the returned assignments.
         """
         with self._changed:
-            revoked = [p for n in numbers if (p := self._partitions.pop(n, None))]
+            revoked = [p for n in numbers if (p := self._assignments.pop(n, None))]
             for partition in revoked:
                 partition.revoked = True
-            for waiting in (self._ready, self._behind):
-                for aor in [a for a, w in waiting.items() if w.partition.revoked]:
-                    del waiting[aor]
+            self._states.drop_revoked()
             return revoked
 
     def assignment(self, number: int) -> Assignment | None:
-        """The partition while it is ours; None after its revocation."""
+        """The partition while it is this process's; None after its revocation."""
         with self._changed:
-            return self._partitions.get(number)
+            return self._assignments.get(number)
 
-    def add(self, new: Waiting) -> int:
-        """Let one state wait. Returns how many states it made superfluous, itself perhaps."""
+    def add(self, new: PendingState) -> None:
+        """Add a state that was read. It, or an older one, is superseded where two are known."""
         with self._changed:
             if new.partition.revoked:
-                return 0
-            new.partition.next_offset = new.offset + 1
-            new.partition.outstanding[new.offset] = None
-            superseded = self._place(new)
+                return
+            new.partition.read(new.offset)
+            new.since = self._clock()
+            superseded = new if self._delivered.has(new) else self._states.add(new)
             if superseded is not None:
-                self._settle(superseded)
-                self.coalesced += 1
+                self._supersede([superseded])
             self._changed.notify()
-            return 0 if superseded is None else 1
 
     def skip(self, partition: Assignment, offset: int) -> None:
-        """Settle an offset that holds nothing to deliver."""
+        """A record was read that holds nothing to deliver."""
         with self._changed:
-            partition.next_offset = offset + 1
+            partition.skip(offset)
 
     def positions(self, partitions: Iterable[Assignment] | None = None) -> dict[int, int]:
         """By partition, the offset up to which everything is delivered or superseded."""
         with self._changed:
-            chosen = self._partitions.values() if partitions is None else partitions
+            chosen = self._assignments.values() if partitions is None else partitions
             known = {p.number: p.position for p in chosen}
         return {n: position for n, position in known.items() if position is not None}
 
-    # -- the deliverers' side ---------------------------------------------------------------------
-    def take(self, limit: int, timeout: float) -> list[Waiting]:
+    # -- for the deliverers -----------------------------------------------------------------------
+    def take(self, limit: int, timeout: float) -> list[PendingState]:
         """Up to `limit` users' states, the longest waiting first; empty after `timeout` seconds.
 
-        They stay with the caller, who gives them back with `done`, or keeps them with `renew`.
+        The caller gives them back with `complete`, or keeps them with `renew`.
         """
-        deadline = time.monotonic() + timeout
+        deadline = self._clock() + timeout
         with self._changed:
-            while (pause := self._pause(limit)) > 0:
-                left = deadline - time.monotonic()
+            while (due_in := self._due_in(limit)) > 0:
+                left = deadline - self._clock()
                 if left <= 0:
                     return []
-                self._changed.wait(min(left, pause))
-            batch = [
-                self._ready.popitem(last=False)[1] for _ in range(min(limit, len(self._ready)))
-            ]
-            self._sent.update((waiting.aor, waiting) for waiting in batch)
-            return batch
+                self._changed.wait(min(left, due_in))
+            return self._states.take(limit)
 
-    def renew(self, batch: list[Waiting]) -> tuple[list[Waiting], int]:
-        """The batch for another attempt: newer states instead of outdated ones, revoked ones left
-        out. The same states come back as the same batch; the number is of superseded ones."""
-        renewed: list[Waiting] = []
-        count = 0
+    def renew(self, batch: list[PendingState]) -> list[PendingState]:
+        """The batch for another attempt, with newer states instead of outdated ones and without
+        those of revoked partitions. With no change it is the same batch."""
         with self._changed:
-            for waiting in batch:
-                if waiting.partition.revoked:
-                    self._release(waiting)
-                elif newer := self._behind.pop(waiting.aor, None):
-                    self._sent[waiting.aor] = newer
-                    self._settle(waiting)
-                    renewed.append(newer)
-                    count += 1
-                else:
-                    renewed.append(waiting)
-            self.coalesced += count
+            found = [(state, self._states.renew(state)) for state in batch]
+            self._supersede([state for state, newer in found if newer not in (state, None)])
             self._changed.notify_all()
-        return renewed, count
+        return [newer for _, newer in found if newer is not None]
 
-    def done(self, batch: Iterable[Waiting]) -> None:
-        """Settle states: delivered, or put aside for good."""
+    def complete(self, batch: Iterable[PendingState]) -> None:
+        """These states are delivered, or written to dead letters."""
         with self._changed:
-            for waiting in batch:
-                self._settle(waiting)
-                self._versions[waiting.aor] = waiting.version
-                self._versions.move_to_end(waiting.aor)
-                self._release(waiting)
-            while len(self._versions) > self._remembered:
-                self._versions.popitem(last=False)
+            for state in batch:
+                state.partition.complete(state.offset)
+                self._delivered.add(state)
+                self._states.release(state)
             self._changed.notify_all()
 
     # -- under the lock ---------------------------------------------------------------------------
-    def _place(self, new: Waiting) -> Waiting | None:
-        """Put a state in its place; returns the state it makes superfluous, itself perhaps."""
-        if new.version <= self._versions.get(new.aor, 0):
-            return new
-        sent = self._sent.get(new.aor)
-        if sent is not None and not sent.partition.revoked and new.version <= sent.version:
-            return new
-        queue: dict[str, Waiting] = self._ready if sent is None else self._behind
-        old = queue.get(new.aor)
-        if old is not None and new.version <= old.version:
-            return new
-        if old is not None:
-            new.since = old.since  # it keeps the old one's place in the queue, and its age
-        queue[new.aor] = new
-        return old
+    def _supersede(self, states: list[PendingState]) -> None:
+        for state in states:
+            state.partition.complete(state.offset)
+        self.coalesced += len(states)
+        COALESCED.add(len(states))
 
-    def _settle(self, waiting: Waiting) -> None:
-        waiting.partition.outstanding.pop(waiting.offset, None)
-
-    def _release(self, waiting: Waiting) -> None:
-        """The user is in no request any more; what waited behind is next."""
-        if self._sent.get(waiting.aor) is waiting:
-            del self._sent[waiting.aor]
-            if newer := self._behind.pop(waiting.aor, None):
-                self._ready[waiting.aor] = newer
-
-    def _pause(self, limit: int) -> float:
+    def _due_in(self, limit: int) -> float:
         """Seconds until a batch is due."""
-        if not self._ready:
+        if (oldest := self._states.oldest) is None:
             return float("inf")
-        if len(self._ready) >= limit:
+        if self._states.ready >= limit:
             return 0.0
-        oldest = next(iter(self._ready.values()))
-        return oldest.since + self._max_age - time.monotonic()
+        return oldest.since + self._max_age - self._clock()

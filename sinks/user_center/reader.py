@@ -1,21 +1,21 @@
-"""From rollcall.presence into the backlog, and back the offsets of what is settled."""
+"""From rollcall.presence into the backlog; commits the offsets of what is delivered."""
 
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from runtime import logs
+from runtime.dead_letters import DeadLetters, Unusable
 from runtime.kafka import KafkaMisconfigured, KafkaSettings
-from runtime.metrics import COALESCED
 from schemas.codec import InvalidRecord, decode
 from schemas.presence import Presence
 from schemas.topics import PRESENCE
-from sinks.user_center.backlog import Assignment, Backlog, Waiting
+from sinks.user_center.assignment import Assignment
+from sinks.user_center.backlog import Backlog
 from sinks.user_center.cloud_event import cloud_event
-from sinks.user_center.dead_letters import DeadLetters
+from sinks.user_center.pending import PendingState
 
 log = logs.get(__name__)
 
@@ -34,18 +34,22 @@ class Reader:
         kafka: KafkaSettings,
         backlog: Backlog,
         dead_letters: DeadLetters,
-        sending: Sequence[threading.Lock],
+        await_requests: Callable[[], None],
         *,
         waiting_max: int,
-        quiesce_seconds: float,
         instance: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`await_requests` returns when no request under way when it was called still is.
+
+        `clock` is monotonic, in seconds.
+        """
         self._topic = kafka.name(PRESENCE)
         self._backlog = backlog
         self._dead_letters = dead_letters
-        self._sending = sending
+        self._await_requests = await_requests
         self._waiting_max = waiting_max
-        self._quiesce_seconds = quiesce_seconds
+        self._clock = clock
         self._committed: dict[int, int] = {}
         self._commit_due = 0.0
         self._paused = False
@@ -59,19 +63,22 @@ class Reader:
         )
 
     def step(self, timeout: float = 0.1) -> None:
-        """Read once and commit when due. Raises KafkaUnavailable when a dead letter found no
-        place (the record is unsettled, so stop and start again), KafkaMisconfigured."""
+        """Read once and commit when due.
+
+        Raises KafkaUnavailable when a dead letter was not acknowledged (its record's offset is not
+        committed: stop and start again), KafkaMisconfigured.
+        """
         # `consume` waits for all it is asked for or the whole timeout; `poll` for the first.
         if (first := self._consumer.poll(timeout)) is not None:
             for message in (first, *self._consumer.consume(_FETCH, 0)):
                 self._accept(message)
         self._bound()
-        if time.monotonic() >= self._commit_due:
+        if self._clock() >= self._commit_due:
             self.commit(self._backlog.positions())
-            self._commit_due = time.monotonic() + _COMMIT_SECONDS
+            self._commit_due = self._clock() + _COMMIT_SECONDS
 
     def close(self) -> None:
-        """Commit what is settled and leave the group. Deliverers must have ended."""
+        """Commit what is delivered and leave the group. Deliverers must have ended."""
         self.commit(self._backlog.positions())
         self._consumer.close()
 
@@ -81,14 +88,14 @@ class Reader:
             if failure.fatal():
                 raise KafkaMisconfigured(f"reading presence: {failure.str()}")
             if failure.code() != KafkaError._PARTITION_EOF:
-                log.warning("reading presence", error=failure.str())
+                log.warning("error while reading presence", error=failure.str())
             return
         number, offset = message.partition(), message.offset()
         partition = None if number is None else self._backlog.assignment(number)
         if partition is None or offset is None:
-            return  # fetched before its partition went to another
+            return  # fetched before its partition was revoked
         value = message.value()
-        if value is None:  # a compaction tombstone: nothing to tell
+        if value is None:  # a compaction tombstone: nothing to deliver
             self._backlog.skip(partition, offset)
             return
         try:
@@ -97,12 +104,10 @@ class Reader:
         except InvalidRecord as error:
             source = f"{self._topic}/{number}/{offset}"
             log.error("dead letter", source=source, reason=str(error))
-            self._dead_letters.put(source, value, error.reason, error.field)
+            self._dead_letters.send([Unusable(source, value, error.reason, error.field)])
             self._backlog.skip(partition, offset)
             return
-        waiting = Waiting(partition, offset, presence.aor, presence.version, event)
-        if superseded := self._backlog.add(waiting):
-            COALESCED.add(superseded)
+        self._backlog.add(PendingState(partition, offset, presence.aor, presence.version, event))
 
     def _bound(self) -> None:
         """Stop reading while too many users wait; Kafka keeps the rest."""
@@ -116,7 +121,7 @@ class Reader:
 
     # -- offsets and partitions -------------------------------------------------------------------
     def commit(self, positions: dict[int, int]) -> None:
-        """Commit the positions that moved. A failure is only said: the next commit repeats it."""
+        """Commit the positions that moved. A failure is only logged: the next commit repeats it."""
         moved = {n: at for n, at in positions.items() if self._committed.get(n) != at}
         if not moved:
             return
@@ -125,7 +130,7 @@ class Reader:
             self._consumer.commit(offsets=offsets, asynchronous=False)
             self._committed |= moved
         except KafkaException as error:
-            log.warning("positions not committed", error=str(error))
+            log.warning("offsets not committed", error=str(error))
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         del consumer
@@ -137,24 +142,21 @@ class Reader:
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         del consumer
-        self.commit(self._backlog.positions(self._give_up(partitions)))
+        self.commit(self._backlog.positions(self._release(partitions)))
         self._forget(partitions)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         del consumer
-        self._give_up(partitions)
+        self._release(partitions)
         self._forget(partitions)
 
-    def _give_up(self, partitions: list[TopicPartition]) -> list[Assignment]:
-        """Send nothing more of these partitions, and wait for what is being sent: the next owner
-        must not be overtaken by a request of ours."""
+    def _release(self, partitions: list[TopicPartition]) -> list[Assignment]:
+        """Send nothing more of these partitions, and wait for the requests under way: none of them
+        may overtake one of the next owner."""
         numbers = [p.partition for p in partitions]
         log.info("partitions revoked", partitions=numbers)
         revoked = self._backlog.revoke(numbers)
-        deadline = time.monotonic() + self._quiesce_seconds
-        for sending in self._sending:
-            if sending.acquire(timeout=max(0.0, deadline - time.monotonic())):
-                sending.release()
+        self._await_requests()
         return revoked
 
     def _forget(self, partitions: list[TopicPartition]) -> None:
@@ -167,7 +169,7 @@ def _membership(instance: str | None) -> dict[str, Any]:
     options: dict[str, Any] = {
         # A rebalance takes away only the partitions that really move.
         "partition.assignment.strategy": "cooperative-sticky",
-        # How long a killed member's partitions stand still; librdkafka's own is 45 s.
+        # For so long nobody reads a killed member's partitions; librdkafka's default is 45 s.
         "session.timeout.ms": 10_000,
     }
     if instance:

@@ -4,13 +4,14 @@ import threading
 from typing import Any
 
 from runtime import logs
-from runtime.kafka import KafkaSettings, KafkaUnavailable, ensure_topics
+from runtime.dead_letters import DeadLetters
+from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.settings import load
-from runtime.stage import Stage
+from runtime.stage import Stage, StageStopped
 from schemas.topics import PRESENCE
 from sinks.user_center.backlog import Backlog
-from sinks.user_center.dead_letters import DeadLetters
-from sinks.user_center.delivery import Deliverer, Record
+from sinks.user_center.counts import DeliveryCounts
+from sinks.user_center.deliverer import Deliverer, await_requests
 from sinks.user_center.reader import Reader
 from sinks.user_center.receiver import Receiver
 from sinks.user_center.settings import UserCenterSettings
@@ -21,26 +22,16 @@ NAME = "user-center"
 
 
 def run() -> None:
-    """Deliver until told to stop. Raises BadSettings, KafkaMisconfigured, and what a deliverer
-    died of: the process ends, and starts again where the committed offsets say."""
+    """Deliver until the stage is stopped. Raises BadSettings, KafkaMisconfigured, and what ended a
+    deliverer: the process ends, and starts again where the committed offsets say."""
     settings, kafka = load(UserCenterSettings), load(KafkaSettings)
     stage = Stage(NAME)
     stage.start()
-    if not _topics_there(kafka, stage.stop):
+    try:
+        stage.wait_for_kafka(lambda: ensure_topics(kafka, timeout=10.0))
+    except StageStopped:
         return
     Sink(settings, kafka, stage).run()
-
-
-def _topics_there(kafka: KafkaSettings, stop: threading.Event) -> bool:
-    """Wait for Kafka and its topics; False when told to stop before."""
-    while not stop.is_set():
-        try:
-            ensure_topics(kafka, timeout=10.0)
-            return True
-        except KafkaUnavailable as error:
-            log.warning("waiting for Kafka", error=str(error))
-            stop.wait(1.0)
-    return False
 
 
 class Sink:
@@ -52,22 +43,22 @@ class Sink:
         self._stage = stage
         self.ready = stage.ready
         self._backlog = Backlog(settings.max_age_seconds)
-        self._record = Record()
+        self._counts = DeliveryCounts()
         self._receiver = Receiver(settings)
-        self._dead_letters = DeadLetters(kafka)
+        self._dead_letters = DeadLetters(NAME, kafka, counted_as="undeliverable")
         self._deliverers = [self._deliverer() for _ in range(settings.concurrency)]
-        self._died_of: BaseException | None = None
+        self._failure: BaseException | None = None
         stage.status = self.status
 
     def run(self) -> None:
-        """Until the stage's `stop`; then what is under way ends and its offsets are committed."""
+        """Until the stage's `stop`; then the requests under way end and their offsets are
+        committed."""
         reader = Reader(
             self._kafka,
             self._backlog,
             self._dead_letters,
-            [d.sending for d in self._deliverers],
+            self._await_requests,
             waiting_max=self._settings.waiting_max,
-            quiesce_seconds=2 * self._settings.timeout_seconds,
             instance=self._settings.instance,
         )
         threads = [
@@ -79,7 +70,7 @@ class Sink:
         try:
             while not self._stage.stop.is_set():
                 reader.step()
-                self._say_readiness(reader)
+                self._update_readiness(reader)
         finally:
             self._stage.stop.set()
             self._stage.ready.clear()
@@ -88,21 +79,21 @@ class Sink:
             reader.close()
             self._dead_letters.close()
             self._receiver.close()
-        if self._died_of is not None:
-            raise self._died_of
+        if self._failure is not None:
+            raise self._failure
 
     def status(self) -> dict[str, Any]:
         """What an operator asks first; counts since the start of this process."""
-        record = self._record
+        counts = self._counts
         return {
             "url": str(self._settings.url),
-            "delivered": record.delivered,
+            "delivered": counts.delivered,
             "waiting_users": len(self._backlog),
             "coalesced": self._backlog.coalesced,
-            "failures": record.failures,
-            "dead_letters": record.dead_letters,
-            "last_error": record.last_error,
-            "refused": record.refused,
+            "failures": counts.failures,
+            "dead_letters": counts.dead_letters,
+            "last_error": counts.last_error,
+            "refused": counts.refused,
         }
 
     def _deliverer(self) -> Deliverer:
@@ -112,21 +103,24 @@ class Sink:
             self._backlog,
             self._receiver,
             self._dead_letters,
-            self._record,
+            self._counts,
             self._stage.stop,
         )
 
+    def _await_requests(self) -> None:
+        await_requests((d.sending for d in self._deliverers), 2 * self._settings.timeout_seconds)
+
     def _guarded(self, deliverer: Deliverer) -> None:
-        """A deliverer that dies takes the stage with it: half a sink would look like a slow one."""
+        """A deliverer that fails ends the stage: half a sink would look like a slow one."""
         try:
             deliverer.run()
         except BaseException as error:
-            log.exception("deliverer died")
-            self._died_of = error
+            log.exception("deliverer failed, stopping")
+            self._failure = error
             self._stage.stop.set()
 
-    def _say_readiness(self, reader: Reader) -> None:
-        if reader.assigned and self._record.refused is None:
+    def _update_readiness(self, reader: Reader) -> None:
+        if reader.assigned and self._counts.refused is None:
             self._stage.ready.set()
         else:
             self._stage.ready.clear()

@@ -21,7 +21,7 @@ MOMENTS = {
         "from sinks.clickhouse.positions import Positions\nPositions.write = die\n"
     ),
     "position stored, nothing committed": (
-        "from sinks.clickhouse.sink import Sink\nSink._commit = die\n"
+        "from sinks.clickhouse.reader import Reader\nReader.commit = die\n"
     ),
     "one table stored, the next not": (
         "from sinks.clickhouse.database import Database\n"
@@ -33,7 +33,7 @@ MOMENTS = {
         "Database.insert = once\n"
     ),
     "dead letters sent, position not": (
-        "from sinks.clickhouse.dead_letters import DeadLetters\n"
+        "from runtime.dead_letters import DeadLetters\n"
         "send = DeadLetters.send\n"
         "DeadLetters.send = lambda self, letters: die(send(self, letters))\n"
     ),

@@ -12,10 +12,10 @@ import pytest
 from confluent_kafka import KafkaError, Producer
 from websockets.exceptions import InvalidStatus
 
+from runtime.dead_letters import DeadLetters
 from runtime.kafka import KafkaSettings, ensure_topics
 from schemas.codec import encode
 from schemas.topics import PRESENCE
-from sinks.gateway.dead_letters import DeadLetters
 from sinks.gateway.reader import Reader
 from tests.eventually import eventually
 from tests.gateway import TOKEN, EventStream, Told, WebSocket, gateway
@@ -202,14 +202,14 @@ def status_of_refusal(url: str, headers: dict[str, str]) -> int:
 def test_a_broker_that_is_back_is_noticed_though_nothing_new_is_to_be_read(
     kafka: KafkaSettings,
 ) -> None:
-    letters = DeadLetters(kafka)
+    letters = DeadLetters("gateway", kafka, counted_as="undecodable")
     reader = Reader(kafka, letters, lambda _: None)
     try:
         read_until(reader, lambda: reader.is_caught_up)
-        # As librdkafka says it when the last connection breaks.
+        # As librdkafka reports it when the last connection breaks.
         reader._on_error(KafkaError(KafkaError._ALL_BROKERS_DOWN))
-        assert reader.is_away
-        read_until(reader, lambda: not reader.is_away)
+        assert reader.is_kafka_away
+        read_until(reader, lambda: not reader.is_kafka_away)
     finally:
         reader.close()
         letters.close()

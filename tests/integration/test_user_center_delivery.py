@@ -10,11 +10,12 @@ from itertools import count
 import pytest
 from confluent_kafka import Producer, TopicPartition
 
+from runtime.dead_letters import DeadLetters
 from runtime.kafka import KafkaSettings
 from schemas.codec import encode
 from schemas.topics import PRESENCE
 from sinks.user_center.backlog import Backlog
-from sinks.user_center.dead_letters import DeadLetters
+from sinks.user_center.deliverer import await_requests
 from sinks.user_center.reader import Reader
 from tests.eventually import eventually
 from tests.user_center import dead_letters, lag, presence, publish, running_sink, settings
@@ -245,15 +246,17 @@ def test_second_sink_takes_its_share_and_order_holds(kafka: KafkaSettings) -> No
     assert lag(kafka) == 0
 
 
-def test_partition_is_given_up_only_after_the_request_under_way(kafka: KafkaSettings) -> None:
+def test_revoked_partition_is_released_only_after_the_requests_under_way(
+    kafka: KafkaSettings,
+) -> None:
     """Else the next owner's newer state could be overtaken by ours."""
     backlog, sending = Backlog(), threading.Lock()
-    letters = DeadLetters(kafka)
-    reader = Reader(kafka, backlog, letters, [sending], waiting_max=10, quiesce_seconds=30)
+    letters = DeadLetters("user-center", kafka, counted_as="undeliverable")
+    reader = Reader(kafka, backlog, letters, lambda: await_requests([sending], 30), waiting_max=10)
     backlog.assign([0])
     revoked = [TopicPartition(kafka.name(PRESENCE), 0)]
     with sending:
-        thread = threading.Thread(target=reader._give_up, args=(revoked,))
+        thread = threading.Thread(target=reader._release, args=(revoked,))
         thread.start()
         eventually(lambda: backlog.assignment(0) is None)
         thread.join(0.3)

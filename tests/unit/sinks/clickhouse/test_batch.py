@@ -49,7 +49,7 @@ def test_a_bad_record_becomes_a_letter_and_the_position_moves_past_it() -> None:
     filling = batch()
     add(filling, 7, b"{", 0.0, REGISTRATIONS)
     add(filling, 8, records.value(records.registration()), 0.0, REGISTRATIONS)
-    assert [read.offset for read, _ in filling.letters] == [7]
+    assert [letter.place for letter in filling.letters] == ["t/1/7"]
     assert [row.offset for row in filling.rows["registrations_raw"]] == [8]
     assert filling.nexts == {("t", 1): 9}
 

@@ -82,9 +82,9 @@ def test_who_takes_nothing_is_ended_once_and_the_others_are_not() -> None:
         since = slow.feed.sending_since
         assert since is not None
         assert quick.feed.sending_since is None
-        assert gateway.look_after(since + 29) == []
-        assert gateway.look_after(since + 30) == [slow.feed]
-        assert gateway.look_after(since + 31) == []
+        assert gateway.check(since + 29) == []
+        assert gateway.check(since + 30) == [slow.feed]
+        assert gateway.check(since + 31) == []
         assert gateway.status()["stalled"] == 1
         slow.gate.set()  # as the server does, which cuts the connection
         assert await slow.running is End.STALLED
@@ -101,11 +101,11 @@ def test_who_is_quiet_is_reminded_but_not_all_at_once() -> None:
         quiet = [Connection(gateway) for _ in range(100)]
         await turns()
         now = quiet[-1].feed.quiet_since
-        gateway.look_after(now + 9)
+        gateway.check(now + 9)
         await turns()
         assert sum(one.signs for one in quiet) == 0
         for looks in range(1, 41):
-            gateway.look_after(now + 10)
+            gateway.check(now + 10)
             await turns()
             assert sum(one.signs for one in quiet) <= 6 * looks
             if all(one.signs for one in quiet):

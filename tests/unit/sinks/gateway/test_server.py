@@ -306,7 +306,7 @@ def test_a_web_socket_is_told_over_both_paths(server: Server) -> None:
             assert json.loads(client.recv(5))["version"] == version
             assert json.loads(client.recv(5)) == {"event": "live"}
             client.send("what a subscriber says is not read")
-            server.hand([presence_message(encode(presence(ANN, version + 1)), 0.0)])
+            server.apply([presence_message(encode(presence(ANN, version + 1)), 0.0)])
             assert json.loads(client.recv(5))["version"] == version + 1
 
 
@@ -431,7 +431,7 @@ def test_a_breach_of_the_protocol_ends_that_web_socket_only(
     with opened(server, "/presence/ws") as other, opened(server, "/presence/ws") as client:
         client.socket.sendall(bytes(range(256)))
         eventually(lambda: gateway.status()["subscribers"]["websocket"] == 1)
-        server.hand([presence_message(encode(presence(ANN, 9)), 0.0)])
+        server.apply([presence_message(encode(presence(ANN, 9)), 0.0)])
         while json.loads(other.recv(5)).get("version") != 9:
             pass
 

@@ -6,7 +6,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from hypothesis.strategies import integers, sampled_from
 
-from sinks.user_center.backlog import Assignment, Backlog, Waiting
+from sinks.user_center.assignment import Assignment
+from sinks.user_center.backlog import Backlog
+from sinks.user_center.pending import DeliveredVersions, PendingState
 
 
 def _partition(backlog: Backlog, number: int = 0) -> Assignment:
@@ -16,18 +18,19 @@ def _partition(backlog: Backlog, number: int = 0) -> Assignment:
     return partition
 
 
-def _state(partition: Assignment, offset: int, aor: str, version: int) -> Waiting:
-    return Waiting(partition, offset, aor, version, b"{}")
+def _state(partition: Assignment, offset: int, aor: str, version: int) -> PendingState:
+    return PendingState(partition, offset, aor, version, b"{}")
 
 
 def test_newest_state_takes_the_place_of_the_outdated_one() -> None:
     backlog = Backlog()
     partition = _partition(backlog)
-    assert backlog.add(_state(partition, 0, "a", 1)) == 0
-    assert backlog.add(_state(partition, 1, "b", 1)) == 0
-    assert backlog.add(_state(partition, 2, "a", 2)) == 1
-    assert [(w.aor, w.version) for w in backlog.take(10, 0)] == [("a", 2), ("b", 1)]
+    backlog.add(_state(partition, 0, "a", 1))
+    backlog.add(_state(partition, 1, "b", 1))
+    assert backlog.coalesced == 0
+    backlog.add(_state(partition, 2, "a", 2))
     assert backlog.coalesced == 1
+    assert [(w.aor, w.version) for w in backlog.take(10, 0)] == [("a", 2), ("b", 1)]
 
 
 def test_position_stops_at_the_first_unsettled_state() -> None:
@@ -36,9 +39,9 @@ def test_position_stops_at_the_first_unsettled_state() -> None:
     for offset, aor in enumerate("abc"):
         backlog.add(_state(partition, offset, aor, 1))
     first, *rest = backlog.take(10, 0)
-    backlog.done(rest)
+    backlog.complete(rest)
     assert backlog.positions() == {0: 0}
-    backlog.done([first])
+    backlog.complete([first])
     assert backlog.positions() == {0: 3}
 
 
@@ -49,7 +52,7 @@ def test_newer_state_waits_behind_the_one_on_its_way() -> None:
     sent = backlog.take(1, 0)
     backlog.add(_state(partition, 1, "a", 2))
     assert backlog.take(1, 0) == []
-    backlog.done(sent)
+    backlog.complete(sent)
     assert [w.version for w in backlog.take(1, 0)] == [2]
 
 
@@ -58,12 +61,14 @@ def test_retry_sends_the_newer_state_instead() -> None:
     partition = _partition(backlog)
     backlog.add(_state(partition, 0, "a", 1))
     sent = backlog.take(1, 0)
-    assert backlog.renew(sent) == (sent, 0)
+    assert backlog.renew(sent) == sent
+    assert backlog.coalesced == 0
     backlog.add(_state(partition, 1, "a", 2))
-    renewed, superseded = backlog.renew(sent)
-    assert ([w.version for w in renewed], superseded) == ([2], 1)
+    renewed = backlog.renew(sent)
+    assert [w.version for w in renewed] == [2]
+    assert backlog.coalesced == 1
     assert backlog.positions() == {0: 1}
-    backlog.done(renewed)
+    backlog.complete(renewed)
     assert backlog.positions() == {0: 2}
 
 
@@ -71,20 +76,20 @@ def test_delivered_version_is_not_sent_again() -> None:
     backlog = Backlog()
     partition = _partition(backlog)
     backlog.add(_state(partition, 0, "a", 5))
-    backlog.done(backlog.take(1, 0))
+    backlog.complete(backlog.take(1, 0))
     backlog.add(_state(partition, 1, "a", 5))
     backlog.add(_state(partition, 2, "a", 4))
     assert backlog.take(1, 0) == []
     assert backlog.positions() == {0: 3}
 
 
-def test_remembered_versions_are_bounded() -> None:
-    backlog = Backlog(remembered=2)
-    partition = _partition(backlog)
-    for offset, aor in enumerate("abc"):
-        backlog.add(_state(partition, offset, aor, 1))
-        backlog.done(backlog.take(1, 0))
-    assert list(backlog._versions) == ["b", "c"]
+def test_versions_are_kept_of_the_users_served_last() -> None:
+    delivered, partition = DeliveredVersions(2), Assignment(0)
+    states = [_state(partition, offset, aor, 1) for offset, aor in enumerate("abc")]
+    for state in states:
+        delivered.add(state)
+    assert [delivered.has(state) for state in states] == [False, True, True]
+    assert not delivered.has(_state(partition, 3, "c", 2))
 
 
 def test_revoked_partition_is_dropped_and_not_retried() -> None:
@@ -99,8 +104,7 @@ def test_revoked_partition_is_dropped_and_not_retried() -> None:
     assert backlog.positions(revoked) == {0: 0}
     assert backlog.positions() == {1: 0}
     assert backlog.take(10, 0) == []
-    renewed, _ = backlog.renew(sent)
-    assert [w.aor for w in renewed] == ["k"]
+    assert [w.aor for w in backlog.renew(sent)] == ["k"]
 
 
 def test_same_partition_assigned_again_starts_afresh() -> None:
@@ -111,24 +115,30 @@ def test_same_partition_assigned_again_starts_afresh() -> None:
     backlog.revoke([0])
     new = _partition(backlog)
     backlog.add(_state(new, 0, "a", 1))
-    backlog.done(sent)  # the old request ends only now
+    backlog.complete(sent)  # the old request ends only now
     assert backlog.positions() == {0: 0}
     assert [w.partition for w in backlog.take(1, 0)] == [new]
 
 
-def test_batch_fills_for_at_most_its_age() -> None:
-    backlog = Backlog(max_age_seconds=30)
+def test_batch_is_due_when_full_or_when_its_oldest_state_is_old() -> None:
+    now = 100.0
+    backlog = Backlog(max_age_seconds=30, clock=lambda: now)
     partition = _partition(backlog)
     backlog.add(_state(partition, 0, "a", 1))
-    assert backlog.take(2, 0.01) == []
-    backlog.add(_state(partition, 1, "b", 1))
-    assert len(backlog.take(2, 0.01)) == 2
+    now += 29
+    assert backlog.take(2, 0) == []
+    backlog.add(_state(partition, 1, "a", 2))  # newer, and as old as the one it supersedes
+    now += 1
+    assert [w.version for w in backlog.take(2, 0)] == [2]
+    backlog.add(_state(partition, 2, "b", 1))
+    backlog.add(_state(partition, 3, "c", 1))
+    assert len(backlog.take(2, 0)) == 2
 
 
 def test_waiting_deliverer_is_woken() -> None:
     backlog = Backlog()
     partition = _partition(backlog)
-    taken: list[Waiting] = []
+    taken: list[PendingState] = []
     thread = threading.Thread(target=lambda: taken.extend(backlog.take(1, 10)))
     thread.start()
     backlog.add(_state(partition, 0, "a", 1))
@@ -144,7 +154,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.backlog = Backlog()
         self.partition = _partition(self.backlog)
         self.records: list[tuple[str, int]] = []
-        self.flying: list[list[Waiting]] = []
+        self.flying: list[list[PendingState]] = []
         self.delivered: dict[str, list[int]] = {}
 
     @rule(aor=sampled_from("abc"), version=integers(1, 9))
@@ -164,7 +174,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(first=sampled_from([0, -1]))
     def deliver(self, first: int) -> None:
         batch = self.flying.pop(first)
-        self.backlog.done(batch)
+        self.backlog.complete(batch)
         for waiting in batch:
             self.delivered.setdefault(waiting.aor, []).append(waiting.version)
 
@@ -172,7 +182,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(first=sampled_from([0, -1]))
     def fail(self, first: int) -> None:
         batch = self.flying.pop(first)
-        self.flying.append(self.backlog.renew(batch)[0])
+        self.flying.append(self.backlog.renew(batch))
 
     @invariant()
     def order_is_kept(self) -> None:

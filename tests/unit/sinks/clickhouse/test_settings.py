@@ -1,0 +1,24 @@
+"""The settings of the ClickHouse sink: what cannot work is refused by name."""
+
+import pytest
+
+from runtime.settings import BadSettings, load
+from sinks.clickhouse.settings import ClickHouseSettings
+
+
+@pytest.mark.parametrize("url", ["clickhouse.example.org:8123", "tcp://x:9000", "http://"])
+def test_a_url_that_is_none_is_named(url: str) -> None:
+    with pytest.raises(BadSettings, match=r"clickhouse\.url"):
+        load(ClickHouseSettings, url=url)
+
+
+def test_a_database_name_is_no_sql() -> None:
+    with pytest.raises(BadSettings, match=r"clickhouse\.database"):
+        load(ClickHouseSettings, database="x; DROP TABLE y")
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLCALL_CLICKHOUSE_URL", "https://ch.example.org")
+    monkeypatch.setenv("ROLLCALL_CLICKHOUSE_BATCH_ROWS", "7")
+    settings = load(ClickHouseSettings)
+    assert (settings.place, settings.batch_rows) == ("https://ch.example.org", 7)
