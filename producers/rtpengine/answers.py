@@ -1,8 +1,8 @@
-"""What rtpengine's answers to `list`, `statistics` and `query` say. Pure.
+"""Readers of rtpengine's answers to `list`, `statistics` and `query`. Pure.
 
 In the answer to `query`, a stream's packets are those that came *from* the party. Receiver reports
-stand under their *reporter's* SSRC (producers/rtpengine/reports.py): how that party hears the
-other side.
+are listed under their *reporter's* SSRC (producers/rtpengine/reports.py): they measure how that
+party hears the other side.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ class Statistics(NamedTuple):
     ended: Counter[str]
 
 
-# rtpengine's counters, and the word this producer says for each.
+# rtpengine's counters, and the published reason for each.
 REASONS = {
     "timeoutsessions": "timeout",
     "silenttimeoutsessions": "silent-timeout",
@@ -65,18 +65,18 @@ def read_calls(answer: Any) -> list[str]:
 
 
 def read_statistics(answer: Any) -> Statistics:
-    """Raises InvalidRecord."""
+    """The uptime and the counters of ended calls. Raises InvalidRecord."""
     totals = Fields(answer).object("statistics").object("totalstatistics")
     uptime = totals.integer("uptime")
     if uptime is None or not 0 <= uptime < _UPTIME_MAX:
         raise InvalidRecord(totals.where("uptime"), "should be the seconds since the start")
     return Statistics(
-        uptime, Counter({word: totals.integer(name) or 0 for name, word in REASONS.items()})
+        uptime, Counter({reason: totals.integer(name) or 0 for name, reason in REASONS.items()})
     )
 
 
 def read_figures(answer: Any) -> Figures:
-    """Raises InvalidRecord."""
+    """What was measured of one call. Raises InvalidRecord."""
     call = Fields(answer)
     tags: list[str] = []
     streams: list[dict[str, Any]] = []
@@ -85,7 +85,7 @@ def read_figures(answer: Any) -> Figures:
     for party in call.object("tags").values():
         tag = party.text("tag")
         if not tag:
-            continue  # `<untagged 1>`: who has not answered yet
+            continue  # `<untagged 1>`: a party that has not answered yet
         tags.append(tag)
         for media in party.objects("medias"):
             for stream in media.objects("streams"):
@@ -126,7 +126,7 @@ def _missing(media: Fields, stream: Fields, ssrcs: list[Ssrc]) -> list[str]:
     counters = [stats.integer(name) for name in ("packets", "bytes", "errors")]
     if None in (*counters, stream.time("last packet")):
         causes.append(_NO_COUNTERS)
-    # Of fax over UDPTL packets are counted too; what is no RTP has no SSRC.
+    # Packets of fax over UDPTL are counted too; without RTP there is no SSRC.
     if counters[0] and not ssrcs and "RTP" in (media.text("protocol") or "RTP"):
         causes.append(NO_SSRC)
     return causes

@@ -1,29 +1,34 @@
-"""The calls rtpengine lists: which are new, which are due to be measured, which are gone. Pure."""
+"""The calls that rtpengine lists: which are new, due to be measured, no longer listed. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from producers.rtpengine.answers import Figures
-from producers.rtpengine.reckoning import Gone
+from producers.rtpengine.end_reasons import EndedCall
 
 _CALL_ID_MAX = 1024
 
 
 @dataclass(slots=True)
 class Call:
-    """One call; `figures` are the last ones measured, `refused` tells of a dead letter already."""
+    """One listed call. `figures` are the last measured; `is_refused` after its first dead letter.
+
+    `due` is when to measure it next, in monotonic seconds.
+    """
 
     call_id: str
     seen_at: datetime
     due: float
     figures: Figures
-    measured: bool = False
-    refused: bool = False
+    is_measured: bool = False
+    is_refused: bool = False
 
-    def gone(self) -> Gone:
+    def ended(self) -> EndedCall:
+        """The call as it was measured last."""
         created_at = self.figures.created_at or self.seen_at
-        return Gone(self.call_id, self.figures.last_packet_at or created_at, created_at)
+        silent_since = self.figures.last_packet_at or created_at
+        return EndedCall(self.call_id, self.figures, silent_since, created_at)
 
 
 class Calls:
@@ -40,7 +45,7 @@ class Calls:
         return call_id in self._calls
 
     def listed(self, call_ids: Iterable[str], at: datetime, now: float) -> list[str]:
-        """Take note of a listing; Call-IDs in it that no record can carry, each told once."""
+        """Add what is new in a listing. Returns Call-IDs that no record can carry, each once."""
         unusable = set()
         for call_id in call_ids:
             if call_id in self._calls:
@@ -49,11 +54,11 @@ class Calls:
                 self._calls[call_id] = Call(call_id, at, now, Figures(None, [], []))
             else:
                 unusable.add(call_id)
-        told, self._unusable = self._unusable, unusable
-        return sorted(unusable - told)
+        before, self._unusable = self._unusable, unusable
+        return sorted(unusable - before)
 
     def missing(self, call_ids: Iterable[str]) -> list[Call]:
-        """Remove and return those that a complete listing does not have."""
+        """Remove and return the calls that a complete listing lacks."""
         listed = set(call_ids)
         return [self._calls.pop(call_id) for call_id in set(self._calls) - listed]
 
@@ -61,12 +66,12 @@ class Calls:
         del self._calls[call.call_id]
 
     def due(self, now: float) -> list[Call]:
-        """Those to be measured, the most overdue first."""
+        """Calls to be measured, the most overdue first."""
         return sorted((c for c in self._calls.values() if c.due <= now), key=lambda c: c.due)
 
 
 def _is_usable(call_id: str) -> bool:
-    """Of a length, and of UTF-8 (other bytes are lone surrogates here)."""
+    """Whether it is UTF-8 (other bytes are lone surrogates here), and not too long."""
     try:
         call_id.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""What a translation knows beside its answer: node, boot, and when it came."""
+"""What a translation needs beside its answer: the node, its boot, and receive times."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +9,16 @@ from schemas.vocabulary import Source
 
 @dataclass(slots=True)
 class Context:
-    """Of one rtpengine. `boot` changes when it has restarted."""
+    """One rtpengine. `boot` changes when it has restarted."""
 
     node: str
     boot: str
     ticks: Ticks = field(default_factory=Ticks)
+
+    @property
+    def dead_letter_key(self) -> str:
+        """The key of its dead letters."""
+        return f"{Source.RTPENGINE.value}/{self.node}"
 
     def origin(self, received: Received) -> dict[str, Any]:
         """The fields of schemas.origin.Event."""

@@ -1,6 +1,7 @@
-"""Takes the digits rtpengine sees in the media (`dtmf-log-dest`): a datagram each, one thread.
+"""Receives the digits that rtpengine detects in the media (`dtmf-log-dest`), one in a datagram.
 
-A datagram that is not read in time is lost without a trace; the kernel's buffer holds thousands.
+Runs in a thread of its own. A datagram not read in time is lost, and nothing shows it; the kernel's
+buffer holds thousands.
 """
 
 import socket
@@ -16,12 +17,12 @@ from runtime.settings import BadSettings
 from schemas.codec import InvalidRecord
 
 _MAX_DATAGRAM = 65_535
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 _BUFFER_BYTES = 2**20
 
 
 class DtmfListener:
-    """Open at once, `start` reads, `stop` closes."""
+    """The socket is open from the beginning; `start` begins to read, `stop` closes it."""
 
     def __init__(
         self,
@@ -30,13 +31,13 @@ class DtmfListener:
         context: Context,
         allowed_senders: Iterable[str] = (LOCAL,),
     ) -> None:
-        """Raises BadSettings when the address cannot be had."""
+        """Raises BadSettings where the address cannot be bound."""
         self._senders = AllowedSenders(allowed_senders, "rtpengine", context.node)
         self._publisher = publisher
         self._context = context
         self._stopping = threading.Event()
         self._socket = _open(address)
-        self._thread = threading.Thread(target=self._guarded, name="rtpengine-dtmf", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="rtpengine-dtmf", daemon=True)
         self.failure: BaseException | None = None
 
     @property
@@ -48,22 +49,22 @@ class DtmfListener:
         self._thread.start()
 
     def stop(self) -> None:
-        """Read what has come already, then close."""
+        """Read what has arrived, then close."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
         self._socket.close()
 
-    def _guarded(self) -> None:
+    def _run(self) -> None:
         try:
-            self._work()
+            self._read()
         except BaseException as error:
             self.failure = error
 
-    def _work(self) -> None:
+    def _read(self) -> None:
         while True:
             stopping = self._stopping.is_set()
-            self._socket.settimeout(0.0 if stopping else _LOOK_SECONDS)
+            self._socket.settimeout(0.0 if stopping else _POLL_SECONDS)
             try:
                 data, (sender, *_) = self._socket.recvfrom(_MAX_DATAGRAM)
             except (TimeoutError, BlockingIOError):
@@ -71,15 +72,17 @@ class DtmfListener:
                     return
                 continue
             if self._senders.allows(sender):
-                self._take(data)
+                self.publish(data)
 
-    def _take(self, data: bytes) -> None:
-        node = self._context.node
-        metrics.SOURCE_EVENTS.add(1, {"source": "rtpengine", "node": node})
+    def publish(self, data: bytes) -> None:
+        """Publish the digit in a datagram, or its dead letter."""
+        context = self._context
+        metrics.SOURCE_EVENTS.add(1, {"source": "rtpengine", "node": context.node})
         try:
-            topic, key, event = translation.dtmf(self._context, self._context.ticks.now(), data)
+            topic, key, event = translation.dtmf(context, context.ticks.now(), data)
         except InvalidRecord as error:
-            self._publisher.dead_letter(f"rtpengine/{node}", data, error.reason, error.field)
+            key = context.dead_letter_key
+            self._publisher.dead_letter(key, data, error.reason, error.field)
             return
         self._publisher.publish(topic, key, event)
 

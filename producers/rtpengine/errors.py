@@ -1,9 +1,9 @@
-"""What can go wrong with rtpengine's NG protocol, named for the reaction each asks for.
+"""Errors of rtpengine's NG protocol, named for the reaction that each asks for.
 
-NgError             nothing is known this time; asked again
-├─ NgUnreachable    nobody answers in time: no sign of life either; refused: asked again soon
-├─ NgRefused        rtpengine answers, but with an error (an unknown call, above all)
-└─ NgUnreadable     an answer of another form: conclude nothing from it, dead letter
+NgError             the round ends; the next one asks again
+├─ NgUnreachable    no answer in time, so no heartbeat; a refused connection is tried again sooner
+├─ NgRefused        rtpengine answers with an error (an unknown call, in most cases)
+└─ NgUnreadable     an answer of another form: a dead letter, and nothing is concluded from it
 """
 
 
@@ -14,9 +14,9 @@ class NgError(Exception):
 
 
 class NgUnreachable(NgError):
-    """Nobody answered in time; the message names the address.
+    """No answer came in time; the message names the address.
 
-    `is_refused`: nobody has the port, as while rtpengine restarts.
+    `is_refused`: no process has the port, as while rtpengine restarts.
     """
 
     reason = "ng-unreachable"
@@ -33,7 +33,7 @@ class NgRefused(NgError):
 
 
 class NgUnreadable(NgError):
-    """An answer that is no JSON object, or of which a field is wrong; `payload` holds it."""
+    """An answer that is not a JSON object, or has a wrong `field`; `payload` holds it."""
 
     reason = "ng-unreadable"
 

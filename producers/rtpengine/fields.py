@@ -1,4 +1,4 @@
-"""Reads decoded JSON as what it should be, and says which field is not.
+"""Typed reading of decoded JSON, with the name of the field that has another type. Pure.
 
 Absent and null are the same: rtpengine leaves out what it does not know.
 """
@@ -15,7 +15,7 @@ _DECIMAL = re.compile(r"[0-9]{1,20}")
 
 
 class Fields:
-    """One JSON object and the way to it. Every reader raises InvalidRecord naming the field."""
+    """One JSON object and its path. Every reader raises InvalidRecord with the field's path."""
 
     def __init__(self, value: Any, path: str = "") -> None:
         if not isinstance(value, dict):
@@ -24,7 +24,7 @@ class Fields:
         self._path = path
 
     def object(self, name: str) -> "Fields":
-        """An absent one is empty."""
+        """A nested object; an absent one is empty."""
         found = self._value.get(name)
         return Fields({} if found is None else found, self.where(name))
 
@@ -33,11 +33,11 @@ class Fields:
             yield Fields(item, f"{self.where(name)}.{place}")
 
     def names(self) -> list[str]:
-        """Of its members."""
+        """The names of its members."""
         return list(self._value)
 
     def values(self) -> Iterator["Fields"]:
-        """Each member, an object, whatever its name."""
+        """Its members, each an object."""
         for name, item in self._value.items():
             yield Fields(item, self.where(name))
 
@@ -56,7 +56,7 @@ class Fields:
         return found
 
     def integer(self, name: str) -> int | None:
-        """Of 64 bits; also one written as a text, as `uptime` is."""
+        """A whole number of 64 bits, or a text that is one, as `uptime` is."""
         found = self._value.get(name)
         if isinstance(found, str) and _DECIMAL.fullmatch(found):
             found = int(found)
@@ -69,7 +69,7 @@ class Fields:
         return found
 
     def time(self, name: str, microseconds: int = 0) -> datetime | None:
-        """Seconds since 1970."""
+        """A time in seconds since 1970."""
         seconds = self.integer(name)
         if seconds is None:
             return None

@@ -1,6 +1,7 @@
-"""rtpengine's NG protocol: one question, one answer, as JSON over UDP or HTTP.
+"""rtpengine's NG protocol: one request, one answer, as JSON over UDP or HTTP.
 
-A question carries a cookie, and rtpengine gives a known cookie its old answer again: each is new.
+A request carries a cookie. rtpengine answers a cookie that it knows with the stored answer, so each
+request has a new one.
 """
 
 import itertools
@@ -16,7 +17,7 @@ from producers.http_answers import is_refused, read_body
 from producers.rtpengine.errors import NgRefused, NgUnreachable, NgUnreadable
 from producers.rtpengine.settings import RtpengineSettings
 
-# The largest UDP datagram; over HTTP a bound against an answer without end.
+# The largest UDP datagram; over HTTP a bound on the answer.
 _MAX_DATAGRAM = 65_535
 _MAX_ANSWER = 64 * 2**20
 _UDP_CALLS_MAX = 500
@@ -26,7 +27,7 @@ Answer = dict[str, Any]
 
 
 class Ng(Protocol):
-    """`calls_max` is how many calls one answer may list."""
+    """An NG client. `calls_max` is how many calls one answer may list."""
 
     calls_max: int
 
@@ -37,7 +38,7 @@ class Ng(Protocol):
 
 
 def open_ng(settings: RtpengineSettings) -> Ng:
-    """The one the settings name. Nobody need be there yet."""
+    """The client that the settings choose; rtpengine need not run yet."""
     if settings.ng_url:
         return HttpNg(settings.ng_url, settings.ng_timeout_seconds, settings.calls_max)
     calls_max = min(settings.calls_max, _UDP_CALLS_MAX)
@@ -45,7 +46,7 @@ def open_ng(settings: RtpengineSettings) -> Ng:
 
 
 class UdpNg:
-    """`listen-ng`, which every rtpengine has."""
+    """NG over UDP: `listen-ng`, which every rtpengine has."""
 
     def __init__(self, address: str, timeout: float, calls_max: int) -> None:
         self.calls_max = calls_max
@@ -63,11 +64,11 @@ class UdpNg:
         deadline = time.monotonic() + self._timeout
         try:
             self._socket.connect(self._peer)
-            self._socket.send(_question(cookie, command, parameters))
+            self._socket.send(_request(cookie, command, parameters))
             while (left := deadline - time.monotonic()) > 0:
                 self._socket.settimeout(left)
                 answer = self._socket.recv(_MAX_DATAGRAM)
-                if answer.startswith(cookie + b" "):  # else one that came too late
+                if answer.startswith(cookie + b" "):  # else the late answer to an earlier request
                     return read_answer(command, answer[len(cookie) + 1 :])
         except TimeoutError:
             pass
@@ -81,7 +82,7 @@ class UdpNg:
 
 
 class HttpNg:
-    """`listen-http`: answers of any size."""
+    """NG over HTTP: `listen-http`, with answers of any size."""
 
     def __init__(self, url: str, timeout: float, calls_max: int) -> None:
         self.calls_max = calls_max
@@ -98,7 +99,7 @@ class HttpNg:
         deadline = time.monotonic() + self._timeout
         try:
             with self._client.stream(
-                "POST", self._url, content=_question(cookie, command, parameters)
+                "POST", self._url, content=_request(cookie, command, parameters)
             ) as response:
                 body = read_body(response, _MAX_ANSWER, deadline)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -115,18 +116,18 @@ class HttpNg:
 def read_answer(command: str, data: bytes) -> Answer:
     """The decoded answer. Raises NgUnreadable, NgRefused.
 
-    Bytes that are no UTF-8 (a Call-ID may hold any) stay, as lone surrogates, where they are.
+    Bytes that are not UTF-8 (a Call-ID may hold any) are kept as lone surrogates.
     """
     try:
         answer = json.loads(data.decode("utf-8", "surrogateescape"), strict=False)
     except (ValueError, RecursionError) as error:
-        raise NgUnreadable(f"the answer to {command} is no JSON: {error}", data) from error
+        raise NgUnreadable(f"the answer to {command} is not JSON: {error}", data) from error
     if not isinstance(answer, dict):
-        raise NgUnreadable(f"the answer to {command} is no object", data)
+        raise NgUnreadable(f"the answer to {command} is not an object", data)
     if answer.get("result") not in ("ok", "pong"):
-        why = answer.get("error-reason")
-        said = why if isinstance(why, str) and why else "no result in the answer"
-        raise NgRefused(f"{command}: {said}"[:200])
+        reason = answer.get("error-reason")
+        detail = reason if isinstance(reason, str) and reason else "no result in the answer"
+        raise NgRefused(f"{command}: {detail}"[:200])
     return answer
 
 
@@ -135,6 +136,6 @@ def _cookies() -> Any:
     return (f"{run}_{number}".encode() for number in itertools.count())
 
 
-def _question(cookie: bytes, command: str, parameters: dict[str, str | int]) -> bytes:
+def _request(cookie: bytes, command: str, parameters: dict[str, str | int]) -> bytes:
     text = json.dumps({"command": command, **parameters}, ensure_ascii=False)
     return cookie + b" " + text.encode("utf-8", "surrogateescape")

@@ -1,6 +1,6 @@
-"""What is known of the rtpengine process: that it answers, which process it is, that it is away.
+"""The state of the rtpengine process: up or down, and which process it is.
 
-Pure. The boot is the second of its start, reckoned from its uptime.
+Pure. The boot is the second of its start, computed from its uptime.
 """
 
 from datetime import datetime, timedelta
@@ -11,41 +11,41 @@ from producers.rtpengine.context import Context
 from producers.translated import Translated
 from schemas.vocabulary import NodeKind
 
-# By how much the uptime may lag behind the time that has passed without being another process'.
+# An uptime that lags this far behind the time that has passed is still the same process'.
 _SLACK_SECONDS = 2.0
 
 
 class Node:
-    """`context.boot` is kept here. `now` is monotonic seconds."""
+    """Sets `context.boot`. `now` is monotonic seconds."""
 
     def __init__(self, context: Context, lost_after: float) -> None:
         self.context = context
         self._lost_after = lost_after
-        self._heard = 0.0
+        self._answered_at = 0.0
         self._uptime: int | None = None
         self.is_up = False
 
     def has_restarted(self, uptime: int, now: float) -> bool:
-        """Whether it is another process than the one that answered last."""
+        """Whether this uptime is another process' than the last answer's."""
         if self._uptime is None:
             return False
-        return uptime < self._uptime + (now - self._heard) - _SLACK_SECONDS
+        return uptime < self._uptime + (now - self._answered_at) - _SLACK_SECONDS
 
     def answered(self, uptime: int, received: Received, now: float) -> list[Translated]:
-        """It said how long it has run: UP, or a heartbeat.
+        """The record of an answer to `statistics`: UP, or a heartbeat.
 
-        What the process before it leaves behind must be published before.
+        After a restart the ends of the earlier process' calls are published before it.
         """
         restarted = self.has_restarted(uptime, now)
         kind = NodeKind.HEARTBEAT if self.is_up and not restarted else NodeKind.UP
         if self._uptime is None or restarted:
             self.context.boot = _boot(received.at, uptime)
-        self._uptime, self._heard, self.is_up = uptime, now, True
+        self._uptime, self._answered_at, self.is_up = uptime, now, True
         return [node_mark(kind, self.context.origin(received), uptime_seconds=uptime)]
 
     def silent(self, reason: str, received: Received, now: float) -> list[Translated]:
-        """It did not answer: DOWN, once, when that has lasted."""
-        if not self.is_up or now - self._heard < self._lost_after:
+        """The record of a missing answer: DOWN, once, after `lost_after` seconds without any."""
+        if not self.is_up or now - self._answered_at < self._lost_after:
             return []
         self.is_up = False
         return [node_mark(NodeKind.DOWN, self.context.origin(received), reason=reason)]

@@ -1,6 +1,6 @@
-"""Whose the receiver reports in an answer to `query` are, and what they hold. Pure.
+"""Assigns the RTCP receiver reports in an answer to `query` to streams, and reads them. Pure.
 
-rtpengine keeps RTCP receiver reports by the SSRC of their reporter, and writes SSRCs and reports in
+rtpengine keeps receiver reports by the SSRC of their reporter, and writes SSRCs and reports in
 several places (daemon/call_interfaces.c: ng_stats_stream, ng_stats_stream_ssrc, ng_stats_ssrc):
 
 | release | SSRCs, the newest first | reports |
@@ -10,8 +10,8 @@ several places (daemon/call_interfaces.c: ng_stats_stream, ng_stats_stream_ssrc,
 | from mr13.4 | `SSRC` of the stream, `ingress SSRCs` of the medium | that list, and the object |
 
 From mr13.5 and mr14.1 on `ssrc-reporting` chooses: `full` both (the default), `inline` the list,
-`global` the object, `none` neither. One rule reads them all: a stream's SSRCs wherever they stand,
-an SSRC's reports beside it, else in the object. What is there and finds no place is counted.
+`global` the object, `none` neither. One rule reads them all: a stream's SSRCs from every place, an
+SSRC's reports beside it, else from the object. Reports that belong to no stream are counted.
 """
 
 from collections import Counter
@@ -26,9 +26,9 @@ UNASSIGNED = "report-of-no-stream"
 SHARED = "ssrc-of-several-parties"
 INCOMPLETE = "report-incomplete"
 
-# rtpengine takes RFC 3550's signed 24 bits for unsigned: from here on more came than was sent.
+# rtpengine reads RFC 3550's signed 24 bits as unsigned: from here on more came than was sent.
 _NEGATIVE_LOSS = 1 << 23
-# What an SSRC's object holds beside its reports; without RTCP only these, or nothing.
+# The other members of an SSRC's object; without RTCP it has only these, or none.
 _COUNTERS = frozenset({"SSRC", "bytes", "packets", "last RTP timestamp", "last RTP seq"})
 _AVERAGES = ("MOS", "round-trip time", "jitter", "packet loss")
 
@@ -62,10 +62,10 @@ def ssrcs_of(stream: Fields, media: Fields) -> list[Ssrc]:
 
 def heard(senders: list[Sender], answered: Fields) -> tuple[list[dict[str, Any]], Counter[str]]:
     """The `heard_*` fields of schemas.media.MediaStream of each sender, empty without reports; and
-    how much of what is there could not be used, by cause.
+    how many reports could not be used, by cause.
 
-    `answered` is the answer's `SSRC` object. Of a stream's SSRCs the newest that has reports
-    counts. Raises InvalidRecord.
+    `answered` is the answer's `SSRC` object. The newest SSRC of a stream that has reports counts.
+    Raises InvalidRecord.
     """
     reports = _Reports(senders, answered)
     fields = [reports.of(sender) for sender in senders]
@@ -74,7 +74,7 @@ def heard(senders: list[Sender], answered: Fields) -> tuple[list[dict[str, Any]]
 
 
 class _Reports:
-    """Of one answer; each report is given to one stream."""
+    """The reports in one answer; each is assigned to one stream."""
 
     def __init__(self, senders: list[Sender], answered: Fields) -> None:
         self._senders = senders
@@ -94,7 +94,7 @@ class _Reports:
         return {}
 
     def count_unassigned(self) -> None:
-        """Reports that no stream was given: of an SSRC in no list, or of one left behind."""
+        """Count reports assigned to no stream: of an SSRC in no list, or of one no longer used."""
         left = {
             ssrc.number
             for sender in self._senders
@@ -141,7 +141,7 @@ class _Reports:
         try:
             return _has_reports(self._answered.object(name))
         except InvalidRecord:
-            return True  # there, and no object
+            return True  # present, but not an object
 
 
 def _has_reports(entry: Fields) -> bool:
@@ -149,6 +149,6 @@ def _has_reports(entry: Fields) -> bool:
 
 
 def _mos(block: Fields) -> float | None:
-    """Ten times the score; 0 where there was too little to reckon it from."""
+    """The score, of which rtpengine writes ten times; it writes 0 where it has too few samples."""
     tenfold = block.integer("MOS")
     return tenfold / 10 if tenfold else None

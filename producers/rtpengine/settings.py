@@ -1,4 +1,4 @@
-"""Settings of the rtpengine producer: whom to ask, how often, where DTMF comes in."""
+"""Settings of the rtpengine producer: where NG listens, how often to poll, where DTMF arrives."""
 
 from typing import Annotated, ClassVar
 

@@ -1,4 +1,4 @@
-"""The stage `rtpengine`: watches one rtpengine's calls for ever and publishes how they fare."""
+"""The stage `rtpengine`: publishes the media quality and the ends of one rtpengine's calls."""
 
 import time
 from typing import Any
@@ -18,15 +18,15 @@ from runtime.settings import load
 from runtime.stage import Stage
 
 NAME = "rtpengine"
-# Between two rounds that fail: while nobody has the port, and at most.
+# Pauses between rounds that fail: the first while the connection is refused, and the longest.
 _REFUSED_SECONDS, _PAUSE_LAST_SECONDS = 0.25, 4.0
 
 
 class RtpengineProducer:
-    """This thread asks; one more takes DTMF, if it is asked for."""
+    """Polls in the stage's thread. Another thread receives DTMF, where that is configured."""
 
     def __init__(self, settings: RtpengineSettings, publisher: Publisher, stage: Stage) -> None:
-        """Raises BadSettings when the address for DTMF cannot be had."""
+        """Raises BadSettings where the address for DTMF cannot be bound."""
         self._settings = settings
         self._publisher = publisher
         self._stage = stage
@@ -42,11 +42,11 @@ class RtpengineProducer:
         self._watcher = Watcher(settings, self._ng, publisher, context)
 
     def run(self) -> None:
-        """Work until the stage is told to stop."""
+        """Poll until the stage stops."""
         if self.dtmf is not None:
             self.dtmf.start()
         try:
-            self._work()
+            self._poll()
         finally:
             self._stage.ready.clear()
             if self.dtmf is not None:
@@ -62,12 +62,12 @@ class RtpengineProducer:
             **self._publisher.status(),
         }
 
-    def _work(self) -> None:
+    def _poll(self) -> None:
         backoff = Backoff(_REFUSED_SECONDS, _PAUSE_LAST_SECONDS)
         while not self._stage.stop.is_set():
             began = time.monotonic()
             failure = self._watcher.round()
-            self._show(self._watcher.is_up)
+            self._set_ready(self._watcher.is_up)
             if self.dtmf is not None and self.dtmf.failure is not None:
                 raise self.dtmf.failure
             if failure is None:
@@ -78,7 +78,7 @@ class RtpengineProducer:
                 pause = backoff.after(failure.reason, is_refused=is_refused)
             self._stage.stop.wait(pause)
 
-    def _show(self, is_up: bool) -> None:
+    def _set_ready(self, is_up: bool) -> None:
         metrics.SOURCE_CONNECTED.set(int(is_up), self._labels)
         if is_up:
             self._stage.ready.set()

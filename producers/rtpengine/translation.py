@@ -1,4 +1,4 @@
-"""Figures, ends and DTMF → media. Pure."""
+"""Measured figures, ends of calls and DTMF → `rollcall.media`. Pure."""
 
 import json
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from producers.receive_times import Received
 from producers.rtpengine.answers import Figures
 from producers.rtpengine.context import Context
+from producers.rtpengine.end_reasons import TIMEOUTS
 from producers.rtpengine.fields import Fields
-from producers.rtpengine.reckoning import TIMEOUTS
 from producers.translated import Translated
 from schemas.codec import InvalidRecord, build
 from schemas.media import MediaEvent
@@ -19,14 +19,14 @@ _DIGITS = "0123456789*#ABCD!"
 
 
 def quality(context: Context, received: Received, call_id: str, figures: Figures) -> Translated:
-    """Raises InvalidRecord."""
+    """What was measured of a call that goes on. Raises InvalidRecord."""
     return _media(context, received, MediaKind.QUALITY, call_id, figures)
 
 
 def end(
     context: Context, received: Received, call_id: str, figures: Figures, reason: str | None
 ) -> Translated:
-    """Raises InvalidRecord."""
+    """The end of a call, with its last figures. Raises InvalidRecord."""
     kind = MediaKind.TIMED_OUT if reason in TIMEOUTS else MediaKind.ENDED
     return _media(context, received, kind, call_id, figures, reason)
 

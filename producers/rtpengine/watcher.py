@@ -1,36 +1,28 @@
-"""Asks rtpengine round after round: which calls there are, how they fare, which have ended.
+"""Polls rtpengine: lists its calls, measures those that are due, and reports those that have ended.
 
-One thread, the stage's own. A round is a listing, the statistics (a heartbeat too), and questions
-about the calls that are due, as many as fit before the next round.
+Runs in the stage's own thread. A round is a listing, the statistics (also the heartbeat), and
+questions about the calls that are due, as many as fit before the next round.
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from producers.publisher import Publisher
 from producers.refused import payload_of
 from producers.rtpengine import translation
-from producers.rtpengine.answers import (
-    Figures,
-    Statistics,
-    read_calls,
-    read_figures,
-    read_statistics,
-)
+from producers.rtpengine.answers import read_calls, read_figures, read_statistics
 from producers.rtpengine.calls import Call, Calls
 from producers.rtpengine.context import Context
+from producers.rtpengine.end_reasons import EndedCall, EndReasons
 from producers.rtpengine.errors import NgError, NgRefused, NgUnreachable, NgUnreadable
 from producers.rtpengine.ng import Answer, Ng
 from producers.rtpengine.node import Node
-from producers.rtpengine.reckoning import Gone, Reckoning
+from producers.rtpengine.problems import RoundProblems, UnreadFigures
 from producers.rtpengine.settings import RtpengineSettings
 from producers.translated import Translated
-from runtime import logs, metrics
+from runtime import metrics
 from schemas.codec import InvalidRecord
-
-log = logs.get(__name__)
 
 _CALLS_MIN = 16
 _RESTARTED = "rtpengine-restarted"
@@ -38,7 +30,7 @@ T = TypeVar("T")
 
 
 class Watcher:
-    """Publishes what it learns."""
+    """Publishes what each round finds. Not thread-safe."""
 
     def __init__(
         self, settings: RtpengineSettings, ng: Ng, publisher: Publisher, context: Context
@@ -49,13 +41,12 @@ class Watcher:
         self._context = context
         self._node = Node(context, settings.lost_after_seconds)
         self._calls = Calls()
-        self._ending: dict[str, Figures] = {}  # gone, the reason not yet reckoned
-        self._reckoning = Reckoning()
+        self._end_reasons = EndReasons()
         self._calls_max = ng.calls_max
         self._labels = {"source": "rtpengine", "node": settings.node}
         self._lists_all = True
-        self._unread: Counter[str] = Counter()
-        self._complaints: tuple[set[str], set[str]] = set(), set()  # the last round's, this one's
+        self._unread = UnreadFigures(self._labels)
+        self._problems = RoundProblems()
         self.answers = 0
 
     @property
@@ -63,9 +54,9 @@ class Watcher:
         return self._node.is_up
 
     def round(self) -> NgError | None:
-        """Why not all was answered, if so. Publishes what was learned until then all the same."""
+        """One round. Returns its error; what was read before the error is published."""
         began = time.monotonic()
-        self._complaints = self._complaints[1], set()
+        self._problems.begin_round()
         try:
             self._survey()
             self._measure(began + self._settings.poll_seconds)
@@ -82,7 +73,7 @@ class Watcher:
             "up": self.is_up,
             "calls": len(self._calls),
             "answers": self.answers,
-            "unread": dict(self._unread),
+            "unread": dict(self._unread.counts),
         }
 
     def _survey(self) -> None:
@@ -96,14 +87,18 @@ class Watcher:
             self._refuse(payload_of(call_id), "no Call-ID a record can carry", "calls")
         self._lists_all = len(listed) < self._calls_max
         if self._lists_all:
-            self._calls_max = self._ng.calls_max  # what was complete is no longer with it
+            self._calls_max = self._ng.calls_max  # a listing of the configured size fits again
         else:
-            self._complain("calls-unlisted", f"more than {self._calls_max} calls: set ng_url")
-        self._end(self._calls.missing(listed) if self._lists_all else [], statistics)
+            detail = f"more than {self._calls_max} calls: set ng_url"
+            self._problems.report("calls-unlisted", detail)
+        missing = self._calls.missing(listed) if self._lists_all else []
+        ended = [call.ended() for call in missing]
+        for call, reason in self._end_reasons.assign(ended, statistics.ended):
+            self._publish_end(call, reason)
         metrics.MEDIA_CALLS.set(len(self._calls), self._labels)
 
     def _list(self) -> Answer:
-        """A list too long for a datagram is never answered: then ask for fewer calls."""
+        """A listing too long for a datagram is never answered: fewer calls are listed next."""
         try:
             return self._ask("list", limit=self._calls_max)
         except NgUnreachable:
@@ -119,17 +114,17 @@ class Watcher:
             try:
                 answer = self._ask("query", **{"call-id": call.call_id})
             except NgRefused:
-                if not self._lists_all:  # else the next listing tells that it has ended, and why
+                if not self._lists_all:  # else the next listing shows that it has ended
                     self._calls.remove(call)
-                    self._conclude(call.call_id, call.figures, None)
+                    self._publish_end(call.ended(), None)
                 continue
             except NgUnreadable as error:
                 self._refuse_once(call, error.payload, str(error), error.field)
                 continue
-            self._take(call, answer)
+            self._publish_quality(call, answer)
 
-    def _take(self, call: Call, answer: Any) -> None:
-        """The first figures only tell who is in the call; from then on each is published."""
+    def _publish_quality(self, call: Call, answer: Any) -> None:
+        """The first figures only show who is in the call; from the second on they are published."""
         try:
             figures = read_figures(answer)
             record = translation.quality(
@@ -138,41 +133,23 @@ class Watcher:
         except InvalidRecord as error:
             self._refuse_once(call, payload_of(answer), error.reason, error.field)
             return
-        self._count_unread(call.call_id, figures.unread)
+        self._unread.add(call.call_id, figures.unread)
         call.figures = figures
-        if call.measured:
+        if call.is_measured:
             self._publish([record])
-        call.measured = True
-
-    def _count_unread(self, call_id: str, unread: Counter[str]) -> None:
-        """Counted each time, logged once a cause: all answers of one release are alike."""
-        for cause, count in unread.items():
-            if not self._unread[cause]:
-                log.warning("rtpengine's figures are not all read", cause=cause, call_id=call_id)
-            metrics.MEDIA_UNREAD.add(count, {**self._labels, "cause": cause})
-        self._unread += unread
-
-    def _end(self, missing: list[Call], statistics: Statistics) -> None:
-        self._ending.update((call.call_id, call.figures) for call in missing)
-        gone = [call.gone() for call in missing]
-        for one, reason in self._reckoning.settle(gone, statistics.ended):
-            self._conclude_gone(one, reason)
+        call.is_measured = True
 
     def _end_all_but(self, listed: list[str]) -> None:
-        """Another process: calls of the one before ended with it, unless it took them over."""
-        for waiting in self._reckoning.restart():
-            self._conclude_gone(waiting, _RESTARTED)
-        for call in self._calls.missing(listed):
-            self._conclude(call.call_id, call.figures, _RESTARTED)
+        """rtpengine restarted: its calls have ended, except those that it restored (Redis)."""
+        waiting = self._end_reasons.reset()
+        for ended in [*waiting, *(call.ended() for call in self._calls.missing(listed))]:
+            self._publish_end(ended, _RESTARTED)
 
-    def _conclude_gone(self, gone: Gone, reason: str | None) -> None:
-        figures = self._ending.pop(gone.call_id, None)
-        if figures is not None:
-            self._conclude(gone.call_id, figures, reason)
-
-    def _conclude(self, call_id: str, figures: Figures, reason: str | None) -> None:
+    def _publish_end(self, call: EndedCall, reason: str | None) -> None:
         received = self._context.ticks.now()
-        self._publish([translation.end(self._context, received, call_id, figures, reason)])
+        self._publish(
+            [translation.end(self._context, received, call.call_id, call.figures, reason)]
+        )
 
     def _ask(self, command: str, **parameters: str | int) -> Answer:
         answer = self._ng.ask(command, **parameters)
@@ -187,13 +164,12 @@ class Watcher:
             raise NgUnreadable(error.reason, payload_of(answer), error.field) from error
 
     def _refuse_once(self, call: Call, payload: bytes, reason: str, field: str | None) -> None:
-        if not call.refused:
+        if not call.is_refused:
             self._refuse(payload, reason, field)
-        call.refused = True
+        call.is_refused = True
 
     def _refuse(self, payload: bytes, reason: str, field: str | None) -> None:
-        source = f"rtpengine/{self._context.node}"
-        self._publisher.dead_letter(source, payload, reason, field)
+        self._publisher.dead_letter(self._context.dead_letter_key, payload, reason, field)
 
     def _publish(self, records: Iterable[Translated]) -> None:
         for topic, key, event in records:
@@ -201,17 +177,8 @@ class Watcher:
 
     def _fail(self, error: NgError) -> None:
         metrics.SOURCE_FAILURES.add(1, {**self._labels, "reason": error.reason})
-        is_new = self._complain(error.reason, str(error))
+        is_new = self._problems.report(error.reason, str(error))
         if is_new and isinstance(error, NgUnreadable):
             self._refuse(error.payload, str(error), error.field)
         received, now = self._context.ticks.now(), time.monotonic()
         self._publish(self._node.silent(str(error), received, now))
-
-    def _complain(self, reason: str, detail: str) -> bool:
-        """Whether it is new: the same round after round is told once."""
-        last, present = self._complaints
-        is_new = reason not in last | present
-        if is_new:
-            log.error("rtpengine does not tell all", reason=reason, detail=detail)
-        present.add(reason)
-        return is_new

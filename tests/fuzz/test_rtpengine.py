@@ -92,9 +92,9 @@ def test_no_datagram_stops_the_listener(data: bytes) -> None:
     listener = DtmfListener.__new__(DtmfListener)
     listener._publisher = collected  # type: ignore[assignment]  # as much of a publisher as is used
     listener._context = Context("rtpe1", "run-1")
-    listener._take(data)
+    listener.publish(data)
     assert len(collected.letters) + len(collected.published) == 1
-    listener._take(datagrams()[0])
+    listener.publish(datagrams()[0])
     assert collected.published
 
 

@@ -27,7 +27,7 @@ def answers(capture: str) -> list[tuple[str, dict[str, Any]]]:
 
 def queried(capture: str, note: str) -> dict[str, Any]:
     """The answer of the request with that note; the caller's own, to change."""
-    return next(answer for said, answer in answers(capture) if said == note)
+    return next(answer for name, answer in answers(capture) if name == note)
 
 
 def _streams(answer: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -113,7 +113,7 @@ class ScriptedNg:
                 raise NgUnreachable("too long for a datagram")
             return {"calls": list(self.calls)[:limit], "result": "ok"}
         if command == "statistics":
-            ended = {name: self.ended[word] for name, word in REASONS.items()}
+            ended = {name: self.ended[reason] for name, reason in REASONS.items()}
             totals = {"uptime": self.uptime, **ended}
             return {"statistics": {"totalstatistics": totals}, "result": "ok"}
         answer: dict[str, Any] | None = self.calls.get(str(parameters["call-id"]))

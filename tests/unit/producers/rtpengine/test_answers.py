@@ -1,4 +1,4 @@
-"""What rtpengine answers, as recorded and as nobody should send it → figures, digits, records."""
+"""Answers of rtpengine, recorded and malformed → figures, digits, records."""
 
 import contextlib
 import json
@@ -42,7 +42,7 @@ def truth(capture: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("capture", ["good", "loss"])
-def test_packets_are_those_that_came_from_the_party(capture: str) -> None:
+def test_packets_count_what_came_from_the_party(capture: str) -> None:
     answer, sent = queried(capture, "delete"), truth(capture)
     alice, bob = stream(answer, f"ft-{capture}"), stream(answer, f"tt-{capture}")
     # Recorded when the last packets were on their way.
@@ -51,8 +51,8 @@ def test_packets_are_those_that_came_from_the_party(capture: str) -> None:
     assert (alice["ssrc"], bob["ssrc"]) == (sent["alice"]["ssrc"], sent["bob"]["ssrc"])
 
 
-def test_loss_is_of_the_way_to_who_heard_it() -> None:
-    """Of alice's packets 30 were dropped: bob hears it, alice does not."""
+def test_loss_belongs_to_the_party_that_reported_it() -> None:
+    """30 of alice's packets were dropped: bob's reports show it, alice's do not."""
     answer = queried("loss", "delete")
     alice, bob = stream(answer, "ft-loss"), stream(answer, "tt-loss")
     assert (bob["heard_lost"], bob["heard_loss_percent"], bob["heard_mos"]) == (28, 3, 4.1)
@@ -60,7 +60,7 @@ def test_loss_is_of_the_way_to_who_heard_it() -> None:
     assert (alice["heard_lost"], alice["heard_loss_percent"], alice["heard_mos"]) == (2, 0, 4.4)
 
 
-def test_a_good_call_as_a_record() -> None:
+def test_quality_record_of_a_call_without_loss() -> None:
     event = quality(read_figures(queried("good", "query t=6.0")), "good-1795502178@sip.test")
     assert (event.kind, event.source, event.node) == (MediaKind.QUALITY, Source.RTPENGINE, "rtpe1")
     assert event.tags == ["ft-good", "tt-good"]
@@ -82,19 +82,19 @@ def test_every_recorded_answer_is_a_record(capture: str) -> None:
         assert all(s.packets <= 752 for s in event.streams)
 
 
-def test_before_rtcp_nothing_is_said_of_what_is_heard() -> None:
+def test_without_rtcp_heard_fields_are_null() -> None:
     event = quality(read_figures(queried("good", "query right after answer")))
     assert {s.heard_mos for s in event.streams} == {s.heard_lost for s in event.streams} == {None}
 
 
-def test_who_has_not_answered_is_no_party() -> None:
+def test_unanswered_party_is_not_listed() -> None:
     untagged = next(a for _, a in answers("offeronly") if "<untagged 1>" in a.get("tags", {}))
     figures = read_figures(untagged)
     assert figures.tags == ["ft"]
     assert figures.last_packet_at is None  # though rtpengine shows the time of the offer
 
 
-def test_two_parties_of_one_ssrc_are_not_told_apart() -> None:
+def test_two_parties_with_one_ssrc_have_no_heard_fields() -> None:
     """sipp sends from one SSRC on both legs: rtpengine mixes their reports."""
     answer = queried("loss", "delete")
     for party in answer["tags"].values():
@@ -102,14 +102,14 @@ def test_two_parties_of_one_ssrc_are_not_told_apart() -> None:
     assert [s.get("heard_mos") for s in read_figures(answer).streams] == [None, None]
 
 
-def test_more_received_than_sent_is_no_loss() -> None:
+def test_negative_cumulative_loss_is_zero() -> None:
     """RFC 3550's signed 24 bits, which rtpengine takes for unsigned."""
     answer = queried("loss", "delete")
     answer["SSRC"]["2496029389"]["cumulative loss"] = 2**24 - 3
     assert stream(answer, "tt-loss")["heard_lost"] == 0
 
 
-def test_no_score_is_null() -> None:
+def test_mos_of_zero_is_null() -> None:
     answer = queried("loss", "delete")
     answer["SSRC"]["2496029389"]["average MOS"]["MOS"] = 0
     assert stream(answer, "tt-loss")["heard_mos"] is None
@@ -146,7 +146,7 @@ def test_no_score_is_null() -> None:
         ),
     ],
 )
-def test_what_does_not_fit_names_the_field(way: tuple[Any, ...], wrong: Any, field: str) -> None:
+def test_invalid_value_names_the_field(way: tuple[Any, ...], wrong: Any, field: str) -> None:
     answer: Any = queried("loss", "delete")
     inner = answer
     for step in way[:-1]:
@@ -159,8 +159,8 @@ def test_what_does_not_fit_names_the_field(way: tuple[Any, ...], wrong: Any, fie
 
 @settings(deadline=None)
 @given(st.data())
-def test_any_part_of_an_answer_may_be_anything(data: st.DataObject) -> None:
-    """It becomes a record that can be written and read, or says what is wrong."""
+def test_any_mutated_answer_is_a_record_or_invalid(data: st.DataObject) -> None:
+    """Each becomes a record that can be encoded and decoded, or raises InvalidRecord."""
     inner: Any = queried("loss", "query t=6.0")
     answer = inner
     while True:
@@ -176,14 +176,14 @@ def test_any_part_of_an_answer_may_be_anything(data: st.DataObject) -> None:
 
 @settings(deadline=None)
 @given(JSON)
-def test_a_listing_or_statistics_of_any_form_say_what_is_wrong(answer: Any) -> None:
+def test_any_listing_or_statistics_is_read_or_invalid(answer: Any) -> None:
     for read in (read_calls, read_statistics):
         for form in (answer, {"calls": answer}, {"statistics": answer}):
             with contextlib.suppress(InvalidRecord):
                 read(form)
 
 
-def test_recorded_digits() -> None:
+def test_recorded_digits_are_records() -> None:
     context = Context("rtpe1", "up-1")
     events = [translation.dtmf(context, context.ticks.now(), d).event for d in datagrams()]
     first = events[0]
@@ -210,7 +210,7 @@ def test_recorded_digits() -> None:
         ({"source_tag": []}, "source_tag"),
     ],
 )
-def test_a_digit_that_does_not_fit_names_the_field(changed: dict[str, Any], field: str) -> None:
+def test_invalid_digit_names_the_field(changed: dict[str, Any], field: str) -> None:
     data = json.dumps({**json.loads(datagrams()[0]), **changed}).encode()
     context = Context("rtpe1", "up-1")
     with pytest.raises(InvalidRecord) as caught:
@@ -220,7 +220,7 @@ def test_a_digit_that_does_not_fit_names_the_field(changed: dict[str, Any], fiel
 
 @settings(deadline=None)
 @given(st.binary(max_size=64) | JSON.map(lambda value: json.dumps(value).encode()))
-def test_any_datagram_is_a_digit_or_refused(data: bytes) -> None:
+def test_any_datagram_is_a_digit_or_invalid(data: bytes) -> None:
     context = Context("rtpe1", "up-1")
     with contextlib.suppress(InvalidRecord):
         translation.dtmf(context, context.ticks.now(), data)

@@ -1,4 +1,4 @@
-"""The NG protocol over UDP and HTTP against a scripted other end."""
+"""The NG protocol over UDP and HTTP against a scripted server."""
 
 import contextlib
 import http.server
@@ -93,7 +93,7 @@ def test_a_call_id_comes_back_byte_for_byte(way: Any, call_id: str) -> None:
         assert ng.ask("query", **{"call-id": call_id})["calls"] == [call_id]
 
 
-def test_cookies_are_never_used_twice_and_a_late_answer_is_passed_over() -> None:
+def test_cookies_are_unique_and_a_late_answer_is_skipped() -> None:
     seen: list[bytes] = []
 
     def answer(cookie: bytes, question: bytes) -> list[bytes]:
@@ -108,7 +108,7 @@ def test_cookies_are_never_used_twice_and_a_late_answer_is_passed_over() -> None
 
 
 @pytest.mark.parametrize(
-    ("said", "error"),
+    ("payload", "error"),
     [
         (b'{"result": "error", "error-reason": "Unknown call-id"}', NgRefused),
         (b"{}", NgRefused),
@@ -119,12 +119,12 @@ def test_cookies_are_never_used_twice_and_a_late_answer_is_passed_over() -> None
         (b'{"n": ' + b"9" * 5_000 + b"}", NgUnreadable),
     ],
 )
-def test_other_answers_are_named_for_the_reaction(said: bytes, error: type[NgError]) -> None:
-    with udp(lambda cookie, _: [cookie + b" " + said]) as ng, pytest.raises(error):
+def test_unusable_answers_raise_named_errors(payload: bytes, error: type[NgError]) -> None:
+    with udp(lambda cookie, _: [cookie + b" " + payload]) as ng, pytest.raises(error):
         ng.ask("list", limit=500)
 
 
-def test_silence_and_a_closed_port_are_unreachable() -> None:
+def test_missing_answer_and_closed_port_are_unreachable() -> None:
     with udp(lambda *_: []) as ng, pytest.raises(NgUnreachable, match="in time"):
         ng.ask("ping")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
@@ -138,7 +138,7 @@ def test_silence_and_a_closed_port_are_unreachable() -> None:
         closed.close()
 
 
-def test_an_http_error_is_refused_and_no_server_unreachable() -> None:
+def test_http_error_is_refused_and_missing_server_is_unreachable() -> None:
     with over_http(lambda *_: [b"not found"], 404) as ng, pytest.raises(NgRefused, match="404"):
         ng.ask("list")
     closed = HttpNg("http://127.0.0.1:1/ng", 2, 500)
@@ -149,7 +149,7 @@ def test_an_http_error_is_refused_and_no_server_unreachable() -> None:
         closed.close()
 
 
-def test_the_settings_choose_the_way() -> None:
+def test_settings_choose_udp_or_http() -> None:
     chosen: list[Ng] = [
         open_ng(RtpengineSettings(node="r")),
         open_ng(RtpengineSettings(node="r", ng_url="http://127.0.0.1:2225/ng")),
@@ -162,6 +162,6 @@ def test_the_settings_choose_the_way() -> None:
 
 @settings(deadline=None)
 @given(st.binary(max_size=80))
-def test_any_bytes_are_an_answer_or_a_named_error(data: bytes) -> None:
+def test_any_bytes_are_an_answer_or_raise_a_named_error(data: bytes) -> None:
     with contextlib.suppress(NgError):
         assert isinstance(read_answer("list", data), dict)

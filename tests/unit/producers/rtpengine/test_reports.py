@@ -1,4 +1,4 @@
-"""Whose reports are whose, in every form that rtpengine's releases and modes write them in."""
+"""Receiver reports of each party, in every form that rtpengine's releases and modes write."""
 
 from collections import Counter
 from typing import Any
@@ -31,14 +31,14 @@ def test_every_release_and_mode_gives_the_same_figures(shape: str, capture: str)
         assert not read.unread
 
 
-def test_without_reports_nothing_is_heard_and_nothing_unread() -> None:
+def test_without_reports_heard_fields_are_absent_and_nothing_is_unread() -> None:
     read = read_figures(shaped(queried("loss", "delete"), "none"))
     assert not any(name.startswith("heard") for stream in read.streams for name in stream)
     assert all(stream["ssrc"] and stream["packets"] for stream in read.streams)
     assert not read.unread
 
 
-def test_an_ssrc_without_rtcp_is_no_report() -> None:
+def test_ssrc_without_rtcp_is_no_report() -> None:
     answer = shaped(queried("loss", "delete"), "full")
     counted = {"SSRC": 7, "bytes": 1, "packets": 1, "last RTP timestamp": 1, "last RTP seq": 1}
     answer["SSRC"] = {name: {} for name in answer["SSRC"]} | {"7": counted}
@@ -48,7 +48,7 @@ def test_an_ssrc_without_rtcp_is_no_report() -> None:
 
 
 @pytest.mark.parametrize("shape", ["full", "inline"])
-def test_reports_beside_the_ssrc_are_told_apart_though_both_parties_send_from_one(
+def test_inline_reports_are_separate_though_both_parties_send_from_one_ssrc(
     shape: str,
 ) -> None:
     """sipp: in the lists of mr13.4 and later each party's reports are its own."""
@@ -76,7 +76,7 @@ def test_mixed_reports_of_two_parties_are_counted(shape: str) -> None:
 
 
 @pytest.mark.parametrize("shape", ["mr12.4-mr13.3", "full", "global", "inline"])
-def test_of_an_ssrc_changed_in_mid_call_the_newest_with_reports_counts(shape: str) -> None:
+def test_newest_ssrc_with_reports_counts_after_a_change_during_the_call(shape: str) -> None:
     answer = shaped(queried("loss", "delete"), shape)
     medium = media(answer, "tt-loss")
     stream = medium["streams"][0]
@@ -111,7 +111,7 @@ def test_of_an_ssrc_changed_in_mid_call_the_newest_with_reports_counts(shape: st
         (lambda a: a["SSRC"].update({"1": "another form"}), "report-of-no-stream"),
     ],
 )
-def test_what_is_there_and_cannot_be_read_is_counted(change: Any, cause: str) -> None:
+def test_unread_figures_are_counted(change: Any, cause: str) -> None:
     answer = queried("loss", "delete")
     change(answer)
     assert read_figures(answer).unread[cause] == 1
@@ -125,7 +125,7 @@ def test_fax_has_no_ssrc() -> None:
     assert not read_figures(answer).unread
 
 
-def test_a_cause_is_counted_each_time_and_logged_once() -> None:
+def test_unread_cause_is_counted_each_time_and_logged_once() -> None:
     ng = ScriptedNg()
     ng.calls = {name: queried("loss", "query t=15.0") for name in ("a@h", "b@h")}
     for answer in ng.calls.values():

@@ -1,4 +1,4 @@
-"""Round after round: what is published of calls that live, end, time out, or cannot be read."""
+"""What rounds of polling publish of calls that go on, end, time out, or cannot be read."""
 
 import json
 from collections import Counter
@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from producers.rtpengine.answers import Figures
+from producers.rtpengine.end_reasons import EndedCall, EndReasons
 from producers.rtpengine.errors import NgRefused, NgUnreachable, NgUnreadable
-from producers.rtpengine.reckoning import Gone, Reckoning
 from schemas.media import MediaEvent
 from schemas.node import NodeEvent
 from schemas.vocabulary import MediaKind, NodeKind
@@ -38,11 +39,11 @@ def ends(events: list[Any]) -> dict[str, tuple[MediaKind, str | None]]:
     return {e.call_id: (e.kind, e.reason) for e in media(events) if e.kind is not MediaKind.QUALITY}
 
 
-def test_a_call_is_measured_while_it_lives_and_ends_with_its_last_figures() -> None:
+def test_call_is_measured_and_its_end_has_the_last_figures() -> None:
     ng = ScriptedNg()
     play = Play(ng)
     ng.calls["a@h"] = call()
-    assert media(play.rounds()) == []  # the first look only tells who is in it
+    assert media(play.rounds()) == []  # the first measurement only shows who is in the call
     ng.calls["a@h"] = call(note="query t=9.0")
     (measured,) = media(play.rounds())
     assert (measured.kind, measured.call_id) == (MediaKind.QUALITY, "a@h")
@@ -56,7 +57,7 @@ def test_a_call_is_measured_while_it_lives_and_ends_with_its_last_figures() -> N
     assert {r.key for r in play.published if isinstance(r.event, MediaEvent)} == {"a@h"}
 
 
-def test_of_calls_that_end_at_once_the_most_silent_one_timed_out() -> None:
+def test_among_calls_ended_together_the_longest_silent_one_timed_out() -> None:
     ng = ScriptedNg()
     play = Play(ng)
     ng.calls |= {"talks@h": call(), "silent@h": call(silent=60), "talks2@h": call(silent=1)}
@@ -71,7 +72,7 @@ def test_of_calls_that_end_at_once_the_most_silent_one_timed_out() -> None:
     }
 
 
-def test_a_call_waits_one_round_for_its_counter() -> None:
+def test_ended_call_waits_one_round_for_its_counter() -> None:
     ng = ScriptedNg()
     play = Play(ng)
     ng.calls["a@h"] = call()
@@ -83,7 +84,7 @@ def test_a_call_waits_one_round_for_its_counter() -> None:
     assert media(play.rounds(3)) == []
 
 
-def test_a_counter_that_comes_before_its_call_is_missed_is_kept_one_round() -> None:
+def test_counter_raised_before_its_call_leaves_the_list_is_kept_one_round() -> None:
     ng = ScriptedNg()
     play = Play(ng)
     ng.calls["a@h"] = call()
@@ -94,7 +95,7 @@ def test_a_counter_that_comes_before_its_call_is_missed_is_kept_one_round() -> N
     assert ends(play.rounds()) == {"a@h": (MediaKind.TIMED_OUT, "timeout")}
 
 
-def test_without_a_counter_the_reason_is_not_known() -> None:
+def test_end_without_counter_has_no_reason() -> None:
     ng = ScriptedNg()
     play = Play(ng)
     ng.calls["a@h"] = call()
@@ -103,14 +104,15 @@ def test_without_a_counter_the_reason_is_not_known() -> None:
     assert ends(play.rounds(2)) == {"a@h": (MediaKind.ENDED, None)}
 
 
-def test_the_longest_call_is_the_one_that_reached_the_longest_time() -> None:
-    def gone(name: str, age: int, silence: int) -> Gone:
-        return Gone(name, T - timedelta(seconds=silence), T - timedelta(seconds=age))
+def test_final_timeout_is_assigned_to_the_oldest_call() -> None:
+    def ended(name: str, age: int, silence: int) -> EndedCall:
+        silent_since, created_at = T - timedelta(seconds=silence), T - timedelta(seconds=age)
+        return EndedCall(name, Figures(None, [], []), silent_since, created_at)
 
-    reckoning = Reckoning()
-    reckoning.settle([], Counter())
-    found = reckoning.settle(
-        [gone("old", 7200, 0), gone("silent", 100, 60), gone("new", 10, 0)],
+    reasons = EndReasons()
+    reasons.assign([], Counter())
+    found = reasons.assign(
+        [ended("old", 7200, 0), ended("silent", 100, 60), ended("new", 10, 0)],
         Counter({"final-timeout": 1, "timeout": 1, "deleted": 1}),
     )
     assert {one.call_id: reason for one, reason in found} == {
@@ -120,7 +122,7 @@ def test_the_longest_call_is_the_one_that_reached_the_longest_time() -> None:
     }
 
 
-def test_a_restart_ends_the_calls_of_the_process_before() -> None:
+def test_restart_ends_the_calls_of_the_earlier_process() -> None:
     ng = ScriptedNg()
     play = Play(ng)
     ng.calls |= {"a@h": call(), "kept@h": call()}
@@ -138,15 +140,15 @@ def test_a_restart_ends_the_calls_of_the_process_before() -> None:
     assert ends(play.rounds()) == {"kept@h": (MediaKind.ENDED, "deleted")}
 
 
-def test_up_then_heartbeats_then_down_once_then_up_again() -> None:
+def test_node_events_are_up_heartbeats_one_down_and_up_again() -> None:
     ng = ScriptedNg()
     play = Play(ng, lost_after_seconds=1e-9)
     ng.calls["a@h"] = call()
-    said = marks(play.rounds(3))
-    assert [m.kind for m in said] == [NodeKind.UP, NodeKind.HEARTBEAT, NodeKind.HEARTBEAT]
+    events = marks(play.rounds(3))
+    assert [m.kind for m in events] == [NodeKind.UP, NodeKind.HEARTBEAT, NodeKind.HEARTBEAT]
     ng.failure = NgUnreachable("127.0.0.1:2223: Connection refused")
     (down,) = play.rounds(3)
-    assert (down.kind, down.boot) == (NodeKind.DOWN, said[0].boot)
+    assert (down.kind, down.boot) == (NodeKind.DOWN, events[0].boot)
     assert "Connection refused" in down.reason
     assert not play.watcher.is_up
     ng.failure = None
@@ -156,7 +158,7 @@ def test_up_then_heartbeats_then_down_once_then_up_again() -> None:
     assert ends(back) == {}
 
 
-def test_a_short_silence_is_not_down() -> None:
+def test_short_silence_is_not_down() -> None:
     ng = ScriptedNg()
     play = Play(ng)
     play.rounds()
@@ -165,7 +167,7 @@ def test_a_short_silence_is_not_down() -> None:
     assert play.watcher.is_up
 
 
-def test_an_unreadable_call_is_one_dead_letter_and_the_others_go_on() -> None:
+def test_unreadable_call_is_one_dead_letter_and_others_are_published() -> None:
     ng = ScriptedNg()
     play = Play(ng)
     ng.calls |= {"bad@h": {"tags": [], "result": "ok"}, "good@h": call()}
@@ -178,7 +180,7 @@ def test_an_unreadable_call_is_one_dead_letter_and_the_others_go_on() -> None:
     assert ends(play.rounds()) == {"bad@h": (MediaKind.ENDED, "deleted")}
 
 
-def test_a_call_id_that_no_record_can_carry_is_told_once() -> None:
+def test_call_id_that_no_record_can_carry_is_one_dead_letter() -> None:
     ng = ScriptedNg()
     play = Play(ng)
     ng.calls |= dict.fromkeys(["", "x" * 1025, b"\xff@h".decode("utf-8", "surrogateescape")], None)
@@ -193,7 +195,7 @@ def test_a_call_id_that_no_record_can_carry_is_told_once() -> None:
 
 
 @pytest.mark.parametrize("uptime", [None, "soon", -1, 2**40, []])
-def test_statistics_that_do_not_fit_are_one_dead_letter_and_conclude_nothing(uptime: Any) -> None:
+def test_invalid_statistics_are_one_dead_letter_and_end_no_call(uptime: Any) -> None:
     ng = ScriptedNg()
     play = Play(ng)
     ng.calls["a@h"] = call()
@@ -207,11 +209,11 @@ def test_statistics_that_do_not_fit_are_one_dead_letter_and_conclude_nothing(upt
     assert ends(play.rounds()) == {"a@h": (MediaKind.ENDED, "deleted")}
 
 
-def test_an_answer_that_is_no_json_is_a_dead_letter_of_its_call() -> None:
+def test_query_answer_that_is_not_json_is_a_dead_letter() -> None:
     class Garbled(ScriptedNg):
         def ask(self, command: str, **parameters: str | int) -> dict[str, Any]:
             if command == "query":
-                raise NgUnreadable("the answer to query is no JSON", b"\xff{")
+                raise NgUnreadable("the answer to query is not JSON", b"\xff{")
             return super().ask(command, **parameters)
 
     ng = Garbled()
@@ -221,20 +223,20 @@ def test_an_answer_that_is_no_json_is_a_dead_letter_of_its_call() -> None:
     assert [payload for _, payload, _, _ in play.dead_letters] == [b"\xff{"]
 
 
-def test_a_listing_that_is_no_json_is_one_dead_letter_and_no_end_of_calls() -> None:
+def test_listing_that_is_not_json_is_one_dead_letter_and_ends_no_call() -> None:
     ng = ScriptedNg()
     play = Play(ng)
     ng.calls["a@h"] = call()
     play.rounds(2)
-    ng.failure = NgUnreadable("the answer to list is no JSON", b"\xff[")
+    ng.failure = NgUnreadable("the answer to list is not JSON", b"\xff[")
     assert play.rounds(3) == []
     assert [(payload, field) for _, payload, _, field in play.dead_letters] == [(b"\xff[", None)]
     ng.failure = None
     assert {e.kind for e in media(play.rounds())} == {MediaKind.QUALITY}
 
 
-def test_a_listing_too_long_for_a_datagram_is_asked_for_in_part() -> None:
-    """Then new calls beyond it are not seen, but a call that was seen is followed to its end."""
+def test_listing_too_long_for_a_datagram_is_requested_in_part() -> None:
+    """New calls beyond the limit are not seen; a call that was seen is followed to its end."""
     ng = ScriptedNg(calls_max=100)
     ng.list_limit = 50
     ng.calls = {f"{number}@h": call() for number in range(60)}
@@ -247,12 +249,12 @@ def test_a_listing_too_long_for_a_datagram_is_asked_for_in_part() -> None:
     found = play.rounds(2)
     assert ends(found) == {"0@h": (MediaKind.ENDED, None)}
     assert len([e for e in media(found) if e.kind is MediaKind.QUALITY]) >= 49
-    ng.calls = {"1@h": call()}  # few enough: complete again, and asked for as many as at first
+    ng.calls = {"1@h": call()}  # the listing is complete again
     play.rounds(3)
     assert play.watcher.status()["calls"] == 1
 
 
-def test_one_lost_answer_costs_nothing() -> None:
+def test_one_lost_answer_ends_no_call() -> None:
     ng = ScriptedNg(calls_max=40)
     play = Play(ng)
     ng.calls = {f"{number}@h": call() for number in range(30)}
@@ -264,7 +266,7 @@ def test_one_lost_answer_costs_nothing() -> None:
     assert play.watcher.status()["calls"] == 30
 
 
-def test_a_refusing_rtpengine_is_not_down() -> None:
+def test_rtpengine_that_answers_with_errors_is_not_down() -> None:
     ng = ScriptedNg()
     play = Play(ng)
     play.rounds()
