@@ -1,6 +1,7 @@
-"""What was published, what is written and what the log tells -> one explanation.
+"""Assembles one explanation from the published record, the session record and the folded log.
 
-Pure. What is shown now is what is published; where the log tells otherwise, that is said.
+Pure. The answer for now is the published record; where the folded log differs from it, the
+explanation lists the differences.
 """
 
 from collections.abc import Iterator
@@ -9,26 +10,26 @@ from datetime import datetime
 from operate.explain.differences import flags
 from operate.explain.explanation import (
     Answer,
-    BindingAccount,
-    CallAccount,
+    BindingEntry,
+    CallEntry,
     Coverage,
-    EndAccount,
+    EndEntry,
     Explanation,
-    NodeAccount,
+    NodeEntry,
     Published,
 )
-from operate.explain.folding import Retelling, places
-from operate.explain.narrative import Account
+from operate.explain.narrative import Narrative
 from operate.explain.phrases import OVERDUE
 from operate.explain.records import Span
+from operate.explain.refolding import Refolding, session_nodes
 from schemas.vocabulary import Status
 from streams.folds import edges
 from streams.folds.presence import current
 from streams.models import EndedBinding, Presence, Session
 
 
-def compose(
-    retelling: Retelling,
+def assemble(
+    refolding: Refolding,
     spans: list[Span],
     *,
     at: datetime,
@@ -37,37 +38,41 @@ def compose(
     presence: tuple[Presence, datetime] | None = None,
     record: Session | None = None,
 ) -> Explanation:
-    """`presence`: as published at that moment, and when; `record`: the session as last written."""
-    told = retelling.session
-    folded = current(told) if told is not None else None
-    # Of a past moment a whole log tells best: what it says was published some milliseconds later.
+    """The explanation of the user at `at`.
+
+    `presence` is the record published at that time, and when; `record` is the session as last
+    written, for an explanation of now.
+    """
+    session = refolding.session
+    folded = current(session) if session is not None else None
+    # For a past time a complete log is better: its change was published milliseconds later.
     is_whole = all(span.complete for span in spans)
     shown = folded if presence is None or (is_whole and not is_now) else presence[0]
-    session = record or told or Session(aor=retelling.aor)
-    account = retelling.account
+    session = record or session or Session(aor=refolding.aor)
+    narrative = refolding.narrative
     return Explanation(
-        aor=retelling.aor,
+        aor=refolding.aor,
         at=at,
         is_now=is_now,
         assumed=assumed,
         answer=_answer(shown),
         published=_published(presence, folded),
-        bindings=list(_bindings(session, account)),
+        bindings=list(_bindings(session, narrative)),
         ended=[
-            _end(key, grave, account, shown, is_whole=is_whole)
-            for key, grave in reversed(session.ended.items())
+            _end(key, tombstone, narrative, shown, is_whole=is_whole)
+            for key, tombstone in reversed(session.ended.items())
         ],
         calls=[
-            CallAccount(leg=leg, call=call, told=account.told.get(call.event))
+            CallEntry(leg=leg, call=call, event=narrative.events.get(call.event))
             for leg, call in session.calls.items()
         ],
-        nodes=[_node(retelling, node) for node in sorted(places(session))],
+        nodes=[_node(refolding, node) for node in sorted(session_nodes(session))],
         coverage=[_coverage(span) for span in spans],
-        records=account.records,
-        omitted=account.omitted,
-        timeline=list(account.steps),
-        confirmed=[one for one in account.counted.values() if one.reason is None],
-        ignored=[one for one in account.counted.values() if one.reason is not None],
+        records=narrative.records,
+        omitted=narrative.omitted,
+        timeline=list(narrative.steps),
+        confirmed=[one for one in narrative.counted.values() if one.reason is None],
+        ignored=[one for one in narrative.counted.values() if one.reason is not None],
     )
 
 
@@ -78,23 +83,28 @@ def _coverage(span: Span) -> Coverage:
 
 
 def _end(
-    key: str, grave: EndedBinding, account: Account, shown: Presence | None, *, is_whole: bool
-) -> EndAccount:
-    """As the log tells it; where it does not reach back so far, as the session remembers it.
+    key: str,
+    tombstone: EndedBinding,
+    narrative: Narrative,
+    shown: Presence | None,
+    *,
+    is_whole: bool,
+) -> EndEntry:
+    """The end as the log has it; where the log does not reach back that far, as the session has it.
 
-    The session then moves the time on with what comes later of the binding: that of the change
-    that was published is the end's own.
+    Later reports of the binding move the session's time of the end; the change that was published
+    has the time of the end itself.
     """
-    known = account.ends.get(key)
-    if known is not None and (known.known or is_whole or known.end.event == grave.event):
-        return EndAccount(key=key, end=known.end, at=known.at, told=known.told, lost=known.lost)
-    told = account.told.get(grave.event)
-    if told is not None:
-        return EndAccount(key=key, end=grave, at=told.at, told=told)
-    if shown is not None and shown.evidence[:1] == [grave.event]:
-        return EndAccount(key=key, end=grave, at=shown.at, told=None)
-    at_latest = not grave.event.endswith(OVERDUE)
-    return EndAccount(key=key, end=grave, at=grave.at, told=None, at_latest=at_latest)
+    known = narrative.ends.get(key)
+    if known is not None and (known.known or is_whole or known.end.event == tombstone.event):
+        return EndEntry(key=key, end=known.end, at=known.at, event=known.event, lost=known.lost)
+    event = narrative.events.get(tombstone.event)
+    if event is not None:
+        return EndEntry(key=key, end=tombstone, at=event.at, event=event)
+    if shown is not None and shown.evidence[:1] == [tombstone.event]:
+        return EndEntry(key=key, end=tombstone, at=shown.at, event=None)
+    at_latest = not tombstone.event.endswith(OVERDUE)
+    return EndEntry(key=key, end=tombstone, at=tombstone.at, event=None, at_latest=at_latest)
 
 
 def _answer(shown: Presence | None) -> Answer:
@@ -123,55 +133,57 @@ def _published(
 
 
 def _differences(shown: Presence, folded: Presence | None) -> Iterator[str]:
-    """What subscribers see otherwise than the log tells. Not since when: a cut log cannot know."""
+    """How the published record differs from the folded log.
+
+    The time of the change is not compared: a log that was cut off cannot know it.
+    """
     status = folded.status if folded else Status.OFFLINE
     reachable = folded.reachable if folded else False
     if shown.status is not status:
-        yield f"it says {shown.status}, the log {status}"
+        yield f"the record has status {shown.status}, the log {status}"
     if shown.reachable != reachable:
-        yield f"it says {_reach(shown.reachable)}, the log {_reach(reachable)}"
-    said = {(b.node, b.contact): b for b in shown.bindings}
+        yield f"the user is {_reach(shown.reachable)} in the record, {_reach(reachable)} in the log"
+    published = {(b.node, b.contact): b for b in shown.bindings}
     known = {(b.node, b.contact): b for b in folded.bindings} if folded else {}
-    for node, contact in sorted(said.keys() - known.keys()):
-        yield f"it has a binding on {node} that the log does not tell of: {contact}"
-    for node, contact in sorted(known.keys() - said.keys()):
-        yield f"the log tells of a binding on {node} that it does not have: {contact}"
-    for place in sorted(said.keys() & known.keys()):
+    for node, contact in sorted(published.keys() - known.keys()):
+        yield f"only the record has a binding on {node}: {contact}"
+    for node, contact in sorted(known.keys() - published.keys()):
+        yield f"only the log has a binding on {node}: {contact}"
+    for place in sorted(published.keys() & known.keys()):
         for name in ("transport", "remote", "edge", "path", "suspect", "stale"):
-            ours, theirs = getattr(known[place], name), getattr(said[place], name)
-            if ours != theirs:
-                yield f"of the binding on {place[0]} it has another {name} than the log"
+            if getattr(known[place], name) != getattr(published[place], name):
+                yield f"record and log differ in the {name} of the binding on {place[0]}"
     legs = {call.leg: call.state for call in shown.calls}
     if legs != ({call.leg: call.state for call in folded.calls} if folded else {}):
-        yield "it has other calls than the log"
+        yield "record and log have different calls"
 
 
 def _reach(reachable: bool) -> str:
     return "reachable" if reachable else "not reachable"
 
 
-def _bindings(session: Session, account: Account) -> Iterator[BindingAccount]:
+def _bindings(session: Session, narrative: Narrative) -> Iterator[BindingEntry]:
     live = {id(binding): edge for binding, edge in edges.live(session)}
     before = {id(edge): binding for binding, edge in edges.live(session) if edge is not None}
     for key, binding in session.bindings.items():
         edge, behind = live.get(id(binding)), before.get(id(binding))
-        yield BindingAccount(
+        yield BindingEntry(
             key=key,
             binding=binding,
             reachable=id(binding) in live,
             marks=flags(binding),
             edge=edge.node if edge is not None else None,
             edge_of=behind.node if behind is not None else None,
-            opened=account.told.get(binding.opened_by),
-            confirmed=account.told.get(binding.event),
+            opened=narrative.events.get(binding.opened_by),
+            confirmed=narrative.events.get(binding.event),
         )
 
 
-def _node(retelling: Retelling, name: str) -> NodeAccount:
-    heard, node = retelling.clock(name), retelling.nodes.get(name)
+def _node(refolding: Refolding, name: str) -> NodeEntry:
+    heard, node = refolding.clock(name), refolding.nodes.get(name)
     if node is None:
-        return NodeAccount(node=name, heard=heard)
-    return NodeAccount(
+        return NodeEntry(node=name, heard=heard)
+    return NodeEntry(
         node=name,
         boot=node.boot,
         heard=node.at if node.lost else heard,

@@ -1,6 +1,6 @@
-"""What one event changed: a session before and after it -> effects, in the order they are told.
+"""What one event changed: the session before and after it → effects, in the order they are shown.
 
-Pure. Decides nothing: the folds have.
+Pure. The folds have decided; this only compares.
 """
 
 from collections.abc import Iterator
@@ -17,30 +17,30 @@ FLAGS = (
 
 
 def differences(before: Session, after: Session) -> list[Effect]:
-    """Everything but mere confirmations."""
+    """All changes; a mere confirmation is none."""
     return [*_ends(before, after), *_bindings(before, after), *_calls(before, after)]
 
 
 def flags(binding: Binding) -> list[str]:
-    """What is wrong with a binding that is kept: `ping-lost`, `edge-lost`, ..."""
+    """The marks of a binding that is kept: `ping-lost`, `edge-lost`, ..."""
     return [flag.replace("_", "-") for flag in FLAGS if getattr(binding, flag)]
 
 
 def _ends(before: Session, after: Session) -> Iterator[Effect]:
     for key, binding in before.bindings.items():
         if key not in after.bindings:
-            grave = after.ended.get(key)
-            yield _end(What.ENDED, key, grave, connection(binding.transport, binding.remote))
-    for key, grave in after.ended.items():
+            tombstone = after.ended.get(key)
+            yield _end(What.ENDED, key, tombstone, connection(binding.transport, binding.remote))
+    for key, tombstone in after.ended.items():
         old = before.ended.get(key)
         if old is None and key not in before.bindings:
-            yield _end(What.REMEMBERED, key, grave, None)
-        elif old is not None and old.inferred and not grave.inferred:
-            yield _end(What.CERTAIN, key, grave, None)
+            yield _end(What.REMEMBERED, key, tombstone, None)
+        elif old is not None and old.inferred and not tombstone.inferred:
+            yield _end(What.CERTAIN, key, tombstone, None)
 
 
-def _end(what: What, key: str, grave: EndedBinding | None, place: str | None) -> Effect:
-    cause = grave.cause.value if grave else None
+def _end(what: What, key: str, tombstone: EndedBinding | None, place: str | None) -> Effect:
+    cause = tombstone.cause.value if tombstone else None
     return Effect(what=what, subject=key, detail=cause, where=place)
 
 

@@ -1,16 +1,19 @@
-"""The whole answer about one user at one moment: what is told in words, and printed as JSON."""
+"""The explanation of one user at one time: `rendering` prints it, `--json` encodes it."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from operate.explain.narrative import Counted, Mark, Step, Told
+from msgspec import Struct
+from msgspec import field as named
+
+from operate.explain.narrative import Counted, Mark, ReportedEvent, Step
 from schemas.vocabulary import Cause, Status
 from streams.models import Binding, EndedBinding, Leg, PresenceBinding, PresenceCall
 
 
 @dataclass(slots=True, kw_only=True)
 class Answer:
-    """What subscribers read of the user. `cause` None: never reachable, as far as is known."""
+    """What subscribers read of the user. `cause` is None for a user never known as reachable."""
 
     status: Status = Status.OFFLINE
     reachable: bool = False
@@ -23,7 +26,7 @@ class Answer:
 
 @dataclass(slots=True, kw_only=True)
 class Published:
-    """The presence record of that moment; `differences` from what the log tells, in words."""
+    """The presence record of that time, and sentences on how it differs from the folded log."""
 
     version: int
     produced: datetime
@@ -31,9 +34,11 @@ class Published:
 
 
 @dataclass(slots=True, kw_only=True)
-class BindingAccount:
-    """`edge`: before it; `edge_of`: the node of the binding it is the edge of. `opened` and
-    `confirmed` are None when the log holds those events no more."""
+class BindingEntry:
+    """A binding. `edge` is the node before it, `edge_of` the node of the binding it is the edge of.
+
+    `opened` and `confirmed` are None where the log no longer holds those events.
+    """
 
     key: str
     binding: Binding
@@ -41,36 +46,36 @@ class BindingAccount:
     marks: list[str]
     edge: str | None
     edge_of: str | None
-    opened: Told | None
-    confirmed: Told | None
+    opened: ReportedEvent | None
+    confirmed: ReportedEvent | None
 
 
-@dataclass(slots=True, kw_only=True)
-class EndAccount:
-    """`end`: as it was decided, whatever came later. `at`: the time of the event that ended it,
-    with `at_latest` that of a later one.
+class EndEntry(Struct, kw_only=True):
+    """A binding's end as it was decided, whatever was reported later.
 
-    `told` is that event, None where it is not known; `lost`: it was out of reach before.
+    `at` is the time of `event`, which ended it, or with `at_latest` the time of a later event;
+    `event` is None where it is not known. `lost` is set where the binding was unreachable before.
     """
 
     key: str
     end: EndedBinding
     at: datetime
-    told: Told | None
+    event: ReportedEvent | None = named(name="told")
     lost: Mark | None = None
     at_latest: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
-class CallAccount:
+class CallEntry(Struct, kw_only=True):
+    """One leg, and the event that its state comes from, None where the log no longer holds it."""
+
     leg: str
     call: Leg
-    told: Told | None
+    event: ReportedEvent | None = named(name="told")
 
 
 @dataclass(slots=True, kw_only=True)
-class NodeAccount:
-    """Of a node the user has something on. `heard`: its clock, as it last told."""
+class NodeEntry:
+    """A node on which the user has a binding or a call. `heard` is its clock's latest time."""
 
     node: str
     boot: str | None = None
@@ -84,9 +89,9 @@ class NodeAccount:
 
 @dataclass(slots=True, kw_only=True)
 class Coverage:
-    """How far back a topic was read. `begins` None: it held nothing of that time.
+    """How far back a topic was read. `begins` is None where it held nothing of that time.
 
-    `skipped`: it holds more, of before `--since`.
+    `skipped` means that it holds records of before `--since`.
     """
 
     topic: str
@@ -97,16 +102,18 @@ class Coverage:
 
 @dataclass(slots=True, kw_only=True)
 class Explanation:
+    """Field names are those of `rollcall explain --json`, unless a field names another."""
+
     aor: str
     at: datetime
     is_now: bool
     assumed: str
     answer: Answer
     published: Published | None
-    bindings: list[BindingAccount]
-    ended: list[EndAccount]
-    calls: list[CallAccount]
-    nodes: list[NodeAccount]
+    bindings: list[BindingEntry]
+    ended: list[EndEntry]
+    calls: list[CallEntry]
+    nodes: list[NodeEntry]
     coverage: list[Coverage]
     records: int
     omitted: int
@@ -121,5 +128,5 @@ class Explanation:
 
     @property
     def skipped(self) -> bool:
-        """Whether the log holds more, which was not read."""
+        """Whether the log holds records that were not read."""
         return any(one.skipped for one in self.coverage)

@@ -1,32 +1,33 @@
-"""In words: the bindings, calls and nodes there are, and the ends that are remembered."""
+"""The printed inventory: the bindings, calls and nodes there are, and the ends remembered."""
 
 from collections.abc import Iterator
 
 from operate.explain.explanation import (
-    BindingAccount,
-    CallAccount,
-    EndAccount,
+    BindingEntry,
+    CallEntry,
+    EndEntry,
     Explanation,
-    NodeAccount,
+    NodeEntry,
 )
 from operate.explain.layout import Page, connection
-from operate.explain.narrative import Told
+from operate.explain.narrative import ReportedEvent
 from operate.explain.phrases import LATE, MARKS, OVERDUE, RESTARTED, because, phrase
 from schemas.vocabulary import RegistrationKind
 
-# Ends that a person reads at once; `--json` has all that are kept.
+# Ends that are printed; `--json` has all that are kept.
 _ENDS = 5
 _WAYS = {"incoming": "called", "outgoing": "calls"}
 
 
 class Inventory:
-    """Of one explanation, put onto a page."""
+    """Writes one explanation's inventory to a page."""
 
     def __init__(self, explanation: Explanation, page: Page) -> None:
         self._of = explanation
         self._page = page
 
-    def tell(self) -> None:
+    def write(self) -> None:
+        """Write bindings, calls, nodes and ends, each as a section."""
         of, section = self._of, self._page.section
         section("Bindings", of.bindings, self._binding)
         section("Calls", of.calls, self._call)
@@ -34,9 +35,9 @@ class Inventory:
         many = len(of.ended) > _ENDS
         section(f"Ended (the last {_ENDS})" if many else "Ended", of.ended[:_ENDS], self._end)
 
-    def _binding(self, one: BindingAccount) -> None:
+    def _binding(self, one: BindingEntry) -> None:
         page, binding = self._page, one.binding
-        # FreeSWITCH keeps the path in the contact; here it has a place of its own.
+        # FreeSWITCH keeps the Path in the contact; it is printed as a detail of its own.
         page.item(f"{binding.node}  {binding.contact.partition(';fs_path=')[0]}")
         page.detail("; ".join(self._way(one)))
         for mark in one.marks:
@@ -46,9 +47,9 @@ class Inventory:
             by = self._by(one.confirmed, binding.event)
             page.detail(f"last confirmed {page.at(binding.confirmed_at)} {by}")
         if binding.expires_at is not None:
-            page.detail(f"if not renewed the registrar drops it {page.at(binding.expires_at)}")
+            page.detail(f"expires {page.at(binding.expires_at)} unless renewed")
 
-    def _way(self, one: BindingAccount) -> Iterator[str]:
+    def _way(self, one: BindingEntry) -> Iterator[str]:
         binding = one.binding
         yield connection(binding.transport, binding.remote) or "its connection is not known"
         if binding.cookie is not None:
@@ -56,9 +57,9 @@ class Inventory:
         if one.edge is not None:
             yield f"through the edge {one.edge}"
         if one.edge_of is not None:
-            yield f"the edge of the binding on {one.edge_of}, and shown as one with it"
+            yield f"the edge of the binding on {one.edge_of}, shown as one device with it"
         if binding.received is not None:
-            yield f"the client itself at {connection(None, binding.received)}"
+            yield f"client's own address {connection(None, binding.received)}"
         if binding.path is not None:
             yield f"path {binding.path}"
         if binding.registrar is not None:
@@ -66,52 +67,52 @@ class Inventory:
         if binding.user_agent is not None:
             yield f"client {binding.user_agent!r}"
 
-    def _opened(self, one: BindingAccount) -> str:
+    def _opened(self, one: BindingEntry) -> str:
         by = self._by(one.opened, one.binding.opened_by)
-        told = one.opened
-        if told is None or self._of.complete or told.kind == RegistrationKind.REGISTERED:
+        event = one.opened
+        if event is None or self._of.complete or event.kind == RegistrationKind.REGISTERED:
             return f"opened {by}"
-        return f"as far as the log goes back; first told {by}"
+        return f"as far as the log goes back; first reported {by}"
 
-    def _by(self, told: Told | None, id_: str) -> str:
-        if told is None and self._of.skipped:
-            return f"by {id_}, which came before what was read (--since)"
-        if told is None:
-            return f"by {id_}, which is not in the log any more"
+    def _by(self, event: ReportedEvent | None, id_: str) -> str:
+        if event is None and self._of.skipped:
+            return f"by {id_}, which is older than what was read (--since)"
+        if event is None:
+            return f"by {id_}, which is no longer in the log"
         late = ""
-        if abs(told.produced - told.at) >= LATE:
-            late = f"; came to Kafka {self._page.at(told.produced)}"
-        return f"by {id_} ({told.source}: {phrase(told.kind)}{late})"
+        if abs(event.produced - event.at) >= LATE:
+            late = f"; arrived in Kafka {self._page.at(event.produced)}"
+        return f"by {id_} ({event.source}: {phrase(event.kind)}{late})"
 
-    def _call(self, one: CallAccount) -> None:
+    def _call(self, one: CallEntry) -> None:
         call, page = one.call, self._page
         way = f", {_WAYS[call.direction]}" if call.direction else ""
         peer = f", peer {call.peer}" if call.peer else ""
         page.item(f"{call.node}  {call.state} since {page.at(call.since)}{way}{peer}")
         call_id = f", Call-ID {call.sip_call_id}" if call.sip_call_id else ""
         page.detail(f"leg {one.leg}{call_id}")
-        page.detail(f"told {self._by(one.told, call.event)}")
+        page.detail(f"reported {self._by(one.event, call.event)}")
         if call.node_lost:
-            page.detail("out of reach: its node was lost")
+            page.detail("not reachable: its node was lost")
         if call.media is not None and call.media.timed_out:
-            page.detail(f"its media was lost {page.at(call.media.at)}")
+            page.detail(f"media lost {page.at(call.media.at)}")
 
-    def _node(self, one: NodeAccount) -> None:
+    def _node(self, one: NodeEntry) -> None:
         at = self._page.at
-        doubts = list(self._doubts(one))
+        uncertain = list(self._uncertainties(one))
         if one.down:
             state = "stopped"
         elif one.lost:
-            state = "lost: nothing was heard of it for its lease"
-        elif doubts:
-            state = "in doubt"
+            state = "lost: no event of it came within its lease"
+        elif uncertain:
+            state = "uncertain"
         else:
-            state = "running" if one.boot else "it told nothing of itself"
-        doubt = f" ({', '.join(doubts)})" if doubts else ""
-        heard = f"; its clock last told {at(one.heard)}" if one.heard else ""
-        self._page.item(f"{one.node}  {state}{doubt}{heard}")
+            state = "running" if one.boot else "state not known"
+        why = f" ({', '.join(uncertain)})" if uncertain else ""
+        heard = f"; latest time of its clock {at(one.heard)}" if one.heard else ""
+        self._page.item(f"{one.node}  {state}{why}{heard}")
 
-    def _doubts(self, one: NodeAccount) -> Iterator[str]:
+    def _uncertainties(self, one: NodeEntry) -> Iterator[str]:
         if one.unwatched:
             yield "its producer was stopped"
         if one.gap_at is not None:
@@ -119,7 +120,7 @@ class Inventory:
         if one.stale:
             yield "no listing has come since"
 
-    def _end(self, one: EndAccount) -> None:
+    def _end(self, one: EndEntry) -> None:
         end, page = one.end, self._page
         node, _, identity = one.key.partition("|")
         page.item(f"{node}  {identity}")
@@ -128,11 +129,11 @@ class Inventory:
         latest = " or before" if one.at_latest else ""
         page.detail(f"ended {page.at(one.at)}{latest}, {because_}")
         if end.event.endswith(OVERDUE):
-            page.detail("by Rollcall's own timer: the registrar had not said so")
+            page.detail("by Rollcall's own timer: the registrar had not reported it")
         elif end.event.endswith(RESTARTED):
-            page.detail(f"its process had ended before {end.event.removesuffix(RESTARTED)} came")
+            page.detail(f"its process had ended before {end.event.removesuffix(RESTARTED)} arrived")
         else:
-            page.detail(self._by(one.told, end.event))
+            page.detail(self._by(one.event, end.event))
         if one.lost is not None:
-            by = f" {self._by(one.lost.told, one.lost.told.id)}" if one.lost.told else ""
-            page.detail(f"out of reach since {page.at(one.lost.at)} ({one.lost.mark}){by}")
+            by = f" {self._by(one.lost.event, one.lost.event.id)}" if one.lost.event else ""
+            page.detail(f"not reachable since {page.at(one.lost.at)} ({one.lost.mark}){by}")

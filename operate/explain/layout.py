@@ -1,4 +1,4 @@
-"""How an explanation is set: sections, wrapped and indented lines, times relative to its day."""
+"""The layout of a printed explanation: sections, wrapped and indented lines, times."""
 
 import textwrap
 from collections.abc import Callable, Iterable
@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 
 class Page:
-    """`lines` of at most `width` columns; what has no space to break at may be longer.
+    """Collects `lines` of at most `width` columns; a word that does not fit makes a longer line.
 
-    Times are read `beside` one moment: on its day without the date.
+    Times on the day of `beside` are printed without the date.
     """
 
     def __init__(self, width: int, beside: datetime) -> None:
@@ -23,19 +23,19 @@ class Page:
         self.lines: list[str] = []
 
     def at(self, at: datetime) -> str:
-        """`12:03:07.123Z`, with the date on another day."""
+        """`12:03:07.123Z`, with the date if it is another day."""
         at = at.astimezone(UTC)
         return full(at) if at.date() != self._day else f"{at:%H:%M:%S}.{_milli(at)}Z"
 
     def text(self, text: str) -> None:
         self._wrap(text, "", "")
 
-    def section(self, title: str, items: Iterable[T], put: Callable[[T], None]) -> None:
-        """A title and what `put` adds of each item; nothing where there is no item."""
+    def section(self, title: str, items: Iterable[T], write: Callable[[T], None]) -> None:
+        """Add a title and what `write` adds for each item; without items add nothing."""
         for number, item in enumerate(items):
             if number == 0:
                 self.lines += ["", title]
-            put(item)
+            write(item)
 
     def item(self, text: str) -> None:
         self._wrap(text, "  ", "      ")
@@ -65,12 +65,12 @@ def _milli(at: datetime) -> str:
 
 
 def _printable(text: str) -> str:
-    """Without what could move a terminal's cursor: clients choose their own names."""
+    """The text without control characters: clients choose what stands in their names."""
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def connection(transport: Transport | None, remote: Address | None) -> str | None:
-    """`tcp from 10.0.0.7:5061`; without a transport the address only; None: nothing is known."""
+    """`tcp from 10.0.0.7:5061`, or the part that is known; None where neither is."""
     if remote is None:
         return None if transport is None else str(transport)
     host = f"[{remote.ip}]" if ":" in remote.ip else remote.ip

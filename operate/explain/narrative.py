@@ -1,4 +1,8 @@
-"""What is told of a user: the events that mattered, what they changed, what was ignored."""
+"""What the log shows of one user: which events changed something, what they changed, how bindings
+ended, and which events changed nothing.
+
+Filled by `refolding` while it folds the log, read by `assembly`.
+"""
 
 from collections import deque
 from collections.abc import Iterable
@@ -6,15 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from msgspec import Struct
+from msgspec import field as named
+
 from schemas.vocabulary import Cause, Status
 from streams.models import EndedBinding, Session
 
-# What is kept of a long history; the counts go on.
+# Bounds for a long history; the counters have none.
 MAX_STEPS = 200
 MAX_EXAMPLES = 3
-MAX_TOLD = 1000
-# Marks of a binding that is kept and not shown.
-OUT_OF_REACH = frozenset({"ping-lost", "edge-lost", "registrar-lost", "node-lost"})
+MAX_EVENTS = 1000
+# Marks of a binding that is kept and not published.
+UNREACHABLE = frozenset({"ping-lost", "edge-lost", "registrar-lost", "node-lost"})
 
 
 class What(StrEnum):
@@ -22,12 +29,12 @@ class What(StrEnum):
 
     OPENED = "binding-opened"
     MOVED = "binding-moved"  # its client registered over another connection
-    FLAGGED = "binding-marked"  # kept, but as `detail` says: ping-lost, suspect, stale, ...
-    CLEARED = "binding-cleared"  # no longer so
+    FLAGGED = "binding-marked"  # `detail` is the mark: ping-lost, suspect, stale, ...
+    CLEARED = "binding-cleared"  # the mark in `detail` no longer holds
     ENDED = "binding-ended"
-    REMEMBERED = "end-remembered"  # of a binding that was not known
-    CERTAIN = "end-certain"  # it had only been inferred
-    CALL = "call"  # `detail`: the leg's state
+    REMEMBERED = "end-remembered"  # the end of a binding that was not known
+    CERTAIN = "end-certain"  # an inferred end is now proved
+    CALL = "call"  # `detail` is the leg's state
     CALL_LOST = "call-out-of-reach"
     CALL_BACK = "call-back"
     CALL_ENDED = "call-ended"
@@ -36,8 +43,8 @@ class What(StrEnum):
 
 
 @dataclass(slots=True, kw_only=True)
-class Told:
-    """One record of the log. `at`: by its node's clock; `produced`: when it came to Kafka."""
+class ReportedEvent:
+    """One record of the log. `at` is by its node's clock; `produced` is when Kafka received it."""
 
     id: str
     kind: str
@@ -49,7 +56,7 @@ class Told:
 
 @dataclass(slots=True, kw_only=True)
 class Effect:
-    """One thing that changed. `subject`: the binding's key or the leg; `where`: its connection."""
+    """One thing that changed. `subject` is the binding's key or the leg, `where` its connection."""
 
     what: What
     subject: str
@@ -57,33 +64,32 @@ class Effect:
     where: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Mark:
-    """Since when a binding that is kept is out of reach, and by what. `mark`: `edge-lost`, ..."""
+class Mark(Struct, kw_only=True):
+    """Since when a kept binding is unreachable, and by which event. `mark`: `edge-lost`, ..."""
 
     mark: str
     at: datetime
-    told: Told | None
+    event: ReportedEvent | None = named(name="told")
 
 
 @dataclass(slots=True, kw_only=True)
 class End:
-    """How a binding ended, as it was decided then: what is reported of it later changes nothing.
+    """How a binding ended, as it was decided then: later reports of it change nothing here.
 
-    `at` is the event's time. `known`: the binding was there before; else only its end is known.
-    `lost`: it had been out of reach before.
+    `at` is the event's time. `known` means that the binding was there before; otherwise only its
+    end is known. `lost` is set where it was unreachable before it ended.
     """
 
     end: EndedBinding
     at: datetime
-    told: Told | None
+    event: ReportedEvent | None
     known: bool
     lost: Mark | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class Shown:
-    """One presence record that followed."""
+    """One presence record that a step published."""
 
     status: Status
     reachable: bool
@@ -95,10 +101,10 @@ class Shown:
 
 @dataclass(slots=True, kw_only=True)
 class Step:
-    """Something that mattered, at a moment of the worker's clock. `by` None: time alone."""
+    """One change, at a time of the worker's clock. `by` is None where a timer made it."""
 
     at: datetime
-    by: Told | None
+    by: ReportedEvent | None
     effects: list[Effect]
     shown: list[Shown]
 
@@ -107,78 +113,87 @@ class Step:
 class Counted:
     """Events of one kind that changed nothing; `examples` are the last of them.
 
-    `reason` is the fence's name; None for those that only confirmed what was known. `why` is what
-    an unreadable record's fault was.
+    `reason` is the fence's name, None for events that only confirmed what was known. `why` is the
+    fault of a record that could not be read.
     """
 
     kind: str
     reason: str | None
     why: str | None = None
     count: int = 0
-    examples: list[Told] = field(default_factory=list)
+    examples: list[ReportedEvent] = field(default_factory=list)
 
-    def add(self, told: Told) -> None:
+    def add(self, event: ReportedEvent) -> None:
+        """Count the event, and keep it among the examples."""
         self.count += 1
-        self.examples = [*self.examples, told][-MAX_EXAMPLES:]
+        self.examples = [*self.examples, event][-MAX_EXAMPLES:]
 
 
 @dataclass(slots=True)
-class Account:
-    """Of one user. Bounded, however long the log: `omitted` steps came before the first kept."""
+class Narrative:
+    """The history of one user, bounded however long the log is.
+
+    `omitted` counts the steps before the first that is kept.
+    """
 
     records: int = 0
     omitted: int = 0
     steps: deque[Step] = field(default_factory=lambda: deque(maxlen=MAX_STEPS))
-    told: dict[str, Told] = field(default_factory=dict)
+    events: dict[str, ReportedEvent] = field(default_factory=dict)
     counted: dict[tuple[str, str | None], Counted] = field(default_factory=dict)
     ends: dict[str, End] = field(default_factory=dict)
     lost: dict[str, Mark] = field(default_factory=dict)
 
-    def note(self, step: Step) -> None:
-        """It changed something."""
+    def add_step(self, step: Step) -> None:
+        """Add an event or a timer that changed something."""
         self.omitted += len(self.steps) == MAX_STEPS
         self.steps.append(step)
 
-    def count(self, told: Told, reason: str | None, why: str | None = None) -> None:
-        """It changed nothing."""
+    def count(self, event: ReportedEvent, reason: str | None, why: str | None = None) -> None:
+        """Count an event that changed nothing."""
         found = self.counted.setdefault(
-            (told.kind, reason), Counted(kind=told.kind, reason=reason, why=why)
+            (event.kind, reason), Counted(kind=event.kind, reason=reason, why=why)
         )
         found.why = why
-        found.add(told)
+        found.add(event)
 
-    def follow(self, effects: Iterable[Effect], told: Told | None, session: Session) -> None:
-        """Keep how each binding ended, of those whose ends the session remembers."""
+    def track_ends(
+        self, effects: Iterable[Effect], event: ReportedEvent | None, session: Session
+    ) -> None:
+        """Record how each binding ended, for the ends that the session still remembers."""
         for effect in effects:
-            key, grave = effect.subject, session.ended.get(effect.subject)
+            key, tombstone = effect.subject, session.ended.get(effect.subject)
             match effect.what:
                 case What.OPENED:
                     self.ends.pop(key, None)
                     self.lost.pop(key, None)
-                case What.FLAGGED if effect.detail in OUT_OF_REACH and told is not None:
-                    mark = Mark(mark=effect.detail, at=told.at, told=told)
+                case What.FLAGGED if effect.detail in UNREACHABLE and event is not None:
+                    mark = Mark(mark=effect.detail, at=event.at, event=event)
                     self.lost.setdefault(key, mark)
-                case What.CLEARED if effect.detail in OUT_OF_REACH:
+                case What.CLEARED if effect.detail in UNREACHABLE:
                     if (lost := self.lost.get(key)) is not None and lost.mark == effect.detail:
                         del self.lost[key]
-                case What.ENDED | What.REMEMBERED | What.CERTAIN if grave is not None:
-                    self._end(effect, grave, told)
+                case What.ENDED | What.REMEMBERED | What.CERTAIN if tombstone is not None:
+                    self._end(effect, tombstone, event)
         self.ends = {key: end for key, end in self.ends.items() if key in session.ended}
 
-    def _end(self, effect: Effect, grave: EndedBinding, told: Told | None) -> None:
+    def _end(self, effect: Effect, tombstone: EndedBinding, event: ReportedEvent | None) -> None:
         key, before = effect.subject, self.ends.get(effect.subject)
-        by = told if told is not None and told.id == grave.event else None
+        by = event if event is not None and event.id == tombstone.event else None
         self.ends[key] = End(
-            end=grave,
-            at=by.at if by is not None else grave.at,
-            told=told,
+            end=tombstone,
+            at=by.at if by is not None else tombstone.at,
+            event=event,
             known=effect.what is not What.REMEMBERED,
             lost=before.lost if before is not None else self.lost.pop(key, None),
         )
 
-    def remember(self, told: Told, needed: Iterable[str]) -> None:
-        """Keep the record for what names it as its proof; of too many only those `needed`."""
-        self.told[told.id] = told
-        if len(self.told) > MAX_TOLD:
-            kept = {*needed, told.id}
-            self.told = {id_: one for id_, one in self.told.items() if id_ in kept}
+    def keep(self, event: ReportedEvent, needed: Iterable[str]) -> None:
+        """Keep an event, so that whatever names its id can show it.
+
+        Above MAX_EVENTS only those with an id in `needed` are kept.
+        """
+        self.events[event.id] = event
+        if len(self.events) > MAX_EVENTS:
+            kept = {*needed, event.id}
+            self.events = {id_: one for id_, one in self.events.items() if id_ in kept}

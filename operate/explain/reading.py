@@ -1,4 +1,4 @@
-"""One user's part of the log from Kafka: their partition of each session topic, merged by time."""
+"""Reads one user's part of the log from Kafka: their partition of each topic, merged by time."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from functools import partial
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from operate.explain.records import Logged, Span, by_time
+from operate.explain.records import LogRecord, Span, by_time
 from operate.topic_reader import TopicReader
 from runtime.kafka import KafkaMisconfigured, KafkaSettings, translate
 from runtime.partitioner import partition_of
@@ -23,7 +23,7 @@ def find(
     since: datetime | None,
     until: datetime | None,
 ) -> list[Span]:
-    """Where the user's records of these topics lie: produced from `since` up to `until`.
+    """The spans that hold the user's records of these topics, from `since` up to `until`.
 
     Raises KafkaUnavailable, KafkaMisconfigured.
     """
@@ -52,7 +52,7 @@ def _span(
     low, high = consumer.get_watermark_offsets(TopicPartition(name, partition), _TIMEOUT)
 
     def first_from(at: datetime, later: int) -> int:
-        """The first offset produced `later` ms after `at` or then."""
+        """The first offset produced at `at` plus `later` ms, or later."""
         milliseconds = (at - _EPOCH) // _MILLISECOND + later
         wanted = TopicPartition(name, partition, milliseconds)
         (found,) = consumer.offsets_for_times([wanted], _TIMEOUT)
@@ -64,8 +64,8 @@ def _span(
     return Span(topic, partition, begin, end, begin == 0, skipped=begin > low)
 
 
-def read(kafka: KafkaSettings, span: Span) -> Iterator[Logged]:
-    """Its records in order. Raises NotReadToEnd, KafkaUnavailable."""
+def read(kafka: KafkaSettings, span: Span) -> Iterator[LogRecord]:
+    """The span's records in order. Raises NotReadToEnd, KafkaUnavailable."""
     if span.begin >= span.end:
         return
     reader = TopicReader(kafka, span.topic, {span.partition: span.begin})
@@ -75,7 +75,7 @@ def read(kafka: KafkaSettings, span: Span) -> Iterator[Logged]:
             if offset >= span.end:
                 break
             _, timestamp = message.timestamp()
-            record = Logged(
+            record = LogRecord(
                 topic=span.topic,
                 partition=span.partition,
                 offset=offset,
@@ -90,6 +90,6 @@ def read(kafka: KafkaSettings, span: Span) -> Iterator[Logged]:
         reader.close()
 
 
-def read_by_time(kafka: KafkaSettings, spans: Iterable[Span]) -> Iterator[Logged]:
-    """The spans' records merged, a fetch of each in memory."""
+def read_by_time(kafka: KafkaSettings, spans: Iterable[Span]) -> Iterator[LogRecord]:
+    """The spans' records merged by time, with one fetch of each in memory."""
     return by_time(map(partial(read, kafka), spans))

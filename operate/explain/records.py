@@ -1,7 +1,7 @@
 """The log's records as the folds read them, which of them concern one user, and in what order.
 
-Pure. Other users' records are passed over by their key; of their registrations only the time they
-tell is read, for it moves the clocks that expire bindings.
+Pure. Other users' records are skipped by their key. Of their registrations only node and time are
+read, because these move the node clocks that expire bindings.
 """
 
 import heapq
@@ -16,12 +16,12 @@ from schemas.topics import Topic
 from schemas.vocabulary import CallKind
 from streams.consumed import SESSION_SOURCES
 
-_AOR = b"sip:"  # how a user's key begins; those of marks are nodes, and of nobody's legs, leg ids
+_AOR = b"sip:"  # prefix of a user's key; marks have their node as key, legs without a user their id
 _CALLS_LISTED = f'"{CallKind.SNAPSHOT_ENDED}"'.encode()
 
 
-class Logged(Struct, gc=False):
-    """A consumed record, as the folds read it. `timestamp`: of its production, ms."""
+class LogRecord(Struct, gc=False):
+    """A consumed record, as the folds read it. `timestamp` is when it was produced, in ms."""
 
     topic: Topic
     partition: int
@@ -37,10 +37,10 @@ class Logged(Struct, gc=False):
 
 
 class Span(Struct):
-    """What is read of one partition of a topic: offsets from `begin` up to `end`.
+    """The part of one partition that is read: offsets from `begin` up to `end`.
 
-    `oldest` is when the first record in it was produced, known once it is read. `complete`: nothing
-    was ever before it. `skipped`: the topic holds records before it.
+    `oldest` is when its first record was produced, known once that is read. `complete` means that
+    no record was ever before it, `skipped` that the topic still holds records before it.
     """
 
     topic: Topic
@@ -53,7 +53,7 @@ class Span(Struct):
 
 
 class NodeTime(Struct, gc=False):
-    """What another user's registration event tells this one: the time on a node."""
+    """The fields that are read of another user's registration: the time on a node's clock."""
 
     node: str
     at: datetime
@@ -62,18 +62,18 @@ class NodeTime(Struct, gc=False):
 read_node_time = msgspec.json.Decoder(NodeTime).decode
 
 
-def concerns(record: Logged, key: bytes) -> bool:
+def concerns(record: LogRecord, key: bytes) -> bool:
     """Whether the folds must see it for the user with this key."""
     if record.key == key or record.topic is topics.NODE_CHANGES:
         return True
     if (record.key or b"").startswith(_AOR):
         return False
-    if record.topic is topics.CALLS:  # else a leg of nobody's: a trunk's, an application's
+    if record.topic is topics.CALLS:  # else a leg without a user: a trunk's, an application's
         return _CALLS_LISTED in (record.value or b"")
     return record.topic is topics.REGISTRATIONS
 
 
-def by_time(sources: Iterable[Iterator[Logged]]) -> Iterator[Logged]:
-    """As the worker merges its sources (streams/flow/merge.py): by production, then by topic."""
+def by_time(sources: Iterable[Iterator[LogRecord]]) -> Iterator[LogRecord]:
+    """Merge as the worker merges its sources: by time of production, then by topic."""
     ranks = {topic.name: rank for rank, topic in enumerate(SESSION_SOURCES)}
     return heapq.merge(*sources, key=lambda record: (record.timestamp, ranks[record.topic.name]))

@@ -1,4 +1,4 @@
-"""TIME as a person at the command line gives it -> a moment, and what was assumed of it."""
+"""A TIME of the command line → a point in time, and what was assumed where it was ambiguous."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -9,58 +9,58 @@ from runtime.settings import BadArgument
 _AGO = re.compile(r"-(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
-class Moment(NamedTuple):
-    """`assumed` says in words what TIME left open; empty where it left nothing."""
+class ParsedTime(NamedTuple):
+    """`assumed` is a sentence about what TIME left open, empty where it left nothing open."""
 
     at: datetime
     assumed: str = ""
 
 
-def parse_moment(text: str, now: datetime) -> Moment:
-    """ISO 8601 (`2026-01-31T03:12:00Z`, `2026-01-31 03:12`), a time of day (`03:12`: the last one),
-    or so long before `now` (`-10m`, `-1h30m`, `-2d`). Without a zone it is UTC.
+def parse_time(text: str, now: datetime) -> ParsedTime:
+    """Parse ISO 8601 (`2026-01-31T03:12:00Z`, `2026-01-31 03:12`), a time of day (`03:12`, the last
+    one) or a duration before `now` (`-10m`, `-1h30m`, `-2d`). Without a zone it is UTC.
 
-    Raises BadArgument when it is none of these, or lies after `now`.
+    Raises BadArgument when it is none of these, or after `now`.
     """
     if ago := _AGO.fullmatch(text):
         days, hours, minutes, seconds = (int(part or 0) for part in ago.groups())
         try:
             past = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-            return Moment(now - past)
+            return ParsedTime(now - past)
         except OverflowError:
             raise BadArgument(f"{text!r} is too long ago") from None
-    moment = _last_time_of_day(text, now) or _absolute(text)
-    if moment is None:
+    parsed = _last_time_of_day(text, now) or _absolute(text)
+    if parsed is None:
         raise BadArgument(
-            f"{text!r} is no time: give 2026-01-31T03:12:00Z, 03:12 or, for ten minutes ago, -10m"
+            f"{text!r} is not a time: use 2026-01-31T03:12:00Z, 03:12 or, for ten minutes ago, -10m"
         )
-    if moment.at > now:
-        raise BadArgument(f"{text!r} lies in the future: it is {now:%Y-%m-%d %H:%M:%S}Z")
-    return moment
+    if parsed.at > now:
+        raise BadArgument(f"{text!r} is in the future: it is now {now:%Y-%m-%d %H:%M:%S}Z")
+    return parsed
 
 
-def _absolute(text: str) -> Moment | None:
+def _absolute(text: str) -> ParsedTime | None:
     try:
         return _zoned(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return None
 
 
-def _last_time_of_day(text: str, now: datetime) -> Moment | None:
+def _last_time_of_day(text: str, now: datetime) -> ParsedTime | None:
     try:
         clock = time.fromisoformat(text)
     except ValueError:
         return None
     if ":" not in text:
-        return None  # `2026` is rather a mistyped date than 20:26
+        return None  # `2026` is more likely a mistyped date than 20:26
     today: date = now.astimezone(clock.tzinfo or UTC).date()
-    moment = _zoned(datetime.combine(today, clock))
-    if moment.at <= now:
-        return moment
-    return moment._replace(at=moment.at - timedelta(days=1))
+    parsed = _zoned(datetime.combine(today, clock))
+    if parsed.at <= now:
+        return parsed
+    return parsed._replace(at=parsed.at - timedelta(days=1))
 
 
-def _zoned(at: datetime) -> Moment:
+def _zoned(at: datetime) -> ParsedTime:
     if at.tzinfo is None:
-        return Moment(at.replace(tzinfo=UTC), "TIME names no zone: taken as UTC")
-    return Moment(at.astimezone(UTC))
+        return ParsedTime(at.replace(tzinfo=UTC), "TIME has no zone: UTC assumed")
+    return ParsedTime(at.astimezone(UTC))

@@ -1,4 +1,4 @@
-"""In words: what happened, what told nothing new, and what was ignored and why."""
+"""The printed timeline: what happened, what only confirmed, what was ignored and why."""
 
 from operate.explain.explanation import Explanation
 from operate.explain.layout import Page, count
@@ -6,30 +6,31 @@ from operate.explain.narrative import Counted, Effect, Step, What
 from operate.explain.phrases import LATE, MARKS, because, phrase, reason
 from schemas.vocabulary import NodeKind, Status
 
-# Steps that a person reads at once; `--json` has all that are kept.
+# Steps that are printed; `--json` has all that are kept.
 _STEPS = 12
 
 
-class Course:
-    """Of one explanation, put onto a page."""
+class Timeline:
+    """Writes one explanation's timeline to a page."""
 
     def __init__(self, explanation: Explanation, page: Page) -> None:
         self._of = explanation
         self._page = page
 
-    def tell(self) -> None:
+    def write(self) -> None:
+        """Write the steps, then the events that changed nothing."""
         of, page = self._of, self._page
         steps = of.timeline[-_STEPS:]
         missing = of.omitted + len(of.timeline) - len(steps)
         before = f" (after {count(missing, 'other event')})" if missing else ""
-        page.section(f"What happened, by the time it came to Kafka{before}", steps, self._step)
-        page.section("Told nothing new", of.confirmed, self._confirmed)
+        page.section(f"What happened, by time of arrival in Kafka{before}", steps, self._step)
+        page.section("Confirmed, without a change", of.confirmed, self._confirmed)
         page.section("Ignored, and why", of.ignored, self._ignored)
 
     def _step(self, step: Step) -> None:
         page, by = self._page, step.by
         if by is None or by.kind == NodeKind.HEARTBEAT:
-            page.item(f"{page.at(step.at)}  time went on")
+            page.item(f"{page.at(step.at)}  time passed")
         else:
             page.item(f"{page.at(step.at)}  {by.source} on {by.node}: {phrase(by.kind)}")
         for effect in step.effects:
@@ -37,16 +38,16 @@ class Course:
         for shown in step.shown:
             where = f", {count(shown.bindings, 'binding')}" if shown.reachable else ""
             if not shown.reachable and shown.status is not Status.OFFLINE:
-                where = ", out of reach"
+                where = ", not reachable"
             page.detail(f"→ shown {shown.status}{where} ({shown.cause})")
         if by is not None:
             late = abs(by.produced - by.at) >= LATE
-            page.detail(f"[{by.id}]" + (f" it happened {page.at(by.at)}" if late else ""))
+            page.detail(f"[{by.id}]" + (f" happened {page.at(by.at)}" if late else ""))
 
     def _confirmed(self, one: Counted) -> None:
         last = one.examples[-1]
-        told = f"{one.count} × {phrase(one.kind)}"
-        self._page.item(f"{told}; the last {self._page.at(last.produced)} [{last.id}]")
+        what = f"{one.count} × {phrase(one.kind)}"
+        self._page.item(f"{what}; the last {self._page.at(last.produced)} [{last.id}]")
 
     def _ignored(self, one: Counted) -> None:
         page = self._page
@@ -54,10 +55,10 @@ class Course:
         page.detail(f"{reason(one.reason or '')} ({one.reason})")
         if one.why is not None:
             page.detail(one.why)
-        for told in reversed(one.examples):
-            late = told.produced - told.at
-            came = f", {late.total_seconds():.1f} s late" if late >= LATE else ""
-            page.detail(f"{page.at(told.at)}{came} [{told.id}]")
+        for event in reversed(one.examples):
+            delay = event.produced - event.at
+            late = f", {delay.total_seconds():.1f} s late" if delay >= LATE else ""
+            page.detail(f"{page.at(event.at)}{late} [{event.id}]")
 
 
 def _effect(effect: Effect) -> str:
@@ -74,15 +75,15 @@ def _binding(effect: Effect) -> str:
         case What.OPENED:
             return "opened"
         case What.MOVED:
-            return "came over another connection"
+            return "moved to another connection"
         case What.FLAGGED:
             return MARKS[detail]
         case What.CLEARED:
             return f"is no longer {detail}"
         case What.REMEMBERED:
-            return f"was not known; noted that it ended, because {because(detail)}"
+            return f"was not known; its end was recorded: {because(detail)}"
         case What.CERTAIN:
-            return f"certainly ended, because {because(detail)}"
+            return f"has certainly ended, because {because(detail)}"
         case _:
             return f"ended, because {because(detail)}"
 
@@ -92,9 +93,9 @@ def _call(effect: Effect) -> str:
         case What.CALL:
             return effect.detail or ""
         case What.CALL_LOST:
-            return "out of reach with its node"
+            return "not reachable: its node was lost"
         case What.CALL_BACK:
-            return "within reach again"
+            return "reachable again"
         case What.MEDIA_LOST:
             return "without media"
         case What.MEDIA_BACK:

@@ -1,4 +1,4 @@
-"""`rollcall explain` on a recorded switch, from a real broker: now, earlier, and a log cut off."""
+"""`rollcall explain` for a recorded switch, from a real broker: now, earlier, and a cut log."""
 
 import json
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from typing import Any
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from operate.explain.query import explanation
+from operate.explain.query import explain
 from runtime.kafka import KafkaSettings
 from runtime.partitioner import partition_of
 from schemas import codec
@@ -27,9 +27,9 @@ def test_a_replayed_user_is_explained_from_the_log(kafka: KafkaSettings, tmp_pat
         (found,) = lines(rollcall("explain", *arguments, "--json", folder=tmp_path, kafka=kafka))
         return found
 
-    def retold(aor: str) -> Any:
+    def refolded(aor: str) -> Any:
         """The same without a process of its own."""
-        found = explanation(kafka, aor, None, None, datetime.now(UTC))
+        found = explain(kafka, aor, None, None, datetime.now(UTC))
         return json.loads(codec.encode(found))
 
     streams = StageProcess("streams.stage", tmp_path, kafka)
@@ -40,17 +40,17 @@ def test_a_replayed_user_is_explained_from_the_log(kafka: KafkaSettings, tmp_pat
     finally:
         streams.terminate()
     for aor, presence in final(played).items():
-        found = retold(aor)
+        found = refolded(aor)
         assert found["published"]["version"] == presence["version"]
         assert found["published"]["differences"] == []
         assert found["answer"] == {k: v for k, v in presence.items() if k not in ("aor", "version")}
-        told = [shown["cause"] for step in found["timeline"] for shown in step["shown"]]
-        assert told == [p["cause"] for p in played if p["aor"] == aor]
+        causes = [shown["cause"] for step in found["timeline"] for shown in step["shown"]]
+        assert causes == [p["cause"] for p in played if p["aor"] == aor]
 
     aor = next(p["aor"] for p in played if p["status"] == "offline")
     now = explained(aor)
     steps = now["timeline"]
-    # A moment between two steps.
+    # A time between two steps.
     index = next(
         i for i, (s, after) in enumerate(pairwise(steps)) if s["shown"] and s["at"] != after["at"]
     )
@@ -60,15 +60,15 @@ def test_a_replayed_user_is_explained_from_the_log(kafka: KafkaSettings, tmp_pat
     assert earlier["answer"]["evidence"] == last["shown"][-1]["evidence"]
     assert earlier["answer"] != now["answer"]
 
-    # What ended before --since is named all the same.
+    # The event of an end before --since is named too.
     late = explained(aor, "--since", datetime.now(UTC).isoformat())
     assert late["ended"] == now["ended"]
     assert all(one["told"]["id"] == one["end"]["event"] for one in late["ended"])
     assert (late["timeline"], any(one["skipped"] for one in late["coverage"])) == ([], True)
 
-    words = rollcall("explain", aor.removeprefix("sip:"), folder=tmp_path, kafka=kafka).stdout
-    assert words.startswith(f"{aor} is ")
-    assert f"[{steps[-1]['by']['id']}]" in words
+    printed = rollcall("explain", aor.removeprefix("sip:"), folder=tmp_path, kafka=kafka).stdout
+    assert printed.startswith(f"{aor} is ")
+    assert f"[{steps[-1]['by']['id']}]" in printed
     before = rollcall("explain", aor, "--at", "-1d", folder=tmp_path, kafka=kafka)
     assert before.returncode == 1
     assert f"rollcall: {aor} had not registered by" in before.stderr
@@ -81,7 +81,7 @@ def test_a_replayed_user_is_explained_from_the_log(kafka: KafkaSettings, tmp_pat
     admin = AdminClient(kafka.client())
     for done in admin.delete_records([TopicPartition(name, number, end)]).values():
         done.result(30)
-    cut = retold(aor)
-    assert cut["answer"] == now["answer"]  # from what is published
+    cut = refolded(aor)
+    assert cut["answer"] == now["answer"]  # from the published record
     assert not cut["coverage"][0]["complete"]
     assert all(not binding["opened"] for binding in cut["bindings"])

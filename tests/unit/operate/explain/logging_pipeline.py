@@ -1,14 +1,14 @@
-"""The pipeline without Kafka that also keeps its log, as the session topics would hold it."""
+"""A pipeline without Kafka that also keeps its log, as the session topics would hold it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from operate.explain.assembly import compose
+from operate.explain.assembly import assemble
 from operate.explain.explanation import Explanation
-from operate.explain.folding import Retelling
-from operate.explain.records import Logged, Span, by_time
-from operate.explain.refold import retell
+from operate.explain.look_back import refold
+from operate.explain.records import LogRecord, Span, by_time
+from operate.explain.refolding import Refolding
 from schemas import codec
 from schemas.topics import Topic
 from streams import models
@@ -23,13 +23,13 @@ TICK = timedelta(seconds=1)
 
 @dataclass
 class LoggingPipeline(Pipeline):
-    """`log`: every record that the sessions were folded from, each produced when it was folded."""
+    """`log` is every record that the sessions were folded from, produced when it was folded."""
 
-    log: list[Logged] = field(default_factory=list)
+    log: list[LogRecord] = field(default_factory=list)
     settings: StreamsSettings = field(default_factory=StreamsSettings)
 
     def wait(self, duration: timedelta) -> None:
-        """As a worker does, looking again and again at what is due; less than nothing: not."""
+        """Let time pass as in a worker, which runs its timers at each tick."""
         if duration <= timedelta(0):
             return
         while duration > TICK:
@@ -42,8 +42,8 @@ class LoggingPipeline(Pipeline):
             super()._fold(topic, records)
             return
         for record in records:
-            self.now += _MILLISECOND  # no two at once: their order is that of the folds
-            logged = Logged(
+            self.now += _MILLISECOND  # no two at the same time: they are folded in this order
+            logged = LogRecord(
                 topic=topic,
                 partition=0,
                 offset=len(self.log),
@@ -55,23 +55,23 @@ class LoggingPipeline(Pipeline):
             super()._fold(topic, [record])
 
     def last(self, aor: str) -> Presence | None:
-        """The user's presence as last published, as the streams hold it."""
+        """The user's presence as last published, as the streams decode it."""
         last = next((p for p in reversed(self.published) if p.aor == aor), None)
         return None if last is None else models.decode(Presence, codec.encode(last))
 
-    def retell(
+    def refold(
         self,
         aor: str,
         until: datetime | None = None,
         kept: datetime | None = None,
         since: datetime | None = None,
         record: Session | None = None,
-    ) -> tuple[Retelling, list[Span]]:
-        """The user's records from the log, up to `until`; what came before `kept` is deleted."""
+    ) -> tuple[Refolding, list[Span]]:
+        """The user's records folded again, up to `until`; older records than `kept` are deleted."""
         end = until or self.now
         topics = {one.topic.name: one.topic for one in self.log}.values()
 
-        def read(first: datetime | None) -> tuple[list[Span], Iterator[Logged]]:
+        def read(first: datetime | None) -> tuple[list[Span], Iterator[LogRecord]]:
             begin = max((one for one in (kept, first) if one is not None), default=_EPOCH)
             parts = [
                 [one for one in self.log if one.topic is topic and begin <= one.produced <= end]
@@ -87,7 +87,7 @@ class LoggingPipeline(Pipeline):
             ]
             return spans, by_time(map(iter, parts))
 
-        return retell(aor, self.settings, read, since=since, until=end, record=record)
+        return refold(aor, self.settings, read, since=since, until=end, record=record)
 
     def explain(
         self,
@@ -96,13 +96,13 @@ class LoggingPipeline(Pipeline):
         kept: datetime | None = None,
         since: datetime | None = None,
     ) -> Explanation:
-        """As the command would, of now or of `until`; `kept`: what the log has of it still."""
+        """Explain as the command does, now or at `until`; records older than `kept` are deleted."""
         value = self.state.sessions.get(aor.encode()) if until is None else None
         record = models.decode(Session, value) if value is not None else None
-        retelling, spans = self.retell(aor, until, kept, since, record)
+        refolding, spans = self.refold(aor, until, kept, since, record)
         last = self.last(aor) if until is None else None
-        return compose(
-            retelling,
+        return assemble(
+            refolding,
             spans,
             at=until or self.now,
             is_now=until is None,

@@ -1,4 +1,4 @@
-"""Over generated histories of a cluster: the log told again comes to what was published."""
+"""Over generated histories of a cluster: the log folded again gives what was published."""
 
 import random
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ Then = tuple[datetime, dict[str, Presence | None]]
 
 
 def played(seed: int) -> tuple[LoggingPipeline, Then]:
-    """A history's records through a pipeline that keeps its log; what was so in its midst."""
+    """A history through a pipeline that keeps its log, and what was published in the middle."""
     chance = random.Random(seed)
     delivery = deliver(draw(chance).said, chance)
     grace = timedelta(seconds=chance.choice((0, 20)))
@@ -31,11 +31,11 @@ def played(seed: int) -> tuple[LoggingPipeline, Then]:
     pipeline = LoggingPipeline(
         state=state, leases=Leases(LEASE, LEASE), now=START, settings=settings
     )
-    midst = chance.randrange(len(delivery.records))
+    middle = chance.randrange(len(delivery.records))
     then: Then = START, {}
     for number, (at, said) in enumerate(delivery.records):
         pipeline.wait(START + timedelta(seconds=at) - pipeline.now)
-        if number == midst:
+        if number == middle:
             then = pipeline.now, {aor: pipeline.last(aor) for aor in users(pipeline)}
         pipeline.feed(said.topic, [(said.key, said.event)])
     pipeline.wait(grace + timedelta(seconds=1))
@@ -46,19 +46,19 @@ def users(pipeline: LoggingPipeline) -> set[str]:
     return {presence.aor for presence in pipeline.published}
 
 
-def told(pipeline: LoggingPipeline, aor: str, until: datetime | None = None) -> Presence | None:
-    session = pipeline.retell(aor, until)[0].session
+def refolded(pipeline: LoggingPipeline, aor: str, until: datetime | None = None) -> Presence | None:
+    session = pipeline.refold(aor, until)[0].session
     return None if session is None else current(session)
 
 
 @pytest.mark.parametrize("first", range(1, HISTORIES, SHARE))
-def test_the_log_told_again_comes_to_what_was_published(first: int) -> None:
+def test_log_folded_again_gives_what_was_published(first: int) -> None:
     compared = 0
     for seed in range(first, first + SHARE):
         pipeline, (moment, then) = played(seed)
         for aor in users(pipeline):
-            assert told(pipeline, aor) == pipeline.last(aor), (seed, aor)
+            assert refolded(pipeline, aor) == pipeline.last(aor), (seed, aor)
         for aor, presence in then.items():
-            assert told(pipeline, aor, moment) == presence, (seed, aor, moment)
+            assert refolded(pipeline, aor, moment) == presence, (seed, aor, moment)
             compared += 1
     assert compared > SHARE

@@ -1,4 +1,4 @@
-"""Every word that folds and events use has a plain sentence, and no sentence is left over."""
+"""Each value that folds and events use has a sentence, and no sentence is left over."""
 
 import ast
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from streams.folds.outcome import ignored
 
 
 def _constant(node: ast.expr, file: Path) -> str:
-    assert isinstance(node, ast.Constant), f"{file.name}:{node.lineno}: a reason is a plain text"
+    assert isinstance(node, ast.Constant), f"{file.name}:{node.lineno}: no string literal"
     assert isinstance(node.value, str)
     return node.value
 
 
 def _reasons(file: Path) -> Iterator[str]:
-    """What the module gives as reasons: ignored("…"), fence="…", fences["…"]."""
+    """The fences that a module names: ignored("…"), fence="…", fences["…"]."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Name) and node.func.id == ignored.__name__:
@@ -36,14 +36,14 @@ def _reasons(file: Path) -> Iterator[str]:
             yield _constant(node.slice, file)
 
 
-def test_each_reason_of_a_fold_has_a_sentence() -> None:
+def test_each_fence_of_a_fold_has_a_sentence() -> None:
     folder = Path(str(streams.__file__)).parent
     given = {reason for file in sorted(folder.rglob("*.py")) for reason in _reasons(file)}
     assert len(given) > 15
     assert given == set(REASONS)
 
 
-def test_each_word_of_the_vocabulary_has_a_sentence() -> None:
+def test_each_value_of_the_vocabulary_has_a_sentence() -> None:
     assert set(CAUSES) == set(Cause)
     losses = {*_CAUSE_OF.values(), *_SUSPICIONS.values(), Cause.NODE_LOST}
     kinds = {*RegistrationKind, *CallKind, *NodeKind, *losses, "media", "unreadable"}

@@ -1,16 +1,16 @@
-"""The log told again: one user's records through the streams' own folds, one at a time.
+"""Folds one user's records again with the streams' own folds, one at a time, into a narrative.
 
-Pure: the clock is the records'. No rule is here: `SessionBatch` decides, and what it decided is
-read from the session before and after, from what it published and from the fences it counted.
+Pure: the records carry the clock. No rule is here. `SessionBatch` decides; its decision is read
+from the session before and after, from what it published, and from the fences it counted.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from operate.explain.differences import differences
-from operate.explain.narrative import Account, Shown, Step, Told
+from operate.explain.narrative import Narrative, ReportedEvent, Shown, Step
 from operate.explain.phrases import ENDED_EARLIER
-from operate.explain.records import Logged, NodeTime, concerns, read_node_time
+from operate.explain.records import LogRecord, NodeTime, concerns, read_node_time
 from schemas import codec, topics
 from schemas.dead_letter import DeadLetter
 from schemas.vocabulary import Source
@@ -24,17 +24,17 @@ _INSTANT = timedelta(microseconds=1)
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
-class Retelling:
-    """Of one user. Give it every record of the user's partition in order (`read_by_time`)."""
+class Refolding:
+    """One user's session, folded again. It needs every record of their partition, in order."""
 
     def __init__(self, aor: str, settings: StreamsSettings, since: datetime | None = None) -> None:
-        """`settings` must be the worker's: slack, grace, when doubt is shown.
+        """`settings` must be the worker's own: expiry slack, grace, when a node becomes stale.
 
-        What comes to Kafka before `since` is folded, and told of only where something later,
-        or an end that is remembered, goes back to it.
+        Records produced before `since` are folded, but enter the narrative only where a later
+        change or a remembered end refers to them.
         """
         self.aor = aor
-        self.account = Account()
+        self.narrative = Narrative()
         self._key = aor.encode()
         self._now = _LONG_AGO
         self._since = since or _LONG_AGO
@@ -48,7 +48,7 @@ class Retelling:
 
     @property
     def session(self) -> Session | None:
-        """What is known of the user by now; None: nothing but refusals, or nothing at all."""
+        """The user's session by now; None where no event has changed anything."""
         return self._session
 
     @property
@@ -56,46 +56,42 @@ class Retelling:
         return self._partition.nodes
 
     def clock(self, node: str) -> datetime | None:
-        """The time on a node, as its own events last told."""
+        """The time on a node's clock, by its latest event."""
         return self._partition.clock(node, self._now)
 
-    def take_all(self, records: Iterable[Logged], until: datetime) -> None:
-        """All records, then what time alone brings up to `until`."""
+    def fold_all(self, records: Iterable[LogRecord], until: datetime) -> None:
+        """Fold all records, then run the timers that are due up to `until`."""
         for record in records:
             if concerns(record, self._key):
-                self.take(record)
+                self.run_timers(record.produced)
+                self._fold(record)
             elif record.topic is topics.REGISTRATIONS:
-                self._hear(record)
-        self.pass_time(until)
+                self._advance_node_clock(record)
+        self.run_timers(until)
 
-    def take(self, record: Logged) -> None:
-        """A record that concerns the user."""
-        self.pass_time(record.produced)
-        self._fold(record)
-
-    def _hear(self, record: Logged) -> None:
-        """Another user's registration: it tells the time on its node."""
+    def _advance_node_clock(self, record: LogRecord) -> None:
+        """Read another user's registration: its time moves its node's clock, which expires ours."""
         try:
-            told: NodeTime = read_node_time(record.value or b"")
+            read: NodeTime = read_node_time(record.value or b"")
         except codec.UNREADABLE:
             return
-        due = self._expiry(told.node)
-        rings = due is not None and due <= told.at
-        if rings:
-            self.pass_time(record.produced)
-        self._partition.see(told.node, told.at)
-        if rings:
+        expiry = self._expiry(read.node)
+        is_due = expiry is not None and expiry <= read.at
+        if is_due:
+            self.run_timers(record.produced)
+        self._partition.see(read.node, read.at)
+        if is_due:
             self._fold(None)
 
-    def pass_time(self, until: datetime) -> None:
-        """Do what is due by the worker's clock, each at its moment, up to `until`."""
-        while due := min((m for m in self._moments() if self._now < m <= until), default=None):
+    def run_timers(self, until: datetime) -> None:
+        """Fold at each time up to `until` at which a timer of the worker is due."""
+        while due := min((t for t in self._timers() if self._now < t <= until), default=None):
             self._now = due
             self._fold(None)
         self._now = max(self._now, until)
 
-    def _moments(self) -> Iterator[datetime]:
-        """When by the worker's clock something may be due: it is looked for then, not decided."""
+    def _timers(self) -> Iterator[datetime]:
+        """Times of the worker's clock at which something may be due; the fold decides whether."""
         if self._session is not None and self._session.grace_until is not None:
             yield self._session.grace_until
         for name, node in self.nodes.items():
@@ -106,10 +102,10 @@ class Retelling:
                 yield node.changed + (expiry - node.at)
 
     def _expiry(self, node: str) -> datetime | None:
-        """When, on the node's clock, the first of the user's bindings there is overdue."""
+        """The time of the node's clock at which the user's first binding there is overdue."""
         return self._partition.rings_at(node, self._key)
 
-    def _fold(self, record: Logged | None) -> None:
+    def _fold(self, record: LogRecord | None) -> None:
         batch = SessionBatch(self._partition, self._now)
         if record is not None:
             batch.fold(record.topic, [record])
@@ -122,60 +118,69 @@ class Retelling:
         shown = [_shown(models.decode(Presence, r.value or b"")) for r in effects.publications]
         matters = bool(changed or shown)
         own = record is not None and record.key == self._key
-        told = self._told(record) if own or matters or batch.fences else None
+        event = _reported(record) if own or matters or batch.fences else None
         after = self._session or before
-        if told is not None and (own or matters):
-            self.account.remember(told, self._proofs)
-        self.account.follow(changed, told, after)
+        if event is not None and (own or matters):
+            self.narrative.keep(event, self._evidence)
+        self.narrative.track_ends(changed, event, after)
         if self._now < self._since:
             return
-        if told is not None and (own or matters):
-            self.account.records += 1
+        if event is not None and (own or matters):
+            self.narrative.records += 1
         if matters:
-            step = Step(at=self._now, by=told, effects=changed, shown=shown)
-            self.account.note(step)
-        if told is None or not (own or told.node in places(after)):
+            step = Step(at=self._now, by=event, effects=changed, shown=shown)
+            self.narrative.add_step(step)
+        if event is None or not (own or event.node in session_nodes(after)):
             return
         for fence in batch.fences:
-            self.account.count(told, fence, _fault(batch))
+            self.narrative.count(event, fence, _fault(batch))
         if own and not matters and not batch.fences:
             is_late = before.ended != after.ended
-            self.account.count(told, ENDED_EARLIER if is_late else None)
-
-    def _told(self, record: Logged | None) -> Told | None:
-        if record is None:
-            return None
-        try:
-            event = models.decode(record.topic.model, record.value or b"")
-        except models.InvalidRecord:
-            where = f"{record.topic.name}/{record.partition}/{record.offset}"
-            return _as_told(where, "unreadable", "", "", record.produced, record)
-        kind = getattr(event, "kind", "") or getattr(event, "cause", "media")
-        source = getattr(event, "source", Source.STREAMS)
-        return _as_told(event.id, kind, source, event.node, event.at, record)
+            self.narrative.count(event, ENDED_EARLIER if is_late else None)
 
     @property
-    def _proofs(self) -> Iterator[str]:
-        """Ids of the events that the session names."""
+    def _evidence(self) -> Iterator[str]:
+        """Ids of the events that the session refers to."""
         session = self._session
         if session is None:
             return
         yield from session.evidence
         for binding in session.bindings.values():
             yield from (binding.opened_by, binding.event)
-        yield from (grave.event for grave in session.ended.values())
+        yield from (tombstone.event for tombstone in session.ended.values())
         yield from (leg.event for leg in session.calls.values())
 
 
-def places(session: Session) -> set[str]:
-    """The nodes that the user has something on."""
+def session_nodes(session: Session) -> set[str]:
+    """The nodes on which the user has a binding or a call."""
     nodes = {binding.node for binding in session.bindings.values()}
     return nodes | {leg.node for leg in session.calls.values()}
 
 
-def _as_told(id_: str, kind: str, source: str, node: str, at: datetime, record: Logged) -> Told:
-    return Told(
-        id=id_, kind=str(kind), source=str(source), node=node, at=at, produced=record.produced
+def _reported(record: LogRecord | None) -> ReportedEvent | None:
+    """The event in a record; of a record that cannot be decoded, its place in the log."""
+    if record is None:
+        return None
+    try:
+        event = models.decode(record.topic.model, record.value or b"")
+    except models.InvalidRecord:
+        place = f"{record.topic.name}/{record.partition}/{record.offset}"
+        return ReportedEvent(
+            id=place,
+            kind="unreadable",
+            source="",
+            node="",
+            at=record.produced,
+            produced=record.produced,
+        )
+    kind = getattr(event, "kind", "") or getattr(event, "cause", "media")
+    return ReportedEvent(
+        id=event.id,
+        kind=str(kind),
+        source=str(getattr(event, "source", Source.STREAMS)),
+        node=event.node,
+        at=event.at,
+        produced=record.produced,
     )
 
 
@@ -191,7 +196,7 @@ def _shown(presence: Presence) -> Shown:
 
 
 def _fault(batch: SessionBatch) -> str | None:
-    """What was wrong with a record that could not be used."""
+    """The reason in the dead letter that the batch wrote, None where it wrote none."""
     for record in batch.effects.state:
         if record.topic is topics.DEAD_LETTERS:
             letter = codec.decode(DeadLetter, record.value or b"")
