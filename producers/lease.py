@@ -1,6 +1,6 @@
 """A node's lease: heartbeats while its server is heard, and a listing after a silence.
 
-The streams take a node as lost when its heartbeats stop (streams/leases.py).
+The streams take a node as lost when its heartbeats stop (streams/batches/leases.py).
 """
 
 from collections.abc import Callable
