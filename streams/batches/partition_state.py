@@ -13,7 +13,7 @@ from streams import models
 from streams.batches.indexed import Indexed
 from streams.batches.sweep import PATHS, Sweep
 from streams.batches.timers import GRAIN, Bucket, Timers
-from streams.folds.edge_connections import EdgeListings
+from streams.folds.edge_listings import EdgeListings
 from streams.models import NodeState, Session
 from streams.settings import NO_GRACE
 

@@ -20,6 +20,7 @@ from streams.folds.call import fold_call
 from streams.folds.connection_loss import fold_loss
 from streams.folds.edge_connections import fold_connections
 from streams.folds.expiry import fold_expiry
+from streams.folds.listed_before import fold_listed_before
 from streams.folds.media import fold_update
 from streams.folds.node import (
     fold_doubt,
@@ -109,9 +110,28 @@ class SessionBatch(OpenSessions):
         elif event.kind is RegistrationKind.CONNECTIONS_LISTED:
             self._connections_listed(event)
         elif event.aor is not None:
-            self._told(event.aor, event, fold_registration)
+            self._told(event.aor, event, self._rule_for(event))
         # Last: the time of an event that could not be folded rings nobody's timers.
         self._partition.see(event.node, event.at)
+
+    def _rule_for(self, event: RegistrationEvent) -> Rule:
+        """Of a client at an edge the edges' listings that came before count as well."""
+        kept = self._partition.edge_listings.kept
+        if not kept or event.received is None or event.kind not in _CONFIRMING:
+            return fold_registration
+        listings, complete = [], []
+        for node, listing in kept.items():
+            if event.snapshot is None and event.at > listing.event.at:
+                continue
+            known = self._partition.nodes.get(node)
+            if known is not None and (known.boot != listing.event.boot or known.down):
+                continue
+            listings.append(listing)
+            if known is not None and known.gap is None and not (known.lost or known.unwatched):
+                complete.append(node)
+        if not listings:
+            return fold_registration
+        return lambda session, told: fold_listed_before(session, told, listings, complete)
 
     def _listed(self, end: RegistrationEvent) -> None:
         rule = fold_registrations_listed
@@ -140,6 +160,7 @@ class SessionBatch(OpenSessions):
             for members in (node, PATHS):
                 self._every_member(members, lambda s: fold_connections(s, listing))
             self._doubt(node, first.at, stale=False)
+            self._partition.edge_listings.keep(listing)
 
     def _calls_listed(self, end: CallEvent) -> None:
         rule = fold_calls_listed

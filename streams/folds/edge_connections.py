@@ -6,15 +6,13 @@ and the edge's live connections. Joined, they are as good as the edge's own repo
 end takes the binding out of reach. What neither shows is `stale`.
 """
 
-from dataclasses import dataclass, field
-from datetime import datetime
-
 from schemas import path
 from schemas.vocabulary import Cause, Transport
 from streams.folds import edges
 from streams.folds.binding_confirm import OWNER_RENEWAL, owner_of
 from streams.folds.binding_end import bury, cut_off, end_binding
 from streams.folds.connection import is_of_after
+from streams.folds.edge_listings import EdgeListing
 from streams.folds.ordering import LISTING_LAG, is_newer
 from streams.folds.outcome import Change, Verdict, ignored, merged
 from streams.folds.visible_change import changed_from
@@ -25,50 +23,10 @@ from streams.models import (
     ConnectionOwner,
     EdgeConnection,
     Event,
-    RegistrationEvent,
     Session,
 )
 
 _CONNECTIONS = frozenset(transport.value for transport in Transport if transport.is_connection)
-
-
-@dataclass(slots=True)
-class EdgeListing:
-    """All connections of clients that lived at a node at one moment: address → cookie.
-
-    `hosts`: by which Paths may name the node. `gap`: between which times, by the node's clock, its
-    own events are missing.
-    """
-
-    event: RegistrationEvent
-    connections: dict[tuple[str, int], int | None] = field(default_factory=dict)
-    hosts: set[str] = field(default_factory=set)
-    gap: tuple[datetime, datetime] | None = None
-
-
-class EdgeListings:
-    """Listings whose parts have not all been read yet: of each node the newest.
-
-    A worker that goes on in the middle of one has no whole: the next listing tells.
-    """
-
-    def __init__(self) -> None:
-        self._open: dict[str, tuple[int, EdgeListing]] = {}
-
-    def add(self, event: RegistrationEvent) -> EdgeListing | None:
-        """The listing, once it is whole."""
-        part, listing = self._open.pop(event.node, (0, EdgeListing(event)))
-        if event.part == 0 or listing.event.snapshot != event.snapshot:
-            part, listing = 0, EdgeListing(event)
-        if event.part != part or event.connections is None:
-            return None
-        for one in event.connections:
-            listing.connections[(one.remote.ip, one.remote.port)] = one.cookie
-        listing.hosts.update(event.hosts or ())
-        if part + 1 < event.parts:
-            self._open[event.node] = part + 1, listing
-            return None
-        return listing
 
 
 def fold_connections(session: Session, listing: EdgeListing) -> Verdict:
@@ -76,13 +34,20 @@ def fold_connections(session: Session, listing: EdgeListing) -> Verdict:
     own = [key for key, binding in session.bindings.items() if _is_gone(binding, listing)]
     verdicts = [_end_own(session, key, listing) for key in own]
     verdicts += [
-        _look_at(session, key, behind, listing)
+        join(session, key, behind, listing)
         for key, behind in list(session.bindings.items())
-        if behind.received is not None
-        and behind.node != listing.event.node
-        and not edges.is_reported(session, behind)
+        if is_unreported(session, behind, listing)
     ]
     return merged(verdicts)
+
+
+def is_unreported(session: Session, behind: Binding, listing: EdgeListing) -> bool:
+    """Whether the binding has a client at an edge, maybe the listing's, that no edge reported."""
+    return (
+        behind.received is not None
+        and behind.node != listing.event.node
+        and not edges.is_reported(session, behind)
+    )
 
 
 def _is_gone(binding: Binding, listing: EdgeListing) -> bool:
@@ -113,31 +78,44 @@ def _end_own(session: Session, key: str, listing: EdgeListing) -> Verdict:
     return verdict
 
 
-def _look_at(session: Session, key: str, behind: Binding, listing: EdgeListing) -> Verdict:
-    """A registrar's binding whose Path names a client that this edge has not reported."""
+def join(session: Session, key: str, behind: Binding, listing: EdgeListing) -> Verdict:
+    """Join a registrar's binding that the listing's edge did not report with the listing."""
     known, event, remote = behind.edge_connection, listing.event, behind.received
     assert remote is not None
-    stored = behind.path or ""
-    over = path.received_transport(stored)
+    over = path.received_transport(behind.path or "")
     if over is not None and over not in _CONNECTIONS:
         return Verdict()
     here = known if known is not None and known.node == event.node else None
     if here is not None and event.at <= here.at:
         return Verdict()  # read again
-    is_named = path.is_named(stored, listing.hosts)
     # What has registered since that listing may be on another connection by now.
     cookie = None
     if here is not None and (behind.registered_at is None or behind.registered_at <= here.at):
         cookie = here.cookie
     if _lives(listing, remote, cookie):
-        if known is None or here is not None or is_named:
+        if known is None or here is not None or _is_named(behind, listing):
             return _connect(session, key, behind, listing)
         return Verdict()  # of another edge, where a client has the same address
-    if here is not None or (is_named and over is not None):
+    if here is not None or (_is_named(behind, listing) and over is not None):
         if (behind.registered_at or behind.since) + LISTING_LAG < event.at:
             return cut_off(session, key, event, Cause.CONNECTION_CLOSED)
         return Verdict()
     return _doubt(session, behind, listing)
+
+
+def _is_named(behind: Binding, listing: EdgeListing) -> bool:
+    return path.is_named(behind.path or "", listing.hosts)
+
+
+def is_not_there(behind: Binding, listing: EdgeListing) -> bool:
+    """Whether its Path names a client's connection to the listing's edge, and it is not listed."""
+    remote = behind.received
+    return (
+        remote is not None
+        and path.received_transport(behind.path or "") in _CONNECTIONS
+        and _is_named(behind, listing)
+        and not _lives(listing, remote, None)
+    )
 
 
 def _connect(session: Session, key: str, behind: Binding, listing: EdgeListing) -> Verdict:
@@ -145,26 +123,30 @@ def _connect(session: Session, key: str, behind: Binding, listing: EdgeListing) 
     known, event, remote = behind.edge_connection, listing.event, behind.received
     assert remote is not None
     cookie = listing.connections[(remote.ip, remote.port)]
-    if known is not None and (known.node, known.boot, known.cookie) == (
+    is_same = known is not None and (known.node, known.boot, known.cookie) == (
         event.node,
         event.boot,
         cookie,
-    ):
-        if event.at - known.at < OWNER_RENEWAL:
-            return Verdict()
-    elif edges.was_lost_there(session, behind, event, cookie):
+    )
+    if not is_same and edges.was_lost_there(session, behind, event, cookie):
         return Verdict()  # that is another client's by now
     before = edges.shown(session)
-    behind.edge_connection = EdgeConnection(
-        node=event.node, boot=event.boot, at=event.at, seq=event.seq, cookie=cookie
-    )
-    behind.edge_uncertain = False
-    for left in edges.superseded(session, behind):
+    is_announced = is_same and known is not None and event.at - known.at < OWNER_RENEWAL
+    if not is_announced:
+        behind.edge_connection = EdgeConnection(
+            node=event.node, boot=event.boot, at=event.at, seq=event.seq, cookie=cookie
+        )
+        behind.edge_uncertain = False
+    superseded = edges.superseded(session, behind)
+    if is_announced and not superseded:
+        return Verdict()
+    for left in superseded:
         bury(session, left, event, Cause.REPLACED, binding=session.bindings.pop(left))
     edges.connect(session, behind)
     change = Change(Cause.NODE_CERTAIN, event.at, [event.id, behind.event])
     verdict = changed_from(before, session, change)
-    verdict.owner = _owner(session, key, behind, behind.edge_connection)
+    if not is_announced and behind.edge_connection is not None:
+        verdict.owner = _owner(session, key, behind, behind.edge_connection)
     return verdict
 
 

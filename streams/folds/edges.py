@@ -8,6 +8,7 @@ connection ends at the edge, so the one behind is reachable only while an edge's
 from datetime import datetime, timedelta
 
 from schemas.vocabulary import Cause, Source
+from streams.folds.ordering import ANSWER_DOUBT, LISTING_LAG
 from streams.models import (
     Address,
     Binding,
@@ -138,18 +139,32 @@ def superseded(session: Session, behind: Binding) -> list[str]:
 
     The edge would have moved them there, had its report of the REGISTER not been lost.
     """
-    known, since = behind.edge_connection, behind.registered_at
+    known = behind.edge_connection
     return [
         key
         for key, edge in session.bindings.items()
         if known is not None
-        and since is not None
         and edge.node == known.node
         and keeps_nothing(edge)
         and is_edge_of(edge, behind)
-        and edge.confirmed_at < since
+        and _is_left(edge, behind)
         and not any(_is_part_of(edge, other) for other in session.bindings.values())
     ]
+
+
+def _is_left(edge: Binding, behind: Binding) -> bool:
+    """Whether what the registrar has is a later REGISTER than the edge's last report.
+
+    Two clocks decide where more lies between than they are apart. Else the registrar's table does:
+    it has the last REGISTER, and has been listed, or changed, since both.
+    """
+    since = behind.registered_at
+    if since is None or since + ANSWER_DOUBT <= edge.confirmed_at:
+        return False
+    return (
+        edge.confirmed_at + ANSWER_DOUBT <= since
+        or edge.confirmed_at + LISTING_LAG < behind.confirmed_at
+    )
 
 
 def connect(session: Session, behind: Binding) -> None:

@@ -94,11 +94,15 @@ class Facts:
         return found
 
     def is_unclear(self, device: Device) -> bool:
-        """Whether it keeps an old connection to an edge that has one binding of it, a newer.
+        """Whether only a connection that its client has left may still reach it, its own or a later
+        one from the same port, to an edge that has one binding of the client, a newer.
 
-        The registrar that it has left still reaches it; whether that is known is not promised.
+        The registrar that it has left still reaches it so; whether that is known is not promised.
         """
-        return device.left and device.via_edge and device.alive and device.registered
+        if not (device.left and device.via_edge and device.registered):
+            return False
+        newest = [one for one in self.devices if one.via_edge and one.call_id == device.call_id][-1]
+        return device.alive or (self._is_back(device) and newest.port != device.port)
 
     def _is_back(self, device: Device) -> bool:
         """Whether the edge reaches it again under the address it had: by another connection."""

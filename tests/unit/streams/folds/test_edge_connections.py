@@ -18,7 +18,8 @@ from schemas.vocabulary import (
     Transport,
 )
 from streams.folds.connection_loss import fold_loss
-from streams.folds.edge_connections import EdgeListing, fold_connections
+from streams.folds.edge_connections import fold_connections
+from streams.folds.edge_listings import EdgeListing
 from tests.unit.pipeline import Pipeline
 from tests.unit.stories import AOR, loss, moment, tell
 from tests.unit.streams.folds.test_edges import behind as registered_behind
@@ -213,6 +214,30 @@ class TestConnected:
         moved.contact = moved.binding = behind(1).contact
         site = Site().tell(edge(1), behind(1), moved, listing(20, {5061: 6, 5062: 7}))
         assert site.places == [("fs1", EDGE, 5062, False)]
+
+    def test_where_the_clocks_do_not_tell_which_came_last_the_registrars_table_does(self) -> None:
+        """The edge's clock is 50 ms ahead, and between the two REGISTERs were 10 ms."""
+        moved = behind(2, 5062, at=1.01)
+        moved.contact = moved.binding = behind(1).contact
+        listed = row(9, 5062, at=30)
+        listed.contact = listed.binding = moved.contact
+        site = Site().tell(edge(1, at=1.05), behind(1), moved, listing(20, {5061: 6, 5062: 7}))
+        assert site.places == [("fs1", EDGE, 5062, False), (EDGE, None, 5061, False)]
+        site.tell(listed, listing(40, {5061: 6, 5062: 7}))
+        assert site.places == [("fs1", EDGE, 5062, False)]
+
+    @pytest.mark.parametrize(("at", "places"), [(2.02, 2), (2.0, 1), (0.1, 1)])
+    def test_what_the_edge_reported_a_second_later_is_of_a_later_register(
+        self, at: float, places: int
+    ) -> None:
+        """Perhaps at another registrar, which has not reported it."""
+        moved = behind(2, 5062, at=1.01)
+        moved.contact = moved.binding = behind(1).contact
+        listed = row(9, 5062, at=30)
+        listed.contact = listed.binding = moved.contact
+        both = {5061: 6, 5062: 7}
+        site = Site().tell(edge(1, at=at), behind(1), moved, listed, listing(40, both))
+        assert len(site.places) == places
 
     @pytest.mark.parametrize(
         ("change", "cause"),

@@ -1,0 +1,60 @@
+"""Session fold, registrations of clients at an edge whose connections were listed before.
+
+Pure. A registrar's report and the edge's listing come in either order. Joined when the second of
+them comes, they make the same session (streams/folds/edge_connections.py).
+"""
+
+from collections.abc import Collection
+
+from streams.folds import edges
+from streams.folds.edge_connections import is_not_there, is_unreported, join
+from streams.folds.edge_listings import EdgeListing
+from streams.folds.ordering import binding_key
+from streams.folds.outcome import Verdict, merged
+from streams.folds.registration import fold_registration
+from streams.models import Binding, RegistrationEvent, Session
+
+
+def fold_listed_before(
+    session: Session,
+    event: RegistrationEvent,
+    listings: Collection[EdgeListing],
+    complete: Collection[str],
+) -> Verdict:
+    """Apply a registrar's report, then the newest listing of each edge, as far as it is of later.
+
+    `complete`: the edges whose own reports since that listing are all there.
+    """
+    before = edges.shown(session)
+    reported = fold_registration(session, event)
+    key = binding_key(event.node, event.binding or "")
+    behind = session.bindings.get(key)
+    if not reported.changed or behind is None or behind.event != event.id:
+        return reported
+    if event.snapshot is not None and behind.opened_by != event.id:
+        return reported  # it was joined when it began, or with the listing
+    joined = [
+        _join(session, key, behind, listing, is_complete=listing.event.node in complete)
+        for listing in listings
+        if is_unreported(session, behind, listing)
+    ]
+    verdict = merged([reported, *joined])
+    if before == edges.shown(session):
+        verdict.change = None
+    return verdict
+
+
+def _join(
+    session: Session, key: str, behind: Binding, listing: EdgeListing, *, is_complete: bool
+) -> Verdict:
+    if behind.registered_at is not None:
+        if behind.registered_at <= listing.event.at:
+            return join(session, key, behind, listing)
+        return Verdict()
+    if not is_complete:
+        return Verdict()
+    if is_not_there(behind, listing):
+        # It registered before the listing and is gone, or after it: then the edge reports that.
+        behind.edge_lost = True
+        return Verdict(changed=True)
+    return join(session, key, behind, listing)

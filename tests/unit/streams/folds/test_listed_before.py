@@ -1,0 +1,167 @@
+"""A registrar's report that is read after the edge's listings: joined as if it had come before."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from schemas.vocabulary import NodeKind
+from streams.folds.edge_listings import PackedConnections
+from tests.unit.streams.folds.test_edge_connections import (
+    BACK,
+    EDGE,
+    Site,
+    behind,
+    closed,
+    listing,
+    mark,
+    row,
+)
+from tests.unit.streams.folds.test_edges import client, edge
+
+UP = mark(NodeKind.UP, 0)
+HERE, NOT_HERE = {5061: 7}, {5062: 8}
+
+
+class TestRegister:
+    def test_of_a_client_that_is_gone_brings_nobody_online(self) -> None:
+        site = Site().tell(UP, BACK, listing(20, NOT_HERE), listing(24, NOT_HERE), behind(10))
+        assert site.published == []
+        site.tell(behind(70))
+        assert site.last == "online registered"
+
+    def test_of_a_client_that_is_connected_is_on_its_connection_at_once(self) -> None:
+        site = Site().tell(UP, BACK, listing(20, HERE), behind(10))
+        assert [p.cause for p in site.published] == ["registered"]
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        site.tell(closed(30))
+        assert site.last == "offline connection-closed"
+
+    def test_the_connection_has_ended_since_the_listing(self) -> None:
+        site = Site().tell(UP, BACK, listing(20, HERE), closed(22), behind(10))
+        assert site.last == "offline connection-closed"
+
+    @pytest.mark.parametrize("connections", [HERE, NOT_HERE])
+    def test_makes_the_same_session_in_either_order(self, connections: dict[int, int]) -> None:
+        def parts(site: Site) -> Any:
+            return site.state.sessions[b"sip:1001@example.test"].partition(b'"bindings"')[2]
+
+        listed = listing(20, dict(connections))
+        before = Site().tell(UP, BACK, listed, behind(10))
+        assert parts(before) == parts(Site().tell(UP, BACK, behind(10), listed))
+
+    def test_of_just_before_the_listing_is_left_to_the_next_one(self) -> None:
+        site = Site().tell(UP, BACK, listing(20, NOT_HERE), behind(19))
+        assert site.last == "online registered"
+
+    def test_of_after_the_listing_is_for_the_edge_to_report(self) -> None:
+        """Whose connection that is now, a listing of before does not show."""
+        site = Site().tell(UP, BACK, listing(20, HERE), behind(20, at=20.01))
+        assert site.places == [("fs1", None, 5061, False)]
+        site = Site().tell(UP, BACK, listing(20, HERE), behind(20))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+
+    def test_that_the_edge_has_reported_needs_no_listing(self) -> None:
+        site = Site().tell(UP, edge(10), listing(20, HERE), behind(10))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        assert b'"edge_connection":' not in site.state.sessions[b"sip:1001@example.test"]
+
+    def test_of_in_the_edges_gap_is_uncertain_where_no_path_names_it(self) -> None:
+        """Also where another listing has come since."""
+        elsewhere = ("198.51.100.1:5060",)
+        first, second = (listing(at, NOT_HERE, hosts=elsewhere) for at in (20, 24))
+        site = Site().tell(UP, BACK, first, second, behind(10))
+        assert site.places == [("fs1", None, 5061, True)]
+        site = Site().tell(UP, BACK, first, second, behind(30))
+        assert site.places == [("fs1", None, 5061, False)]
+
+    @pytest.mark.parametrize(
+        "change", [mark(NodeKind.UP, 30, "boot-b"), mark(NodeKind.DOWN, 30, "boot-a")]
+    )
+    def test_a_listing_of_a_process_that_has_ended_shows_nobody_connected(
+        self, change: Any
+    ) -> None:
+        site = Site().tell(UP, BACK, listing(20, HERE), change, behind(10))
+        assert site.places == [("fs1", None, 5061, False)]
+
+    def test_read_again_changes_nothing(self) -> None:
+        for connections in (HERE, NOT_HERE):
+            site = Site().tell(UP, BACK, listing(20, dict(connections)), behind(10))
+            before, count = dict(site.state.sessions), len(site.published)
+            site.tell(behind(10), listing(20, dict(connections)))
+            assert len(site.published) == count
+            assert dict(site.state.sessions) == before
+
+    def test_of_an_edge_that_never_listed_is_as_it_was(self) -> None:
+        assert Site().tell(UP, behind(10)).last == "online registered"
+
+
+class TestRow:
+    """A registrar lists a binding that nobody has reported; when it registered nobody knows."""
+
+    def test_whose_client_is_not_connected_waits_for_its_edge(self) -> None:
+        """A registrar that is back lists its dead."""
+        site = Site().tell(UP, BACK, listing(20, NOT_HERE), row(30))
+        assert site.published == []
+        site.tell(edge(40))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+
+    def test_waits_no_longer_than_to_the_listing_that_shows_it(self) -> None:
+        site = Site().tell(UP, BACK, listing(20, NOT_HERE), row(21), listing(24, HERE))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        site.tell(closed(30))
+        assert site.last == "offline connection-closed"
+
+    def test_or_to_its_next_register(self) -> None:
+        site = Site().tell(UP, BACK, listing(20, NOT_HERE), row(30), row(40))
+        assert site.published == []
+        assert site.tell(behind(50)).last == "online registered"
+
+    def test_whose_client_is_connected_is_on_its_connection(self) -> None:
+        site = Site().tell(UP, BACK, listing(20, HERE), row(30))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        site.tell(closed(40))
+        assert site.last == "offline connection-closed"
+
+    @pytest.mark.parametrize("kind", [NodeKind.GAP, NodeKind.UNWATCHED])
+    def test_the_edges_reports_since_may_be_missing(self, kind: NodeKind) -> None:
+        site = Site().tell(UP, BACK, listing(20, NOT_HERE), mark(kind, 25), row(30))
+        assert site.places == [("fs1", None, 5061, False)]
+
+    def test_the_edge_is_silent(self) -> None:
+        site = Site().tell(UP, BACK, listing(20, NOT_HERE))
+        site.wait(timedelta(seconds=6))
+        assert site.tell(row(30)).places == [("fs1", None, 5061, False)]
+
+    def test_nothing_is_known_of_the_edge_but_its_listing(self) -> None:
+        site = Site().tell(listing(20, NOT_HERE), row(30))
+        assert site.places == [("fs1", None, 5061, False)]
+
+    def test_of_what_was_known_confirms_it(self) -> None:
+        site = Site().tell(UP, behind(19), BACK, listing(20, NOT_HERE), row(30))
+        assert site.last == "online registered"
+
+    @pytest.mark.parametrize("over", ["udp", "nothing"])
+    def test_of_a_client_without_a_connection(self, over: str) -> None:
+        event = row(30, over=over)
+        site = Site().tell(UP, BACK, listing(20, NOT_HERE), event)
+        assert site.last == "online found-in-snapshot"
+
+    def test_of_a_client_at_another_edge(self) -> None:
+        elsewhere = listing(20, NOT_HERE, hosts=("198.51.100.1:5060",))
+        assert Site().tell(UP, BACK, elsewhere, row(30)).last == "online found-in-snapshot"
+
+
+class TestPackedConnections:
+    def test_gives_each_peer_its_cookie(self) -> None:
+        peers = {(f"10.0.{n % 7}.{n % 250}", 5000 + n): n or None for n in range(500)}
+        peers[("2001:db8::1", 5061)] = (1 << 64) - 1
+        packed = PackedConnections(peers)
+        assert all(packed[peer] == cookie for peer, cookie in peers.items())
+        assert len(packed) == len(peers)
+        assert ("10.0.0.1", 1) not in packed
+        assert PackedConnections({}).get(("10.0.0.1", 1)) is None
+
+    def test_keeps_no_peers(self) -> None:
+        with pytest.raises(TypeError):
+            list(PackedConnections({(client().ip, 5061): 1}))
