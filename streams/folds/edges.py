@@ -107,6 +107,7 @@ def _is_connected(behind: Binding, gone: list[EndedBinding]) -> bool:
         and grave.remote == behind.received
         and known.at <= grave.at
         and grave.cause is not Cause.EXPIRED
+        and not survived_restart(grave, known.cookie)
         for grave in gone
     )
 
@@ -123,6 +124,7 @@ def was_lost_there(session: Session, behind: Binding, listing: Event, cookie: in
         grave.node == listing.node
         and grave.remote == behind.received
         and grave.cause is not Cause.EXPIRED
+        and not (grave.at <= listing.at and survived_restart(grave, cookie))
         and (
             listing.at <= grave.at
             or behind.registered_at is None
@@ -132,6 +134,15 @@ def was_lost_there(session: Session, behind: Binding, listing: Event, cookie: in
         for grave in session.ended.values()
         if is_edge_of(grave, behind)
     )
+
+
+def survived_restart(grave: EndedBinding, cookie: int | None) -> bool:
+    """Whether what ended with its node's process is on a connection that lives: the next one's.
+
+    Its REGISTER was reported under the name of the process before (OpenSIPS, while MI does not
+    answer). A kernel gives each connection its own cookie.
+    """
+    return grave.cause is Cause.NODE_RESTARTED and cookie is not None and cookie == grave.cookie
 
 
 def superseded(session: Session, behind: Binding) -> list[str]:

@@ -143,6 +143,8 @@ def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
         return False  # it had registered after the listing began
     if is_final(grave):
         return grave.at <= row.at and (_is_elsewhere(row, grave) or _is_back(row, grave))
+    if edges.survived_restart(grave, row.cookie):
+        return grave.at <= row.at
     if _is_of_before(row, grave):
         return False
     # Of a node that ended the next process may have it in its database, and lists it at once.

@@ -97,6 +97,8 @@ def draw(chance: random.Random) -> TroubledCluster:
         act(cluster, chance)
     for name in list(cluster.troubled()):
         cluster.end_trouble(name)
+    for name in sorted(cluster.unnamed):
+        cluster.identify(name)
     for name in sorted(cluster.down):
         cluster.start(name)
     for listing in list(cluster.listings):
@@ -115,6 +117,8 @@ def act(cluster: TroubledCluster, chance: random.Random) -> None:
         and not device.left
         and device.node not in cluster.down
     ]
+    if cluster.unnamed and chance.random() < 0.3:
+        cluster.identify(chance.choice(sorted(cluster.unnamed)))
     what = chance.random()
     if what < 0.3 or not living:
         _register(cluster, chance)
@@ -198,6 +202,8 @@ def _move(cluster: TroubledCluster, chance: random.Random, device: Device) -> No
 
 
 def _call(cluster: TroubledCluster, chance: random.Random, device: Device) -> None:
+    if device.node in cluster.unnamed:
+        return  # ended with the process that it is said to be of; no leg comes back from that
     legs = [leg for leg in cluster.legs if leg.aor == device.aor]
     if not legs or chance.random() < 0.3:
         cluster.ring(device)
@@ -215,13 +221,18 @@ def _trouble(cluster: TroubledCluster, chance: random.Random) -> None:
     elif cluster.listings and what < 0.5:
         cluster.finish_listing(cluster.listings[0])
     elif what < 0.6 and running:
-        cluster.begin_listing(chance.choice(running))
+        name = chance.choice(running)
+        if name not in cluster.unnamed:
+            cluster.begin_listing(name)
     elif what < 0.72:
-        cluster.restart(chance.choice((*running, EDGE)))
+        name = chance.choice((*running, EDGE))
+        cluster.restart(name, named=what < 0.68 or not _may_be_unnamed(cluster, name))
     elif what < 0.8:
         _stop_or_start(cluster, chance)
     elif not troubled:
         name = chance.choice((*running, EDGE))
+        if name in cluster.unnamed:
+            return
         if chance.random() < 0.5:
             cluster.lose(name)
         else:
@@ -235,8 +246,14 @@ def _stop_or_start(cluster: TroubledCluster, chance: random.Random) -> None:
     name = chance.choice(REGISTRARS)
     if name in cluster.down:
         cluster.start(name)
-    elif name not in cluster.mute:
+    elif name not in cluster.mute and name not in cluster.unnamed:
         cluster.stop(name)
+
+
+def _may_be_unnamed(cluster: TroubledCluster, name: str) -> bool:
+    """Whether its producer may miss a restart: FreeSWITCH, whose clock ticks, names its process in
+    every event."""
+    return not cluster.nodes[name].ticks and name not in cluster.mute
 
 
 def _free_port(

@@ -36,9 +36,11 @@ class Listing:
 
 @dataclass
 class TroubledCluster(Cluster):
-    """`listings` have begun and not ended yet."""
+    """`listings` have begun and not ended yet. `unnamed`: nodes that report under the name of the
+    process before."""
 
     listings: list[Listing] = field(default_factory=list)
+    unnamed: set[str] = field(default_factory=set)
     calls: int = 0
     _gone: list[tuple[float, Device]] = field(default_factory=list)
 
@@ -188,12 +190,13 @@ class TroubledCluster(Cluster):
 
     # -- servers ----------------------------------------------------------------------------------
 
-    def restart(self, name: str) -> None:
-        """Without goodbye: connections die unheard, bindings over UDP live on in the database."""
-        node = self.nodes[name]
+    def restart(self, name: str, *, named: bool = True) -> None:
+        """Without goodbye: connections die unheard, bindings over UDP live on in the database.
+
+        `named`: its producer knows at once that this is another process. Else it reports under the
+        name of the one before, as OpenSIPS' does while MI does not answer.
+        """
         self.now += 2.0  # what a process needs at least to start
-        node.boot += 1
-        node.seq = 0
         for device in self.devices:
             if name in (device.server, device.node):
                 self.cause(device.aor, Cause.NODE_RESTARTED)  # as may be told of what had ended
@@ -204,6 +207,25 @@ class TroubledCluster(Cluster):
                 device.registered = False
         for leg in [leg for leg in self.legs if leg.node == name]:
             self.legs.remove(leg)
+        if named:
+            self.identify(name)
+        else:
+            self.listings = [listing for listing in self.listings if listing.node != name]
+            self.unnamed.add(name)
+            self._doubt(name)
+            self.note()
+
+    def identify(self, name: str) -> None:
+        """Its producer learns that another process has started, and lists it."""
+        node = self.nodes[name]
+        node.boot += 1
+        node.seq = 0
+        if name in self.unnamed:
+            self.unnamed.discard(name)
+            self._end_doubt(name)
+            for device in self.devices:
+                if name in (device.server, device.node):
+                    self.cause(device.aor, Cause.NODE_RESTARTED)
         self.mark(name, NodeKind.UP)
         self.note()
         self.take_stock(name)
@@ -275,6 +297,9 @@ class TroubledCluster(Cluster):
         if lost and name == EDGE:
             self.advance(AGAIN)
             self.take_stock(name)
+        self._end_doubt(name)
+
+    def _end_doubt(self, name: str) -> None:
         for doubt in self.doubts:
             if doubt.node == name and doubt.over == float("inf"):
                 # What an edge told that long ago has expired where nobody says so.

@@ -1,5 +1,6 @@
 """Who registered through an edge that did not report it: Path and the edge's connections tell."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -45,7 +46,7 @@ def row(seq: int, port: int = 5061, **more: Any) -> RegistrationEvent:
 
 def listing(
     at: float,
-    connections: dict[int, int | None],
+    connections: Mapping[int, int | None],
     *,
     node: str = EDGE,
     boot: str = "boot-a",
@@ -249,6 +250,26 @@ class TestConnected:
     def test_ends_with_its_edge(self, change: NodeEvent, cause: str) -> None:
         site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), change)
         assert site.last == f"offline {cause}"
+
+    def test_what_its_edge_reported_under_the_name_of_the_process_before(self) -> None:
+        """The edge's listing shows the very connection, so it did not end with that process."""
+        own = edge(10)
+        own.cookie = 7
+        up = mark(NodeKind.UP, 20, "boot-b")
+        site = Site().tell(mark(NodeKind.UP, 0), own, behind(10), up)
+        assert site.last == "offline node-restarted"
+        site.tell(listing(20, {5061: 7}, boot="boot-b"))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        site.tell(closed(30))
+        assert site.last == "offline connection-closed"
+
+    def test_another_clients_connection_after_its_edges_restart_is_not_its_own(self) -> None:
+        own = edge(10)
+        own.cookie = 7
+        up = mark(NodeKind.UP, 20, "boot-b")
+        site = Site().tell(mark(NodeKind.UP, 0), own, behind(10), up)
+        site.tell(listing(20, {5061: 8}, boot="boot-b"), listing(60, {5061: 8}, boot="boot-b"))
+        assert site.last == "offline node-restarted"
 
     def test_a_device_that_a_listing_found_first_is_on_it_as_well(self) -> None:
         """Of its REGISTER nothing was read."""

@@ -1,5 +1,6 @@
 """A registrar's report that is read after the edge's listings: joined as if it had come before."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +21,9 @@ from tests.unit.streams.folds.test_edge_connections import (
 from tests.unit.streams.folds.test_edges import client, edge
 
 UP = mark(NodeKind.UP, 0)
-HERE, NOT_HERE = {5061: 7}, {5062: 8}
+Listed = Mapping[int, int | None]
+HERE: Listed = {5061: 7}
+NOT_HERE: Listed = {5062: 8}
 
 
 class TestRegister:
@@ -42,11 +45,13 @@ class TestRegister:
         assert site.last == "offline connection-closed"
 
     @pytest.mark.parametrize("connections", [HERE, NOT_HERE])
-    def test_makes_the_same_session_in_either_order(self, connections: dict[int, int]) -> None:
+    def test_makes_the_same_session_in_either_order(
+        self, connections: Mapping[int, int | None]
+    ) -> None:
         def parts(site: Site) -> Any:
             return site.state.sessions[b"sip:1001@example.test"].partition(b'"bindings"')[2]
 
-        listed = listing(20, dict(connections))
+        listed = listing(20, connections)
         before = Site().tell(UP, BACK, listed, behind(10))
         assert parts(before) == parts(Site().tell(UP, BACK, behind(10), listed))
 
@@ -86,9 +91,9 @@ class TestRegister:
 
     def test_read_again_changes_nothing(self) -> None:
         for connections in (HERE, NOT_HERE):
-            site = Site().tell(UP, BACK, listing(20, dict(connections)), behind(10))
+            site = Site().tell(UP, BACK, listing(20, connections), behind(10))
             before, count = dict(site.state.sessions), len(site.published)
-            site.tell(behind(10), listing(20, dict(connections)))
+            site.tell(behind(10), listing(20, connections))
             assert len(site.published) == count
             assert dict(site.state.sessions) == before
 

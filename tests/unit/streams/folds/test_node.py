@@ -25,6 +25,7 @@ from tests.unit.stories import (
     registration,
     shown,
     tell,
+    unregistered,
 )
 from tests.unit.streams.folds.test_edges import behind
 
@@ -65,6 +66,34 @@ class TestEnd:
     def test_of_another_node_ends_no_call(self) -> None:
         _, published = tell(registered(1), _answered(2), node_change(DOWN, 9, node="fs2"))
         assert shown(published)[-1] == "on-the-phone call-answered"
+
+
+class TestNamedLate:
+    """What a new process reported was published under the name of the one before."""
+
+    def _listed(self, cookie: int | None, at: float = 9.0, **ended: Any) -> list[str]:
+        expiry = {"expires_at": moment(3601)}
+        events = [
+            registered(1, cookie=7, **expiry),
+            ended.get("end", node_change(UP, 9, "boot-b")),
+            listed(2, "s", at=at, boot="boot-b", cookie=cookie, **expiry),
+        ]
+        return shown(tell(*events)[1])
+
+    def test_is_there_again_when_a_listing_shows_its_connection(self) -> None:
+        assert self._listed(7)[1:] == ["offline node-restarted", "online found-in-snapshot"]
+
+    @pytest.mark.parametrize("cookie", [8, None])
+    def test_another_clients_connection_is_not_its_own(self, cookie: int | None) -> None:
+        assert self._listed(cookie)[1:] == ["offline node-restarted"]
+        assert self._listed(cookie, 60)[1:] == ["offline node-restarted"]
+
+    def test_a_listing_of_before_the_restart_shows_nothing(self) -> None:
+        assert self._listed(7, 8.9)[1:] == ["offline node-restarted"]
+
+    def test_what_ended_otherwise_may_be_listed_for_a_while_on_its_connection(self) -> None:
+        gone = unregistered(2, at=9)
+        assert self._listed(7, 9.5, end=gone)[1:] == ["offline unregistered"]
 
 
 class TestListedByTheNextProcess:
