@@ -1,5 +1,7 @@
 """What the worker consumes: its source topics, and a record as it is fetched from Kafka."""
 
+from typing import NamedTuple
+
 from msgspec import Struct
 
 from schemas import topics
@@ -14,6 +16,13 @@ SESSION_SOURCES = (
 CONNECTION_SOURCES = (topics.CONNECTIONS, topics.CONNECTION_OWNERS)
 MEDIA_SOURCES = (topics.MEDIA, topics.CALL_OWNERS)
 SOURCES = (*SESSION_SOURCES, *CONNECTION_SOURCES, *MEDIA_SOURCES, topics.NODES)
+
+
+class TopicPartition(NamedTuple):
+    """A partition of a topic by its name on the cluster. Equal to Faust's and aiokafka's own."""
+
+    topic: str
+    partition: int
 
 
 class FetchedRecord(Struct, gc=False):

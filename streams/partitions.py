@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from faust.types import TP
-
 from runtime import logs
 from runtime.kafka import KafkaSettings
 from schemas import topics
 from streams.batches.effects import Effects
 from streams.batches.partition_state import PartitionState
 from streams.batches.records import presence_record
+from streams.consumed import TopicPartition
 from streams.faust_adapter import app as faust_app
+from streams.faust_adapter.progress import ConsumerReading
 from streams.flow.partition_queues import Lanes
 from streams.folds.presence import current
 from streams.settings import StreamsSettings
@@ -36,10 +36,11 @@ class Partitions:
         app: faust_app.StreamsApp,
         kafka: KafkaSettings,
         settings: StreamsSettings,
+        reading: ConsumerReading,
         lanes: Lanes,
         settle: Settle,
     ) -> None:
-        self._app = app
+        self._reading = reading
         self._kafka = kafka
         self._settings = settings
         self._lanes = lanes
@@ -113,15 +114,18 @@ class Partitions:
             (topics.CONNECTION_STATE, self._connections.partition(number), state.connections_lock),
             (topics.MEDIA_STATE, self._media.partition(number), state.media_lock),
         )
-        return [Held(TP(self._kafka.name(t), number), table, lock) for t, table, lock in tables]
+        return [
+            Held(TopicPartition(self._kafka.name(t), number), table, lock)
+            for t, table, lock in tables
+        ]
 
     def last_batch(self, number: int) -> int:
         """The number of the last batch folded into the partition's sessions."""
         return self._states[number].batch
 
-    async def ends(self, changelogs: list[TP]) -> dict[TP, int]:
-        """The offsets after the last records of changelog partitions. Raises KafkaError."""
-        return dict(await self._app.consumer.highwaters(*changelogs))
+    async def ends(self, changelogs: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """The offsets after the last records of changelog partitions. Raises KafkaUnavailable."""
+        return await self._reading.changelog_ends(changelogs)
 
     # -- what there is ----------------------------------------------------------------------------
 

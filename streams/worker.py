@@ -64,7 +64,9 @@ class Worker:
         leases = Leases(settings.node_lease, settings.unwatched_lease)
         self._copier = NodeCopier(kafka.partitions, settings.node_tick, leases)
         self._timekeeper = Timekeeper(self, leases, self._copier, kafka.partitions, clock)
-        self._partitions = Partitions(self.app, kafka, settings, self._lanes, self.settle)
+        self._partitions = Partitions(
+            self.app, kafka, settings, self._reading, self._lanes, self.settle
+        )
         files = SavedTables(
             Path(settings.data_folder) / "tables",
             functools.partial(topic_ids, kafka, partitions.SAVED),
@@ -215,7 +217,7 @@ class Worker:
 
     def kafka_silence(self) -> float:
         """Seconds since a broker last answered."""
-        return float(self.app.consumer.answers.silence)
+        return self._reading.kafka_silence()
 
     def nodes_unread(self, numbers: list[int]) -> list[int]:
         """The partitions of rollcall.nodes that are not read to the end last heard of."""

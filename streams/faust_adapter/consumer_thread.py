@@ -8,7 +8,7 @@ from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from streams.faust_adapter.fetcher import make_prompt
+from streams.faust_adapter.fetcher import make_prompt, use_light_records
 
 # An end tells of records written this long after it was heard, and no later: every partition is
 # asked for twice a second (fetching.IDLE_WAIT_MS), but not while records of it wait to be taken.
@@ -33,6 +33,7 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
     _last_taken = 0  # records
 
     async def on_start(self) -> None:
+        use_light_records()
         await super().on_start()
         consumer = self.consumer
         make_prompt(

@@ -1,6 +1,6 @@
 """How the transport's records are fetched: promptly, and as light objects.
 
-aiokafka offers no seam for either, so this module reaches into its fetcher.
+aiokafka has no hook for either, so this module uses private names of its fetcher.
 """
 
 import time
@@ -43,7 +43,9 @@ class LightRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka 
         )
 
 
-fetcher.PartitionRecords = LightRecords
+def use_light_records() -> None:
+    """Let aiokafka make these, in this whole process: its Fetcher takes the class by that name."""
+    fetcher.PartitionRecords = LightRecords
 
 
 class Answers:

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from runtime.kafka import KafkaSettings
+from runtime.kafka import KafkaSettings, KafkaUnavailable
 from schemas.topics import NODES, Topic
+from streams.consumed import TopicPartition
 
 
 class ConsumerReading:
@@ -48,6 +50,17 @@ class ConsumerReading:
 
     def has(self, number: int) -> bool:
         return number in self.assigned()
+
+    def kafka_silence(self) -> float:
+        """Seconds since a broker last answered."""
+        return float(self._app.consumer.answers.silence)
+
+    async def changelog_ends(self, changelogs: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """The offsets after the last records of changelog partitions. Raises KafkaUnavailable."""
+        try:
+            return dict(await self._app.consumer.highwaters(*changelogs))
+        except KafkaError as error:
+            raise KafkaUnavailable(str(error)) from error
 
     def forget(self, event: Any) -> None:
         self._app.consumer.forget(event.message)

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple, Protocol
 
-from aiokafka.errors import KafkaError
-from faust.types import TP
-
 from runtime import logs
+from runtime.kafka import KafkaUnavailable
+from streams.consumed import TopicPartition
 from streams.tables.checkpoints import SavedTables
 from streams.tables.packed_table import PackedTable
 
@@ -24,7 +23,7 @@ _READ_COSTS = 4
 class Held(NamedTuple):
     """A table of a partition. Under its lock, all that is in it is durable and published."""
 
-    changelog: TP
+    changelog: TopicPartition
     table: PackedTable
     lock: asyncio.Lock
 
@@ -38,8 +37,8 @@ class Holder(Protocol):
     def last_batch(self, number: int) -> int:
         """The number of the last batch folded into the partition's sessions."""
 
-    async def ends(self, changelogs: list[TP]) -> dict[TP, int]:
-        """The offsets after the last records. Raises KafkaError."""
+    async def ends(self, changelogs: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """The offsets after the last records. Raises KafkaUnavailable."""
 
 
 class Saver:
@@ -95,7 +94,7 @@ class Saver:
         tables = self._holder.held(number)
         try:
             ends = await self._holder.ends([held.changelog for held in tables])
-        except KafkaError as error:
+        except KafkaUnavailable as error:
             log.warning("tables not saved", partition=number, reason=str(error))
             return
         for held in tables:

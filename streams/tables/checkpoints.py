@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from confluent_kafka import KafkaException
-from faust.types import TP
 
 from runtime import logs, metrics
+from streams.consumed import TopicPartition
 from streams.tables import checkpoint_file
 from streams.tables.checkpoint_file import Header, Unusable
 from streams.tables.packed_table import PackedTable
@@ -40,9 +40,9 @@ class SavedTables:
         self._ask = ids
         self._clock = clock
         self._ids: dict[str, str] = {}
-        self._saved: dict[TP, tuple[int, float]] = {}  # up to which offset, and when
+        self._saved: dict[TopicPartition, tuple[int, float]] = {}  # up to which offset, and when
 
-    async def load(self, tp: TP, table: PackedTable, end: int) -> int | None:
+    async def load(self, tp: TopicPartition, table: PackedTable, end: int) -> int | None:
         """Fill a table; the offset in its changelog to read on from, at most `end`.
 
         None when it is not to be had from a file: the table is as it was.
@@ -67,13 +67,17 @@ class SavedTables:
         metrics.SAVED_TABLES.add(1, {"outcome": "loaded"})
         return header.offset
 
-    def saved_up_to(self, tp: TP) -> int:
+    def saved_up_to(self, tp: TopicPartition) -> int:
         """The offset in a changelog before which all is in its file; 0 without one that lasts."""
         offset, saved_at = self._saved.get(tp, (0, 0.0))
         return offset if self._clock() - saved_at < _ANEW_SECONDS else 0
 
     async def save(
-        self, tp: TP, packed: tuple[bytes, Mapping[bytes, bytes]], offset: int, batch: int
+        self,
+        tp: TopicPartition,
+        packed: tuple[bytes, Mapping[bytes, bytes]],
+        offset: int,
+        batch: int,
     ) -> None:
         """Save a table (`PackedTable.packed`) that holds all of its changelog before `offset`, and
         nothing that is not in its changelog. `batch` is the last written, and published.
@@ -106,5 +110,5 @@ class SavedTables:
             self._ids = await asyncio.to_thread(self._ask)
         return self._ids[topic]
 
-    def _path(self, tp: TP) -> Path:
+    def _path(self, tp: TopicPartition) -> Path:
         return self._folder / f"{tp.topic}-{tp.partition}.table"

@@ -5,16 +5,12 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
-import aiokafka.partitioner
 import pytest
 from confluent_kafka import KafkaError, KafkaException
-from faust.types import TP
-from hypothesis import given
-from hypothesis import strategies as st
 
 from runtime.kafka import KafkaSettings, KafkaUnavailable
 from runtime.partition_counts import PartitionCounts, WrongPartitionCounts
-from runtime.partitioner import murmur2, partition_of
+from runtime.partitioner import partition_of
 from schemas import codec, topics
 from schemas.internal import CallOwner
 from schemas.node import NodeEvent
@@ -24,6 +20,7 @@ from streams.batches.leases import Leases
 from streams.batches.node_batch import NodeCopier
 from streams.batches.partition_state import PartitionState
 from streams.batches.session_batch import SessionBatch
+from streams.consumed import TopicPartition
 from streams.flow.partition_guard import PartitionGuard
 from tests.unit.pipeline import NOW, Consumed
 from tests.unit.stories import AOR, listing_ended, moment, refreshed, registered
@@ -31,11 +28,6 @@ from tests.unit.stories import AOR, listing_ended, moment, refreshed, registered
 RIGHT = partition_of(AOR.encode(), 4)
 WRONG = (RIGHT + 1) % 4
 KAFKA = KafkaSettings(partitions=4)
-
-
-@given(st.binary(max_size=70))
-def test_murmur2_is_aiokafkas(key: bytes) -> None:
-    assert murmur2(key) == aiokafka.partitioner.murmur2(key) & 0xFFFFFFFF
 
 
 def _fold(number: int, *events: Any) -> SessionBatch:
@@ -159,14 +151,23 @@ def test_a_batch_out_of_place_stops_the_worker_only_where_topics_were_widened() 
 
 
 def test_an_assignment_stops_the_worker_only_where_topics_were_widened() -> None:
-    together = [TP(f"rollcall.{name}", n) for name in ("registrations", "calls") for n in (1, 3)]
-    apart = [*together[:2], TP("rollcall.calls", 2), TP("rollcall.sessions", 1)]
+    together = [
+        TopicPartition(f"rollcall.{name}", n) for name in ("registrations", "calls") for n in (1, 3)
+    ]
+    apart = [
+        *together[:2],
+        TopicPartition("rollcall.calls", 2),
+        TopicPartition("rollcall.sessions", 1),
+    ]
     right, wide = _Cluster(), _Cluster(registrations=6)
     asyncio.run(_guard(right).check_assignment(together))
     asyncio.run(_guard(right).check_assignment([]))
     assert right.looks == 0
     asyncio.run(_guard(right).check_assignment(apart))
-    for assigned in (apart, [TP(f"rollcall.{n}", 5) for n in ("registrations", "calls")]):
+    for assigned in (
+        apart,
+        [TopicPartition(f"rollcall.{n}", 5) for n in ("registrations", "calls")],
+    ):
         with pytest.raises(WrongPartitionCounts, match=r"rollcall\.registrations has 6"):
             asyncio.run(_guard(wide).check_assignment(assigned))
 

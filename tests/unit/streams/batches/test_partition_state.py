@@ -3,20 +3,19 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.topics import NODE_CHANGES, REGISTRATIONS
 from schemas.vocabulary import Cause, NodeKind
 from streams.batches.partition_state import INDEX_PIECE, PartitionState
-from streams.consumed import FetchedRecord
+from streams.consumed import FetchedRecord, TopicPartition
 from streams.tables.packed_table import PackedTable, Packer
 from tests.unit.pipeline import Pipeline
 from tests.unit.stories import node_change, registered
 
 SLACK = timedelta(seconds=35)
-CHANGELOG = TP("rollcall.sessions", 0)
+CHANGELOG = TopicPartition("rollcall.sessions", 0)
 
 
 def _record(offset: int, key: bytes, value: bytes | None) -> FetchedRecord:

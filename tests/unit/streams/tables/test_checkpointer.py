@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
-from aiokafka.errors import KafkaConnectionError
-from faust.types import TP
 
+from runtime.kafka import KafkaUnavailable
+from streams.consumed import TopicPartition
 from streams.tables.checkpointer import Held, Saver
 from streams.tables.checkpoints import SavedTables
 from streams.tables.packed_table import PackedTable, Packer
 
-CHANGELOG = TP("rollcall.sessions", 0)
+CHANGELOG = TopicPartition("rollcall.sessions", 0)
 OFTEN = timedelta(milliseconds=1)
 
 
@@ -32,7 +32,7 @@ class Worker:
     def last_batch(self, number: int) -> int:
         return number + 7
 
-    async def ends(self, changelogs: list[TP]) -> dict[TP, int]:
+    async def ends(self, changelogs: list[TopicPartition]) -> dict[TopicPartition, int]:
         if self.error is not None:
             raise self.error
         return dict.fromkeys(changelogs, 100)
@@ -48,12 +48,16 @@ class Files(SavedTables):
         self.began, self.may_write = asyncio.Event(), asyncio.Event()
         self.may_write.set()
 
-    def saved_up_to(self, tp: TP) -> int:
+    def saved_up_to(self, tp: TopicPartition) -> int:
         assert tp == CHANGELOG
         return self.saved_to
 
     async def save(
-        self, tp: TP, packed: tuple[bytes, Mapping[bytes, bytes]], offset: int, batch: int
+        self,
+        tp: TopicPartition,
+        packed: tuple[bytes, Mapping[bytes, bytes]],
+        offset: int,
+        batch: int,
     ) -> None:
         assert (tp, offset, batch) == (CHANGELOG, 100, 7)
         assert not self.writing
@@ -157,7 +161,7 @@ def test_a_large_table_is_saved_once_in_a_while_all_the_same() -> None:
 def test_nothing_is_saved_without_kafka_or_when_told_never_to(interval: timedelta) -> None:
     async def story() -> None:
         worker, files = Worker(), Files()
-        worker.error = KafkaConnectionError("no broker")
+        worker.error = KafkaUnavailable("no broker")
         await Saver(worker, lambda: [0], files, interval).save_all()
         assert not files.saved
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
-from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.consumed import TopicPartition
 from streams.tables import checkpoint_file
 from streams.tables.checkpoint_file import Header, Unusable
 from streams.tables.checkpoints import SavedTables
 from streams.tables.packed_table import LEARNED_FROM, PackedTable, Packer
 
-TOPIC = TP("rollcall.sessions", 3)
+TOPIC = TopicPartition("rollcall.sessions", 3)
 NOW = 1_790_000_000.0
 
 
