@@ -8,15 +8,15 @@ from pydantic.json_schema import GenerateJsonSchema
 from schemas import golden, topics
 from schemas.topics import Topic
 
-# Of the contract. An incompatible change raises the first number that is not 0 (schemas.publish).
+# The contract's. An incompatible change raises the first number that is not 0 (schemas.publish).
 VERSION = "0.4.0"
 _KAFKA_BINDING = "0.5.0"
 _DESCRIPTION = """\
 Who is reachable right now, on which SIP node, and why.
 
 Records are JSON with CloudEvents 1.0 headers (Kafka binding, binary mode) and a W3C traceparent.
-Delivery is at least once: event ids are deterministic and presence versions only grow, so repeats
-are recognised. Readers ignore fields they do not know. All topics have the same number of
+Delivery is at least once: event ids are deterministic and presence versions only grow, so readers
+recognise repeats. Readers ignore fields they do not know. All topics have the same number of
 partitions and one partitioner (murmur2 of the key), so records of one key meet in one partition
 number whatever their topic."""
 
@@ -107,13 +107,13 @@ def _message(topic: Topic) -> dict[str, Any]:
 def _operations() -> dict[str, Any]:
     operations = {}
     for topic in topics.ALL:
-        for action, whos in (("send", topic.writers), ("receive", topic.readers)):
-            for who in whos:
-                operations[f"{who.replace('/', '-')}.{action}.{topic.name}"] = {
+        for action, stages in (("send", topic.writers), ("receive", topic.readers)):
+            for stage in stages:
+                operations[f"{stage.replace('/', '-')}.{action}.{topic.name}"] = {
                     "action": action,
                     "channel": {"$ref": f"#/channels/{topic.name}"},
-                    "title": f"{who}: {action} {topic.title[0].lower()}{topic.title[1:]}",
-                    "tags": [{"name": who}],
+                    "title": f"{stage}: {action} {topic.title[0].lower()}{topic.title[1:]}",
+                    "tags": [{"name": stage}],
                 }
     return operations
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from schemas.origin import RECORD, Aor, Event, Text, Word
+from schemas.origin import RECORD, Aor, Event, Identifier, Text
 from schemas.vocabulary import CallKind, CallState, Direction
 
 
@@ -17,11 +17,11 @@ class CallEvent(Event):
     aor: Annotated[Aor | None, Field(description="The leg's user; null for trunks and apps.")] = (
         None
     )
-    leg: Annotated[Word | None, Field(description="Leg identity on its node (channel UUID).")] = (
-        None
-    )
+    leg: Annotated[
+        Identifier | None, Field(description="Leg identity on its node (channel UUID).")
+    ] = None
     call: Annotated[
-        Word | None,
+        Identifier | None,
         Field(description="Identity of the whole call: the first leg's. Trust the first event's."),
     ] = None
     sip_call_id: Annotated[Text | None, Field(description="SIP Call-ID of the leg's dialog.")] = (
@@ -34,10 +34,12 @@ class CallEvent(Event):
         None
     )
     other_leg: Annotated[
-        Word | None, Field(description="The leg it is connected or offered to.")
+        Identifier | None, Field(description="The leg it is connected or offered to.")
     ] = None
     state: Annotated[CallState | None, Field(description="SNAPSHOT_ROW only.")] = None
-    cause: Annotated[Word | None, Field(description="ENDED: the server's hangup cause.")] = None
+    cause: Annotated[Identifier | None, Field(description="ENDED: the server's hangup cause.")] = (
+        None
+    )
     status_code: Annotated[
         Annotated[int, Field(ge=100, le=699)] | None,
         Field(description="ENDED: the SIP status, where there was one."),
@@ -50,5 +52,5 @@ class CallEvent(Event):
         Field(description="Of the digit, or of the answered call, in milliseconds."),
     ] = None
     snapshot: Annotated[
-        Word | None, Field(description="Id of the snapshot that marks and rows belong to.")
+        Identifier | None, Field(description="Id of the snapshot that marks and rows belong to.")
     ] = None

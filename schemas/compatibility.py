@@ -1,4 +1,4 @@
-"""Whether the present schemas may follow the published ones: what would stop working, named.
+"""Whether the present schemas may follow the published ones, and which changes would break what.
 
 Two versions meet in two ways, and each rule protects one of them:
 
@@ -27,7 +27,7 @@ _EXACT = ("pattern", "multipleOf", "uniqueItems")
 
 
 class Rule(StrEnum):
-    """What a change breaks; the comment says for whom."""
+    """What a change breaks; the comment names who is affected."""
 
     REMOVED_TOPIC = "removed topic"  # old readers
     REMOVED_FIELD = "removed field"  # old readers
@@ -36,9 +36,9 @@ class Rule(StrEnum):
     NARROWED_TYPE = "narrowed type"  # old records
     WIDENED_TYPE = "widened type"  # old readers
     REMOVED_VALUE = "removed value"  # old records
-    ADDED_VALUE = "added value"  # old readers: they know no such word
+    ADDED_VALUE = "added value"  # old readers: they cannot decode it
     TIGHTENED_BOUND = "tightened bound"  # old records
-    CHANGED_DEFAULT = "changed default"  # old records: they come to mean something else
+    CHANGED_DEFAULT = "changed default"  # old records: their meaning changes
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.codec import sendable
-from schemas.origin import Text, Word
+from schemas.origin import Identifier, Text
 
 
 @dataclass(slots=True, kw_only=True)
 class DeadLetter:
-    """The offending bytes, who sent them, and what was wrong with which field."""
+    """Bytes that could not be used, who sent them, and what was wrong with which field."""
 
-    at: Annotated[datetime, Field(description="When it was given up, by the writer's clock.")]
-    source: Annotated[Word, Field(description="freeswitch/NODE, or topic/partition/offset.")]
+    at: Annotated[datetime, Field(description="When it was written, by the writer's clock.")]
+    source: Annotated[Identifier, Field(description="freeswitch/NODE, or topic/partition/offset.")]
     reason: Annotated[Text, Field(description="What was wrong.")]
     field: Annotated[Text | None, Field(description="Of which field, where one is at fault.")] = (
         None

@@ -9,13 +9,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from schemas import export, golden, topics, vocabulary
+from schemas import golden, topics, vocabulary
 from schemas.cloudevents import headers
+from schemas.field_tables import anchor, cell, fields_table
 from schemas.origin import Event
 from schemas.topics import Cleanup, Topic
 
 PAGE = Path(__file__).parent.parent / "docs" / "events.md"
-# The example shown of a topic: its most telling one, else the first.
+# The example shown of a topic; of others the first.
 _SHOWN = {
     "rollcall.registrations": "registered",
     "rollcall.presence": "on-the-phone",
@@ -51,10 +52,10 @@ def page() -> str:
         _header_section(),
         _fields_section("Fields of every source event", Event),
         *(_topic(topic) for topic in public),
-        "## Internal topics\n\nThe streams' own; their form may change with any version.\n",
+        "## Internal topics\n\nRead by the streams only; their form may change with any version.\n",
         *(_topic(topic, "###") for topic in internal),
         _types(),
-        _words(),
+        _values(),
     ]
     return "\n".join(parts)
 
@@ -66,7 +67,7 @@ def write(path: Path = PAGE) -> Path:
 
 def _overview() -> str:
     rows = [
-        f"| [{topic.name}](#{_anchor(topic.name)}) | {topic.title} | {topic.key} | "
+        f"| [{topic.name}](#{anchor(topic.name)}) | {topic.title} | {topic.key} | "
         f"{_retention(topic)} |"
         for topic in topics.ALL
     ]
@@ -100,13 +101,13 @@ def _topic(topic: Topic, level: str = "##") -> str:
     return "\n".join(
         [
             f"{level} {topic.name}\n",
-            f"{inspect.cleandoc(topic.model.__doc__ or '')}\n",
+            f"{_text_of(topic.model)}\n",
             f"- **Key**: {topic.key}",
             f"- **Kept**: {_retention(topic)}",
             f"- **Written by**: {', '.join(topic.writers)}",
             f"- **Read by**: {', '.join(topic.readers)}",
             f"- **Type**: `{topic.type}`{_kinds(topic)}\n",
-            _fields(topic.model),
+            fields_table(topic.model),
             f"Example: {shown.name}\n\n```json\n{shown.text}```\n",
         ]
     )
@@ -124,70 +125,11 @@ def _retention(topic: Topic) -> str:
 
 
 def _fields_section(title: str, model: type[Any]) -> str:
-    return f"## {title}\n\n{inspect.cleandoc(model.__doc__ or '')}\n\n{_fields(model)}"
+    return f"## {title}\n\n{_text_of(model)}\n\n{fields_table(model)}"
 
 
-def _fields(model: type[Any]) -> str:
-    inherited: set[str] = set()
-    lead = ""
-    if issubclass(model, Event) and model is not Event:
-        inherited = {field.name for field in dataclasses.fields(Event)}
-        lead = "Beside [the fields of every source event](#fields-of-every-source-event):\n\n"
-    schema = export.schema_of(model)
-    required = schema.get("required", ())
-    rows = [
-        f"| `{name}` | {_type(field)} | {_presence(name, field, required)} | "
-        f"{_meaning(schema, field)} |"
-        for name, field in schema["properties"].items()
-        if name not in inherited
-    ]
-    head = ["| field | type | | meaning |", "|---|---|---|---|"]
-    return lead + "\n".join([*head, *rows, ""])
-
-
-def _type(field: dict[str, Any]) -> str:
-    parts = [p for p in field.get("anyOf", [field]) if p.get("type") != "null"]
-    return " or ".join(_plain_type(part) for part in parts)
-
-
-def _plain_type(part: dict[str, Any]) -> str:
-    if "$ref" in part:
-        name = part["$ref"].rpartition("/")[2]
-        return f"[{name}](#{_TOPIC_ANCHORS.get(name, name.lower())})"
-    if part["type"] == "array":
-        return f"list of {_plain_type(part['items'])}"
-    if part["type"] == "object":
-        return f"map of text to {_plain_type(part['additionalProperties'])}"
-    if part.get("format") == "date-time":
-        return "time"
-    name = {"string": "text"}.get(part["type"], part["type"])
-    if "minimum" in part and "maximum" in part:
-        return f"{name} {part['minimum']}–{part['maximum']}"
-    if "minimum" in part:
-        return f"{name} ≥ {part['minimum']}"
-    return f"{name} ≤ {part['maxLength']}" if "maxLength" in part else name
-
-
-def _presence(name: str, field: dict[str, Any], required: Any) -> str:
-    if any(part.get("type") == "null" for part in field.get("anyOf", ())):
-        return "or null"
-    return "" if name in required else "default"
-
-
-def _meaning(schema: dict[str, Any], field: dict[str, Any]) -> str:
-    """The field's own description, else the first sentence of its type's."""
-    if "description" in field:
-        return _cell(field["description"])
-    for part in field.get("anyOf", [field]):
-        part = part.get("items", part)
-        if "$ref" in part:
-            model = schema["$defs"][part["$ref"].rpartition("/")[2]]
-            return _cell(model.get("description", "").partition("\n\n")[0])
-    return ""
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+def _text_of(model: type[Any]) -> str:
+    return inspect.cleandoc(model.__doc__ or "")
 
 
 def _types() -> str:
@@ -201,13 +143,13 @@ def _types() -> str:
         if isinstance(value, type) and value is not Event and name not in models
     }
     sections = [
-        f"### {name}\n\n{inspect.cleandoc(found[name].__doc__ or '')}\n\n{_fields(found[name])}"
+        f"### {name}\n\n{_text_of(found[name])}\n\n{fields_table(found[name])}"
         for name in sorted(found)
     ]
     return "\n".join(["## Types\n", *sections])
 
 
-def _words() -> str:
+def _values() -> str:
     enums = [
         value
         for _, value in inspect.getmembers(vocabulary, inspect.isclass)
@@ -215,28 +157,19 @@ def _words() -> str:
     ]
     sections = []
     for enum in sorted(enums, key=lambda e: e.__name__):
-        told = meanings(enum)
-        rows = [f"| `{member.value}` | {_cell(told.get(member.name, ''))} |" for member in enum]
-        table = ["| word | meaning |", "|---|---|", *rows, ""]
+        described = meanings(enum)
+        rows = [f"| `{member.value}` | {cell(described.get(member.name, ''))} |" for member in enum]
+        table = ["| value | meaning |", "|---|---|", *rows, ""]
         plain = [", ".join(f"`{member.value}`" for member in enum) + "\n"]
-        sections.append(f"### {enum.__name__}\n\n{inspect.cleandoc(enum.__doc__ or '')}\n")
-        sections.append("\n".join(table if told else plain))
-    return "\n".join(["## Words\n", *sections])
+        sections.append(f"### {enum.__name__}\n\n{_text_of(enum)}\n")
+        sections.append("\n".join(table if described else plain))
+    return "\n".join(["## Values\n", *sections])
 
 
 def meanings(enum: type[StrEnum]) -> dict[str, str]:
-    """What the comment beside each member says, by member name."""
+    """The comment beside each member, by member name."""
     lines = re.findall(r'^    ([A-Z_]+) = "[^"]*"  # (.*)$', inspect.getsource(enum), re.MULTILINE)
     return dict(lines)
-
-
-def _anchor(title: str) -> str:
-    """GitHub's anchor of a heading."""
-    return re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
-
-
-# A model that is a topic's own is described there.
-_TOPIC_ANCHORS = {topic.model.__name__: _anchor(topic.name) for topic in topics.ALL}
 
 
 if __name__ == "__main__":

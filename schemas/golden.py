@@ -1,4 +1,4 @@
-"""Golden examples: real records of every topic, one file a kind; documentation and tests alike."""
+"""Golden examples: records of every topic, one file a kind, for documentation and tests."""
 
 import json
 from dataclasses import dataclass

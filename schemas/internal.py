@@ -1,4 +1,4 @@
-"""The streams' own topics: what is joined under another key than the user's, and node changes."""
+"""Internal topics of the streams: joins under other keys than the user's, and node changes."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,21 +6,21 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.origin import Address, Aor, Event, Text, Word
+from schemas.origin import Address, Aor, Event, Identifier, Text
 from schemas.session import LegMedia
 from schemas.vocabulary import Cause, NodeKind, Source
 
 
 @dataclass(slots=True, kw_only=True)
 class ConnectionOwner(Event):
-    """A binding that hangs on a connection, announced under the connection's key."""
+    """A binding that depends on a connection, published under the connection's key."""
 
-    connection: Word
+    connection: Identifier
     aor: Aor
-    binding: Annotated[Word, Field(max_length=1300, description="Key in the user's session.")]
+    binding: Annotated[Identifier, Field(max_length=1300, description="Key in the user's session.")]
     cookie: int | None = None
     transport_claimed: Annotated[
-        bool, Field(description="As the session's binding: there may be no connection.")
+        bool, Field(description="As in the session's binding: there may be no connection.")
     ] = False
     remote: Address
     registered_at: Annotated[
@@ -34,11 +34,11 @@ class ConnectionOwner(Event):
 
 @dataclass(slots=True, kw_only=True)
 class ConnectionLoss(Event):
-    """The end of the connection a user's binding hung on, under the user's key."""
+    """The end of the connection a user's binding depends on, under the user's key."""
 
-    connection: Word
+    connection: Identifier
     aor: Aor
-    binding: Annotated[Word, Field(max_length=1300)]
+    binding: Annotated[Identifier, Field(max_length=1300)]
     cookie: int | None = None
     remote: Address
     cause: Cause
@@ -46,42 +46,42 @@ class ConnectionLoss(Event):
 
 @dataclass(slots=True, kw_only=True)
 class CallOwner(Event):
-    """A user's leg of a call, announced under the SIP Call-ID."""
+    """A user's leg of a call, published under the SIP Call-ID."""
 
     call_id: Text
     aor: Aor
-    leg: Word
+    leg: Identifier
 
 
 @dataclass(slots=True, kw_only=True)
 class MediaUpdate(Event):
-    """What was measured of the call of a user's leg, under the user's key."""
+    """Media quality of the call of a user's leg, under the user's key."""
 
     call_id: Text
     aor: Aor
-    leg: Word
+    leg: Identifier
     media: LegMedia
 
 
 @dataclass(slots=True, kw_only=True)
 class NodeChange:
-    """A node's turning point or the time on its clock, copied to every partition."""
+    """A change of a node's state, or the time on its clock, copied to every partition."""
 
-    id: Word
+    id: Identifier
     kind: NodeKind
-    node: Word
-    boot: Word
+    node: Identifier
+    boot: Identifier
     at: datetime
 
 
 @dataclass(slots=True, kw_only=True)
 class Owner:
-    """One binding on a connection, as its last announcement said."""
+    """One binding on a connection, as it was last published."""
 
     aor: Aor
-    binding: Annotated[Word, Field(max_length=1300)]
+    binding: Annotated[Identifier, Field(max_length=1300)]
     source: Source
-    boot: Word
+    boot: Identifier
     seq: int
     at: datetime
     cookie: int | None = None
@@ -91,20 +91,20 @@ class Owner:
 
 @dataclass(slots=True, kw_only=True)
 class ConnectionEnd:
-    """A tombstone of one incarnation, for owners announced after it ended."""
+    """A tombstone of one incarnation, for owners that are read after its end."""
 
     source: Source
-    boot: Word
+    boot: Identifier
     seq: int
     at: datetime
     cookie: int | None = None
     cause: Cause
-    event: Word
+    event: Identifier
 
 
 @dataclass(slots=True, kw_only=True)
 class ConnectionState:
-    """The connection table's value: who hangs on it, and its last ends."""
+    """The connection table's value: the bindings on a connection, and its last ends."""
 
     owners: list[Owner] = field(default_factory=list)
     suspect: ConnectionEnd | None = None
@@ -115,21 +115,23 @@ class ConnectionState:
 class NodeState:
     """The node table's value, one a node in every partition."""
 
-    boot: Word
+    boot: Identifier
     at: Annotated[datetime, Field(description="By the node's clock.")]
     down: bool = False
     lost: Annotated[bool, Field(description="Its lease ran out.")] = False
     unwatched: Annotated[bool, Field(description="Its producer was stopped.")] = False
     gap: Annotated[
         datetime | None,
-        Field(description="Since when its events may be missing, by the worker's clock."),
+        Field(description="From when its events may be missing, by the worker's clock."),
     ] = None
     gap_at: Annotated[datetime | None, Field(description="The same, by the node's clock.")] = None
     gap_from: Annotated[
         datetime | None,
-        Field(description="When it was last heard before that, by the node's clock."),
+        Field(description="The last event before that, by the node's clock."),
     ] = None
-    stale: Annotated[bool, Field(description="No listing has come for too long since.")] = False
+    stale: Annotated[bool, Field(description="No listing has been read for too long since.")] = (
+        False
+    )
     listed_at: Annotated[
         datetime | None, Field(description="Of the last complete listing, by the node's clock.")
     ] = None
@@ -143,7 +145,7 @@ class CallParty:
     """One user's leg of a call."""
 
     aor: Aor
-    leg: Word
+    leg: Identifier
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""rollcall.media: what the media proxy measures of each call, by the SIP Call-ID."""
+"""rollcall.media: the media quality and events of each call, by the SIP Call-ID."""
 
 from dataclasses import dataclass as plain_dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from schemas.origin import RECORD, Event, Text, Word
+from schemas.origin import RECORD, Event, Identifier, Text
 from schemas.vocabulary import MediaKind
 
 # What a call can carry: parties, and media of each.
@@ -21,26 +21,26 @@ _Milliseconds = Annotated[float, Field(ge=0)]
 
 @plain_dataclass(slots=True, kw_only=True)
 class MediaStream:
-    """One medium of one party: what came from it, and how it hears the other side.
+    """One medium of one party: what it sent, and how well it receives the other side.
 
-    `heard_*` is what the party's own RTCP receiver reports say of the way to it, averaged over the
-    call so far; null where it sends none.
+    `heard_*` are the figures of the party's own RTCP receiver reports, averaged over the call so
+    far; null where it sends none.
     """
 
     tag: Annotated[Text, Field(description="SIP tag of the party.")]
     index: Annotated[_Count, Field(description="Of the medium in the party's SDP, from 1.")]
-    type: Annotated[Word, Field(description="audio, video, ...")]
-    codec: Annotated[Word | None, Field(description="For example PCMU/8000.")] = None
+    type: Annotated[Identifier, Field(description="audio, video, ...")]
+    codec: Annotated[Identifier | None, Field(description="For example PCMU/8000.")] = None
     ssrc: Annotated[_Ssrc | None, Field(description="Of what the party sends now.")] = None
     packets: Annotated[
         _Count,
-        Field(description="RTP packets that came from the party; with rtcp-mux RTCP counts too."),
+        Field(description="RTP packets received from the party; with rtcp-mux RTCP counts too."),
     ]
     bytes: Annotated[_Count, Field(description="Their bytes.")]
-    errors: Annotated[_Count, Field(description="Of them, not passed on.")]
+    errors: Annotated[_Count, Field(description="Of them, not forwarded.")]
     last_packet_at: Annotated[
         datetime | None,
-        Field(description="When the last one came, to the second; null: none ever came."),
+        Field(description="When the last packet was received, to the second; null: none ever was."),
     ] = None
     heard_lost: Annotated[
         _Count | None, Field(description="RTP packets lost on the way to the party.")
@@ -68,7 +68,7 @@ class MediaStream:
 
 @dataclass(config=RECORD, slots=True, kw_only=True)
 class MediaEvent(Event):
-    """What was measured of one call, or one thing that happened to its media.
+    """Media quality of one call, or one event of its media.
 
     `node` is the media proxy. Figures count from the beginning of the call; on ENDED and TIMED_OUT
     they are the last ones measured.
@@ -86,7 +86,7 @@ class MediaEvent(Event):
         Field(max_length=_MAX_STREAMS, description="One a party and medium; none on DTMF."),
     ]
     created_at: Annotated[
-        datetime | None, Field(description="When the media proxy was told of the call.")
+        datetime | None, Field(description="When the call was set up at the media proxy.")
     ] = None
     last_packet_at: Annotated[
         datetime | None, Field(description="The latest of the streams', to the second.")

@@ -1,4 +1,4 @@
-"""rollcall.nodes: heartbeats and turning points of the SIP nodes themselves."""
+"""rollcall.nodes: heartbeats and state changes of the SIP nodes themselves."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from schemas.vocabulary import NodeKind
 
 @dataclass(config=RECORD, slots=True, kw_only=True)
 class NodeEvent(Event):
-    """What the producer beside a node says of it; `at` is the node's clock."""
+    """What a node's producer reports about it; `at` is the node's clock."""
 
     kind: NodeKind
     version: Annotated[Text | None, Field(description="Of the SIP server.")] = None

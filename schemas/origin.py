@@ -1,4 +1,4 @@
-"""The fields every source event carries: who saw it, on which node and boot, when."""
+"""The fields of every source event: who observed it, on which node and boot, when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,32 +8,36 @@ from pydantic import ConfigDict, Field
 
 from schemas.vocabulary import Source
 
-# Models of outside input are pydantic dataclasses: making one checks it. What Rollcall itself
-# derives (sessions, presence, internal records) are plain dataclasses: made unchecked, at stream
-# speed. Both are read back and described by pydantic alike.
+# Models of outside input are pydantic dataclasses, which check each instance. Those that Rollcall
+# itself derives (sessions, presence, internal records) are plain dataclasses: unchecked, and fast
+# enough for the folds. pydantic reads and describes both.
 #
 # A reader of version n reads n+1: unknown fields are ignored, never refused.
 RECORD = ConfigDict(extra="ignore")
 
-# No identifier a SIP message can carry legitimately is longer; what is longer is hostile.
+# No legitimate identifier in a SIP message is longer.
 Text = Annotated[str, Field(max_length=1024)]
-Word = Annotated[str, Field(min_length=1, max_length=255)]
+Identifier = Annotated[str, Field(min_length=1, max_length=255)]
 Aor = Annotated[str, Field(pattern=r"^sip:[^@\s]+@[^@\s]+$", max_length=512)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 @dataclass(slots=True, kw_only=True)
 class Event:
-    """What one source saw at one moment.
+    """What one source observed at one moment.
 
     `at` is the node's own clock and may lag the truth (FreeSWITCH: up to 20 ms); it is compared
     only with times of the same node. `seq` orders events of one node and one boot.
     """
 
-    id: Annotated[Word, Field(description="Deterministic: a repeat carries the same id for ever.")]
+    id: Annotated[
+        Identifier, Field(description="Deterministic: a repeat has the same id for ever.")
+    ]
     source: Source
-    node: Annotated[Word, Field(description="The SIP node the event is about.")]
-    boot: Annotated[Word, Field(description="Identity of the node's process since its start.")]
+    node: Annotated[Identifier, Field(description="The SIP node the event is about.")]
+    boot: Annotated[
+        Identifier, Field(description="Identity of the node's process since its start.")
+    ]
     seq: Annotated[int, Field(ge=0, description="Source sequence within the boot.")]
     at: Annotated[datetime, Field(description="When it happened, by the node's clock (UTC).")]
 
@@ -42,5 +46,5 @@ class Event:
 class Address:
     """An IP address and port as the node's kernel sees them (IPv6 without brackets)."""
 
-    ip: Annotated[Word, Field(description="IPv4 or IPv6, without brackets.")]
+    ip: Annotated[Identifier, Field(description="IPv4 or IPv6, without brackets.")]
     port: Annotated[Port, Field(description="TCP or UDP.")]

@@ -33,7 +33,7 @@ def received(edge: SipUri) -> str | None:
 
 
 def received_transport(path: str) -> str | None:
-    """The transport between client and edge in lower case; None where the path does not tell.
+    """The transport between client and edge in lower case; None where the path does not show it.
 
     The path modules write none for UDP. FreeSWITCH keeps the value unescaped once more than it was,
     so that the transport stands behind the address.

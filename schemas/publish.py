@@ -27,13 +27,13 @@ def published_version(folder: Path = export.PUBLISHED) -> str | None:
 
 
 def incompatibilities(folder: Path = export.PUBLISHED) -> list[Incompatibility]:
-    """What the present models would break of what `folder` says was released."""
+    """What the present models would break of the schemas released in `folder`."""
     present = {topic.name: export.json_schema(topic) for topic in topics.ALL}
     return compare_all(published(folder), present)
 
 
 def may_break(old: str, new: str) -> bool:
-    """Whether the version says that readers break: its first number that is not 0 has grown."""
+    """Whether the new version may break readers: its first number that is not 0 has grown."""
     before = [int(part) for part in old.split(".")]
     after = [int(part) for part in new.split(".")]
     leading = next((place for place, number in enumerate(before) if number), len(before) - 1)
@@ -41,13 +41,13 @@ def may_break(old: str, new: str) -> bool:
 
 
 def publish(folder: Path = export.PUBLISHED, page: Path = document.PAGE) -> int:
-    """Publish, or say what is incompatible; the exit status."""
+    """Publish, or print what is incompatible; returns the exit status."""
     found, before = incompatibilities(folder), published_version(folder)
     if found and before is not None and not may_break(before, asyncapi.VERSION):
         print(*found, sep="\n", file=sys.stderr)  # noqa: T201 - a command
         print(  # noqa: T201 - a command
-            f"Not published: readers of {before} would break. Change it compatibly, or raise "
-            "schemas.asyncapi.VERSION to say so.",
+            f"Not published: readers of {before} would break. Make the change compatible, or "
+            "raise schemas.asyncapi.VERSION.",
             file=sys.stderr,
         )
         return 1

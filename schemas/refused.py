@@ -1,4 +1,4 @@
-"""A consumed record that a stage could not use, as the stage writes it to rollcall.dead-letters."""
+"""The dead letter of a consumed record that a stage could not use, ready to be produced."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from schemas.topics import DEAD_LETTERS
 
 
 class Refused(NamedTuple):
-    """What is produced."""
+    """Key, value and headers of the record to produce."""
 
     key: bytes
     value: bytes
@@ -22,8 +22,8 @@ def refused(
 ) -> Refused:
     """The dead letter of the record at `place` (TOPIC/PARTITION/OFFSET); see `dead_letter`.
 
-    Its id is the stage and the place: what the stage refuses twice is one letter, and what two
-    stages refuse is two.
+    Its id is the stage and the place: one letter of a record that a stage refuses twice, two of a
+    record that two stages refuse.
     """
     letter = dead_letter(place, payload, reason, field, now)
     head = headers(

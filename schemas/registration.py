@@ -1,4 +1,4 @@
-"""rollcall.registrations: what registrars say of bindings, and their snapshots."""
+"""rollcall.registrations: registrars' events about bindings, and their snapshots."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from schemas.origin import RECORD, Address, Aor, Event, Text, Word
+from schemas.origin import RECORD, Address, Aor, Event, Identifier, Text
 from schemas.vocabulary import ContactForm, RegistrationKind, Transport
 
 
@@ -20,7 +20,7 @@ class LiveConnection:
 
 @dataclass(config=RECORD, slots=True, kw_only=True)
 class RegistrationEvent(Event):
-    """One thing that happened to a binding (RFC 3261 §10), or one mark of a snapshot.
+    """One event about a binding (RFC 3261 §10), or one mark of a snapshot.
 
     A snapshot is SNAPSHOT_BEGAN, rows, SNAPSHOT_ENDED with one `snapshot` id. Of a whole node the
     marks stand in every partition (`aor` null, explicit partition), in order with the rows; of one
@@ -73,7 +73,7 @@ class RegistrationEvent(Event):
     ] = None
     cseq: Annotated[
         Annotated[int, Field(ge=0)] | None,
-        Field(description="CSeq of the REGISTER, where the source tells it."),
+        Field(description="CSeq of the REGISTER, where the source reports it."),
     ] = None
     expires_at: Annotated[
         datetime | None,
@@ -103,7 +103,7 @@ class RegistrationEvent(Event):
         bool,
         Field(
             description="SNAPSHOT_ROW only: the kernel knew no such connection when it was listed. "
-            "Servers list the dead: such a row brings nobody online."
+            "Servers list dead clients too: such a row brings nobody online."
         ),
     ] = False
     path: Annotated[
@@ -114,25 +114,25 @@ class RegistrationEvent(Event):
     ] = None
     received: Annotated[
         Address | None,
-        Field(description="The client's address as that edge saw it, where the path tells."),
+        Field(description="The client's address as that edge saw it, where the path shows it."),
     ] = None
-    registrar: Annotated[Word | None, Field(description="Profile or location table.")] = None
+    registrar: Annotated[Identifier | None, Field(description="Profile or location table.")] = None
     user_agent: Annotated[
         Text | None, Field(description="As the client writes it: trust nothing in it.")
     ] = None
-    reason: Annotated[Text | None, Field(description="The source's own words.")] = None
+    reason: Annotated[Text | None, Field(description="As the source writes it.")] = None
     status_code: Annotated[
         Annotated[int, Field(ge=100, le=699)] | None,
         Field(description="REFUSED: the SIP status of the answer."),
     ] = None
     snapshot: Annotated[
-        Word | None, Field(description="Id of the snapshot that marks and rows belong to.")
+        Identifier | None, Field(description="Id of the snapshot that marks and rows belong to.")
     ] = None
     connections: Annotated[
         list[LiveConnection] | None,
         Field(
-            description="CONNECTIONS_LISTED only: clients' connections to the node that lived at "
-            "`at`, or a part of them."
+            description="CONNECTIONS_LISTED only: clients' connections to the node that were open "
+            "at `at`, or a part of them."
         ),
     ] = None
     parts: Annotated[

@@ -1,4 +1,4 @@
-"""rollcall.sessions: everything known of one user; the session table's changelog itself."""
+"""rollcall.sessions: everything known of one user. The topic is the session table's changelog."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.origin import Address, Aor, Text, Word
+from schemas.origin import Address, Aor, Identifier, Text
 from schemas.presence import Presence
 from schemas.vocabulary import (
     CallState,
@@ -23,10 +23,12 @@ from schemas.vocabulary import (
 class EdgeConnection:
     """The client's connection at an edge that did not report the REGISTER itself, as listed."""
 
-    node: Word
-    boot: Word
+    node: Identifier
+    boot: Identifier
     at: Annotated[datetime, Field(description="Of that listing, by the edge's clock.")]
-    seq: Annotated[int, Field(description="Of that listing: what ended before is another's.")] = 0
+    seq: Annotated[
+        int, Field(description="Of that listing: an end before it is another connection's.")
+    ] = 0
     cookie: int | None = None
 
 
@@ -34,10 +36,10 @@ class EdgeConnection:
 class Binding:
     """A live binding: AOR at a contact on a node (RFC 3261 §10)."""
 
-    node: Word
-    boot: Word
+    node: Identifier
+    boot: Identifier
     source: Source
-    registrar: Word | None = None
+    registrar: Identifier | None = None
     contact: Text
     contact_form: ContactForm | None = None
     call_id: Text | None = None
@@ -62,11 +64,11 @@ class Binding:
     seq: Annotated[int, Field(description="Of the last event that confirmed it.")]
     connected_at: Annotated[
         datetime | None,
-        Field(description="When its connection was first told of, if that was after it began."),
+        Field(description="When its connection was first reported, if that was after it began."),
     ] = None
     expires_at: datetime | None = None
-    event: Annotated[Word, Field(description="Id of the last event that confirmed it.")]
-    opened_by: Annotated[Word, Field(description="Id of the event that created it.")]
+    event: Annotated[Identifier, Field(description="Id of the last event that confirmed it.")]
+    opened_by: Annotated[Identifier, Field(description="Id of the event that created it.")]
     ping_lost: Annotated[
         bool, Field(description="It no longer answers OPTIONS: kept, but not reachable.")
     ] = False
@@ -102,14 +104,14 @@ class Binding:
         bool, Field(description="Its connection's peer stopped acknowledging: still reachable.")
     ] = False
     closing: Annotated[
-        Word | None,
+        Identifier | None,
         Field(
-            description="Id of its registrar's word that its connection closed: the kernel's is "
-            "awaited, and the listing that follows."
+            description="Id of its registrar's event that its connection closed: the kernel's and "
+            "a listing are awaited."
         ),
     ] = None
     moved_from: Annotated[
-        Word | None,
+        Identifier | None,
         Field(
             description="The registrar it was at before: of registrars that share one table, the "
             "one whose listing may still show it."
@@ -125,34 +127,35 @@ class Binding:
 class EndedBinding:
     """A tombstone: no event older than it revives the binding."""
 
-    node: Word
-    boot: Word
+    node: Identifier
+    boot: Identifier
     seq: int
     at: datetime
     cause: Cause
-    event: Word
+    event: Identifier
     call_id: Text | None = None
     inferred: bool = False
     connection_gone: Annotated[
-        bool, Field(description="Known to be so: no listing revives the binding.")
+        bool,
+        Field(description="Its connection is known to be gone: no listing revives the binding."),
     ] = False
     remainder: Annotated[
         bool,
-        Field(description="At an edge: it went with the registrar's. No listing revives it."),
+        Field(description="At an edge: it ended with the registrar's. No listing revives it."),
     ] = False
     source: Source | None = None
-    registrar: Word | None = None
+    registrar: Identifier | None = None
     remote: Address | None = None
     path: Text | None = None
     cookie: Annotated[int | None, Field(description="Of the connection it was last on.")] = None
     expires_at: Annotated[
         datetime | None,
         Field(
-            description="Of what was on a connection to its registrar: a row that still expires "
-            "then is of before."
+            description="Of a binding on a connection to its registrar: a listed row with the same "
+            "expiry is older than the end."
         ),
     ] = None
-    last_boot: Annotated[Word | None, Field(description="Of its last confirmation.")] = None
+    last_boot: Annotated[Identifier | None, Field(description="Of its last confirmation.")] = None
     last_seq: int = 0
     last_at: datetime | None = None
 
@@ -169,23 +172,23 @@ class LegMedia:
     timed_out: Annotated[
         bool, Field(description="The media proxy gave the call up: no media came any more.")
     ] = False
-    event: Annotated[Word, Field(description="Id of the event that told it.")]
+    event: Annotated[Identifier, Field(description="Id of the event that reported it.")]
 
 
 @dataclass(slots=True, kw_only=True)
 class Leg:
     """The user's end of one call that has not ended."""
 
-    node: Word
-    boot: Word
-    call: Word
+    node: Identifier
+    boot: Identifier
+    call: Identifier
     sip_call_id: Text | None = None
     direction: Direction | None = None
     peer: Text | None = None
     state: CallState
     since: Annotated[datetime, Field(description="Of the present state.")]
     seq: int
-    event: Word
+    event: Identifier
     listed_at: Annotated[
         datetime | None, Field(description="When its node's last listing of it began.")
     ] = None
@@ -198,16 +201,16 @@ class EndedLeg:
     """A tombstone: a leg never comes back from ended."""
 
     at: datetime
-    event: Word
+    event: Identifier
 
 
 @dataclass(slots=True, kw_only=True)
 class Loss:
-    """Why nobody can reach a user any more, kept while `status` does not say so yet."""
+    """Why a user is not reachable any more, kept until `status` is offline too."""
 
     cause: Cause
     at: Annotated[datetime, Field(description="By its node's clock.")]
-    evidence: list[Word]
+    evidence: list[Identifier]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -227,12 +230,12 @@ class Session:
     reachable: bool = False
     cause: Cause | None = None
     at: datetime | None = None
-    evidence: list[Word] = field(default_factory=list)
+    evidence: list[Identifier] = field(default_factory=list)
     grace_until: Annotated[
         datetime | None, Field(description="When `status` follows `reachable`; a worker's clock.")
     ] = None
     loss: Annotated[
-        Loss | None, Field(description="What that grace is for, told when it is over.")
+        Loss | None, Field(description="What that grace is for, published when it is over.")
     ] = None
     bindings: dict[str, Binding] = field(default_factory=dict)
     ended: dict[str, EndedBinding] = field(default_factory=dict)

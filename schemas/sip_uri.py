@@ -1,4 +1,4 @@
-"""SIP URIs: one canonical AOR a user and one canonical contact a binding, for every producer."""
+"""SIP URIs: one canonical AOR a user, and one canonical contact a binding, for every producer."""
 
 import re
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ MAX_AOR_LENGTH = 512  # of schemas.origin.Aor
 
 
 class MalformedUri(ValueError):
-    """The text is no SIP URI; the message says what is wrong. Send its event to dead letters."""
+    """The text is no SIP URI; the message is what is wrong. Send its event to dead letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +206,10 @@ def binding_identity(contact: str) -> str:
     """One text for all URIs that RFC 3261 §19.1.4 calls equal to this contact, and no other.
 
     The user part is case-sensitive; host, parameter names and values are not; order does not
-    count. Two simplifications: every parameter counts even when one side lacks it (the RFC says
-    so of `user`, `ttl`, `method`, `maddr`, its examples of `transport`; for the others its rule is
-    not transitive and no identity can follow it), and passwords and `?headers` do not count. Nor
-    do the parameters a registrar adds for its own routing. Raises MalformedUri.
+    count. Two simplifications: every parameter counts even when one side lacks it (the RFC requires
+    it of `user`, `ttl`, `method`, `maddr`, its examples of `transport`; for the others its rule is
+    not transitive, so no identity can follow it), and passwords and `?headers` do not count. Nor do
+    the parameters a registrar adds for its own routing. Raises MalformedUri.
     """
     if plain := _plain_contact(contact):
         return plain[0]
@@ -231,6 +231,6 @@ def _plain_contact(text: str) -> tuple[str, str] | None:
     """A contact that is in canonical form already: its URI and routing parameters, else None."""
     match = _PLAIN_CONTACT(text)
     if match is None or len(text) > MAX_LENGTH:
-        return None  # a long text may hold a short URI: the long way tells
+        return None  # a long text may hold a short URI: it has to be parsed
     _, uri, port, routing = match.groups()
     return (uri, routing) if port is None or int(port) <= 65535 else None

@@ -48,8 +48,8 @@ class Topic:
 
 REGISTRATIONS = Topic(
     name="rollcall.registrations",
-    title="What registrars say of bindings, and their snapshots",
-    key="AOR (node on marks of a node's snapshot, which stand in every partition)",
+    title="Registrars' events about bindings, and their snapshots",
+    key="AOR (node on marks of a node's snapshot, which are in every partition)",
     model=RegistrationEvent,
     type="rollcall.registration",
     writers=("producers",),
@@ -57,7 +57,7 @@ REGISTRATIONS = Topic(
 )
 CONNECTIONS = Topic(
     name="rollcall.connections",
-    title="What happens to the connections clients register over",
+    title="Events of the connections clients register over",
     key="connection id (node and peer address)",
     model=ConnectionEvent,
     type="rollcall.connection",
@@ -66,7 +66,7 @@ CONNECTIONS = Topic(
 )
 CALLS = Topic(
     name="rollcall.calls",
-    title="What happens to the legs of calls",
+    title="Events of the legs of calls",
     key="AOR of the leg's user (leg id where it has none)",
     model=CallEvent,
     type="rollcall.call",
@@ -75,7 +75,7 @@ CALLS = Topic(
 )
 NODES = Topic(
     name="rollcall.nodes",
-    title="Heartbeats and turning points of SIP nodes",
+    title="Heartbeats and state changes of SIP nodes",
     key="node",
     model=NodeEvent,
     type="rollcall.node",
@@ -84,7 +84,7 @@ NODES = Topic(
 )
 MEDIA = Topic(
     name="rollcall.media",
-    title="What media proxies measure of calls: quality, media timeouts, DTMF",
+    title="Media proxies' events of calls: quality, media timeouts, DTMF",
     key="SIP Call-ID",
     model=MediaEvent,
     type="rollcall.media",
@@ -125,7 +125,7 @@ DEAD_LETTERS = Topic(
 )
 CONNECTION_OWNERS = Topic(
     name="rollcall.connection-owners",
-    title="Which binding hangs on which connection",
+    title="Which binding depends on which connection",
     key="connection id",
     model=ConnectionOwner,
     type="rollcall.connection-owner",
@@ -136,7 +136,7 @@ CONNECTION_OWNERS = Topic(
 )
 CONNECTION_LOSSES = Topic(
     name="rollcall.connection-losses",
-    title="Which user lost the connection a binding hung on",
+    title="Which user lost the connection of a binding",
     key="AOR",
     model=ConnectionLoss,
     type="rollcall.connection-loss",
@@ -146,7 +146,7 @@ CONNECTION_LOSSES = Topic(
 )
 CALL_OWNERS = Topic(
     name="rollcall.call-owners",
-    title="Whose legs are of which call",
+    title="Which users' legs belong to which call",
     key="SIP Call-ID",
     model=CallOwner,
     type="rollcall.call-owner",
@@ -157,7 +157,7 @@ CALL_OWNERS = Topic(
 )
 MEDIA_UPDATES = Topic(
     name="rollcall.media-updates",
-    title="What was measured of the call of a user's leg",
+    title="Media quality of the call of a user's leg",
     key="AOR",
     model=MediaUpdate,
     type="rollcall.media-update",
@@ -168,7 +168,7 @@ MEDIA_UPDATES = Topic(
 )
 NODE_CHANGES = Topic(
     name="rollcall.node-changes",
-    title="Node turning points, one copy to every partition",
+    title="Changes of nodes' state, one copy to every partition",
     key="node",
     model=NodeChange,
     type="rollcall.node-change",

@@ -1,4 +1,4 @@
-"""The closed sets of words every event, session and presence record is written in."""
+"""The enumerations of events, sessions and presence records."""
 
 from enum import StrEnum
 
@@ -37,18 +37,18 @@ class RegistrationKind(StrEnum):
     UNREGISTERED = "unregistered"  # the client removed its binding (Expires: 0)
     EXPIRED = "expired"  # the registrar dropped a binding that nobody renewed
     REFUSED = "refused"  # a REGISTER failed authentication; no binding changed
-    CONNECTION_LOST = "connection-lost"  # the registrar says so itself, without naming a contact
+    CONNECTION_LOST = "connection-lost"  # the registrar itself reports it, without naming a contact
     PING_LOST = "ping-lost"  # the client no longer answers the registrar's OPTIONS
     PING_RESTORED = "ping-restored"  # it answers again
-    WILDCARD = "wildcard"  # Contact: * was accepted; which bindings went only a snapshot tells
+    WILDCARD = "wildcard"  # Contact: * was accepted; only a snapshot shows which bindings ended
     SNAPSHOT_BEGAN = "snapshot-began"  # a listing of all bindings begins
     SNAPSHOT_ROW = "snapshot-row"  # one binding that the registrar lists
-    SNAPSHOT_ENDED = "snapshot-ended"  # the listing is complete: what it did not show is gone
+    SNAPSHOT_ENDED = "snapshot-ended"  # the listing is complete: bindings not in it are gone
     CONNECTIONS_LISTED = "connections-listed"  # a proxy without a table lists its clients' instead
 
 
 class ContactForm(StrEnum):
-    """What a contact is that is not shown as a whole SIP URI."""
+    """What a contact is that is not published as a whole SIP URI."""
 
     TRUNCATED = "truncated"  # longer than the contract's bound: cut, and not to be dialled
     NOT_SIP = "not-sip"  # of another scheme (tel:), as RFC 3261 §10.2.1 allows
@@ -83,7 +83,7 @@ class CallKind(StrEnum):
     DTMF = "dtmf"  # one digit, when an application read it
     SNAPSHOT_BEGAN = "snapshot-began"  # a listing of all legs begins
     SNAPSHOT_ROW = "snapshot-row"  # one leg that the node lists
-    SNAPSHOT_ENDED = "snapshot-ended"  # the listing is complete: what it did not show has ended
+    SNAPSHOT_ENDED = "snapshot-ended"  # the listing is complete: legs not in it have ended
 
 
 class CallState(StrEnum):
@@ -105,11 +105,11 @@ class Direction(StrEnum):
 
 
 class MediaKind(StrEnum):
-    """What the media proxy says of a call's media."""
+    """What the media proxy reports about a call's media."""
 
-    QUALITY = "quality"  # figures of a call that lives, every few seconds
-    ENDED = "ended"  # the media proxy let the call go; the last figures
-    TIMED_OUT = "timed-out"  # it gave the call up: no party had sent anything for too long
+    QUALITY = "quality"  # figures of a running call, every few seconds
+    ENDED = "ended"  # the media proxy released the call; the last figures
+    TIMED_OUT = "timed-out"  # it released the call: no party had sent anything for too long
     DTMF = "dtmf"  # one digit, seen in the media
 
 
@@ -119,16 +119,16 @@ class NodeKind(StrEnum):
     UP = "up"  # the node's process started, or was found running
     DOWN = "down"  # it stopped, or its connection is gone for good
     HEARTBEAT = "heartbeat"  # it lives; also its clock
-    LOST = "lost"  # nothing was heard of it for longer than its lease; the streams say so
-    UNWATCHED = "unwatched"  # its producer was stopped; of the node itself nothing is known
+    LOST = "lost"  # no event for longer than its lease; published by the streams
+    UNWATCHED = "unwatched"  # its producer was stopped; the state of the node itself is unknown
     GAP = "gap"  # events may have been lost; a snapshot follows
-    INFRASTRUCTURE = "infrastructure"  # the state of what it works with; `reason` says
+    INFRASTRUCTURE = "infrastructure"  # the state of its dependencies, in `reason`
 
 
 class Status(StrEnum):
-    """What people see. Precedence: no binding, then calls, then bindings."""
+    """For people. Precedence: no binding, then calls, then bindings."""
 
-    OFFLINE = "offline"  # no live binding, whatever calls are still believed in
+    OFFLINE = "offline"  # no live binding, whatever calls are still listed
     ONLINE = "online"  # reachable and in no call
     RINGING = "ringing"  # a call rings or plays early media
     ON_THE_PHONE = "on-the-phone"  # RFC 4480 §3.2
@@ -139,7 +139,7 @@ class Cause(StrEnum):
     """Why presence changed."""
 
     REGISTERED = "registered"  # a client registered, or moved
-    UNREGISTERED = "unregistered"  # the client said so
+    UNREGISTERED = "unregistered"  # the client removed its binding
     EXPIRED = "expired"  # nobody renewed the binding in time
     REPLACED = "replaced"  # another binding took its place
     CONNECTION_CLOSED = "connection-closed"  # the binding's connection ended by FIN
@@ -149,18 +149,18 @@ class Cause(StrEnum):
     CONNECTION_RECOVERED = "connection-recovered"  # its peer acknowledges again
     PING_LOST = "ping-lost"  # the client no longer answers OPTIONS
     PING_RESTORED = "ping-restored"  # it answers again
-    NODE_LOST = "node-lost"  # the node stopped, or nothing was heard of it for its lease
-    NODE_RESTORED = "node-restored"  # the node is heard of again, in the same process as before
-    NODE_UNCERTAIN = "node-uncertain"  # its events may be missing, and no listing has come since
-    NODE_CERTAIN = "node-certain"  # a listing has come
+    NODE_LOST = "node-lost"  # the node stopped, or sent no event for its lease
+    NODE_RESTORED = "node-restored"  # the node sends events again, from the same process as before
+    NODE_UNCERTAIN = "node-uncertain"  # its events may be missing, and it is not listed since
+    NODE_CERTAIN = "node-certain"  # a listing was read
     NODE_RESTARTED = "node-restarted"  # the node started anew: its connections are gone
-    FOUND_IN_SNAPSHOT = "found-in-snapshot"  # the registrar lists what no event had told
-    MISSING_FROM_SNAPSHOT = "missing-from-snapshot"  # listed no more, and no event had told
+    FOUND_IN_SNAPSHOT = "found-in-snapshot"  # the registrar lists what no event reported
+    MISSING_FROM_SNAPSHOT = "missing-from-snapshot"  # not listed, and no event reported its end
     ADMINISTRATIVE = "administrative"  # an operator flushed it
     CALL_RINGING = "call-ringing"  # a call to the user rings, or the user's own does
     CALL_ANSWERED = "call-answered"  # a call was answered
     CALL_HELD = "call-held"  # a call was put on hold
     CALL_RESUMED = "call-resumed"  # a call was taken off hold
     CALL_ENDED = "call-ended"  # a call ended
-    MEDIA_LOST = "media-lost"  # no media of a call came any more
-    MEDIA_RESTORED = "media-restored"  # media of that call comes again
+    MEDIA_LOST = "media-lost"  # no media of a call is received any more
+    MEDIA_RESTORED = "media-restored"  # media of that call is received again

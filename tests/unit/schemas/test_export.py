@@ -1,4 +1,4 @@
-"""schemas.export, asyncapi and document: what is published is what the models say."""
+"""schemas.export, asyncapi and document: what is published are the models."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from schemas import asyncapi, codec, document, export, golden, publish, topics
+from schemas import asyncapi, codec, document, export, field_tables, golden, publish, topics
 from schemas.cloudevents import event_headers
 from schemas.topics import Topic
 from schemas.vocabulary import Cause, RegistrationKind
@@ -134,16 +134,16 @@ def test_the_page_names_everything() -> None:
     page = document.page()
     for topic in topics.ALL:
         assert f"# {topic.name}\n" in page
-    for word in (*Cause, *RegistrationKind):
-        assert f"| `{word.value}` |" in page
+    for value in (*Cause, *RegistrationKind):
+        assert f"| `{value.value}` |" in page
     anchors = {
-        document._anchor(line.lstrip("# ")) for line in page.splitlines() if line.startswith("#")
+        field_tables.anchor(line.lstrip("# ")) for line in page.splitlines() if line.startswith("#")
     }
     links = {part.partition(")")[0] for part in page.split("](#")[1:]}
     assert links <= anchors
 
 
-def test_words_have_their_meanings() -> None:
+def test_values_have_their_meanings() -> None:
     assert document.meanings(Cause).keys() == {cause.name for cause in Cause}
     assert document.meanings(RegistrationKind).keys() == {kind.name for kind in RegistrationKind}
 
