@@ -1,6 +1,7 @@
 """A scene to measure in: an empty Kafka, stages as deployments start them, nodes that live."""
 
 import gc
+import os
 import sys
 import tempfile
 import threading
@@ -129,7 +130,7 @@ class Scene:
                 "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
                 "ROLLCALL_KAFKA_NAMESPACE": self.kafka.namespace,
                 "ROLLCALL_KAFKA_PARTITIONS": str(self.kafka.partitions),
-                "ROLLCALL_SETTINGS": str(self.folder / "none.toml"),
+                "ROLLCALL_SETTINGS": os.devnull,
                 "ROLLCALL_PUBLISHER_SPOOL_FOLDER": str(own / "spool"),
                 "ROLLCALL_STREAMS_DATA_FOLDER": str(own / "data"),
                 "ROLLCALL_STREAMS_INSTANCE": label or name,

@@ -22,7 +22,7 @@ class StageProcess:
         self._environment = {
             "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
             "ROLLCALL_KAFKA_NAMESPACE": kafka.namespace,
-            "ROLLCALL_SETTINGS": str(folder / "none.toml"),
+            "ROLLCALL_SETTINGS": os.devnull,
             "ROLLCALL_STREAMS_DATA_FOLDER": str(folder / "faust"),
             # Most tests have no producer that goes on beating.
             "ROLLCALL_STREAMS_NODE_LEASE": "600",

@@ -24,20 +24,18 @@ def reference_user_center(folder: Path, **settings: str) -> Iterator[tuple[Proce
     section = {"SECRET": SECRET, "PORT": "0", "DATA": str(folder), **settings}
     environment = {f"ROLLCALL_REFERENCE_USER_CENTER_{k}": v for k, v in section.items()}
     module = "local.reference_user_center.stage"
-    with _running(module, folder, environment) as (process, health):
+    with _running(module, environment) as (process, health):
         yield process, status(health)["url"]
 
 
 @contextmanager
-def sink(
-    folder: Path, kafka: KafkaSettings, url: str, **settings: str
-) -> Iterator[tuple[Process, str]]:
+def sink(kafka: KafkaSettings, url: str, **settings: str) -> Iterator[tuple[Process, str]]:
     """The process, ready, and the base URL of its health server."""
     section = {"SECRET": SECRET, "URL": url, **settings}
     environment = {f"ROLLCALL_USER_CENTER_{k}": v for k, v in section.items()}
     environment["KAFKA_BOOTSTRAP_SERVERS"] = kafka.bootstrap_servers
     environment["ROLLCALL_KAFKA_NAMESPACE"] = kafka.namespace
-    with _running("sinks.user_center.stage", folder, environment) as running:
+    with _running("sinks.user_center.stage", environment) as running:
         yield running
 
 
@@ -48,14 +46,12 @@ def status(health: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _running(
-    module: str, folder: Path, environment: dict[str, str]
-) -> Iterator[tuple[Process, str]]:
+def _running(module: str, environment: dict[str, str]) -> Iterator[tuple[Process, str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     health = f"http://127.0.0.1:{port}"
-    ours = {"ROLLCALL_HTTP_PORT": str(port), "ROLLCALL_SETTINGS": str(folder / "none.toml")}
+    ours = {"ROLLCALL_HTTP_PORT": str(port), "ROLLCALL_SETTINGS": os.devnull}
     process = subprocess.Popen(
         [sys.executable, "-c", f"from {module} import run; run()"],
         env=os.environ | ours | environment,

@@ -106,7 +106,7 @@ class Process:
         self.url = f"http://127.0.0.1:{(port := free_port())}"
         environment = {
             **os.environ,
-            "ROLLCALL_SETTINGS": "/nonexistent",
+            "ROLLCALL_SETTINGS": os.devnull,
             "ROLLCALL_HTTP_PORT": str(port),
             "ROLLCALL_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
             "ROLLCALL_KAFKA_NAMESPACE": kafka.namespace,

@@ -78,7 +78,7 @@ def producer(
     port = free_port()
     environment = {
         **os.environ,
-        "ROLLCALL_SETTINGS": str(spool / "none.toml"),
+        "ROLLCALL_SETTINGS": os.devnull,
         "ROLLCALL_HTTP_PORT": str(port),
         "ROLLCALL_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "ROLLCALL_KAFKA_NAMESPACE": kafka.namespace,

@@ -47,7 +47,7 @@ def test_kill_of_the_sink_loses_nothing(kafka: KafkaSettings, tmp_path: Path) ->
     with reference_user_center(tmp_path) as (_, url):
         endpoint = f"{url}/presence"
         for version in (1, 2):
-            with sink(tmp_path, kafka, endpoint, **slow) as (process, health):
+            with sink(kafka, endpoint, **slow) as (process, health):
                 before = lag(kafka)
                 publish(kafka, [presence(aor, version) for aor in users])
                 published = before + len(users)
@@ -58,7 +58,7 @@ def test_kill_of_the_sink_loses_nothing(kafka: KafkaSettings, tmp_path: Path) ->
                 assert 0 < delivered < len(users), "killed too late to prove anything"
                 assert lag(kafka) > 0
         # Nothing new is published: only what the killed ones left can bring everyone to the end.
-        with sink(tmp_path, kafka, endpoint, INSTANCE="a") as (process, _):
+        with sink(kafka, endpoint, INSTANCE="a") as (process, _):
             eventually(lambda: lag(kafka) == 0, interval=0.3)
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0
@@ -71,7 +71,7 @@ def test_stopped_while_the_receiver_hangs_loses_nothing(
     """SIGTERM commits at once, but only what is settled."""
     with reference_user_center(tmp_path) as (center, url):
         endpoint = f"{url}/presence"
-        with sink(tmp_path, kafka, endpoint, TIMEOUT_SECONDS="1") as (process, health):
+        with sink(kafka, endpoint, TIMEOUT_SECONDS="1") as (process, health):
             center.send_signal(signal.SIGSTOP)
             publish(kafka, [presence(aor, 1) for aor in USERS])
             eventually(lambda: status(health)["waiting_users"] == len(USERS))
@@ -79,7 +79,7 @@ def test_stopped_while_the_receiver_hangs_loses_nothing(
             assert process.wait(30) == 0
         center.send_signal(signal.SIGCONT)
         assert lag(kafka) == len(USERS)
-        with sink(tmp_path, kafka, endpoint):
+        with sink(kafka, endpoint):
             eventually(lambda: lag(kafka) == 0, interval=0.3)
         assert _versions_over_http(url) == dict.fromkeys(USERS, 1)
 
