@@ -1,4 +1,4 @@
-"""One librdkafka producer: hands numbered records to Kafka and collects its verdict on each."""
+"""One librdkafka producer: sends numbered records to Kafka and collects a report on each."""
 
 from enum import Enum
 from functools import partial
@@ -25,7 +25,7 @@ _REFUSALS = frozenset(
 
 
 class RecordRefused(Exception):
-    """This record will never be taken. Send it to dead letters; `reason` is librdkafka's name."""
+    """Kafka will never take this record: it goes to dead letters. `reason` is librdkafka's name."""
 
     def __init__(self, error: KafkaError) -> None:
         super().__init__(error.str())
@@ -40,7 +40,7 @@ class SessionFailed(Exception):
     """The session cannot take this record now (no topic, no permission, fatal error)."""
 
 
-class Verdict(Enum):
+class Outcome(Enum):
     """What became of a record."""
 
     ACKNOWLEDGED = "acknowledged"
@@ -49,22 +49,22 @@ class Verdict(Enum):
 
 
 class Report(NamedTuple):
-    """librdkafka's last word on one record."""
+    """librdkafka's delivery report on one record."""
 
     number: int
-    verdict: Verdict
+    outcome: Outcome
     error: KafkaError | None
 
 
 class KafkaSession:
-    """A librdkafka producer from start to end. `errors` collects what it says of the cluster."""
+    """A librdkafka producer from start to end. `errors` collects its errors about the cluster."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.errors: list[KafkaError] = []
         self._delivered: list[tuple[int, KafkaError | None]] = []
         self._producer = Producer({**options, "error_cb": self.errors.append})
 
-    def hand(self, number: int, record: Record) -> None:
+    def produce(self, number: int, record: Record) -> None:
         """Queue one record behind the earlier ones. Raises RecordRefused, QueueFull, SessionFailed.
 
         librdkafka copies it; its report comes later, from `reports`.
@@ -87,33 +87,33 @@ class KafkaSession:
             raise SessionFailed(f"{cause.name()}: {cause.str()}") from error
 
     def reports(self, wait: float) -> list[Report]:
-        """Serve librdkafka, waiting up to `wait` seconds; what it reported, in its order.
+        """Serve librdkafka, waiting up to `wait` seconds; the reports it made, in its order.
 
-        Call it in one thread only, never while holding a lock that `hand` is called under.
+        Call it in one thread only, never while holding a lock that `produce` is called under.
         """
         self._producer.poll(wait)
         found, self._delivered = self._delivered, []
-        return [Report(number, _verdict(error), error) for number, error in found]
+        return [Report(number, _outcome(error), error) for number, error in found]
 
-    def end(self, patience: float) -> list[Report]:
-        """Stop sending at once; the acknowledgements that still came.
+    def end(self, timeout: float) -> list[Report]:
+        """Stop sending at once; the acknowledgements that still came, within so many seconds.
 
         A record in flight may have reached Kafka all the same: handed over again it is there
         twice, with the same event id. The session is of no use afterwards.
         """
         self._producer.purge()
-        self._producer.flush(patience)
-        return [r for r in self.reports(0) if r.verdict is Verdict.ACKNOWLEDGED]
+        self._producer.flush(timeout)
+        return [r for r in self.reports(0) if r.outcome is Outcome.ACKNOWLEDGED]
 
     def list_topics(self, timeout: float) -> Any:
         """The cluster's topics. Raises KafkaException."""
         return self._producer.list_topics(timeout=timeout)
 
-    def partitions(self, topic: str, patience: float) -> int | None:
-        """How many the cluster says the topic has; None if it does not say in `patience` s."""
+    def partitions(self, topic: str, timeout: float) -> int | None:
+        """How many partitions the topic has; None if the cluster does not answer in time."""
         try:
             # All topics: asking for one by name would create it where brokers allow that.
-            found = self.list_topics(patience).topics.get(topic)
+            found = self.list_topics(timeout).topics.get(topic)
         except KafkaException:
             return None
         return len(found.partitions) or None if found is not None else None
@@ -123,7 +123,7 @@ class KafkaSession:
         self._delivered.append((number, error))
 
 
-def _verdict(error: KafkaError | None) -> Verdict:
+def _outcome(error: KafkaError | None) -> Outcome:
     if error is None:
-        return Verdict.ACKNOWLEDGED
-    return Verdict.REFUSED if error.code() in _REFUSALS else Verdict.GIVEN_UP
+        return Outcome.ACKNOWLEDGED
+    return Outcome.REFUSED if error.code() in _REFUSALS else Outcome.GIVEN_UP

@@ -38,7 +38,7 @@ def librdkafka_options(kafka: KafkaSettings, settings: PublisherSettings) -> dic
     return kafka.producer(
         **{
             "linger.ms": settings.linger_ms,
-            # A little more than is ever handed over: take() holds the bound.
+            # A little more than is ever handed over: Delivery.accept holds the bound.
             "queue.buffering.max.messages": settings.queue_max_records + 1000,
             "queue.buffering.max.kbytes": settings.queue_max_bytes // 1024,
             "message.timeout.ms": settings.give_up_ms,

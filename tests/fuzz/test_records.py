@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from producers.publisher import _count_dead_letter
+from producers.publisher_log import count_dead_letter
 from producers.refused import payload_of
 from runtime import metrics
 from schemas import golden, topics
@@ -159,6 +159,6 @@ def test_what_callers_write_makes_no_time_series(monkeypatch: pytest.MonkeyPatch
     counter = SimpleNamespace(add=lambda _, found: labels.add(tuple(found.values())))
     monkeypatch.setattr(metrics, "DEAD_LETTERS", counter)
     for text in FRAGMENTS:
-        _count_dead_letter("opensips/os1", f"no IPv6 address: {text}")
-        _count_dead_letter("opensips/os1", f"a parameter stands there twice: {text}")
+        count_dead_letter("opensips/os1", f"no IPv6 address: {text}")
+        count_dead_letter("opensips/os1", f"a parameter stands there twice: {text}")
     assert len(labels) == 2
