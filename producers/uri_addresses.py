@@ -38,15 +38,10 @@ def canonical_ip(text: str) -> str | None:
     return str(found)
 
 
-def received_uri(stored: str | None) -> str | None:
-    """The client's address as its edge wrote it into the Path: a URI with its transport."""
-    edge = path.nearest(stored) if stored is not None else None
-    return path.received(edge) if edge is not None else None
-
-
 def received_by_edge(stored: str | None) -> Address | None:
     """The client's address in a Path's `received` parameter; of several the client's edge's."""
-    text = received_uri(stored)
+    edge = path.nearest(stored) if stored is not None else None
+    text = path.received(edge) if edge is not None else None
     return address_of(text, transport_of(text)) if text else None
 
 

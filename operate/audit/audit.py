@@ -1,7 +1,7 @@
-"""One audit: ask the nodes, compare with presence, look again, report what still disagrees.
+"""One audit: ask the nodes, compare with presence, compare again, report what still disagrees.
 
-Presence and nodes both move. So in each look a disagreement must hold against presence as it was
-before the nodes were asked and as it was after; and it must be there again in a second look.
+Presence and nodes both change meanwhile. So in each pass a disagreement must hold against presence
+from before the nodes were asked and from after; and it must be found again in a second pass.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from schemas.session import Session
 
 
 class View(Protocol):
-    """See operate.audit.presence_view."""
+    """What an audit reads of presence: operate.audit.presence_view, or a test's own."""
 
     def refresh(self) -> None: ...
 
@@ -29,7 +29,7 @@ class View(Protocol):
 
 @dataclass(slots=True)
 class Report:
-    """What one audit says. `unaudited`: of each node that gave no listing, why."""
+    """The result of one audit. `unaudited` has the reason for each node that gave no listing."""
 
     bindings: dict[str, int] = field(default_factory=dict)  # listed, by node
     users: int = 0
@@ -39,12 +39,12 @@ class Report:
 
     @property
     def is_well(self) -> bool:
-        """Every node answered, and presence is right about all of them."""
+        """Whether every node answered, and presence agrees with all of them."""
         return not self.disagreements and not self.unaudited
 
 
 class Audit:
-    """`pause` waits so many seconds between two looks."""
+    """Compares the nodes with presence in two passes, `settle` seconds apart; `pause` waits."""
 
     def __init__(
         self,
@@ -61,17 +61,20 @@ class Audit:
         self._pause = pause
 
     def run(self) -> Report:
-        """Raises NotReadToEnd, KafkaUnavailable, KafkaMisconfigured."""
-        first = self._look()
+        """The report of the second pass, or of the first where that finds no disagreement.
+
+        Raises NotReadToEnd, KafkaUnavailable, KafkaMisconfigured.
+        """
+        first = self._pass()
         if not first.disagreements:
             return first
         self._pause(self._settle)
-        second = self._look()
+        second = self._pass()
         seen = {one.identity for one in first.disagreements}
         second.disagreements = [one for one in second.disagreements if one.identity in seen]
         return second
 
-    def _look(self) -> Report:
+    def _pass(self) -> Report:
         view, limits = self._view, self._limits
         view.refresh()
         presence, sessions = view.presence(), view.sessions()
@@ -98,7 +101,7 @@ class Audit:
                 unaudited[registrar.label] = str(error)
                 continue
             if listing.node in listings:
-                unaudited[registrar.label] = "another node of that name was asked already"
+                unaudited[registrar.label] = "another node of that name was already asked"
             else:
                 listings[listing.node] = listing
         return listings, unaudited

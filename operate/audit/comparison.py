@@ -1,6 +1,6 @@
-"""Listings of nodes × presence → disagreements. Pure.
+"""Compares listings of nodes with presence → disagreements. Pure.
 
-Each binding is counted at most once, whatever is wrong with it.
+Each binding is counted at most once, even if several things are wrong with it.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,9 +23,9 @@ def compare(
     sessions: Mapping[str, Session],
     limits: Limits,
 ) -> Findings:
-    """What the nodes of `listings` say, against presence by AOR, with the sessions' reasons.
+    """Compare the nodes of `listings` with presence by AOR; the sessions give reasons.
 
-    What presence shows at other nodes is left alone.
+    Bindings that presence shows at other nodes are not checked.
     """
     findings = Findings()
     edges = Edges(listings)
@@ -41,7 +41,7 @@ def compare(
     concerned: dict[str, list[PresenceBinding]] = {}
     for aor, record in presence.items():
         for one in record.bindings:
-            edges.learn(one)
+            edges.add(one)
         if aor in rows or any({one.node, one.edge} & listings.keys() for one in record.bindings):
             concerned[aor] = [one for one in record.bindings if record.reachable]
     for aor in sorted(rows.keys() | concerned.keys()):
@@ -50,13 +50,13 @@ def compare(
         shown = concerned.get(aor, [])
         user = User(aor, rows.get(aor, []), shown, session, listings, limits, edges)
         _Comparison(user, findings).run()
-    findings.excused = +findings.excused  # without those that never applied
+    findings.excused = +findings.excused  # without those with a count of zero
     return findings
 
 
 @dataclass(slots=True)
 class _Comparison:
-    """Of one user."""
+    """Compares one user, and adds what it finds to `findings`."""
 
     user: User
     findings: Findings
@@ -64,21 +64,21 @@ class _Comparison:
     def run(self) -> None:
         pairs, unlisted, unshown = _pair(self.user)
         for shown, row in pairs:
-            self._judge_pair(shown, row)
+            self._check_pair(shown, row)
         for row in unshown:
-            judgement = excuses.why_unshown(self.user, row)
-            if isinstance(judgement, Excuse):
-                self.findings.excused[judgement] += 1
-            elif judgement is not None:
-                self._miss(row, judgement, unlisted)
+            assessment = excuses.why_unshown(self.user, row)
+            if isinstance(assessment, Excuse):
+                self.findings.excused[assessment] += 1
+            elif assessment is not None:
+                self._report_missing(row, assessment, unlisted)
         for shown in unlisted:
-            self._judge_unlisted(shown)
+            self._check_unlisted(shown)
         for shown in self.user.shown:
-            if shown.node not in self.user.listings:  # but its edge may have been asked
-                self._judge_edge(shown)
+            if shown.node not in self.user.listings:  # its edge may have been asked
+                self._check_edge(shown)
 
-    def _miss(self, row: Row, why: str, unlisted: list[PresenceBinding]) -> None:
-        """What a row lists is missing, unless something unlisted is it: told otherwise."""
+    def _report_missing(self, row: Row, why: str, unlisted: list[PresenceBinding]) -> None:
+        """Report a listed binding as missing, or the unlisted one that it really is."""
         user, event = self.user, row.event
         contact = event.contact or ""
 
@@ -86,7 +86,7 @@ class _Comparison:
             return shown.node != event.node and identity_of(shown.contact) == identity_of(contact)
 
         def is_changed(shown: PresenceBinding) -> bool:
-            return _is_same_otherwise(user, shown, row)
+            return _is_same_binding(user, shown, row)
 
         def is_moved_and_changed(shown: PresenceBinding) -> bool:
             known = user.known(shown)
@@ -94,13 +94,13 @@ class _Comparison:
             return shown.node != event.node and call_id is not None and call_id == event.call_id
 
         if changed := _take(unlisted, is_changed):
-            self._judge_pair(changed, row)
+            self._check_pair(changed, row)
         elif moved := _take(unlisted, is_moved) or _take(unlisted, is_moved_and_changed):
             self._report(Kind.WRONG_NODE, event.node, contact, f"shown at {moved.node}")
         else:
             self._report(Kind.MISSING, event.node, contact, why)
 
-    def _judge_pair(self, shown: PresenceBinding, row: Row) -> None:
+    def _check_pair(self, shown: PresenceBinding, row: Row) -> None:
         dead = excuses.why_dead(self.user, shown, row)
         different = excuses.differences(self.user, shown, row)
         if dead:
@@ -110,41 +110,41 @@ class _Comparison:
         elif different:
             self._report(Kind.DIFFERENT, shown.node, shown.contact, "; ".join(different))
         else:
-            self._judge_edge(shown)
+            self._check_edge(shown)
 
-    def _judge_unlisted(self, shown: PresenceBinding) -> None:
-        judgement = excuses.why_unlisted(self.user, shown)
-        if not isinstance(judgement, Excuse):
-            self._report(Kind.PHANTOM, shown.node, shown.contact, judgement)
-        elif judgement is not Excuse.NO_TABLE or not self._is_dead(shown):
-            self.findings.excused[judgement] += 1
+    def _check_unlisted(self, shown: PresenceBinding) -> None:
+        assessment = excuses.why_unlisted(self.user, shown)
+        if not isinstance(assessment, Excuse):
+            self._report(Kind.PHANTOM, shown.node, shown.contact, assessment)
+        elif assessment is not Excuse.NO_TABLE or not self._is_dead(shown):
+            self.findings.excused[assessment] += 1
 
-    def _judge_edge(self, shown: PresenceBinding) -> None:
-        """Of a device whose registrar is content, or elsewhere: what its edge says."""
+    def _check_edge(self, shown: PresenceBinding) -> None:
+        """Check a device at its edge: its registrar agrees, or was not asked."""
         if shown.edge is None:
-            self._judge_behind(shown)
+            self._check_unreported_edge(shown)
             return
         if shown.edge not in self.user.listings:
             self.findings.excused[Excuse.EDGE_NOT_ASKED] += 1
             return
-        judgement = excuses.why_unlisted_at_edge(self.user, shown)
-        if isinstance(judgement, Excuse):
-            self.findings.excused[judgement] += 1
-        elif judgement is not None:
-            self._report(Kind.PHANTOM, shown.edge, shown.contact, judgement)
+        assessment = excuses.why_unlisted_at_edge(self.user, shown)
+        if isinstance(assessment, Excuse):
+            self.findings.excused[assessment] += 1
+        elif assessment is not None:
+            self._report(Kind.PHANTOM, shown.edge, shown.contact, assessment)
         elif shown.node not in self.user.listings:
             self._is_dead(shown)
 
-    def _judge_behind(self, shown: PresenceBinding) -> None:
-        """Of a device that no edge reported: is there one all the same, and does it have it?"""
-        node, judgement = why_dead_behind(self.user, shown)
-        if isinstance(judgement, Excuse):
-            self.findings.excused[judgement] += 1
-        elif judgement is not None:
-            self._report(Kind.DEAD_CONNECTION, node, shown.contact, judgement)
+    def _check_unreported_edge(self, shown: PresenceBinding) -> None:
+        """Check a device that no edge reported: it may have come through one all the same."""
+        node, assessment = why_dead_behind(self.user, shown)
+        if isinstance(assessment, Excuse):
+            self.findings.excused[assessment] += 1
+        elif assessment is not None:
+            self._report(Kind.DEAD_CONNECTION, node, shown.contact, assessment)
 
     def _is_dead(self, shown: PresenceBinding) -> bool:
-        """Report it if its connection is known to be gone; no row of it was there to say so."""
+        """Whether its connection is known to be gone, which is reported then; it has no row."""
         dead = excuses.why_dead(self.user, shown, None)
         if dead is None:
             return False
@@ -158,7 +158,7 @@ class _Comparison:
 def _pair(
     user: User,
 ) -> tuple[list[tuple[PresenceBinding, Row]], list[PresenceBinding], list[Row]]:
-    """Contacts shown with the rows of them; what is shown but not listed; listed but not shown."""
+    """Shown contacts paired with their rows; contacts without a row; rows that are not shown."""
     pairs: list[tuple[PresenceBinding, Row]] = []
     unlisted: list[PresenceBinding] = []
     left = list(user.rows)
@@ -169,7 +169,7 @@ def _pair(
         if not rows:
             unlisted.append(shown)
             continue
-        # A contact registered with two profiles of a node is one binding there.
+        # A contact registered with two profiles of a node is one binding.
         rows.sort(key=lambda row: row.event.registrar == shown.registrar)
         pairs.append((shown, rows[-1]))
         left = [row for row in left if row not in rows]
@@ -177,15 +177,15 @@ def _pair(
 
 
 def _is_of(shown: PresenceBinding, row: Row) -> bool:
-    """Whether a row has the contact shown; of a user's Verto clients only the address differs."""
+    """Whether a row has the contact shown; a user's Verto clients differ only in their address."""
     event = row.event
     if event.node != shown.node or identity_of(event.contact or "") != identity_of(shown.contact):
         return False
     return shown.contact_form is not ContactForm.NOT_SIP or event.remote in (None, shown.remote)
 
 
-def _is_same_otherwise(user: User, shown: PresenceBinding, row: Row) -> bool:
-    """Whether a row with another contact is of that binding: its session, or its address, says."""
+def _is_same_binding(user: User, shown: PresenceBinding, row: Row) -> bool:
+    """Whether a row with another contact is of that binding, by its session or its address."""
     event, known = row.event, user.known(shown)
     if event.node != shown.node:
         return False
@@ -198,7 +198,7 @@ def _is_same_otherwise(user: User, shown: PresenceBinding, row: Row) -> bool:
 def _take(
     unlisted: list[PresenceBinding], is_it: Callable[[PresenceBinding], bool]
 ) -> PresenceBinding | None:
-    """The first that is it, which then is unlisted no more."""
+    """Remove the first that matches from the list, and return it."""
     found = next((one for one in unlisted if is_it(one)), None)
     if found is not None:
         unlisted.remove(found)

@@ -1,7 +1,7 @@
-"""Which node is the edge that a Path names? Pure.
+"""Finds the node that is the edge named in a Path. Pure.
 
-Presence names a device's edge only where the edge's own producer reported the client. Where that
-producer was away, the registrar's Path is all there is, and the node must be found by its URI.
+Presence names a device's edge only where the edge's own producer reported the client. While that
+producer was down, only the registrar's Path names the edge, and the node is found by its URI.
 """
 
 from collections.abc import Mapping
@@ -13,29 +13,29 @@ from schemas.presence import PresenceBinding
 
 
 class Edges:
-    """Of one comparison. `learn` first from all that presence shows."""
+    """The edges of one comparison. First `add` every binding that presence shows."""
 
     def __init__(self, listings: Mapping[str, Listing]) -> None:
         self._listings = listings
-        self._learned: dict[Peer, set[str]] = {}
+        self._by_place: dict[Peer, set[str]] = {}
 
-    def learn(self, shown: PresenceBinding) -> None:
-        """Other devices' Paths tell it, where presence knows their edge."""
+    def add(self, shown: PresenceBinding) -> None:
+        """Remember the edge of a Path where presence has both."""
         place = _place(shown.path) if shown.edge is not None else None
         if place is not None and shown.edge is not None:
-            self._learned.setdefault(place, set()).add(shown.edge)
+            self._by_place.setdefault(place, set()).add(shown.edge)
 
     def of(self, path: str | None, behind: str) -> set[str]:
-        """The nodes that may be the client's edge before the node `behind`; empty: not known.
+        """The nodes that may be the client's edge before the node `behind`; empty if not known.
 
-        As other devices show, else by the servers' own ends of connections, else by the host under
-        which an audited proxy was asked.
+        By the Paths of other devices, else by the servers' own ends of connections, else by the
+        host at which an audited proxy was asked.
         """
         place = _place(path)
         if place is None:
             return set()
-        if learned := self._learned.get(place):
-            return set(learned)
+        if known := self._by_place.get(place):
+            return set(known)
         others = [one for one in self._listings.values() if one.node != behind]
         if own := {one.node for one in others if place in one.own}:
             return own

@@ -1,12 +1,12 @@
-"""Why a node lists what presence does not show, or the other way round; and what differs.
+"""Why a node lists what presence does not show, or the other way round; and in what both differ.
 
-Pure. Each answer is an Excuse where presence is right, None where both agree, or the words for a
-disagreement.
+Pure. Each result is an Excuse where presence is right, None where both agree, or a sentence for
+the disagreement.
 """
 
 from operate.audit.edge_excuses import no_connection, why_edge_lost
-from operate.audit.findings import Excuse, Judgement
-from operate.audit.listing import Listing, Row, has_ended
+from operate.audit.findings import Assessment, Excuse
+from operate.audit.listing import Listing, Row, connection_ended
 from operate.audit.user import User, identity_of, key_of
 from schemas.origin import Address
 from schemas.presence import PresenceBinding
@@ -17,30 +17,30 @@ from streams.folds.binding_end import is_final
 from streams.folds.edges import EDGE
 
 
-def why_unshown(user: User, row: Row) -> Judgement:
-    """Of a row to which no binding shown belongs."""
+def why_unshown(user: User, row: Row) -> Assessment:
+    """Assess a row to which no shown binding belongs."""
     event, listing = row.event, user.listings[row.event.node]
     if any(one.edge == event.node and one.remote == event.remote for one in user.shown):
         return None  # the client's side of a device that is shown at the registrar behind
     if event.expires_at is not None and event.expires_at <= listing.at:
         return Excuse.OVERDUE
-    if has_ended(listing, row) and not user.comes_through_an_edge(event):
+    if connection_ended(listing, row) and not user.comes_through_an_edge(event):
         return Excuse.CONNECTION_ENDED
     known = user.session.bindings.get(key_of(event))
     if known is not None:
         return _why_known_unshown(user, known)
     key = key_of(event)
-    grave = user.session.ended.get(key) or user.session.ended.get(f"{key} of {event.call_id}")
-    if grave is None:
-        return "no event of it was folded"
-    if _ended_with_its_connection(grave, event, listing):
+    tombstone = user.session.ended.get(key) or user.session.ended.get(f"{key} of {event.call_id}")
+    if tombstone is None:
+        return "no event of it was processed"
+    if _ended_with_its_connection(tombstone, event, listing):
         return Excuse.CONNECTION_ENDED
-    if _signed_off_behind(user, event):
+    if _unregistered_behind(user, event):
         return Excuse.DEVICE_ENDED
-    return f"ended there: {grave.cause}"
+    return f"ended there: {tombstone.cause}"
 
 
-def _why_known_unshown(user: User, known: Binding) -> Judgement:
+def _why_known_unshown(user: User, known: Binding) -> Assessment:
     if known.node_lost:
         return "the node counts as lost"
     if known.ping_lost:
@@ -48,7 +48,7 @@ def _why_known_unshown(user: User, known: Binding) -> Judgement:
     if known.edge_lost:
         return why_edge_lost(user, known)
     if known.registrar_lost:
-        return Excuse.REGISTRAR_LOST  # what a registrar lists of it is judged by itself
+        return Excuse.REGISTRAR_LOST  # a registrar's row of it is checked on its own
     for behind in user.behind(known):
         if user.shows(behind):
             return None  # one of several edges' bindings of it: presence names the newest
@@ -56,36 +56,36 @@ def _why_known_unshown(user: User, known: Binding) -> Judgement:
             return Excuse.PING_LOST
         if not behind.node_lost and behind.edge_lost:
             return why_edge_lost(user, behind)
-    return "its session has it"
+    return "its session has it, presence does not show it"
 
 
 def _ended_with_its_connection(
-    grave: EndedBinding, event: RegistrationEvent, listing: Listing
+    tombstone: EndedBinding, event: RegistrationEvent, listing: Listing
 ) -> bool:
-    """Whether what is listed is the binding whose connection ended, and that has not come back."""
-    if not is_final(grave):
+    """Whether the row is the binding whose connection ended, and has not registered again."""
+    if not is_final(tombstone):
         over_connection = event.transport is not None and event.transport.is_connection
-        if grave.cause is not Cause.NODE_RESTARTED or not over_connection:
+        if tombstone.cause is not Cause.NODE_RESTARTED or not over_connection:
             return False
-    if None not in (grave.remote, event.remote) and grave.remote != event.remote:
-        return False  # registered anew, from elsewhere
-    # The kernel's own word against it: that very connection lives.
-    return grave.cookie is None or listing.cookie(event.remote) != grave.cookie
+    if None not in (tombstone.remote, event.remote) and tombstone.remote != event.remote:
+        return False  # registered again, from another address
+    # Unless the kernel still has that very connection.
+    return tombstone.cookie is None or listing.cookie(event.remote) != tombstone.cookie
 
 
-def _signed_off_behind(user: User, event: RegistrationEvent) -> bool:
-    """Whether the same device unregistered, or was dropped for its silence, behind this edge."""
+def _unregistered_behind(user: User, event: RegistrationEvent) -> bool:
+    """Whether the same device unregistered, or lost its pings, at the registrar behind."""
     return any(
-        grave.call_id == event.call_id
-        and grave.node != event.node
-        and grave.cause in (Cause.UNREGISTERED, Cause.PING_LOST)
-        for grave in user.session.ended.values()
+        tombstone.call_id == event.call_id
+        and tombstone.node != event.node
+        and tombstone.cause in (Cause.UNREGISTERED, Cause.PING_LOST)
+        for tombstone in user.session.ended.values()
         if event.call_id is not None
     )
 
 
 def why_unlisted(user: User, shown: PresenceBinding) -> Excuse | str:
-    """Of a binding shown at a node that does not list it."""
+    """Assess a binding shown at a node that does not list it."""
     listing = user.listings[shown.node]
     if shown.registrar == EDGE:
         return Excuse.NO_TABLE
@@ -99,8 +99,8 @@ def why_unlisted(user: User, shown: PresenceBinding) -> Excuse | str:
     return "not listed"
 
 
-def why_unlisted_at_edge(user: User, shown: PresenceBinding) -> Judgement:
-    """Of a device shown behind an edge: does the edge list the client?"""
+def why_unlisted_at_edge(user: User, shown: PresenceBinding) -> Assessment:
+    """Assess a device shown behind an edge: whether the edge lists the client."""
     listing = user.listings.get(shown.edge or "")
     if listing is None or any(
         row.event.node == shown.edge and row.event.remote == shown.remote for row in user.rows
@@ -111,7 +111,7 @@ def why_unlisted_at_edge(user: User, shown: PresenceBinding) -> Judgement:
         return None  # a proxy has no table to list
     behind = user.known(shown)
     if behind is not None and behind[1].edge_connection is not None:
-        return None  # what it lists are connections, and that shows it there
+        return None  # the edge reports connections, and this one is there
     if shown.stale:
         return Excuse.STALE
     if known is not None and _is_overdue(user, known, listing):
@@ -122,18 +122,18 @@ def why_unlisted_at_edge(user: User, shown: PresenceBinding) -> Judgement:
 def _why_overdue(
     user: User, shown: PresenceBinding, known: Binding, listing: Listing
 ) -> Excuse | str:
-    """Whether the node shows that it only expired: it has its row still, or its connection."""
+    """Overdue if the node proves that it only expired: by its row, or by its connection."""
     if (user.aor, identity_of(known.contact)) in listing.expired:
         return Excuse.OVERDUE
     nearest = user.listings.get(shown.edge or shown.node)
     over = shown.transport is not None and shown.transport.is_connection
-    if over and nearest is not None and nearest.lives(shown.remote):
+    if over and nearest is not None and nearest.has_connection(shown.remote):
         return Excuse.OVERDUE
-    return f"not listed; it was to expire at {known.expires_at:%H:%M:%S}Z"
+    return f"not listed; its expiry was {known.expires_at:%H:%M:%S}Z"
 
 
 def _is_overdue(user: User, known: Binding, listing: Listing) -> bool:
-    """Whether the registrar may have dropped it by now, and presence need not have yet."""
+    """Whether the registrar may have removed it already, while presence may still show it."""
     due, limits = known.expires_at, user.limits
     return due is not None and (
         due - limits.expiry_tolerance
@@ -154,16 +154,16 @@ def why_dead(user: User, shown: PresenceBinding, row: Row | None) -> str | None:
         own = [row]
         if user.comes_through_an_edge(row.event):
             return None
-    if any(one.ended for one in own):
+    if any(one.disconnected for one in own):
         return f"the server has no connection from {_text(shown)}"
     if shown.transport in (None, Transport.UDP) or (shown.path and not shown.edge):
         return None
-    live = nearest.lives(shown.remote) if nearest is not None else None
+    live = nearest.has_connection(shown.remote) if nearest is not None else None
     if nearest is None or live is None:
         return None
     known = user.known(shown)
     if shown.edge is None and known is not None and known[1].transport_claimed:
-        return None  # it came over none
+        return None  # it had no connection when it registered
     if not live:
         return no_connection(nearest, _text(shown))
     cookie = nearest.cookie(shown.remote)
@@ -176,7 +176,7 @@ def why_dead(user: User, shown: PresenceBinding, row: Row | None) -> str | None:
 
 
 def differences(user: User, shown: PresenceBinding, row: Row) -> list[str]:
-    """What a binding shown says otherwise than the row of it."""
+    """How a shown binding differs from its row, as sentences."""
     event, found = row.event, []
     if identity_of(shown.contact) != identity_of(event.contact or ""):
         found.append(f"contact {shown.contact}, listed {event.contact}")
@@ -194,7 +194,7 @@ def differences(user: User, shown: PresenceBinding, row: Row) -> list[str]:
 
 
 def address_listed(shown: PresenceBinding, event: RegistrationEvent) -> Address | None:
-    """The client's address as the row tells it; None where it tells only a proxy's."""
+    """The client's address in the row; None where it has only a proxy's."""
     if event.path is not None:
         return event.received or (None if shown.edge else event.remote)
     return None if shown.edge else event.remote

@@ -1,4 +1,4 @@
-"""What a comparison finds: disagreements, each of a named kind, and what rightly differs."""
+"""The result of a comparison: disagreements by kind, and differences in which presence is right."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -11,32 +11,32 @@ class Kind(StrEnum):
 
     MISSING = "missing"  # the node lists a binding that presence does not show there
     PHANTOM = "phantom"  # presence shows a binding at the node, which does not list it
-    WRONG_NODE = "wrong-node"  # presence shows it, but at another node than lists it
+    WRONG_NODE = "wrong-node"  # presence shows it, but at another node than the one that lists it
     DIFFERENT = "different"  # both have it, with another contact, address, registrar or expiry
     DEAD_CONNECTION = "dead-connection"  # presence shows it over a connection that has ended
-    UNREADABLE = "unreadable"  # the node lists a row that no record can be made of: a dead letter
+    UNREADABLE = "unreadable"  # the node lists a row that does not fit a record: a dead letter
 
 
 class Excuse(StrEnum):
-    """Why a difference from a listing is none to report (docs/operations.md).
+    """Why a difference from a listing is not reported (docs/operations.md).
 
-    Presence is right, or nobody who was asked can say: `UNCHECKED`.
+    Either presence is right, or the nodes that were asked cannot show it (`UNCHECKED`).
     """
 
     CONNECTION_ENDED = "connection-ended"  # listed until it expires; its connection is gone
     PING_LOST = "ping-lost"  # listed, but it no longer answers OPTIONS
-    EDGE_LOST = "edge-lost"  # listed behind an edge, which shows that it has lost the client
-    REGISTRAR_LOST = "registrar-lost"  # listed at an edge alone: the registrar behind has ended
-    DEVICE_ENDED = "device-ended"  # listed at an edge, but it signed off at the registrar behind
+    EDGE_LOST = "edge-lost"  # listed behind an edge that has demonstrably lost the client
+    REGISTRAR_LOST = "registrar-lost"  # listed only at an edge: the registrar behind has ended
+    DEVICE_ENDED = "device-ended"  # listed at an edge, but unregistered at the registrar behind
     OVERDUE = "overdue"  # it has just expired, as the node itself shows
-    STALE = "stale"  # presence itself says that it is not certain
-    NO_TABLE = "no-table"  # shown at a proxy, which has nothing to list
-    EDGE_NOT_ASKED = "edge-not-asked"  # shown behind an edge whose connections are not known here
+    STALE = "stale"  # presence itself marks it as uncertain
+    NO_TABLE = "no-table"  # shown at a proxy, which has no location table
+    EDGE_NOT_ASKED = "edge-not-asked"  # shown behind an edge whose connections are not known
     PROFILE_LEFT_OUT = "profile-left-out"  # freeswitch.profiles does not name its profile
 
 
-# Presence is right, both agree, or the words for a disagreement.
-Judgement = Excuse | str | None
+# An excuse where presence is right, None where both agree, a sentence where they disagree.
+Assessment = Excuse | str | None
 UNCHECKED = frozenset(
     {Excuse.STALE, Excuse.NO_TABLE, Excuse.EDGE_NOT_ASKED, Excuse.PROFILE_LEFT_OUT}
 )
@@ -44,7 +44,7 @@ UNCHECKED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """One binding that presence and `node` tell differently; `detail` is for people."""
+    """One binding in which presence and `node` differ; `detail` is a sentence for people."""
 
     kind: Kind
     node: str
@@ -54,13 +54,13 @@ class Disagreement:
 
     @property
     def identity(self) -> tuple[Kind, str, str, str]:
-        """The same again at a second look is the same disagreement."""
+        """Equal for the same disagreement found in another pass."""
         return self.kind, self.node, self.aor, self.contact
 
 
 @dataclass(slots=True)
 class Findings:
-    """Of one comparison. `bindings` were listed, of `users` either side knows."""
+    """The result of one comparison: `bindings` listed, and `users` known to either side."""
 
     bindings: Counter[str] = field(default_factory=Counter)  # by node
     users: int = 0
@@ -70,7 +70,7 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`expiry_slack`: how long after its expiry presence may show a binding."""
+    """Tolerances; for `expiry_slack` after its expiry presence may still show a binding."""
 
     expiry_tolerance: timedelta
     expiry_slack: timedelta

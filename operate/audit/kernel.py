@@ -1,4 +1,4 @@
-"""What the kernel shows an audit: which connections to the SIP ports live, where it runs beside."""
+"""Asks the kernel for the connections to a node's SIP ports, where the audit runs on its host."""
 
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.live_connections import LiveConnections, live_connections
@@ -10,11 +10,11 @@ log = logs.get(__name__)
 def connections_to(ports: list[int]) -> LiveConnections | None:
     """The established connections to these local ports.
 
-    None where nobody listens on them here, or the kernel cannot be asked: conclude nothing.
+    None where no process listens on them here, or the kernel cannot be asked: nothing is known.
     """
     try:
         found = live_connections(ports)
     except (KernelRefuses, QueryFailed) as error:
-        log.warning("audited without the kernel", reason=str(error))
+        log.warning("audit: kernel not asked for connections", reason=str(error))
         return None
     return found if found.listens else None

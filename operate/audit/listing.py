@@ -1,4 +1,4 @@
-"""What one node says when an audit asks it: the bindings it lists, the connections that live."""
+"""What one node answers in an audit: the bindings it lists, and the connections it has."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ Peer = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A binding listed. `ended`: the server's own list of connections does not show its own."""
+    """A listed binding. `disconnected`: its connection is not in the server's own list."""
 
     event: RegistrationEvent
-    ended: bool = False
+    disconnected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRow:
-    """A row that no event can be made of: the producer makes a dead letter of it."""
+    """A row that does not fit an event: the producer writes a dead letter for it."""
 
     aor: str
     contact: str
@@ -29,30 +29,30 @@ class UnreadableRow:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Everything one node lists. `at` is by the clock that its rows' expiries are in."""
+    """Everything one node lists. `at` is by the clock that its rows' expiries use."""
 
     node: str
     at: datetime
     rows: list[Row]
     unreadable: Sequence[UnreadableRow] = ()
-    # The profiles that were asked for, where not all are; None: the listing is of everything.
+    # The profiles that were asked for; None means all.
     profiles: frozenset[str] | None = None
-    # Cookies of the connections the node's kernel has, by the peer; None: it was not asked.
+    # Cookies of the connections in the node's kernel, by peer; None if it was not asked.
     connections: Mapping[Peer, int] | None = None
-    # The peers of the connections that the server itself lists; None: it lists none to us.
+    # Peers of the connections that the server itself lists; None if it gives no such list.
     peers: frozenset[Peer] | None = None
-    # Its own ends of connections, and where it was asked: by these a Path names it.
+    # Its own ends of connections, and the host it was asked at: a Path names it by these.
     own: frozenset[Peer] = frozenset()
     host: str | None = None
-    # Of a proxy without a location table nothing is listed but connections.
+    # A proxy without a location table lists only connections.
     has_table: bool = True
-    # AOR and contact of rows that the server still has and counts on no more.
+    # AOR and contact of rows that the server still has, but treats as expired.
     expired: frozenset[tuple[str, str]] = frozenset()
 
-    def lives(self, remote: Address | None) -> bool | None:
+    def has_connection(self, remote: Address | None) -> bool | None:
         """Whether there is a connection from there, by the kernel, else by the server's own list.
 
-        None: neither was to be had.
+        None where neither is known.
         """
         known: Collection[Peer] | None = self.peers
         if self.connections is not None:
@@ -62,16 +62,16 @@ class Listing:
         return (remote.ip, remote.port) in known
 
     def cookie(self, remote: Address | None) -> int | None:
-        """Of the connection from there, where the kernel was asked and knows one."""
+        """The cookie of the connection from there, if the kernel was asked and has one."""
         if self.connections is None or remote is None:
             return None
         return self.connections.get((remote.ip, remote.port))
 
 
-def has_ended(listing: Listing, row: Row) -> bool:
-    """Whether the connection the row was registered over is known to be gone."""
+def connection_ended(listing: Listing, row: Row) -> bool:
+    """Whether the connection that the row was registered over is known to be gone."""
     event = row.event
-    if row.ended:
+    if row.disconnected:
         return True
     if listing.connections is None or event.remote is None:
         return False

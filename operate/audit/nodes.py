@@ -1,6 +1,6 @@
 """`KIND:NAME=ADDRESS` texts, or the settings' own sections → the nodes to ask.
 
-Everything but name and address (password, dialect, domain, patience) comes from the section of the
+Everything but name and address (password, dialect, domain, timeouts) comes from the section of the
 node's kind.
 """
 
@@ -22,7 +22,10 @@ _HOST_PORT = re.compile(r"\[?([^\[\]]+?)\]?:([0-9]{1,5})").fullmatch
 
 
 def nodes_of(texts: Sequence[str]) -> list[Registrar]:
-    """The nodes named, or those of the settings. Raises BadArgument, BadSettings."""
+    """The nodes that the texts name, or without texts those of the settings.
+
+    Raises BadArgument, BadSettings.
+    """
     kernels = _kernels()
     if texts:
         return [_named(text, kernels) for text in texts]
@@ -36,7 +39,7 @@ def nodes_of(texts: Sequence[str]) -> list[Registrar]:
 
 
 def names_of(registrars: Sequence[Registrar]) -> list[str] | None:
-    """The nodes' names; None where one will only be known when it has been asked."""
+    """The nodes' names; None where one of them is known only after it was asked."""
     if any(isinstance(one, FreeSwitch) and not one.is_named for one in registrars):
         return None
     return [one.label for one in registrars]
@@ -71,7 +74,7 @@ def _kamailio(given: dict[str, Any], kernels: dict[str, AskKernel]) -> Registrar
 
 
 def _kernels() -> dict[str, AskKernel]:
-    """Of the node that `[sockets]` says is in this network namespace."""
+    """How to ask the kernel, for the node that `[sockets]` names in this network namespace."""
     if not is_configured(SocketsSettings.section):
         return {}
     settings = load(SocketsSettings)

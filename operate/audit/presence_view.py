@@ -1,6 +1,6 @@
-"""What a subscriber knows at this moment: the last presence record of each user, and the session.
+"""What a subscriber knows now: the last presence record and the session of each user.
 
-Kept as bytes, and only of users that an audited node has to do with: a cluster may have a million.
+Kept as bytes, and only for users of audited nodes: a cluster may have a million users.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Records(Mapping[str, T], Generic[T]):
-    """Records by AOR, decoded when looked at; later changes of the view do not show."""
+    """Records by AOR, decoded on access; a later refresh of the view does not change them."""
 
     def __init__(self, model: type[T], values: Mapping[str, bytes]) -> None:
         self._model = model
@@ -34,10 +34,10 @@ class Records(Mapping[str, T], Generic[T]):
 
 
 class View:
-    """Reads both topics without a consumer group; `refresh` brings it up to their present ends."""
+    """Reads both topics without a consumer group; `refresh` reads on to their current ends."""
 
     def __init__(self, kafka: KafkaSettings, nodes: Collection[str] | None) -> None:
-        """`nodes`: whose users are kept; None: everybody's.
+        """Keep the users of `nodes`, or all users where that is None.
 
         Raises KafkaUnavailable; KafkaMisconfigured, also when a topic is missing.
         """
@@ -50,11 +50,14 @@ class View:
         self._readers = [TopicReader(kafka, topic) for topic in (PRESENCE, SESSIONS)]
 
     def refresh(self) -> None:
-        """Raises NotReadToEnd, KafkaUnavailable, KafkaMisconfigured."""
+        """Read both topics to their ends.
+
+        Raises NotReadToEnd, KafkaUnavailable, KafkaMisconfigured.
+        """
         presence, sessions = self._readers
         for message in presence.read_to_end():
             if value := message.value():
-                self._saw_presence(value)
+                self._add_presence(value)
         for message in sessions.read_to_end():
             aor, value = (message.key() or b"").decode(), message.value()
             if value is not None and self._concerns(value):
@@ -72,8 +75,8 @@ class View:
         for reader in self._readers:
             reader.close()
 
-    def _saw_presence(self, value: bytes) -> None:
-        """Of two records of one user the higher version is right, whichever comes last."""
+    def _add_presence(self, value: bytes) -> None:
+        """Of two records of one user the higher version counts, whichever comes last."""
         record = codec.decode(Presence, value)
         if record.version < self._versions.get(record.aor, 0):
             return

@@ -1,7 +1,7 @@
-"""Asks an OpenSIPS or a Kamailio for its contacts, where it has any, and for its connections.
+"""Asks an OpenSIPS or a Kamailio for its contacts, if it has a table, and for its connections.
 
-A pure proxy has no table. That is asked once of each process of the server: each question after a
-command that it does not know is an error in its log.
+A pure proxy has no location table. Each process of the server is asked for one only once, because
+an unknown command is an error in the server's log.
 """
 
 from collections.abc import Callable, Iterable
@@ -35,7 +35,7 @@ from schemas.codec import InvalidRecord
 from schemas.origin import Address
 from schemas.vocabulary import Transport
 
-# How the management interfaces say that no module has the command (mi/mi.h, jsonrpcs_mod.c; 2.4).
+# What the management interfaces answer to an unknown command (mi/mi.h, jsonrpcs_mod.c; 2.4).
 _NO_SUCH_COMMAND = ("method not found", "unknown command", "unknown mi command")
 
 
@@ -43,14 +43,14 @@ class LocationTable:
     """Asks for all contacts, unless this process of the server is known to have no table."""
 
     def __init__(self, mi: Mi, command: str, process: Callable[[Mi], str]) -> None:
-        """`process` tells one process of the server from another: when it started."""
+        """`process` identifies a process of the server, by its start time."""
         self._mi = mi
         self._command = command
         self._process = process
-        self._without: str | None = None  # the process that has none
+        self._without: str | None = None  # the process without a table
 
     def ask(self) -> Any | None:
-        """The reply; None: it has no location table. Raises MiError."""
+        """The reply, None where the server has no location table. Raises MiError."""
         if self._without is not None and self._without == self._process(self._mi):
             return None
         self._without = None
@@ -64,7 +64,7 @@ class LocationTable:
 
 
 class OpenSips:
-    """`ul_dump` and `list_tcp_conns` over MI."""
+    """Asks an OpenSIPS for `ul_dump` and `list_tcp_conns` over MI."""
 
     def __init__(self, settings: OpenSipsSettings, ask_kernel: AskKernel = no_kernel) -> None:
         self._settings = settings
@@ -74,10 +74,10 @@ class OpenSips:
         self.label = settings.node
 
     def ask(self) -> Listing:
-        """Raises NotAudited."""
+        """The node's complete listing. Raises NotAudited."""
         settings = self._settings
         if self._mi is None or self._table is None:
-            raise NotAudited("opensips.mi_url and mi_fifo are not set: there is nobody to ask")
+            raise NotAudited("opensips.mi_url and mi_fifo are not set: the node cannot be asked")
         if settings.usrloc is Usrloc.DATABASE:
             raise NotAudited("usrloc keeps its contacts in a database: ul_dump lists none")
         began = Received(datetime.now(UTC), 0)
@@ -89,7 +89,7 @@ class OpenSips:
         except MiError as error:
             raise NotAudited(f"{type(error).__name__}: {error}") from error
         if table is not None and not contacts and settings.usrloc is Usrloc.AUTO:
-            raise NotAudited("ul_dump is empty; set opensips.usrloc = memory if that is the truth")
+            raise NotAudited("ul_dump is empty; set opensips.usrloc = memory if it really is")
         context = settings.context(BOOT)
         rows = Rows()
         tables: dict[str, list[opensips_snapshot.Row]] = {}
@@ -103,9 +103,9 @@ class OpenSips:
         for name, found in tables.items():
             of = opensips_snapshot.begin(context, began, name)
             for row in told_apart(found):
-                ended = not opensips_snapshot.is_connected(row, peers)
+                gone = not opensips_snapshot.is_connected(row, peers)
                 with rows.reading(row.aor, row.uri):
-                    rows.readable.append(Row(opensips_snapshot.record(of, row, 0).event, ended))
+                    rows.readable.append(Row(opensips_snapshot.record(of, row, 0).event, gone))
         kernel = self._ask_kernel()
         return Listing(
             *(settings.node, began.at, rows.readable, rows.unreadable),
@@ -119,7 +119,7 @@ class OpenSips:
 
 
 class Kamailio:
-    """`ul.dump` and `core.tcp_list` by JSON-RPC."""
+    """Asks a Kamailio for `ul.dump` and `core.tcp_list` by JSON-RPC."""
 
     def __init__(self, settings: KamailioSettings, ask_kernel: AskKernel = no_kernel) -> None:
         self._settings = settings
@@ -130,10 +130,10 @@ class Kamailio:
         self.label = settings.node
 
     def ask(self) -> Listing:
-        """Raises NotAudited."""
+        """The node's complete listing. Raises NotAudited."""
         settings = self._settings
         if self._rpc is None or self._table is None:
-            raise NotAudited("kamailio.rpc_url is not set: there is nobody to ask")
+            raise NotAudited("kamailio.rpc_url is not set: the node cannot be asked")
         began = Received(datetime.now(UTC), 0)
         try:
             table = self._table.ask()
@@ -166,18 +166,18 @@ class Kamailio:
         context = self._settings.context(BOOT)
         of = kamailio_snapshot.Snapshot(context, BOOT, began, table)
 
-        def refuse(one: UnreadableRow) -> None:
-            rows.refuse(one.row.aor, one.row.fields.get("Address"), one.error)
+        def add_unreadable(one: UnreadableRow) -> None:
+            rows.add_unreadable(one.row.aor, one.row.fields.get("Address"), one.error)
 
-        for one in kamailio_snapshot.read(contacts, context, began.at, refuse):
+        for one in kamailio_snapshot.read(contacts, context, began.at, add_unreadable):
             with rows.reading(one.aor, one.contact.fields.get("Address")):
                 found = kamailio_snapshot.record(of, one, 0, peers)
                 listed = found or kamailio_snapshot.record(of, one, 0, None)
                 assert listed is not None, "without connections every binding makes a row"
                 event = listed.event
                 if event.transport is Transport.UDP and "Received" not in one.contact.fields:
-                    event.remote = None  # only the contact's own text: the events know better
-                rows.readable.append(Row(event, ended=found is None))
+                    event.remote = None  # from the contact only; the events have the real address
+                rows.readable.append(Row(event, disconnected=found is None))
 
 
 def _opensips_process(mi: Mi) -> str:
@@ -190,7 +190,7 @@ def _kamailio_process(rpc: Mi) -> str:
 
 
 def _asked(mi: Mi, command: str) -> Any | None:
-    """The answer; None where the server does not know the command, or has no TCP to list of."""
+    """The answer; None where the server does not have the command, or no TCP to list."""
     try:
         return mi.call(command)
     except MiRefused:
@@ -200,18 +200,18 @@ def _asked(mi: Mi, command: str) -> Any | None:
 def _expired(
     listed: Iterable[ListedContact], context: Context, began: Received
 ) -> Iterable[tuple[str, str]]:
-    """AOR and contact of the rows that usrloc still has and counts on no more."""
+    """AOR and contact of the rows that usrloc still has, but treats as expired."""
     for one in listed:
         fields = {name: text for name, text in one.fields.items() if name != "Expires"}
         try:
             row = opensips_snapshot.read(replace(one, fields=fields), context, began)
         except InvalidRecord:
-            continue  # nobody shows it either
+            continue  # presence cannot show it either
         yield row.aor, identity_of(row.fields["contact"])
 
 
 def _peers(texts: Iterable[str]) -> frozenset[Peer]:
-    """`127.0.0.1:46002`, `[::1]:46002` and `::1:46002`."""
+    """The addresses in texts like `127.0.0.1:46002`, `[::1]:46002` and `::1:46002`."""
     return frozenset(peer for text in texts if (peer := _peer(text)) is not None)
 
 

@@ -1,7 +1,7 @@
-"""Asks a node itself what it lists, read-only, as its producer does for snapshots.
+"""Asks a FreeSWITCH for its bindings, read-only, with the commands of its producer's snapshots.
 
-The answers are read by the producers' own code, so that a row means the same to both; nothing of
-what they know, kept or published is used.
+The answers are parsed by the producers' own code, so that a row means the same to both. Nothing
+that a producer holds or has published is used.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,32 +31,32 @@ from producers.freeswitch.verto_listing import (
 from producers.sockets.live_connections import LiveConnections
 from schemas.codec import InvalidRecord
 
-# Of records that leave this process nowhere.
+# The boot id in records that never leave this process.
 BOOT = "audit"
 _TEXT_MAX = 200
 AskKernel = Callable[[], LiveConnections | None]
 
 
 class NotAudited(Exception):
-    """The node gave no complete listing: nothing is known of its bindings. The message says why."""
+    """The node gave no complete listing: its bindings are not known. The message has the reason."""
 
 
 class Registrar(Protocol):
-    """`label` is the node's name, or where it is asked until that is known."""
+    """A node to ask. `label` is its name, or its address until that is known."""
 
     @property
     def label(self) -> str: ...
 
     def ask(self) -> Listing:
-        """Raises NotAudited."""
+        """The node's complete listing. Raises NotAudited."""
 
 
 def no_kernel() -> None:
-    """For nodes whose kernel is elsewhere."""
+    """Asks no kernel: for nodes on other hosts."""
 
 
 class FreeSwitch:
-    """`sofia xmlstatus profile NAME reg` of each profile, over a connection of its own."""
+    """Asks for `sofia xmlstatus profile NAME reg` of each profile, over its own connection."""
 
     def __init__(self, settings: FreeSwitchSettings, ask_kernel: AskKernel = no_kernel) -> None:
         self._settings = settings
@@ -65,7 +65,7 @@ class FreeSwitch:
         self.label = settings.node or f"{settings.host}:{settings.port}"
 
     def ask(self) -> Listing:
-        """Raises NotAudited."""
+        """The node's complete listing. Raises NotAudited."""
         socket = event_socket(self._settings, lambda _: None)
         try:
             socket.connect()
@@ -79,7 +79,7 @@ class FreeSwitch:
         switch = Switch(self._settings.node)
         switch.ask(socket)
         if switch.name is None:
-            raise NotAudited("does not tell its switchname; give it a name")
+            raise NotAudited("it has no switchname; name the node")
         self.label = switch.name
         at = switch.clock.now()
         profiles = self._settings.profiles
@@ -109,7 +109,10 @@ class FreeSwitch:
 
 
 def _verto_clients(socket: EventSocket) -> list[Client]:
-    """None where the switch has no mod_verto. Raises ListingUnreadable, ConnectionLost."""
+    """The switch's Verto clients, none without mod_verto.
+
+    Raises ListingUnreadable, ConnectionLost.
+    """
     try:
         if socket.api(IS_LOADED_COMMAND).strip() != "true":
             return []
@@ -119,7 +122,7 @@ def _verto_clients(socket: EventSocket) -> list[Client]:
 
 
 class Rows:
-    """The rows of one listing: those an event can be made of, and those none can."""
+    """The rows of one listing: those that fit an event, and those that do not."""
 
     def __init__(self) -> None:
         self.readable: list[Row] = []
@@ -127,17 +130,18 @@ class Rows:
 
     @contextmanager
     def reading(self, aor: object, contact: object) -> Iterator[None]:
-        """Within, one row is read; it is kept as unreadable where no record can be made of it."""
+        """Parse one row within; it is added as unreadable where it does not fit a record."""
         try:
             yield
         except InvalidRecord as error:
-            self.refuse(aor, contact, error)
+            self.add_unreadable(aor, contact, error)
 
-    def refuse(self, aor: object, contact: object, error: InvalidRecord) -> None:
+    def add_unreadable(self, aor: object, contact: object, error: InvalidRecord) -> None:
+        """Add a row that does not fit a record, with its fault."""
         fault = f"{error.field}: {error.reason}"
         self.unreadable.append(UnreadableRow(_printable(aor), _printable(contact), fault))
 
 
 def _printable(text: object) -> str:
-    """The beginning, without what is no UTF-8."""
+    """The first characters; what UTF-8 cannot encode is replaced."""
     return str(text)[:_TEXT_MAX].encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""A report for people, for programs, and as metrics."""
+"""Prints a report for people, encodes it for programs, and sets its metrics."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from runtime import metrics
 
 
 def as_table(report: Report) -> Table:
-    """The disagreements, those of one user together."""
+    """A table of the disagreements, sorted by user."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in ("user", "node", "what", "contact", "why"):
         table.add_column(column, overflow="fold")
@@ -23,7 +23,7 @@ def as_table(report: Report) -> Table:
 
 
 def as_lines(report: Report) -> list[str]:
-    """What was compared, what was rightly different, what was not audited."""
+    """Lines that count what was compared, what differs rightly, and what was not audited."""
     bindings = sum(report.bindings.values())
     lines = [
         f"{len(report.disagreements)} disagreements; {bindings} bindings of {report.users} users "
@@ -34,8 +34,8 @@ def as_lines(report: Report) -> list[str]:
         ("not checked", report.excused.keys() & UNCHECKED),
     ):
         if excuses:
-            told = (f"{report.excused[excuse]} {excuse}" for excuse in sorted(excuses))
-            lines.append(f"{title}: {', '.join(told)}")
+            counts = (f"{report.excused[excuse]} {excuse}" for excuse in sorted(excuses))
+            lines.append(f"{title}: {', '.join(counts)}")
     lines += [f"NOT AUDITED {node}: {why}" for node, why in sorted(report.unaudited.items())]
     return lines
 
@@ -63,13 +63,13 @@ def summary(report: Report) -> dict[str, Any]:
 
 
 class Gauges:
-    """The metrics of repeated audits."""
+    """Sets the metrics of repeated audits."""
 
     def __init__(self) -> None:
         self._unaudited: set[str] = set()
 
     def show(self, report: Report, at: float) -> None:
-        """`at` is in seconds since the epoch."""
+        """Set the metrics of a report made `at` seconds since the epoch."""
         counts = Counter((one.node, one.kind) for one in report.disagreements)
         for node, listed in report.bindings.items():
             for kind in Kind:
@@ -80,7 +80,7 @@ class Gauges:
         self.show_unaudited(report.unaudited, audited=report.bindings)
 
     def show_unaudited(self, nodes: Iterable[str], *, audited: Iterable[str] = ()) -> None:
-        """These nodes keep their last figures, which are of then: they never count as zero."""
+        """Mark these nodes as unaudited; their other metrics keep their last values, never zero."""
         now = set(nodes)
         for node in {*audited, *self._unaudited} - now:
             metrics.AUDIT_UNAUDITED.set(0, {"node": node})

@@ -1,4 +1,4 @@
-"""The section [audit]: which nodes are compared with presence, how often, how patiently."""
+"""The section [audit]: which nodes are compared with presence, how often, with what tolerance."""
 
 from datetime import timedelta
 from typing import Annotated, ClassVar
@@ -9,12 +9,12 @@ from operate.audit.findings import Limits
 from runtime.settings import Duration, StageSettings
 from streams.settings import StreamsSettings
 
-# What a node is called and where it answers: see operate.audit.nodes.
+# A node's kind, name and address: see operate.audit.nodes.
 NodeText = Annotated[str, StringConstraints(pattern=r"^[a-z]+(:[A-Za-z0-9_.:\-]{1,64})?=\S+$")]
 
 
 def limits_of(audit: "AuditSettings", streams: StreamsSettings) -> Limits:
-    """How much time may lie between a node's word and presence."""
+    """How far a node's listing and presence may be apart in time."""
     return Limits(audit.expiry_tolerance, streams.expiry_slack + streams.node_tick)
 
 
@@ -32,10 +32,10 @@ class AuditSettings(StageSettings):
     interval: Duration = Field(timedelta(minutes=5), description="Between two audits of the stage.")
     settle: Duration = Field(
         timedelta(seconds=5),
-        description="What disagrees is looked at again after this time, and reported if it still "
-        "does: longer than an event is on its way.",
+        description="A disagreement is checked again after this time, and reported if it is still "
+        "there: longer than an event needs to become presence.",
     )
     expiry_tolerance: Duration = Field(
         timedelta(seconds=10),
-        description="Expiries that differ by less are the same: clocks, and whole seconds.",
+        description="Expiries that differ by less are equal: clocks differ, seconds are whole.",
     )

@@ -1,4 +1,4 @@
-"""The stage `audit`: compares presence with the nodes again and again, and shows the number."""
+"""The stage `audit`: compares presence with the nodes at intervals, and reports disagreements."""
 
 import time
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ from streams.settings import StreamsSettings
 log = logs.get(__name__)
 
 NAME = "audit"
-# Disagreements told one by one in the log and the status; the number is always told.
-_TOLD_MAX = 50
+# Disagreements listed one by one in the log and in /status; their number is always there.
+_LISTED_MAX = 50
 
 
 class Auditor:
-    """Ready while its last audit could read presence, whatever it found."""
+    """Runs audits; the stage is ready while the last one could read presence, whatever it found."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Auditor:
         self._report: Report | None = None
 
     def run(self) -> None:
-        """Until the stage is told to stop. Raises KafkaMisconfigured."""
+        """Audit until the stage stops. Raises KafkaMisconfigured."""
         stop = self._stage.stop
         try:
             while not stop.is_set():
@@ -57,11 +57,11 @@ class Auditor:
                 self._view.close()
 
     def status(self) -> dict[str, Any]:
-        """Of the last audit that could read presence."""
+        """The summary of the last audit that could read presence, for /status."""
         if self._report is None:
             return {"audited": False}
-        told = [as_json(one) for one in self._report.disagreements[:_TOLD_MAX]]
-        return {"audited": True, **summary(self._report), "first": told}
+        first = [as_json(one) for one in self._report.disagreements[:_LISTED_MAX]]
+        return {"audited": True, **summary(self._report), "first": first}
 
     def _audit(self) -> None:
         stage, settle = self._stage, self._settings.settle.total_seconds()
@@ -71,25 +71,25 @@ class Auditor:
             audit = Audit(self._registrars, self._view, self._limits, settle, stage.stop.wait)
             report = audit.run()
         except (KafkaUnavailable, NotReadToEnd) as error:
-            log.error("no audit: presence cannot be read", reason=str(error))
+            log.error("audit failed: presence cannot be read", reason=str(error))
             self._gauges.show_unaudited(one.label for one in self._registrars)
             stage.ready.clear()
             return
         self._gauges.show(report, time.time())
-        self._tell(report)
+        self._log(report)
         self._report = report
         stage.ready.set()
 
-    def _tell(self, report: Report) -> None:
-        for one in report.disagreements[:_TOLD_MAX]:
+    def _log(self, report: Report) -> None:
+        for one in report.disagreements[:_LISTED_MAX]:
             log.error("presence disagrees with a node", **as_json(one))
         for node, why in report.unaudited.items():
-            log.error("not audited", node=node, reason=why)
-        log.info("audited", bindings=report.bindings, disagreements=len(report.disagreements))
+            log.error("node not audited", node=node, reason=why)
+        log.info("audit done", bindings=report.bindings, disagreements=len(report.disagreements))
 
 
 def run() -> None:
-    """Audit until told to stop. Raises BadSettings, BadArgument, KafkaMisconfigured."""
+    """Run the stage until it is stopped. Raises BadSettings, BadArgument, KafkaMisconfigured."""
     settings, kafka = load(AuditSettings), load(KafkaSettings)
     registrars, limits = nodes_of(settings.nodes), limits_of(settings, load(StreamsSettings))
     stage = Stage(NAME)

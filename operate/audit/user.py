@@ -1,4 +1,4 @@
-"""One user in an audit: what nodes list, what presence shows, what the session says of it."""
+"""One user in an audit: what nodes list, what presence shows, what the session has of them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from streams.folds.ordering import binding_key
 
 
 def identity_of(contact: str) -> str:
-    """What two texts of one contact have in common; a text that is none, itself."""
+    """The part in which equal contacts agree; for a text that is no URI, the text itself."""
     try:
         return binding_identity(contact)
     except MalformedUri:
@@ -23,16 +23,16 @@ def identity_of(contact: str) -> str:
 
 
 def key_of(event: RegistrationEvent) -> str:
-    """Of a row's binding in its session."""
+    """The key of a row's binding in its session."""
     return binding_key(event.node, event.binding or "")
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """`shown` is empty where presence says unreachable. `listings` are of all nodes that answered.
+    """The two sides of a comparison; `shown` is empty for a user who is not reachable.
 
-    Presence is what is judged. The session is asked for reasons only: it knows what presence does
-    not tell (Call-ID, cookie, expiry, ends).
+    `listings` are those of all nodes that answered. Presence is what is checked. The session only
+    gives reasons: it has what presence does not publish (Call-ID, cookie, expiry, ends).
     """
 
     aor: str
@@ -44,14 +44,14 @@ class User:
     edges: Edges
 
     def known(self, shown: PresenceBinding) -> tuple[str, Binding] | None:
-        """The session's binding that presence shows, and its key."""
+        """The key and the session's binding for one that presence shows."""
         for key, binding in self.session.bindings.items():
             if binding.node == shown.node and binding.contact == shown.contact:
                 return key, binding
         return None
 
     def known_edge(self, shown: PresenceBinding) -> Binding | None:
-        """The session's binding at the edge that presence shows before a node."""
+        """The session's binding at the edge that presence names for a shown binding."""
         for binding in self.session.bindings.values():
             if binding.node == shown.edge and binding.remote == shown.remote:
                 return binding
@@ -63,16 +63,16 @@ class User:
         )
 
     def edge_bindings(self, behind: Binding) -> Iterator[Binding | EndedBinding]:
-        """What the session has, and remembers, of the device at edges."""
+        """The session's bindings, and ended ones, of the device at edges."""
         known: list[Binding | EndedBinding] = [*self.session.bindings.values()]
         return (one for one in [*known, *self.session.ended.values()] if is_edge_of(one, behind))
 
     def behind(self, edge: Binding) -> Iterator[Binding]:
-        """The session's bindings of the device that `edge` stands before."""
+        """The session's bindings of the device behind `edge`."""
         return (one for one in self.session.bindings.values() if is_edge_of(edge, one))
 
     def comes_through_an_edge(self, event: RegistrationEvent) -> bool:
-        """Whether the connection the registrar sees is a proxy's: it says nothing of the client."""
+        """Whether the registrar's connection is a proxy's, so that its end is not the client's."""
         edges: list[Binding | EndedBinding] = [*self.session.bindings.values()]
         edges += self.session.ended.values()
         return event.path is not None or any(is_edge_of(edge, event) for edge in edges)

@@ -68,7 +68,7 @@ UL_DUMP = {
 
 
 def online(aor: str, version: int, **binding: Any) -> tuple[Any, str, Presence]:
-    """A presence record of a user at one place."""
+    """A presence record of a user with one binding."""
     at = datetime(2026, 1, 1, tzinfo=UTC)
     return (
         PRESENCE,
@@ -102,9 +102,7 @@ def mi() -> Any:
     scripted.stop()
 
 
-def test_two_scripted_servers_from_one_place(
-    kafka: KafkaSettings, tmp_path: Path, mi: ScriptedMi
-) -> None:
+def test_two_scripted_servers(kafka: KafkaSettings, tmp_path: Path, mi: ScriptedMi) -> None:
     alice = {
         "node": "vm",
         "contact": "sip:1001@10.0.0.1:5060;transport=tcp",
@@ -135,7 +133,7 @@ def test_two_scripted_servers_from_one_place(
         others = {"version short", "global_getvar core_uuid", "module_exists mod_verto"}
         assert set(switch.asked) <= ANSWERS.keys() | others
 
-        # The server's own list has no such connection any more, though it still lists the contact.
+        # The server's own list no longer has the connection, though it still lists the contact.
         mi.results["list_tcp_conns"] = {"Connections": []}
         switch.answers = ANSWERS | {INTERNAL: registrations()}
         status, (*wrong, summary) = audit(kafka, tmp_path, *nodes)
@@ -157,10 +155,10 @@ def test_two_scripted_servers_from_one_place(
 PATH = "<sip:127.0.0.1:5070;lr;received=sip:10.0.0.7:5061%3Btransport%3Dtcp>"
 
 
-def test_a_phone_dead_behind_a_pure_proxy(
+def test_phone_disconnected_from_pure_proxy_is_dead_connection(
     kafka: KafkaSettings, tmp_path: Path, mi: ScriptedMi
 ) -> None:
-    """The proxy's producer was away when the phone registered: nobody reported it there."""
+    """The proxy's producer was down when the phone registered, so no event of it names the edge."""
     path = "%3Csip:127.0.0.1:5070%3Blr%3Breceived%3Dsip:10.0.0.7:5061%253Btransport%253Dtcp%3E"
     contact = f"sip:1001@10.0.0.7:5061;transport=tcp;fs_path={path}"
     listed = registration(contact=f'"" <{contact}>')
@@ -190,7 +188,7 @@ def test_a_phone_dead_behind_a_pure_proxy(
         assert (done.returncode, "not checked: 1 edge-not-asked" in done.stdout) == (0, True)
 
 
-def test_a_location_table_is_asked_for_once_of_each_process(mi: ScriptedMi) -> None:
+def test_each_process_is_asked_once_for_a_location_table(mi: ScriptedMi) -> None:
     del mi.results["ul_dump"]
     mi.results["uptime"] = {"Up since": "Thu Jan  1 00:00:00 2026"}
     opensips = OpenSips(OpenSipsSettings(node="edge1", mi_url=mi.url, usrloc=Usrloc.MEMORY))
@@ -202,14 +200,14 @@ def test_a_location_table_is_asked_for_once_of_each_process(mi: ScriptedMi) -> N
     assert len(opensips.ask().rows) == 1, "another process may have one"
 
 
-def test_another_refusal_is_no_pure_proxy(mi: ScriptedMi) -> None:
-    """A server that answers, and does not list: nothing is known of its bindings."""
+def test_unreadable_listing_is_not_audited(mi: ScriptedMi) -> None:
+    """A server that answers without a listing: its bindings are not known."""
     mi.results["ul_dump"] = {"Domains": "many"}
     with pytest.raises(NotAudited):
         OpenSips(OpenSipsSettings(node="edge1", mi_url=mi.url)).ask()
 
 
-def test_a_row_that_usrloc_counts_on_no_more_is_its_proof(mi: ScriptedMi) -> None:
+def test_expired_row_of_usrloc_is_a_proof(mi: ScriptedMi) -> None:
     listed = deepcopy(UL_DUMP)
     listed["Domains"][0]["AORs"][0]["Contacts"][0]["Expires"] = "expired"  # type: ignore[index]
     mi.results["ul_dump"] = listed
@@ -257,11 +255,13 @@ class PureProxy(ServerProcess):
         return ["kamailio", "-DD", "-E", *place, "-m", "32", "-M", "8"]
 
 
-def test_a_real_kamailio_without_usrloc(tmp_path: Path) -> None:
+def test_real_kamailio_without_usrloc(tmp_path: Path) -> None:
     with closing_server(PureProxy(tmp_path)) as proxy:
         kamailio = Kamailio(KamailioSettings(node="edge1", rpc_url=proxy.rpc_url))
         with closing(socket.create_connection(("127.0.0.1", proxy.port))) as client:
-            client.sendall(b"\r\n\r\n")  # Kamailio lists a connection once something came
+            client.sendall(
+                b"\r\n\r\n"
+            )  # Kamailio lists a connection once it has received something
             here = client.getsockname()
             eventually(lambda: here in (kamailio.ask().peers or ()))
             found = kamailio.ask()
@@ -270,7 +270,7 @@ def test_a_real_kamailio_without_usrloc(tmp_path: Path) -> None:
         eventually(lambda: here not in (kamailio.ask().peers or ()))
 
 
-def test_the_kernels_connections_to_a_port() -> None:
+def test_kernels_connections_to_a_port() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
         with closing(socket.create_connection(("127.0.0.1", port))) as client:
@@ -283,10 +283,10 @@ def test_the_kernels_connections_to_a_port() -> None:
         left = connections_to([port])
         assert left is not None
         assert not left.cookies
-    assert connections_to([free_port()]) is None, "nobody listens: it may be another host"
+    assert connections_to([free_port()]) is None, "no listener: the node may be on another host"
 
 
-def test_a_real_kamailio(kafka: KafkaSettings, tmp_path: Path) -> None:
+def test_real_kamailio(kafka: KafkaSettings, tmp_path: Path) -> None:
     node = KamailioNode("kam1", tmp_path / "kam1", kafka)
     streams = StageProcess("streams.stage", tmp_path, kafka)
     auditor = None
@@ -307,11 +307,11 @@ def test_a_real_kamailio(kafka: KafkaSettings, tmp_path: Path) -> None:
         )
         eventually(lambda: has(auditor, bindings=3, users=3, disagreements=0))
 
-        clients[0].close()  # Kamailio lists it until it expires; the kernel told
+        clients[0].close()  # Kamailio lists it until it expires; the kernel reported its end
         eventually(lambda: has(auditor, bindings=3, disagreements=0))
         eventually(lambda: has(auditor, excused={"connection-ended": 1}, disagreements=0))
 
-        node.producer.terminate()  # on purpose: its users stay
+        node.producer.terminate()  # a planned stop: its users stay reachable
         clients[1].unregister()
         eventually(lambda: has(auditor, bindings=2, disagreements=1))
         (first,) = auditor.status()["first"]
@@ -320,7 +320,7 @@ def test_a_real_kamailio(kafka: KafkaSettings, tmp_path: Path) -> None:
         shown = metric(auditor, "rollcall_audit_disagreements", kind="phantom")
         assert (shown, metric(auditor, "rollcall_audit_disagreements", kind="missing")) == (1, 0)
 
-        node.producer.start()  # and lists, which heals it
+        node.producer.start()  # its first listing repairs that
         eventually(lambda: has(auditor, bindings=2, disagreements=0))
 
         node.kamailio.kill()

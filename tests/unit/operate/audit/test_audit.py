@@ -1,4 +1,4 @@
-"""An audit's two looks, the nodes it is given, and what it tells people, programs and metrics."""
+"""An audit's two passes, the nodes it asks, and what it reports."""
 
 import json
 from collections import Counter
@@ -25,7 +25,7 @@ ONE = Disagreement(Kind.MISSING, "fs1", AOR, "sip:1001@10.0.0.7:5061;transport=t
 
 
 class FakeNode:
-    """Answers with each of `answers` in turn, the last one for ever; None: it does not answer."""
+    """Answers with each of `answers` in turn, the last one for ever; None is no answer."""
 
     label = "fs1"
 
@@ -35,7 +35,7 @@ class FakeNode:
     def ask(self) -> Listing:
         rows = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if rows is None:
-            raise NotAudited("silence")
+            raise NotAudited("timeout")
         return Listing("fs1", moment(1000), rows)
 
 
@@ -72,13 +72,13 @@ def audited(node: FakeNode, view: FakeView) -> tuple[Report, list[float]]:
     return report, pauses
 
 
-def test_agreement_needs_one_look() -> None:
+def test_agreement_needs_one_pass() -> None:
     report, pauses = audited(FakeNode([row()]), FakeView(online(row())))
     assert report.is_well
     assert (report.bindings, report.users, pauses) == ({"fs1": 1}, 1, [])
 
 
-def test_what_stands_at_the_second_look_is_reported() -> None:
+def test_disagreement_found_again_in_second_pass_is_reported() -> None:
     report, pauses = audited(FakeNode([row()]), FakeView({}))
     assert [one.kind for one in report.disagreements] == [Kind.MISSING]
     assert pauses == [5.0]
@@ -88,36 +88,36 @@ def test_what_stands_at_the_second_look_is_reported() -> None:
 @pytest.mark.parametrize(
     "view",
     [
-        FakeView({}, online(row())),  # it came while the node was asked
-        FakeView({}, {}, online(row())),  # and between the looks
-        FakeView({}, {}, {}, online(row())),  # and during the second
+        FakeView({}, online(row())),  # it arrived while the node was asked
+        FakeView({}, {}, online(row())),  # between the passes
+        FakeView({}, {}, {}, online(row())),  # during the second pass
     ],
 )
-def test_what_was_on_its_way_is_no_disagreement(view: FakeView) -> None:
+def test_delayed_event_is_no_disagreement(view: FakeView) -> None:
     assert audited(FakeNode([row()]), view)[0].is_well
 
 
-def test_another_disagreement_at_the_second_look_is_not_the_same() -> None:
+def test_another_disagreement_in_second_pass_is_not_reported() -> None:
     report, _ = audited(FakeNode([row(5061)], [row(5062)]), FakeView({}))
     assert report.is_well
 
 
 @pytest.mark.parametrize("answers", [[None], [[row()], None]])
-def test_a_node_that_does_not_answer_is_unaudited_and_never_well(answers: list[Any]) -> None:
+def test_node_without_answer_is_unaudited_and_never_well(answers: list[Any]) -> None:
     report, _ = audited(FakeNode(*answers), FakeView({}))
-    assert report.unaudited == {"fs1": "silence"}
+    assert report.unaudited == {"fs1": "timeout"}
     assert report.disagreements == []
     assert report.bindings == {}
     assert not report.is_well
 
 
-def test_two_nodes_of_one_name() -> None:
+def test_second_node_of_the_same_name_is_unaudited() -> None:
     nodes = [FakeNode([row()]), FakeNode([row()])]
     report = Audit(nodes, FakeView(online(row())), LIMITS, 0, lambda _: None).run()
-    assert report.unaudited == {"fs1": "another node of that name was asked already"}
+    assert report.unaudited == {"fs1": "another node of that name was already asked"}
 
 
-# -- which nodes ----------------------------------------------------------------------------------
+# -- nodes -----------------------------------------------------------------------------------------
 
 
 def test_nodes_by_name_and_address() -> None:
@@ -131,13 +131,13 @@ def test_nodes_by_name_and_address() -> None:
     assert [node.label for node in nodes] == names_of(nodes) == ["fs1", "os1", "kam1"]
 
 
-def test_a_switch_has_a_name_of_its_own() -> None:
+def test_switch_without_name_is_labelled_by_address() -> None:
     nodes = nodes_of(["freeswitch=[::1]:8021"])
     assert [node.label for node in nodes] == ["::1:8021"]
     assert names_of(nodes) is None
 
 
-def test_the_nodes_of_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_nodes_of_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(BadArgument, match="no node to audit"):
         nodes_of([])
     file = tmp_path / "rollcall.toml"
@@ -150,35 +150,35 @@ def test_the_nodes_of_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 @pytest.mark.parametrize(
     "text", ["fs1", "asterisk:a=1.2.3.4:5", "freeswitch:fs1=10.0.0.1", "opensips=http://10.0.0.1"]
 )
-def test_texts_that_name_no_node(text: str) -> None:
+def test_unusable_node_text_is_refused(text: str) -> None:
     with pytest.raises(BadArgument):
         nodes_of([text])
 
 
-def test_the_settings_refuse_what_is_no_node(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusable_node_text_in_settings_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLCALL_AUDIT_NODES", '["fs1"]')
     with pytest.raises(BadSettings, match=r"audit\.nodes"):
         load(AuditSettings)
 
 
-# -- what is told ---------------------------------------------------------------------------------
+# -- reports ---------------------------------------------------------------------------------------
 
 
-def test_the_summary_is_one_object() -> None:
+def test_summary_and_lines() -> None:
     report = Report(
-        {"fs2": 1, "fs1": 2}, 2, [ONE], Counter({Excuse.PING_LOST: 1}), {"fs3": "silence"}
+        {"fs2": 1, "fs1": 2}, 2, [ONE], Counter({Excuse.PING_LOST: 1}), {"fs3": "timeout"}
     )
     assert json.loads(json.dumps(summary(report))) == {
         "nodes": {"fs1": 2, "fs2": 1},
         "bindings": 3,
         "users": 2,
         "disagreements": 1,
-        "unaudited": {"fs3": "silence"},
+        "unaudited": {"fs3": "timeout"},
         "excused": {"ping-lost": 1},
     }
     assert as_json(ONE)["kind"] == "missing"
     assert as_lines(report) == [
         "1 disagreements; 3 bindings of 2 users on fs1, fs2",
         "rightly different: 1 ping-lost",
-        "NOT AUDITED fs3: silence",
+        "NOT AUDITED fs3: timeout",
     ]

@@ -1,4 +1,4 @@
-"""Generated histories: an audit of their end finds nothing, and whatever is broken then, once."""
+"""Generated histories: an audit of their end finds nothing, and each fault put in is found once."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -25,7 +25,7 @@ SEEDS = st.integers(min_value=0, max_value=2**32)
 
 
 class Audited:
-    """The end of a history, as an audit sees it."""
+    """Listings, presence and sessions at the end of a history."""
 
     def __init__(self, scene: Scene, *, kernel: bool) -> None:
         self._cluster = scene.cluster
@@ -38,9 +38,9 @@ class Audited:
         }
 
     def _listing(self, name: str) -> Listing:
-        """What the node would answer; of a pure proxy only its kernel.
+        """The node's answer; for a pure proxy only its kernel's connections.
 
-        Its own list of connections would not do: addresses come back within seconds here.
+        Its own list of connections is not enough: histories reuse addresses within seconds.
         """
         rows = [] if name == EDGE else [Row(event) for event in self._cluster.listed(name)]
         at = START + timedelta(seconds=self._cluster.now)
@@ -54,7 +54,7 @@ class Audited:
 
 @given(SEEDS, st.booleans())
 @settings(max_examples=300, deadline=None)
-def test_there_is_nothing_to_report_at_the_end_of_any_history(seed: int, kernel: bool) -> None:
+def test_audit_of_any_history_finds_nothing(seed: int, kernel: bool) -> None:
     assert Audited(play_scene(seed), kernel=kernel).disagreements() == []
 
 
@@ -76,7 +76,7 @@ def _change_contact(_: Audited, record: Presence, index: int) -> None:
 
 
 def _change_address(_: Audited, record: Presence, index: int) -> None:
-    assume(record.bindings[index].edge is None)  # else what the edge's kernel says comes first
+    assume(record.bindings[index].edge is None)  # otherwise the edge's kernel is checked first
     record.bindings[index].remote = ELSEWHERE
 
 
@@ -97,7 +97,9 @@ def _unlist(audited: Audited, record: Presence, index: int) -> None:
     shown = record.bindings[index]
     listing = audited.listings[shown.node]
     due = audited.sessions[record.aor].bindings[f"{shown.node}|{shown.contact}"].expires_at
-    assume(due is not None and due - listing.at > timedelta(minutes=1))  # else it may be overdue
+    assume(
+        due is not None and due - listing.at > timedelta(minutes=1)
+    )  # otherwise it may be overdue
     rows = listing.rows
     rows[:] = [
         row for row in rows if (row.event.aor, row.event.contact) != (record.aor, shown.contact)
@@ -118,9 +120,7 @@ def _unlist(audited: Audited, record: Presence, index: int) -> None:
 )
 @given(seed=SEEDS, which=st.integers(min_value=0, max_value=50))
 @settings(max_examples=60, deadline=None)
-def test_one_thing_broken_is_one_disagreement(
-    breaks: Break, kind: Kind, seed: int, which: int
-) -> None:
+def test_one_fault_is_one_disagreement(breaks: Break, kind: Kind, seed: int, which: int) -> None:
     audited = Audited(play_scene(seed), kernel=False)
     places = [
         (record, index)
@@ -132,7 +132,7 @@ def test_one_thing_broken_is_one_disagreement(
     breaks(audited, record, index)
     found = audited.disagreements()
     assert {one.aor for one in found} == {record.aor}
-    if breaks is _move:  # where the other node lists a dead binding of that contact, it is two
+    if breaks is _move:  # two where the other node lists an ended binding of that contact
         assert {one.kind for one in found} <= {kind, Kind.MISSING, Kind.DIFFERENT, Kind.PHANTOM}
     else:
         assert [one.kind for one in found] == [kind]
@@ -140,7 +140,7 @@ def test_one_thing_broken_is_one_disagreement(
 
 @given(seed=SEEDS, which=st.integers(min_value=0, max_value=50))
 @settings(max_examples=60, deadline=None)
-def test_a_connection_the_kernel_does_not_have_is_one_disagreement(seed: int, which: int) -> None:
+def test_connection_missing_in_kernel_is_one_disagreement(seed: int, which: int) -> None:
     audited = Audited(play_scene(seed), kernel=True)
     places = [
         shown
@@ -153,10 +153,10 @@ def test_a_connection_the_kernel_does_not_have_is_one_disagreement(seed: int, wh
     assert shown.remote is not None
     node = shown.edge or shown.node
     connections = dict(audited.listings[node].connections or {})
-    # Not there if it ends at an edge that has not told of it.
+    # Not there if it ends at an edge that has not reported it.
     assume((shown.remote.ip, shown.remote.port) in connections)
     del connections[shown.remote.ip, shown.remote.port]
     old = audited.listings[node]
     audited.listings[node] = Listing(node, old.at, old.rows, connections=connections)
     found = {(one.kind, one.node) for one in audited.disagreements()}
-    assert found == {(Kind.DEAD_CONNECTION, node)}  # of each binding that is behind it
+    assert found == {(Kind.DEAD_CONNECTION, node)}  # for each binding behind it

@@ -1,4 +1,4 @@
-"""An audit's comparison: each kind of disagreement, and each that presence is right about."""
+"""An audit's comparison: each kind of disagreement, and each difference that is excused."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,18 +20,18 @@ EXPIRES = moment(3600)
 LIMITS = Limits(expiry_tolerance=timedelta(seconds=10), expiry_slack=timedelta(seconds=40))
 PHONE = Address(ip="10.0.0.7", port=5061)
 PROXY = Address(ip="10.9.9.9", port=40000)
-# What the story's registration decides by itself.
+# Fields that the story's registration sets itself.
 _CHANGED_AFTER = ("remote", "contact", "binding", "source")
 BEHIND: dict[str, Any] = {"path": "<sip:edge1;lr>", "remote": PROXY, "received": PHONE}
 
 
-def row(node: str = "fs1", *, ended: bool = False, **changed: Any) -> Row:
+def row(node: str = "fs1", *, disconnected: bool = False, **changed: Any) -> Row:
     fields = {"port": 5061, "registrar": "internal", "expires_at": EXPIRES, **changed}
     own = {name: fields.pop(name) for name in _CHANGED_AFTER if name in fields}
     event: RegistrationEvent = listed(1000, "audit", node=node, **fields)
     for name, value in own.items():
         setattr(event, name, value)
-    return Row(event, ended)
+    return Row(event, disconnected)
 
 
 def listing(*rows: Row, node: str = "fs1", **more: Any) -> dict[str, Listing]:
@@ -39,7 +39,7 @@ def listing(*rows: Row, node: str = "fs1", **more: Any) -> dict[str, Listing]:
 
 
 def binding(of: Row, **changed: Any) -> Binding:
-    """What the session has of a row."""
+    """The session's binding for a row."""
     event = of.event
     fields: dict[str, Any] = {
         "boot": event.boot,
@@ -59,7 +59,7 @@ def binding(of: Row, **changed: Any) -> Binding:
     return Binding(**{**fields, **changed})
 
 
-def grave(cause: Cause, **changed: Any) -> EndedBinding:
+def tombstone(cause: Cause, **changed: Any) -> EndedBinding:
     fields: dict[str, Any] = {
         "node": "fs1",
         "boot": "boot-a",
@@ -109,8 +109,8 @@ def presence(*bindings: PresenceBinding, reachable: bool | None = None) -> Prese
     )
 
 
-def found(listings: dict[str, Listing], told: Presence | None, known: Session) -> Findings:
-    presences = {AOR: told} if told else {}
+def found(listings: dict[str, Listing], published: Presence | None, known: Session) -> Findings:
+    presences = {AOR: published} if published else {}
     return compare(listings, presences, {AOR: known}, LIMITS)
 
 
@@ -134,18 +134,18 @@ def test_agreement() -> None:
     assert (findings.bindings["fs1"], findings.users) == (1, 1)
 
 
-def test_listed_and_never_heard_of() -> None:
+def test_listed_without_any_event_is_missing() -> None:
     findings = found(listing(row()), None, Session(aor=AOR))
     assert kinds(findings) == [(Kind.MISSING, "fs1")]
 
 
-def test_listed_and_unreachable() -> None:
+def test_listed_but_unreachable_is_missing() -> None:
     one = row()
-    for told in (presence(), presence(shown(one), reachable=False)):
-        assert kinds(found(listing(one), told, session(one))) == [(Kind.MISSING, "fs1")]
+    for published in (presence(), presence(shown(one), reachable=False)):
+        assert kinds(found(listing(one), published, session(one))) == [(Kind.MISSING, "fs1")]
 
 
-def test_listed_by_a_node_that_answers_and_counts_as_lost() -> None:
+def test_listed_by_lost_node_that_answers_is_missing() -> None:
     one = row()
     assert kinds(found(listing(one), presence(), session(one, node_lost=True))) == [
         (Kind.MISSING, "fs1")
@@ -153,24 +153,24 @@ def test_listed_by_a_node_that_answers_and_counts_as_lost() -> None:
 
 
 @pytest.mark.parametrize("cause", [Cause.UNREGISTERED, Cause.EXPIRED, Cause.MISSING_FROM_SNAPSHOT])
-def test_listed_though_it_ended_for_good(cause: Cause) -> None:
+def test_listed_after_final_end_is_missing(cause: Cause) -> None:
     one = row()
-    known = session(ended={key(one): grave(cause)})
+    known = session(ended={key(one): tombstone(cause)})
     assert kinds(found(listing(one), presence(), known)) == [(Kind.MISSING, "fs1")]
 
 
-def test_shown_and_not_listed() -> None:
+def test_shown_but_not_listed_is_phantom() -> None:
     one = row()
     findings = found(listing(), presence(shown(one)), session(one))
     assert kinds(findings) == [(Kind.PHANTOM, "fs1")]
 
 
-def test_what_is_shown_at_nodes_that_were_not_asked_is_left_alone() -> None:
+def test_binding_at_node_not_asked_is_not_checked() -> None:
     one = row("fs2")
     assert kinds(found(listing(), presence(shown(one)), session(one))) == []
 
 
-def test_shown_at_another_node_than_lists_it() -> None:
+def test_shown_at_another_node_is_wrong_node() -> None:
     here, there = row("fs1"), row("fs2")
     listings = listing(here) | listing(node="fs2")
     findings = found(listings, presence(shown(there)), session(there))
@@ -178,7 +178,7 @@ def test_shown_at_another_node_than_lists_it() -> None:
     assert findings.disagreements[0].detail == "shown at fs2"
 
 
-def test_a_device_that_moved_to_a_node_with_another_contact() -> None:
+def test_device_moved_with_another_contact_is_wrong_node() -> None:
     here, there = row("fs1"), row("fs2", port=5099)
     listings = listing(here) | listing(node="fs2")
     findings = found(listings, presence(shown(there)), session(there))
@@ -186,52 +186,52 @@ def test_a_device_that_moved_to_a_node_with_another_contact() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "detail"),
     [
         ({"remote": Address(ip="10.0.0.8", port=5061)}, "from 10.0.0.8:5061"),
         ({"contact": "sip:1001@10.0.0.7:5099;transport=tcp"}, "contact sip:1001@10.0.0.7:5099"),
         ({"registrar": "external"}, "registrar external"),
     ],
 )
-def test_shown_otherwise_than_listed(changed: dict[str, Any], told: str) -> None:
+def test_differing_field_is_different(changed: dict[str, Any], detail: str) -> None:
     one = row()
     findings = found(listing(one), presence(shown(one, **changed)), session(one))
     assert kinds(findings) == [(Kind.DIFFERENT, "fs1")]
-    assert told in findings.disagreements[0].detail
+    assert detail in findings.disagreements[0].detail
 
 
-def test_contacts_that_are_equal_by_rfc_3261_do_not_differ() -> None:
+def test_contacts_equal_by_rfc_3261_do_not_differ() -> None:
     one = row()
-    told = shown(one, contact="sip:1001@10.0.0.7:5061;transport=TCP;fs_nat=yes")
-    assert kinds(found(listing(one), presence(told), session(one))) == []
+    published = shown(one, contact="sip:1001@10.0.0.7:5061;transport=TCP;fs_nat=yes")
+    assert kinds(found(listing(one), presence(published), session(one))) == []
 
 
 @pytest.mark.parametrize(("seconds", "wrong"), [(-9, 0), (9, 0), (-11, 1), (11, 1)])
-def test_an_expiry_beyond_the_tolerance(seconds: float, wrong: int) -> None:
+def test_expiry_beyond_tolerance_is_different(seconds: float, wrong: int) -> None:
     one = row()
     known = session(one, expires_at=EXPIRES + timedelta(seconds=seconds))
     found_kinds = kinds(found(listing(one), presence(shown(one)), known))
     assert found_kinds == [(Kind.DIFFERENT, "fs1")] * wrong
 
 
-def test_a_client_that_is_another_contact_of_the_same_instance() -> None:
-    """RFC 5626: the binding is the instance's, so the session's key tells that it is the one."""
+def test_another_contact_of_the_same_instance_is_different() -> None:
+    """RFC 5626: the binding is the instance's, so both have the same key in the session."""
     one = row(binding="urn:uuid:1;reg-id=1", contact="sip:1001@10.0.0.7:5062;transport=tcp")
     old = row(binding="urn:uuid:1;reg-id=1", contact="sip:1001@10.0.0.7:5061;transport=tcp")
     findings = found(listing(one), presence(shown(old)), session(old))
     assert kinds(findings) == [(Kind.DIFFERENT, "fs1")]
 
 
-def test_a_contact_registered_with_two_profiles_is_one_binding() -> None:
+def test_contact_registered_with_two_profiles_is_one_binding() -> None:
     one, other = row(), row(registrar="external")
-    for told in (one, other):
-        assert kinds(found(listing(one, other), presence(shown(told)), session(told))) == []
+    for known in (one, other):
+        assert kinds(found(listing(one, other), presence(shown(known)), session(known))) == []
 
 
 @pytest.mark.parametrize(
     ("connections", "cookie"), [({}, None), ({("10.0.0.7", 5061): 8}, 7)]
-)  # gone, or another's by now
-def test_shown_over_a_connection_that_the_kernel_does_not_have(
+)  # gone, or another client's by now
+def test_shown_over_connection_missing_in_kernel_is_dead_connection(
     connections: dict[Any, int], cookie: int | None
 ) -> None:
     one = row()
@@ -240,13 +240,13 @@ def test_shown_over_a_connection_that_the_kernel_does_not_have(
     assert kinds(findings) == [(Kind.DEAD_CONNECTION, "fs1")]
 
 
-def test_shown_over_a_connection_that_the_server_does_not_list() -> None:
-    one = row(ended=True)
+def test_shown_over_connection_missing_in_servers_list_is_dead_connection() -> None:
+    one = row(disconnected=True)
     findings = found(listing(one), presence(shown(one)), session(one))
     assert kinds(findings) == [(Kind.DEAD_CONNECTION, "fs1")]
 
 
-def test_the_kernel_agrees_and_says_nothing_of_udp() -> None:
+def test_kernel_with_the_connection_agrees_and_udp_is_not_checked() -> None:
     one, other = row(), row(transport=Transport.UDP)
     alive = {("10.0.0.7", 5061): 7}
     findings = found(listing(one, connections=alive), presence(shown(one)), session(one, cookie=7))
@@ -255,16 +255,16 @@ def test_the_kernel_agrees_and_says_nothing_of_udp() -> None:
     assert kinds(findings) == []
 
 
-def test_a_binding_whose_connection_lives_though_presence_says_it_ended() -> None:
+def test_ended_binding_whose_connection_the_kernel_has_is_missing() -> None:
     one = row()
-    known = session(ended={key(one): grave(Cause.CONNECTION_CLOSED, cookie=7)})
+    known = session(ended={key(one): tombstone(Cause.CONNECTION_CLOSED, cookie=7)})
     listings = listing(one, connections={("10.0.0.7", 5061): 7})
     assert kinds(found(listings, presence(), known)) == [(Kind.MISSING, "fs1")]
 
 
-def test_registered_anew_after_its_connection_ended() -> None:
+def test_listed_from_another_address_after_its_connection_ended_is_missing() -> None:
     one = row(remote=Address(ip="10.0.0.7", port=6000))
-    known = session(ended={key(one): grave(Cause.CONNECTION_CLOSED)})
+    known = session(ended={key(one): tombstone(Cause.CONNECTION_CLOSED)})
     assert kinds(found(listing(one), presence(), known)) == [(Kind.MISSING, "fs1")]
 
 
@@ -274,58 +274,58 @@ def test_registered_anew_after_its_connection_ended() -> None:
 @pytest.mark.parametrize(
     "end",
     [
-        grave(Cause.CONNECTION_CLOSED),
-        grave(Cause.CONNECTION_RESET, cookie=7),
-        grave(Cause.EXPIRED, connection_gone=True),
-        grave(Cause.NODE_RESTARTED),
+        tombstone(Cause.CONNECTION_CLOSED),
+        tombstone(Cause.CONNECTION_RESET, cookie=7),
+        tombstone(Cause.EXPIRED, connection_gone=True),
+        tombstone(Cause.NODE_RESTARTED),
     ],
 )
-def test_listed_until_it_expires_though_its_connection_ended(end: EndedBinding) -> None:
+def test_listed_after_connection_ended_is_excused(end: EndedBinding) -> None:
     one = row()
     findings = found(listing(one), presence(), session(ended={key(one): end}))
     assert excuses(findings) == {Excuse.CONNECTION_ENDED: 1}
 
 
-def test_an_end_that_was_only_inferred_excuses_nothing() -> None:
-    """FreeSWITCH names no binding; the listing of the user that follows settles it."""
+def test_inferred_end_is_no_excuse() -> None:
+    """FreeSWITCH names no binding; the listing of the user that follows decides."""
     one = row()
-    known = session(ended={key(one): grave(Cause.CONNECTION_CLOSED, inferred=True)})
+    known = session(ended={key(one): tombstone(Cause.CONNECTION_CLOSED, inferred=True)})
     assert kinds(found(listing(one), presence(), known)) == [(Kind.MISSING, "fs1")]
 
 
-def test_a_restart_of_the_node_does_not_end_what_is_over_udp() -> None:
+def test_node_restart_is_no_excuse_over_udp() -> None:
     one = row(transport=Transport.UDP)
-    known = session(ended={key(one): grave(Cause.NODE_RESTARTED)})
+    known = session(ended={key(one): tombstone(Cause.NODE_RESTARTED)})
     assert kinds(found(listing(one), presence(), known)) == [(Kind.MISSING, "fs1")]
 
 
-def test_listed_over_a_connection_that_the_kernel_does_not_have() -> None:
+def test_listed_over_connection_missing_in_kernel_is_excused() -> None:
     findings = found(listing(row(), connections={}), presence(), Session(aor=AOR))
     assert excuses(findings) == {Excuse.CONNECTION_ENDED: 1}
 
 
-def test_listed_though_it_does_not_answer_options() -> None:
+def test_listed_after_ping_lost_is_excused() -> None:
     one = row()
     findings = found(listing(one), presence(), session(one, ping_lost=True))
     assert excuses(findings) == {Excuse.PING_LOST: 1}
 
 
-def test_a_suspect_binding_is_listed_and_shown() -> None:
+def test_suspect_binding_agrees() -> None:
     one = row()
-    told = presence(shown(one, suspect=True))
-    assert kinds(found(listing(one), told, session(one, suspect=True))) == []
+    published = presence(shown(one, suspect=True))
+    assert kinds(found(listing(one), published, session(one, suspect=True))) == []
 
 
-def test_a_grace_window_is_of_status_only() -> None:
+def test_grace_window_does_not_change_the_comparison() -> None:
     one = row()
-    told = presence()
-    assert told.status is Status.ONLINE
-    known = session(ended={key(one): grave(Cause.CONNECTION_CLOSED)})
-    assert excuses(found(listing(one), told, known)) == {Excuse.CONNECTION_ENDED: 1}
-    assert kinds(found(listing(), told, known)) == []
+    published = presence()
+    assert published.status is Status.ONLINE
+    known = session(ended={key(one): tombstone(Cause.CONNECTION_CLOSED)})
+    assert excuses(found(listing(one), published, known)) == {Excuse.CONNECTION_ENDED: 1}
+    assert kinds(found(listing(), published, known)) == []
 
 
-def test_what_is_shown_as_stale_claims_nothing() -> None:
+def test_stale_binding_is_not_checked() -> None:
     one = row()
     other = shown(one, stale=True, remote=Address(ip="10.0.0.8", port=1))
     for listings in (listing(), listing(one)):
@@ -342,7 +342,7 @@ PROOFS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("proof", PROOFS, ids=["kernel", "server", "row"])
 @pytest.mark.parametrize(("late", "right"), [(-60, False), (5, True), (45, True), (60, False)])
-def test_what_has_just_expired_may_be_shown_a_while(
+def test_just_expired_binding_with_proof_is_excused(
     late: float, right: bool, proof: dict[str, Any]
 ) -> None:
     one = row(expires_at=NOW - timedelta(seconds=late))
@@ -354,26 +354,26 @@ def test_what_has_just_expired_may_be_shown_a_while(
 
 
 @pytest.mark.parametrize("known", [{}, {"connections": {}}, {"peers": frozenset()}])
-def test_what_has_just_expired_without_a_proof_is_shown_wrongly(known: dict[str, Any]) -> None:
-    """Its client may be long gone: that its time is over excuses nothing."""
+def test_just_expired_binding_without_proof_is_phantom(known: dict[str, Any]) -> None:
+    """Its client may be long gone: an expiry alone is no excuse."""
     one = row(expires_at=NOW - timedelta(seconds=5))
     findings = found(listing(**known), presence(shown(one)), session(one))
     assert kinds(findings) == [(Kind.PHANTOM, "fs1")]
 
 
-def test_what_is_listed_beyond_its_expiry_need_not_be_shown() -> None:
+def test_listed_after_its_expiry_is_excused() -> None:
     findings = found(listing(row(expires_at=NOW)), presence(), Session(aor=AOR))
     assert excuses(findings) == {Excuse.OVERDUE: 1}
 
 
-def test_a_profile_that_is_not_asked_for() -> None:
+def test_binding_of_profile_not_asked_is_not_checked() -> None:
     one = row(registrar="external")
     listings = listing(profiles=frozenset({"internal"}))
     findings = found(listings, presence(shown(one)), session(one))
     assert excuses(findings) == {Excuse.PROFILE_LEFT_OUT: 1}
 
 
-def test_rows_that_make_no_record_are_bindings_that_nobody_sees() -> None:
+def test_each_unreadable_row_is_a_disagreement() -> None:
     bad = [UnreadableRow(AOR, f"sip:{n}", "Contact: too long") for n in range(2)]
     findings = found(listing(unreadable=bad), None, Session(aor=AOR))
     assert kinds(findings) == [(Kind.UNREADABLE, "fs1")] * 2
@@ -381,7 +381,7 @@ def test_rows_that_make_no_record_are_bindings_that_nobody_sees() -> None:
 
 
 @pytest.mark.parametrize("known", [{"connections": {}}, {"peers": frozenset()}])
-def test_stale_is_no_excuse_for_a_connection_that_is_known_to_be_gone(known: Any) -> None:
+def test_stale_is_no_excuse_for_a_dead_connection(known: Any) -> None:
     one = row()
     findings = found(listing(one, **known), presence(shown(one, stale=True)), session(one))
     assert kinds(findings) == [(Kind.DEAD_CONNECTION, "fs1")]
@@ -399,19 +399,19 @@ def behind(**changed: Any) -> Row:
     return row(**BEHIND, **changed)
 
 
-def test_a_device_behind_an_edge_is_one() -> None:
+def test_device_behind_edge_agrees() -> None:
     edge, one = at_edge(), behind()
     listings = listing(one, connections={}) | listing(
         edge, node="edge1", connections={("10.0.0.7", 5061): 7}
     )
-    told = presence(shown(one, edge="edge1"))
-    assert kinds(found(listings, told, session(edge, one))) == [], (
-        "the proxy's connection is not its"
+    published = presence(shown(one, edge="edge1"))
+    assert kinds(found(listings, published, session(edge, one))) == [], (
+        "the registrar's connection is the proxy's"
     )
-    assert kinds(found(listing(edge, node="edge1"), told, session(edge, one))) == []
+    assert kinds(found(listing(edge, node="edge1"), published, session(edge, one))) == []
 
 
-def test_an_edge_that_does_not_list_the_client() -> None:
+def test_client_not_listed_at_its_edge_is_phantom() -> None:
     edge, one = at_edge(), behind()
     listings = listing(one) | listing(node="edge1")
     findings = found(listings, presence(shown(one, edge="edge1")), session(edge, one))
@@ -419,7 +419,7 @@ def test_an_edge_that_does_not_list_the_client() -> None:
 
 
 @pytest.mark.parametrize("asked", ["both", "edge1"])
-def test_a_client_whose_connection_to_the_edge_is_gone(asked: str) -> None:
+def test_connection_to_edge_gone_is_dead_connection(asked: str) -> None:
     one = behind()
     edge = row("edge1", source=Source.KAMAILIO, registrar="edge")  # a pure proxy lists nothing
     listings = listing(node="edge1", connections={})
@@ -428,7 +428,7 @@ def test_a_client_whose_connection_to_the_edge_is_gone(asked: str) -> None:
     assert kinds(findings) == [(Kind.DEAD_CONNECTION, "edge1")]
 
 
-def test_a_proxy_without_a_table_lists_nobody() -> None:
+def test_proxy_without_table_is_checked_by_its_connections() -> None:
     edge, one = row("edge1", source=Source.KAMAILIO, registrar="edge"), behind()
     listings = listing(one) | listing(node="edge1")
     findings = found(listings, presence(shown(one, edge="edge1")), session(edge, one))
@@ -440,10 +440,10 @@ def test_a_proxy_without_a_table_lists_nobody() -> None:
 
 
 def cut_off(**of_edge: Any) -> Session:
-    """A device behind an edge that has lost it."""
+    """The session of a device behind an edge that has lost it."""
     one = behind()
     known = session(one, edge_lost=True)
-    known.ended[f"edge1|{one.event.binding}"] = grave(
+    known.ended[f"edge1|{one.event.binding}"] = tombstone(
         Cause.CONNECTION_CLOSED,
         **{"node": "edge1", "source": Source.KAMAILIO, "registrar": "edge", **of_edge},
     )
@@ -462,9 +462,9 @@ HERE = ("10.0.0.7", 5061)
         {},  # it has a table, which does not list the client
     ],
 )
-def test_listed_behind_an_edge_that_shows_that_it_lost_the_client(edge: dict[str, Any]) -> None:
+def test_listed_behind_edge_with_proof_of_loss_is_excused(edge: dict[str, Any]) -> None:
     unknown_or_none: tuple[dict[Any, int] | None, ...] = (None, {})
-    for connections in unknown_or_none:  # of the registrar: the proxy's, whatever becomes of it
+    for connections in unknown_or_none:  # of the registrar: the connection is the proxy's
         listings = listing(behind(), connections=connections) | listing(node="edge1", **edge)
         findings = found(listings, presence(), cut_off(cookie=7))
         assert excuses(findings) == {Excuse.EDGE_LOST: 1}
@@ -473,13 +473,13 @@ def test_listed_behind_an_edge_that_shows_that_it_lost_the_client(edge: dict[str
 @pytest.mark.parametrize(
     ("edge", "why"),
     [
-        (None, "edge1 was not asked"),
+        (None, "edge1, which was not asked"),
         ({"connections": {HERE: 7}, "has_table": False}, "has its connection"),
         ({"peers": frozenset({HERE}), "has_table": False}, "has its connection"),
         ({"has_table": False}, "does not show its connections"),
     ],
 )
-def test_an_edge_lost_without_a_proof_counts(edge: dict[str, Any] | None, why: str) -> None:
+def test_edge_lost_without_proof_is_missing(edge: dict[str, Any] | None, why: str) -> None:
     listings = listing(behind())
     if edge is not None:
         listings |= listing(node="edge1", **edge)
@@ -488,32 +488,32 @@ def test_an_edge_lost_without_a_proof_counts(edge: dict[str, Any] | None, why: s
     assert why in findings.disagreements[0].detail
 
 
-def test_over_a_transport_that_no_contact_names_the_edges_cookie_shows_a_connection() -> None:
+def test_cookie_at_edge_proves_a_connection_without_a_transport_in_the_contact() -> None:
     one = row(**{**BEHIND, "received": None}, transport=Transport.UDP)
     known = cut_off(cookie=7)
     known.bindings = session(one, edge_lost=True).bindings
     listings = listing(one) | listing(node="edge1", connections={}, has_table=False)
     assert excuses(found(listings, presence(), known)) == {Excuse.EDGE_LOST: 1}
-    known.ended.clear()  # nothing is known of the edge but that it lost the client
+    known.ended.clear()  # of the edge nothing is known except the loss
     assert kinds(found(listings, presence(), known)) == [(Kind.MISSING, "fs1")]
 
 
-def test_an_edge_lost_that_the_edge_lists_counts() -> None:
+def test_edge_lost_although_the_edge_lists_it_is_missing() -> None:
     listings = listing(behind()) | listing(at_edge(), node="edge1")
     findings = found(listings, presence(), cut_off())
     assert (Kind.MISSING, "fs1") in {(one.kind, one.node) for one in findings.disagreements}
 
 
-# -- edges of which only the Path tells -----------------------------------------------------------
+# -- edges known only from the Path ----------------------------------------------------------------
 
-# As a registrar keeps it of a client that came over TCP (add_path_received); no edge reported it.
+# As a registrar stores it for a client over TCP (add_path_received); no edge reported the client.
 PATH = "<sip:192.0.2.5:5070;lr;received=sip:10.0.0.7:5061%3Btransport%3Dtcp>"
-LIVING: dict[str, Any] = {"peers": frozenset({HERE})}
+CONNECTED: dict[str, Any] = {"peers": frozenset({HERE})}
 DEAD: dict[str, Any] = {"peers": frozenset({("10.0.0.8", 5061)})}
 
 
 def through(edge: dict[str, Any] | None, *others: PresenceBinding, **more: Any) -> Findings:
-    """A phone shown at fs1 that came through an edge whose producer was away."""
+    """A phone shown at fs1 that came through an edge whose producer was down."""
     one = row(path=PATH, remote=PROXY, received=PHONE)
     listings = listing(one) | more.get("asked", {})
     if edge is not None:
@@ -530,79 +530,94 @@ NAMED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("named", NAMED)
-def test_a_phone_dead_behind_an_edge_that_reported_nothing(named: dict[str, Any]) -> None:
+def test_phone_disconnected_from_unreported_edge_is_dead_connection(named: dict[str, Any]) -> None:
     gone: list[dict[str, Any]] = [DEAD, {"connections": {}}, {"peers": frozenset()}]
     for known in gone:
         assert kinds(through({**known, **named})) == [(Kind.DEAD_CONNECTION, "edge1")]
-    there: list[dict[str, Any]] = [LIVING, {"connections": {HERE: 7}}]
+    there: list[dict[str, Any]] = [CONNECTED, {"connections": {HERE: 7}}]
     for known in there:
         assert kinds(through({**known, **named})) == []
 
 
-def test_its_edge_is_known_by_another_phone_with_that_path() -> None:
+def test_unreported_edge_is_known_by_another_phone_with_that_path() -> None:
     elsewhere = ("10.0.0.8", 5061)
     remote = Address(ip=elsewhere[0], port=elsewhere[1])
     other = shown(row("fs2", path=PATH), edge="edge1", remote=remote)
-    dead, living = {"peers": frozenset({elsewhere})}, {"peers": frozenset({HERE, elsewhere})}
+    dead, connected = {"peers": frozenset({elsewhere})}, {"peers": frozenset({HERE, elsewhere})}
     assert kinds(through(dead, other)) == [(Kind.DEAD_CONNECTION, "edge1")]
-    assert kinds(through(living, other)) == []
+    assert kinds(through(connected, other)) == []
 
 
-def test_dead_behind_an_edge_counts_though_presence_calls_it_stale() -> None:
+def test_disconnected_from_unreported_edge_is_dead_connection_although_stale() -> None:
     findings = through({**DEAD, **NAMED[0]}, changed={"stale": True})
     assert kinds(findings) == [(Kind.DEAD_CONNECTION, "edge1")]
 
 
-def test_an_edge_that_was_not_asked_is_said_and_no_other_is_blamed() -> None:
+def test_unreported_edge_that_was_not_asked_is_not_checked() -> None:
     other = listing(node="kam2", host="192.0.2.9", **DEAD)
     assert excuses(through(None, asked=other)) == {Excuse.EDGE_NOT_ASKED: 1}
-    assert excuses(through({"host": "192.0.2.5"})) == {Excuse.EDGE_NOT_ASKED: 1}, "shows none"
-    assert excuses(through(DEAD)) == {Excuse.EDGE_NOT_ASKED: 1}, "nothing tells whose Path it is"
+    assert excuses(through({"host": "192.0.2.5"})) == {Excuse.EDGE_NOT_ASKED: 1}, (
+        "without a list of connections"
+    )
+    assert excuses(through(DEAD)) == {Excuse.EDGE_NOT_ASKED: 1}, "the node of the Path is not known"
 
 
-@pytest.mark.parametrize("ended", [True, False])
-def test_a_mid_registrars_row_tells_of_the_device_behind_that_nobody_joined(ended: bool) -> None:
+@pytest.mark.parametrize("disconnected", [True, False])
+def test_mid_registrars_row_is_matched_by_call_id(disconnected: bool) -> None:
     """No Path, another Contact: the Call-ID is what both list."""
-    edge, one = at_edge(ended=ended), row(remote=PROXY, contact="sip:1001@192.0.2.5:5070;ctid=1")
+    edge, one = (
+        at_edge(disconnected=disconnected),
+        row(remote=PROXY, contact="sip:1001@192.0.2.5:5070;ctid=1"),
+    )
     listings = listing(one) | listing(edge, node="edge1")
     findings = found(listings, presence(shown(one)), session(one))
     wrong = [(one.kind, one.node) for one in findings.disagreements]
-    assert wrong == [(Kind.DEAD_CONNECTION, "edge1") if ended else (Kind.MISSING, "edge1")]
+    assert wrong == [(Kind.DEAD_CONNECTION, "edge1") if disconnected else (Kind.MISSING, "edge1")]
 
 
-def test_over_udp_nothing_ends_at_an_edge() -> None:
-    one = row(path=PATH.replace("%3Btransport%3Dtcp", ""), transport=Transport.UDP)
+def test_udp_client_behind_unreported_edge_is_not_checked() -> None:
+    for transport in (Transport.UDP, Transport.TCP):  # TCP is between the edge and the registrar
+        one = row(path=PATH.replace("%3Btransport%3Dtcp", ""), transport=transport)
+        listings = listing(one) | listing(node="edge1", has_table=False, **DEAD, **NAMED[0])
+        assert kinds(found(listings, presence(shown(one)), session(one))) == []
+
+
+def test_path_as_freeswitch_stores_it_has_the_transport_to_the_edge() -> None:
+    """FreeSWITCH unescapes the Path once more: the transport follows the received parameter."""
+    path = PATH.replace("%3B", ";").replace("%3D", "=")
+    one = row(path=path, remote=PROXY, received=PHONE, transport=Transport.UDP)
     listings = listing(one) | listing(node="edge1", has_table=False, **DEAD, **NAMED[0])
-    assert kinds(found(listings, presence(shown(one)), session(one))) == []
+    findings = found(listings, presence(shown(one)), session(one))
+    assert kinds(findings) == [(Kind.DEAD_CONNECTION, "edge1")]
 
 
-def test_a_reported_edge_that_was_not_asked_is_said() -> None:
+def test_reported_edge_that_was_not_asked_is_not_checked() -> None:
     edge, one = at_edge(), behind()
     findings = found(listing(one), presence(shown(one, edge="edge1")), session(edge, one))
     assert excuses(findings) == {Excuse.EDGE_NOT_ASKED: 1}
 
 
-@pytest.mark.parametrize(("peers", "wrong"), [(DEAD, 1), (LIVING, 0)])
-def test_a_pure_proxys_own_list_of_connections_is_a_proof(peers: Any, wrong: int) -> None:
+@pytest.mark.parametrize(("peers", "wrong"), [(DEAD, 1), (CONNECTED, 0)])
+def test_pure_proxys_own_list_of_connections_is_a_proof(peers: Any, wrong: int) -> None:
     edge, one = row("edge1", source=Source.OPENSIPS, registrar="edge"), behind()
     listings = listing(one) | listing(node="edge1", has_table=False, **peers)
     findings = found(listings, presence(shown(one, edge="edge1")), session(edge, one))
     assert kinds(findings) == [(Kind.DEAD_CONNECTION, "edge1")] * wrong
 
 
-def test_listed_at_an_edge_after_it_signed_off_behind() -> None:
+def test_listed_at_edge_after_unregister_behind_is_excused() -> None:
     edge = at_edge()
     known = session(
         ended={
-            key(edge): grave(Cause.UNREGISTERED, node="edge1"),
-            f"fs1|{edge.event.binding}": grave(Cause.UNREGISTERED),
+            key(edge): tombstone(Cause.UNREGISTERED, node="edge1"),
+            f"fs1|{edge.event.binding}": tombstone(Cause.UNREGISTERED),
         }
     )
     findings = found(listing(edge, node="edge1"), presence(), known)
     assert excuses(findings) == {Excuse.DEVICE_ENDED: 1}
 
 
-def test_an_edge_before_one_that_does_not_answer_options() -> None:
+def test_listed_at_edge_after_ping_lost_behind_is_excused() -> None:
     edge, one = at_edge(), behind()
     known = session(edge, one)
     known.bindings[key(one)].ping_lost = True
@@ -610,7 +625,7 @@ def test_an_edge_before_one_that_does_not_answer_options() -> None:
     assert excuses(findings) == {Excuse.PING_LOST: 1}
 
 
-def test_who_only_claims_a_connection_is_not_missed_among_them() -> None:
+def test_claimed_transport_is_not_checked_against_the_kernel() -> None:
     """FreeSWITCH reports the Contact's transport; the kernel had no connection at the REGISTER."""
     one = row()
     for claimed, wrong in ((True, []), (False, [(Kind.DEAD_CONNECTION, "fs1")])):
@@ -618,14 +633,14 @@ def test_who_only_claims_a_connection_is_not_missed_among_them() -> None:
         assert kinds(found(listing(one, connections={}), presence(shown(one)), known)) == wrong
 
 
-def test_an_edge_may_list_who_is_behind_a_registrar_that_has_ended() -> None:
+def test_listed_at_edge_after_registrar_ended_is_excused() -> None:
     one = row(node="edge1")
     known = session(one, registrar_lost=True)
     findings = found(listing(one, node="edge1"), presence(), known)
     assert excuses(findings) == {Excuse.REGISTRAR_LOST: 1}
 
 
-def test_a_registrar_that_lists_it_again_is_judged_by_itself() -> None:
+def test_registrar_that_lists_it_again_is_checked_on_its_own() -> None:
     edge, one = row(node="edge1"), row()
     known = session(edge, registrar_lost=True)
     findings = found(listing(one) | listing(edge, node="edge1"), presence(), known)
