@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from runtime import logs
+from runtime.heartbeat import Heartbeat
 from runtime.kafka import KafkaUnavailable
 from runtime.settings import BadSettings
 
@@ -44,6 +45,8 @@ class Stage:
     status: StatusReport = dict
     # What keeps the stage from being ready though `ready` is set; each gives a reason, or None.
     hindrances: list[Callable[[], str | None]] = field(default_factory=list)
+    # Of the main loop: one that is stuck fails the liveness probe, and the process is restarted.
+    heartbeat: Heartbeat = field(default_factory=Heartbeat)
     # Called from the signal handler, beside setting `stop`; must be safe there.
     on_stop: Callable[[], None] | None = None
 
@@ -96,6 +99,8 @@ class Stage:
 
         def healthz(request: Request) -> Response:
             del request
+            if stuck := self.heartbeat.stuck():
+                return JSONResponse({"stage": self.name, "stuck": stuck}, status_code=503)
             return JSONResponse({"stage": self.name})
 
         def readyz(request: Request) -> Response:

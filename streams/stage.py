@@ -39,6 +39,7 @@ async def _stand_still(stage: Stage, worker: Worker) -> None:
     Started again it would only be refused (ensure_topics), and say why between restarts.
     """
     stage.ready.clear()
+    stage.heartbeat.rest()
     leaving = asyncio.ensure_future(worker.stop_without_commit())
     await asyncio.wait([leaving], timeout=_GOODBYE_SECONDS)
     # Again, where whoever looks finds it: at the end of the log.
@@ -56,6 +57,7 @@ async def _work(stage: Stage, kafka: KafkaSettings, settings: StreamsSettings) -
     keeping_time = asyncio.ensure_future(worker.keep_time())
     failure: BaseException | None = None
     while not stage.stop.is_set():
+        stage.heartbeat.beat()
         if (failure := worker.failure) is not None:
             if isinstance(failure, WrongPartitionCounts):
                 keeping_time.cancel()
@@ -76,6 +78,7 @@ async def _work(stage: Stage, kafka: KafkaSettings, settings: StreamsSettings) -
         if not stage.ready.is_set() and worker.is_live():
             stage.ready.set()
         await asyncio.sleep(0.05)
+    stage.heartbeat.rest()  # the stop has its own deadline
     if failure is not None:
         # No goodbye: a graceful stop would commit what was not made durable.
         os._exit(1)
