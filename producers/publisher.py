@@ -231,7 +231,7 @@ class Publisher:
             return
         self._next_check = now + self._check_seconds
         try:
-            self._counts.look(_METADATA_TIMEOUT)
+            self._counts.check(_METADATA_TIMEOUT)
         except (KafkaUnavailable, KafkaMisconfigured) as error:
             self._log.once(f"topics: {error}")
 

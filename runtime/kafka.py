@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, NewTopic
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 
-from runtime.kafka_errors import NO_ANSWER, passes
+from runtime.kafka_errors import NO_ANSWER, is_transient
 from runtime.librdkafka_log import LIBRDKAFKA_LOG
 from runtime.settings import Duration, StageSettings
 from runtime.topic_leaders import wait_until_led
@@ -21,7 +21,7 @@ BOOTSTRAP_SETTING = "kafka.bootstrap_servers, ROLLCALL_KAFKA_BOOTSTRAP_SERVERS"
 
 
 class SecurityProtocol(StrEnum):
-    """How to talk to brokers, in librdkafka's and Kafka's own words; read in any capitals."""
+    """How to connect to brokers, in Kafka's own names; upper and lower case are the same."""
 
     PLAINTEXT = "PLAINTEXT"
     SSL = "SSL"
@@ -98,10 +98,10 @@ class KafkaSettings(StageSettings):
         return options
 
     def producer(self, **overrides: Any) -> dict[str, Any]:
-        """For a producer that loses and reorders nothing.
+        """librdkafka configuration of a producer that loses and reorders nothing.
 
-        murmur2_random is Java's and aiokafka's partitioner; librdkafka's own default is CRC32,
-        with which the joins would silently miss.
+        murmur2_random is Java's and aiokafka's partitioner. With librdkafka's default, CRC32,
+        records would not meet the ones they are joined with.
         """
         return {
             **self.client(),
@@ -114,7 +114,7 @@ class KafkaSettings(StageSettings):
         }
 
     def consumer(self, group: str, **overrides: Any) -> dict[str, Any]:
-        """For a consumer that commits only what it says it has done."""
+        """librdkafka configuration of a consumer that commits its offsets itself."""
         return {
             **self.client(),
             "group.id": self.group(group),
@@ -126,7 +126,7 @@ class KafkaSettings(StageSettings):
 
 
 def _partition_counts(settings: KafkaSettings, timeout: float) -> dict[str, int | None]:
-    """Of each topic of the contract, its number of partitions; None where it is missing."""
+    """The number of partitions of each topic of the contract; None where the topic is missing."""
     try:
         existing = AdminClient(settings.client()).list_topics(timeout=timeout).topics
     except KafkaException as error:
@@ -136,7 +136,7 @@ def _partition_counts(settings: KafkaSettings, timeout: float) -> dict[str, int 
 
 
 def topic_problems(settings: KafkaSettings, timeout: float = 30.0) -> list[str]:
-    """What is wrong with the cluster's topics, in words; nothing: an empty list.
+    """What is wrong with the cluster's topics, as text for people; empty where nothing is.
 
     Raises KafkaUnavailable, KafkaMisconfigured.
     """
@@ -150,8 +150,8 @@ def topic_problems(settings: KafkaSettings, timeout: float = 30.0) -> list[str]:
 def ensure_topics(settings: KafkaSettings, timeout: float = 30.0) -> None:
     """Create the topics that are missing; existing ones must have one number of partitions.
 
-    What it has created can be read and written when it returns: a broker says that it leads a
-    partition a moment before it does.
+    New topics can be read and written when it returns: brokers report a leader a moment before it
+    leads.
 
     Raises KafkaUnavailable after `timeout` seconds, KafkaMisconfigured.
     """
@@ -184,7 +184,7 @@ def ensure_topics(settings: KafkaSettings, timeout: float = 30.0) -> None:
 def topic_ids(
     settings: KafkaSettings, wanted: Iterable[Topic], timeout: float = 10.0
 ) -> dict[str, str]:
-    """By name in the cluster, what tells a topic from another made later under the same name.
+    """The id of each topic, by name in the cluster. A topic made again under its name has another.
 
     Raises KafkaException.
     """
@@ -214,10 +214,10 @@ def translate(error: KafkaException, settings: KafkaSettings) -> Exception:
     if cause.code() in NO_ANSWER:
         return no_answer(settings, cause.str())
     text = f"Kafka at {settings.bootstrap_servers}: {cause.str()}"
-    return KafkaUnavailable(text) if passes(cause) else KafkaMisconfigured(text)
+    return KafkaUnavailable(text) if is_transient(cause) else KafkaMisconfigured(text)
 
 
 def no_answer(settings: KafkaSettings, reason: str) -> KafkaUnavailable:
-    """The error of a cluster that does not answer: where it was sought, and which setting says."""
+    """The error of a cluster that does not answer: its address, and the setting of the address."""
     servers = settings.bootstrap_servers
     return KafkaUnavailable(f"Kafka at {servers} does not answer ({BOOTSTRAP_SETTING}): {reason}")

@@ -1,8 +1,8 @@
-"""Which of Kafka's errors pass by themselves, and which need somebody to change something.
+"""Which of Kafka's errors are transient, and which need a change of settings or permissions.
 
-A stage waits and tries again after the first kind; after the second it ends, for it would fail
-again. librdkafka's own `retriable()` and `fatal()` come first; most of its errors carry neither, so
-each code stands in one of the two tables. Codes: rdkafka.h (rd_kafka_resp_err_t) and Kafka's
+After a transient error a stage waits and tries again; after another it ends, for it would fail
+again. librdkafka's own `retriable()` and `fatal()` come first. Most of its errors have neither, so
+each code is in one of the two tables. Codes: rdkafka.h (rd_kafka_resp_err_t) and Kafka's
 protocol errors (kafka.apache.org/protocol, "Retriable").
 """
 
@@ -18,7 +18,7 @@ NO_ANSWER = frozenset(
         KafkaError._UNKNOWN_BROKER,
     }
 )
-_PASSING_NAMES = """
+_TRANSIENT_NAMES = """
 _ASSIGNMENT_LOST _DESTROY_BROKER _FAIL _INTR _IN_PROGRESS _ISR_INSUFF _MAX_POLL_EXCEEDED
 _MSG_TIMED_OUT _NODE_UPDATE _OUTDATED _PARTIAL _PREV_IN_PROGRESS _PURGE_INFLIGHT _PURGE_QUEUE
 _QUEUE_FULL _RETRY _TIMED_OUT_QUEUE _WAIT_CACHE _WAIT_COORD
@@ -34,7 +34,7 @@ REPLICA_NOT_AVAILABLE REQUEST_TIMED_OUT STALE_BROKER_EPOCH STALE_CTRL_EPOCH STAL
 THROTTLING_QUOTA_EXCEEDED UNKNOWN UNKNOWN_LEADER_EPOCH UNKNOWN_MEMBER_ID UNKNOWN_TOPIC_ID
 UNRELEASED_INSTANCE_ID UNSTABLE_OFFSET_COMMIT
 """
-_STANDING_NAMES = """
+_PERMANENT_NAMES = """
 _APPLICATION _AUTHENTICATION _AUTO_OFFSET_RESET _BAD_COMPRESSION _BAD_MSG _CONFLICT
 _CRIT_SYS_RESOURCE _DESTROY _EXISTING_SUBSCRIPTION _FATAL _FENCED _FS _GAPLESS_GUARANTEE
 _INCONSISTENT _INVALID_ARG _INVALID_DIFFERENT_RECORD _INVALID_TYPE _KEY_DESERIALIZATION
@@ -63,17 +63,17 @@ UNSUPPORTED_SASL_MECHANISM UNSUPPORTED_VERSION
 
 
 def _codes(names: str) -> frozenset[int]:
-    # Of a name that this librdkafka does not have there is no error either.
+    # A librdkafka without a name cannot raise its error.
     known = (name for name in names.split() if hasattr(KafkaError, name))
     return frozenset(getattr(KafkaError, name) for name in known)
 
 
-PASSING = _codes(_PASSING_NAMES) | NO_ANSWER
-STANDING = _codes(_STANDING_NAMES)
+TRANSIENT = _codes(_TRANSIENT_NAMES) | NO_ANSWER
+PERMANENT = _codes(_PERMANENT_NAMES)
 
 
-def passes(error: KafkaError) -> bool:
+def is_transient(error: KafkaError) -> bool:
     """Whether the same call may succeed later with nothing changed."""
     if error.fatal():
         return False
-    return error.retriable() or error.code() in PASSING
+    return error.retriable() or error.code() in TRANSIENT

@@ -1,4 +1,4 @@
-"""Whether a cluster answers, and if not, why: for commands, which do not wait for Kafka."""
+"""Whether a cluster answers, and why not: for commands, which do not wait for Kafka."""
 
 import time
 
@@ -8,13 +8,13 @@ from confluent_kafka.admin import AdminClient
 from runtime.kafka import KafkaSettings, no_answer
 from runtime.librdkafka_log import cause_of
 
-# Of a cluster that accepts connections, or drops them in silence.
+# For clusters that accept connections and do not answer, or drop packets.
 TIMEOUT_SECONDS = 2.5
-_LOOK_SECONDS = 0.25
+_ATTEMPT_SECONDS = 0.25
 
 
-class _Silent:
-    """A `logger` for a client whose errors are read from its callback."""
+class _NoLog:
+    """The `logger` of a client whose errors are read from its callback."""
 
     def log(self, *line: object) -> None:
         del line
@@ -27,22 +27,22 @@ def require_kafka(settings: KafkaSettings, timeout: float = TIMEOUT_SECONDS) -> 
     seconds; with the reason that librdkafka gives (refused, no such host, TLS, SASL).
     """
     errors: list[KafkaError] = []
-    client = AdminClient({**settings.client(), "logger": _Silent(), "error_cb": errors.append})
+    client = AdminClient({**settings.client(), "logger": _NoLog(), "error_cb": errors.append})
     deadline = time.monotonic() + timeout
     while True:
         left = deadline - time.monotonic()
         try:
-            client.list_topics(timeout=max(min(left, _LOOK_SECONDS), 0.01))
+            client.list_topics(timeout=max(min(left, _ATTEMPT_SECONDS), 0.01))
             return
         except KafkaException as error:
             client.poll(0)  # serves error_cb
             all_down = any(one.code() == KafkaError._ALL_BROKERS_DOWN for one in errors)
-            if all_down or left <= _LOOK_SECONDS:
+            if all_down or left <= _ATTEMPT_SECONDS:
                 raise no_answer(settings, _reason(errors, timeout)) from error
 
 
 def _reason(errors: list[KafkaError], timeout: float) -> str:
-    """The last error of a broker, without its address, which the message has already."""
+    """The last error of a broker, without its address, which is in the message already."""
     causes = [cause_of(e.str()) for e in errors if e.code() != KafkaError._ALL_BROKERS_DOWN]
     if not causes:
         return f"no answer within {timeout:g} s"

@@ -10,11 +10,11 @@ import time
 
 from runtime import logs
 
-_AGAIN_SECONDS = 60.0
+_REPEAT_SECONDS = 60.0
 _CAUSES_MAX = 200
-# What librdkafka goes on after by itself: connections that fail, requests that time out.
+# Errors that librdkafka itself recovers from: failed connections, requests that time out.
 _TRANSIENT = frozenset({"FAIL", "ERROR", "REQTMOUT", "SASL", "COORD", "FINDBROKER"})
-# The line's thread and the time in the state: both differ from line to line of one cause.
+# The thread and the time in the state differ from line to line of one cause.
 _THREAD = re.compile(r"^\[thrd:[^\]]*\]: ")
 _STATE = re.compile(r" \(after \d+ms in state .*\)$")
 
@@ -22,7 +22,7 @@ log = logs.get("librdkafka")
 
 
 def cause_of(text: str) -> str:
-    """What a line of librdkafka reports, without what differs from one line to the next."""
+    """The error in a line of librdkafka, without what differs from line to line."""
     return _STATE.sub("", _THREAD.sub("", text))
 
 
@@ -34,7 +34,7 @@ class LibrdkafkaLog:
         self._logged: dict[tuple[str, str], float] = {}
 
     def log(self, level: int, form: str, facility: str, client: str, text: str) -> None:
-        """One line: `facility` is librdkafka's name of the place, `client` names its instance."""
+        """Log one line: `facility` is librdkafka's name of the place, `client` its instance."""
         del form
         cause = cause_of(text)
         if not self._is_due((facility, cause)):
@@ -46,7 +46,7 @@ class LibrdkafkaLog:
     def _is_due(self, key: tuple[str, str]) -> bool:
         now = time.monotonic()
         with self._lock:
-            if now - self._logged.get(key, -_AGAIN_SECONDS) < _AGAIN_SECONDS:
+            if now - self._logged.get(key, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
                 return False
             if len(self._logged) >= _CAUSES_MAX:
                 self._logged.clear()

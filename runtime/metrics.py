@@ -10,9 +10,9 @@ _meter = metrics.get_meter("rollcall")
 
 
 class Tally:
-    """A counter that is summed up here and read when somebody collects, for any thread.
+    """A counter that is summed here and read by collectors. Thread-safe.
 
-    OpenTelemetry's own takes several times as long to count, and some are asked for every event.
+    OpenTelemetry's own counters take several times as long, and some count every event.
     """
 
     def __init__(self, name: str) -> None:
@@ -34,7 +34,7 @@ class Tally:
 
 
 # -- every stage that depends on it ---------------------------------------------------------------
-# How many partitions a topic has that should have kafka.partitions; 0: as many. Labels: topic.
+# The number of partitions of a topic if it is not kafka.partitions, else 0. Labels: topic.
 WRONG_PARTITIONS = _meter.create_gauge("rollcall_wrong_partitions", "1")
 
 # -- producers ------------------------------------------------------------------------------------
@@ -44,9 +44,10 @@ SOURCE_EVENTS = Tally("rollcall_source_events")
 DEAD_LETTERS = Tally("rollcall_dead_letters")
 # Events recognised as repeats and dropped. Labels: source, node.
 SOURCE_DUPLICATES = Tally("rollcall_source_duplicates")
-# Messages lost because they came faster than they were published. Labels: source, node.
+# Messages lost because they were received faster than they were published. Labels: source, node.
 SOURCE_OVERFLOWS = Tally("rollcall_source_overflows")
-# Datagrams, connections and events of strangers, not taken. Labels: source, node, reason.
+# Datagrams, connections and events dropped because their sender is not allowed.
+# Labels: source, node, reason.
 SOURCE_REFUSED = Tally("rollcall_source_refused")
 # 1 while the source is connected and subscribed. Labels: source, node.
 SOURCE_CONNECTED = _meter.create_gauge("rollcall_source_connected", "1")
@@ -54,15 +55,15 @@ SOURCE_CONNECTED = _meter.create_gauge("rollcall_source_connected", "1")
 LISTENERS = _meter.create_gauge("rollcall_sockets_listeners", "1")
 # Calls that the media proxy lists. Labels: source, node.
 MEDIA_CALLS = _meter.create_gauge("rollcall_media_calls", "1")
-# What a media proxy's answers held and no field was read from. Labels: source, node, cause.
+# Parts of a media proxy's answers that were not understood. Labels: source, node, cause.
 MEDIA_UNREAD = Tally("rollcall_media_unread")
 # Failed attempts to reach a source. Labels: source, node, reason.
 SOURCE_FAILURES = Tally("rollcall_source_failures")
 # Snapshots taken. Labels: source, node, outcome.
 SNAPSHOTS = Tally("rollcall_snapshots")
-# Records handed to Kafka and acknowledged by it. Labels: topic.
+# Records acknowledged by Kafka. Labels: topic.
 PUBLISHED = Tally("rollcall_published")
-# Records Kafka refused for good (they go to dead letters). Labels: topic, reason.
+# Records that Kafka will never accept (they go to dead letters). Labels: topic, reason.
 PUBLISH_FAILURES = Tally("rollcall_publish_failures")
 # Records waiting in the disk spool while Kafka is away.
 SPOOLED = _meter.create_gauge("rollcall_spooled_records", "1")
@@ -70,11 +71,11 @@ SPOOLED = _meter.create_gauge("rollcall_spooled_records", "1")
 SPOOL_FULL = _meter.create_gauge("rollcall_spool_full", "1")
 
 # -- audit ----------------------------------------------------------------------------------------
-# What operators watch: bindings that presence and the node tell differently. Labels: node, kind.
+# Bindings that differ between presence and the node's listing. Labels: node, kind.
 AUDIT_DISAGREEMENTS = _meter.create_gauge("rollcall_audit_disagreements", "1")
-# 1 while the last audit got no listing of the node, whose other figures are older. Labels: node.
+# 1 while the last audit got no listing of the node: its other figures are older. Labels: node.
 AUDIT_UNAUDITED = _meter.create_gauge("rollcall_audit_unaudited", "1")
-# Bindings that the node listed: no disagreement of none proves little. Labels: node.
+# Bindings that the node listed: without any, no disagreement proves little. Labels: node.
 AUDIT_BINDINGS = _meter.create_gauge("rollcall_audit_bindings", "1")
 # When the node was last audited, seconds since the epoch. Labels: node.
 AUDIT_TIME = _meter.create_gauge("rollcall_audit_last_time_seconds", "s")
@@ -82,12 +83,12 @@ AUDIT_TIME = _meter.create_gauge("rollcall_audit_last_time_seconds", "s")
 # -- streams --------------------------------------------------------------------------------------
 # Records folded. Labels: topic.
 FOLDED = Tally("rollcall_folded")
-# Events that changed nothing because a fence said so; with the fence rule-failed: users whom a
-# sweep or a timer left as they were because its rule raised. Labels: fence.
+# Events rejected by a fence; with the fence rule-failed: users that a sweep or a timer left
+# unchanged because its rule raised. Labels: fence.
 FENCED = Tally("rollcall_fenced")
 # Presence changes published. Labels: cause.
 PRESENCE_CHANGES = Tally("rollcall_presence_changes")
-# Nodes whose lease ran out. Labels: node.
+# Nodes whose lease expired. Labels: node.
 NODES_LOST = Tally("rollcall_nodes_lost")
 # The worker's tables in its own files. Labels: outcome (saved, not-saved, loaded, not-used).
 SAVED_TABLES = Tally("rollcall_saved_tables")
@@ -101,7 +102,7 @@ ROWS = Tally("rollcall_clickhouse_rows")
 WRITE_FAILURES = Tally("rollcall_clickhouse_failures")
 # Presence changes the user center acknowledged.
 DELIVERED = Tally("rollcall_user_center_delivered")
-# Outdated changes not sent because a newer one of the same user waited.
+# Outdated changes not sent because a newer one of the same user was waiting.
 COALESCED = Tally("rollcall_user_center_coalesced")
 # Failed deliveries, tried again. Labels: reason.
 DELIVERY_FAILURES = Tally("rollcall_user_center_failures")
@@ -109,20 +110,20 @@ DELIVERY_FAILURES = Tally("rollcall_user_center_failures")
 # -- gateway --------------------------------------------------------------------------------------
 # Subscribers now. Labels: transport (sse, websocket).
 GATEWAY_SUBSCRIBERS = _meter.create_gauge("rollcall_gateway_subscribers", "1")
-# Messages handed to subscribers' connections.
+# Messages sent to subscribers' connections.
 GATEWAY_SENT = Tally("rollcall_gateway_sent")
-# Outdated states not sent because a newer one of the same user waited for the same subscriber.
+# Outdated states not sent because a newer one of the same user was waiting for the subscriber.
 GATEWAY_COALESCED = Tally("rollcall_gateway_coalesced")
-# Subscribers disconnected because they took nothing.
+# Subscribers disconnected because they received nothing for gateway.stalled_after.
 GATEWAY_STALLED = Tally("rollcall_gateway_stalled")
 # Requests not served. Labels: reason (full, starting, stopping, unauthorized, origin, bad-query,
 # unknown-user).
 GATEWAY_REFUSED = Tally("rollcall_gateway_refused")
 # Users with a presence record.
 GATEWAY_USERS = _meter.create_gauge("rollcall_gateway_users", "1")
-# 1 while no broker answers: subscribers are served what was read before.
+# 1 while no broker answers: subscribers get what was read before.
 GATEWAY_KAFKA_AWAY = _meter.create_gauge("rollcall_gateway_kafka_away", "1")
-# Seconds from a record's time in Kafka to its being sent; one in a hundred sends.
+# Seconds from a record's time in Kafka until it was sent, of one message in a hundred.
 GATEWAY_DELAY = _meter.create_histogram(
     "rollcall_gateway_delay_seconds",
     "s",

@@ -1,8 +1,8 @@
-"""Have the topics still `kafka.partitions` partitions? Operators add some while stages run.
+"""Whether the topics still have `kafka.partitions` partitions: operators add some while stages run.
 
-Keys then belong into other partitions than the ones whose tables know them, and a topic whose
-records are joined with another's no longer has them beside them. A stage that depends on the counts
-looks every `kafka.partition_check_interval`, by the client that it has anyway.
+Keys then map to other partitions than the ones whose tables hold them, and records that are joined
+are no longer in partitions of the same number. A stage that depends on the counts checks them every
+`kafka.partition_check_interval`, with the client that it has anyway.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ log = logs.get(__name__)
 
 
 class WrongPartitionCounts(Exception):
-    """Topics have another number of partitions than `kafka.partitions`; the text names them."""
+    """Topics have another number of partitions than `kafka.partitions`; the message names them."""
 
 
 class PartitionCounts:
-    """Of one stage. `trouble` says what is wrong with the topics, as of the last look."""
+    """The check of one stage. `trouble` is what was wrong with the topics at the last check."""
 
     def __init__(self, kafka: KafkaSettings, list_topics: Callable[..., Any]) -> None:
         """`list_topics(timeout=SECONDS)` is that of any confluent_kafka client."""
@@ -30,13 +30,13 @@ class PartitionCounts:
         self._kafka = kafka
         self._names = [kafka.name(topic) for topic in topics.ALL]
         self._list_topics = list_topics
-        self._marked: set[str] = set()
+        self._measured: set[str] = set()
         self.trouble: str | None = None
 
-    def look(self, timeout: float = 5.0) -> str | None:
-        """Ask the cluster; what is wrong. A change is logged and measured, once.
+    def check(self, timeout: float = 5.0) -> str | None:
+        """Ask the cluster; returns what is wrong. A change is logged and measured once.
 
-        A topic that is missing, or of which the cluster knows nothing at the moment, is not.
+        A topic that is missing, or has no metadata at the moment, is not wrong.
         Raises KafkaUnavailable, KafkaMisconfigured.
         """
         try:
@@ -45,14 +45,14 @@ class PartitionCounts:
             raise translate(error, self._kafka) from error
         counts = {name: len(found[name].partitions) for name in self._names if name in found}
         wrong = {name: count for name, count in counts.items() if count not in (0, self._expected)}
-        for name in self._marked | wrong.keys():
+        for name in self._measured | wrong.keys():
             metrics.WRONG_PARTITIONS.set(wrong.get(name, 0), {"topic": name})
-        self._marked |= wrong.keys()
+        self._measured |= wrong.keys()
         before, self.trouble = self.trouble, self._described(wrong)
         if self.trouble is not None and self.trouble != before:
             log.critical("wrong numbers of partitions", trouble=self.trouble)
         elif self.trouble is None and before is not None:
-            log.info("the numbers of partitions are right again")
+            log.info("numbers of partitions are right again")
         return self.trouble
 
     def _described(self, wrong: dict[str, int]) -> str | None:

@@ -1,6 +1,6 @@
-"""Which partition a key belongs into: Java's DefaultPartitioner, as every producer here has it.
+"""The partition of a key: Java's DefaultPartitioner, which all producers here use.
 
-Some 3 µs a key of 28 bytes, half of what aiokafka's own takes: workers place each new key by it.
+3 µs a key of 28 bytes, half of aiokafka's own time: workers call it for each new key.
 """
 
 from struct import Struct
@@ -25,5 +25,5 @@ def murmur2(data: bytes) -> int:
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition, of so many, that every producer here puts the key into."""
+    """The partition, of `partitions`, that every producer here writes the key to."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions

@@ -1,4 +1,4 @@
-"""What every long-running stage does alike: logging, metrics, health over HTTP, stop signals."""
+"""What all long-running stages share: logging, metrics, health over HTTP, stop signals."""
 
 import logging
 import os
@@ -43,7 +43,7 @@ class Stage:
     stop: threading.Event = field(default_factory=threading.Event)
     ready: threading.Event = field(default_factory=threading.Event)
     status: StatusReport = dict
-    # What keeps the stage from being ready though `ready` is set; each gives a reason, or None.
+    # Each returns a reason why the stage is not ready though `ready` is set, or None.
     hindrances: list[Callable[[], str | None]] = field(default_factory=list)
     # Of the main loop: one that is stuck fails the liveness probe, and the process is restarted.
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
@@ -54,7 +54,7 @@ class Stage:
         """Configure logging and metrics, serve HTTP (ROLLCALL_HTTP_PORT; 0 or unset: none).
 
         Routes: /healthz, /readyz, /status, /metrics. Call in the main thread, once.
-        Raises BadSettings when the port is none, or taken.
+        Raises BadSettings when the port is not valid, or taken.
         """
         logs.configure(self.name)
         _start_metrics(self.name)
@@ -85,9 +85,9 @@ class Stage:
             self.on_stop()
 
     @staticmethod
-    def leave() -> NoReturn:
-        """End the process now, with status 0. To take apart a million users' objects one by one,
-        as the interpreter would, only lengthens a restart."""
+    def exit() -> NoReturn:
+        """End the process now, with status 0. The interpreter would first free a million users'
+        objects one by one, which only delays the restart."""
         provider = otel_metrics.get_meter_provider()
         if isinstance(provider, MeterProvider):
             provider.shutdown()
@@ -128,7 +128,7 @@ class Stage:
         )
 
     def _serve(self, host: str, port: int) -> None:
-        # No WebSockets here: to import their library would lengthen every stage's restart.
+        # No WebSockets here: importing their library would delay every stage's restart.
         config = uvicorn.Config(self.app(), log_config=None, access_log=False, ws="none")
         threading.Thread(
             target=uvicorn.Server(config).run,
@@ -141,12 +141,12 @@ class Stage:
 def _port() -> int:
     text = os.environ.get("ROLLCALL_HTTP_PORT", "0")
     if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
-        raise BadSettings(f"ROLLCALL_HTTP_PORT={text[:80]!r} is no port")
+        raise BadSettings(f"ROLLCALL_HTTP_PORT={text[:80]!r} is no port number")
     return int(text)
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Bound here and not in the thread: a stage without its probes must not seem to run."""
+    """Bound before the thread starts: a stage without its probes must not seem to run."""
     try:
         return socket.create_server((host, port), reuse_port=False)
     except OSError as error:
@@ -156,7 +156,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def _start_metrics(stage: str) -> None:
     readers: list[MetricReader] = [PrometheusMetricReader()]
     if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
-        # Here, for it is a sixth of what a restarting stage has to import.
+        # Imported here: it is a sixth of a stage's import time.
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
         readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))

@@ -1,4 +1,4 @@
-"""Waiting for new topics' leaders: between creating topics and the first who reads or writes."""
+"""Waits for the leaders of new topics, before the first client reads or writes."""
 
 from collections.abc import Callable, Iterable
 
@@ -6,7 +6,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-# A broker answers so for a moment after it has said that the topic is there.
+# Brokers answer with these for a moment after they have reported a new topic.
 _NOT_YET = frozenset(
     {
         KafkaError._NOENT,  # librdkafka: no leaders found
@@ -25,10 +25,10 @@ _ATTEMPT_SECONDS = 5.0
 def wait_until_led(
     connect: Callable[[], AdminClient], names: Iterable[str], partitions: int, timeout: float
 ) -> None:
-    """Return when every partition's leader answers as such; `timeout` is in seconds.
+    """Return when the leader of every partition answers; `timeout` is in seconds.
 
-    Where a topic is said to be unknown it `connect`s anew: librdkafka may go on saying so.
-    Raises KafkaException: the last one when the time is over, any other at once.
+    Where a topic is unknown it `connect`s anew: librdkafka may cache that it is. Raises
+    KafkaException: the last one at the timeout, a permanent one at once.
     """
     asked = {
         TopicPartition(name, number): OffsetSpec.latest()
@@ -53,7 +53,7 @@ def wait_until_led(
 
 def _ask(admin: AdminClient, asked: dict[TopicPartition, OffsetSpec]) -> None:
     answers = admin.list_offsets(asked, request_timeout=_ATTEMPT_SECONDS).values()
-    # All of them first: a client that ends before its answers have come waits for seconds.
+    # All answers first: a client that is closed with answers outstanding waits for seconds.
     errors = [error for answer in answers if (error := answer.exception(2 * _ATTEMPT_SECONDS))]
     if errors:
         raise errors[0]

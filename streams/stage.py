@@ -45,7 +45,7 @@ async def _stand_still(stage: Stage, worker: Worker) -> None:
     # Again, where whoever looks finds it: at the end of the log.
     log.info("nothing is folded; see docs/operations.md", trouble=worker.hindrance())
     await asyncio.to_thread(stage.stop.wait)
-    stage.leave()
+    stage.exit()
 
 
 async def _work(stage: Stage, kafka: KafkaSettings, settings: StreamsSettings) -> None:
@@ -92,4 +92,4 @@ async def _work(stage: Stage, kafka: KafkaSettings, settings: StreamsSettings) -
     else:
         # What is not committed will be folded again.
         log.warning("stopped without Kafka's answer", seconds=_GOODBYE_SECONDS)
-    stage.leave()
+    stage.exit()

@@ -65,7 +65,7 @@ class PartitionGuard:
         """Waits while Kafka does not answer: nothing becomes durable then anyway."""
         while True:
             try:
-                trouble = await asyncio.to_thread(self._counts.look)
+                trouble = await asyncio.to_thread(self._counts.check)
                 break
             except KafkaUnavailable:
                 await asyncio.sleep(_TRY_AGAIN_SECONDS)

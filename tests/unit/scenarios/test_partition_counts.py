@@ -2,13 +2,10 @@
 
 import asyncio
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
 
-from runtime.kafka import KafkaSettings, KafkaUnavailable
 from runtime.partition_counts import PartitionCounts, WrongPartitionCounts
 from runtime.partitioner import partition_of
 from schemas import codec, topics
@@ -23,11 +20,11 @@ from streams.batches.session_batch import SessionBatch
 from streams.consumed import TopicPartition
 from streams.flow.partition_guard import PartitionGuard
 from tests.unit.pipeline import NOW, Consumed
+from tests.unit.runtime.test_partition_counts import KAFKA, TopicCounts
 from tests.unit.stories import AOR, listing_ended, moment, refreshed, registered
 
 RIGHT = partition_of(AOR.encode(), 4)
 WRONG = (RIGHT + 1) % 4
-KAFKA = KafkaSettings(partitions=4)
 
 
 def _fold(number: int, *events: Any) -> SessionBatch:
@@ -96,53 +93,15 @@ def test_joins_and_nodes_are_folded_only_where_their_keys_belong() -> None:
         )
 
 
-class _Cluster:
-    """Topics and their numbers of partitions; `away`: no broker answers so many times."""
-
-    def __init__(self, **counts: int) -> None:
-        self.counts = {KAFKA.name(topic): 4 for topic in topics.ALL}
-        self.counts |= {f"rollcall.{name}": count for name, count in counts.items()}
-        self.away = 0
-        self.looks = 0
-        self.widened_after: int | None = None  # looks, the topic media
-
-    def list_topics(self, timeout: float) -> Any:
-        assert timeout > 0
-        self.looks += 1
-        if self.looks == self.widened_after:
-            self.counts["rollcall.media"] = 5
-        if self.away:
-            self.away -= 1
-            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
-        found = {n: SimpleNamespace(partitions=range(c)) for n, c in self.counts.items()}
-        return SimpleNamespace(topics=found)
-
-
-def test_a_look_names_the_topic_and_both_counts_until_they_are_right() -> None:
-    cluster = _Cluster(registrations=6, calls=0)  # of calls it knows nothing at the moment
-    counts = PartitionCounts(KAFKA, cluster.list_topics)
-    assert counts.trouble is None
-    found = counts.look()
-    assert found == counts.trouble
-    assert found == "rollcall.registrations has 6 partitions; kafka.partitions is 4"
-    cluster.away = 1
-    with pytest.raises(KafkaUnavailable):
-        counts.look()
-    assert counts.trouble == found
-    cluster.counts["rollcall.registrations"] = 4
-    del cluster.counts["rollcall.media"]
-    assert counts.look() is None
-
-
-def _guard(cluster: _Cluster, interval: float = 60) -> PartitionGuard:
+def _guard(cluster: TopicCounts, interval: float = 60) -> PartitionGuard:
     sources = ["rollcall.registrations", "rollcall.calls"]
     return PartitionGuard(PartitionCounts(KAFKA, cluster.list_topics), 4, sources, interval)
 
 
 def test_a_batch_out_of_place_stops_the_worker_only_where_topics_were_widened() -> None:
-    right, wide = _Cluster(), _Cluster(calls=8)
+    right, wide = TopicCounts(), TopicCounts(calls=8)
     asyncio.run(_guard(right).check_batch(3))
-    assert right.looks == 0  # nothing is asked for a batch that is in its place
+    assert right.checks == 0  # nothing is asked for a batch that is in its place
     asyncio.run(_guard(right).check_batch(3, misplaced=True))
     with pytest.raises(WrongPartitionCounts, match=r"rollcall\.calls has 8"):
         asyncio.run(_guard(wide).check_batch(3, misplaced=True))
@@ -159,10 +118,10 @@ def test_an_assignment_stops_the_worker_only_where_topics_were_widened() -> None
         TopicPartition("rollcall.calls", 2),
         TopicPartition("rollcall.sessions", 1),
     ]
-    right, wide = _Cluster(), _Cluster(registrations=6)
+    right, wide = TopicCounts(), TopicCounts(registrations=6)
     asyncio.run(_guard(right).check_assignment(together))
     asyncio.run(_guard(right).check_assignment([]))
-    assert right.looks == 0
+    assert right.checks == 0
     asyncio.run(_guard(right).check_assignment(apart))
     for assigned in (
         apart,
@@ -172,9 +131,9 @@ def test_an_assignment_stops_the_worker_only_where_topics_were_widened() -> None
             asyncio.run(_guard(wide).check_assignment(assigned))
 
 
-def test_the_counts_are_looked_at_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_counts_are_checked_periodically(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.flow.partition_guard._TRY_AGAIN_SECONDS", 0.001)
-    cluster = _Cluster()
+    cluster = TopicCounts()
     cluster.away = 2
 
     cluster.widened_after = 6
