@@ -11,7 +11,7 @@ import pytest
 from producers.record import Record
 from producers.spool import Spool, SpoolInUse, SpoolUnwritable
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def record(text: str, partition: int | None = None) -> Record:

@@ -1,11 +1,10 @@
-"""What the FreeSWITCH producer asks the kernel at each registration, and what it makes of it."""
+"""What the FreeSWITCH producer asks the kernel at each registration, and what it publishes."""
 
 import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -13,13 +12,7 @@ from producers.freeswitch.context import Context
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.kernel import KernelLookup
 from producers.freeswitch.translation import translate
-from producers.opensips.context import Context as OpenSipsContext
-from producers.opensips.kernel import KernelWitness as OpenSipsWitness
-from producers.opensips.registrations import translate_insert as insert_contact
-from producers.receive_times import Ticks
 from producers.setting_types import KernelMode
-from producers.sip_proxy.event import ServerEvent
-from producers.sip_proxy.users import Users
 from producers.translated import Translated
 from schemas.origin import Address
 from schemas.topics import CONNECTIONS, REGISTRATIONS
@@ -48,9 +41,9 @@ class Switch:
         return client, self.listener.accept()[0]
 
     def look(self, mode: KernelMode = "auto", ports: list[int] | None = None) -> KernelLookup:
-        witness = KernelLookup(mode, ports or [])
-        witness.look(*self.ends(), lambda: [self.port])
-        return witness
+        kernel = KernelLookup(mode, ports or [])
+        kernel.look(*self.ends(), lambda: [self.port])
+        return kernel
 
 
 def address(one: socket.socket, *, peer: bool = False) -> Address:
@@ -90,25 +83,25 @@ def registered(client: socket.socket | Address, status: str = "TCP") -> list[Tra
 
 
 def test_the_cookie_is_the_servers_own_sockets(switch: Switch) -> None:
-    witness = switch.look()
-    assert witness.on
+    kernel = switch.look()
+    assert kernel.on
     client, accepted = switch.connect()
     with client, accepted:
-        (record,) = witness.add_cookies(registered(client))
+        (record,) = kernel.add_cookies(registered(client))
         so_cookie = accepted.getsockopt(socket.SOL_SOCKET, 57, 8)  # SO_COOKIE
     assert record.event.cookie == int.from_bytes(so_cookie, "little")
-    witness.close()
+    kernel.close()
 
 
 def test_a_connection_that_ended_is_reported_right_after_the_registration(switch: Switch) -> None:
-    witness = switch.look()
+    kernel = switch.look()
     client, accepted = switch.connect()
     with accepted:
         cookie = int.from_bytes(accepted.getsockopt(socket.SOL_SOCKET, 57, 8), "little")
         remote, records = address(client), registered(client)
         client.close()
-    witness.add_cookies(records)  # the kernel reports an end when it has time
-    first, second = pair(witness, remote)
+    kernel.add_cookies(records)  # the kernel reports an end when it has time
+    first, second = pair(kernel, remote)
     assert (first.topic, first.event.cookie) == (REGISTRATIONS, None)
     end = second.event
     assert (second.topic, second.key) == (CONNECTIONS, end.connection)
@@ -117,14 +110,14 @@ def test_a_connection_that_ended_is_reported_right_after_the_registration(switch
     assert (end.at, end.cookie) == (first.event.at, cookie)
     assert end.connection == f"fs1/127.0.0.1:{first.event.remote.port}"
     assert not first.event.transport_claimed
-    witness.close()
+    kernel.close()
 
 
-def pair(witness: KernelLookup, remote: Address) -> tuple[Translated, Translated]:
+def pair(kernel: KernelLookup, remote: Address) -> tuple[Translated, Translated]:
     """A registration and its connection's end, as soon as the kernel has reported that."""
 
     def found() -> list[Translated]:
-        records = witness.add_cookies(registered(remote))
+        records = kernel.add_cookies(registered(remote))
         return records if len(records) == 2 else []
 
     first, second = eventually(found)
@@ -133,53 +126,55 @@ def pair(witness: KernelLookup, remote: Address) -> tuple[Translated, Translated
 
 def test_a_connection_that_is_closing_has_ended(switch: Switch) -> None:
     """The server has not closed its end, so that the kernel has reported nothing yet."""
-    witness = switch.look()
+    kernel = switch.look()
     client, accepted = switch.connect()
     remote = address(client)
     with accepted:
         client.close()
-        _, end = pair(witness, remote)
+        _, end = pair(kernel, remote)
     assert end.event.reason == "gone at registration"
-    witness.close()
+    kernel.close()
 
 
-def test_who_registered_over_udp_has_lost_no_connection(switch: Switch) -> None:
+def test_a_udp_registration_whose_contact_claims_tcp_loses_no_connection(
+    switch: Switch,
+) -> None:
     """The Contact claims TCP, as behind a proxy without Path, and the kernel never had one."""
-    witness = switch.look()
-    (record,) = witness.add_cookies(registered(Address(ip="127.0.0.1", port=9)))
+    kernel = switch.look()
+    (record,) = kernel.add_cookies(registered(Address(ip="127.0.0.1", port=9)))
     assert (record.event.transport, record.event.cookie) == (Transport.TCP, None)
     assert record.event.transport_claimed
-    witness.close()
+    kernel.close()
 
 
-def test_of_what_came_before_the_kernel_was_watched_nothing_is_known(switch: Switch) -> None:
+def test_a_missing_connection_from_before_the_watch_counts_as_ended(switch: Switch) -> None:
     (record,) = registered(Address(ip="127.0.0.1", port=9))
-    witness = switch.look()
-    registration, end = witness.add_cookies([record])
+    kernel = switch.look()
+    registration, end = kernel.add_cookies([record])
     assert end.event.reason == "gone at registration"
     assert not registration.event.transport_claimed
-    witness.close()
+    kernel.close()
 
 
-def test_a_tcp_client_whose_contact_names_no_transport(switch: Switch) -> None:
-    witness = switch.look()
+def test_a_tcp_client_whose_contact_names_no_transport_is_recognised(switch: Switch) -> None:
+    kernel = switch.look()
     client, accepted = switch.connect()
     with client, accepted:
         client.sendall(b"REGISTER")
-        (record,) = witness.add_cookies(registered(client, "UDP"))
+        (record,) = kernel.add_cookies(registered(client, "UDP"))
     assert record.event.transport is Transport.TCP
     assert record.event.cookie
-    witness.close()
+    kernel.close()
 
 
-def test_a_udp_client_stays_one(switch: Switch) -> None:
-    witness = switch.look()
-    (record,) = witness.add_cookies(registered(Address(ip="127.0.0.1", port=9), "UDP"))
+def test_a_udp_client_stays_a_udp_client(switch: Switch) -> None:
+    kernel = switch.look()
+    (record,) = kernel.add_cookies(registered(Address(ip="127.0.0.1", port=9), "UDP"))
     assert (record.event.transport, record.event.cookie) == (Transport.UDP, None)
-    witness.close()
+    kernel.close()
 
 
-def test_nobody_is_asked_where_the_switch_is_not_known_to_run_here(switch: Switch) -> None:
+def test_the_kernel_is_not_asked_where_the_switch_is_not_known_to_run_here(switch: Switch) -> None:
     elsewhere = KernelLookup("auto", [])
     elsewhere.look(Address(ip="192.0.2.1", port=8021), switch.ends()[1], lambda: [switch.port])
     forwarded = KernelLookup("auto", [])
@@ -187,78 +182,25 @@ def test_nobody_is_asked_where_the_switch_is_not_known_to_run_here(switch: Switc
     silent = KernelLookup("auto", [])
     silent.look(*switch.ends(), list)
     off = switch.look("off")
-    for witness in (elsewhere, forwarded, silent, off):
-        assert not witness.on
+    for kernel in (elsewhere, forwarded, silent, off):
+        assert not kernel.on
         records = registered(Address(ip="127.0.0.1", port=9))
-        assert witness.add_cookies(records) == records
+        assert kernel.add_cookies(records) == records
     forced = switch.look("on", [switch.port])
     assert forced.on
     forced.close()
 
 
 def test_a_row_of_a_listing_whose_connection_is_gone_ends_it_too(switch: Switch) -> None:
-    """So an end that nobody saw is told by the next snapshot at the latest."""
-    witness = switch.look()
+    """So an end that nobody saw is published with the next snapshot at the latest."""
+    kernel = switch.look()
     client, accepted = switch.connect()
     (row,) = registered(client)
     row.event.kind = RegistrationKind.SNAPSHOT_ROW
-    assert [r.event.cookie is not None for r in witness.add_cookies([row])] == [True]
+    assert [r.event.cookie is not None for r in kernel.add_cookies([row])] == [True]
     client.close()
     accepted.close()
     row.event.cookie = None
-    _, end = witness.add_cookies([row])
+    _, end = kernel.add_cookies([row])
     assert (end.event.kind, end.event.reason) == (ConnectionKind.CLOSED, "gone when listed")
-    witness.close()
-
-
-def _opensips(witness: OpenSipsWitness, context: OpenSipsContext, remote: Address) -> list[Any]:
-    """What is published of a contact that usrloc inserts, over the watched port."""
-    port = next(iter(context.ports))
-    parameters = {
-        "domain": "location",
-        "aor": "alice@example.test",
-        "uri": f"sip:alice@{remote.ip}:{remote.port};transport=tcp",
-        "received": f"sip:{remote.ip}:{remote.port};transport=tcp",
-        "socket": f"tcp:127.0.0.1:{port}",
-        "expires": round(time.time()) + 60,
-        "callid": "a@b",
-        "cseq": 1,
-    }
-    event = ServerEvent("E_UL_CONTACT_INSERT", parameters)
-    received = Ticks().now()
-    return witness.add_cookies(insert_contact(event, context, received))
-
-
-def _opensips_context(switch: Switch) -> OpenSipsContext:
-    return OpenSipsContext("os1", "run-1", Users(), ports={switch.port})
-
-
-def test_opensips_registrations_carry_the_cookie_and_their_end(switch: Switch) -> None:
-    context = _opensips_context(switch)
-    witness = OpenSipsWitness("auto", context)
-    client, server = switch.connect()
-    (record,) = _opensips(witness, context, address(client))
-    so_cookie = server.getsockopt(socket.SOL_SOCKET, 57, 8)  # SO_COOKIE
-    assert record.event.cookie == int.from_bytes(so_cookie, "little")
-    remote = address(client)
-    client.close()
-    server.close()
-    registered_, ended = _opensips(witness, context, remote)
-    assert registered_.event.cookie is None
-    assert (ended.topic, ended.event.kind) == (CONNECTIONS, ConnectionKind.CLOSED)
-    assert ended.event.reason == "gone at registration"
-    witness.close()
-
-
-@pytest.mark.parametrize(("mode", "told"), [("auto", 1), ("on", 2), ("off", 1)])
-def test_a_kernel_that_never_knew_a_connection_is_not_believed(
-    mode: KernelMode, told: int, switch: Switch
-) -> None:
-    """The producer stands beside another server that listens on the same port."""
-    context = _opensips_context(switch)
-    witness = OpenSipsWitness(mode, context)
-    records = _opensips(witness, context, Address(ip="203.0.113.9", port=40000))
-    assert len(records) == told
-    assert records[0].event.cookie is None
-    assert witness.on == (mode != "off")
-    witness.close()
+    kernel.close()
