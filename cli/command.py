@@ -38,11 +38,12 @@ def _configure(context: typer.Context) -> None:
 def plain_errors() -> Iterator[None]:
     """Errors a person can act on end the command with their message, not with a traceback."""
     from cli.errors import ACTIONABLE
+    from runtime.masking import masked
 
     try:
         yield
     except ACTIONABLE as error:
-        typer.echo(f"rollcall: {error}", err=True)
+        typer.echo(f"rollcall: {masked(str(error))}", err=True)
         raise typer.Exit(1) from error
 
 

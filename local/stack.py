@@ -16,6 +16,7 @@ from local.processes import is_running, stop_pid, uninterrupted
 from local.stage_process import READY_SECONDS, STAGE_COMMAND, STOP_SECONDS, StageProcess
 from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.kafka_reach import require_kafka
+from runtime.private_folders import make_private_folder
 from runtime.settings import load
 
 Say = Callable[[str], None]
@@ -55,7 +56,8 @@ class Stack:
             raise StackRunning(
                 f"a stack runs in {self.folder} already (pid {running['pid']}); stop it first"
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
+        self.folder.chmod(0o700)  # also one of an older version
         self._stop_orphans()
         try:
             self._start_kafka()
@@ -196,6 +198,7 @@ class Stack:
             "gateway": self.gateway_url or None,
         }
         draft = self.file.with_suffix(".tmp")
+        draft.touch(mode=0o600)
         draft.write_text(json.dumps(document, indent=2) + "\n")
         draft.replace(self.file)
 

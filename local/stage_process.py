@@ -11,11 +11,14 @@ import httpx
 
 from local.network import free_port
 from local.processes import last_lines, uninterrupted
+from runtime.private_folders import make_private_folder
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
 # How a stage's command line reads in /proc, where arguments end with a zero byte.
 STAGE_COMMAND = "\0cli\0run\0"
+# -P: a `streams/` or a `json.py` in the working folder is not imported in place of a package.
+_INTERPRETER = (sys.executable, "-P")
 # Between two restarts of a stage that keeps dying.
 _BACKOFF = (0.2, 1.0, 3.0, 10.0)
 
@@ -48,11 +51,11 @@ class StageProcess:
     def start(self) -> None:
         """Start the process; does not wait until it is ready."""
         self._port = self._port or free_port()
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.log.parent)
         environment = {**os.environ, **self._environment, "ROLLCALL_HTTP_PORT": str(self._port)}
         with uninterrupted(), self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "cli", "run", self.stage],
+                [*_INTERPRETER, "-m", "cli", "run", self.stage],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

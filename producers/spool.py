@@ -21,6 +21,7 @@ import msgspec
 
 from producers.record import Record
 from runtime import logs
+from runtime.private_folders import make_private_folder
 
 log = logs.get(__name__)
 
@@ -75,7 +76,7 @@ class Spool:
         """
         self.path = folder / f"{quote(name, safe='')}.sqlite3"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(folder)
             self._database = self._open()
         except sqlite3.OperationalError as error:
             if "locked" in str(error):

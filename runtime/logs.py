@@ -6,6 +6,7 @@ import sys
 
 import structlog
 
+from runtime.masking import mask_event
 from runtime.settings import BadSettings
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -26,6 +27,7 @@ def configure(stage: str, default_level: str = "INFO") -> None:
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        mask_event,
     ]
     renderer: structlog.types.Processor = (
         structlog.dev.ConsoleRenderer()

@@ -24,6 +24,7 @@ from starlette.routing import Route
 from runtime import logs
 from runtime.heartbeat import Heartbeat
 from runtime.kafka import KafkaUnavailable
+from runtime.masking import masked_values
 from runtime.settings import BadSettings
 
 StatusReport = Callable[[], dict[str, Any]]
@@ -108,11 +109,11 @@ class Stage:
             reasons = [reason for hindrance in self.hindrances if (reason := hindrance())]
             ready = self.ready.is_set() and not reasons
             found = {"ready": ready, "reasons": reasons} if reasons else {"ready": ready}
-            return JSONResponse(found, status_code=200 if ready else 503)
+            return JSONResponse(masked_values(found), status_code=200 if ready else 503)
 
         def status(request: Request) -> Response:
             del request
-            return JSONResponse(self.status())
+            return JSONResponse(masked_values(self.status()))
 
         def metrics(request: Request) -> Response:
             del request

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 from local.kafka import jars, jvm_image
 from local.network import HOST, free_port, is_listening, usual_port
 from local.processes import is_running, last_lines, stop_pid, uninterrupted
+from runtime.private_folders import make_private_folder
 
 DEFAULT_PORT = 9092
 START_SECONDS = 90.0
@@ -74,7 +75,7 @@ class EmbeddedKafka:
         Data of an earlier run in the folder are kept and served. `say` gets lines of progress.
         Raises jars.KafkaJarsUnavailable, KafkaFolderInUse, KafkaStartFailed.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         self._refuse_or_stop_previous()
         self.port = usual_port(port)
         say("fetching Kafka's jars (the first time only)…")

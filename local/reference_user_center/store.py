@@ -27,6 +27,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from runtime.private_folders import make_private_folder
 from schemas.presence import Presence
 
 _metadata = MetaData()
@@ -63,7 +64,7 @@ class Store:
         parsed = make_url(url)
         on_sqlite = parsed.get_backend_name() == "sqlite"
         if on_sqlite and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(Path(parsed.database).parent)
         self._engine: Engine = create_engine(parsed, pool_pre_ping=not on_sqlite)
         if on_sqlite:
             event.listen(self._engine, "connect", _tune_sqlite)

@@ -12,6 +12,9 @@ from runtime.settings import StageSettings
 
 ProfileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")]
 
+# Of event_socket.conf.xml as FreeSWITCH comes: whoever reaches the port may then run any command.
+DEFAULT_PASSWORD = "ClueCon"
+
 
 class FreeSwitchSettings(StageSettings):
     """`[freeswitch]`: one producer process reads one switch."""
@@ -20,7 +23,7 @@ class FreeSwitchSettings(StageSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(8021, ge=1, le=65535)
-    password: SecretStr = SecretStr("ClueCon")
+    password: SecretStr = SecretStr(DEFAULT_PASSWORD)
     node: NodeName | None = Field(
         None, description="Name of the node in every record; default: its FreeSWITCH-Switchname."
     )

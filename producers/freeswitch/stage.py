@@ -12,7 +12,7 @@ from producers.freeswitch.connection import Connection
 from producers.freeswitch.errors import EventSocketError, SwitchUnreachable
 from producers.freeswitch.intake import Intake
 from producers.freeswitch.kernel import KernelLookup
-from producers.freeswitch.settings import FreeSwitchSettings
+from producers.freeswitch.settings import DEFAULT_PASSWORD, FreeSwitchSettings
 from producers.freeswitch.switch import Switch
 from producers.publisher import Publisher
 from producers.running import run_producer
@@ -49,6 +49,7 @@ class FreeSwitchProducer:
 
     def run(self) -> None:
         """Work until the stage is told to stop, then publish all that was read."""
+        warn_of_default_password(self._settings)
         worker, keeper = gevent.spawn(self._intake.work), gevent.spawn(self._keep_connected)
         while not self._stage.stop.is_set():
             gevent.sleep(_LOOK_SECONDS)
@@ -108,6 +109,16 @@ class FreeSwitchProducer:
         if self._told != error.reason:
             self._told = error.reason
             log.error("no connection to the switch", error=type(error).__name__, detail=str(error))
+
+
+def warn_of_default_password(settings: FreeSwitchSettings) -> None:
+    """Log it where the event socket is used with the password that every FreeSWITCH comes with."""
+    if settings.password.get_secret_value() == DEFAULT_PASSWORD:
+        log.warning(
+            "the event socket has FreeSWITCH's default password",
+            setting="freeswitch.password",
+            remedy="change it in event_socket.conf.xml and in the settings",
+        )
 
 
 def run() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from producers.sockets.known_connections import KnownConnection
 from runtime import logs
+from runtime.private_folders import make_private_folder
 
 log = logs.get(__name__)
 
@@ -37,7 +38,7 @@ class KnownConnectionsFile:
         rows = (_ROW.pack(cookie, one.family, one.ends) for cookie, one in known.items())
         fresh = self._path.with_suffix(".new")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._path.parent)
             fresh.write_bytes(_head(self._boot) + b"".join(rows))
             os.replace(fresh, self._path)
             self._written = dict(known)

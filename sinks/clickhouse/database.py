@@ -10,6 +10,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from runtime.private_folders import make_private_folder
 from sinks.clickhouse.settings import ClickHouseSettings
 
 _encoder = msgspec.json.Encoder()
@@ -89,7 +90,7 @@ class Database:
 
 def _connect(settings: ClickHouseSettings, database: str | None) -> Client:
     if settings.url is None:
-        settings.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(settings.folder)
         return clickhouse_connect.get_client(
             interface="chdb", path=str(settings.folder), database=database
         )

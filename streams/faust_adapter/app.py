@@ -8,6 +8,7 @@ import faust
 from faust.types.auth import SASLMechanism
 
 from runtime.kafka import KafkaSettings
+from runtime.private_folders import make_private_folder
 from schemas.topics import Topic
 from streams.faust_adapter.consumer import BatchSchema, BatchTransport
 from streams.faust_adapter.recovery import BatchTables
@@ -26,7 +27,7 @@ def make_app(kafka: KafkaSettings, settings: StreamsSettings) -> StreamsApp:
     """The app, configured but without agents or tables."""
     session = settings.session_timeout.total_seconds()
     folder = Path(settings.data_folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder)
     servers = kafka.bootstrap_servers.split(",")
     return StreamsApp(
         kafka.group("streams"),

@@ -14,6 +14,8 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
+from runtime.private_folders import make_private_folder
+
 _FORMAT = 1
 # Entries written or read at a time: a millisecond, so that other threads get their turn.
 _PIECE = 5_000
@@ -43,7 +45,7 @@ _read_piece = msgspec.msgpack.Decoder(dict[bytes, bytes]).decode
 
 def write(path: Path, header: Header, kept: Mapping[bytes, bytes]) -> int:
     """Save packed values by key; gives the size in bytes. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     new = path.with_suffix(f".{os.getpid()}.new")
     try:
         with new.open("wb") as file:
