@@ -182,16 +182,20 @@ def ensure_topics(settings: KafkaSettings, timeout: float = 30.0) -> None:
 
 
 def topic_ids(
-    settings: KafkaSettings, wanted: Iterable[Topic], timeout: float = 10.0
+    settings: KafkaSettings, names: Iterable[str], timeout: float = 10.0
 ) -> dict[str, str]:
     """The id of each topic, by name in the cluster. A topic made again under its name has another.
 
-    Raises KafkaException.
+    Raises KafkaUnavailable, KafkaMisconfigured.
     """
-    names = TopicCollection([settings.name(topic) for topic in wanted])
     admin = AdminClient(settings.client())
-    found = admin.describe_topics(names, request_timeout=timeout)
-    return {name: str(future.result(timeout).topic_id) for name, future in found.items()}
+    found = admin.describe_topics(TopicCollection(list(names)), request_timeout=timeout)
+    try:
+        return {name: str(future.result(timeout).topic_id) for name, future in found.items()}
+    except KafkaException as error:
+        raise translate(error, settings) from error
+    except TimeoutError as error:
+        raise no_answer(settings, "no description of the topics") from error
 
 
 def _new_topic(topic: Topic, settings: KafkaSettings) -> NewTopic:

@@ -14,9 +14,9 @@ def murmur2(data: bytes) -> int:
     """org.apache.kafka.common.utils.Utils.murmur2 as an unsigned 32-bit number."""
     size = len(data)
     hashed = _SEED ^ size
-    for word in Struct(f"<{size >> 2}I").unpack_from(data):
-        word = word * _MULTIPLIER & _BITS
-        hashed = (hashed * _MULTIPLIER ^ (word ^ word >> 24) * _MULTIPLIER) & _BITS
+    for chunk in Struct(f"<{size >> 2}I").unpack_from(data):
+        chunk = chunk * _MULTIPLIER & _BITS
+        hashed = (hashed * _MULTIPLIER ^ (chunk ^ chunk >> 24) * _MULTIPLIER) & _BITS
     if rest := size & 3:
         hashed = (hashed ^ int.from_bytes(data[size - rest :], "little")) * _MULTIPLIER & _BITS
     hashed ^= hashed >> 13

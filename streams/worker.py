@@ -69,7 +69,7 @@ class Worker:
         )
         files = SavedTables(
             Path(settings.data_folder) / "tables",
-            functools.partial(topic_ids, kafka, partitions.SAVED),
+            functools.partial(topic_ids, kafka, [kafka.name(topic) for topic in partitions.SAVED]),
         )
         self.app.tables.recovery.load = files.load
         self.app.tables.check_assignment = self._check_assignment

@@ -46,7 +46,7 @@ class Batch:
         )
 
     def clear(self) -> None:
-        """Forget everything: it is stored, or belongs to another member now."""
+        """Forget everything: it is stored, or another member of the group owns it now."""
         self.rows.clear()
         self.letters.clear()
         self.nexts.clear()

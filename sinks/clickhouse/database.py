@@ -18,13 +18,13 @@ _encoder = msgspec.json.Encoder()
 _INSERT = {"date_time_input_format": "best_effort", "async_insert": 0}
 # UNKNOWN_USER, WRONG_PASSWORD, ACCESS_DENIED, AUTHENTICATION_FAILED: no waiting helps.
 _REFUSALS = frozenset({192, 193, 497, 516})
-# They log each failure before raising it, at length; whoever tries again says it in a line.
+# They log each failure before raising it, at length; the retries log it in one line.
 for _noisy in ("clickhouse_connect", "urllib3"):
     logging.getLogger(_noisy).setLevel(logging.CRITICAL)
 
 
 class StoreUnavailable(Exception):
-    """ClickHouse did not do it now. Wait and try again; the message says what it answered."""
+    """ClickHouse did not do it now. Wait and try again; the message has its answer."""
 
 
 class StoreMisconfigured(Exception):
@@ -32,10 +32,7 @@ class StoreMisconfigured(Exception):
 
 
 class Database:
-    """One connection to write and one to read, so that no question delays a write.
-
-    Threads may share it.
-    """
+    """One connection to write and one to read, so that no query delays a write. Thread-safe."""
 
     def __init__(self, settings: ClickHouseSettings) -> None:
         """Connect, and create the database if it is missing.
@@ -61,7 +58,7 @@ class Database:
     def query(
         self, sql: str, parameters: dict[str, Any] | None = None, seconds: int | None = None
     ) -> list[tuple[Any, ...]]:
-        """The rows of a SELECT, at most `seconds` of work. Raises as `command`."""
+        """The rows of a SELECT that may run for `seconds`. Raises as `command`."""
         limits = {"max_execution_time": seconds} if seconds else None
         try:
             result = self._reader.query(sql, parameters=parameters, settings=limits)
@@ -102,10 +99,10 @@ def _connect(settings: ClickHouseSettings, database: str | None) -> Client:
         username=settings.user,
         password=settings.password.get_secret_value(),
         database=database or "default",
-        autogenerate_session_id=False,  # /status asks from its own thread
+        autogenerate_session_id=False,  # /status queries from its own thread
         connect_timeout=10,
         send_receive_timeout=settings.timeout_seconds,
-        query_retries=0,  # one place retries, and says so
+        query_retries=0,  # sinks.clickhouse.retry does it, and logs it
     )
 
 
@@ -114,7 +111,7 @@ def _translate(error: Exception, settings: ClickHouseSettings) -> Exception:
     if isinstance(error, PermissionError) or getattr(error, "code", None) in _REFUSALS:
         return StoreMisconfigured(text)
     if settings.url is None and "Unable to open the chdb engine" in str(error):
-        # The lock of a killed process is gone with it: whoever holds it is alive.
+        # A killed process releases its lock, so the process that holds it is running.
         return StoreUnavailable(
             f"{settings.place} cannot be opened: another process (a second sink, a Python shell) "
             f"has it open, or it is not a chDB folder ({error})"

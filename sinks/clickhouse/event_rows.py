@@ -1,4 +1,4 @@
-"""Event → row: one pure function a topic, from the decoded record to what its table stores."""
+"""Event → row: one pure function a topic, from the decoded record to the row of its table."""
 
 from schemas.call import CallEvent
 from schemas.connection import ConnectionEvent

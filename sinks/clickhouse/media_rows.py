@@ -1,4 +1,4 @@
-"""Media → row: the record as it stands, its streams as an array of named tuples."""
+"""Media → row: the record's fields, its streams as an array of named tuples."""
 
 from schemas.media import MediaEvent, MediaStream
 from sinks.clickhouse.rows import Delivery, MediaRow, StreamCell

@@ -1,4 +1,4 @@
-"""Numbered migrations: applied once each, in order, and recorded with what was applied."""
+"""Numbered migrations: each applied once, in order, and recorded with its checksum."""
 
 import hashlib
 import re
@@ -27,7 +27,7 @@ _log = logs.get(__name__)
 
 
 class MigrationChanged(Exception):
-    """An applied migration is not what was applied. Restore it and write a new one."""
+    """An applied migration's file has changed. Restore it and write a new one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Migration:
 
 
 def load(folder: Path = FOLDER) -> list[Migration]:
-    """The folder's migrations by number. Raises ValueError on a bad name, a gap or a double."""
+    """The folder's migrations by number. Raises ValueError on a bad name, a gap or a duplicate."""
     migrations = []
     for number, path in enumerate(sorted(folder.glob("*.sql")), start=1):
         match = _NAME.fullmatch(path.name)
@@ -59,7 +59,7 @@ def load(folder: Path = FOLDER) -> list[Migration]:
 
 
 def migrate(database: Database, migrations: list[Migration]) -> list[int]:
-    """Apply what is missing; the numbers applied.
+    """Apply the missing migrations; returns their numbers.
 
     A crash may leave one applied and unrecorded, and two sinks may start at once: every statement
     must be harmless a second time. Raises MigrationChanged, StoreUnavailable, StoreMisconfigured.
@@ -69,11 +69,11 @@ def migrate(database: Database, migrations: list[Migration]) -> list[int]:
     for migration in migrations:
         if known.get(migration.number, migration.checksum) != migration.checksum:
             raise MigrationChanged(
-                f"migration {migration.name} differs from what this database applied: "
+                f"migration {migration.name} differs from the one this database applied: "
                 "restore the file and put the change into a new migration"
             )
     if newer := [number for number in known if number > len(migrations)]:
-        _log.warning("the database is newer than this version", migrations=newer)
+        _log.warning("database is newer than this version", migrations=newer)
     missing = [migration for migration in migrations if migration.number not in known]
     for migration in missing:
         _apply(database, migration)
@@ -87,4 +87,4 @@ def _apply(database: Database, migration: Migration) -> None:
         "INSERT INTO migrations (number, name, checksum) VALUES "
         f"({migration.number}, '{migration.name}', '{migration.checksum}')"
     )
-    _log.info("migrated", migration=migration.name)
+    _log.info("migration applied", migration=migration.name)

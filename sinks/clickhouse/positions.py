@@ -1,17 +1,14 @@
-"""Where each partition is read on from: kept in ClickHouse, written after the rows it stands for.
+"""The next offset of each partition: stored in ClickHouse, written after the rows before it.
 
-Kafka's own commits follow it and are only for watching the lag. A position is of one incarnation
-of a topic (Kafka's topic id): a topic that was deleted and made anew is read from its beginning.
+Kafka's own commits follow it, and only show the lag. A position belongs to one incarnation of a
+topic (Kafka's topic id): a topic that was deleted and made again is read from its beginning.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
-from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
 
-from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
 from sinks.clickhouse.database import Database
 
 # (topic, partition)
@@ -29,25 +26,9 @@ class PositionRow(msgspec.Struct, kw_only=True, gc=False):
 
 @dataclass(frozen=True)
 class Positions:
-    """Reads and writes resume positions."""
+    """Reads and writes positions. `logs`: the id of each topic, by name."""
 
     database: Database
-    kafka: KafkaSettings
-    admin: AdminClient
-
-    def logs(self, topics: set[str], timeout: float = 10.0) -> dict[str, str]:
-        """The id Kafka gave to each topic. Raises KafkaUnavailable, KafkaMisconfigured."""
-        if not topics:
-            return {}
-        found = self.admin.describe_topics(TopicCollection(sorted(topics)), request_timeout=timeout)
-        try:
-            return {topic: str(future.result(timeout).topic_id) for topic, future in found.items()}
-        except KafkaException as error:
-            raise translate(error, self.kafka) from error
-        except TimeoutError as error:
-            raise KafkaUnavailable(
-                f"Kafka at {self.kafka.bootstrap_servers}: no description of the topics"
-            ) from error
 
     def read(self, logs: Mapping[str, str]) -> dict[Partition, int]:
         """The next offset of each partition that has a position. Raises as Database.query."""

@@ -1,4 +1,4 @@
-"""Presence → row: the record as it stands, its bindings and calls as arrays of named tuples."""
+"""Presence → row: the record's fields, its bindings and calls as arrays of named tuples."""
 
 from schemas.presence import Presence, PresenceBinding, PresenceCall
 from sinks.clickhouse.rows import BindingCell, CallCell, Delivery, PresenceRow

@@ -1,6 +1,6 @@
-"""What is read and what is stored: a delivery, and one row type a table.
+"""The types of input and output: a delivery from Kafka, and one row type a table.
 
-The field names are the column names of the migrations; `Row` adds where the record was read.
+The field names are the column names of the migrations.
 """
 
 from datetime import datetime
@@ -10,7 +10,7 @@ import msgspec
 
 
 class Delivery(NamedTuple):
-    """One Kafka record as read: where it stood, its bytes, and its CloudEvents id if asked for."""
+    """One Kafka record: its position, its bytes, and its CloudEvents id where that is stored."""
 
     topic: str
     partition: int
@@ -24,7 +24,7 @@ class Delivery(NamedTuple):
 
 
 class Row(msgspec.Struct, kw_only=True, gc=False):
-    """What every stored row has: where it was read."""
+    """The columns of every row: the record's position in Kafka."""
 
     topic: str
     partition: int

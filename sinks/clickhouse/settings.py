@@ -22,11 +22,13 @@ class ClickHouseSettings(StageSettings):
     database: str = Field("rollcall", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     user: str = "default"
     password: SecretStr = SecretStr("")
-    batch_rows: int = Field(20_000, ge=1, description="Write when so many records are read,")
+    batch_rows: int = Field(20_000, ge=1, description="A batch is due with so many records,")
     batch_bytes: int = Field(32 << 20, ge=1, description="or so many bytes of values,")
-    batch_seconds: float = Field(1.0, gt=0, description="or when the oldest waits so long.")
+    batch_seconds: float = Field(1.0, gt=0, description="or when its oldest record waits so long.")
     retry_seconds: float = Field(
-        30.0, gt=0, description="Longest pause between two attempts while ClickHouse is away."
+        30.0,
+        gt=0,
+        description="Longest pause between two attempts to write a batch.",
     )
     timeout_seconds: int = Field(60, ge=1, description="For one statement on a server.")
 

@@ -1,15 +1,13 @@
-"""Kafka → ClickHouse: reads every topic, batches, writes, and stores how far it came."""
+"""Kafka → ClickHouse: reads every topic, writes batches of rows, and stores its positions."""
 
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from confluent_kafka.admin import AdminClient
-
 from runtime import logs
 from runtime.dead_letters import DeadLetters
-from runtime.kafka import KafkaSettings
+from runtime.kafka import KafkaSettings, topic_ids
 from runtime.stage import StageStopped
 from sinks.clickhouse.batch import Batch
 from sinks.clickhouse.database import Database, StoreUnavailable
@@ -43,12 +41,13 @@ class Sink:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`clock` is monotonic, in seconds."""
+        self._kafka = kafka
         self._settings = settings
         self._database = database
         self._stop = stop
         self._clock = clock
         self._tables = {kafka.name(table.topic): table for table in TABLES}
-        self._positions = Positions(database, kafka, AdminClient(kafka.client()))
+        self._positions = Positions(database)
         letters = DeadLetters(NAME, kafka, counted_as="undecodable", timeout=_LETTER_SECONDS)
         self._writer = Writer(database, letters, self._positions)
         self._batch = Batch(settings)
@@ -110,7 +109,8 @@ class Sink:
         self._nexts = {key: positions[key] for key in placed if key in positions}
 
     def _lookup(self) -> dict[Partition, int]:
-        self._topic_ids = self._positions.logs({p.topic for p in self._reader.unplaced})
+        names = {partition.topic for partition in self._reader.unplaced}
+        self._topic_ids = topic_ids(self._kafka, names) if names else {}
         return self._positions.read(self._topic_ids)
 
     def _write(self) -> None:

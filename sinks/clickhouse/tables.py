@@ -1,4 +1,4 @@
-"""Which table each topic goes to, and how a delivery becomes a row of it."""
+"""The table of each topic, and the row of each delivery."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from sinks.clickhouse.rows import Delivery, Row
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """One table, written as `raw`, and read as the view `name`, which has each row once."""
+    """One table: written as `raw`, and read by the view `name`, which shows each row once."""
 
     name: str
     topic: Topic
@@ -57,7 +57,7 @@ VIEWS = (*(table.name for table in TABLES), "presence")
 
 
 def to_row(table: Table, read: Delivery) -> Row | None:
-    """The row a delivery becomes; None for a compacted topic's tombstone. Raises InvalidRecord."""
+    """The row of a delivery; None for a compacted topic's tombstone. Raises InvalidRecord."""
     if read.value is None:
         if table.topic.cleanup is Cleanup.COMPACT:
             return None

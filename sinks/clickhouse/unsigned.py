@@ -1,10 +1,10 @@
-"""Numbers a column can hold: what does not fit is invalid, never stored as another number."""
+"""Bounds of unsigned columns: a number that does not fit is invalid, never stored as another."""
 
 from schemas.codec import InvalidRecord
 
 
 def unsigned(field: str, value: int, bits: int) -> int:
-    """`value` if a UInt of so many bits holds it; ClickHouse would store it wrapped, unasked.
+    """`value` if a UInt of so many bits holds it; ClickHouse would silently store it modulo 2^bits.
 
     Raises InvalidRecord.
     """

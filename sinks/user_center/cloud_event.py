@@ -23,7 +23,7 @@ def cloud_event(
 
     `data` is the record's value byte for byte, so fields of later schema versions pass through.
     Attributes the headers lack are made from the record: the same record gives the same event.
-    Raises InvalidRecord where bytes in a field that nobody decodes are no UTF-8: no batch may hold
+    Raises InvalidRecord where bytes in a field that is not decoded are no UTF-8: no batch may hold
     them.
     """
     try:
@@ -50,11 +50,11 @@ def cloud_event(
 
 
 def record_of(event: bytes) -> bytes:
-    """The Kafka record's value a CloudEvent of `cloud_event` carries."""
-    return bytes(msgspec.json.decode(event, type=_Carrier).data)
+    """The Kafka record's value in a CloudEvent of `cloud_event`."""
+    return bytes(msgspec.json.decode(event, type=_Envelope).data)
 
 
-class _Carrier(msgspec.Struct):
+class _Envelope(msgspec.Struct):
     data: msgspec.Raw
 
 
@@ -64,7 +64,7 @@ def batch_body(events: Iterable[bytes]) -> bytes:
 
 
 def message_id(positions: Iterable[tuple[str, int, int]]) -> str:
-    """The webhook-id of the batch of these (topic, partition, offset): the same for ever."""
+    """The webhook-id of the batch of these (topic, partition, offset): always the same."""
     digest = hashlib.sha256()
     for topic, partition, offset in positions:
         digest.update(f"{topic}/{partition}/{offset}\n".encode())

@@ -1,10 +1,10 @@
-"""What can go wrong with a delivery, named for what to do about it.
+"""Why a delivery failed, named for what to do about it.
 
 DeliveryFailed
 ├── ReceiverAway       wait, send the same again
-├── ReceiverRefusesUs  somebody must change something; send again slowly, and say so
+├── ReceiverRefusesUs  settings must change; send again slowly, and log an error
 ├── BatchTooLarge      send it in halves
-└── RecordsRefused     find the record at fault, put it aside, go on
+└── RecordsRefused     find the record at fault, write it to dead letters, go on
 """
 
 
@@ -17,7 +17,7 @@ class DeliveryFailed(Exception):
 
 
 class ReceiverAway(DeliveryFailed):
-    """No connection, no answer in time, 408, 429 or 5xx; `retry_after` in seconds if it said."""
+    """No connection, no answer in time, 408, 429 or 5xx; `retry_after` is in seconds."""
 
     def __init__(self, reason: str, detail: str, retry_after: float | None = None) -> None:
         super().__init__(reason, detail)
@@ -25,11 +25,11 @@ class ReceiverAway(DeliveryFailed):
 
 
 class ReceiverRefusesUs(DeliveryFailed):
-    """401, 403, 404 and other answers that no waiting cures: URL, secret or receiver is wrong."""
+    """401, 403, 404 and other permanent errors: the URL, the secret or the receiver is wrong."""
 
 
 class BatchTooLarge(DeliveryFailed):
-    """413: the receiver takes less at once."""
+    """413: the receiver accepts only smaller batches."""
 
 
 class RecordsRefused(DeliveryFailed):

@@ -165,9 +165,9 @@ class Reader:
 
 
 def _membership(instance: str | None) -> dict[str, Any]:
-    """How this process is a member of the group."""
+    """librdkafka's options of the group membership."""
     options: dict[str, Any] = {
-        # A rebalance takes away only the partitions that really move.
+        # A rebalance revokes only the partitions that move.
         "partition.assignment.strategy": "cooperative-sticky",
         # For so long nobody reads a killed member's partitions; librdkafka's default is 45 s.
         "session.timeout.ms": 10_000,

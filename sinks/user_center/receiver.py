@@ -1,4 +1,4 @@
-"""The user center over HTTP: one signed POST, and its answer as one of the named errors."""
+"""The user center over HTTP: one signed POST, and its answer as a named error."""
 
 import ssl
 import time
@@ -18,7 +18,7 @@ from sinks.user_center.errors import (
 )
 from sinks.user_center.settings import UserCenterSettings
 
-# Of an answer's body: more is read (so that the connection can be reused) but not kept.
+# Of an answer's body so much is kept, and so much read, to reuse the connection.
 _DETAIL_BYTES = 1_000
 _BODY_BYTES = 64 * 1024
 
@@ -55,7 +55,7 @@ class Receiver:
                 detail = _read(response, deadline)
         except httpx.RequestError as error:
             raise away(error) from error
-        except httpx.InvalidURL as error:  # looked at though redirects are not followed
+        except httpx.InvalidURL as error:  # httpx parses Location though redirects are not followed
             raise ReceiverRefusesUs("bad-redirect", f"its Location is no URL: {error}") from error
         if failure := refusal(response, detail, self._retry_after_max):
             raise failure
@@ -71,7 +71,7 @@ class Receiver:
 
 
 def _read(response: httpx.Response, deadline: float) -> str:
-    """The beginning of the answer's body as text. An endless or dripping one is given up."""
+    """The beginning of the answer's body as text. Raises ReadTimeout when it does not end."""
     kept, size = b"", 0
     for chunk in response.iter_bytes():
         kept += chunk[: _DETAIL_BYTES - len(kept)]
@@ -84,7 +84,7 @@ def _read(response: httpx.Response, deadline: float) -> str:
 
 
 def away(error: httpx.RequestError) -> ReceiverAway:
-    """httpx's errors of requests without a usable answer; each is cured by waiting, if by any."""
+    """The error of a request without a usable answer. All may be transient."""
     if isinstance(error, httpx.TimeoutException):
         return ReceiverAway("timeout", str(error))
     if isinstance(error, httpx.ConnectError):

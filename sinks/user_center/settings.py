@@ -1,4 +1,4 @@
-"""The section [user_center]: where presence is delivered, and how patiently."""
+"""The section [user_center]: where presence is delivered, and the timeouts and retries."""
 
 import base64
 import binascii
@@ -51,14 +51,14 @@ class UserCenterSettings(StageSettings):
         600.0, gt=0, description="The longest Retry-After that is honoured."
     )
     waiting_max: int = Field(
-        200_000, ge=1, description="Users waiting at once; past it Kafka is not read on."
+        200_000, ge=1, description="Users waiting at once; past it Kafka is not read."
     )
     instance: str | None = Field(
         None,
-        description="A name of this process that outlives it and that no other bears (the pod's in "
-        "a StatefulSet): after a crash it gets its partitions back at once.",
+        description="A name of this process that its restarts keep and no other process has (the "
+        "pod's in a StatefulSet): after a crash it gets its partitions back at once.",
     )
-    ca_file: Path | None = Field(None, description="Certificates to trust instead of the usual.")
+    ca_file: Path | None = Field(None, description="Certificates to trust instead of the default.")
     proxy: AnyHttpUrl | None = Field(None, description="The environment's proxies are not used.")
 
     @field_validator("secret")

@@ -22,8 +22,11 @@ NAME = "user-center"
 
 
 def run() -> None:
-    """Deliver until the stage is stopped. Raises BadSettings, KafkaMisconfigured, and what ended a
-    deliverer: the process ends, and starts again where the committed offsets say."""
+    """Deliver until the stage is stopped.
+
+    Raises BadSettings, KafkaMisconfigured, and the error of a deliverer that failed: the process
+    ends, and its next start reads on from the committed offsets.
+    """
     settings, kafka = load(UserCenterSettings), load(KafkaSettings)
     stage = Stage(NAME)
     stage.start()

@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from confluent_kafka import KafkaException
-
 from runtime import logs, metrics
+from runtime.kafka import KafkaMisconfigured, KafkaUnavailable
 from streams.consumed import TopicPartition
 from streams.tables import checkpoint_file
 from streams.tables.checkpoint_file import Header, Unusable
@@ -24,11 +23,12 @@ _MOST_SECONDS = 12 * 3600.0
 _LEAST_SECONDS = -60.0
 # Of a table that nothing changes the file is written anew before it is too old.
 _ANEW_SECONDS = _MOST_SECONDS / 2
+_FAILURES = (OSError, KafkaUnavailable, KafkaMisconfigured)
 
 
 class SavedTables:
     """Of one worker. `ids` asks Kafka for the ids of the changelogs' topics by name (raises
-    KafkaException), `clock` gives seconds since 1970."""
+    KafkaUnavailable, KafkaMisconfigured), `clock` gives seconds since 1970."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class SavedTables:
                 for piece in pieces:
                     values.update(table.repacked(header.dictionary, piece))
                     await asyncio.sleep(0)
-        except (Unusable, OSError, KafkaException) as error:
+        except (Unusable, *_FAILURES) as error:
             log.warning("saved table not used", file=str(path), reason=str(error))
             metrics.SAVED_TABLES.add(1, {"outcome": "not-used"})
             return None
@@ -89,7 +89,7 @@ class SavedTables:
             identity = await self._id(tp.topic)
             header = Header(identity, offset, self._clock(), batch, len(kept), dictionary)
             await asyncio.to_thread(checkpoint_file.write, self._path(tp), header, kept)
-        except (OSError, KafkaException) as error:
+        except _FAILURES as error:
             log.warning("table not saved", file=str(self._path(tp)), reason=str(error))
             metrics.SAVED_TABLES.add(1, {"outcome": "not-saved"})
         else:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.kafka import KafkaUnavailable
 from streams.consumed import TopicPartition
 from streams.tables import checkpoint_file
 from streams.tables.checkpoint_file import Header, Unusable
@@ -88,7 +88,7 @@ def _make_topic_anew(files: _Files) -> None:
 
 def _lose_kafka(files: _Files) -> None:
     def ask() -> str:
-        raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+        raise KafkaUnavailable("no answer")
 
     files.id = ask
 
