@@ -8,12 +8,12 @@ import gevent
 from gevent import Greenlet
 
 from producers.freeswitch.client import event_socket
-from producers.freeswitch.doubts import DOUBTS_MAX
 from producers.freeswitch.errors import ConnectionLost, EventSocketError, HalfOpen
 from producers.freeswitch.intake import Intake
 from producers.freeswitch.lister import Lister
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.freeswitch.translation import SUBSCRIPTION
+from producers.freeswitch.uncertain_users import UNCERTAIN_MAX
 from producers.lease import keep_lease
 from producers.listing_times import ListingTimes
 from runtime import logs, metrics
@@ -60,7 +60,7 @@ class Connection:
         self._intake.publish(self._switch.announce())
         log.info("connected", node=self._intake.node, boot=self._switch.boot)
         metrics.SOURCE_CONNECTED.set(1, self._labels())
-        for task in (self._keep_lease, self._watch, self._list, self._settle):
+        for task in (self._keep_lease, self._watch, self._list, self._recheck):
             self._spawn(task)
 
     def _look_for_kernel(self) -> None:
@@ -145,21 +145,21 @@ class Connection:
         except EventSocketError:
             return  # `serve` says why
 
-    def _settle(self) -> None:
-        """Ask about users the switch left in doubt."""
-        intake = self._intake
+    def _recheck(self) -> None:
+        """Ask the table about users whose events left open which bindings remain."""
+        intake, uncertain = self._intake, self._intake.table.uncertain
         try:
             while True:
-                intake.unclear.wait(_LOOK_SECONDS)
-                intake.unclear.clear()
-                if len(intake.doubts) > DOUBTS_MAX:
-                    intake.publish(intake.doubts.clear())
+                intake.recheck.wait(_LOOK_SECONDS)
+                intake.recheck.clear()
+                if len(uncertain) > UNCERTAIN_MAX:
+                    intake.publish(uncertain.clear())
                     self._listings.ask()
                 if intake.verto_unclear and self._switch.lives:
                     intake.verto_unclear = False
                     self._lister.list_verto()
-                for doubt in intake.doubts.due(time.monotonic(), _USERS_AT_ONCE):
-                    self._lister.list_user(doubt)
+                for user in uncertain.take_due(time.monotonic(), _USERS_AT_ONCE):
+                    self._lister.list_user(user)
                     gevent.sleep(_USER_PAUSE_SECONDS)
         except EventSocketError:
             return

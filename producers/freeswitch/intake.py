@@ -11,12 +11,12 @@ from gevent.queue import Queue
 from producers.freeswitch import event as events
 from producers.freeswitch import translation, verto
 from producers.freeswitch.context import Context
-from producers.freeswitch.doubts import Doubts
 from producers.freeswitch.duplicates import Duplicates
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.framing import Frame, Skipped
 from producers.freeswitch.kernel import KernelLookup
 from producers.freeswitch.switch import Switch
+from producers.freeswitch.table_tracker import TableTracker
 from producers.publisher import Publisher
 from producers.translated import Translated
 from runtime import metrics
@@ -39,9 +39,9 @@ class Intake:
     queue: Queue
     kernel: KernelLookup
     duplicates: Duplicates = field(default_factory=Duplicates)
-    doubts: Doubts = field(init=False)
-    # Set when somebody is to be asked about.
-    unclear: Event = field(default_factory=Event)
+    table: TableTracker = field(init=False)
+    # Set when a user, or the Verto clients, are to be looked up at the switch.
+    recheck: Event = field(default_factory=Event)
     verto_unclear: bool = False
     received: int = 0
     taken: int = 0
@@ -51,7 +51,7 @@ class Intake:
     repeats: int = 0
 
     def __post_init__(self) -> None:
-        self.doubts = Doubts(self.context)
+        self.table = TableTracker(self.context)
 
     @property
     def node(self) -> str:
@@ -129,9 +129,9 @@ class Intake:
         """Whether a registration waits for what the table shows of its user."""
         if not isinstance(record.event, RegistrationEvent) or verto.is_verto(record.event):
             return False
-        held = self.doubts.take(event, record, time.monotonic())
-        if self.doubts:
-            self.unclear.set()
+        held = self.table.take(event, record, time.monotonic())
+        if self.table.uncertain:
+            self.recheck.set()
         return held
 
     def _look_at_login(self, event: SwitchEvent) -> None:
@@ -139,4 +139,4 @@ class Intake:
         profile, login = event.text("verto_profile_name"), event.text("verto_login")
         if not self.context.verto.is_clear(profile or "", login or ""):
             self.verto_unclear = True
-            self.unclear.set()
+            self.recheck.set()

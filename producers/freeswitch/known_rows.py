@@ -1,57 +1,20 @@
-"""The rows that a switch's registration tables hold, as far as its events and listings showed them.
+"""The rows of a switch's registration tables, as far as its events and listings showed them. Pure.
 
-Pure. What the producer remembers to see that a user has a second row, or that two users share what
-the switch matches rows on: then only the table knows what is left (producers/freeswitch/doubts.py).
-And one row is one binding: rows of one contact are told apart here, once a listing has shown them.
+They show that a user has a second row, or that two users share what the switch matches rows on:
+then only the table knows which rows are left (table_tracker.py). And one row is one binding: rows
+of one contact get different identities here, once a listing has shown them.
 """
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
-from typing import NamedTuple
 
+from producers.freeswitch.rows import Name, Row, Shown, is_same_expiry
 from producers.stored_contact import bounded_identity
 
 USERS_MAX, ROWS_MAX = 100_000, 32
-# The switch compares expiries in seconds; ours come from event times and seconds left.
-_SAME_EXPIRY = timedelta(seconds=2)
-
-
-class Name(NamedTuple):
-    """A user as the switch spells them in its table and its commands.
-
-    Without `force-register-domain` the table keeps a host in other capitals apart, which is the
-    same user's AOR.
-    """
-
-    user: str
-    host: str
-
-
-class Row(NamedTuple):
-    """What tells rows of one user apart: what sofia_reg.c matches on, and the profile's name.
-
-    `contact` is the stored text.
-    """
-
-    registrar: str
-    contact: str
-    call_id: str | None
-
-
-class Shown(NamedTuple):
-    """What last showed a row: its place among the switch's events, and the row's expiry.
-
-    `binding`: the identity that records give the row.
-    `heard`: when a REGISTER made it, in seconds of the caller's monotonic clock; -inf of a listing.
-    """
-
-    seq: int
-    expires_at: datetime | None
-    binding: str
-    heard: float = float("-inf")
 
 
 @dataclass(slots=True)
@@ -63,7 +26,7 @@ class _User:
 
 @dataclass(slots=True)
 class KnownRows:
-    """Of one switch, by AOR. Beyond USERS_MAX users and ROWS_MAX rows each, the oldest leave."""
+    """Rows of one switch by AOR: of USERS_MAX users and ROWS_MAX rows each, the newest."""
 
     _users: OrderedDict[str, _User] = field(default_factory=OrderedDict)
     # Pairs of profiles of which one lists what was registered at the other.
@@ -98,7 +61,7 @@ class KnownRows:
             shown.binding == own and other.registrar != row.registrar
             for other, shown in known.items()
         )
-        return _apart(row, own) if taken else own
+        return _distinct(row, own) if taken else own
 
     def is_one(self, row: Row, other: Row) -> bool:
         """Whether they are one row, named by two profiles of one table."""
@@ -110,7 +73,7 @@ class KnownRows:
         shown = self.rows(aor).get(row)
         return shown.binding if shown else None
 
-    def tell_apart(self, aor: str, rows: Mapping[Row, str]) -> dict[Row, str]:
+    def distinguish(self, aor: str, rows: Mapping[Row, str]) -> dict[Row, str]:
         """An identity for each of the user's rows as listed: the one given before, else the
         contact's own, which is the value in `rows`; of several that have one, the newest keeps it.
         """
@@ -120,7 +83,7 @@ class KnownRows:
             binding = known[row].binding if row in known else rows[row]
             number = 0
             while binding in found.values():
-                binding, number = _apart(row, rows[row], number), number + 1
+                binding, number = _distinct(row, rows[row], number), number + 1
             found[row] = binding
         return found
 
@@ -130,7 +93,7 @@ class KnownRows:
         return list(known.names) if known else []
 
     def has_same_expiry(self, aor: str, call_id: str | None, expires_at: datetime | None) -> bool:
-        """Whether a row of the user with this Call-ID may run out in the same second."""
+        """Whether a row of the user with this Call-ID may expire in the same second."""
         return any(
             row.call_id == call_id and is_same_expiry(shown.expires_at, expires_at)
             for row, shown in self.rows(aor).items()
@@ -152,7 +115,7 @@ class KnownRows:
         before = known.rows.pop(row, None)
         if before is not None:
             newer = shown if before.seq <= shown.seq else before
-            shown = newer._replace(heard=max(shown.heard, before.heard))
+            shown = newer._replace(registered_at=max(shown.registered_at, before.registered_at))
         known.rows[row] = shown
         for key in _keys(row):
             self._sharing.setdefault(key, set()).add(aor)
@@ -201,14 +164,9 @@ class KnownRows:
             del self._users[aor]
 
 
-def _apart(row: Row, own: str, number: int = 0) -> str:
+def _distinct(row: Row, own: str, number: int = 0) -> str:
     digest = blake2b("\n".join(map(str, (*row, number))).encode("utf-8", "replace"), digest_size=8)
     return bounded_identity(f"{own}#{digest.hexdigest()}")
-
-
-def is_same_expiry(one: datetime | None, other: datetime | None) -> bool:
-    """Whether two rows may run out in the same second of the switch's."""
-    return one is not None and other is not None and abs(one - other) < _SAME_EXPIRY
 
 
 def _keys(row: Row) -> tuple[str, ...]:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from producers.freeswitch.channel_lister import ChannelLister
 from producers.freeswitch.client import EventSocket
-from producers.freeswitch.doubts import Doubt
 from producers.freeswitch.errors import CommandRefused
 from producers.freeswitch.intake import Intake
 from producers.freeswitch.listing import PROFILES_COMMAND, ListingUnreadable, is_profile, read_ports
 from producers.freeswitch.registration_lister import RegistrationLister
 from producers.freeswitch.settings import FreeSwitchSettings
+from producers.freeswitch.uncertain_users import UncertainUser
 from producers.freeswitch.verto_lister import VertoLister
 from runtime import logs, metrics
 
@@ -34,7 +34,7 @@ class Lister:
         """A snapshot of each profile's registrations, of the Verto clients, and of the calls."""
         if not self._switch.lives:
             return
-        self._intake.doubts.forget_coexisting()
+        self._intake.table.forget_coexisting()
         self._attempt("registrations", self._registrations.list_node)
         self.list_verto()
         self._attempt("calls", self._channels.list)
@@ -44,11 +44,11 @@ class Lister:
         if self._verto.is_loaded:
             self._attempt("verto", self._verto.list)
 
-    def list_user(self, doubt: Doubt) -> None:
+    def list_user(self, user: UncertainUser) -> None:
         """A snapshot of one user's bindings on all profiles; what was held back for it goes out."""
-        asked = self._switch.lives and is_profile(doubt.profile)
-        if not asked or not self._attempt("user", lambda: self._registrations.list_user(doubt)):
-            self._intake.publish([held.record for held in doubt.held])
+        asked = self._switch.lives and is_profile(user.profile)
+        if not asked or not self._attempt("user", lambda: self._registrations.list_user(user)):
+            self._intake.publish([held.record for held in user.held])
 
     def ports(self) -> list[int]:
         """The ports of the running profiles; none where the switch does not say."""

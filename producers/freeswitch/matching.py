@@ -12,7 +12,7 @@ With call-id and contact, a REGISTER under digest authentication with qop (AUTH_
 user's row of the same contact's text where there is one, whatever its Call-ID (`update-reg`); one
 without deletes the rows of its key first. A user with `sip-allow-multiple-registrations=false` in
 the directory registers as with off. None of it fires an event, and no api command shows the mode:
-`ask` leaves the question to the table (doubts.py).
+`ask` leaves the question to the table (table_tracker.py).
 """
 
 from collections.abc import Mapping

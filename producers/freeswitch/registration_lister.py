@@ -8,10 +8,8 @@ from typing import NamedTuple
 from producers.freeswitch import contact
 from producers.freeswitch import snapshot as snapshots
 from producers.freeswitch.client import EventSocket
-from producers.freeswitch.doubts import Doubt, Held
 from producers.freeswitch.errors import CommandRefused
 from producers.freeswitch.intake import Intake
-from producers.freeswitch.known_rows import Name, Row, Shown
 from producers.freeswitch.listing import (
     PROFILES_COMMAND,
     ListingUnreadable,
@@ -22,7 +20,9 @@ from producers.freeswitch.listing import (
     rows_of_node,
     user_command,
 )
+from producers.freeswitch.rows import Name, Row, Shown
 from producers.freeswitch.snapshot import Snapshot
+from producers.freeswitch.uncertain_users import HeldEnd, UncertainUser
 from producers.refused import payload_of
 from producers.translated import Translated
 from schemas.codec import InvalidRecord
@@ -84,40 +84,40 @@ class RegistrationLister:
         if failure is not None:
             raise failure
 
-    def list_user(self, doubt: Doubt) -> None:
+    def list_user(self, user: UncertainUser) -> None:
         """The user's rows on every profile: the marks' `remaining` is exact.
 
         What the switch replaced is deleted before its event (sofia_glue_execute_sql_now), so the
         table is not older than the events that came before the question.
         """
-        began = self._intake.switch.snapshot("user", aor=doubt.aor)
+        began = self._intake.switch.snapshot("user", aor=user.aor)
         listing: _Listing = []
-        for profile in dict.fromkeys((doubt.profile, *self._running)):
+        for profile in dict.fromkeys((user.profile, *self._running)):
             try:
-                rows = self._ask_user(profile, doubt)
+                rows = self._ask_user(profile, user)
             except (CommandRefused, ListingUnreadable):
-                if profile == doubt.profile:
+                if profile == user.profile:
                     raise
                 continue  # stopped since
             listing.append((self._of_profile("user", began, profile), rows))
-        found = [listed for listed in self._read(listing) if listed.aor == doubt.aor]
+        found = [listed for listed in self._read(listing) if listed.aor == user.aor]
         rows_found = {listed.row: listed.record.event.expires_at for listed in found}
-        self._intake.publish([h.record for h in doubt.held if not _is_kept(h, found)])
-        self._intake.doubts.answered(doubt, rows_found, time.monotonic())
+        self._intake.publish([h.record for h in user.held if not _is_kept(h, found)])
+        self._intake.table.answered(user, rows_found, time.monotonic())
         self._mark(listing, Kind.SNAPSHOT_BEGAN)
         for listed in found:
             self._publish(listed, began.seq)
         remaining = [listed.record.event.binding for listed in found]
         self._mark(listing, Kind.SNAPSHOT_ENDED, remaining)
-        self._known.listed(doubt.aor, rows_found, _names(listing), began.seq)
+        self._known.listed(user.aor, rows_found, _names(listing), began.seq)
 
     def _of_profile(self, what: str, began: Snapshot, profile: str) -> Snapshot:
         mode = self._intake.context.mode_of(profile)
         return began.of_registrar(f"{what}-{profile}", profile, mode)
 
-    def _ask_user(self, profile: str, doubt: Doubt) -> list[RegistrationRow]:
+    def _ask_user(self, profile: str, user: UncertainUser) -> list[RegistrationRow]:
         """By a command for each name, where they can stand in one and are few; else everyone."""
-        names = dict.fromkeys((*doubt.names, *self._known.names_of(doubt.aor)))
+        names = dict.fromkeys((*user.names, *self._known.names_of(user.aor)))
         commands = [user_command(profile, *name) for name in names]
         if None in commands or len(commands) > _NAMES_MAX:
             return self._ask(rows_command(profile))
@@ -139,7 +139,7 @@ class RegistrationLister:
             of_user.setdefault(listed.aor, {})[listed.row] = listed.record.event.binding
         for aor, found in of_user.items():
             if len(found) > 1 or self._known.rows(aor):
-                of_user[aor] = self._known.tell_apart(aor, found)
+                of_user[aor] = self._known.distinguish(aor, found)
         for listed in rows:
             listed.record.event.binding = of_user[listed.aor][listed.row]
         return rows
@@ -178,7 +178,7 @@ def _names(listing: _Listing) -> list[str]:
     return [snapshot.registrar or "" for snapshot, _ in listing]
 
 
-def _is_kept(held: Held, found: Collection[_Listed]) -> bool:
+def _is_kept(held: HeldEnd, found: Collection[_Listed]) -> bool:
     """Whether another row of the binding is left: what ended was not all of it.
 
     The row itself may still be listed: one that expired is deleted after its event.

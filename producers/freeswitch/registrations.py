@@ -12,7 +12,7 @@ from producers.event_fields import TEXT_MAX
 from producers.freeswitch import contact, matching
 from producers.freeswitch.context import Context
 from producers.freeswitch.event import EPOCH, SwitchEvent
-from producers.freeswitch.known_rows import Row
+from producers.freeswitch.rows import Row
 from producers.translated import Translated
 from schemas.codec import InvalidRecord, build
 from schemas.registration import RegistrationEvent

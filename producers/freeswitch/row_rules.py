@@ -1,4 +1,4 @@
-"""What an event's row is to another row of the user: replaced, ended, renewed. Pure.
+"""How an event's row relates to another row of the user: replaced, ended, renewed. Pure.
 
 The rules of producers/freeswitch/matching.py, applied to rows that are known (known_rows.py).
 """
@@ -8,10 +8,15 @@ from datetime import datetime
 
 from producers.freeswitch import contact
 from producers.freeswitch.event import SwitchEvent
-from producers.freeswitch.known_rows import Name, Row, Shown, is_same_expiry
 from producers.freeswitch.matching import Mode
+from producers.freeswitch.rows import Name, Row, Shown, is_same_expiry
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import RegistrationKind as Kind
+
+# Of two rows: same contact?, same Call-ID?
+Relation = tuple[bool, bool]
+APART: Relation = (False, False)
+SAME: Relation = (True, True)
 
 
 def row_of(event: SwitchEvent, record: RegistrationEvent) -> Row:
@@ -35,16 +40,17 @@ def is_renewed(
 ) -> bool:
     """Whether the REGISTER that made `own` has renewed the `other` profile's row instead.
 
-    A row that `own`'s client left there runs out when it did before.
+    A row that `own`'s client left there keeps its expiry.
     """
     if own not in known or other not in known:
-        return False  # ended since, or not heard of yet
+        return False  # ended since, or not reported yet
     registered = known[own].expires_at
     before = known[other].expires_at
     return is_same_expiry(registered, expires_at) and not is_same_expiry(registered, before)
 
 
-def relation_of(row: Row, other: Row) -> tuple[bool, bool]:
+def relation_of(row: Row, other: Row) -> Relation:
+    """Which of the texts that the switch matches on two rows share."""
     return row.contact == other.contact, row.call_id == other.call_id
 
 

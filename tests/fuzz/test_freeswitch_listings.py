@@ -9,15 +9,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from producers.freeswitch.context import Context
-from producers.freeswitch.doubts import Doubt
 from producers.freeswitch.errors import CommandRefused
 from producers.freeswitch.intake import Intake
 from producers.freeswitch.kernel import KernelLookup
-from producers.freeswitch.known_rows import Name
 from producers.freeswitch.lister import Lister
 from producers.freeswitch.listing import BrokenRow, ListingUnreadable, read_registrations
+from producers.freeswitch.rows import Name
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.freeswitch.switch import Switch
+from producers.freeswitch.uncertain_users import UncertainUser
 from schemas.vocabulary import RegistrationKind
 from tests.freeswitch_answers import PROFILES, registration, registrations, verto
 from tests.fuzz.collected import Collected, differing
@@ -84,7 +84,7 @@ def listed(answers: dict[str, str]) -> Collected:
     lister.ports()
     lister.list_node()
     lister.list_user(
-        Doubt(
+        UncertainUser(
             "sip:1001@sip.example.test", "internal", (Name("1001", "sip.example.test"),), due=0.0
         ),
     )

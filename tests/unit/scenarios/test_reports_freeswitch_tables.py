@@ -13,10 +13,10 @@ import pytest
 from producers.freeswitch import snapshot as snapshots
 from producers.freeswitch import translation
 from producers.freeswitch.context import Context
-from producers.freeswitch.doubts import Doubts
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.listing import RegistrationRow
 from producers.freeswitch.snapshot import Snapshot
+from producers.freeswitch.table_tracker import TableTracker
 from schemas.vocabulary import Cause, RegistrationKind
 from tests.unit.freeswitch_capture import MARGIN
 from tests.unit.freeswitch_switch import BOOT, DOMAIN, FakeSwitch
@@ -85,7 +85,7 @@ def test_an_unregister_of_one_of_several_is_a_question_too(switch: FakeSwitch) -
     switch.register("1001", A, "a")
     switch.register("1001", B, "b")
     _shows(switch, A, B)
-    switch.beside.intake.doubts.forget_coexisting()
+    switch.beside.intake.table.forget_coexisting()
     _holds(switch)
     switch.register("1001", B, "b", kind="unregister", expires="0")
     _shows(switch)
@@ -208,7 +208,7 @@ def test_profiles_share_a_table_where_a_register_renews_the_others_row(
 ) -> None:
     """A row that a phone left at another profile is its own, with the expiry it had there."""
     context = Context("fs1", MARGIN)
-    doubts = Doubts(context)
+    table = TableTracker(context)
     for seq, profile, expires in ((1, "external", "600"), (2, "internal", "3600")):
         event = _event(
             **{
@@ -219,14 +219,14 @@ def test_profiles_share_a_table_where_a_register_renews_the_others_row(
             }
         )
         (record,) = translation.translate(event, context)
-        doubts.take(event, record, now=0.0)
-    (doubt,) = doubts.due(1.0, 9)
-    own = doubt.row
+        table.take(event, record, now=0.0)
+    (uncertain,) = table.uncertain.take_due(1.0, 9)
+    own = uncertain.row
     assert own is not None
     other = own._replace(registrar="external")
-    at = context.known_rows.rows(doubt.aor)[own].expires_at
+    at = context.known_rows.rows(uncertain.aor)[own].expires_at
     assert at is not None
-    doubts.answered(doubt, {other: at - timedelta(seconds=3600 - left)}, now=1.0)
+    table.answered(uncertain, {other: at - timedelta(seconds=3600 - left)}, now=1.0)
     assert context.known_rows.is_one(own, other) == shares
 
 
