@@ -13,9 +13,9 @@ from rich.console import Console
 from cli.board import Board
 from cli.errors import NotDrained
 from local.demo import CATCH_UP_SECONDS, clickhouse_rows, recordings, user_center_agreement
-from local.replay.draining import StreamsProgress
 from local.replay.playing import Playing
 from local.replay.sources import Source
+from local.replay.streams_progress import StreamsProgress
 from local.stack import Stack, read_stack
 from operate.presence_log import Subscriber, present
 from operate.topic_reader import TopicReader, end_offsets

@@ -15,9 +15,9 @@ from cli.console import DEFAULT_FOLDER, emit
 from cli.errors import NotDrained
 from cli.kafka import kafka_settings
 from cli.rendering import as_json, as_line
-from local.replay.draining import StreamsProgress
 from local.replay.playing import Playing
 from local.replay.sources import parse_sources
+from local.replay.streams_progress import StreamsProgress
 from local.stack import Stack, read_stack
 from operate.call_records import CallBook
 from operate.presence_log import Subscriber, records

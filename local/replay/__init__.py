@@ -1,1 +1,1 @@
-"""What `rollcall replay` points producers at: recorded servers that answer as they did."""
+"""Plays recordings to real producers: each module serves one kind of recorded server."""

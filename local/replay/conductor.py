@@ -1,21 +1,21 @@
-"""Several recordings on one clock: each piece at its recorded place among all others'.
+"""Plays several recordings on one clock: each piece in its recorded order among all pieces.
 
-Paced, the spacing is the recorded one divided by the speed. Unpaced, pieces go out in the recorded
-order, one source's after what the other sources sent before has had its effect.
+With a speed, the recorded spacing is divided by it. Without one (unpaced), pieces are sent in the
+recorded order, and a piece of another source waits until all earlier ones are processed.
 """
 
 import threading
 import time
 from collections.abc import Callable
 
-_LOOK_SECONDS = 0.02
+POLL_SECONDS = 0.02
 _YIELD_SECONDS = 0.001
 # Unpaced, a longer pause of the recording becomes this one.
 _PAUSE_MAX = 1.05
 
 
 class Part:
-    """One recording's part; its own thread calls all of these, in order."""
+    """One recording's part in a play; only the thread that sends the recording calls it."""
 
     def __init__(self, conductor: "Conductor", times: list[int]) -> None:
         self._conductor = conductor
@@ -25,42 +25,51 @@ class Part:
         self.stopped = threading.Event()
 
     def begin(self) -> bool:
-        """Its listener is there: wait for the other recordings'. False when stopped first."""
+        """The receiver is ready: wait until all parts' are. False when stopped first."""
         return self._conductor.begin(self)
 
     def wait_for(self, index: int) -> bool:
-        """Until piece `index` is due; False when stopped first."""
+        """Wait until piece `index` is due. False when stopped first."""
         return self._conductor.wait_for(self, index)
 
+    def wait_until(self, condition: Callable[[], bool]) -> bool:
+        """Wait until the condition holds. False when stopped first."""
+        while not condition():
+            if self.stopped.wait(POLL_SECONDS):
+                return False
+        return True
+
     def sent(self, index: int) -> None:
+        """Piece `index` has been sent."""
         self._conductor.sent(self, index)
 
     def stop(self) -> None:
+        """End every wait of this part."""
         self.stopped.set()
 
 
 class Conductor:
-    """Shared by the parts. `settled`: what the parts sent so far has had its effect (unpaced)."""
+    """Sets the pace of all parts. Unpaced, it asks `processed` whether all that was sent is."""
 
-    def __init__(self, speed: float | None, settled: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, speed: float | None, processed: Callable[[], bool] = lambda: True) -> None:
         """`speed` 1 is as recorded, None unpaced. Raises ValueError."""
         if speed is not None and speed <= 0:
             raise ValueError("speed must be above 0")
         self._speed = speed
-        self._settled = settled
+        self._processed = processed
         self._parts: list[Part] = []
         self._lock = threading.Lock()
         self._began: float | None = None
         self._last: Part | None = None
         self._last_at = 0
         self._last_sent = 0.0
-        # From recorded to played time, µs, the same for all; right at the end of the play.
+        # Added to recorded times, µs, the same for all parts; exact at the end of the play.
         self.shift: int | None = None
 
     def join(self, times: list[int]) -> Part:
-        """A part whose pieces were received at `times` (µs, one clock for all); before any begins.
+        """Add a part whose pieces were received at `times` (µs by one clock), before any begins.
 
-        A time before its predecessor's counts as that.
+        A time before its predecessor's is taken as equal to it.
         """
         ordered: list[int] = []
         for at in times:
@@ -70,29 +79,31 @@ class Conductor:
         return part
 
     def begin(self, part: Part) -> bool:
+        """See Part.begin."""
         part.begun = True
         while not part.stopped.is_set():
             with self._lock:
                 if all(one.begun or one.stopped.is_set() for one in self._parts):
                     self._start()
                     return True
-            part.stopped.wait(_LOOK_SECONDS)
+            part.stopped.wait(POLL_SECONDS)
         return False
 
     def wait_for(self, part: Part, index: int) -> bool:
-        part.next = max(part.next, index)  # whatever it skipped holds nobody up
+        """See Part.wait_for."""
+        part.next = max(part.next, index)  # no other part waits for pieces that were skipped
         if self._speed is not None:
             assert self._began is not None
             due = self._began + (part.times[index] - self._first()) / 1e6 / self._speed
             left = due - time.monotonic()
             if part.stopped.wait(left) if left > 0 else part.stopped.is_set():
                 return False
-            while not self._is_oldest(part, index):  # the other's thread is a moment late
+            while not self._is_oldest(part, index):  # the thread of an older piece is slightly late
                 if part.stopped.wait(_YIELD_SECONDS):
                     return False
             return True
         while not (self._is_oldest(part, index) and self._may_follow(part)):
-            if part.stopped.wait(_LOOK_SECONDS):
+            if part.stopped.wait(POLL_SECONDS):
                 return False
         pause = min((part.times[index] - self._last_at) / 1e6, _PAUSE_MAX)
         left = self._last_sent + pause - time.monotonic()
@@ -101,6 +112,7 @@ class Conductor:
         return not part.stopped.is_set()
 
     def sent(self, part: Part, index: int) -> None:
+        """See Part.sent."""
         with self._lock:
             part.next = max(part.next, index + 1)
             self._last, self._last_at = part, part.times[index]
@@ -108,7 +120,7 @@ class Conductor:
 
     def _start(self) -> None:
         if self._began is None:
-            self._began = time.monotonic() + 2 * _LOOK_SECONDS  # when all have seen it
+            self._began = time.monotonic() + 2 * POLL_SECONDS  # by then all parts have seen it
             now = time.time_ns() // 1000
             plays = (self._end() - self._first()) / self._speed if self._speed else 0.0
             self.shift = now + round(plays) - self._end()
@@ -120,11 +132,11 @@ class Conductor:
         return max(part.times[-1] for part in self._parts)
 
     def _may_follow(self, part: Part) -> bool:
-        """Whether what another part sent last has had its effect."""
-        return self._last in (None, part) or self._settled()
+        """Whether the piece that another part sent last is processed."""
+        return self._last in (None, part) or self._processed()
 
     def _is_oldest(self, part: Part, index: int) -> bool:
-        """Whether nobody else has something older to send."""
+        """Whether no other part has an older piece to send."""
         mine = part.times[index]
         for other in self._parts:
             if other is part or other.stopped.is_set() or other.next >= len(other.times):

@@ -1,4 +1,4 @@
-"""One playing of a recording, for all its clients: when frames are due, how far it has come."""
+"""One play of a recording, shared by its clients: when frames are due, how far it has come."""
 
 import threading
 import time
@@ -7,26 +7,26 @@ from collections.abc import Callable
 from local.replay.conductor import Conductor, Part
 from local.replay.esl_recording import RecordedFrame
 
-# Whether the first so many events are in Kafka and, when asked for that too, folded.
-Settled = Callable[[int, bool], bool]
-# Further behind its time than this, a frame is part of a burst.
+# Whether the first so many events are in Kafka and, if the second argument is true, folded.
+Processed = Callable[[int, bool], bool]
+# A frame that is later than this is part of a burst.
 _LATE = 0.2  # seconds
 
 
 class Playback:
-    """Begins with the first subscription; its times are fixed from then on. Thread-safe."""
+    """Begins with the first subscription, which fixes its times. Thread-safe."""
 
     def __init__(
         self,
         frames: list[RecordedFrame],
         speed: float | None,
-        settled: Settled | None = None,
+        processed: Processed | None = None,
         conductor: Conductor | None = None,
     ) -> None:
         """`speed` 1 is as recorded, None unpaced. Raises ValueError.
 
-        `settled` is waited for between events of two kinds (replay_turns). `conductor` sets the
-        pace where several recordings are played together.
+        Events of another kind wait for `processed` (esl_pauses). `conductor` sets the pace where
+        several recordings are played together.
         """
         if speed is not None and speed <= 0:
             raise ValueError("speed must be above 0")
@@ -36,7 +36,7 @@ class Playback:
         self.finished = False
         self.stopped = threading.Event()
         self._speed = speed
-        self._settled = settled
+        self._processed = processed
         self._began = 0.0
         self._lock = threading.Lock()
         self._conductor = conductor
@@ -48,9 +48,9 @@ class Playback:
             self._index = {id(frame): index for index, frame in enumerate(frames)}
 
     def begin(self) -> int | None:
-        """Microseconds to add to every time; None when everything has been played already.
+        """The microseconds to add to every time; None when everything has already been played.
 
-        Waits for the other recordings' listeners where there are others.
+        Waits until the receivers of all other recordings are ready.
         """
         if self._part is not None and self._conductor is not None:
             if self.finished or not self._part.begin():
@@ -67,29 +67,29 @@ class Playback:
             return self.shift
 
     def wait_for(self, frame: RecordedFrame) -> bool:
-        """Until `frame` is due; False when the playing is stopped first."""
+        """Wait until `frame` is due. False when the play is stopped first."""
         if self._part is not None:
             self._due_index = self._index[id(frame)]
             return self._part.wait_for(self._due_index) and not self.stopped.is_set()
         left = self._began + self._due(frame) - time.monotonic()
         return not (self.stopped.wait(left) if left > 0 else self.stopped.is_set())
 
-    def wait_settled(self, frame: RecordedFrame, events: int, gone: threading.Event) -> bool:
-        """Before a `frame` of another kind: until the first `events` events are settled.
+    def wait_processed(self, frame: RecordedFrame, events: int, gone: threading.Event) -> bool:
+        """Wait, before a `frame` of another kind, until the first `events` events are processed.
 
-        In Kafka at least: then their order there is the switch's. In a burst (unpaced, or behind
-        its pace after a reconnect) folded too. False when it is of no use any more.
+        They must be in Kafka, so that their order there is the switch's; in a burst (unpaced, or
+        late after a reconnect) they must be folded too. False when stopped or disconnected first.
         """
         if self._speed is not None and self._part is not None:
-            return True  # the conductor's pace alone counts
+            return True  # only the conductor's pace counts
         burst = self._speed is None or (time.monotonic() - self._began - self._due(frame) > _LATE)
-        while self._settled is not None and not self._settled(events, burst):
+        while self._processed is not None and not self._processed(events, burst):
             if self.stopped.wait(0.02) or gone.is_set():
                 return False
         return True
 
     def sent(self, events: int, *, last: bool) -> None:
-        """A client has been sent its first `events` events; with `last`, everything."""
+        """A client has been sent its first `events` events; `last` means all of them."""
         if self._part is not None:
             self._part.sent(self._due_index)
         with self._lock:
@@ -97,13 +97,13 @@ class Playback:
             self.finished = self.finished or last
 
     def _due(self, frame: RecordedFrame) -> float:
-        """Seconds from the beginning to `frame`, on the wire."""
+        """When `frame` is due, in seconds from the beginning."""
         if self._speed is None:
             return 0.0
         return max(0, frame.received - self.frames[0].received) / 1_000_000 / self._speed
 
     def stop(self) -> None:
-        """Whoever waits here waits no longer."""
+        """End every wait."""
         self.stopped.set()
         if self._part is not None:
             self._part.stop()

@@ -1,4 +1,4 @@
-"""A recording of a switch's event socket, read back: its frames, their times, and new times."""
+"""Reads a recording of a switch's event socket: its frames and times, and moves the times."""
 
 import re
 from bisect import bisect_right
@@ -10,17 +10,17 @@ _TYPE = re.compile(rb"^Content-Type: *(\S+)$", re.MULTILINE)
 _NAME = re.compile(rb'"Event-Name":"([A-Z_]+)"')
 _SUBCLASS = re.compile(rb'"Event-Subclass":"([^"\\]+)"')
 _TIME = re.compile(rb'"Event-Date-Timestamp":"([0-9]{16})"')
-# Keys stand outside the values, where every quote is escaped: inside a value these cannot match.
+# Quotes inside values are escaped, so these match only keys.
 _MICROSECONDS = re.compile(rb'("(?:Event-Date-Timestamp|Caller-[A-Za-z\-]+-Time)":")([0-9]{16})(")')
 _EXPIRY = re.compile(rb'("expires":")([0-9]{10})(")')
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedFrame:
-    """One frame after the subscription's answer. `at`: µs, by the switch's own clock.
+    """One frame after the reply to the subscription. `at` is µs by the switch's own clock.
 
     `received` is when its last byte arrived, µs by the recorder's clock; without `.ts` it is `at`.
-    `name` is the Event-Name, of CUSTOM events the subclass; empty when it is no event.
+    `name` is the Event-Name, or the subclass of a CUSTOM event; empty if the frame is no event.
     """
 
     type: str
@@ -31,16 +31,16 @@ class RecordedFrame:
     received: int
 
     def bytes(self, shift: int) -> bytes:
-        """As on the wire, every time moved by `shift` µs."""
+        """The bytes to send, with every time moved by `shift` µs."""
         body = rebased(self.body, shift, expiry=self.name == "sofia::expire")
         header = f"Content-Length: {len(body)}\nContent-Type: {self.type}\n\n"
         return header.encode() + body
 
 
 def rebased(body: bytes, shift: int, *, expiry: bool) -> bytes:
-    """The JSON of one event with its times moved by `shift` µs; all else byte for byte.
+    """The JSON of one event with its times moved by `shift` µs, otherwise unchanged.
 
-    Moved: Event-Date-Timestamp, Caller-*-Time, and with `expiry` the epoch in `expires`.
+    Moves Event-Date-Timestamp, Caller-*-Time, and with `expiry` the epoch in `expires`.
     """
 
     def move(match: re.Match[bytes]) -> bytes:
@@ -62,13 +62,13 @@ def read_capture(path: Path) -> list[RecordedFrame]:
     while position < len(data):
         end = data.find(b"\n\n", position)
         if end < 0:
-            break  # cut off in a header: the recorder was stopped
+            break  # incomplete header: the recorder was stopped
         header = data[position:end]
         length = int(found[1]) if (found := _LENGTH.search(header)) else 0
         kind = found[1].decode() if (found := _TYPE.search(header)) else ""
         position = end + 2 + length
         if position > len(data):
-            break  # cut off in a body
+            break  # incomplete body
         if kind in ("auth/request", "command/reply", "api/response"):
             continue
         body = data[end + 2 : position]
@@ -93,13 +93,13 @@ class _Arrivals:
     times: list[int]
 
     def at(self, offset: int) -> int | None:
-        """When the byte at `offset` arrived; None without a record."""
+        """When the byte at `offset` arrived; None if not recorded."""
         index = bisect_right(self.offsets, offset) - 1
         return self.times[index] if index >= 0 else None
 
 
 def _arrivals(path: Path) -> _Arrivals:
-    """Lines `epoch-µs offset length`; `#` lines mark the end of the connection."""
+    """Read lines of `epoch-µs offset length`; a `#` line marks the end of the connection."""
     offsets: list[int] = []
     times: list[int] = []
     if path.exists():

@@ -1,8 +1,8 @@
-"""A recording of Kamailio, read back: the lines of evapi and the answers to listings, in order.
+"""Reads a recording of Kamailio: the lines of evapi and the answers to listings, in order.
 
 JSON lines: `{"t": epoch seconds, "kind": "evapi", "raw": line}` and `{"t", "kind": "rpc", "method",
 "result"}`, with `params` or, instead of a result, `error` where they were recorded. Rows of other
-kinds are left out.
+kinds are skipped.
 """
 
 import json
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.replay.recording_times import NO_RECORDING, microseconds
+from local.replay.recording_times import MALFORMED, microseconds
 
-# What the script writes as the time of a line: `t`, and `read`, when it read the location table.
+# The times that the script writes into a line: `t`, and `read`, when it read the location table.
 _TIME = re.compile(rb'(?<!\\)("(?:t|read)":\s*"?)([0-9]{10})(\.[0-9]{1,9})?(?![0-9.])')
-# Epochs of usrloc's rows: in the event's own fields, and inside the text of `contacts`. In a
-# `register` the field `expires` is a header's text, which may look like one.
+# Epochs of usrloc's rows: in the event's own fields, and in the text of `contacts`. In a `register`
+# the field `expires` is a header's text, which may look like an epoch.
 _EXPIRED = re.compile(rb'(?<!\\)("(?:expires|modified)":\s*"?)([0-9]{10})(?![0-9])')
 _ROW = re.compile(rb'(\\"(?:expires|modified)\\":\s*(?:\\")?)([0-9]{10})(?![0-9])')
 _NAME = re.compile(rb'(?<!\\)"ev":\s*"([a-z:\-]+)"')
@@ -31,10 +31,10 @@ _BARE_LISTED_AOR = re.compile(r'"AoR": "[^"@]+"')
 _HOST = re.compile(
     r'sips?:[^@\s"<>;\\]{1,64}@([A-Za-z0-9][A-Za-z0-9.\-]*[A-Za-z])(?![A-Za-z0-9.\-])'
 )
-# RFC 2606; browsers too write it in their contacts (RFC 7118).
+# RFC 2606; browsers use it in their contacts (RFC 7118).
 _INVALID = ".invalid"
 # Answers of one listing (ul.dump, then core.tcp_list, dlg.list) come within this, µs.
-_TOGETHER = 1_000_000
+_LISTING_SPAN = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,13 @@ class RecordedLine:
 
     @property
     def name(self) -> bytes:
-        """Of its event; empty where it has none."""
+        """The name of its event, empty where it has none."""
         found = _NAME.search(self.data)
         return found[1] if found else b""
 
     @property
     def kind(self) -> str:
-        """What its event is about: registrations, calls or connections; empty: of the server."""
+        """What its event is about: registrations, calls or connections; empty for the server."""
         name = self.name
         if name in (b"", _HELLO):
             return ""
@@ -66,22 +66,22 @@ class RecordedLine:
 
     @property
     def is_hello(self) -> bool:
-        """Whether the script wrote it because the producer asked."""
+        """Whether it is the script's answer to a question of the producer."""
         return self.name == _HELLO
 
     @property
     def call_id(self) -> bytes:
-        """Of the REGISTER or dialog; empty where it has none."""
+        """The Call-ID of the REGISTER or dialog, empty where it has none."""
         found = _CALL_ID.search(self.data)
         return found[1] if found else b""
 
     @property
     def is_expiry(self) -> bool:
-        """Whether it names a contact's expiry: usrloc dropped it for its time."""
+        """Whether it reports a contact that usrloc removed with its expiry."""
         return self.name == _CONTACT_EXPIRED and _EXPIRED.search(self.data) is not None
 
     def moved(self, shift: int) -> bytes:
-        """With every time of the server's moved by `shift` µs, all else byte for byte."""
+        """The data with every time of the server moved by `shift` µs, otherwise unchanged."""
         seconds = round(shift / 1_000_000)
 
         def move(match: re.Match[bytes]) -> bytes:
@@ -99,7 +99,7 @@ class RecordedLine:
 
 @dataclass(frozen=True, slots=True)
 class RecordedAnswer:
-    """The server's answer to one JSON-RPC command; `params` None: not recorded."""
+    """The server's answer to one JSON-RPC command; `params` is None if not recorded."""
 
     method: str
     params: Any
@@ -109,7 +109,7 @@ class RecordedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RecordedListing:
-    """Answers that followed each other without an event between them."""
+    """Answers that follow each other without an event between them."""
 
     answers: list[RecordedAnswer]
 
@@ -122,7 +122,7 @@ Frame = RecordedLine | RecordedListing
 
 
 def read_kamailio(path: Path) -> list[Frame]:
-    """What a recording holds, in order. Raises OSError, ValueError."""
+    """The lines and listings of a recording, in order. Raises OSError, ValueError."""
     frames: list[Frame] = []
     try:
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -133,16 +133,18 @@ def read_kamailio(path: Path) -> list[Frame]:
                 frames.append(RecordedLine(data, received))
             elif kind == "rpc":
                 _add(_answer(row, received), frames)
-    except (*NO_RECORDING, UnicodeError) as error:
+    except (*MALFORMED, UnicodeError) as error:
         raise ValueError(f"{path}: not a recording of Kamailio's evapi") from error
     if not frames:
-        raise ValueError(f"{path}: holds no lines of evapi and no answers to listings")
+        raise ValueError(f"{path}: contains no lines of evapi and no answers to listings")
     return frames
 
 
 def domain_of(path: Path, frames: list[Frame]) -> str | None:
-    """What completes AORs that are recorded without a domain: the one that the recording's URIs
-    name most often. None where every AOR has its own. Raises OSError."""
+    """The domain for AORs that are recorded without one: the most frequent in the recording's URIs.
+
+    None where every AOR has its own. Raises OSError.
+    """
     if not any(_has_bare_aor(frame) for frame in frames):
         return None
     hosts = Counter(map(str.lower, _HOST.findall(path.read_text(encoding="utf-8"))))
@@ -159,17 +161,17 @@ def _has_bare_aor(frame: Frame) -> bool:
 
 def _answer(row: dict[str, Any], received: int) -> RecordedAnswer:
     if not isinstance(row["method"], str):
-        raise TypeError("a method is a text")
+        raise TypeError("a method must be a string")
     name = "error" if "result" not in row and "error" in row else "result"
     return RecordedAnswer(row["method"], row.get("params"), {name: row[name]}, received)
 
 
 def _add(answer: RecordedAnswer, frames: list[Frame]) -> None:
-    """To the listing it is part of, else as one of its own."""
+    """Add an answer to the listing it is part of, else as a new listing."""
     last = frames[-1] if frames else None
     if (
         isinstance(last, RecordedListing)
-        and 0 <= answer.received - last.answers[0].received < _TOGETHER
+        and 0 <= answer.received - last.answers[0].received < _LISTING_SPAN
         and all((one.method, one.params) != (answer.method, answer.params) for one in last.answers)
     ):
         last.answers.append(answer)

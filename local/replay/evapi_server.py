@@ -1,6 +1,6 @@
-"""Kamailio's evapi as a producer sees it: lines to the one consumer there is, and questions.
+"""Serves Kamailio's evapi to one producer: sends it lines, and answers its questions.
 
-A question (any bytes) is answered with the last `hello` that was sent, as the script would.
+A question (any bytes) is answered with the last `hello` that was sent, as the script does.
 """
 
 import contextlib
@@ -10,13 +10,13 @@ import time
 
 from local.replay.evapi_recording import RecordedLine
 
-_LOOK_SECONDS = 0.02
-# A consumer that reads nothing for so long is gone.
+_ACCEPT_SECONDS = 0.02
+# A consumer that reads nothing for so long is disconnected.
 _SEND_SECONDS = 20.0
 
 
 class EvapiServer:
-    """Listens on 127.0.0.1; one thread accepts and hears, any thread sends."""
+    """Listens on 127.0.0.1; one thread accepts and reads, any thread sends."""
 
     def __init__(self) -> None:
         self._listener: socket.socket | None = None
@@ -29,7 +29,7 @@ class EvapiServer:
 
     @property
     def address(self) -> str:
-        """Only after `start`."""
+        """`host:port`, only after `start`."""
         assert self._listener is not None, "start first"
         return f"127.0.0.1:{self._listener.getsockname()[1]}"
 
@@ -38,9 +38,9 @@ class EvapiServer:
         return self._consumer is not None
 
     def start(self) -> None:
-        """Raises OSError."""
+        """Listen. Raises OSError."""
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(_LOOK_SECONDS)
+        self._listener.settimeout(_ACCEPT_SECONDS)
         self._thread.start()
 
     def stop(self) -> None:
@@ -50,7 +50,7 @@ class EvapiServer:
             self._listener.close()
 
     def send(self, line: RecordedLine) -> bool:
-        """To the consumer, its times moved to now; whether there was one."""
+        """Send a line to the consumer, its times moved to now; whether there is a consumer."""
         with self._lock:
             if self._consumer is None:
                 return False
@@ -71,18 +71,18 @@ class EvapiServer:
                 connection, _ = self._listener.accept()
             except TimeoutError:
                 continue
-            # Of one connection, each side waits in its own way.
+            # Two sockets of one connection, for each direction has its own timeout.
             with connection, connection.dup() as consumer, contextlib.suppress(OSError):
-                connection.settimeout(_LOOK_SECONDS)
+                connection.settimeout(_ACCEPT_SECONDS)
                 consumer.settimeout(_SEND_SECONDS)
                 with self._lock:
                     self._consumer = consumer
-                self._hear(connection)
+                self._read_questions(connection)
                 with self._lock:
                     self._consumer = None
 
-    def _hear(self, connection: socket.socket) -> None:
-        """The consumer's questions, until it goes."""
+    def _read_questions(self, connection: socket.socket) -> None:
+        """Answer the consumer's questions until it closes."""
         while not self._stopping.is_set():
             try:
                 if not connection.recv(4096):

@@ -1,24 +1,23 @@
-"""An event socket that speaks for a recorded switch: what `rollcall replay` points a producer at.
+"""Serves a recorded switch's event socket: what `rollcall replay freeswitch=FILE` plays.
 
-    server = ReplayServer(Path("calls.json"), speed=10)
+    server = FreeSwitchReplay(Path("calls.json"), speed=10)
     server.start()                      # listens on 127.0.0.1:server.port
-    … run the producer with freeswitch.host/port set to it …
-    server.finished                     # True once a client has been sent the last frame
-    server.sent_events                  # event frames that went to the client furthest along
+    … run a producer with the settings of server.environment(None) …
+    server.finished                     # True once the last frame was sent to a client
+    server.sent_events                  # events sent to the client that is furthest along
     server.stop()
 
 It answers `auth`, `event json …`, `api …` (`-ERR`: a recording cannot answer) and `exit` as
-mod_event_socket does. After the subscription the recorded frames follow, only the classes the
-client subscribed to. Times inside are moved by one constant (`shift`), fixed when the first
-client subscribes, so that the last recorded frame's time is the wall clock when it is sent; the
-spacing on the wire is the recorded one divided by `speed` (None: as fast as the client reads). At
-a speed other than 1 earlier times therefore lie further in the past than their sending.
+mod_event_socket does. After the subscription it sends the recorded frames of the classes the client
+subscribed to. Their times are moved by one constant (`shift`), fixed when the first client
+subscribes, so that the last frame is sent at its own time. The spacing is the recorded one divided
+by `speed` (None: as fast as the client reads), so at another speed than 1 earlier frames are sent
+later than their times.
 
-A client that connects again before the end gets the recording from its beginning, at once up to
-where it stands by now and then on at its pace, with the same times: downstream recognises the
-repeats. One that connects after the end gets nothing. The connection stays open after the last
-frame. `finished` and `sent_events` are settled together: read `finished` first, and when it is
-True `sent_events` is final.
+A client that reconnects before the end gets the recording from its beginning, in a burst up to the
+current position and then at the pace, with the same times: repeats are recognised downstream. A
+client that connects after the end gets nothing. The connection stays open after the last frame.
+Read `finished` before `sent_events`: once it is True, `sent_events` is final.
 """
 
 import contextlib
@@ -30,13 +29,13 @@ from pathlib import Path
 from typing import Any
 
 from local.replay.conductor import Conductor
-from local.replay.esl_conversation import Conversation
-from local.replay.esl_playback import Playback, Settled
+from local.replay.esl_playback import Playback, Processed
 from local.replay.esl_recording import RecordedFrame, read_capture
+from local.replay.esl_session import EslSession
 
 
-class ReplayServer:
-    """One recording served on one port. Threads only; `stop` joins them all."""
+class FreeSwitchReplay:
+    """Serves one recording on one port, in threads; `stop` joins them."""
 
     def __init__(
         self,
@@ -45,16 +44,16 @@ class ReplayServer:
         speed: float | None,
         password: str = "ClueCon",
         port: int = 0,
-        settled: Settled | None = None,
+        processed: Processed | None = None,
         conductor: Conductor | None = None,
     ) -> None:
         """`speed` 1 is as recorded, None unpaced; `port` 0 takes a free one.
 
-        `settled(events, folded)`: whether the first `events` events sent are in Kafka and, with
-        `folded`, have had their effect. Events of another kind wait for it (replay_playback).
-        Raises OSError, ValueError when `capture` is no recording of `event json`.
+        `processed(events, folded)`: whether the first `events` events are in Kafka and, with
+        `folded`, folded. Events of another kind wait for it (esl_playback).
+        Raises OSError, ValueError when `capture` is not a recording of `event json`.
         """
-        self._playback = Playback(read_capture(capture), speed, settled, conductor)
+        self._playback = Playback(read_capture(capture), speed, processed, conductor)
         self._password = password
         self._wanted_port = port
         self._lock = threading.Lock()
@@ -71,17 +70,17 @@ class ReplayServer:
 
     @property
     def frames(self) -> list[RecordedFrame]:
-        """The recorded frames, the handshake left out."""
+        """The recorded frames without the handshake."""
         return self._playback.frames
 
     @property
     def sent_events(self) -> int:
-        """Event frames sent so far to the client furthest along; repeats do not count."""
+        """Events sent so far to the client that is furthest along, without repeats."""
         return self._playback.sent_events
 
     @property
     def finished(self) -> bool:
-        """Whether some client has been sent everything it subscribed to."""
+        """Whether everything a client subscribed to has been sent to it."""
         return self._playback.finished
 
     @property
@@ -90,9 +89,9 @@ class ReplayServer:
         return self._playback.shift
 
     def environment(self, node: str | None) -> dict[str, str]:
-        """Settings that point a producer here, only after `start`; without `node` the switch's own.
+        """Settings of a producer that connects here, after `start`; `node` None: the switch's name.
 
-        The connections of a recording are none of this host's: its kernel is not asked about them.
+        The producer does not ask the kernel: recorded connections are not on this host.
         """
         found = {
             "ROLLCALL_FREESWITCH_HOST": "127.0.0.1",
@@ -105,7 +104,7 @@ class ReplayServer:
         return found
 
     def received(self, status: dict[str, Any]) -> int:
-        """The events a producer has read, by its /status."""
+        """The events that a producer has read, by its /status."""
         count: int = status["received"]
         return count
 
@@ -125,7 +124,7 @@ class ReplayServer:
             self._listener.close()
 
     def disconnect(self) -> None:
-        """Drop every client, as a reload of the event socket would; they may come back."""
+        """Disconnect every client, as a reload of the event socket does; they may reconnect."""
         with self._lock:
             connections = list(self._connections)
         for connection in connections:
@@ -148,10 +147,10 @@ class ReplayServer:
             with self._lock:
                 self._connections.add(connection)
             self._spawn(partial(self._serve, connection))
-        self.disconnect()  # whoever came in just before the end
+        self.disconnect()  # clients accepted just before the end
 
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection:
-            Conversation(connection, self._playback, self._password).hold()
+            EslSession(connection, self._playback, self._password).run()
         with self._lock:
             self._connections.discard(connection)

@@ -1,12 +1,12 @@
-"""A recorded Kamailio that speaks to a producer: what `rollcall replay kamailio=FILE` plays.
+"""Serves a recorded Kamailio's evapi and JSON-RPC: what `rollcall replay kamailio=FILE` plays.
 
     replay = KamailioReplay(Path("sc_b_fin.jsonl"), speed=None)
     replay.start()          # evapi and JSON-RPC on 127.0.0.1; `environment` points a producer there
-    replay.finished         # True when all has been sent
+    replay.finished         # True when everything has been sent
 
-The recorded lines go to whoever connects to evapi; their times stand as far before the sending as
-they stood before the recorded receipt. Commands are answered as rpc_answers says; unpaced, what
-follows a recorded listing waits until the producer has asked for it: it counts in its place.
+The recorded lines are sent to the client of evapi; their times keep their distance to the time of
+receipt. Commands are answered by rpc_answers. Unpaced, the lines after a recorded listing wait
+until the producer has asked for it, so that it counts in its recorded place.
 """
 
 import threading
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from local.replay.conductor import Conductor, Part
+from local.replay.conductor import POLL_SECONDS, Conductor, Part
 from local.replay.evapi_recording import (
     RecordedLine,
     RecordedListing,
@@ -29,24 +29,23 @@ from runtime.settings import is_configured
 from streams.folds.ordering import LISTING_LAG
 from streams.folds.registration import EXPIRY_TOLERANCE
 
-_LOOK_SECONDS = 0.02
-# A line's time lies before its sending, by as much as it was on its way in the recording.
+# A line's time is before its sending, by its delay in the recording.
 _AFTER_GAP_SECONDS = 0.1
-# After so many lines the producer is given the time to read them.
+# After so many lines wait until the producer has read them.
 _UNREAD_MAX = 50
-# The producer asks for all contacts every 2 s (producers/listing_times.py), for one user at once.
+# The producer lists all contacts every 2 s (producers/listing_times.py), one user immediately.
 _ASKED_SECONDS, _USER_ASKED_SECONDS, _NEXT_ASKED_SECONDS = 5.0, 1.0, 0.5
-# How long a command waits for an answer that the recording has later on.
+# How long a command waits for an answer that comes later in the recording.
 _ANSWER_SECONDS = 1.5
-# A listing concludes nothing about what came this shortly before it.
+# A listing is not compared with events of so shortly before it.
 _LAG_SECONDS = LISTING_LAG.total_seconds() + 0.1
-# A contact that is dropped this long before its expiry has not expired but was brought forward;
-# unpaced, its expiry is waited for no longer than that.
+# A contact removed this long before its expiry has not expired. Unpaced, the replay waits so long
+# at most for an expiry.
 _EARLY_SECONDS, _EXPIRY_SECONDS = EXPIRY_TOLERANCE.total_seconds() - 1, 30.0
 
 
 class KamailioReplay:
-    """One recording served to one producer. Threads only; `stop` joins them."""
+    """Serves one recording to one producer, in threads; `stop` joins them."""
 
     def __init__(
         self,
@@ -55,18 +54,18 @@ class KamailioReplay:
         speed: float | None = None,
         ready: Callable[[], bool] = lambda: True,
         read: Callable[[int], bool] = lambda _: True,
-        settled: Callable[[int], bool] = lambda _: True,
+        processed: Callable[[int], bool] = lambda _: True,
         conductor: Conductor | None = None,
     ) -> None:
-        """`ready`: the producer has taken note of its connection. `read(bytes)`: it has read so
-        many. `settled(bytes)`: they have had their effect; unpaced, events of another kind wait
-        for it.
+        """The callbacks are asked whether the producer has registered its connection (`ready`),
+        whether it has read so many bytes (`read`), and whether these are processed (`processed`);
+        unpaced, events of another kind wait for the latter.
 
-        Raises OSError, ValueError when `capture` is no recording of Kamailio.
+        Raises OSError, ValueError when `capture` is not a recording of Kamailio.
         """
         self.frames = read_kamailio(capture)
         self._paced = speed is not None
-        self._ready, self._read, self._settled = ready, read, settled
+        self._ready, self._read, self._processed = ready, read, processed
         conductor = conductor or Conductor(speed)
         self._part: Part = conductor.join([frame.received for frame in self.frames])
         listings = [frame for frame in self.frames if isinstance(frame, RecordedListing)]
@@ -79,50 +78,56 @@ class KamailioReplay:
         self._rpc = RpcServer(self._answer)
         self._thread = threading.Thread(target=self._play, name="replay-kamailio", daemon=True)
         self._last_sent = (0, 0.0)  # when the last event was recorded, µs, and sent
-        self._registered: dict[bytes, tuple[int, float]] = {}  # the same, of each Call-ID
+        self._registered: dict[
+            bytes, tuple[int, float]
+        ] = {}  # the same for each Call-ID's last registration
         self.finished = False
 
     @property
     def sent_events(self) -> int:
-        """In bytes: what one read of evapi gives is not for the sender to say."""
+        """In bytes: a stream has no boundaries."""
         return self._evapi.sent_bytes
 
     def start(self) -> None:
+        """Listen, and start the sending thread. Raises OSError."""
         self._rpc.start()
         self._evapi.start()
         self._thread.start()
 
     def stop(self) -> None:
+        """Close everything, and wait for the threads."""
         self._part.stop()
         self._thread.join()
         self._evapi.stop()
         self._rpc.stop()
 
     def environment(self, node: str | None) -> dict[str, str]:
-        """Settings that point a producer here; only after `start`."""
+        """Settings of a producer that connects here; only after `start`."""
         found = {
             "ROLLCALL_KAMAILIO_NODE": node or "kamailio",
             "ROLLCALL_KAMAILIO_EVAPI": self._evapi.address,
             "ROLLCALL_KAMAILIO_RPC_URL": self._rpc.url,
             "ROLLCALL_KAMAILIO_KERNEL": "off",
         }
-        if self._lists:  # as often as it ever does, so that none is missed
+        if self._lists:  # its shortest interval, so that no listing is missed
             found["ROLLCALL_KAMAILIO_SNAPSHOT_INTERVAL_SECONDS"] = "1"
         if self._domain and not is_configured("kamailio"):
             found["ROLLCALL_KAMAILIO_DOMAIN"] = self._domain
         return found
 
     def received(self, status: dict[str, Any]) -> int:
-        """The bytes a producer has read; of itself it notes an empty line at each connection."""
+        """The bytes that a producer has read, without the empty line it counts per connection."""
         count: int = status["received_bytes"] - status["connections"]
         return count
 
     def _play(self) -> None:
         first = self.frames[0]
         if isinstance(first, RecordedListing):
-            self._list(first)  # what was listed before any event: the producer's first listing
-        # Of what was before the connection the producer knows nothing (a gap): not of these lines.
-        if not self._wait(lambda: self._evapi.connected and self._ready()):
+            self._offer(
+                first
+            )  # listed before any event: the answer to the producer's first listing
+        # The producer reports a gap up to its connection: the lines must be later.
+        if not self._part.wait_until(lambda: self._evapi.connected and self._ready()):
             return
         if self._part.stopped.wait(_AFTER_GAP_SECONDS):
             return
@@ -133,30 +138,34 @@ class KamailioReplay:
         kind, unread = "", 0
         for index, frame in enumerate(self.frames):
             if isinstance(frame, RecordedListing):
-                if index and not self._take_listing(index, frame):
+                if index and not self._play_listing(index, frame):
                     return
             else:
-                if kind and frame.kind not in ("", kind) and not self._wait(self._has_settled):
+                if (
+                    kind
+                    and frame.kind not in ("", kind)
+                    and not self._part.wait_until(self._is_processed)
+                ):
                     return
                 kind = frame.kind or kind
                 if not self._part.wait_for(index) or not self._wait_expiry(frame):
                     return
-                if not self._say(frame):
+                if not self._send(frame):
                     return
                 unread += 1
             self._part.sent(index)
             if unread >= _UNREAD_MAX:
                 unread = 0
-                if not self._wait(lambda: self._read(self.sent_events)):
+                if not self._part.wait_until(lambda: self._read(self.sent_events)):
                     return
         self.finished = True
 
-    def _take_listing(self, index: int, listing: RecordedListing) -> bool:
+    def _play_listing(self, index: int, listing: RecordedListing) -> bool:
         if not self._part.wait_for(index):
             return False
         if not self._wait_apart(self._last_sent, listing.received, _LAG_SECONDS):
             return False
-        self._list(listing)
+        self._offer(listing)
         return self._paced or self._wait_asked(listing)
 
     def _wait_expiry(self, line: RecordedLine) -> bool:
@@ -166,23 +175,26 @@ class KamailioReplay:
         return self._wait_apart(since, line.received - int(_EARLY_SECONDS * 1e6), _EXPIRY_SECONDS)
 
     def _wait_apart(self, since: tuple[int, float], recorded: int, most: float) -> bool:
-        """Unpaced: as long after an event as recorded, and at most so many seconds."""
+        """Unpaced, wait until as long after an event as recorded, at most `most` seconds."""
         apart = min((recorded - since[0]) / 1e6, most)
-        return self._paced or self._wait(lambda: time.monotonic() - since[1] >= apart)
+        return self._paced or self._part.wait_until(lambda: time.monotonic() - since[1] >= apart)
 
-    def _list(self, listing: RecordedListing) -> None:
+    def _offer(self, listing: RecordedListing) -> None:
         with self._changed:
             self._answers.reached(listing)
             self._changed.notify_all()
 
     def _wait_asked(self, listing: RecordedListing) -> bool:
-        """Until the producer has asked for all of it, or asks for no more. False when stopped."""
+        """Wait until the producer has asked for all of it, or has stopped asking.
+
+        False when stopped first.
+        """
         left = {id(answer) for answer in listing.answers}
-        everybody = any(answer.method != USER_LISTING for answer in listing.answers)
-        until = time.monotonic() + (_ASKED_SECONDS if everybody else _USER_ASKED_SECONDS)
+        of_all = any(answer.method != USER_LISTING for answer in listing.answers)
+        until = time.monotonic() + (_ASKED_SECONDS if of_all else _USER_ASKED_SECONDS)
         while left and time.monotonic() < until:
             with self._changed:
-                self._changed.wait(_LOOK_SECONDS)
+                self._changed.wait(POLL_SECONDS)
                 if left & self._asked:
                     left -= self._asked
                     until = time.monotonic() + _NEXT_ASKED_SECONDS
@@ -190,36 +202,30 @@ class KamailioReplay:
                 return False
         return True
 
-    def _say(self, line: RecordedLine) -> bool:
-        """Send it to the client there is, or is to come. False when stopped."""
+    def _send(self, line: RecordedLine) -> bool:
+        """Send a line to the client; wait for one if there is none. False when stopped first."""
         with self._changed:
             self._answers.passed(line.kind)
         while not self._evapi.send(line):
-            if self._part.stopped.wait(_LOOK_SECONDS):
+            if self._part.stopped.wait(POLL_SECONDS):
                 return False
         self._last_sent = line.received, time.monotonic()
         if line.kind == "registrations" and line.call_id:
             self._registered[line.call_id] = self._last_sent
         return True
 
-    def _has_settled(self) -> bool:
-        return self._paced or self._settled(self.sent_events)
-
-    def _wait(self, condition: Callable[[], bool]) -> bool:
-        while not condition():
-            if self._part.stopped.wait(_LOOK_SECONDS):
-                return False
-        return True
+    def _is_processed(self) -> bool:
+        return self._paced or self._processed(self.sent_events)
 
     def _answer(self, method: str, params: Any) -> dict[str, Any]:
-        """In a thread of the command's own."""
-        # Unpaced, a listing must be asked for where it stands among the events: not before.
+        """Answer a command; called in a thread of its own."""
+        # Unpaced, a listing must be asked for in its place among the events, not before.
         waits = self._paced or method == USER_LISTING
         until = time.monotonic() + (_ANSWER_SECONDS if waits else 0.0)
         with self._changed:
             while (found := self._answers.answer(method, params)) is None:
                 left = until - time.monotonic()
-                if left <= 0 or not self._answers.is_to_come(method, params):
+                if left <= 0 or not self._answers.is_upcoming(method, params):
                     return NOT_NOW
                 self._changed.wait(left)
             self._asked.add(id(found))

@@ -1,4 +1,4 @@
-"""Recorded destroyed sockets in the kernel's own bytes: what a watcher reads from netlink.
+"""Reads recorded destroyed sockets, and encodes them in the kernel's bytes for a watcher.
 
 A recording is JSON lines: `t` (epoch seconds), `local`, `remote`, `cookie` (hex), `state`.
 """
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.replay.recording_times import NO_RECORDING, microseconds
+from local.replay.recording_times import MALFORMED, microseconds
 from producers.sockets.netlink import Socket, destroyed
 from schemas.origin import Address
 
-# A client's end has a port that its kernel chose (net.ipv4.ip_local_port_range).
+# A client's kernel chooses its port from here on (net.ipv4.ip_local_port_range).
 _EPHEMERAL_FROM = 32768
 _CLOSE = 7  # TCP_CLOSE
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedSocket:
-    """One notification. `received` is when it was read, µs."""
+    """One notification, read at `received`, µs."""
 
     socket: Socket
     received: int
@@ -39,10 +39,10 @@ def read_sockets(path: Path) -> list[RecordedSocket]:
     try:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
         found = [_read(row) for row in rows if "cookie" in row and "local" in row]
-    except (*NO_RECORDING, UnicodeDecodeError, struct.error) as error:
+    except (*MALFORMED, UnicodeDecodeError, struct.error) as error:
         raise ValueError(f"{path}: not a recording of destroyed sockets") from error
     if not found:
-        raise ValueError(f"{path}: holds no destroyed sockets")
+        raise ValueError(f"{path}: contains no destroyed sockets")
     return found
 
 
@@ -62,5 +62,5 @@ def _address(text: str) -> Address:
 
 
 def server_ports(recorded: list[RecordedSocket]) -> list[int]:
-    """The ports that servers listened on, as far as the recording shows."""
+    """The ports on which servers listened, by the recording."""
     return sorted({one.socket.local_port for one in recorded} - set(range(_EPHEMERAL_FROM, 65536)))

@@ -1,8 +1,7 @@
-"""A recording of rtpengine's NG protocol, read back: what its answers show, round by round. Pure.
+"""Reads a recording of rtpengine's NG protocol: what its answers show, round by round. Pure.
 
-JSON lines: `{"t": epoch seconds, "request": {"command", …}, "response": {…}}`, each an answer that
-somebody got. A round is what one look at rtpengine shows: a listing, the statistics, one answer a
-call.
+JSON lines: `{"t": epoch seconds, "request": {"command", …}, "response": {…}}`, each with one answer
+of rtpengine. A round is one poll of rtpengine: a listing, the statistics, one answer per call.
 """
 
 import json
@@ -11,21 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local.replay.recording_times import NO_RECORDING, microseconds
+from local.replay.recording_times import MALFORMED, microseconds
 from producers.rtpengine.answers import read_statistics
 from schemas.codec import InvalidRecord
 
 Answer = dict[str, Any]
-# daemon/control_ng.c: how many calls `list` shows unless told.
+# daemon/control_ng.c: how many calls `list` has by default.
 _LIMIT = 32
-# Answers of one look at rtpengine come within this, µs.
-_TOGETHER = 500_000
+# Answers of one poll of rtpengine come within this, µs.
+_ROUND_SPAN = 500_000
 _OK, _GONE = "ok", "Unknown call-id"
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """`whole`: calls that are not among these have ended."""
+    """The calls of a listing; `whole` means that all other calls have ended."""
 
     calls: list[str]
     whole: bool
@@ -41,14 +40,14 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The call is no longer known."""
+    """rtpengine no longer has the call."""
 
     call: str
 
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """The SIP server ended the call. `lingers`: it is seen again later (delete-delay)."""
+    """The SIP server ended the call. `lingers` means that it is seen later (delete-delay)."""
 
     call: str
     lingers: bool
@@ -66,7 +65,7 @@ Change = Listed | Measured | Ended | Deleted | Counted
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What came together; `received` when the last of it did, µs."""
+    """The changes of one poll; `received` is the time of the last, µs."""
 
     changes: list[Change]
     times: list[int] = field(default_factory=list)
@@ -85,7 +84,7 @@ class _Row:
     answer: Answer
 
     def shows(self) -> list[str]:
-        """The calls that this answer shows to be there."""
+        """The calls that exist by this answer."""
         if self.answer.get("result") != _OK:
             return []
         if self.command == "list":
@@ -94,7 +93,7 @@ class _Row:
 
 
 def read_ng(path: Path) -> list[Round]:
-    """What a recording shows, in order. Raises OSError, ValueError."""
+    """The rounds of a recording, in order. Raises OSError, ValueError."""
     try:
         rows = [
             _row(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines() if line
@@ -105,28 +104,28 @@ def read_ng(path: Path) -> list[Round]:
         for index, row in enumerate(rows):
             for change in _changes(row, last_seen, index):
                 key = _key(change)
-                late = rounds and row.received - rounds[-1].times[0] > _TOGETHER
+                late = rounds and row.received - rounds[-1].times[0] > _ROUND_SPAN
                 if not rounds or key in keys or late:
                     rounds.append(Round([]))
                     keys = set()
                 keys.add(key)
                 rounds[-1].changes.append(change)
                 rounds[-1].times.append(row.received)
-    except (*NO_RECORDING, UnicodeError, InvalidRecord) as error:
+    except (*MALFORMED, UnicodeError, InvalidRecord) as error:
         raise ValueError(f"{path}: not a recording of rtpengine's NG protocol") from error
     if not rounds:
-        raise ValueError(f"{path}: holds no answers about calls")
+        raise ValueError(f"{path}: contains no answers about calls")
     return rounds
 
 
 def _row(row: dict[str, Any]) -> _Row:
-    """A question without an answer shows nothing."""
+    """One row; without an answer it shows nothing. Raises KeyError, TypeError."""
     request, answer = row["request"], row.get("response") or {}
     command, call = request["command"], request.get("call-id", "")
     if not isinstance(answer, dict) or not isinstance(command, str) or not isinstance(call, str):
-        raise TypeError("no question and answer")
+        raise TypeError("not a request and a response")
     if command == "list" and not all(isinstance(one, str) for one in answer.get("calls", ())):
-        raise TypeError("calls are texts")
+        raise TypeError("calls must be strings")
     return _Row(microseconds(row["t"]), command, call, int(request.get("limit", _LIMIT)), answer)
 
 
@@ -149,5 +148,5 @@ def _changes(row: _Row, last_seen: dict[str, int], index: int) -> Iterator[Chang
 
 
 def _key(change: Change) -> object:
-    """Of two with the same key the second makes the first invisible."""
+    """Two changes with the same key cannot be in one round: the second would hide the first."""
     return change.call if isinstance(change, Measured | Ended | Deleted) else type(change)

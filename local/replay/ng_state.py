@@ -1,9 +1,9 @@
-"""What a replayed rtpengine answers at each moment of its recording. Pure but for the clock given.
+"""The state of a replayed rtpengine, and its answers at each point of the recording. Pure.
 
-Each recorded answer to `query` is given once, for the producer publishes one measurement for each;
-until the next one is reached `query` is refused. `list` and `statistics` are answered from all that
-the recording has shown so far: calls that began and ended, and rtpengine's own counters or, where
-they are not recorded, a count of the calls deleted.
+Each recorded answer to `query` is given once, because the producer publishes one measurement for
+each; until the next one is reached, `query` is refused. `list` and `statistics` are answered from
+everything up to here: calls that began and ended, and rtpengine's own counters or, where these are
+not recorded, a count of the deleted calls.
 """
 
 from collections import Counter
@@ -19,34 +19,34 @@ _CREATED, _CREATED_US = "created", "created_ts"
 _EPOCH_MIN = 1_000_000_000
 # rtpengine's name for calls that the SIP server deleted.
 _DELETED = "regularterminatedsessions"
-# How much less than the time that passed an uptime may grow without being another process'.
+# An uptime that grows by this much less than the time that passed is another process'.
 _RESTART_SECONDS = 2.0
 UNKNOWN = {"result": "error", "error-reason": "Unknown call-id"}
 
 
 class NgState:
-    """Of one recording on its way; not thread-safe. Times are µs of one clock."""
+    """The state at the current position; not thread-safe. Times are µs of one clock."""
 
     def __init__(self, now: int) -> None:
-        self._calls: dict[str, Answer | None] = {}  # the answer not yet given
-        self._created: dict[str, int] = {}  # by how much the times of a call's beginning move
+        self._calls: dict[str, Answer | None] = {}  # the answer that was not given yet
+        self._created: dict[str, int] = {}  # the shift for times of a call's beginning
         self._deleted: set[str] = set()
         self._totals: Answer = {}
-        self._count: Counter[str] = Counter()  # beyond `_totals`
+        self._count: Counter[str] = Counter()  # in addition to `_totals`
         self._began, self._uptime = now, 0
         self._recorded_uptime: tuple[int, float] | None = None
 
     @property
-    def untold(self) -> list[str]:
-        """The calls that have a new answer."""
+    def pending(self) -> list[str]:
+        """The calls with an answer that was not given yet."""
         return [call for call, answer in self._calls.items() if answer is not None]
 
-    def forget_untold(self) -> None:
-        """Nobody asks for these answers."""
+    def drop_pending(self) -> None:
+        """Drop the answers that the producer does not ask for."""
         self._calls = dict.fromkeys(self._calls)
 
     def reached(self, shown: Round, now: int) -> None:
-        """The replay has come to this round, played at `now`."""
+        """The replay has reached this round, at `now`."""
         shift = now - shown.received
         for change in shown.changes:
             if isinstance(change, Listed):
@@ -68,10 +68,11 @@ class NgState:
                 self._count_from(change, shown.received, now)
 
     def listed(self, limit: int) -> Answer:
+        """The answer to `list`."""
         return {"calls": list(self._calls)[:limit], "result": "ok"}
 
     def queried(self, call: str) -> Answer:
-        """Once; then it is refused as of a call that is not known."""
+        """The answer to `query`, once; then it is refused as for an unknown call."""
         answer = self._calls.get(call)
         if answer is None:
             return UNKNOWN
@@ -79,6 +80,7 @@ class NgState:
         return answer
 
     def statistics(self, now: int) -> Answer:
+        """The answer to `statistics`."""
         totals = {**self._totals, "uptime": self._up(now)}
         for name, count in self._count.items():
             totals[name] = int(totals.get(name) or 0) + count
@@ -96,7 +98,7 @@ class NgState:
         self._totals, self._count = totals, Counter()
         uptime, last = int(totals["uptime"]), self._recorded_uptime
         self._recorded_uptime = uptime, at / 1e6
-        if last is None:  # it only grows, as far as the producer has seen
+        if last is None:  # for the producer it must only grow
             begun = uptime > self._up(now)
         else:
             begun = uptime < last[0] + (at / 1e6 - last[1]) - _RESTART_SECONDS
@@ -108,7 +110,7 @@ class NgState:
 
 
 def moved(value: Any, shift: int, begun: int) -> Any:
-    """With every epoch moved by `shift` µs; by `begun` those of when calls and parties began."""
+    """The value with every epoch moved by `shift` µs, or by `begun` for a beginning of a call."""
     if isinstance(value, list):
         return [moved(one, shift, begun) for one in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""JSON-RPC over HTTP as Kamailio's jsonrpcs over xhttp speaks it: one command a connection."""
+"""Serves JSON-RPC over HTTP like Kamailio's jsonrpcs over xhttp: one command per connection."""
 
 import contextlib
 import json
@@ -8,12 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 _COMMAND_MAX = 64 * 1024
-# From method and parameters to `{"result": …}` or `{"error": …}`.
+# Method and parameters → `{"result": …}` or `{"error": …}`.
 Answer = Callable[[str, Any], dict[str, Any]]
 
 
 class RpcServer:
-    """Listens on 127.0.0.1; each command is answered in a thread of its own."""
+    """Listens on 127.0.0.1; answers each command in its own thread."""
 
     def __init__(self, answer: Answer) -> None:
         self._handler = _handler(answer)
@@ -22,12 +22,12 @@ class RpcServer:
 
     @property
     def url(self) -> str:
-        """Only after `start`."""
+        """The URL to ask, only after `start`."""
         assert self._server is not None, "start first"
         return f"http://127.0.0.1:{self._server.server_address[1]}/RPC"
 
     def start(self) -> None:
-        """Raises OSError."""
+        """Listen. Raises OSError."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(
@@ -57,11 +57,11 @@ def _handler(answer: Answer) -> type[BaseHTTPRequestHandler]:
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
-            with contextlib.suppress(OSError):  # it asks no more
+            with contextlib.suppress(OSError):  # the client has closed
                 self.end_headers()
                 self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Nothing: the producer's log has it."""
+            """Do not log: the producer's log has it."""
 
     return Handler

@@ -1,7 +1,7 @@
-"""A recorded kernel that speaks to the sockets' watcher: what `rollcall replay sockets=FILE` plays.
+"""Sends recorded kernel notifications to the watcher: what `rollcall replay sockets=FILE` plays.
 
-Each recorded notification goes out as one datagram of the kernel's own bytes, to the address that
-the watcher reads in place of netlink. Notifications carry no time: the play's own counts.
+Each notification is sent as one datagram with the kernel's own bytes, to the address that the
+watcher reads instead of netlink. Notifications carry no time: the time of the play counts.
 """
 
 import json
@@ -15,13 +15,12 @@ from typing import Any
 from local.replay.conductor import Conductor, Part
 from local.replay.netlink_recording import read_sockets, server_ports
 
-# After so many datagrams the producer is given the time to read them.
+# After so many datagrams wait until the watcher has read them.
 _UNREAD_MAX = 50
-_LOOK_SECONDS = 0.02
 
 
 class SocketsReplay:
-    """One recording on its way to one watcher."""
+    """Sends one recording to one watcher."""
 
     def __init__(
         self,
@@ -33,9 +32,10 @@ class SocketsReplay:
         read: Callable[[int], bool] = lambda _: True,
         conductor: Conductor | None = None,
     ) -> None:
-        """`ready`: the watcher listens. `read(count)`: it has read so many notifications.
+        """The callbacks are asked whether the watcher listens (`ready`), and whether it has read
+        so many notifications (`read`).
 
-        Raises OSError, ValueError when `capture` is no recording of sockets.
+        Raises OSError, ValueError when `capture` is not a recording of sockets.
         """
         self.frames = read_sockets(capture)
         self.ports = server_ports(self.frames)
@@ -49,10 +49,11 @@ class SocketsReplay:
         self.shift: int | None = None
 
     def start(self) -> None:
+        """Start the sending thread."""
         self._thread.start()
 
     def environment(self, node: str | None) -> dict[str, str]:
-        """Settings with which a watcher reads what this sends in place of netlink."""
+        """Settings of a watcher that reads what this sends instead of netlink."""
         host, port = self.target
         return {
             "ROLLCALL_SOCKETS_NODE": node or "sockets",
@@ -61,16 +62,17 @@ class SocketsReplay:
         }
 
     def received(self, status: dict[str, Any]) -> int:
-        """The notifications a watcher has read, by its /status."""
+        """The notifications that a watcher has read, by its /status."""
         count: int = status["received"]
         return count
 
     def stop(self) -> None:
+        """Stop sending."""
         self._part.stop()
         self._thread.join()
 
     def _play(self) -> None:
-        if not self._wait(self._ready) or not self._part.begin():
+        if not self._part.wait_until(self._ready) or not self._part.begin():
             return
         with socket.socket(type=socket.SOCK_DGRAM) as out:
             for index, frame in enumerate(self.frames):
@@ -81,12 +83,8 @@ class SocketsReplay:
                 self.sent_events += 1
                 self._part.sent(index)
                 sent = self.sent_events
-                if not sent % _UNREAD_MAX and not self._wait(lambda: self._read(self.sent_events)):
+                if not sent % _UNREAD_MAX and not self._part.wait_until(
+                    lambda: self._read(self.sent_events)
+                ):
                     return
         self.finished = True
-
-    def _wait(self, condition: Callable[[], bool]) -> bool:
-        while not condition():
-            if self._part.stopped.wait(_LOOK_SECONDS):
-                return False
-        return True

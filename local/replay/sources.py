@@ -1,4 +1,4 @@
-"""`KIND=FILE` arguments of a replay: which recordings, of which nodes."""
+"""Parses the `KIND=FILE` arguments of a replay: which recordings, of which nodes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 from runtime.settings import BadArgument
 
 KINDS = ("freeswitch", "opensips", "kamailio", "sockets", "rtpengine")
-# Whose sockets a kernel's recording shows: the client's connection ends at the first of these.
+# The servers whose sockets a kernel's recording may have; clients are connected to the first.
 _SERVERS = ("opensips", "kamailio", "freeswitch")
 
 
 @dataclass(frozen=True)
 class Source:
-    """One recording of one node. `node` None: the server's own name, or its kind."""
+    """One recording of one node; `node` None means the server's own name, or its kind."""
 
     kind: str
     file: Path
@@ -20,10 +20,10 @@ class Source:
 
 
 def parse_sources(arguments: list[str], nodes: list[str]) -> list[Source]:
-    """The recordings with their nodes' names: those given, else after their files.
+    """The recordings with the names of their nodes: those given, else the names of the files.
 
-    Recordings of one scene (`X.fs.json`, `X.datagram`) are of different nodes; the kernel's is of
-    the node whose clients it watches. Raises BadArgument.
+    Recordings of one scene (`X.fs.json`, `X.datagram`) are of different nodes; a kernel's recording
+    is of the node whose clients it watches. Raises BadArgument.
     """
     if len(nodes) > len(arguments):
         raise BadArgument("more --node than sources")
@@ -57,7 +57,7 @@ def _read(argument: str) -> tuple[str, Path]:
 def _watched(
     read: list[tuple[str, Path]], stems: list[str], named: list[str | None], index: int
 ) -> str | None:
-    """The node of the server of the same scene, else of the only scene there is."""
+    """The node of the server in the same scene, else in the only scene."""
     for stem in (stems[index], None):
         for server in _SERVERS:
             found = [

@@ -14,7 +14,7 @@ from local.replay.evapi_recording import RecordedLine, domain_of, read_kamailio
 from local.replay.netlink_recording import read_sockets, server_ports
 from local.replay.ng_recording import read_ng
 from local.replay.ng_state import NgState
-from local.replay.opensips import read_pieces
+from local.replay.opensips_recording import read_pieces
 from local.replay.sources import parse_sources
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.sockets.settings import SocketsSettings

@@ -14,7 +14,7 @@ import httpx
 from confluent_kafka import Consumer, TopicPartition
 
 from local.network import free_port
-from local.replay.freeswitch import ReplayServer
+from local.replay.freeswitch import FreeSwitchReplay
 from producers.freeswitch import event as events
 from producers.freeswitch import translation
 from producers.freeswitch.context import Context
@@ -53,7 +53,7 @@ class Producer:
                 return float(line.rpartition(" ")[2])
         return 0
 
-    def has_all_of(self, server: ReplayServer) -> bool:
+    def has_all_of(self, server: FreeSwitchReplay) -> bool:
         """Whether everything the server has to send is in Kafka."""
         if not server.finished:
             return False
@@ -107,7 +107,7 @@ def translated(capture: str, shift: int, node: str | None = None) -> dict[str, A
     """Event id → record, as translation alone makes them of the re-based capture."""
     context = Context(node, timedelta(seconds=60))
     result: dict[str, Any] = {}
-    for frame in ReplayServer(CAPTURES / capture, speed=None).frames:
+    for frame in FreeSwitchReplay(CAPTURES / capture, speed=None).frames:
         for read in Framing(2**22).feed(frame.bytes(shift)):
             assert isinstance(read, Frame)
             if frame.type == "text/event-json":

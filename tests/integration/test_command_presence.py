@@ -8,7 +8,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from local.replay.draining import StreamsProgress
+from local.replay.streams_progress import StreamsProgress
 from runtime.kafka import KafkaSettings
 from schemas import codec
 from schemas.presence import Presence

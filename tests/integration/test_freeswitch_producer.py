@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.replay.freeswitch import ReplayServer
+from local.replay.freeswitch import FreeSwitchReplay
 from runtime.kafka import KafkaSettings
 from schemas.topics import CALLS, CONNECTIONS, DEAD_LETTERS, NODES, REGISTRATIONS
 from schemas.vocabulary import NodeKind
@@ -19,8 +19,8 @@ SOURCE_TOPICS = (REGISTRATIONS, CALLS, CONNECTIONS)
 
 
 @contextmanager
-def replay(capture: str, speed: float | None) -> Iterator[ReplayServer]:
-    server = ReplayServer(CAPTURES / capture, speed=speed)
+def replay(capture: str, speed: float | None) -> Iterator[FreeSwitchReplay]:
+    server = FreeSwitchReplay(CAPTURES / capture, speed=speed)
     server.start()
     try:
         yield server
@@ -185,13 +185,13 @@ def test_wrong_password_is_named_once(kafka: KafkaSettings, tmp_path: Path) -> N
 
 
 def test_refused_connection_until_the_switch_is_there(kafka: KafkaSettings, tmp_path: Path) -> None:
-    server = ReplayServer(CAPTURES / "reg_blind.json", speed=None)
+    server = FreeSwitchReplay(CAPTURES / "reg_blind.json", speed=None)
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
     with producer(kafka, tmp_path, port, retry_max_seconds="0.2") as running:
         eventually(lambda: _failures(running, "unreachable") >= 2)
         assert running.log.read_text().count("SwitchUnreachable") == 1
-        server = ReplayServer(CAPTURES / "reg_blind.json", speed=None, port=port)
+        server = FreeSwitchReplay(CAPTURES / "reg_blind.json", speed=None, port=port)
         server.start()
         try:
             eventually(lambda: running.has_all_of(server))

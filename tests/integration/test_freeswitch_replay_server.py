@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from greenswitch import InboundESL
 
-from local.replay.freeswitch import ReplayServer
+from local.replay.freeswitch import FreeSwitchReplay
 from producers.freeswitch.framing import Frame, Framing
 from producers.freeswitch.translation import SUBSCRIPTION
 from tests.eventually import eventually
@@ -18,8 +18,8 @@ from tests.integration.freeswitch_process import CAPTURES
 
 
 @contextmanager
-def replay(capture: str, speed: float | None) -> Iterator[ReplayServer]:
-    server = ReplayServer(CAPTURES / capture, speed=speed)
+def replay(capture: str, speed: float | None) -> Iterator[FreeSwitchReplay]:
+    server = FreeSwitchReplay(CAPTURES / capture, speed=speed)
     server.start()
     try:
         yield server
@@ -30,7 +30,7 @@ def replay(capture: str, speed: float | None) -> Iterator[ReplayServer]:
 class Client:
     """A bare socket that sends commands and reads frames."""
 
-    def __init__(self, server: ReplayServer) -> None:
+    def __init__(self, server: FreeSwitchReplay) -> None:
         self._socket = socket.create_connection(("127.0.0.1", server.port), timeout=20)
         self._framing = Framing(2**22)
         self.frames: list[Frame] = []
@@ -55,7 +55,7 @@ class Client:
 
 
 @contextmanager
-def client(server: ReplayServer) -> Iterator[Client]:
+def client(server: FreeSwitchReplay) -> Iterator[Client]:
     one = Client(server)
     try:
         yield one
@@ -148,7 +148,7 @@ def test_who_comes_back_before_the_end_gets_it_again_and_after_it_nothing() -> N
 def test_a_capture_without_times_goes_by_the_switchs_own(tmp_path: Path) -> None:
     copy = tmp_path / "copy.json"
     copy.write_bytes((CAPTURES / "reg_blind.json").read_bytes())
-    frames = ReplayServer(copy, speed=1).frames
+    frames = FreeSwitchReplay(copy, speed=1).frames
     assert [frame.received for frame in frames] == [frame.at for frame in frames]
 
 
@@ -156,7 +156,7 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     other.write_text("{}")
     with pytest.raises(ValueError, match="not a recording"):
-        ReplayServer(other, speed=None)
+        FreeSwitchReplay(other, speed=None)
 
 
 def test_greenswitch_itself_can_talk_to_it() -> None:

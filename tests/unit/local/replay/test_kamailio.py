@@ -1,5 +1,4 @@
-"""`rollcall replay kamailio=FILE`: recorded lines and listings, and what the producer makes of them
-over the real protocols."""
+"""`rollcall replay kamailio=FILE`: reads lines and listings, and plays them to a real producer."""
 
 import json
 import threading
@@ -47,7 +46,7 @@ def rpc(at: float, method: str, result: Any, **more: Any) -> str:
 
 
 def dump(*users: str) -> Any:
-    """As ul.dump lists them, after the recorded answer."""
+    """An answer of ul.dump with these users, made from the recorded one."""
     recorded = json.loads((CAPTURES / "rpc_ul_dump.json").read_text())["result"]
     domain = recorded["Domains"][0]["Domain"]
     row = domain["AoRs"][0]["Info"]["Contacts"][0]["Contact"]
@@ -68,26 +67,26 @@ def written(folder: Path, *rows: str) -> Path:
 
 
 class Publisher(Collector):
-    """Into the streams at once: nothing is ever on its way."""
+    """Publishes into the pipeline at once: no record is ever undelivered."""
 
     def status(self) -> dict[str, int]:
         return {"undelivered": 0, "spooled": 0}
 
 
 def played(path: Path, speed: float | None = None) -> Pipeline:
-    """The real producer, from the first line to the last, and all that follows."""
+    """Play a recording to a real producer, to its end."""
     pipeline = Pipeline()
     publisher: Any = Publisher(pipeline)
     producer: KamailioProducer
 
-    def settled(size: int) -> bool:
+    def processed(size: int) -> bool:
         status = producer.status()
         return replay.received(status) >= size and not status["queued"]
 
     def ready() -> bool:
         return bool(producer.status()["connected"])
 
-    replay = KamailioReplay(path, speed=speed, ready=ready, read=settled, settled=settled)
+    replay = KamailioReplay(path, speed=speed, ready=ready, read=processed, processed=processed)
     stage = Stage("kamailio")
     replay.start()
     try:
@@ -98,7 +97,7 @@ def played(path: Path, speed: float | None = None) -> Pipeline:
         producer = KamailioProducer(KamailioSettings(**settings), publisher, stage)
         thread = threading.Thread(target=producer.run)
         thread.start()
-        eventually(lambda: replay.finished and settled(replay.sent_events), 60)
+        eventually(lambda: replay.finished and processed(replay.sent_events), 60)
         stage.stop.set()
         thread.join()
     finally:
@@ -107,15 +106,15 @@ def played(path: Path, speed: float | None = None) -> Pipeline:
     return pipeline
 
 
-def test_recorded_lines_tell_what_the_client_did() -> None:
+def test_recorded_lines_give_the_clients_changes() -> None:
     pipeline = played(CAPTURES / "sc_b_udpexp.jsonl")
     assert pipeline.changes("udpexp") == [ON, "offline expired"]
     registered = next(p for p in pipeline.published if p.aor == "sip:udpexp@sip.test")
-    # Its times are the play's own.
+    # It has the time of the play.
     assert abs(registered.at.timestamp() - time.time()) < 30
 
 
-def test_what_was_listed_first_is_there_before_any_event(tmp_path: Path) -> None:
+def test_first_listing_counts_before_any_event(tmp_path: Path) -> None:
     answers = rpc(0, "ul.dump", dump("ann", "bob")), rpc(0.01, "dlg.list", [])
     removed = line(4, "usrloc:contact-expired", aor="ann", addr="sip:ann@192.0.2.7:5060",
                    received="<null>", callid="ann@h", cseq="1", expires=str(START + 3))  # fmt: skip
@@ -124,8 +123,8 @@ def test_what_was_listed_first_is_there_before_any_event(tmp_path: Path) -> None
     assert pipeline.changes("bob") == ["online found-in-snapshot"]
 
 
-def test_a_listing_counts_where_it_was_recorded(tmp_path: Path) -> None:
-    """Ann was replaced in silence; cas registered only after the listing that does not have him."""
+def test_listing_counts_in_its_recorded_place(tmp_path: Path) -> None:
+    """Ann was replaced without an event; cas registered after the listing, which lacks him."""
     rows = (
         register(0, "ann", "ann@example.org"),
         register(0.1, "bob", "bob@example.org"),
@@ -139,7 +138,7 @@ def test_a_listing_counts_where_it_was_recorded(tmp_path: Path) -> None:
     assert set(pipeline.online()) == {"bob", "cas"}
 
 
-def test_at_a_pace_an_outdated_listing_is_not_given(tmp_path: Path) -> None:
+def test_paced_outdated_listing_is_not_given(tmp_path: Path) -> None:
     rows = (
         rpc(0, "ul.dump", dump("bob@example.org")),
         register(30, "cas", "cas@example.org"),
@@ -150,7 +149,7 @@ def test_at_a_pace_an_outdated_listing_is_not_given(tmp_path: Path) -> None:
     assert pipeline.changes("cas") == [ON]
 
 
-def test_a_contact_that_was_kept_to_its_expiry_has_expired(tmp_path: Path) -> None:
+def test_contact_removed_at_its_expiry_has_expired(tmp_path: Path) -> None:
     expired = line(7.5, "usrloc:contact-expired", aor="ann@example.org", callid="ann@h", cseq="1",
                    addr="sip:ann@192.0.2.7:5060", expires=str(START + 7))  # fmt: skip
     registered = register(0, "ann", "ann@example.org").replace("600", "7")
@@ -158,7 +157,7 @@ def test_a_contact_that_was_kept_to_its_expiry_has_expired(tmp_path: Path) -> No
     assert pipeline.changes("ann") == [ON, "offline expired"]
 
 
-def test_times_move_and_nothing_else() -> None:
+def test_only_times_are_moved() -> None:
     contacts = json.dumps([{"addr": "sip:a@h", "expires": "1795502600", "callid": "1795502600"}])
     register = {"ev": "register", "expires": "1795502600", "contacts": contacts,
                 "callid": "1795502600", "ua": '"t":1795502600', "read": "1795502000.000001",
@@ -178,7 +177,7 @@ def test_times_move_and_nothing_else() -> None:
     assert RecordedLine(dropped, 0).moved(10**9) == dropped
 
 
-def test_lines_and_listings_in_order(tmp_path: Path) -> None:
+def test_lines_and_listings_are_read_in_order(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         json.dumps({"t": START, "kind": "note", "note": "x"}),
@@ -208,13 +207,13 @@ def answer(method: str, result: Any, params: Any = None) -> RecordedAnswer:
     return RecordedAnswer(method, params, {"result": result}, 0)
 
 
-def test_an_answer_holds_until_an_event_that_it_cannot_show() -> None:
+def test_answer_is_valid_until_an_event_that_may_change_it() -> None:
     listing = RecordedListing([answer(m, m) for m in ("ul.dump", "core.tcp_list", "dlg.list")])
     answers = RpcAnswers([listing])
     assert answers.answer("ul.dump", None) is None
-    assert answers.is_to_come("ul.dump", None)
+    assert answers.is_upcoming("ul.dump", None)
     answers.reached(listing)
-    assert not answers.is_to_come("ul.dump", None)
+    assert not answers.is_upcoming("ul.dump", None)
     answers.passed("")  # a hello
     assert answers.answer("ul.dump", None) is listing.answers[0]
     answers.passed("connections")
@@ -225,7 +224,7 @@ def test_an_answer_holds_until_an_event_that_it_cannot_show() -> None:
 
 
 @pytest.mark.parametrize("recorded_params", [None, ["location", "ann"], {"aor": "ann"}])
-def test_a_lookup_is_of_its_user(recorded_params: Any) -> None:
+def test_lookup_is_answered_for_its_user(recorded_params: Any) -> None:
     listing = RecordedListing([answer("ul.lookup", {"AoR": "ann"}, recorded_params)])
     answers = RpcAnswers([listing])
     answers.reached(listing)
@@ -245,7 +244,7 @@ def test_a_lookup_is_of_its_user(recorded_params: Any) -> None:
         ([rpc(0, "ul.dump", dump("ann@example.org"))], None),
     ],
 )
-def test_users_without_a_domain_get_the_recordings(
+def test_users_without_domain_get_the_recordings_domain(
     rows: list[str], domain: str | None, tmp_path: Path
 ) -> None:
     path = written(tmp_path, *rows)
@@ -266,8 +265,8 @@ def test_users_without_a_domain_get_the_recordings(
         '{"t": "1", "kind": "evapi", "raw": "x"}\n',
     ],
 )
-def test_what_is_no_recording_is_refused(content: str, tmp_path: Path) -> None:
+def test_other_file_is_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text(content)
-    with pytest.raises(ValueError, match=r"recording|holds no|Expecting"):
+    with pytest.raises(ValueError, match=r"recording|contains no|Expecting"):
         read_kamailio(path)

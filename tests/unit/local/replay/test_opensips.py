@@ -1,15 +1,14 @@
-"""Recordings played back: epochs moved, boundaries kept, several of them on one clock."""
+"""`rollcall replay opensips=FILE`: epochs are moved, boundaries of datagrams and streams kept."""
 
 import json
 import socket
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from local.replay.conductor import Conductor
-from local.replay.opensips import OpenSipsReplay, RecordedPiece, read_pieces
+from local.replay.opensips import OpenSipsReplay
+from local.replay.opensips_recording import RecordedPiece, read_pieces
 from tests.eventually import eventually
 from tests.unit.opensips_capture import CAPTURES
 
@@ -18,7 +17,7 @@ JSON = (
 )
 
 
-def test_epochs_move_and_nothing_else() -> None:
+def test_only_epochs_are_moved() -> None:
     moved = RecordedPiece(0, JSON, 0).moved(10_000_000)
     assert moved == JSON.replace(b'"expires":1795500687', b'"expires":1795500697').replace(
         b'"time":1795500690', b'"time":1795500700'
@@ -31,7 +30,7 @@ def test_epochs_move_and_nothing_else() -> None:
     assert RecordedPiece(0, written_back, 0).moved(10_000_000) == written_back
 
 
-def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
+def test_other_file_is_refused(tmp_path: Path) -> None:
     for content in ("", "no json\n", '{"a":1}\n', "[]\n"):
         file = tmp_path / "x.datagram"
         file.write_text(content)
@@ -39,7 +38,7 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
             read_pieces(file)
 
 
-def test_a_datagram_goes_out_for_each_recorded_one() -> None:
+def test_each_recorded_datagram_is_sent() -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.settimeout(10)
@@ -53,11 +52,11 @@ def test_a_datagram_goes_out_for_each_recorded_one() -> None:
         "E_UL_CONTACT_INSERT",
         "E_CORE_TCP_DISCONNECT",
     ]
-    # As far ahead as it was in the recording: an hour.
+    # As far ahead as in the recording: an hour.
     assert 3590 < got[1]["params"]["expires"] - time.time() <= 3600
 
 
-def test_a_stream_keeps_its_connections() -> None:
+def test_stream_keeps_its_connections() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(10)
         capture = CAPTURES / "stream_down.stream"
@@ -73,61 +72,3 @@ def test_a_stream_keeps_its_connections() -> None:
         eventually(lambda: replay.finished)
         replay.stop()
     assert replay.sent_events == sum(len(piece.data) for piece in replay.frames)
-
-
-@pytest.mark.parametrize("speed", [None, 20.0])
-def test_several_recordings_keep_their_order(speed: float | None) -> None:
-    conductor = Conductor(speed)
-    base = 1_795_500_000_000_000
-    times = {"a": [0, 300, 310, 900], "b": [100, 305, 800], "c": [50]}
-    parts = {
-        name: conductor.join([base + at * 1000 for at in each]) for name, each in times.items()
-    }
-    played: list[int] = []
-
-    def play(name: str) -> None:
-        assert parts[name].begin()
-        for index, at in enumerate(times[name]):
-            assert parts[name].wait_for(index)
-            played.append(at)
-            parts[name].sent(index)
-
-    threads = [threading.Thread(target=play, args=(name,)) for name in times]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert played == sorted(played)
-    assert len(played) == 8
-
-
-def test_unpaced_another_source_waits_for_the_effect() -> None:
-    effects: list[str] = []
-    conductor = Conductor(None, lambda: "first" in effects)
-    first, second = conductor.join([1]), conductor.join([2])
-    first.begun = True
-    done = threading.Event()
-
-    def play() -> None:
-        second.begin()
-        second.wait_for(0)
-        done.set()
-
-    thread = threading.Thread(target=play)
-    thread.start()
-    first.begin()
-    assert first.wait_for(0)
-    first.sent(0)
-    assert not done.wait(0.1)
-    effects.append("first")
-    assert done.wait(10)
-    thread.join()
-
-
-def test_a_stopped_part_holds_nobody_up() -> None:
-    conductor = Conductor(None)
-    gone, other = conductor.join([1]), conductor.join([2])
-    gone.stop()
-    assert other.begin()
-    assert other.wait_for(0)
-    assert not gone.begin()

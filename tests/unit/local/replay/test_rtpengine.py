@@ -1,5 +1,4 @@
-"""`rollcall replay rtpengine=FILE`: what a recorded rtpengine answers, and what its producer makes
-of it over the real protocol."""
+"""`rollcall replay rtpengine=FILE`: a recorded rtpengine, and what its producer publishes of it."""
 
 import json
 from pathlib import Path
@@ -42,7 +41,7 @@ def counted(at: float, uptime: int, **totals: int) -> str:
 
 
 def played(path: Path, speed: float | None = None) -> Play:
-    """The real producer's questions against the recording, to its end; no pause between rounds."""
+    """Play a recording to the real producer, to its end, without pauses between rounds."""
     replay = RtpengineReplay(path, speed=speed)
     replay.start()
     try:
@@ -61,10 +60,10 @@ def media(play: Play) -> list[Any]:
     return [record.event for record in play.published if record.topic is MEDIA]
 
 
-def test_each_recorded_measurement_is_published_once_and_the_end_agrees_with_the_truth() -> None:
+def test_each_recorded_measurement_is_published_once() -> None:
     play = played(CAPTURES / "ng_loss.jsonl")
     events = [e for e in media(play) if e.call_id.startswith("loss")]
-    # As of a live one, the first look only tells who is in the call.
+    # As with a live one, the first answer only gives the parties.
     recorded = [answer for _, answer in answers("loss") if "tags" in answer][1:]
     measured = [e for e in events if e.kind is MediaKind.QUALITY]
     assert [[s.packets for s in e.streams] for e in measured] == [
@@ -76,16 +75,16 @@ def test_each_recorded_measurement_is_published_once_and_the_end_agrees_with_the
     assert (last.kind, last.reason) == (MediaKind.ENDED, "deleted")
     for party, stream in zip(truth, last.streams, strict=True):
         assert stream.ssrc == party["ssrc"]
-        assert party["sent"] - stream.packets in range(4)  # the last were on their way
+        assert party["sent"] - stream.packets in range(4)  # the last packets were in transit
     assert [stream.heard_lost for stream in last.streams] == [2, 28]
     assert not play.dead_letters
-    # Times are the play's own: the call began when it was played, and not at several times.
+    # Times are those of the play: the call began when it was played, at one time.
     assert len({e.created_at for e in events}) == 1
     assert 0 <= (last.at - last.created_at).total_seconds() < 60
     assert abs((last.at - last.last_packet_at).total_seconds()) < 3
 
 
-def test_at_a_pace_a_call_ends_with_its_last_figures(tmp_path: Path) -> None:
+def test_paced_call_ends_with_its_last_measurement(tmp_path: Path) -> None:
     first, last = queried("loss", "query t=3.0"), queried("loss", "delete")
     about = {"call-id": "a"}
     rows = row(0, "query", first, **about), row(9, "delete", last, **about)
@@ -96,14 +95,14 @@ def test_at_a_pace_a_call_ends_with_its_last_figures(tmp_path: Path) -> None:
     ]
 
 
-def test_an_end_without_a_counter_has_no_reason(tmp_path: Path) -> None:
+def test_end_without_counter_has_no_reason(tmp_path: Path) -> None:
     about = {"call-id": "a"}
     gone = row(1, "query", {"result": "error", "error-reason": "Unknown call-id"}, **about)
     (ended,) = media(played(written(tmp_path, query(0, "a"), gone)))
     assert (ended.kind, ended.reason) == (MediaKind.ENDED, None)
 
 
-def test_a_recorded_counter_tells_a_timeout(tmp_path: Path) -> None:
+def test_recorded_counter_gives_a_timeout(tmp_path: Path) -> None:
     answer = queried("stop_both", "query t=3.0")
     about = {"call-id": "a@h"}
     path = written(
@@ -121,7 +120,7 @@ def test_a_recorded_counter_tells_a_timeout(tmp_path: Path) -> None:
     ]
 
 
-def test_a_call_id_no_record_can_carry_holds_nothing_up(tmp_path: Path) -> None:
+def test_call_id_too_long_for_a_record_does_not_delay_others(tmp_path: Path) -> None:
     long = "x" * 1025
     path = written(tmp_path, query(0, long), query(0.1, "a@h"), query(1, "a@h"))
     play = played(path)
@@ -129,7 +128,7 @@ def test_a_call_id_no_record_can_carry_holds_nothing_up(tmp_path: Path) -> None:
     assert [reason for _, _, reason, _ in play.dead_letters] == ["no Call-ID a record can carry"]
 
 
-def test_answers_that_came_together_are_one_round(tmp_path: Path) -> None:
+def test_answers_of_one_poll_are_one_round(tmp_path: Path) -> None:
     rows = (query(0, "a"), query(0.1, "b"), query(0.2, "a"), query(0.9, "b"), counted(0.91, 5))
     first, second, third = read_ng(written(tmp_path, *rows))
     assert [change.call for change in first.changes if isinstance(change, Measured)] == ["a", "b"]
@@ -138,12 +137,12 @@ def test_answers_that_came_together_are_one_round(tmp_path: Path) -> None:
     assert third.received == (START * 100 + 91) * 10_000
 
 
-def test_a_call_is_listed_from_its_offer_to_its_end(tmp_path: Path) -> None:
+def test_call_is_listed_from_offer_to_end(tmp_path: Path) -> None:
     about = {"call-id": "a"}
     path = written(
         tmp_path,
         row(0, "offer", {"result": "ok", "sdp": ""}, **about),
-        row(1, "list", {"calls": ["b"], "result": "ok"}, limit=1),  # there may be more
+        row(1, "list", {"calls": ["b"], "result": "ok"}, limit=1),  # limited: there may be more
         row(2, "query", {"result": "ok", "tags": {}}, **about),
         row(3, "delete", {"result": "ok", "tags": {}}, **about),
         row(4, "list", {"calls": ["a", "b"], "result": "ok"}),  # delete-delay
@@ -163,17 +162,17 @@ def test_a_call_is_listed_from_its_offer_to_its_end(tmp_path: Path) -> None:
     assert totals["regularterminatedsessions"] == 1
 
 
-def test_an_answer_is_given_once() -> None:
+def test_answer_is_given_once() -> None:
     state = NgState(0)
     state.reached(Round([Measured("a", {"tags": {}, "result": "ok"})], [0]), 0)
-    assert state.untold == ["a"]
+    assert state.pending == ["a"]
     assert state.queried("a") == {"tags": {}, "result": "ok"}
     assert state.queried("a") == UNKNOWN
-    assert state.untold == []
+    assert state.pending == []
     assert state.listed(5)["calls"] == ["a"]
 
 
-def test_the_uptime_grows_with_the_play_and_falls_with_a_recorded_restart() -> None:
+def test_uptime_grows_with_the_play_and_falls_at_a_recorded_restart() -> None:
     state = NgState(0)
 
     def counts(uptime: int, at: int, now: int) -> None:
@@ -192,7 +191,7 @@ def test_the_uptime_grows_with_the_play_and_falls_with_a_recorded_restart() -> N
     assert uptime(9) == 3
 
 
-def test_deletions_count_beside_the_recorded_counters_until_those_have_them() -> None:
+def test_deletions_are_added_to_recorded_counters_until_they_include_them() -> None:
     name = "regularterminatedsessions"
     state = NgState(0)
 
@@ -210,7 +209,7 @@ def test_deletions_count_beside_the_recorded_counters_until_those_have_them() ->
     assert count() == 8
 
 
-def test_epochs_move_and_nothing_else() -> None:
+def test_only_epochs_are_moved() -> None:
     at = START
     answer = {
         "created": at,
@@ -236,8 +235,8 @@ def test_epochs_move_and_nothing_else() -> None:
     "content",
     ["", "no json\n", "[]\n", '{"t": 1}\n', row(0, "ping", {"result": "pong"}), row(0, "list", [])],
 )
-def test_what_is_no_recording_is_refused(content: str, tmp_path: Path) -> None:
+def test_other_file_is_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text(content)
-    with pytest.raises(ValueError, match=r"recording|holds no|Expecting"):
+    with pytest.raises(ValueError, match=r"recording|contains no|Expecting"):
         read_ng(path)

@@ -1,18 +1,18 @@
-"""One client's talk with the replayed switch, in the protocol of mod_event_socket."""
+"""Serves one client of the replayed switch, in the protocol of mod_event_socket."""
 
 import contextlib
 import socket
 import threading
 
+from local.replay.esl_pauses import Pauses
 from local.replay.esl_playback import Playback
 from local.replay.esl_recording import RecordedFrame
-from local.replay.esl_turns import Turns
 
 _COMMAND_MAX = 64 * 1024
 
 
-class Conversation:
-    """The calling thread reads commands; one more sends frames once subscribed."""
+class EslSession:
+    """One connection: `run` reads commands, a second thread sends frames once subscribed."""
 
     def __init__(self, connection: socket.socket, playback: Playback, password: str) -> None:
         self._connection = connection
@@ -23,8 +23,8 @@ class Conversation:
         self._gone = threading.Event()
         self._classes: set[str] = set()
 
-    def hold(self) -> None:
-        """Talk until either side ends it. Raises OSError when the network does."""
+    def run(self) -> None:
+        """Serve the client until either side closes. Raises OSError on a network error."""
         self._write(b"Content-Type: auth/request\n\n")
         authenticated = False
         buffer = b""
@@ -45,7 +45,7 @@ class Conversation:
                 elif not authenticated:
                     self._reply("-ERR command not found")
                 else:
-                    self._obey(verb, argument)
+                    self._execute(verb, argument)
         finally:
             self._gone.set()
             with contextlib.suppress(OSError):
@@ -54,7 +54,7 @@ class Conversation:
                 self._sender.join()
 
     def _next(self, buffer: bytes) -> tuple[str | None, bytes]:
-        """The next command and what came after it; None when the client has gone."""
+        """The next command, None when the client has closed; and the bytes after it."""
         while b"\n\n" not in buffer and len(buffer) < _COMMAND_MAX:
             data = self._connection.recv(4096)
             if not data:
@@ -63,7 +63,7 @@ class Conversation:
         raw, _, rest = buffer.partition(b"\n\n")
         return raw.decode(errors="replace").strip(), rest
 
-    def _obey(self, verb: str, argument: str) -> None:
+    def _execute(self, verb: str, argument: str) -> None:
         if verb == "api":
             body = b"-ERR a recording cannot answer\n"
             header = b"Content-Type: api/response\nContent-Length: %d\n\n" % len(body)
@@ -85,8 +85,8 @@ class Conversation:
             self._sender.start()
 
     def _send(self) -> None:
-        playback, turns, events = self._playback, Turns(), 0
-        shift = playback.begin()  # may wait for other recordings: commands are answered meanwhile
+        playback, pauses, events = self._playback, Pauses(), 0
+        shift = playback.begin()  # may wait for other recordings; commands are answered meanwhile
         if shift is None:
             return
         try:
@@ -95,18 +95,18 @@ class Conversation:
                     continue
                 if not playback.wait_for(frame) or self._gone.is_set():
                     return
-                if turns.pauses_before(frame) and not playback.wait_settled(
+                if pauses.is_before(frame) and not playback.wait_processed(
                     frame, events, self._gone
                 ):
                     return
                 self._write(frame.bytes(shift))
                 events += frame.type == "text/event-json"
                 playback.sent(events, last=False)
-            # Nothing more will come, but the recorded quiet at the end belongs to it too.
+            # No frame is left, but the recorded silence at the end is part of the play.
             if playback.wait_for(playback.frames[-1]):
                 playback.sent(events, last=True)
         except OSError:
-            return  # the client is gone
+            return  # the client has closed
 
     def _wants(self, frame: RecordedFrame) -> bool:
         if frame.type != "text/event-json" or "ALL" in self._classes:

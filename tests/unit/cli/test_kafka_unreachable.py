@@ -41,7 +41,7 @@ def rollcall(folder: Path, address: str, *arguments: str) -> tuple[int, str, str
     ],
     ids=lambda arguments: " ".join(arguments[:2])[:20],
 )
-def test_a_command_reports_in_one_line_that_kafka_does_not_answer(
+def test_command_reports_in_one_line_that_kafka_does_not_answer(
     arguments: tuple[str, ...], closed_address: str, tmp_path: Path
 ) -> None:
     status, out, err, seconds = rollcall(tmp_path, closed_address, *arguments)
@@ -54,7 +54,7 @@ def test_a_command_reports_in_one_line_that_kafka_does_not_answer(
     assert seconds < 10  # some 0.7 s; the machine may be busy
 
 
-def test_the_doctor_names_the_setting_and_checks_the_rest(
+def test_doctor_names_the_setting_and_checks_the_rest(
     closed_address: str, tmp_path: Path
 ) -> None:
     status, out, err, _ = rollcall(tmp_path, closed_address, "doctor")

@@ -1,8 +1,7 @@
-"""Where the playing of a recording must pause: before events of another kind than those sent.
+"""Where a replay must pause: before events of another kind than those sent before.
 
-Each kind travels by a topic of its own, and no order holds between topics. At the pace of life
-that does not show, but compressed into a moment a call could be folded before the registration
-that came a second earlier.
+Each kind has its own topic, and there is no order between topics. At the recorded pace this does
+not matter, but in a burst a call could be folded before the registration of a second earlier.
 """
 
 from dataclasses import dataclass
@@ -19,19 +18,19 @@ _KINDS = {
     "DTMF": "calls",
     "SHUTDOWN": "nodes",
 }
-# A heartbeat moves the node's clock, on which bindings expire: no further than this at once.
+# A heartbeat moves the node's clock, by which bindings expire: by no more than this at once.
 _CLOCK_STEP = 60_000_000  # µs
 
 
 @dataclass(slots=True)
-class Turns:
-    """Of one sending of a recording; ask it of each frame in order."""
+class Pauses:
+    """The pauses of one sending of a recording; ask for each frame, in order."""
 
     _kind: str = ""
     _paused_at: int = 0
 
-    def pauses_before(self, frame: RecordedFrame) -> bool:
-        """Whether all that was sent before must have its effect before `frame` is sent."""
+    def is_before(self, frame: RecordedFrame) -> bool:
+        """Whether everything sent so far must be processed before `frame` is sent."""
         if frame.name == "HEARTBEAT":
             pauses = bool(self._kind) and frame.at - self._paused_at > _CLOCK_STEP
         else:

@@ -1,4 +1,4 @@
-"""Whether everything that went in has come out: the end of a replay."""
+"""How far the streams have processed what is in Kafka: the end of a replay."""
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -28,15 +28,19 @@ class StreamsProgress:
             for topic in step
             for partition in range(kafka.partitions)
         ]
-        self._goal: dict[TopicPartition, tuple[int, int]] = {}  # low and end, of a call before
-        self._nodes: dict[TopicPartition, int] = {}  # ends since `settled` was asked first
+        self._goal: dict[
+            TopicPartition, tuple[int, int]
+        ] = {}  # first and end offsets at an earlier call
+        self._nodes: dict[
+            TopicPartition, int
+        ] = {}  # ends at the first of repeated calls of is_caught_up
 
     def behind(self) -> str | None:
-        """What is not consumed yet, in words; None once all is, and nothing was written since.
+        """What is not consumed yet, as a sentence; None once everything is, and nothing was added.
 
-        Nothing, because folding the last record of one topic may write to another. But heartbeats,
-        which never end: of them, those that were there when this was asked before.
-        While no broker answers, that. Raises KafkaMisconfigured.
+        Folding the last record of one topic may write to another, so the ends must stay the same
+        for two calls, except for node events: heartbeats never stop. While no broker answers, the
+        sentence has the reason. Raises KafkaMisconfigured.
         """
         try:
             committed = self._consumer.committed(self._parts, _TIMEOUT)
@@ -56,32 +60,32 @@ class StreamsProgress:
             for low, high in [goal[part]]
             if low < high and part.offset < high
         ]
-        settled = bool(self._goal) and not lagging and self._lasting(goal) == self._lasting(ends)
+        is_done = bool(self._goal) and not lagging and self._lasting(goal) == self._lasting(ends)
         if not lagging or not self._goal:
             self._goal = ends
-        if settled:
+        if is_done:
             return None
         return ", ".join(lagging) or "the last commits"
 
     def _lasting(self, ends: dict[TopicPartition, tuple[int, int]]) -> list[int]:
-        """The ends of topics that are written to only where there is news."""
+        """The ends of the topics without heartbeats."""
         nodes = self._kafka.name(topics.NODES)
         return [high for part, (_, high) in ends.items() if part.topic != nodes]
 
-    def settled(self) -> bool:
-        """Whether all that is in Kafka now is folded, and what follows from it too.
+    def is_caught_up(self) -> bool:
+        """Whether everything in Kafka is folded, and what was derived from it too.
 
-        Of the nodes' events, whose heartbeats never end, those that were there when this was asked
-        first since it was last so. False while no broker answers.
+        Heartbeats never stop: of the nodes' events, those count that were there at the first call
+        since the last True. False while no broker answers.
         """
         try:
             # Each step's records are written before the step before it is committed.
-            settled = all(self._has_read(topics) for topics in _STEPS)
+            done = all(self._has_read(topics) for topics in _STEPS)
         except KafkaException:
             return False
-        if settled:
+        if done:
             self._nodes = {}
-        return settled
+        return done
 
     def _has_read(self, step: tuple[Topic, ...]) -> bool:
         names = {self._kafka.name(topic) for topic in step}
@@ -98,4 +102,5 @@ class StreamsProgress:
         return self._nodes.setdefault(part, high) if is_nodes else high
 
     def close(self) -> None:
+        """Close the consumer."""
         self._consumer.close()

@@ -1,0 +1,68 @@
+"""Reads a recording of OpenSIPS' events: datagrams, or the reads of a stream; moves their epochs.
+
+A recording is JSON lines: `t` (epoch seconds), `b64`, and for a stream `conn` and `kind`.
+"""
+
+import base64
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.replay.recording_times import MALFORMED, microseconds
+
+# Epochs as JSON (`"expires":1795500687`) and as 2.4 lines (`expires::1795500687`).
+_EPOCH = re.compile(rb'((?:"(?:expires|time|created)":|\n(?:expires|time|created)::))([0-9]{10})\b')
+_NAME = re.compile(rb'(?:^|"method":")(E_[A-Z0-9_]+)')
+_KINDS = {
+    b"E_UL_": "registrations",
+    b"E_EDGE_REGISTER": "registrations",
+    b"E_CORE_TCP_DISCONNECT": "connections",
+    b"E_DLG_": "calls",
+    b"E_ACC_": "calls",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPiece:
+    """One datagram, or one read of connection `connection`; `data` is empty at its end.
+
+    `received` and `at` are the recorder's time, µs: the events carry none.
+    """
+
+    connection: int
+    data: bytes
+    received: int
+
+    @property
+    def at(self) -> int:
+        return self.received
+
+    @property
+    def kind(self) -> str:
+        """What its first event is about: registrations, connections or calls, else empty."""
+        found = _NAME.search(self.data)
+        name = found[1] if found else b""
+        return next((kind for start, kind in _KINDS.items() if name.startswith(start)), "")
+
+    def moved(self, shift: int) -> bytes:
+        """The data with every epoch moved by `shift` µs, otherwise unchanged."""
+        seconds = round(shift / 1_000_000)
+        return _EPOCH.sub(lambda match: match[1] + b"%d" % (int(match[2]) + seconds), self.data)
+
+
+def read_pieces(path: Path) -> list[RecordedPiece]:
+    """The pieces of a recording, in order. Raises OSError, ValueError."""
+    pieces = []
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            if row.get("kind", "data") not in ("data", "eof"):
+                continue
+            data = base64.b64decode(row.get("b64") or "")
+            pieces.append(RecordedPiece(int(row.get("conn", 0)), data, microseconds(row["t"])))
+    except (*MALFORMED, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a recording of OpenSIPS events") from error
+    if not pieces:
+        raise ValueError(f"{path}: contains no events")
+    return pieces
