@@ -54,9 +54,7 @@ def test_command_reports_in_one_line_that_kafka_does_not_answer(
     assert seconds < 10  # some 0.7 s; the machine may be busy
 
 
-def test_doctor_names_the_setting_and_checks_the_rest(
-    closed_address: str, tmp_path: Path
-) -> None:
+def test_doctor_names_the_setting_and_checks_the_rest(closed_address: str, tmp_path: Path) -> None:
     status, out, err, _ = rollcall(tmp_path, closed_address, "doctor")
     assert status == 1
     assert "ROLLCALL_KAFKA_BOOTSTRAP_SERVERS" in out
