@@ -6,7 +6,7 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
-from local.kafka.jars import ENDPOINT
+from local.kafka import jars
 
 _PACKAGES = ("faust-streaming", "aiokafka", "confluent-kafka", "msgspec", "quixstreams", "chdb")
 
@@ -26,8 +26,7 @@ def machine() -> dict[str, str | float]:
 def versions() -> dict[str, str]:
     """Of Python, the packages and Kafka."""
     found = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    kafka = ENDPOINT.partition("+")[0].rpartition(":")[2]
-    return {"python": platform.python_version(), "kafka": kafka, **found}
+    return {"python": platform.python_version(), "kafka": jars.version(), **found}
 
 
 def today() -> str:

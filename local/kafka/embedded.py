@@ -78,7 +78,8 @@ class EmbeddedKafka:
         make_private_folder(self.folder)
         self._refuse_or_stop_previous()
         self.port = usual_port(port)
-        say("fetching Kafka's jars (the first time only)…")
+        if jars.missing():
+            say("fetching Kafka's jars…")
         classpath = jars.classpath()
         properties = self._write_properties()
         if self.log.exists():

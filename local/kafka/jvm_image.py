@@ -5,13 +5,17 @@ each start, which is half of its start and of that processor time. local.kafka.m
 image. Without one, or with one of another Java or other jars, the broker starts as it would.
 """
 
+import hashlib
 import sys
 from pathlib import Path
 
+from local.kafka.jars import LOCK
+
 
 def path() -> Path:
-    """Where the image is: in the environment that has the Java, and removed with it."""
-    return Path(sys.prefix) / "share" / "rollcall" / "kafka.aot"
+    """Where the image of these jars is: in the environment that has the Java, removed with it."""
+    digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
+    return Path(sys.prefix) / "share" / "rollcall" / f"kafka-{digest}.aot"
 
 
 def options() -> tuple[str, ...]:
