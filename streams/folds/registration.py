@@ -15,7 +15,13 @@ from streams.folds.outcome import Change, Verdict, ignored, merged
 from streams.folds.registrar_disconnect import fold_connection_lost
 from streams.folds.replaced_bindings import end_replaced
 from streams.folds.visible_change import changed_from
-from streams.models import Binding, EndedBinding, RegistrationEvent, Session
+from streams.models import (
+    Binding,
+    EndedBinding,
+    PresenceBinding,
+    RegistrationEvent,
+    Session,
+)
 
 # An expiry this much before the one we know was brought forward by the registrar (failed pings).
 EXPIRY_TOLERANCE = timedelta(seconds=5)
@@ -56,18 +62,34 @@ def _is_after_last_word(event: RegistrationEvent, grave: EndedBinding) -> bool:
 def _ended_since(session: Session, key: str, event: RegistrationEvent) -> Verdict:
     """The last word of before the end comes after it: what ended had come from there."""
     before = edges.shown(session)
+    grave = _now_about(session, key, event)
+    grave.last_boot, grave.last_seq, grave.last_at = event.boot, event.seq, event.at
+    return _retold(session, before, grave, event, "older-than-end")
+
+
+def _now_about(session: Session, key: str, event: RegistrationEvent) -> EndedBinding:
+    """Let the tombstone be about the registration that the event shows: that one had ended."""
     old = session.ended[key]
     make_room(session, key, event)  # what ended may have been another device's then
     grave = session.ended[key] = copy(old)
     grave.call_id = event.call_id
     grave.remote, grave.path, grave.cookie = event.remote, event.path, event.cookie
-    grave.last_boot, grave.last_seq, grave.last_at = event.boot, event.seq, event.at
     if grave.expires_at is not None:
         grave.expires_at = event.expires_at
+    return grave
+
+
+def _retold(
+    session: Session,
+    before: list[PresenceBinding],
+    grave: EndedBinding,
+    event: RegistrationEvent,
+    fence: str,
+) -> Verdict:
     edges.follow(session, grave)
     change = Change(grave.cause, grave.at, [grave.event, event.id])
     verdict = changed_from(before, session, change)
-    verdict.fence = "older-than-end"
+    verdict.fence = fence
     return verdict
 
 
@@ -102,7 +124,7 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
         return confirm(session, key, old, event, Cause.FOUND_IN_SNAPSHOT)
     grave = session.ended.get(key)
     if event.connection_gone:
-        return _listed_dead(session, key, event) if grave is None else ignored("listed-but-gone")
+        return _listed_dead(session, key, event, grave)
     if grave is not None and not _may_revive(grave, event):
         return ignored("listed-but-ended")
     make_room(session, key, event)
@@ -112,14 +134,33 @@ def _row(session: Session, event: RegistrationEvent) -> Verdict:
     return verdict
 
 
-def _listed_dead(session: Session, key: str, row: RegistrationEvent) -> Verdict:
-    """Listed, never heard of, and its connection is gone: it is remembered as ended."""
+def _listed_dead(
+    session: Session, key: str, row: RegistrationEvent, grave: EndedBinding | None
+) -> Verdict:
+    """Listed, and its connection is gone: what the registrar lists is remembered as ended.
+
+    Also where an earlier registration is, and of this one no REGISTER was read: the registrar lists
+    it until it expires, and its address may be another client's by then.
+    """
+    if grave is not None:
+        if not (_is_after_last_word(row, grave) and _is_later(row, grave)):
+            return ignored("listed-but-gone")
+        before = edges.shown(session)
+        grave = _now_about(session, key, row)
+        grave.connection_gone = True
+        return _retold(session, before, grave, row, "listed-but-gone")
     bury(session, key, row, Cause.CONNECTION_CLOSED)
     grave = session.ended[key]
     grave.call_id, grave.remote, grave.path = row.call_id, row.remote, row.path
     grave.source, grave.registrar, grave.connection_gone = row.source, row.registrar, True
     grave.last_boot, grave.last_seq, grave.last_at = row.boot, row.seq, row.at
+    grave.expires_at = row.expires_at
     return Verdict(changed=True, fence="listed-but-gone")
+
+
+def _is_later(row: RegistrationEvent, grave: EndedBinding) -> bool:
+    """Whether it is of another REGISTER than the one whose end is remembered."""
+    return _is_elsewhere(row, grave) or _is_another_register(row, grave)
 
 
 def _is_older(row: RegistrationEvent, known: Binding) -> bool:
@@ -175,6 +216,10 @@ def _is_back(row: RegistrationEvent, grave: EndedBinding) -> bool:
     """
     if row.cookie is None or row.cookie == grave.cookie:
         return False
+    return _is_another_register(row, grave)
+
+
+def _is_another_register(row: RegistrationEvent, grave: EndedBinding) -> bool:
     if None not in (row.call_id, grave.call_id) and row.call_id != grave.call_id:
         return True
     return (

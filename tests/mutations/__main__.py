@@ -23,6 +23,8 @@ RULES = (
     "folds.ordering",
     "folds.edges",
     "folds.edge_connections",
+    "folds.edge_listings",
+    "folds.listed_before",
     "folds.visible_change",
     "folds.connection",
     "folds.connection_loss",

@@ -35,6 +35,7 @@ TESTS = (
     "tests/unit/scenarios/test_edge_departing.py",
     "tests/unit/scenarios/test_edge_nodes.py",
     "tests/unit/streams/folds/test_edge_connections.py",
+    "tests/unit/streams/folds/test_listed_before.py",
     "tests/unit/streams/folds/test_registrar_disconnect.py",
     "tests/unit/scenarios/test_classic_races.py",
     "tests/unit/scenarios/test_suspicion_and_grace.py",

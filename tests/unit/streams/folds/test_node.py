@@ -164,6 +164,42 @@ class TestListedAfterItsConnectionEnded:
         )
         assert not session.bindings
 
+    def _listed(self, *rows: RegistrationEvent) -> bool:
+        session, _ = tell(registered(1, cookie=7, expires_at=moment(600)), loss(5, cookie=7), *rows)
+        return bool(session.bindings)
+
+    def _row(self, seq: int, expires: float, *, dead: bool = False, **more: Any) -> Any:
+        row = listed(seq, f"s{seq}", expires_at=moment(expires), **more)
+        row.cookie, row.connection_gone = None if dead else 9, dead
+        return row
+
+    def test_what_a_listing_showed_dead_is_not_another_clients_on_its_port(self) -> None:
+        """A refresh was not read, and its connection had ended when it was first listed."""
+        dead, again = self._row(8, 640, dead=True), self._row(20, 640)
+        assert not self._listed(dead, again)
+        assert self._listed(dead, self._row(20, 646))
+        assert self._listed(again)
+
+    def test_what_a_listing_showed_dead_on_another_port_is_not_another_clients_there(self) -> None:
+        def at_5062(row: Any) -> Any:
+            row.binding = row.contact = registered(1).contact
+            return row
+
+        dead = at_5062(self._row(8, 640, dead=True, port=5062))
+        again = at_5062(self._row(20, 640, port=5062))
+        assert not self._listed(dead, again)
+        assert self._listed(again)
+
+    def test_a_listing_of_before_its_last_register_shows_nothing_new(self) -> None:
+        assert self._listed(self._row(1, 640, dead=True), self._row(20, 640))
+
+    def test_what_nobody_had_reported_when_it_was_listed_dead_may_come_back_too(self) -> None:
+        dead = self._row(8, 640, dead=True)
+        session, _ = tell(dead, self._row(20, 640))
+        assert not session.bindings
+        session, _ = tell(dead, self._row(20, 646))
+        assert session.bindings
+
     def test_the_row_of_before_is_not_another_clients_on_its_port(self) -> None:
         assert not self._revived(expires_at=moment(600))
         assert not self._revived(expires_at=moment(604))
