@@ -19,6 +19,7 @@ from streams.batches.sweep import PATHS
 from streams.folds.call import fold_call
 from streams.folds.connection_loss import fold_loss
 from streams.folds.edge_connections import fold_connections
+from streams.folds.edges import EDGE_DOUBT
 from streams.folds.expiry import fold_expiry
 from streams.folds.listed_before import fold_listed_before
 from streams.folds.media import fold_update
@@ -121,7 +122,7 @@ class SessionBatch(OpenSessions):
             return fold_registration
         listings, complete = [], []
         for node, listing in kept.items():
-            if event.snapshot is None and event.at > listing.event.at:
+            if event.snapshot is None and event.at > listing.event.at + EDGE_DOUBT:
                 continue
             known = self._partition.nodes.get(node)
             if known is not None and (known.boot != listing.event.boot or known.down):

@@ -33,6 +33,7 @@ def fold_connections(session: Session, listing: EdgeListing) -> Verdict:
     """What an edge's live connections say of this session's user."""
     own = [key for key, binding in session.bindings.items() if _is_gone(binding, listing)]
     verdicts = [_end_own(session, key, listing) for key in own]
+    verdicts += [_rename(binding, listing) for binding in session.bindings.values()]
     verdicts += [
         join(session, key, behind, listing)
         for key, behind in list(session.bindings.items())
@@ -76,6 +77,22 @@ def _end_own(session: Session, key: str, listing: EdgeListing) -> Verdict:
     verdict = end_binding(session, key, listing.event, Cause.CONNECTION_CLOSED)
     session.ended[key].connection_gone = True
     return verdict
+
+
+def _rename(binding: Binding, listing: EdgeListing) -> Verdict:
+    """The listing's process has the very connection of what was reported as of one before it."""
+    event, remote = listing.event, binding.remote
+    if (
+        binding.node != event.node
+        or not edges.keeps_nothing(binding)
+        or binding.boot == event.boot
+        or binding.cookie is None
+        or remote is None
+        or listing.connections.get((remote.ip, remote.port)) != binding.cookie
+    ):
+        return Verdict()
+    binding.boot, binding.seq = event.boot, event.seq
+    return Verdict(changed=True)
 
 
 def join(session: Session, key: str, behind: Binding, listing: EdgeListing) -> Verdict:

@@ -113,8 +113,14 @@ def _is_connected(behind: Binding, gone: list[EndedBinding]) -> bool:
 
 
 def is_reported(session: Session, behind: Binding) -> bool:
-    """Whether an edge has itself reported the client's connection that the Path names."""
-    return any(edge.remote == behind.received for edge in edges(session, behind))
+    """Whether an edge has itself reported the registrar's last REGISTER over the client's
+    connection that the Path names."""
+    since = behind.registered_at
+    return any(
+        edge.remote == behind.received
+        and (since is None or since < edge.confirmed_at + ANSWER_DOUBT)
+        for edge in edges(session, behind)
+    )
 
 
 def was_lost_there(session: Session, behind: Binding, listing: Event, cookie: int | None) -> bool:
@@ -143,6 +149,18 @@ def survived_restart(grave: EndedBinding, cookie: int | None) -> bool:
     answer). A kernel gives each connection its own cookie.
     """
     return grave.cause is Cause.NODE_RESTARTED and cookie is not None and cookie == grave.cookie
+
+
+def was_reported_before(session: Session, behind: Binding, node: str, cookie: int | None) -> bool:
+    """Whether the edge reported it over this very connection, under the name of a process before
+    the one that has the connection."""
+    return any(
+        grave.node == node
+        and grave.remote == behind.received
+        and is_edge_of(grave, behind)
+        and survived_restart(grave, cookie)
+        for grave in session.ended.values()
+    )
 
 
 def superseded(session: Session, behind: Binding) -> list[str]:

@@ -29,7 +29,7 @@ def fold_listed_before(
     reported = fold_registration(session, event)
     key = binding_key(event.node, event.binding or "")
     behind = session.bindings.get(key)
-    if not reported.changed or behind is None or behind.event != event.id:
+    if not reported.changed or behind is None:
         return reported
     if event.snapshot is not None and behind.opened_by != event.id:
         return reported  # it was joined when it began, or with the listing
@@ -48,7 +48,7 @@ def _join(
     session: Session, key: str, behind: Binding, listing: EdgeListing, *, is_complete: bool
 ) -> Verdict:
     if behind.registered_at is not None:
-        if behind.registered_at <= listing.event.at:
+        if behind.registered_at <= listing.event.at or _is_listed_later(session, behind, listing):
             return join(session, key, behind, listing)
         return Verdict()
     if not is_complete:
@@ -58,3 +58,12 @@ def _join(
         behind.edge_lost = True
         return Verdict(changed=True)
     return join(session, key, behind, listing)
+
+
+def _is_listed_later(session: Session, behind: Binding, listing: EdgeListing) -> bool:
+    """Whether the listing is of after the REGISTER, though the two clocks say otherwise."""
+    remote = behind.received
+    if remote is None:
+        return False
+    cookie = listing.connections.get((remote.ip, remote.port))
+    return edges.was_reported_before(session, behind, listing.event.node, cookie)

@@ -263,6 +263,36 @@ class TestConnected:
         site.tell(closed(30))
         assert site.last == "offline connection-closed"
 
+    def test_its_listing_is_read_before_the_new_name_is(self) -> None:
+        own = edge(10)
+        own.cookie = 7
+        site = Site().tell(mark(NodeKind.UP, 0), own, behind(10))
+        site.tell(listing(20, {5061: 7}, boot="boot-b"), mark(NodeKind.UP, 20, "boot-b"))
+        assert site.last == "online registered"
+        site.tell(mark(NodeKind.DOWN, 30, "boot-b"))
+        assert site.last == "offline node-lost"
+
+    @pytest.mark.parametrize("listed", [{5061: 8}, {5061: None}, {5062: 7}])
+    def test_no_other_connection_in_that_listing_is_its_own(
+        self, listed: dict[int, int | None]
+    ) -> None:
+        own = edge(10)
+        own.cookie = 7 if 5062 in listed or 8 in listed.values() else None
+        site = Site().tell(mark(NodeKind.UP, 0), own)
+        site.tell(listing(20, listed, boot="boot-b"), mark(NodeKind.UP, 20, "boot-b"))
+        assert site.published[-1].reachable is False
+
+    def test_what_the_edge_did_not_report_again_hangs_on_its_connection(self) -> None:
+        """The edge's reports of the refreshes are missing, and of the first one all expires."""
+        own = edge(1)
+        own.cookie = 7
+        site = Site().tell(mark(NodeKind.UP, 0), own, behind(1), behind(50), BACK)
+        site.tell(listing(60, {5061: 7}), expired_at_edge(61))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        assert site.last == "online registered"
+        site.tell(closed(70))
+        assert site.last == "offline connection-closed"
+
     def test_another_clients_connection_after_its_edges_restart_is_not_its_own(self) -> None:
         own = edge(10)
         own.cookie = 7

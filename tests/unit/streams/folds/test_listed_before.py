@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schemas.vocabulary import NodeKind
+from schemas.vocabulary import NodeKind, RegistrationKind
 from streams.folds.edge_listings import PackedConnections
 from tests.unit.streams.folds.test_edge_connections import (
     BACK,
@@ -66,6 +66,19 @@ class TestRegister:
         site = Site().tell(UP, BACK, listing(20, HERE), behind(20))
         assert site.places == [("fs1", EDGE, 5061, False)]
 
+    def test_that_the_edge_reported_under_an_earlier_name_is_of_before_the_listing(self) -> None:
+        """The registrar's clock is ahead of the edge's."""
+        own = edge(20)
+        own.cookie = 7
+        up, listed = mark(NodeKind.UP, 20, "boot-b"), listing(20, HERE, boot="boot-b")
+        site = Site().tell(UP, up, own, listed, behind(20, at=20.04))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        other = listing(20, {5061: 8}, boot="boot-b")
+        site = Site().tell(UP, up, own, other, behind(20, at=20.04))
+        assert site.published == []
+        site = Site().tell(UP, up, own, listed, behind(51, at=51))
+        assert site.places == [("fs1", None, 5061, False)]
+
     def test_that_the_edge_has_reported_needs_no_listing(self) -> None:
         site = Site().tell(UP, edge(10), listing(20, HERE), behind(10))
         assert site.places == [("fs1", EDGE, 5061, False)]
@@ -88,6 +101,13 @@ class TestRegister:
     ) -> None:
         site = Site().tell(UP, BACK, listing(20, HERE), change, behind(10))
         assert site.places == [("fs1", None, 5061, False)]
+
+    def test_of_before_its_end_is_joined_with_nothing(self) -> None:
+        """What ended had come from there: no binding is left of it."""
+        gone = behind(12)
+        gone.kind = RegistrationKind.UNREGISTERED
+        site = Site().tell(UP, BACK, listing(20, HERE), behind(8), gone, behind(10))
+        assert site.last == "offline unregistered"
 
     def test_read_again_changes_nothing(self) -> None:
         for connections in (HERE, NOT_HERE):
