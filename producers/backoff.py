@@ -1,8 +1,8 @@
 """How long a producer waits between two attempts to reach its server. Pure.
 
-A refused connection costs nobody anything and is answered at once: nobody listens, as while a
-server restarts. So it is tried again soon, for ever, and the producer is back as soon as the
-server is. Timeouts, and errors of a server that answers, are tried again ever later.
+A refused connection is answered at once and costs nothing: nothing listens there, as while a server
+restarts. So it is tried again soon, for ever, and the producer is back as soon as the server is.
+After timeouts, and errors of a server that answers, the waits grow.
 """
 
 import random
@@ -12,7 +12,7 @@ _FIRST_SECONDS, _LEAST_SECONDS = 0.25, 0.1
 
 
 class Backoff:
-    """Waits of one address. A new kind of failure begins anew: something has changed there."""
+    """Waits for one address. A new kind of failure begins anew: something has changed there."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Backoff:
         self._bound = _FIRST_SECONDS
 
     def reset(self) -> None:
-        """The server has answered, or served for long: the next failure is another story."""
+        """The server has answered, or served for long: the next failure begins anew."""
         self._reason = None
 
     def after(self, reason: str, *, is_refused: bool = False) -> float:

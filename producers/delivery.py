@@ -7,7 +7,7 @@ its queue may hold, in the order of their numbers. librdkafka keeps its own queu
 retries for ever, so its records always come before the spool's, and the spool's before new ones:
 the order per key is kept in both directions. A row leaves the spool when Kafka has acknowledged it.
 
-When librdkafka loses its thread (fatal error, a record given up) it is replaced, and everything
+When librdkafka fails (fatal error, a record given up) it is replaced, and everything
 not acknowledged is handed over again from the oldest on: repeats are possible, with the same ids.
 """
 
@@ -86,7 +86,7 @@ class Delivery:
                 self._accepted()
                 return True
             if self._is_answered() and not self._restart and not force:
-                return False  # a full queue in front of a working Kafka: gone in a moment
+                return False  # a full queue before a working Kafka: there will be room soon
         if not force and self._spool.size >= self._limits.spool_bytes:
             self.full = True
             return False

@@ -1,4 +1,4 @@
-"""HTTP as producers ask over it: a body within bounds, and who refuses a connection."""
+"""HTTP for producers that ask over it: a body within bounds, and refused connections."""
 
 import time
 
@@ -6,7 +6,7 @@ import httpx
 
 
 def read_body(response: httpx.Response, max_bytes: int, deadline: float) -> bytes:
-    """The whole body, decoded as its headers say; `deadline` is of time.monotonic.
+    """The whole body, decoded by its headers; `deadline` is of time.monotonic.
 
     Raises httpx.ReadError where it does not end, ReadTimeout, and httpx's other RequestErrors.
     """
@@ -23,7 +23,7 @@ def read_body(response: httpx.Response, max_bytes: int, deadline: float) -> byte
 
 
 def is_refused(error: BaseException) -> bool:
-    """Whether nobody listens at the address; httpx has that as the cause of its own error."""
+    """Whether nothing listens at the address: httpx has that as the cause of its own error."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ConnectionRefusedError):

@@ -1,4 +1,4 @@
-"""A node's lease: heartbeats while its server is heard, and a listing after a silence.
+"""A node's lease: heartbeats while its server answers, and a listing after a silence.
 
 The streams take a node as lost when its heartbeats stop (streams/batches/leases.py).
 """

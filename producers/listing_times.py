@@ -1,11 +1,11 @@
-"""When a producer lists its registrar: at its start, after what may have cost events, now and then.
+"""When a producer lists its registrar: at its start, after events may be lost, and periodically.
 
-A listing concludes nothing of what was confirmed up to 2 s before it began, for it may have been
+A listing concludes nothing about what was confirmed up to 2 s before it began, for it may have been
 made before (streams.folds.ordering.LISTING_LAG). So one that is to make up for lost events is
 followed by another, which covers those seconds too.
 """
 
-# A listing that failed, or that an event asked for, is not taken more often than this, seconds.
+# Seconds between two listings that an event asked for, or of which the first failed.
 PAUSE_SECONDS = 2.0
 AGAIN_SECONDS = 4.0
 
@@ -31,11 +31,11 @@ class ListingTimes:
         return self._asked or now >= self._due
 
     def begin(self, now: float) -> None:
-        """A listing begins; whoever asks from here on needs another."""
+        """A listing begins; what asks from here on needs another."""
         self._began, self._makes_up, self._asked = now, self._asked, False
 
     def end(self, *, succeeded: bool = True) -> None:
-        """It has ended, and was told or not."""
+        """It has ended, published or not."""
         assert self._began is not None
         wait = min(AGAIN_SECONDS, self._interval) if self._makes_up else self._interval
         self._due = self._began + wait

@@ -1,8 +1,8 @@
 """OS threads and locks for the publisher, real ones also in a process that gevent has patched.
 
 A patched thread would be a greenlet of the caller's thread, and librdkafka's blocking poll would
-then stop every other greenlet. Locks from here must be held for moments only, and nothing that
-gevent may have patched (logging, sleep) may be called while holding one.
+then stop every other greenlet. Locks from here must be held briefly, and nothing that gevent may
+have patched (logging, sleep) may be called while one is held.
 """
 
 import _thread

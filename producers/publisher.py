@@ -1,4 +1,4 @@
-"""The way from every producer into Kafka: encoded, addressed, in order, and never dropped.
+"""Publishes the events of a producer to Kafka: encoded, in order, and never dropped.
 
 What can be lost: nothing by `close` (SIGTERM); by SIGKILL or a power failure at most what Kafka
 had not acknowledged and the spool did not hold yet: the last second (`silence_seconds`) of a
@@ -36,7 +36,7 @@ _METADATA_TIMEOUT = 1.0
 
 
 class PublisherClosed(Exception):
-    """The publisher takes nothing any more: the stage is ending. The event was not accepted."""
+    """The publisher accepts nothing more: the stage is ending. This event was not accepted."""
 
 
 class Publisher:
@@ -77,7 +77,7 @@ class Publisher:
         self._closed = self._stopped = self._thread_ended = False
         self._log = PublisherLog(name, kafka.name(DEAD_LETTERS), settings.spool_max_bytes)
         if spool.count:
-            log.info("spool holds records of an earlier run", records=spool.count)
+            log.info("the spool holds records of an earlier run", records=spool.count)
         start_new_thread(self._serve, ())
 
     def publish(self, topic: Topic, key: str, event: Any, *, partition: int | None = None) -> None:
@@ -110,7 +110,7 @@ class Publisher:
         count_dead_letter(source, reason)
 
     def hindrance(self) -> str | None:
-        """Why what is published may not be joined with the rest, if so (Stage.hindrances)."""
+        """Why published events may not be joined with the rest, if so (Stage.hindrances)."""
         return self._counts.trouble
 
     def flush(self, timeout: float) -> bool:

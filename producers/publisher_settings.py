@@ -47,6 +47,6 @@ def librdkafka_options(kafka: KafkaSettings, settings: PublisherSettings) -> dic
             "socket.timeout.ms": 10_000,
             "socket.connection.setup.timeout.ms": 5_000,
             "reconnect.backoff.max.ms": 1_000,
-            "log_level": 0,  # the error callback says the same, once a cause
+            "log_level": 0,  # the error callback reports the same, and is logged once a cause
         }
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from schemas.cloudevents import Headers
 
-# What a row costs on disk beside its own bytes: SQLite's cell header, index and page slack.
+# Bytes of a row on disk beside its own: SQLite's cell header, index and page slack.
 ROW_OVERHEAD = 64
 
 
@@ -20,6 +20,6 @@ class Record:
 
     @property
     def size(self) -> int:
-        """Bytes it takes in the spool, by the spool's own reckoning."""
+        """Bytes that it counts for in the spool."""
         named = sum(len(name) + len(value) for name, value in self.headers)
         return len(self.topic) + len(self.key) + len(self.value) + named + ROW_OVERHEAD

@@ -1,7 +1,7 @@
 """What becomes of a record that Kafka refuses: its dead letter takes its place and its number.
 
-Kafka refuses a whole batch for one record. So whoever was in it is suspected, and handed over again
-alone: only a record that is refused then is the one at fault.
+Kafka refuses a whole batch for one record. So each record of the batch is suspected, and handed
+over again alone: only one that is refused then is at fault.
 """
 
 from collections.abc import Callable, Collection

@@ -1,10 +1,10 @@
-"""What cannot be used, as bytes: the payload of its dead letter. Pure."""
+"""Input that cannot be used, as bytes: the payload of its dead letter. Pure."""
 
 import json
 
 
 def payload_of(value: object) -> bytes:
-    """Decoded input as it came, near enough for people; it never raises.
+    """Decoded input as it came, close enough for a reader; it never raises.
 
     Text keeps bytes that were no UTF-8 (lone surrogates, as `surrogateescape` leaves them); all
     else is written as JSON. What nests too deeply for that is only named.

@@ -1,8 +1,8 @@
-"""Whom an intake that listens takes events from: by address, before a byte is parsed.
+"""From which addresses an intake that listens takes events; checked before a byte is parsed.
 
-Datagrams and streams of SIP servers and media proxies are not authenticated: whoever can send one
-could make a user reachable at an address of theirs. UDP's source address can be forged where the
-network lets it pass; on loopback it cannot (martians are dropped).
+Datagrams and streams of SIP servers and media proxies are not authenticated: any host that can send
+one could make a user reachable at an address of its own. UDP's source address can be forged where
+the network lets it pass; on loopback it cannot (martians are dropped).
 """
 
 import ipaddress
@@ -24,7 +24,7 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class AllowedSenders:
-    """Decides, counts (`rollcall_source_refused`) and logs once a sender and cause, boundedly."""
+    """Decides; counts (`rollcall_source_refused`), and logs once a sender and cause, boundedly."""
 
     def __init__(self, allowed: Iterable[str], source: str, node: str) -> None:
         """`allowed`: IP addresses, networks, `local`. Raises BadSettings."""
@@ -54,11 +54,11 @@ class AllowedSenders:
         return known
 
     def refused(self, sender: str, reason: str) -> None:
-        """Something from `sender` is not taken, for a reason that is a metric's label."""
+        """Count what is not taken from `sender`; `reason` is the metric's label."""
         metrics.SOURCE_REFUSED.add(1, {**self._labels, "reason": reason})
         if (sender, reason) not in self._logged and len(self._logged) < _LOGGED:
             self._logged.add((sender, reason))
-            log.warning("events are refused", sender=sender, reason=reason, **self._labels)
+            log.warning("events refused", sender=sender, reason=reason, **self._labels)
 
     def _is_allowed(self, sender: str) -> bool:
         try:
@@ -76,7 +76,7 @@ def _plain(address: _Address) -> _Address:
 
 
 def _is_own(address: _Address) -> bool:
-    """Whether this host has the address: what it sends there comes from there (no packet is sent).
+    """Whether this host has the address: a socket connected to it has it, too (no packet is sent).
 
     Not by bind(), which net.ipv4.ip_nonlocal_bind allows for any address.
     """

@@ -1,13 +1,13 @@
 """Where records wait on disk while Kafka is away: one ordered table, one file a publisher.
 
-SQLite in WAL mode, used directly. persist-queue and litequeue were looked at: both hand an item
-out by taking it, in an order of their own, without a bound in bytes. Here a record keeps the
+SQLite in WAL mode, used directly. persist-queue and litequeue were considered: both hand an item
+out by removing it, in an order of their own, without a bound in bytes. Here a record keeps the
 number it had in memory, is read without being taken, stays until Kafka has acknowledged it, and
 bytes are counted: one table with that number as its key.
 
 Crash safety: every append is a committed transaction in the WAL, whose frames carry checksums, so
 a torn tail is recognised and cut off at the next start. A killed process loses nothing that was
-appended. synchronous=NORMAL: a power failure may lose the last moments, never the file.
+appended. synchronous=NORMAL: a power failure may lose the last appends, never the file.
 """
 
 import sqlite3
@@ -42,7 +42,7 @@ _AFTER = """
 SELECT number, topic, key, value, headers, "partition" FROM records
 WHERE number > ? ORDER BY number LIMIT ?
 """
-# Keys and values are any bytes: only that they are bytes is looked at.
+# Keys and values are any bytes: only their type is checked.
 _ALL = """
 SELECT number, topic, typeof(key), typeof(value), headers, "partition", size FROM records
 """
@@ -179,8 +179,8 @@ class Spool:
             database.execute("BEGIN EXCLUSIVE")
             database.execute(_SCHEMA)
             database.execute("COMMIT")
-            if (verdict := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-                raise sqlite3.DatabaseError(verdict)
+            if (problem := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                raise sqlite3.DatabaseError(problem)
             _check_rows(database)
         except BaseException:
             database.close()
@@ -193,7 +193,7 @@ class Spool:
             if (part := Path(f"{self.path}{suffix}")).exists():
                 part.rename(f"{aside}{suffix}")
         log.error(
-            "spool is damaged: set aside, its records are not published",
+            "the spool is damaged: it is set aside, and its records are not published",
             file=str(aside),
             reason=str(error),
             repair="sqlite3 FILE .recover",

@@ -1,4 +1,4 @@
-"""A contact as a registrar's table has it → what a record shows of it, and its identity.
+"""A contact as a registrar's table has it → the contact in a record, and its identity.
 
 Pure. Servers store contacts that the contract cannot hold whole (over 1,024 characters), and
 contacts of other schemes (`tel:`, RFC 3261 §10.2.1). They are shown, bounded and marked, for the

@@ -1,4 +1,4 @@
-"""What URIs of contacts, received and Path values say of transports and addresses. Pure."""
+"""Transports and addresses in URIs of contacts, `received` and Path values. Pure."""
 
 from ipaddress import IPv6Address, ip_address
 
@@ -11,7 +11,7 @@ _DEFAULT_PORTS = {Transport.TLS: 5061, Transport.WS: 80, Transport.WSS: 443}
 
 
 def transport_of(uri: str) -> Transport:
-    """As the contact itself says it (RFC 3263 §4.1); UDP where it says nothing."""
+    """The transport that the contact names (RFC 3263 §4.1); UDP where it names none."""
     parsed = _parsed(uri)
     if parsed is None:
         return Transport.UDP
@@ -28,7 +28,7 @@ def address_of(uri: str | None, transport: Transport | None) -> Address | None:
 
 
 def canonical_ip(text: str) -> str | None:
-    """As connection keys need it: IPv4-mapped addresses as IPv4, IPv6 compressed."""
+    """The form that connection keys need: IPv4-mapped addresses as IPv4, IPv6 compressed."""
     try:
         found = ip_address(text.removeprefix("[").removesuffix("]"))
     except ValueError:

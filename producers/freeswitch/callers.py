@@ -1,4 +1,4 @@
-"""Who makes a call, as far as the switch has authenticated them: a From alone names nobody.
+"""The user who makes a call, as far as the switch has authenticated it: a From is no evidence.
 
 Pure. Where the evidence is set: sofia_handle_sip_i_invite (mod_sofia's sofia.c), verto__invite_func
 (mod_verto.c).
@@ -11,7 +11,7 @@ from schemas.sip_uri import MalformedUri, aor_of
 
 
 def caller(event: SwitchEvent, context: Context) -> str | None:
-    """The AOR of a calling leg's user; None of a stranger."""
+    """The AOR of a calling leg's user; None without authentication."""
     kind, _, rest = (event.text("Channel-Name") or "").partition("/")
     if kind == "verto.rtc":
         return _verto_user(event)
@@ -33,7 +33,7 @@ def _verto_user(event: SwitchEvent) -> str | None:
 
 
 def _is_believed(event: SwitchEvent, trusted: bool) -> bool:
-    """Whether the switch let the call in for who its sender is.
+    """Whether the switch let the call in because of its sender's identity.
 
     `sip_looped_call`: by its own address, for any From (calling_myself).
     """
@@ -60,7 +60,7 @@ def pair(event: SwitchEvent, user: str, host: str) -> str | None:
 
 
 def presence_user(presence_id: str | None) -> str | None:
-    """The AOR a channel's presence id names; None where it is none (`park+*@…` is no user's)."""
+    """The AOR in a channel's presence id; None where it has none (`park+*@…` is no user's)."""
     if not presence_id or "@" not in presence_id or "+" in presence_id.partition("@")[0][1:]:
         return None
     try:

@@ -16,8 +16,8 @@ from schemas.codec import InvalidRecord, build
 from schemas.topics import CALLS
 from schemas.vocabulary import CallKind, Direction
 
-# CHANNEL_OUTGOING comes twice a bridged leg, CHANNEL_HANGUP before its cause is final,
-# CHANNEL_STATE and _CALLSTATE are the switch's inner life: none of them is needed.
+# Not needed: CHANNEL_OUTGOING comes twice a bridged leg, CHANNEL_HANGUP before its cause is final,
+# CHANNEL_STATE and _CALLSTATE are internal to the switch.
 KINDS = {
     "CHANNEL_CREATE": CallKind.TRYING,
     "CHANNEL_PROGRESS": CallKind.RINGING,
@@ -108,7 +108,7 @@ def _identify(event: SwitchEvent, context: Context, leg: str) -> LegIdentity:
 
 
 def read_identity(event: SwitchEvent, context: Context, leg: str) -> LegIdentity:
-    """Who a leg belongs to, by one event (or `uuid_dump`) of it alone. Raises InvalidRecord."""
+    """The user and call of a leg, by one event (or `uuid_dump`) of it. Raises InvalidRecord."""
     direction = DIRECTIONS.get(event.text("Call-Direction") or "")
     incoming = direction is Direction.INCOMING
     return LegIdentity(
@@ -127,7 +127,7 @@ def _user(event: SwitchEvent, context: Context, *, incoming: bool) -> str | None
         return caller(event, context)
     dialed = pair(event, "variable_dialed_user", "variable_dialed_domain")
     present = presence_user(event.identifier("Channel-Presence-ID", TEXT_MAX))
-    # Only at its beginning does dialed_user surely name this leg's user, not whom it dialed on.
+    # Only in CHANNEL_CREATE dialed_user surely is this leg's user; later the leg may dial on.
     return dialed or present if event.name == "CHANNEL_CREATE" else present or dialed
 
 

@@ -21,7 +21,7 @@ class ChannelLister:
         self._intake = intake
 
     def list(self) -> None:
-        """Every leg that has not ended, under its user."""
+        """List every leg that has not ended, under its user."""
         snapshot = self._intake.switch.snapshot("calls")
         rows = read_channels(self._socket.api("show channels as json"))
         began = snapshots.call_mark(snapshot, CallKind.SNAPSHOT_BEGAN)
@@ -42,9 +42,9 @@ class ChannelLister:
         self._intake.publisher.publish_everywhere(*ended)
 
     def _identity(self, row: dict[str, str]) -> LegIdentity | None:
-        """Whose a leg is; of a caller that no event has named, by all that the switch knows.
+        """The user of a leg; of a caller that no event has named, by all variables of the channel.
 
-        The listing has no variables, and `presence_id` may be what a stranger wrote.
+        The listing has no variables, and `presence_id` may be an unauthenticated From.
         """
         context, leg = self._intake.context, row.get("uuid", "")
         known = context.legs.get(leg)

@@ -1,7 +1,7 @@
 """The connection to the switch's event socket: greenswitch's client with framing of our own.
 
 greenswitch reads lines, unquotes bodies and splits them again, so that a caller's `%0A` becomes a
-header; it also waits for ever. What stays is its way of pairing commands with answers.
+header; it also waits for ever. Only its pairing of commands with answers is used.
 """
 
 import time
@@ -32,7 +32,7 @@ _ANSWER_MAX_BYTES = 512 * 2**20
 
 
 def event_socket(settings: FreeSwitchSettings, received: Received) -> "EventSocket":
-    """The connection that the settings name, not yet made."""
+    """The connection that the settings name, not yet connected."""
     return EventSocket(
         settings.host,
         settings.port,
@@ -82,7 +82,7 @@ class EventSocket(InboundESL):  # type: ignore[misc]  # published without types
         self.connected = True
         self.start_event_handlers()
         if not self._auth_request_event.wait(self.timeout):
-            raise SwitchUnreachable(f"{where}: accepts connections but says nothing")
+            raise SwitchUnreachable(f"{where}: accepts connections but sends nothing")
         if self._denied:
             raise AccessDenied(f"{where}: this address is not in the event socket's ACL")
         try:
@@ -118,11 +118,11 @@ class EventSocket(InboundESL):  # type: ignore[misc]  # published without types
         return text
 
     def start_event_handlers(self) -> None:
-        """greenswitch's second greenlet, which calls handlers by name, is not needed."""
+        """Without greenswitch's second greenlet, which calls handlers by name."""
         self._receive_events_greenlet = gevent.spawn(self.receive_events)
 
     def receive_events(self) -> None:
-        """Read frames until the connection ends; `failure` then says why."""
+        """Read frames until the connection ends, for the reason in `failure`."""
         try:
             while self._run:
                 data = self.sock.recv(_READ_BYTES)
@@ -139,7 +139,7 @@ class EventSocket(InboundESL):  # type: ignore[misc]  # published without types
             self._end(error)
 
     def handle_event(self, frame: Frame | Skipped) -> None:
-        """Answers to the commands that wait for them, the rest to `received`."""
+        """Pass answers to the commands that wait for them, and the rest to `received`."""
         kind = frame.headers.get("Content-Type")
         if kind == "auth/request":
             self._auth_request_event.set()
@@ -150,7 +150,7 @@ class EventSocket(InboundESL):  # type: ignore[misc]  # published without types
             self._denied = True
             self._auth_request_event.set()
         elif kind == "text/disconnect-notice":
-            raise ConnectionLost("the switch says goodbye")
+            raise ConnectionLost("the switch disconnects")
         elif kind != "log/data":
             self._received(frame)
 
@@ -170,11 +170,11 @@ class EventSocket(InboundESL):  # type: ignore[misc]  # published without types
         try:
             return answer.get(timeout=self._command_timeout)
         except gevent.Timeout as error:
-            # Its answer may still come, and pairs with this waiter, not with the next.
+            # Its answer may still come, and belongs to this waiter, not to the next.
             raise CommandRefused(f"{data.split()[0]}: no answer in time") from error
 
     def stop(self) -> None:
-        """Close the connection; everyone who waits on it gets ConnectionLost."""
+        """Close the connection; every waiting command gets ConnectionLost."""
         self._run = False
         self._end(ConnectionLost("closed by us"))
         if self._receive_events_greenlet is not None:
@@ -199,7 +199,7 @@ class EventSocket(InboundESL):  # type: ignore[misc]  # published without types
 
 
 def _answer(waiting: AsyncResult, frame: Frame | Skipped) -> None:
-    """Also an answer too large answers its command: else each later one would be another's."""
+    """Also an answer that is too large goes to its command, or all later ones would be shifted."""
     if isinstance(frame, Skipped):
         waiting.set_exception(CommandRefused(f"the answer: {frame.reason}, {frame.size} bytes"))
     else:

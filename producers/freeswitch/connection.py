@@ -1,4 +1,4 @@
-"""One connection to the switch, from connecting to its end: subscribe, announce, watch, list."""
+"""One connection to the switch, from connecting to its end: subscribe, announce, list, recheck."""
 
 import time
 from collections.abc import Callable
@@ -22,13 +22,13 @@ from schemas.vocabulary import NodeKind
 
 log = logs.get(__name__)
 
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 # Users asked about in one go, and the pause after each: some 40 a second at most.
 _USERS_AT_ONCE, _USER_PAUSE_SECONDS = 20, 0.025
 
 
 class Connection:
-    """Use once: `serve` returns by raising."""
+    """Use it once: `serve` returns by raising."""
 
     def __init__(self, settings: FreeSwitchSettings, intake: Intake) -> None:
         self._settings = settings
@@ -43,7 +43,7 @@ class Connection:
         self.began: float | None = None  # when it was subscribed, in monotonic seconds
 
     def serve(self) -> NoReturn:
-        """Connect and serve until the end. Raises the EventSocketError that says why it ended."""
+        """Connect and serve until the end. Raises the EventSocketError that ended it."""
         try:
             self._socket.connect()
             self._socket.subscribe(SUBSCRIPTION)
@@ -55,7 +55,7 @@ class Connection:
 
     def _begin(self) -> None:
         self.subscribed, self.began = True, time.monotonic()
-        self._look_for_kernel()
+        self._open_kernel()
         self._switch.ask(self._socket)
         self._intake.publish(self._switch.announce())
         log.info("connected", node=self._intake.node, boot=self._switch.boot)
@@ -63,12 +63,12 @@ class Connection:
         for task in (self._keep_lease, self._watch, self._list, self._recheck):
             self._spawn(task)
 
-    def _look_for_kernel(self) -> None:
+    def _open_kernel(self) -> None:
         server, own = (Address(ip=ip, port=port) for ip, port in self._socket.ends())
-        self._intake.kernel.look(server, own, self._lister.ports, self._lister.verto_ports)
+        self._intake.kernel.open(server, own, self._lister.ports, self._lister.verto_ports)
 
     def _spawn(self, task: Callable[[], None]) -> None:
-        """A task that fails takes the connection with it: half a service would go unnoticed."""
+        """Start a task; if it fails, the connection ends: without it nobody would notice."""
         self._greenlets = [one for one in self._greenlets if not one.dead]
         greenlet = gevent.spawn(task)
         greenlet.link_exception(lambda one: self._socket.end(ConnectionLost(repr(one.exception))))
@@ -85,11 +85,11 @@ class Connection:
         return {"source": "freeswitch", "node": self._intake.node}
 
     def _silence(self) -> float:
-        """Seconds since the switch said anything; none while it is we who do not read."""
+        """Seconds since the switch sent anything; 0 while this producer does not read."""
         return 0.0 if self._intake.queue.full() else time.monotonic() - self._socket.last_read
 
     def _keep_lease(self) -> None:
-        """Heartbeats as long as the switch is heard."""
+        """Publish heartbeats as long as the switch sends anything."""
         keep_lease(self._beat, self._listings.ask, _sleep, self._settings.heartbeat_seconds)
 
     def _beat(self) -> bool:
@@ -109,17 +109,17 @@ class Connection:
         return True
 
     def _watch(self) -> None:
-        """Ask when the switch falls silent; end the connection when it stays so."""
-        looked = time.monotonic()
+        """Probe the switch when it falls silent; end the connection when it stays silent."""
+        polled = time.monotonic()
         while True:
-            gevent.sleep(_LOOK_SECONDS)
+            gevent.sleep(_POLL_SECONDS)
             now = time.monotonic()
-            if now - looked > 2 * _LOOK_SECONDS + 1:  # it was this process that stood still
+            if now - polled > 2 * _POLL_SECONDS + 1:  # this process itself was suspended
                 self._socket.last_read = now
-            looked = now
+            polled = now
             silence = self._silence()
             if silence > self._settings.half_open_seconds:
-                self._socket.end(HalfOpen(f"nothing came for {silence:.0f} s, nor an answer"))
+                self._socket.end(HalfOpen(f"no event or answer for {silence:.0f} s"))
             elif silence > self._settings.probe_after_seconds and not self._probing:
                 self._probing = True
                 self._spawn(self._probe)
@@ -128,12 +128,12 @@ class Connection:
         try:
             self._socket.api("hostname")
         except EventSocketError:
-            pass  # an error is an answer; silence ends the connection elsewhere
+            pass  # an error is an answer; `_watch` ends a silent connection
         finally:
             self._probing = False
 
     def _list(self) -> None:
-        """A snapshot at the beginning, on demand, and every few minutes anyway."""
+        """Publish a snapshot at the beginning, on demand, and every few minutes."""
         try:
             while True:
                 now = time.monotonic()
@@ -141,22 +141,22 @@ class Connection:
                     self._listings.begin(now)
                     self._lister.list_node()
                     self._listings.end()
-                gevent.sleep(_LOOK_SECONDS)
+                gevent.sleep(_POLL_SECONDS)
         except EventSocketError:
-            return  # `serve` says why
+            return  # `serve` raises the reason
 
     def _recheck(self) -> None:
         """Ask the table about users whose events left open which bindings remain."""
         intake, uncertain = self._intake, self._intake.table.uncertain
         try:
             while True:
-                intake.recheck.wait(_LOOK_SECONDS)
+                intake.recheck.wait(_POLL_SECONDS)
                 intake.recheck.clear()
                 if len(uncertain) > UNCERTAIN_MAX:
                     intake.publish(uncertain.clear())
                     self._listings.ask()
-                if intake.verto_unclear and self._switch.lives:
-                    intake.verto_unclear = False
+                if intake.recheck_verto and self._switch.lives:
+                    intake.recheck_verto = False
                     self._lister.list_verto()
                 for user in uncertain.take_due(time.monotonic(), _USERS_AT_ONCE):
                     self._lister.list_user(user)

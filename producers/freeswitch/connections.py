@@ -1,6 +1,6 @@
 """sofia::tp_error → connections, where a site's mod_sofia has the patch that fires it.
 
-Pure. It speaks only for resets with nothing pending; killed clients never come this way.
+Pure. The patch reports only resets with nothing pending, and never a killed client.
 """
 
 import errno
@@ -17,7 +17,7 @@ _KINDS = {errno.ECONNRESET: ConnectionKind.RESET, errno.ETIMEDOUT: ConnectionKin
 
 
 def translate_error(event: SwitchEvent, context: Context) -> list[Translated]:
-    """A connection's end; none of a datagram transport, which has no connection to lose."""
+    """The end of a connection; none for a datagram transport, which has no connections."""
     name = event.required("network-proto").lower()
     if name not in set(Transport):
         raise InvalidRecord("network-proto", "not a SIP transport")

@@ -1,4 +1,4 @@
-"""What a contact as FreeSWITCH stores it says: its URI, its binding's identity, its transport."""
+"""A contact as FreeSWITCH stores it → its URI, its binding's identity, its transport."""
 
 import re
 from typing import Any, NamedTuple
@@ -13,8 +13,8 @@ from schemas.codec import InvalidRecord
 from schemas.sip_uri import MAX_LENGTH, MalformedUri, parse_uri
 from schemas.vocabulary import ContactForm, Transport
 
-# Of a contact in an event or a listing, with display name; what is shown of it is shorter.
-TEXT_MAX = 2**16
+# The longest contact in an event or a listing, with display name; what a record shows is shorter.
+CONTACT_MAX = 2**16
 # mod_sofia prints the URL of `Contact: *`, which has no parts, like this; it may add a port and
 # its own parameters.
 _WILDCARD = re.compile(r"[^<]*(?:<[^<>]*>[^<]*)*<sips?:\(null\)@\(null\)[^<>]*>\s*").fullmatch
@@ -32,7 +32,7 @@ class Contact(NamedTuple):
     form: ContactForm | None = None
 
     def fields(self) -> dict[str, Any]:
-        """What a registration says of it."""
+        """Its fields in a registration event."""
         return {
             "contact": self.uri,
             "contact_form": self.form,
@@ -52,13 +52,13 @@ def text_of(event: SwitchEvent, header: str = "contact") -> str:
 
 
 def readable(text: str, field: str = "contact") -> str:
-    """A stored contact in which bytes of the display name that are no UTF-8 are U+FFFD.
+    """A stored contact in which bytes of the display name that are not UTF-8 are U+FFFD.
 
     Older phones write names in Latin-1: RFC 3261 §25.1 does not allow it, and the switch does.
-    Raises InvalidRecord where the text is too long, or another part of it is no UTF-8.
+    Raises InvalidRecord where the text is too long, or another part of it is not UTF-8.
     """
-    if len(text) > TEXT_MAX:
-        raise InvalidRecord(field, f"longer than {TEXT_MAX} characters")
+    if len(text) > CONTACT_MAX:
+        raise InvalidRecord(field, f"longer than {CONTACT_MAX} characters")
     if has_surrogates(text):
         name = _DISPLAY_NAME(text)
         end = name.end() if name else 0
@@ -69,6 +69,7 @@ def readable(text: str, field: str = "contact") -> str:
 
 
 def is_wildcard(text: str) -> bool:
+    """Whether it is what mod_sofia makes of `Contact: *`."""
     return _WILDCARD(text) is not None
 
 
@@ -79,7 +80,7 @@ def read(
     *,
     mode: Mode = "ask",
 ) -> Contact:
-    """Read a contact; `status` (`Registered(TCP)`) tells the transport where the URI does not.
+    """Read a contact; `status` (`Registered(TCP)`) names the transport where the URI does not.
 
     It is the switch's view: a client on TCP whose URI names no transport shows as UDP
     (sofia_reg.c), and the switch treats it so. The binding's identity is what the profile's `mode`
@@ -99,7 +100,7 @@ def read(
 
 
 def _identity(text: str, stored: StoredContact, mode: Mode) -> str:
-    """What a profile of this mode knows a row of sip_registrations by (sofia_reg.c).
+    """The text by which a profile of this mode identifies a row of sip_registrations (sofia_reg.c).
 
     The switch keeps no `+sip.instance` and `reg-id`, and matches on neither.
     """
@@ -132,5 +133,5 @@ def _transport(uri: str, status: str | None) -> Transport | None:
     if parsed.scheme == "sips":  # RFC 3261 §26.2.2: TLS, over whatever
         return {"ws": Transport.WSS, "wss": Transport.WSS}.get(named, Transport.TLS)
     if named in ("ws", "wss") and seen is not None:
-        return seen  # RFC 7118 §5.2: there is no transport=wss; the Via tells the switch
+        return seen  # RFC 7118 §5.2: there is no transport=wss; the switch sees it in the Via
     return Transport(named) if named in set(Transport) else seen

@@ -1,4 +1,4 @@
-"""What a translation knows beside its event: settings of the switch, what was seen before."""
+"""What a translation needs beside its event: the switch's settings, and what came before."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ LEGS_MAX = 100_000
 
 
 class LegIdentity(NamedTuple):
-    """Who a leg belongs to and what it is part of, as its first event said."""
+    """The user and the call of a leg, by its first event."""
 
     aor: str | None
     call: str
@@ -26,7 +26,7 @@ class LegIdentity(NamedTuple):
 
 @dataclass(slots=True)
 class Context:
-    """Of one node. `node` None: each event's own FreeSWITCH-Switchname counts."""
+    """The state of one node. `node` None: each event's own FreeSWITCH-Switchname counts."""
 
     node: str | None
     expiry_margin: timedelta

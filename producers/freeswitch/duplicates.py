@@ -1,6 +1,6 @@
-"""Which events came before, by the switch's boot and sequence: repeats are dropped.
+"""Recognises repeated events by the switch's boot and sequence. Pure.
 
-Sequence numbers go down and have holes without loss, so this detects no gap.
+Sequence numbers go down and have holes without loss, so they show no gap.
 """
 
 from collections import deque
@@ -16,7 +16,7 @@ class Duplicates:
     _order: deque[tuple[str, int]] = field(default_factory=deque)
 
     def is_new(self, boot: str, seq: int) -> bool:
-        """Whether this event did not come before; from now on it did."""
+        """Whether this event did not come before; it is remembered."""
         event = (boot, seq)
         if event in self._seen:
             return False

@@ -1,4 +1,4 @@
-"""What can go wrong between the producer and the switch, named for what to do about it.
+"""Errors between the producer and the switch, named for what to do about them.
 
 EventSocketError
 ├── SwitchUnreachable   timed out, no such host: wait and try again; refused: try again soon
@@ -20,7 +20,7 @@ class EventSocketError(Exception):
 
 
 class SwitchUnreachable(EventSocketError):
-    """`is_refused`: nobody listens, as while the switch restarts. An attempt costs nothing."""
+    """`is_refused`: nothing listens there, as while the switch restarts: try again soon."""
 
     reason = "unreachable"
 

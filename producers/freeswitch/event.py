@@ -1,7 +1,7 @@
 """Second step of an event: a `text/event-json` body to headers, read with a JSON parser.
 
-Pure. Every header is the caller's to choose except those the switch writes itself; a value is
-only ever a value here: never unquoted, never split into lines.
+Pure. A caller chooses every header that the switch does not write itself, so a value is only ever
+a value here: never unquoted, never split into lines.
 """
 
 import json
@@ -51,7 +51,7 @@ class SwitchEvent(EventFields):
 
     @property
     def at(self) -> datetime:
-        """Event-Date-Timestamp: ticks of 20 ms, a little behind the truth. Raises InvalidRecord."""
+        """Event-Date-Timestamp, which ticks every 20 ms and lags a little. Raises InvalidRecord."""
         microseconds = self.required_number("Event-Date-Timestamp")
         if microseconds > MICROSECONDS_MAX:
             raise InvalidRecord("Event-Date-Timestamp", "not a time in microseconds")
@@ -108,7 +108,7 @@ def canonical_ip(text: str, field: str) -> str:
 def parse(body: bytes) -> SwitchEvent:
     """Read one body. Raises InvalidRecord when it is no JSON object."""
     try:
-        # Bytes of a user agent need not be UTF-8: surrogates keep them until a header is used.
+        # Bytes of a user agent may be no UTF-8: surrogates keep them until a header is read.
         headers = json.loads(
             body.decode("utf-8", "surrogateescape"), object_pairs_hook=first_of_each
         )

@@ -1,6 +1,6 @@
 """First step of an event: bytes of the event socket to frames, by Content-Length alone.
 
-Pure. Nothing is unquoted and no body is looked into, so no byte a caller chose can end a frame
+Pure. Nothing is unquoted and no body is parsed, so no byte that a caller chose can end a frame
 or add a header (mod_event_socket.c writes headers, an empty line, then Content-Length bytes).
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from producers.freeswitch.errors import StreamBroken
 
 HEADER_MAX_BYTES = 64 * 1024
-# Of what is skipped: what a dead letter keeps.
+# How much of a skipped frame a dead letter keeps.
 KEPT_BYTES = 64 * 1024
 _END = b"\n\n"
 _is_length = re.compile(rb"[0-9]{1,12}").fullmatch

@@ -30,7 +30,7 @@ _TURN = 100
 
 @dataclass(slots=True)
 class Intake:
-    """`put` what is read (it waits while the queue is full); `work` runs in its own greenlet."""
+    """`put` what is read, which waits while the queue is full; `work` runs in its own greenlet."""
 
     publisher: Publisher
     switch: Switch
@@ -42,7 +42,7 @@ class Intake:
     table: TableTracker = field(init=False)
     # Set when a user, or the Verto clients, are to be looked up at the switch.
     recheck: Event = field(default_factory=Event)
-    verto_unclear: bool = False
+    recheck_verto: bool = False
     received: int = 0
     taken: int = 0
     translated: int = 0
@@ -64,7 +64,7 @@ class Intake:
         metrics.SOURCE_EVENTS.add(1, {"source": "freeswitch", "node": self.node})
 
     def work(self) -> None:
-        """Publish what comes, for ever."""
+        """Publish what is in the queue, for ever."""
         while True:
             self._take(self.queue.get())
             self.taken += 1
@@ -112,12 +112,12 @@ class Intake:
             self.repeats += 1
             metrics.SOURCE_DUPLICATES.add(1, {"source": "freeswitch", "node": self.node})
             return
-        self.switch.saw(event)
+        self.switch.observe(event)
         self.publish(self.switch.announce(event.at))
         records = self.kernel.add_cookies(translation.translate(event, self.context))
         self.publish([record for record in records if not self._is_held(event, record)])
         if event.name == "verto::login" and event.text("verto_success") == "1":
-            self._look_at_login(event)
+            self._recheck_login(event)
         if not records:
             self.ignored += 1
             return
@@ -126,7 +126,7 @@ class Intake:
             self.switch.down = True
 
     def _is_held(self, event: SwitchEvent, record: Translated) -> bool:
-        """Whether a registration waits for what the table shows of its user."""
+        """Whether a registration is held back until the table shows what its user has."""
         if not isinstance(record.event, RegistrationEvent) or verto.is_verto(record.event):
             return False
         held = self.table.take(event, record, time.monotonic())
@@ -134,9 +134,9 @@ class Intake:
             self.recheck.set()
         return held
 
-    def _look_at_login(self, event: SwitchEvent) -> None:
-        """Ask for the Verto clients where a login's user is not sure (VertoClients.is_clear)."""
+    def _recheck_login(self, event: SwitchEvent) -> None:
+        """List the Verto clients where a login's user is uncertain (VertoClients.is_certain)."""
         profile, login = event.text("verto_profile_name"), event.text("verto_login")
-        if not self.context.verto.is_clear(profile or "", login or ""):
-            self.verto_unclear = True
+        if not self.context.verto.is_certain(profile or "", login or ""):
+            self.recheck_verto = True
             self.recheck.set()

@@ -28,7 +28,7 @@ _RECENT_SECONDS = 1.0
 
 
 class KernelLookup(ConnectionLookup):
-    """For one switch. `on` only after `look` has found the switch in this network namespace."""
+    """For one switch. `on` only after `open` has found the switch in this network namespace."""
 
     def __init__(self, mode: KernelMode, sip_ports: list[int]) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class KernelLookup(ConnectionLookup):
         self._verto: ConnectionQuery | None = None
         self._ends: RecentEnds | None = None
 
-    def look(
+    def open(
         self,
         server: Address,
         own: Address,
@@ -54,7 +54,7 @@ class KernelLookup(ConnectionLookup):
         if self._mode == "off":
             return
         try:
-            why_not = self._open(server, own, ports)
+            why_not = self._attempt(server, own, ports)
         except (KernelRefuses, QueryFailed) as error:
             why_not = str(error)
         if why_not:
@@ -72,7 +72,7 @@ class KernelLookup(ConnectionLookup):
                 opened.close()
         self._verto = self._ends = None
 
-    def _open(self, server: Address, own: Address, ports: Callable[[], list[int]]) -> str | None:
+    def _attempt(self, server: Address, own: Address, ports: Callable[[], list[int]]) -> str | None:
         """Why the kernel is not to be asked; None where it is."""
         probe = ConnectionQuery()
         here = probe.cookie_of(server, own)

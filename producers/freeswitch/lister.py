@@ -1,4 +1,4 @@
-"""Asks the switch for listings, one at a time, and counts how they went."""
+"""Asks the switch for listings, one at a time, and counts their outcomes."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ log = logs.get(__name__)
 
 
 class Lister:
-    """One a connection. Raises ConnectionLost from its methods; everything else is logged here."""
+    """One for each connection. Its methods raise ConnectionLost; other failures are logged."""
 
     def __init__(self, socket: EventSocket, intake: Intake, settings: FreeSwitchSettings) -> None:
         self._socket = socket
@@ -27,11 +27,11 @@ class Lister:
         self._channels = ChannelLister(socket, intake)
         self._verto = VertoLister(socket, intake)
         self._failed_before = False
-        # The switch says nothing else on this connection while it makes a listing.
+        # The switch sends nothing else on this connection while it makes a listing.
         self.busy = False
 
     def list_node(self) -> None:
-        """A snapshot of each profile's registrations, of the Verto clients, and of the calls."""
+        """Publish snapshots of each profile's registrations, of Verto clients, and of calls."""
         if not self._switch.lives:
             return
         self._intake.table.forget_coexisting()
@@ -40,18 +40,18 @@ class Lister:
         self._attempt("calls", self._channels.list)
 
     def list_verto(self) -> None:
-        """A snapshot of the Verto clients; none where the switch has no mod_verto."""
+        """Publish a snapshot of the Verto clients; none where the switch has no mod_verto."""
         if self._verto.is_loaded:
             self._attempt("verto", self._verto.list)
 
     def list_user(self, user: UncertainUser) -> None:
-        """A snapshot of one user's bindings on all profiles; what was held back for it goes out."""
+        """Publish a snapshot of one user's bindings, and the ends that were held back for it."""
         asked = self._switch.lives and is_profile(user.profile)
         if not asked or not self._attempt("user", lambda: self._registrations.list_user(user)):
             self._intake.publish([held.record for held in user.held])
 
     def ports(self) -> list[int]:
-        """The ports of the running profiles; none where the switch does not say."""
+        """The ports of the running profiles; none where the switch does not answer."""
         try:
             return read_ports(self._socket.api(PROFILES_COMMAND))
         except (CommandRefused, ListingUnreadable):
@@ -70,8 +70,8 @@ class Lister:
             self._failed_before = False
         except (CommandRefused, ListingUnreadable) as error:
             outcome = "failed"
-            if not self._failed_before:  # a recording refuses each: one line is enough
-                log.warning("snapshot failed", what=what, reason=str(error))
+            if not self._failed_before:  # a recording refuses every listing: one line is enough
+                log.warning("listing failed: no snapshot", what=what, reason=str(error))
             self._failed_before = True
         finally:
             self.busy = False

@@ -1,10 +1,10 @@
-"""What the switch lists when asked: profiles, registrations and channels, read from its answers.
+"""Reads the switch's listings: profiles, registrations and channels.
 
 Pure. Formats: cmd_xml_status and show_reg_callback_xml in mod_sofia.c, `show … as json` in
 mod_commands.c. The registrations look like XML, but Call-ID and user stand in them unescaped: one
-hostile `<` would make an XML parser refuse the whole listing, and entities would be its next
-trap. Each value stands alone on its line, between the switch's own tags, in a fixed order; so
-lines are matched, and a value can be nothing but a value.
+hostile `<` would make an XML parser refuse the whole listing, and entities are another risk. Each
+value stands alone on its line, between the switch's own tags, in a fixed order; so lines are
+matched, and a value can be nothing but a value.
 """
 
 import json
@@ -75,7 +75,7 @@ def rows_command(profile: str) -> str:
 
 
 def user_command(profile: str, user: str, host: str) -> str | None:
-    """The api command that lists a user's registrations; None of one who cannot stand in it."""
+    """The api command that lists a user's registrations; None if the name does not fit in one."""
     if not (is_argument(user) and is_argument(host)):
         return None
     return f"{PROFILES_COMMAND} profile {profile} user {user}@{host}"
@@ -84,7 +84,7 @@ def user_command(profile: str, user: str, host: str) -> str | None:
 def read_profiles(answer: str) -> list[str]:
     """Names of the running profiles in `sofia xmlstatus`, each once. Raises ListingUnreadable.
 
-    One that could not stand in a command is left out: nothing is concluded about it.
+    One that does not fit in a command is left out: nothing is concluded about it.
     """
     expect(answer, "<profiles>", "</profiles>")
     return [name for name in dict.fromkeys(_PROFILE.findall(answer)) if is_profile(name)]

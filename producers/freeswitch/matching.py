@@ -42,10 +42,10 @@ def mode_of_register(event: SwitchEvent, mode: Mode) -> Mode:
 
 
 def replaced_by_register(mode: Mode, binding: str | None, *, same_expiry: bool) -> dict[str, Any]:
-    """What a record of a REGISTER says of the user's other bindings at the profile.
+    """The fields of a REGISTER's record about the user's other bindings at the profile.
 
-    `binding` is None for `Contact: *`, whose row reaches nobody. `same_expiry`: one of the same
-    Call-ID runs out in the same second, and may have been left.
+    `binding` is None for `Contact: *`, whose row reaches no client. `same_expiry`: one of the same
+    Call-ID expires in the same second, and may have been left.
     """
     if mode == "off":
         return {"remaining": [] if binding is None else [binding]}
@@ -53,7 +53,7 @@ def replaced_by_register(mode: Mode, binding: str | None, *, same_expiry: bool) 
 
 
 def ended_by_unregister(mode: Mode) -> dict[str, Any]:
-    """What a record of a REGISTER with `Expires: 0` says of them; also of `Contact: *`."""
+    """The same fields of a REGISTER with `Expires: 0`; also with `Contact: *`."""
     if mode == "off":
         return {"remaining": []}
     return {"replaces_call_id": True} if mode == "call-id" else {}

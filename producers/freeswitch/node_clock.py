@@ -1,4 +1,4 @@
-"""The node's clock, as its events show it: no clock of another machine is ever mixed in."""
+"""The node's clock, as its events show it, and never another machine's."""
 
 import time
 from collections.abc import Callable
@@ -8,18 +8,18 @@ from datetime import UTC, datetime, timedelta
 
 @dataclass(slots=True)
 class NodeClock:
-    """Reads on from the last event's time by the time since its receipt."""
+    """The time of the last event, plus the time since it was received."""
 
     elapsed: Callable[[], float] = time.monotonic
     local: Callable[[], datetime] = lambda: datetime.now(UTC)
     _at: datetime | None = None
     _received: float = 0.0
 
-    def saw(self, at: datetime) -> None:
+    def observe(self, at: datetime) -> None:
         """An event of this time has just been received.
 
-        Event times tick and lag, so one that says less than a second before what this clock shows
-        is late, not a clock set back.
+        Event times tick and lag: one less than a second before this clock's time is late, and no
+        sign of a clock set back.
         """
         if self._at is None or not timedelta(0) <= self.now() - at < timedelta(seconds=1):
             self._at, self._received = at, self.elapsed()

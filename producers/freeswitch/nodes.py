@@ -8,7 +8,7 @@ from schemas.vocabulary import NodeKind
 
 
 def translate_heartbeat(event: SwitchEvent, context: Context) -> list[Translated]:
-    """The switch's own sign of life, every 20 seconds, with its version and uptime."""
+    """The switch's own heartbeat, every 20 seconds, with its version and uptime."""
     milliseconds = event.number("Uptime-msec")
     mark = node_mark(
         NodeKind.HEARTBEAT,

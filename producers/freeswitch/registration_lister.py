@@ -28,7 +28,7 @@ from producers.translated import Translated
 from schemas.codec import InvalidRecord
 from schemas.vocabulary import RegistrationKind as Kind
 
-# More names of one user than that are cheaper to find in a listing of everyone.
+# With more names of one user, a listing of everyone is cheaper.
 _NAMES_MAX = 3
 
 
@@ -56,7 +56,7 @@ class RegistrationLister:
         self._running: list[str] = list(profiles or [])
 
     def list_node(self) -> None:
-        """Each profile by itself: one that is just restarting is not listed, nor concluded upon.
+        """List each profile by itself: of one that is just restarting nothing is concluded.
 
         All rows come before the first end: profiles may share a table, where a row keeps the name
         of the profile that made it (`update sip_registrations` in sofia_reg.c).
@@ -85,7 +85,7 @@ class RegistrationLister:
             raise failure
 
     def list_user(self, user: UncertainUser) -> None:
-        """The user's rows on every profile: the marks' `remaining` is exact.
+        """List the user's rows on every profile: the marks' `remaining` is exact.
 
         What the switch replaced is deleted before its event (sofia_glue_execute_sql_now), so the
         table is not older than the events that came before the question.
@@ -116,7 +116,7 @@ class RegistrationLister:
         return began.of_registrar(f"{what}-{profile}", profile, mode)
 
     def _ask_user(self, profile: str, user: UncertainUser) -> list[RegistrationRow]:
-        """By a command for each name, where they can stand in one and are few; else everyone."""
+        """Ask by name, where the names fit in a command and are few; else list everyone."""
         names = dict.fromkeys((*user.names, *self._known.names_of(user.aor)))
         commands = [user_command(profile, *name) for name in names]
         if None in commands or len(commands) > _NAMES_MAX:
@@ -148,7 +148,7 @@ class RegistrationLister:
         for snapshot, rows in listing:
             for index, row in enumerate(rows):
                 if contact.is_wildcard(row.contact):
-                    continue  # of a `Contact: *` without `Expires: 0`: it reaches nobody
+                    continue  # made by `Contact: *` without `Expires: 0`: it reaches no client
                 try:
                     record = snapshots.registration_row(snapshot, row, index)
                 except InvalidRecord as error:

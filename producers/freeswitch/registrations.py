@@ -36,7 +36,7 @@ def translate_register(event: SwitchEvent, context: Context) -> list[Translated]
     same_expiry = mode == "call-id" and context.known_rows.has_same_expiry(
         event.aor("from-user", "from-host"), event.identifier("call-id", TEXT_MAX), expires_at
     )
-    if is_wildcard:  # without `Expires: 0` it makes a row that reaches nobody
+    if is_wildcard:  # without `Expires: 0` it makes a row that reaches no client
         replaced = matching.replaced_by_register(mode, None, same_expiry=same_expiry)
         return _about(event, context, Kind.WILDCARD, **replaced, **_peer(event))
     binding = _binding(event, "contact", context)
@@ -52,7 +52,7 @@ def translate_register(event: SwitchEvent, context: Context) -> list[Translated]
 
 
 def _seconds(event: SwitchEvent) -> int:
-    """What was granted, as mod_sofia counts it: with a sign, and without an upper bound."""
+    """The granted expiry as mod_sofia counts it: with a sign, and without an upper bound."""
     match = _is_seconds(event.required("expires"))
     if match is None or int(match[0]) == 0:
         raise InvalidRecord("expires", "not a number of seconds")
@@ -60,7 +60,7 @@ def _seconds(event: SwitchEvent) -> int:
 
 
 def translate_unregister(event: SwitchEvent, context: Context) -> list[Translated]:
-    """The client's own unregister, `Contact: *`, or the switch saying a connection closed."""
+    """The client's own unregister, `Contact: *`, or the switch's report of a closed connection."""
     mode = context.mode_of(event.identifier("profile-name"))
     stored = event.raw("contact")
     reason = event.text("reason")
@@ -76,7 +76,7 @@ def translate_unregister(event: SwitchEvent, context: Context) -> list[Translate
 
 
 def translate_expire(event: SwitchEvent, context: Context) -> list[Translated]:
-    """A binding the switch dropped: run out, flushed by hand, or not answering pings."""
+    """A binding that the switch dropped: expired, flushed by hand, or without answers to pings."""
     due = event.required_number("expires")
     return _about(
         event,
@@ -91,7 +91,7 @@ def translate_expire(event: SwitchEvent, context: Context) -> list[Translated]:
 
 
 def translate_failure(event: SwitchEvent, context: Context) -> list[Translated]:
-    """A REGISTER refused for good (403); the same event of an INVITE says nothing here."""
+    """A REGISTER refused for good (403); the same event of an INVITE is left out."""
     if event.text("registration-type") == "INVITE":
         return []
     return _about(

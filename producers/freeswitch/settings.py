@@ -1,4 +1,4 @@
-"""Settings of the FreeSWITCH producer: which switch to read, how often to list, when to give up."""
+"""Settings of the FreeSWITCH producer: which switch, how often to list, which timeouts."""
 
 from datetime import timedelta
 from typing import Annotated, ClassVar
@@ -81,7 +81,7 @@ class FreeSwitchSettings(StageSettings):
     close_timeout_seconds: CloseTimeout = 10
 
     def context(self) -> Context:
-        """What translations of this switch's events go by."""
+        """The state with which translations of this switch's events begin."""
         return Context(
             self.node,
             timedelta(seconds=self.expiry_margin_seconds),

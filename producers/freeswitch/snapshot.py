@@ -1,6 +1,6 @@
 """Listings → snapshot records: began, a row for everything listed, ended.
 
-Pure. All records of a snapshot stand at the place (seq, at) of its beginning.
+Pure. All records of a snapshot have the position (seq, at) of its beginning.
 """
 
 from dataclasses import dataclass, replace
@@ -40,7 +40,7 @@ _EXPIRED_MAX = 86_400  # seconds that a row may be listed after its expiry
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One listing's identity and place. `aor` is set when it is of one user only.
+    """One listing's identity and position. `aor` is set when it is of one user only.
 
     `mode`: the `multiple-registrations` of its registrar.
     """
@@ -55,7 +55,7 @@ class Snapshot:
     mode: Mode = "ask"
 
     def of_registrar(self, what: str, registrar: str, mode: Mode) -> "Snapshot":
-        """The part of this listing that is of one registrar, at the same place."""
+        """The part of this listing that is of one registrar, at the same position."""
         snapshot_id = f"{self.node}/{self.boot}/{what}/{self.at.timestamp():.6f}"
         return replace(self, id=snapshot_id, registrar=registrar, mode=mode)
 
@@ -154,9 +154,9 @@ def call_mark(snapshot: Snapshot, kind: CallKind) -> Translated:
 def call_row(
     snapshot: Snapshot, row: dict[str, str], known: LegIdentity | None
 ) -> tuple[Translated, LegIdentity] | None:
-    """One leg listed, and who it belongs to; None when it is ending. Raises InvalidRecord.
+    """One leg listed, with its user and call; None when it is ending. Raises InvalidRecord.
 
-    `known` is what the leg's own events said: better than the listing, whose call id changes.
+    `known` is what the leg's own events show: better than the listing, whose call id changes.
     """
     as_event = SwitchEvent(dict(row))
     state = _STATES.get(row.get("callstate", ""))
@@ -182,7 +182,7 @@ def _identify(row: SwitchEvent, leg: str) -> LegIdentity:
     direction = calls.DIRECTIONS.get(row.text("direction") or "")
     incoming = direction is Direction.INCOMING
     user = None
-    # mod_sofia puts a caller's From into presence_id (manage-presence): it names nobody.
+    # mod_sofia puts a caller's From into presence_id (manage-presence): it is no evidence.
     if incoming and calls.is_endpoint(row.text("name") or ""):
         user = presence_user(row.identifier("presence_id", 1024))
     return LegIdentity(

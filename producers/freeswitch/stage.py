@@ -1,4 +1,4 @@
-"""The stage `freeswitch`: reads one switch's event socket for ever and publishes what it says."""
+"""The stage `freeswitch`: reads one switch's event socket and publishes its events."""
 
 import time
 from typing import Any
@@ -23,13 +23,13 @@ from runtime.stage import Stage
 log = logs.get(__name__)
 
 NAME = "freeswitch"
-_LOOK_SECONDS = 0.1
-# A connection that lasted this long was sound: the next failure is a new story.
+_POLL_SECONDS = 0.1
+# After a connection that lasted this long, the next failure begins a new backoff.
 _SOUND_SECONDS = 10.0
 
 
 class FreeSwitchProducer:
-    """Keeps one connection up, from `start` to `close`. All in one thread, as greenlets."""
+    """Keeps one connection up while `run` runs. All in one thread, as greenlets."""
 
     def __init__(self, settings: FreeSwitchSettings, publisher: Publisher, stage: Stage) -> None:
         self._settings = settings
@@ -45,14 +45,14 @@ class FreeSwitchProducer:
         )
         self._connection: Connection | None = None
         self._stopping = Event()
-        self._told: str | None = None
+        self._logged: str | None = None
 
     def run(self) -> None:
-        """Work until the stage is told to stop, then publish all that was read."""
+        """Work until the stage's `stop` is set, then publish all that was read."""
         warn_of_default_password(self._settings)
         worker, keeper = gevent.spawn(self._intake.work), gevent.spawn(self._keep_connected)
         while not self._stage.stop.is_set():
-            gevent.sleep(_LOOK_SECONDS)
+            gevent.sleep(_POLL_SECONDS)
             self._show_readiness()
             for greenlet in (worker, keeper):
                 if greenlet.dead:
@@ -81,7 +81,7 @@ class FreeSwitchProducer:
     def _show_readiness(self) -> None:
         if self._connected:
             self._stage.ready.set()
-            self._told = None
+            self._logged = None
         else:
             self._stage.ready.clear()
 
@@ -103,11 +103,11 @@ class FreeSwitchProducer:
             self._stopping.wait(backoff.after(failure.reason, is_refused=is_refused))
 
     def _count(self, error: EventSocketError) -> None:
-        """Every failure is counted; the same one again and again is logged once."""
+        """Count every failure; log one that repeats once."""
         labels = {"source": "freeswitch", "node": self._intake.node, "reason": error.reason}
         metrics.SOURCE_FAILURES.add(1, labels)
-        if self._told != error.reason:
-            self._told = error.reason
+        if self._logged != error.reason:
+            self._logged = error.reason
             log.error("no connection to the switch", error=type(error).__name__, detail=str(error))
 
 

@@ -1,4 +1,4 @@
-"""What is known of the switch at the other end of the connection: name, process, place in time."""
+"""What is known of the switch at the other end: name, process, position, clock."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,16 +15,16 @@ from schemas.vocabulary import NodeKind, Source
 
 @dataclass(slots=True)
 class Switch:
-    """Survives reconnects. `seq` is the highest Event-Sequence of this boot."""
+    """Kept across reconnects. `seq` is the highest Event-Sequence of this boot."""
 
     node: str | None
     own_name: str | None = None
     boot: str | None = None
     version: str | None = None
     seq: int = 0
-    # Between its SHUTDOWN and the next boot nobody may say it lives.
+    # Between its SHUTDOWN and the next boot no heartbeat may be published.
     down: bool = False
-    # Whether UP has been said on this connection; what was lost before it, if anything was.
+    # Whether UP was published on this connection; the reason of a gap before it, if there is one.
     announced: bool = False
     gap: str | None = None
     clock: NodeClock = field(default_factory=NodeClock)
@@ -38,7 +38,7 @@ class Switch:
         return self.announced and not self.down
 
     def ask(self, socket: EventSocket) -> None:
-        """Learn name, process and version. A recording answers none of it: its events will tell.
+        """Ask for name, process and version. A recording does not answer: its events show them.
 
         Raises ConnectionLost.
         """
@@ -48,9 +48,9 @@ class Switch:
             self._enter(boot)
         now = _answer(socket, "strmicroepoch")
         if now is not None and now.isdecimal() and int(now) <= MICROSECONDS_MAX:
-            self.clock.saw(EPOCH + timedelta(microseconds=int(now)))
+            self.clock.observe(EPOCH + timedelta(microseconds=int(now)))
 
-    def saw(self, event: SwitchEvent) -> None:
+    def observe(self, event: SwitchEvent) -> None:
         """Learn from an event. Raises InvalidRecord when it names no process or time."""
         boot, seq, at = event.boot, event.seq, event.at
         if self.node is None:
@@ -58,10 +58,10 @@ class Switch:
         self.version = event.text("FreeSWITCH-Version") or self.version
         self._enter(boot)
         self.seq = max(self.seq, seq)
-        self.clock.saw(at)
+        self.clock.observe(at)
 
     def announce(self, at: datetime | None = None) -> list[Translated]:
-        """GAP if one is due, and UP, once a connection as soon as name and process are known."""
+        """GAP if one is due, and UP: once a connection, as soon as name and process are known."""
         if self.announced or self.down or self.name is None or self.boot is None:
             return []
         self.announced = True
@@ -73,13 +73,13 @@ class Switch:
         return marks
 
     def lost(self, reason: str) -> None:
-        """The connection is gone, and with it what the switch says until the next one."""
+        """The connection has ended: events until the next one are missing."""
         if self.announced:
             self.gap = reason
         self.announced = False
 
     def unwatched(self) -> list[Translated]:
-        """The producer stops: the node's lease must not run out for that."""
+        """The producer stops: the node's lease must not end because of that."""
         if not self.lives:
             return []
         at = self.clock.now()
@@ -106,7 +106,7 @@ class Switch:
         return node_mark(kind, origin, version=version, reason=reason)
 
     def snapshot(self, what: str, *, aor: str | None = None) -> Snapshot:
-        """A listing that begins now, after all that was heard of the switch."""
+        """A listing that begins now, after every event read so far."""
         assert self.name is not None
         assert self.boot is not None
         at = self.clock.now()

@@ -1,4 +1,4 @@
-"""Follows the switch's table by its events, and finds the users about whom it must be asked.
+"""Follows the switch's table by its events, and finds the users for whom it must be asked.
 
 Pure. The switch fires no event for a row it replaces (producers/freeswitch/matching.py), so with
 `multiple_registrations = ask` a user's second row, and the end of one of several, is a question to
@@ -144,7 +144,7 @@ class TableTracker:
         mode = self.context.mode_of(ended.registrar)
         asks = mode in ("ask", "call-id")
         sharing = known.sharing(aor, row) if asks else []
-        # With call-id rows go by that, whoever's they are; else by the name.
+        # With call-id the switch deletes by Call-ID across users; else by the name.
         by_name = mode in ("ask", "contact") and ended.kind is Kind.UNREGISTERED
         if by_name and row in known.rows(aor) and {*known.names_of(aor)} != {name_in(event)}:
             self._ask(event, ended, now, held=(HeldEnd(record, row, misnamed=True),))
@@ -180,7 +180,7 @@ class TableTracker:
         return True
 
     def _all_ended(self, event: SwitchEvent, record: RegistrationEvent, now: float) -> None:
-        """`Contact: *`: only with off it ends what the client asked for."""
+        """`Contact: *`: only with off it ends the bindings that the client asked for."""
         mode = self.context.mode_of(record.registrar)
         known = self.context.known_rows
         if mode == "off":

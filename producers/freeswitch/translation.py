@@ -1,4 +1,4 @@
-"""Third step of an event: from what the switch says to records of the contract.
+"""Third step of an event: from the switch's events to records of the contract.
 
 Pure but for the context, which remembers legs of calls. One table: event name → translator.
 """
@@ -37,7 +37,7 @@ SUBSCRIPTION = " ".join(("event json", *CORE_EVENTS, *CHANNEL_EVENTS, "CUSTOM", 
 
 
 def translate(event: SwitchEvent, context: Context) -> list[Translated]:
-    """Records of one event, none if it says nothing about anyone.
+    """The records of one event; none for an event without a translator.
 
     Raises schemas.codec.InvalidRecord naming the header at fault.
     """

@@ -42,7 +42,7 @@ def is_verto(event: object) -> bool:
 
 
 def translate_login(event: SwitchEvent, context: Context) -> list[Translated]:
-    """A client logged in; none where the login failed, or its domain is not known yet."""
+    """A client logged in; no record where that failed, or its domain is not known yet."""
     if event.text("verto_success") != "1":
         return []
     connection = _connection(event)
@@ -68,7 +68,7 @@ def translate_login(event: SwitchEvent, context: Context) -> list[Translated]:
 
 
 def translate_disconnect(event: SwitchEvent, context: Context) -> list[Translated]:
-    """A client's connection ended; none where nobody had logged in on it."""
+    """A client's connection ended; no record where no client had logged in on it."""
     connection = _connection(event)
     name = event.identifier("verto_login", TEXT_MAX)
     aor = _aor(name, "verto_login") if name is not None else None
@@ -82,7 +82,7 @@ def translate_disconnect(event: SwitchEvent, context: Context) -> list[Translate
 def binding_fields(
     connection: Connection, name: str, transport: Transport | None
 ) -> dict[str, Any]:
-    """What a record says of a client's binding. Raises InvalidRecord."""
+    """The fields of a client's binding. Raises InvalidRecord."""
     return {
         "contact": f"verto.rtc/{name}"[:TEXT_MAX],
         "contact_form": ContactForm.NOT_SIP,
@@ -101,7 +101,7 @@ def identity_of(connection: Connection) -> str:
 def _left(
     event: SwitchEvent, context: Context, connection: Connection, aor: str | None
 ) -> list[Translated]:
-    """The end for whom the connection was another user's until now."""
+    """The end for another user who was logged in on the connection until now."""
     known = context.verto.sessions.get(connection)
     if known is None or known.aor in (None, aor):
         return []

@@ -1,4 +1,4 @@
-"""What is known of the switch's Verto clients: their sessions by connection, their profiles.
+"""The switch's Verto clients as far as they are known: sessions by connection, and profiles.
 
 Pure. The switch names a client differently in its events: verto::login has what the client wrote,
 verto::client_disconnect and the listing the user that mod_verto made of it; only the login has the
@@ -22,9 +22,9 @@ class Connection(NamedTuple):
 
 
 class Session(NamedTuple):
-    """Who logged in on a connection; `login` as the client wrote it.
+    """The user who logged in on a connection; `login` as the client wrote it.
 
-    `aor` is None until a listing has shown whom the switch made of a login without a domain.
+    `aor` is None until a listing has shown which user the switch made of a login without a domain.
     """
 
     aor: str | None
@@ -34,7 +34,7 @@ class Session(NamedTuple):
 
 @dataclass(slots=True)
 class VertoClients:
-    """Of one switch. Sessions beyond SESSIONS_MAX leave, oldest first."""
+    """The clients of one switch. Beyond SESSIONS_MAX sessions the oldest are forgotten."""
 
     sessions: OrderedDict[Connection, Session] = field(default_factory=OrderedDict)
     # Profiles whose users a listing has shown beside a login: where it forces a domain, which.
@@ -67,6 +67,6 @@ class VertoClients:
         elif login.partition("@")[0] == user:
             self.domains[profile] = domain
 
-    def is_clear(self, profile: str, login: str) -> bool:
-        """Whether `name_of` needs no listing to be believed."""
+    def is_certain(self, profile: str, login: str) -> bool:
+        """Whether the name by `name_of` needs no listing to confirm it."""
         return profile in self.domains and self.name_of(profile, login) is not None

@@ -1,4 +1,4 @@
-"""Lists the Verto clients of a switch, publishes the snapshots, and learns how it names users."""
+"""Lists the Verto clients of a switch, publishes the snapshots, and learns its domains."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -40,14 +40,14 @@ class VertoLister:
             return False
 
     def ports(self) -> list[int]:
-        """What mod_verto listens on; nothing where it is not loaded."""
+        """The ports that mod_verto listens on; none where it is not loaded."""
         try:
             return sorted(read_verto(self._socket.api(VERTO_COMMAND)).ports)
         except (CommandRefused, ListingUnreadable):
             return []
 
     def list(self) -> None:
-        """A snapshot of each Verto profile, in step with the events before it.
+        """Publish a snapshot of each Verto profile, in step with the events before it.
 
         A client leaves the list before its verto::client_disconnect (client_thread in mod_verto.c).
         """
@@ -93,7 +93,7 @@ class VertoLister:
         return record.key
 
     def _correct(self, began: Snapshot, listed: set[tuple[Connection, str]]) -> None:
-        """End who was taken for the user of a connection by their login, and is not."""
+        """End the bindings of users that a login was wrongly taken for."""
         connections = {connection for connection, _ in listed}
         for connection, session in list(self._clients.sessions.items()):
             if connection in connections and (connection, session.aor) not in listed:

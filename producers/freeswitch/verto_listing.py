@@ -1,4 +1,4 @@
-"""What mod_verto lists when asked: its profiles and the clients connected to them.
+"""Reads mod_verto's listing: its profiles and the clients connected to them.
 
 Pure. Format: cmd_xml_status in mod_verto.c. It looks like XML but nothing in it is escaped; each
 client is five lines between the switch's own tags, in a fixed order. (`verto jsonstatus` escapes,

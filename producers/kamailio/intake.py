@@ -67,7 +67,7 @@ class Intake(InboxIntake[Server, Context]):
 
     def _look(self) -> None:
         if isinstance(self._link, Link) and not self.witness.on:
-            self.witness.look(self._link.ends)
+            self.witness.open(self._link.ends)
 
     def _take_line(self, line: bytes, received: Received) -> None:
         self.events += 1

@@ -18,19 +18,19 @@ class Ends(NamedTuple):
 
 
 class KernelWitness(ConnectionLookup):
-    """For one server. `on` only after `look` has found it in this network namespace."""
+    """For one server. `on` only after `open` has found it in this network namespace."""
 
     def __init__(self, settings: KamailioSettings) -> None:
         super().__init__()
         self._mode, self._ports = settings.kernel, settings.sip_ports
 
-    def look(self, ends: Ends) -> None:
+    def open(self, ends: Ends) -> None:
         """Decide by the evapi connection: is its other end a socket of this kernel?"""
         self.close()
         if self._mode == "off":
             return
         try:
-            why_not = self._open(ends)
+            why_not = self._attempt(ends)
         except (KernelRefuses, QueryFailed) as error:
             why_not = str(error)
         if why_not:
@@ -45,7 +45,7 @@ class KernelWitness(ConnectionLookup):
             return None
         return self._list(frozenset(self._ports))
 
-    def _open(self, ends: Ends) -> str | None:
+    def _attempt(self, ends: Ends) -> str | None:
         """Why the kernel is not to be asked; None where it is."""
         self._query = ConnectionQuery(self._ports)
         if self._mode == "on":

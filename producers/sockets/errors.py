@@ -1,10 +1,10 @@
-"""What can go wrong between the watcher and the kernel, named for the reaction it asks for."""
+"""Errors between the watcher and the kernel, named for the reaction they ask for."""
 
 
 class KernelRefuses(Exception):
     """This kernel, or what confines the process, does not allow it; waiting does not help.
 
-    The message says what was refused and what to do.
+    The message names what was refused, and what to do.
     """
 
 

@@ -32,7 +32,7 @@ class Change(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """A connection that a dump did not show; `reason` says why, where that is known already."""
+    """A connection that a dump did not show; `reason`: why it ended, if that is known already."""
 
     cookie: int
     connection: KnownConnection
@@ -75,10 +75,10 @@ class ConnectionTracker:
     def dumped(
         self, sockets: Iterable[Socket], now: float, missing_reason: str | None
     ) -> tuple[list[Change], set[int]]:
-        """The ends that a dump shows, and cookies whose counters should be looked at (`measured`).
+        """The ends that a dump shows, and the cookies of connections to measure (`measured`).
 
         A connection that is missing from it is asked about later (`due`), for its notification may
-        be on the way; `missing_reason` is its end's reason, where notifications cannot tell.
+        be on the way; `missing_reason`: of its end, where no notification can show it.
         """
         difference = self.connections.compare(sockets)
         changes = [change for one in difference.closing for change in self._one_sided(one)]

@@ -159,7 +159,7 @@ class Watcher:
             self._publish_all(self._tracker.asked(missing, found))
 
     def _measure(self, cookies: Iterable[int]) -> None:
-        """Look at the counters of connections that may be suspect, or may have recovered."""
+        """Read the counters of connections that may be suspect, or may have recovered."""
         for cookie in cookies:
             connection = self._tracker.connections.known.get(cookie)
             if connection is None:

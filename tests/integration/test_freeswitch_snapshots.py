@@ -122,7 +122,7 @@ def test_a_failed_listing_concludes_nothing(kafka: KafkaSettings, tmp_path: Path
         producer(kafka, tmp_path, switch.port, snapshot_interval_seconds="0.3") as running,
     ):
         eventually(lambda: running.metric("rollcall_snapshots", outcome="failed") >= 4)
-        assert running.log.read_text().count("snapshot failed") == 1
+        assert running.log.read_text().count("listing failed: no snapshot") == 1
         switch.answers = answers()
         eventually(lambda: _kinds(kafka, K.SNAPSHOT_ENDED))
     first_end = _kinds(kafka, K.SNAPSHOT_ENDED)[0][1]

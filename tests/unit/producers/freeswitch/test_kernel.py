@@ -40,9 +40,9 @@ class Switch:
         client = socket.create_connection(("127.0.0.1", self.port))
         return client, self.listener.accept()[0]
 
-    def look(self, mode: KernelMode = "auto", ports: list[int] | None = None) -> KernelLookup:
+    def open(self, mode: KernelMode = "auto", ports: list[int] | None = None) -> KernelLookup:
         kernel = KernelLookup(mode, ports or [])
-        kernel.look(*self.ends(), lambda: [self.port])
+        kernel.open(*self.ends(), lambda: [self.port])
         return kernel
 
 
@@ -83,7 +83,7 @@ def registered(client: socket.socket | Address, status: str = "TCP") -> list[Tra
 
 
 def test_the_cookie_is_the_servers_own_sockets(switch: Switch) -> None:
-    kernel = switch.look()
+    kernel = switch.open()
     assert kernel.on
     client, accepted = switch.connect()
     with client, accepted:
@@ -94,7 +94,7 @@ def test_the_cookie_is_the_servers_own_sockets(switch: Switch) -> None:
 
 
 def test_a_connection_that_ended_is_reported_right_after_the_registration(switch: Switch) -> None:
-    kernel = switch.look()
+    kernel = switch.open()
     client, accepted = switch.connect()
     with accepted:
         cookie = int.from_bytes(accepted.getsockopt(socket.SOL_SOCKET, 57, 8), "little")
@@ -126,7 +126,7 @@ def pair(kernel: KernelLookup, remote: Address) -> tuple[Translated, Translated]
 
 def test_a_connection_that_is_closing_has_ended(switch: Switch) -> None:
     """The server has not closed its end, so that the kernel has reported nothing yet."""
-    kernel = switch.look()
+    kernel = switch.open()
     client, accepted = switch.connect()
     remote = address(client)
     with accepted:
@@ -140,7 +140,7 @@ def test_a_udp_registration_whose_contact_claims_tcp_loses_no_connection(
     switch: Switch,
 ) -> None:
     """The Contact claims TCP, as behind a proxy without Path, and the kernel never had one."""
-    kernel = switch.look()
+    kernel = switch.open()
     (record,) = kernel.add_cookies(registered(Address(ip="127.0.0.1", port=9)))
     assert (record.event.transport, record.event.cookie) == (Transport.TCP, None)
     assert record.event.transport_claimed
@@ -149,7 +149,7 @@ def test_a_udp_registration_whose_contact_claims_tcp_loses_no_connection(
 
 def test_a_missing_connection_from_before_the_watch_counts_as_ended(switch: Switch) -> None:
     (record,) = registered(Address(ip="127.0.0.1", port=9))
-    kernel = switch.look()
+    kernel = switch.open()
     registration, end = kernel.add_cookies([record])
     assert end.event.reason == "gone at registration"
     assert not registration.event.transport_claimed
@@ -157,7 +157,7 @@ def test_a_missing_connection_from_before_the_watch_counts_as_ended(switch: Swit
 
 
 def test_a_tcp_client_whose_contact_names_no_transport_is_recognised(switch: Switch) -> None:
-    kernel = switch.look()
+    kernel = switch.open()
     client, accepted = switch.connect()
     with client, accepted:
         client.sendall(b"REGISTER")
@@ -168,7 +168,7 @@ def test_a_tcp_client_whose_contact_names_no_transport_is_recognised(switch: Swi
 
 
 def test_a_udp_client_stays_a_udp_client(switch: Switch) -> None:
-    kernel = switch.look()
+    kernel = switch.open()
     (record,) = kernel.add_cookies(registered(Address(ip="127.0.0.1", port=9), "UDP"))
     assert (record.event.transport, record.event.cookie) == (Transport.UDP, None)
     kernel.close()
@@ -176,24 +176,24 @@ def test_a_udp_client_stays_a_udp_client(switch: Switch) -> None:
 
 def test_the_kernel_is_not_asked_where_the_switch_is_not_known_to_run_here(switch: Switch) -> None:
     elsewhere = KernelLookup("auto", [])
-    elsewhere.look(Address(ip="192.0.2.1", port=8021), switch.ends()[1], lambda: [switch.port])
+    elsewhere.open(Address(ip="192.0.2.1", port=8021), switch.ends()[1], lambda: [switch.port])
     forwarded = KernelLookup("auto", [])
-    forwarded.look(*switch.ends(), lambda: [9])  # the SIP ports listen in another namespace
+    forwarded.open(*switch.ends(), lambda: [9])  # the SIP ports listen in another namespace
     silent = KernelLookup("auto", [])
-    silent.look(*switch.ends(), list)
-    off = switch.look("off")
+    silent.open(*switch.ends(), list)
+    off = switch.open("off")
     for kernel in (elsewhere, forwarded, silent, off):
         assert not kernel.on
         records = registered(Address(ip="127.0.0.1", port=9))
         assert kernel.add_cookies(records) == records
-    forced = switch.look("on", [switch.port])
+    forced = switch.open("on", [switch.port])
     assert forced.on
     forced.close()
 
 
 def test_a_row_of_a_listing_whose_connection_is_gone_ends_it_too(switch: Switch) -> None:
     """So an end that nobody saw is published with the next snapshot at the latest."""
-    kernel = switch.look()
+    kernel = switch.open()
     client, accepted = switch.connect()
     (row,) = registered(client)
     row.event.kind = RegistrationKind.SNAPSHOT_ROW

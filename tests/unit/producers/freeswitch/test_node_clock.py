@@ -18,7 +18,7 @@ def test_the_nodes_clock_reads_on_from_its_last_event() -> None:
     elapsed = _Time()
     clock = NodeClock(elapsed=elapsed, local=lambda: AT)
     assert clock.now() == AT, "no event yet: the local clock"
-    clock.saw(AT - timedelta(hours=1))
+    clock.observe(AT - timedelta(hours=1))
     elapsed.seconds += 5
     assert clock.now() == AT - timedelta(minutes=59, seconds=55)
 
@@ -26,9 +26,9 @@ def test_the_nodes_clock_reads_on_from_its_last_event() -> None:
 def test_the_nodes_clock_is_not_turned_back_by_ticks_but_by_the_node() -> None:
     elapsed = _Time()
     clock = NodeClock(elapsed=elapsed, local=lambda: AT)
-    clock.saw(AT)
+    clock.observe(AT)
     elapsed.seconds += 5
-    clock.saw(AT + timedelta(seconds=4.98))
+    clock.observe(AT + timedelta(seconds=4.98))
     assert clock.now() == AT + timedelta(seconds=5)
-    clock.saw(AT - timedelta(minutes=1))
+    clock.observe(AT - timedelta(minutes=1))
     assert clock.now() == AT - timedelta(minutes=1)

@@ -23,7 +23,7 @@ def _kinds(switch: Switch) -> list[NodeKind]:
 def test_up_once_a_connection_and_a_gap_when_it_came_back() -> None:
     switch = Switch(None)
     assert _kinds(switch) == [], "neither name nor process known"
-    switch.saw(_event())
+    switch.observe(_event())
     assert _kinds(switch) == [NodeKind.UP]
     assert _kinds(switch) == []
     switch.lost("closed")
@@ -35,24 +35,24 @@ def test_up_once_a_connection_and_a_gap_when_it_came_back() -> None:
 
 def test_a_new_process_is_up_without_a_gap_and_counts_anew() -> None:
     switch = Switch("east")
-    switch.saw(_event(seq=900))
-    switch.saw(_event(seq=895))
+    switch.observe(_event(seq=900))
+    switch.observe(_event(seq=895))
     assert switch.seq == 900
     assert switch.announce()[0].key == "east"
     switch.lost("closed")
-    switch.saw(_event(boot="b2", seq=3))
+    switch.observe(_event(boot="b2", seq=3))
     (up,) = switch.announce()
     assert (up.event.kind, up.event.boot, up.event.seq) == (NodeKind.UP, "b2", 3)
 
 
 def test_a_switch_that_went_down_stays_down_until_its_next_process() -> None:
     switch = Switch(None)
-    switch.saw(_event())
+    switch.observe(_event())
     switch.announce()
     switch.down = True
     switch.lost("goodbye")
-    switch.saw(_event(seq=2))
+    switch.observe(_event(seq=2))
     assert _kinds(switch) == []
     assert not switch.lives
-    switch.saw(_event(boot="b2"))
+    switch.observe(_event(boot="b2"))
     assert _kinds(switch) == [NodeKind.UP]
