@@ -47,7 +47,7 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
     "reg_sockclose_off": {
         "1001": [ON, "offline expired"],
         "1002": [ON, "offline expired"],
-        "1003": [ON, "offline connection-closed"],  # WebSocket: told whatever the setting
+        "1003": [ON, "offline connection-closed"],  # WebSocket: reported with any setting
         "1004": [ON, "offline expired"],
         "1005": [ON, "offline expired"],
     },
@@ -89,7 +89,7 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
             *ANSWERED_AT_ONCE * 3,  # echo, digits, tone
             *[RING, TALK, HUNG_UP],  # called by click-to-call
             *ANSWERED_AT_ONCE * 2,  # conference, call center
-            *CALLED,  # the callee's socket dies: the call goes on until the switch ends it
+            *CALLED,  # the callee's socket dies: the call continues until the switch ends it
             OFF,
         ],
         "1002": [

@@ -28,7 +28,7 @@ class Beside:
         self.pipeline = Pipeline()
         self.collector = Collector(self.pipeline)
         self.intake = Intake(
-            self.collector,  # type: ignore[arg-type]  # stands where the publisher does
+            self.collector,  # type: ignore[arg-type]  # used in the publisher's place
             Switch(self.settings.node),
             self.settings.context(),
             label="test",

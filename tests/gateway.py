@@ -1,4 +1,4 @@
-"""Parts for tests of the gateway: subscribers that note what they are told."""
+"""Parts for tests of the gateway: subscribers that record what they receive."""
 
 import json
 import threading
@@ -22,8 +22,8 @@ def gateway(folder: Path, kafka: KafkaSettings, **environment: str) -> StageProc
     return StageProcess("sinks.gateway.stage", folder, kafka, ROLLCALL_GATEWAY_PORT="0", **own)
 
 
-class Told:
-    """What a subscriber was told, as (event, content), until its connection ended."""
+class Subscription:
+    """The events a subscriber received, as (event, content), until its connection ended."""
 
     def __init__(self, url: str, query: str, headers: dict[str, str] | None = None) -> None:
         self.url, self.query, self.headers = url, query, headers or {}
@@ -40,7 +40,7 @@ class Told:
             self.ended = error
 
     def listen(self) -> object:
-        """Note what comes; how it ended."""
+        """Record the events; returns how the connection ended."""
         raise NotImplementedError
 
     @property
@@ -60,13 +60,13 @@ class Told:
     def last(self) -> dict[str, int]:
         return dict(self.versions)
 
-    def wait_live(self) -> "Told":
+    def wait_live(self) -> "Subscription":
         eventually(lambda: self.is_live or self.ended, what="live")
         assert self.is_live, self.ended
         return self
 
 
-class EventStream(Told):
+class EventStream(Subscription):
     """Over SSE. `ended` is `closed`, or the error."""
 
     def listen(self) -> object:
@@ -96,7 +96,7 @@ class EventStream(Told):
             self.events.append((fields["event"], json.loads(fields["data"])))
 
 
-class WebSocket(Told):
+class WebSocket(Subscription):
     """Over a WebSocket. `ended` is the code of the close, or the error."""
 
     def listen(self) -> object:

@@ -24,14 +24,14 @@ class StageProcess:
             "ROLLCALL_KAFKA_NAMESPACE": kafka.namespace,
             "ROLLCALL_SETTINGS": os.devnull,
             "ROLLCALL_STREAMS_DATA_FOLDER": str(folder / "faust"),
-            # Most tests have no producer that goes on beating.
+            # Most tests have no producer that sends heartbeats.
             "ROLLCALL_STREAMS_NODE_LEASE": "600",
             **environment,
         }
         self.start()
 
     def start(self) -> None:
-        """Start a process (again) and wait until it says it is ready."""
+        """Start a process (again) and wait until it is ready."""
         port = free_port()
         self.health = f"http://127.0.0.1:{port}"
         with self.log.open("ab") as log:
@@ -54,7 +54,7 @@ class StageProcess:
         return found
 
     def kill(self) -> None:
-        """SIGKILL: no goodbye."""
+        """SIGKILL: no graceful stop."""
         self.process.kill()
         self.process.wait()
 

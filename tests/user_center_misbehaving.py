@@ -1,4 +1,4 @@
-"""A real HTTP receiver that misbehaves on demand and notes what it got and accepted."""
+"""A real HTTP receiver that misbehaves on demand and records its requests."""
 
 import json
 import socket
@@ -36,7 +36,7 @@ class Answer:
 
 
 class Misbehaving:
-    """A receiver that answers as `decide` says, and notes what it accepted."""
+    """A receiver that answers as `decide` returns, and records what it accepted."""
 
     def __init__(self, decide: Callable[[Received, int], Answer]) -> None:
         self.decide = decide
@@ -62,7 +62,7 @@ class Misbehaving:
 def misbehaving(
     decide: Callable[[Received, int], Answer] = lambda _received, _number: Answer(),
 ) -> Iterator[tuple[str, Misbehaving]]:
-    """A real HTTP server that behaves as told; `decide` gets the request and its number."""
+    """A real HTTP server; `decide` gets each request and its number, and returns the answer."""
     receiver = Misbehaving(decide)
 
     class Handler(BaseHTTPRequestHandler):

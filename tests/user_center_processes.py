@@ -40,7 +40,7 @@ def sink(kafka: KafkaSettings, url: str, **settings: str) -> Iterator[tuple[Proc
 
 
 def status(health: str) -> dict[str, Any]:
-    """What a stage says of itself."""
+    """A stage's /status."""
     found: dict[str, Any] = httpx.get(health + "/status", trust_env=False).json()
     return found
 

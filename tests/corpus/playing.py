@@ -14,7 +14,7 @@ _FIRST = {"udp": 1000, "tcp": 2000}
 
 
 class Sent(NamedTuple):
-    """One message; `token` stands in its user's name, and in no other's."""
+    """One message; only its user's name contains `token`."""
 
     name: str
     token: str

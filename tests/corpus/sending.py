@@ -1,4 +1,4 @@
-"""Raw bytes to a SIP server over UDP or TCP, as they stand, and the answer's status."""
+"""Raw bytes to a SIP server over UDP or TCP, unchanged, and the status of the answer."""
 
 import re
 import socket
@@ -23,7 +23,7 @@ class Sender:
         self._sockets: list[socket.socket] = []
 
     def send(self, data: bytes) -> int | None:
-        """The final answer's status; None where none comes, or the server hangs up.
+        """The final answer's status; None without an answer, or when the server disconnects.
 
         Over UDP an answer goes to the port that the topmost Via names unless it has `rport`
         (RFC 3261 §18.2.2, RFC 3581): without it none is waited for.

@@ -39,7 +39,7 @@ class Expected(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """`contacts` are those of the Contact headers in order; `refused` says why there are none."""
+    """`contacts` are those of the Contact headers in order; `refused`: why there are none."""
 
     name: str
     device_class: str

@@ -1,4 +1,4 @@
-"""Stands where the publisher does: encodes what a reader publishes as it would, and keeps it."""
+"""A publisher for tests: encodes what a reader publishes as the real one does, and keeps it."""
 
 from dataclasses import dataclass, field
 from typing import Any

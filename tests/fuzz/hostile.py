@@ -1,4 +1,4 @@
-"""What the fuzzers draw: mutated captures, hostile texts, odd JSON, and bytes cut anywhere."""
+"""Strategies of the fuzzers: mutated captures, hostile texts, odd JSON, and bytes cut anywhere."""
 
 import atexit
 import json
@@ -28,7 +28,7 @@ FRAGMENTS = [
     *(';+sip.instance="<urn:uuid:m>"', "sip:mallory@192.0.2.66", ";fs_path=%3Csip%3Am%3E", "@"),
     *("é", "İ", "\u2028", "\ufeff", "\U0001f4de", "\u0661", "x" * 300),
 ]
-# JSON that few expect where a text or a number stands.
+# JSON values in place of a text or a number.
 LITERALS = [
     *("null", "true", "{}", "[]", '""', "0", "-1", "-0.0", "1e400", "-1e400", "NaN", "Infinity"),
     *("1.5", "65536", "4294967296", "18446744073709551616", "9" * 20, "9" * 5000, "1e-400"),

@@ -58,7 +58,7 @@ _ANSWERS = {
 
 
 class _Socket:
-    """Answers each command; those that nobody expects are refused, as the switch does."""
+    """Answers each command; unknown ones are refused, as the switch does."""
 
     def __init__(self, answers: dict[str, str]) -> None:
         self.answers = answers

@@ -72,15 +72,15 @@ def test_the_user_center_keeps_to_its_document(case: schemathesis.Case[Any]) -> 
 @fuzzed(10)
 @given(_schema["/presence"]["POST"].as_strategy())
 def test_a_signed_batch_by_the_document_is_taken(case: schemathesis.Case[Any]) -> None:
-    """Or one of its events named: the document cannot say that a time has a zone, or a year."""
+    """Or an event is named: the document cannot require a zone or a year of a time."""
     body = json.dumps(case.body).encode()
     headers = {name: value.encode() for name, value in signed(body).items()}
     status, _, answer = asked(CENTER, "POST", "/presence", b"", headers, body)
-    said = json.loads(answer)
+    found = json.loads(answer)
     if status == 422:
-        assert said["field"].startswith("data")
+        assert found["field"].startswith("data")
     elif status == 200:
-        assert said["received"] == len(json.loads(body))
+        assert found["received"] == len(json.loads(body))
     else:
         assert status == 413
 
@@ -103,8 +103,8 @@ def test_any_signed_body_is_taken_or_refused_by_name(body: bytes, data: st.DataO
     status, kind, answer = asked(CENTER, "POST", "/presence", b"", headers, body)
     assert status in (200, 400, 401, 413, 415, 422)
     assert kind["content-type"] == "application/json"
-    said = json.loads(answer)
-    assert status == 200 or said["error"]
+    found = json.loads(answer)
+    assert status == 200 or found["error"]
     assert len(answer) < 16 * 1024
 
 

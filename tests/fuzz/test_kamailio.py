@@ -178,5 +178,5 @@ _DIALOGS = json.loads((CAPTURES / "rpc_dlg_list_live.json").read_text())["result
 def test_no_listing_of_dialogs_stops_the_producer(dialogs: bytes) -> None:
     played = Played()
     Lister(_Rpc({"dlg.list": dialogs}), played.intake).list_calls()
-    told = [event.kind for _, _, event in played.collected.published]
-    assert not told or (told[0], told[-1]) == (CallKind.SNAPSHOT_BEGAN, CallKind.SNAPSHOT_ENDED)
+    kinds = [event.kind for _, _, event in played.collected.published]
+    assert not kinds or (kinds[0], kinds[-1]) == (CallKind.SNAPSHOT_BEGAN, CallKind.SNAPSHOT_ENDED)

@@ -130,7 +130,7 @@ _CHOSEN = [
 
 
 def _as_lines(name: str, parameters: dict[str, Any]) -> bytes:
-    """event_datagram.c: a value that holds a newline stands in quotes, its quotes escaped."""
+    """event_datagram.c: a value with a newline is quoted, its quotes escaped."""
     lines = [name]
     for key, value in parameters.items():
         text = "" if value is None else str(value)

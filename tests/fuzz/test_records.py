@@ -40,7 +40,7 @@ FOLDED = (
     *MEDIA_SOURCES,
 )
 _HEADER = st.tuples(st.sampled_from(["ce_id", "ce_time"]), st.none() | st.binary(max_size=9))
-_DEEP = b'{"nobody":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+_DEEP = b'{"unknown":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
 
 _NOT_UTF_8 = golden.examples(topics.PRESENCE)[0].text.encode().replace(b"{", b'{"x":"\xff",', 1)
 
@@ -58,7 +58,7 @@ def hostile(topic: Topic) -> st.SearchStrategy[bytes]:
 @given(st.sampled_from(topics.ALL), st.data())
 @example(topics.PRESENCE, None)
 def test_any_value_is_a_record_or_named_invalid(topic: Topic, data: st.DataObject | None) -> None:
-    value = data.draw(hostile(topic)) if data is not None else _DEEP  # ended whoever read it
+    value = data.draw(hostile(topic)) if data is not None else _DEEP  # once ended every reader
     for read in (decode, validate, models.decode):
         with contextlib.suppress(InvalidRecord):
             assert read(topic.model, value) is not None
@@ -85,7 +85,7 @@ def test_no_record_stops_the_streams(chosen: list[Topic], data: st.DataObject | 
 
 
 def _registers(pipeline: Pipeline) -> None:
-    """Someone else is still told of."""
+    """Another user is still published."""
     pipeline.published.clear()
     registered = next(e for e in examples(topics.REGISTRATIONS) if e["kind"] == "registered")
     other = {"aor": "sip:other@sip.test", "node": "other", "boot": "b", "id": "other/b/1"}
@@ -154,7 +154,7 @@ def test_anything_can_be_set_aside(value: Any) -> None:
 
 
 def test_what_callers_write_makes_no_time_series(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reason of a dead letter may hold their words; the metric's label must not."""
+    """The reason of a dead letter may quote callers; the metric's label must not."""
     labels: set[tuple[str, ...]] = set()
     counter = SimpleNamespace(add=lambda _, found: labels.add(tuple(found.values())))
     monkeypatch.setattr(metrics, "DEAD_LETTERS", counter)

@@ -1,4 +1,4 @@
-"""A torn spool file: opened, set aside or named, and its publisher goes on."""
+"""A torn spool file: opened, set aside or named, and its publisher continues."""
 
 import shutil
 import tempfile

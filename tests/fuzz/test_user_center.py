@@ -17,7 +17,7 @@ from tests.fuzz.hostile import fuzzed, mutated, texts
 from tests.user_center import SECRET
 
 _NOW = datetime(2026, 11, 24, tzinfo=UTC)
-# Where no status says anything: the answer itself was broken.
+# Reasons without a status: the answer itself was broken.
 _BROKEN = ("no-answer", "disconnected", "bad-redirect")
 _WAITS = [
     b"120",

@@ -121,7 +121,7 @@ class Process:
         )
 
     def status(self) -> dict[str, Any]:
-        """What /status says; {} while nothing answers."""
+        """The stage's /status; {} while nothing answers."""
         try:
             return dict(httpx.get(f"{self.url}/status", timeout=30).json())
         except httpx.TransportError:

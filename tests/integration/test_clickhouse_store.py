@@ -168,13 +168,13 @@ def test_golden_examples_come_back(tmp_path: Path, chosen: Table) -> None:
             assert json.loads(shown).items() >= _flat(example.value).items(), example.name
 
 
-# Of a listing of connections: who is connected where nobody has registered (docs/clickhouse.md).
+# Fields of a listing of connections that are not stored (docs/clickhouse.md).
 _NOT_STORED = ("parts", "part", "hosts", "connections")
 _TIMES = ("at", "table_at", "expires_at", "expired_due", "since", "created_at", "last_packet_at")
 
 
 def _flat(value: dict[str, Any]) -> dict[str, Any]:
-    """A record's JSON in the words of the tables."""
+    """A record's JSON with the columns of the tables."""
     flat: dict[str, Any] = {}
     for field, part in value.items():
         if field in _NOT_STORED:
@@ -208,7 +208,7 @@ def _flat(value: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_what_decodes_is_accepted(tmp_path: Path, field: str, value: Any) -> None:
-    """A row the engine refused would stand in the way of all after it."""
+    """A row that the engine refuses would block all rows after it."""
     record = records.registration()
     setattr(record, field, value)
     with opened(settings(tmp_path)) as database:

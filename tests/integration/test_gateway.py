@@ -18,7 +18,7 @@ from schemas.codec import encode
 from schemas.topics import PRESENCE
 from sinks.gateway.reader import Reader
 from tests.eventually import eventually
-from tests.gateway import TOKEN, EventStream, Told, WebSocket, gateway
+from tests.gateway import TOKEN, EventStream, Subscription, WebSocket, gateway
 from tests.integration.conftest import delete_topics
 from tests.stages import StageProcess
 from tests.user_center import dead_letters, presence, publish
@@ -53,7 +53,7 @@ def get(url: str, **headers: str) -> httpx.Response:
 
 @pytest.mark.parametrize("transport", [EventStream, WebSocket])
 def test_a_subscriber_is_told_the_state_then_changes_in_order(
-    transport: type[Told], stage: StageProcess, kafka: KafkaSettings
+    transport: type[Subscription], stage: StageProcess, kafka: KafkaSettings
 ) -> None:
     domain = f"{transport.__name__.lower()}.test"
     joe, sue, kim = (f"sip:{name}@{domain}" for name in ("joe", "sue", "kim"))

@@ -68,7 +68,7 @@ def test_kill_of_the_sink_loses_nothing(kafka: KafkaSettings, tmp_path: Path) ->
 def test_stopped_while_the_receiver_hangs_loses_nothing(
     kafka: KafkaSettings, tmp_path: Path
 ) -> None:
-    """SIGTERM commits at once, but only what is settled."""
+    """SIGTERM commits at once, but only what is delivered."""
     with reference_user_center(tmp_path) as (center, url):
         endpoint = f"{url}/presence"
         with sink(kafka, endpoint, TIMEOUT_SECONDS="1") as (process, health):

@@ -1,4 +1,4 @@
-"""The benchmark's input is what it says it is, and its own expectation is right."""
+"""The benchmark's input has the declared properties, and its own expectation is right."""
 
 from collections import Counter
 from itertools import pairwise
@@ -33,7 +33,7 @@ def test_events_fit_the_contract(events: list[RegistrationEvent]) -> None:
         assert codec.validate(RegistrationEvent, codec.encode(event)) == event
 
 
-def test_holds_repeats_and_swapped_neighbours(events: list[RegistrationEvent]) -> None:
+def test_has_repeated_and_reordered_events(events: list[RegistrationEvent]) -> None:
     ids = Counter(event.id for event in events)
     repeated = sum(count - 1 for count in ids.values())
     swapped = sum(
@@ -61,7 +61,7 @@ def test_expectation_equals_the_newest_event_of_each_user(events: list[Registrat
     }
 
 
-def test_the_peers_job_arrives_at_the_expectation(events: list[RegistrationEvent]) -> None:
+def test_the_peers_job_gives_the_expected_result(events: list[RegistrationEvent]) -> None:
     expected, changes = Expected(), 0
     states: dict[str | None, dict[str, Any]] = {}
     shown: dict[str | None, str] = {}

@@ -29,14 +29,14 @@ def test_percentiles_are_by_nearest_rank(share: float, expected: int) -> None:
     assert percentile(range(1, 101), share) == expected
 
 
-def test_delays_are_told_in_milliseconds() -> None:
-    told = delays_ms([0.004, 0.001, 0.0025])
-    assert told == {"count": 3, "p50_ms": 2.5, "p99_ms": 4.0, "p99_9_ms": 4.0, "max_ms": 4.0}
+def test_delays_are_reported_in_milliseconds() -> None:
+    delays = delays_ms([0.004, 0.001, 0.0025])
+    assert delays == {"count": 3, "p50_ms": 2.5, "p99_ms": 4.0, "p99_9_ms": 4.0, "max_ms": 4.0}
     with pytest.raises(ValueError, match="no delay"):
         delays_ms([])
 
 
-def test_a_loads_users_live_in_order_and_half_of_their_events_change_something() -> None:
+def test_a_users_events_are_in_order_and_half_of_them_change_presence() -> None:
     users, events = 8, 400
     lives: dict[int, list[KINDS]] = {}
     for index in range(events):
@@ -51,13 +51,13 @@ def test_a_loads_users_live_in_order_and_half_of_their_events_change_something()
     assert reachable == {n: life[-1] is not KINDS.UNREGISTERED for n, life in lives.items()}
 
 
-def test_an_events_id_tells_when_it_was_due() -> None:
+def test_an_events_id_has_its_due_time() -> None:
     _, value, _ = Population(3).registration(1, KINDS.REGISTERED, load.mark_of(1_500_000_000))
     assert load.due_of([validate(RegistrationEvent, value).id, "older"]) == 1.5
     assert load.due_of(["fs1:boot-1:7"]) is None
 
 
-def test_a_roll_tells_every_version_and_who_has_it() -> None:
+def test_a_roll_has_each_version_and_the_user_of_it() -> None:
     roll = Roll(Population(7))
     newest = dict.fromkeys((roll.population.aor(n) for n in range(7)), 1)
     for index in range(25):
@@ -68,7 +68,7 @@ def test_a_roll_tells_every_version_and_who_has_it() -> None:
         assert roll.newest(index + 1) == newest
 
 
-def test_watchers_read_events_and_frames_wherever_they_are_cut() -> None:
+def test_watchers_read_events_and_frames_in_any_pieces() -> None:
     texts = [b'{"event":"live"}', b'{"aor":"' + b"x" * 200 + b'"}', b"{" + b" " * 70_000 + b"}"]
     events = b"retry: 1\n\n" + b"".join(b"3f\r\nid: 1\ndata: %s\n\n\r\n" % t for t in texts)
     frame = Frame(Opcode.PING, b"1234").serialize(mask=False)
@@ -109,7 +109,7 @@ def _record(partition: int) -> Seen:
     )
 
 
-def test_a_standstill_is_each_partitions_longest_silence() -> None:
+def test_a_standstill_is_each_partitions_longest_gap() -> None:
     records = [(at, _record(0)) for at in (0.5, 1.0, 4.0, 9.5)] + [(2.0, _record(1))]
     assert standstills(records, 3, 0.0, 10.0) == [5.5, 8.0, 10.0]
 
@@ -120,24 +120,24 @@ def test_a_standstill_is_each_partitions_longest_silence() -> None:
         ("scale.at.10000.refreshes_per_second", 40_000, 20_000, 2.0),
         ("scale.at.10000.cpu_us_per_refresh", 10, 25, 2.5),
         ("latency.socket_close.p99_ms", 20, 60, 3.0),
-        ("latency.socket_close.p50_ms", 1, 4, 1.0),  # nobody can tell
+        ("latency.socket_close.p50_ms", 1, 4, 1.0),  # below the resolution
         ("throughput.rollcall", 50_000, 100_000, 0.5),
-        ("storm.closes.published_s", 1, 9, None),  # the benchmark's own doing
+        ("storm.closes.published_s", 1, 9, None),  # of the benchmark's load, not of Rollcall
         ("latency.socket_close.count", 1, 9, None),
     ],
 )
-def test_worse_is_told_by_ratio(name: str, old: float, new: float, ratio: float | None) -> None:
+def test_a_regression_is_a_ratio(name: str, old: float, new: float, ratio: float | None) -> None:
     assert comparison.worse_by(name, old, new) == ratio
 
 
-def test_regressions_are_what_both_have_the_worst_first() -> None:
+def test_regressions_are_of_common_figures_worst_first() -> None:
     old = {"a": {"x_s": 1.0, "y_s": 1.0, "z_s": 1.0}}
     new = {"a": {"x_s": 2.0, "y_s": 4.0, "z_s": 1.1, "fresh_s": 9.0}}
     found = comparison.regressions(old, new, 1.5)
     assert [(one.name, one.ratio) for one in found] == [("a.y_s", 4.0), ("a.x_s", 2.0)]
 
 
-def test_the_page_shows_every_figure_what_failed_and_which_targets_are_met() -> None:
+def test_the_page_shows_figures_failures_and_targets() -> None:
     document: dict[str, Any] = {
         "command": "python -m benchmarks --all",
         "date": "2026-01-31",

@@ -11,7 +11,7 @@ def report(command: str, date: str, **benchmarks: Any) -> dict[str, Any]:
     return {"command": command, "date": date, "machine": load, "benchmarks": benchmarks}
 
 
-def test_what_failed_is_run_again_and_the_rest_is_kept() -> None:
+def test_a_failed_benchmark_is_run_again_and_the_others_are_kept() -> None:
     before = report("all", "2026-01-01", scale={"users": 1}, recovery={"failed": "exit status 1"})
     now = report("recovery", "2026-01-02", recovery={"users": 2}, throughput={"limit": 3})
     assert added(now, before) == {
@@ -22,12 +22,12 @@ def test_what_failed_is_run_again_and_the_rest_is_kept() -> None:
     }
 
 
-def test_benchmarks_stand_in_the_order_in_which_they_run() -> None:
+def test_benchmarks_are_in_the_order_in_which_they_run() -> None:
     whole = report("all", "2026-01-01", **{name: {} for name in reversed(SMALL)})
     assert list(added(report("sinks", "2026-01-01", sinks={}), whole)["benchmarks"]) == list(SMALL)
 
 
-def test_the_page_says_by_how_much_a_target_is_missed_and_why() -> None:
+def test_the_page_shows_by_how_much_a_target_is_missed_and_why() -> None:
     document = report("all", "2026-01-01", recovery={"restarted": {"standstill_s": 4.5}})
     document |= {"small": False, "versions": {}}
     document["benchmarks"]["throughput"] = {"rollcall_over": {"limit": 0.25, "plain_faust": 41}}

@@ -39,7 +39,7 @@ RIGHT = [
 ]
 
 
-def test_accepts_a_right_result(loaded: Input) -> None:
+def test_a_right_result_is_accepted(loaded: Input) -> None:
     check_presence(loaded, RIGHT)
 
 
@@ -53,12 +53,12 @@ def test_accepts_a_right_result(loaded: Input) -> None:
         ([], "wrong for 2 of 2"),
     ],
 )
-def test_refuses_a_wrong_result(loaded: Input, records: list[Seen], why: str) -> None:
+def test_a_wrong_result_is_refused(loaded: Input, records: list[Seen], why: str) -> None:
     with pytest.raises(WrongResult, match=why):
         check_presence(loaded, records)
 
 
-def test_refuses_lost_and_reordered_copies(loaded: Input) -> None:
+def test_lost_and_reordered_copies_are_refused(loaded: Input) -> None:
     loaded.expected.events = 3
     check_copies(loaded, [(ANN, "1"), (BOB, "3"), (ANN, "2")])
     with pytest.raises(WrongResult, match="2 records for 3 events"):
@@ -79,7 +79,7 @@ def test_rate_leaves_out_the_warm_up_and_counts_events_without_records(loaded: I
     assert rate(loaded, [(0, ["0:9"]), *proofs[1:]]) == pytest.approx(2_000, rel=0.01)
 
 
-def test_rate_refuses_what_came_at_once(loaded: Input) -> None:
+def test_a_rate_of_records_of_one_moment_is_refused(loaded: Input) -> None:
     loaded.expected.events = 1
     loaded.positions = {"1": (0, 0)}
     with pytest.raises(WrongResult, match="at once"):

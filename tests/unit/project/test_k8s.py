@@ -250,7 +250,7 @@ def test_disruption_budgets_select_pods(manifests: list[Manifest]) -> None:
             assert any(wanted <= have.items() for have in labels)
 
 
-def test_what_holds_data_never_runs_twice(example: list[Manifest]) -> None:
+def test_stages_with_data_never_run_twice(example: list[Manifest]) -> None:
     for manifest in templates(example):
         if manifest["spec"].get("volumeClaimTemplates"):
             assert manifest["kind"] == "StatefulSet"
@@ -384,7 +384,7 @@ def test_subscribers_reach_the_gateway_with_a_token(
     assert "optional" not in tokens["valueFrom"]["secretKeyRef"], "a missing key must not open it"
 
 
-def test_all_images_of_ours_have_one_tag(example: list[Manifest]) -> None:
+def test_all_images_of_the_project_have_one_tag(example: list[Manifest]) -> None:
     images = {container(manifest)["image"] for manifest in templates(example)}
     for folder in SIDECARS:
         images |= {inner["image"] for inner in sidecars(build(folder))}
@@ -464,7 +464,7 @@ def test_sidecars_meet_the_restricted_standard(watched: tuple[str, list[Manifest
         assert "memory" in inner["resources"]["limits"]
 
 
-def test_sidecars_do_not_stand_in_the_servers_way(watched: tuple[str, list[Manifest]]) -> None:
+def test_sidecars_do_not_delay_the_servers_start(watched: tuple[str, list[Manifest]]) -> None:
     volumes = {volume["name"]: volume for volume in pod(server(watched[1]))["volumes"]}
     for inner in sidecars(watched[1]):
         assert not inner.keys() & {"startupProbe", "readinessProbe"}
@@ -522,7 +522,7 @@ def test_sidecars_settings_are_settings(
     assert folder.is_relative_to("/var/lib/rollcall")
 
 
-def test_nodes_are_called_after_the_pod_or_its_host(watched: tuple[str, list[Manifest]]) -> None:
+def test_nodes_are_named_after_the_pod_or_its_host(watched: tuple[str, list[Manifest]]) -> None:
     stage, manifests = watched
     on_host = pod(server(manifests)).get("hostNetwork", False)
     for inner in sidecars(manifests):
@@ -585,13 +585,13 @@ def test_every_copied_source_exists_and_reaches_the_builder() -> None:
     assert set(copied()) == allowed
 
 
-def test_the_image_holds_every_package_of_ours() -> None:
+def test_the_image_has_every_package() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (packages,) = re.findall(r"^packages = \[(.+)\]$", text, re.MULTILINE)[:1]
     assert set(re.findall(r'"(\w+)"', packages)) <= set(copied())
 
 
-def test_the_image_is_as_the_manifests_say() -> None:
+def test_the_image_fits_the_manifests() -> None:
     text = dockerfile()
     assert text.count("FROM python:3.11-slim-bookworm") == 2
     assert "USER 10001:10001" in text

@@ -1,4 +1,4 @@
-"""Settings that nobody reads are refused, and the nearest right name is given."""
+"""Settings that no stage reads are refused, with the nearest right name."""
 
 import importlib
 import pkgutil

@@ -13,7 +13,7 @@ Schema = dict[str, Any]
 
 BASE: Schema = {
     "$defs": {
-        "Word": {"type": "string", "enum": ["on", "off"]},
+        "State": {"type": "string", "enum": ["on", "off"]},
         "Address": {
             "type": "object",
             "properties": {"ip": {"type": "string", "maxLength": 255, "minLength": 1}},
@@ -24,7 +24,7 @@ BASE: Schema = {
     "properties": {
         "name": {"type": "string", "maxLength": 100, "pattern": "^a"},
         "count": {"type": "integer", "minimum": 0, "maximum": 9},
-        "state": {"$ref": "#/$defs/Word"},
+        "state": {"$ref": "#/$defs/State"},
         "peer": {"anyOf": [{"$ref": "#/$defs/Address"}, {"type": "null"}], "default": None},
         "at": {"type": "string", "format": "date-time"},
         "list": {"type": "array", "items": {"$ref": "#/$defs/Address"}},
@@ -63,9 +63,9 @@ ALLOWED: dict[str, Change] = {
     "no pattern": lambda s: field(s, "name").pop("pattern"),
     "lower minimum": lambda s: field(s, "count").update(minimum=-1),
     "higher maximum": lambda s: field(s, "count").update(maximum=10),
-    "other order of values": lambda s: s["$defs"]["Word"]["enum"].reverse(),
+    "other order of values": lambda s: s["$defs"]["State"]["enum"].reverse(),
     "definition renamed": lambda s: (
-        s["$defs"].update(Noun=s["$defs"].pop("Word")),
+        s["$defs"].update(Status=s["$defs"].pop("State")),
         field(s, "state").update({"$ref": "#/$defs/Noun"}),
     ),
     "definition written in place": lambda s: s["properties"].update(
@@ -121,12 +121,12 @@ CAUGHT: dict[str, tuple[Change, Rule, str]] = {
         "t.count",
     ),
     "removed value": (
-        lambda s: s["$defs"]["Word"]["enum"].remove("off"),
+        lambda s: s["$defs"]["State"]["enum"].remove("off"),
         Rule.REMOVED_VALUE,
         "t.state",
     ),
     "added value": (
-        lambda s: s["$defs"]["Word"]["enum"].append("held"),
+        lambda s: s["$defs"]["State"]["enum"].append("held"),
         Rule.ADDED_VALUE,
         "t.state",
     ),
@@ -179,12 +179,12 @@ CAUGHT: dict[str, tuple[Change, Rule, str]] = {
 
 
 @pytest.mark.parametrize("change", ALLOWED.values(), ids=ALLOWED)
-def test_allowed(change: Change) -> None:
+def test_compatible_changes_pass(change: Change) -> None:
     assert compare(BASE, changed(change), "t") == []
 
 
 @pytest.mark.parametrize(("change", "rule", "where"), CAUGHT.values(), ids=CAUGHT)
-def test_caught(change: Change, rule: Rule, where: str) -> None:
+def test_incompatible_changes_are_named(change: Change, rule: Rule, where: str) -> None:
     found = compare(BASE, changed(change), "t")
     assert (rule, where) in [(item.rule, item.where) for item in found]
 
@@ -211,7 +211,7 @@ def test_a_removed_topic_is_caught_and_a_new_one_is_not() -> None:
     assert found == [Incompatibility(Rule.REMOVED_TOPIC, "gone")]
 
 
-def test_a_model_that_holds_itself_is_walked_once() -> None:
+def test_a_recursive_model_is_compared_once() -> None:
     tree: Schema = {
         "$defs": {
             "Node": {

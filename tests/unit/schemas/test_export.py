@@ -36,7 +36,7 @@ def test_the_page_is_up_to_date() -> None:
     assert document.PAGE.read_text(encoding="utf-8") == document.page(), STALE
 
 
-def test_export_is_deterministic_and_removes_what_is_no_more(tmp_path: Path) -> None:
+def test_export_is_deterministic_and_removes_old_topics(tmp_path: Path) -> None:
     (tmp_path / "rollcall.forgotten.schema.json").write_text("{}")
     (tmp_path / "mine.txt").write_text("kept")
     written = export.export(tmp_path)
@@ -57,7 +57,7 @@ def test_a_schema_describes_itself(topic: Topic) -> None:
 
 
 # -- AsyncAPI -------------------------------------------------------------------------------------
-# The official JSON Schema of AsyncAPI 3.0 is no Python package; docs/operations.md says how to
+# The official JSON Schema of AsyncAPI 3.0 is no Python package; docs/operations.md describes how to
 # check against it. Here: what its rules mean for a document of this kind.
 
 
@@ -73,7 +73,7 @@ def references(node: Any) -> list[str]:
     return [ref for value in node for ref in references(value)] if isinstance(node, list) else []
 
 
-def test_every_reference_leads_somewhere(api: dict[str, Any]) -> None:
+def test_every_reference_has_a_target(api: dict[str, Any]) -> None:
     for reference in references(api):
         node: Any = api
         assert reference.startswith("#/")
@@ -81,7 +81,7 @@ def test_every_reference_leads_somewhere(api: dict[str, Any]) -> None:
             node = node[part]
 
 
-def test_its_parts_have_the_fields_of_the_specification(api: dict[str, Any]) -> None:
+def test_parts_have_the_fields_of_the_asyncapi_specification(api: dict[str, Any]) -> None:
     assert api["asyncapi"] == "3.0.0"
     assert {"title", "version"} <= api["info"].keys()
     assert api.keys() <= {"asyncapi", "id", "info", "defaultContentType", "channels",
@@ -99,17 +99,17 @@ def test_its_parts_have_the_fields_of_the_specification(api: dict[str, Any]) -> 
 def test_every_topic_is_a_channel_with_its_writers_and_readers(api: dict[str, Any]) -> None:
     for topic in topics.ALL:
         assert api["channels"][topic.name]["address"] == topic.name
-        told = {
+        operations = {
             (operation["tags"][0]["name"], operation["action"])
             for operation in api["operations"].values()
             if operation["channel"]["$ref"] == f"#/channels/{topic.name}"
         }
-        assert told == {(who, "send") for who in topic.writers} | {
-            (who, "receive") for who in topic.readers
+        assert operations == {(stage, "send") for stage in topic.writers} | {
+            (stage, "receive") for stage in topic.readers
         }
 
 
-def test_examples_fit_the_payloads_it_holds(api: dict[str, Any]) -> None:
+def test_examples_are_valid_payloads(api: dict[str, Any]) -> None:
     schemas = api["components"]["schemas"]
     for message in api["components"]["messages"].values():
         # The document's references, seen from the payload's own root.
@@ -118,7 +118,7 @@ def test_examples_fit_the_payloads_it_holds(api: dict[str, Any]) -> None:
             Draft202012Validator(root).validate(example["payload"])
 
 
-def test_headers_of_the_code_fit_the_headers_of_the_document(api: dict[str, Any]) -> None:
+def test_produced_headers_are_valid_by_the_document(api: dict[str, Any]) -> None:
     example = golden.examples(topics.REGISTRATIONS)[0]
     event = codec.validate(topics.REGISTRATIONS.model, example.text.encode())
     made = event_headers(topics.REGISTRATIONS, event, event.aor, TRACEPARENT)

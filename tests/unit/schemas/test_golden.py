@@ -32,13 +32,15 @@ def test_every_file_is_an_example_of_a_topic() -> None:
 
 @pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize(("topic", "example"), CASES)
-def test_it_is_read_and_written_the_same(topic: Topic, example: Example, read: Reader) -> None:
+def test_an_example_is_read_and_written_unchanged(
+    topic: Topic, example: Example, read: Reader
+) -> None:
     record = read(topic.model, example.text.encode())
     assert json.loads(codec.encode(record)) == example.value
 
 
 @pytest.mark.parametrize(("topic", "example"), CASES)
-def test_it_fits_the_exported_schema(topic: Topic, example: Example) -> None:
+def test_an_example_is_valid_by_the_exported_schema(topic: Topic, example: Example) -> None:
     schema = export.json_schema(topic)
     Draft202012Validator.check_schema(schema)
     validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
@@ -55,12 +57,12 @@ def test_a_field_of_a_later_version_is_ignored(
 
 
 @pytest.mark.parametrize(("topic", "example"), CASES)
-def test_the_schema_lets_later_fields_pass(topic: Topic, example: Example) -> None:
+def test_the_schema_allows_later_fields(topic: Topic, example: Example) -> None:
     Draft202012Validator(export.json_schema(topic)).validate({"added_later": 1, **example.value})
 
 
 @pytest.mark.parametrize(("topic", "example"), CASES)
-def test_a_missing_field_is_refused_by_all_alike(topic: Topic, example: Example) -> None:
+def test_a_missing_field_is_refused_by_each_reader(topic: Topic, example: Example) -> None:
     schema = export.json_schema(topic)
     for name in schema.get("required", ()):
         value = {key: kept for key, kept in example.value.items() if key != name}
@@ -70,6 +72,6 @@ def test_a_missing_field_is_refused_by_all_alike(topic: Topic, example: Example)
                 read(topic.model, json.dumps(value).encode())
 
 
-def test_every_kind_of_presence_people_see_has_an_example() -> None:
+def test_every_status_has_an_example() -> None:
     shown = {example.value["status"] for example in golden.examples(topics.PRESENCE)}
     assert {"online", "offline", "ringing", "on-the-phone"} <= shown

@@ -20,11 +20,11 @@ def test_a_letter_keeps_the_bytes_and_fits_the_contract() -> None:
     assert base64.b64decode(made.payload) == b"\xff" * MAX_PAYLOAD
 
 
-def test_it_is_keyed_by_where_the_record_stands() -> None:
+def test_the_key_is_the_position_of_the_record() -> None:
     assert _refused().key == b"rollcall.presence/2/9"
 
 
-def test_what_one_stage_refuses_twice_is_one_letter_and_what_two_refuse_is_two() -> None:
+def test_the_id_is_one_for_each_stage_and_record() -> None:
     """ClickHouse keeps one row an id: the user center's letter hid the gateway's."""
     ids = [dict(_refused(stage).headers)["ce_id"] for stage in ("gateway", "gateway", "streams")]
     assert ids[0] == ids[1] != ids[2]

@@ -33,9 +33,9 @@ ipv4 = st.ip_addresses(v=4).map(str)
 ipv6 = st.ip_addresses(v=6).map(lambda address: f"[{address}]")
 hosts = names | ipv4 | ipv6
 ports = st.integers(1, 65535)
-words = st.text(string.ascii_letters + string.digits + "-.", min_size=1, max_size=10)
+names = st.text(string.ascii_letters + string.digits + "-.", min_size=1, max_size=10)
 parameters = st.dictionaries(
-    words.map(str.lower).filter(lambda name: not name.startswith("fs_")), st.none() | words
+    names.map(str.lower).filter(lambda name: not name.startswith("fs_")), st.none() | names
 )
 hostile = st.text(max_size=60) | st.text(" \t\r\n\0<>@:;,?%\"'\\[]()=&+aB1é\u2028\u3000\ud800")
 
@@ -132,7 +132,7 @@ def test_bad_hosts_are_refused(host: str) -> None:
         canonical_aor("a", host)
 
 
-def test_a_users_name_of_a_table_may_hold_an_at_sign() -> None:
+def test_a_stored_user_part_may_have_an_at_sign() -> None:
     assert stored_aor("john@corp.com@Example.test") == aor_of("sip:john%40corp.com@example.test")
     with pytest.raises(MalformedUri):
         stored_aor("john")
@@ -200,7 +200,7 @@ def test_a_quoted_display_name_changes_nothing(display: str) -> None:
         "sip:alice@example.com?to=mallory@evil.example",
     ],
 )
-def test_the_address_is_found(text: str) -> None:
+def test_the_address_in_a_name_addr_is_found(text: str) -> None:
     assert aor_of(text) == "sip:alice@example.com"
 
 
@@ -228,7 +228,7 @@ def test_the_address_is_found(text: str) -> None:
         f'"{"x" * MAX_TEXT_LENGTH}" <sip:alice@example.com>',
     ],
 )
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_a_text_without_an_address_is_refused(text: str) -> None:
     with pytest.raises(MalformedUri):
         aor_of(text)
 
@@ -353,7 +353,7 @@ def test_contacts_that_differ_in_a_part_differ(
 
 
 @given(users, names, ports, st.sampled_from(["", ";transport=tcp"]), st.booleans())
-def test_the_fast_path_agrees_with_the_long_way(
+def test_the_fast_path_agrees_with_the_parser(
     user: str, host: str, port: int, transport: str, routed: bool
 ) -> None:
     tail = ";fs_nat=yes;fs_path=sip%3A1%40h" if routed else ""

@@ -1,4 +1,4 @@
-"""The batch: when it is due, what it keeps of bad records, and what positions it stands for."""
+"""The batch: when it is due, its dead letters of invalid records, and its positions."""
 
 from schemas import topics
 from sinks.clickhouse.batch import Batch
@@ -45,7 +45,7 @@ def test_never_due_while_empty() -> None:
     assert not batch().due(1e9)
 
 
-def test_a_bad_record_becomes_a_letter_and_the_position_moves_past_it() -> None:
+def test_an_invalid_record_becomes_a_dead_letter_and_moves_the_position() -> None:
     filling = batch()
     add(filling, 7, b"{", 0.0, REGISTRATIONS)
     add(filling, 8, records.value(records.registration()), 0.0, REGISTRATIONS)

@@ -23,7 +23,7 @@ def test_shipped_migrations_are_numbered_and_have_statements() -> None:
 
 
 @pytest.mark.parametrize("names", [["0002_b.sql"], ["0001_a.sql", "0001_b.sql"], ["1_a.sql"]])
-def test_a_gap_or_a_double_number_is_refused(tmp_path: Path, names: list[str]) -> None:
+def test_a_gap_or_a_duplicate_number_is_refused(tmp_path: Path, names: list[str]) -> None:
     for name in names:
         (tmp_path / name).write_text("SELECT 1;")
     with pytest.raises(ValueError, match="expected"):

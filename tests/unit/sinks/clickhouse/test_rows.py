@@ -1,4 +1,4 @@
-"""Record → row: every column filled, nothing that ClickHouse would store as something else."""
+"""Record → row: every column is filled, and no value is one that ClickHouse would change."""
 
 import json
 from datetime import timedelta
@@ -164,7 +164,7 @@ def test_presence() -> None:
     assert made.evidence == ["node-1/boot-1/1", "node-1/boot-1/2"]
 
 
-def test_a_dead_letter_is_known_by_its_cloudevents_id_or_its_place() -> None:
+def test_the_id_of_a_dead_letter_is_its_cloudevents_id_or_its_origin() -> None:
     value = records.value(records.dead_letter())
     named, unnamed = row("dead_letters", value, "an-id"), row("dead_letters", value)
     assert isinstance(named, DeadLetterRow)
@@ -176,7 +176,7 @@ def test_a_tombstone_is_no_row_and_no_error() -> None:
     assert row("presence_history", None) is None
 
 
-def test_a_missing_value_elsewhere_is_invalid() -> None:
+def test_a_missing_value_of_another_topic_is_invalid() -> None:
     with pytest.raises(InvalidRecord, match="no value"):
         row("calls", None)
 
@@ -196,7 +196,7 @@ def test_a_missing_value_elsewhere_is_invalid() -> None:
         ("remote", {"ip": "192.0.2.7", "port": 65_536}),
     ],
 )
-def test_what_a_column_cannot_hold_is_invalid(field: str, wrong: Any) -> None:
+def test_a_number_out_of_a_columns_range_is_invalid(field: str, wrong: Any) -> None:
     raw = {**json.loads(records.value(records.registration())), field: wrong}
     with pytest.raises(InvalidRecord) as caught:
         row("registrations", json.dumps(raw).encode())

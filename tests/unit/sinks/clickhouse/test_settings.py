@@ -1,4 +1,4 @@
-"""The settings of the ClickHouse sink: what cannot work is refused by name."""
+"""The settings of the ClickHouse sink: values that cannot work are refused by name."""
 
 import pytest
 
@@ -7,12 +7,12 @@ from sinks.clickhouse.settings import ClickHouseSettings
 
 
 @pytest.mark.parametrize("url", ["clickhouse.example.org:8123", "tcp://x:9000", "http://"])
-def test_a_url_that_is_none_is_named(url: str) -> None:
+def test_an_invalid_url_is_refused_by_name(url: str) -> None:
     with pytest.raises(BadSettings, match=r"clickhouse\.url"):
         load(ClickHouseSettings, url=url)
 
 
-def test_a_database_name_is_no_sql() -> None:
+def test_a_database_name_with_sql_is_refused() -> None:
     with pytest.raises(BadSettings, match=r"clickhouse\.database"):
         load(ClickHouseSettings, database="x; DROP TABLE y")
 

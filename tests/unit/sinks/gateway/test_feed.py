@@ -1,4 +1,4 @@
-"""A subscriber's feed, and who looks after it: what waits, reminders, one that takes nothing."""
+"""A subscriber's feed and the periodic check: waiting messages, keep-alives, stalled feeds."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,7 @@ def changed(gateway: Gateway, aor: str, version: int) -> None:
 
 
 class Connection:
-    """Takes what it is sent while its gate is open."""
+    """A connection that accepts messages while its gate is open."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -40,7 +40,7 @@ class Connection:
 
 
 async def turns() -> None:
-    """Let everything that can go on do so."""
+    """Let all tasks run that can."""
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -53,7 +53,7 @@ def run(test: Callable[[Gateway], Awaitable[None]]) -> None:
     asyncio.run(whole())
 
 
-def test_what_comes_during_a_send_is_taken_at_once_after_it_and_newest() -> None:
+def test_changes_during_a_send_are_sent_after_it_newest_only() -> None:
     async def test(gateway: Gateway) -> None:
         one = Connection(gateway)
         await turns()
@@ -72,7 +72,7 @@ def test_what_comes_during_a_send_is_taken_at_once_after_it_and_newest() -> None
     run(test)
 
 
-def test_who_takes_nothing_is_ended_once_and_the_others_are_not() -> None:
+def test_only_a_stalled_feed_is_ended_and_only_once() -> None:
     async def test(gateway: Gateway) -> None:
         slow, quick = Connection(gateway), Connection(gateway)
         await turns()
@@ -86,7 +86,7 @@ def test_who_takes_nothing_is_ended_once_and_the_others_are_not() -> None:
         assert gateway.check(since + 30) == [slow.feed]
         assert gateway.check(since + 31) == []
         assert gateway.status()["stalled"] == 1
-        slow.gate.set()  # as the server does, which cuts the connection
+        slow.gate.set()  # as the server does by resetting the connection
         assert await slow.running is End.STALLED
         assert gateway.status()["subscribers"]["sse"] == 1
         gateway.end_all()
@@ -96,7 +96,7 @@ def test_who_takes_nothing_is_ended_once_and_the_others_are_not() -> None:
     run(test)
 
 
-def test_who_is_quiet_is_reminded_but_not_all_at_once() -> None:
+def test_quiet_feeds_get_keep_alives_but_not_all_at_once() -> None:
     async def test(gateway: Gateway) -> None:
         quiet = [Connection(gateway) for _ in range(100)]
         await turns()

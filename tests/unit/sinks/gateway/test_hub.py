@@ -1,4 +1,4 @@
-"""The hub: each subscriber ends with the newest of each user it watches, and nothing else."""
+"""The hub: each subscriber gets the newest message of each user it watches, and no other."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ def record(aor: str, version: int) -> Message:
     return Message(aor, version, b"", 0.0, 0)
 
 
-def told(messages: list[Message]) -> list[tuple[str, int]]:
+def contents(messages: list[Message]) -> list[tuple[str, int]]:
     """(AOR, version); the marker is ("", 0), a removal (AOR, 0)."""
     return [(message.aor, message.version) for message in messages]
 
@@ -45,25 +45,25 @@ def subscribed(hub: Hub, watch: Watch, wake: Callable[[], None] = lambda: None) 
     return subscriber
 
 
-def test_the_present_state_comes_first_then_the_marker_then_changes() -> None:
+def test_the_present_state_is_sent_first_then_the_marker_then_changes() -> None:
     hub = Hub()
     for message in (record(ANN, 3), record(BOB, 1), record(EVE, 7)):
         hub.change(message)
     subscriber = hub.subscribe(Watch(domains=frozenset({"one.test"})), lambda: None)
-    assert told(hub.take(subscriber, 10)) == [(ANN, 3), (BOB, 1), MARK]
+    assert contents(hub.take(subscriber, 10)) == [(ANN, 3), (BOB, 1), MARK]
     hub.change(record(BOB, 2))
     hub.change(record(EVE, 8))
-    assert told(hub.take(subscriber, 10)) == [(BOB, 2)]
+    assert contents(hub.take(subscriber, 10)) == [(BOB, 2)]
     assert hub.take(subscriber, 10) == []
 
 
-def test_whoever_watches_nobody_known_gets_the_marker_at_once() -> None:
+def test_a_subscriber_of_unknown_users_gets_the_marker_at_once() -> None:
     hub = Hub()
     for watch in (Watch(), Watch(frozenset({ANN})), Watch(domains=frozenset({"one.test"}))):
-        assert told(hub.take(hub.subscribe(watch, lambda: None), 10)) == [MARK]
+        assert contents(hub.take(hub.subscribe(watch, lambda: None), 10)) == [MARK]
 
 
-def test_a_repeated_or_older_version_is_told_to_nobody() -> None:
+def test_a_repeated_or_older_version_is_sent_to_nobody() -> None:
     hub, wakes = Hub(), Wakes()
     hub.change(record(ANN, 5))
     subscriber = subscribed(hub, Watch(), wakes)
@@ -75,7 +75,7 @@ def test_a_repeated_or_older_version_is_told_to_nobody() -> None:
     assert found.version == 5
 
 
-def test_only_the_newest_of_a_user_waits_and_one_wake_is_enough() -> None:
+def test_only_the_newest_message_of_a_user_waits_after_one_wake() -> None:
     hub, wakes = Hub(), Wakes()
     subscriber = subscribed(hub, Watch(frozenset({ANN, BOB})), wakes)
     for version in range(1, 1001):
@@ -85,35 +85,35 @@ def test_only_the_newest_of_a_user_waits_and_one_wake_is_enough() -> None:
     assert wakes.count == 1
     assert len(subscriber.waiting) == 2
     assert hub.coalesced == 2 * 999
-    assert told(hub.take(subscriber, 10)) == [(ANN, 1000), (BOB, 1000)]
+    assert contents(hub.take(subscriber, 10)) == [(ANN, 1000), (BOB, 1000)]
 
 
-def test_a_user_watched_in_two_ways_is_told_once() -> None:
+def test_a_user_watched_by_aor_and_domain_is_sent_once() -> None:
     hub = Hub()
     hub.change(record(ANN, 1))
     watch = Watch(frozenset({ANN, EVE}), frozenset({"one.test", "two.test"}))
     subscriber = hub.subscribe(watch, lambda: None)
-    assert told(hub.take(subscriber, 10)) == [(ANN, 1), MARK]
+    assert contents(hub.take(subscriber, 10)) == [(ANN, 1), MARK]
     hub.change(record(ANN, 2))
     hub.change(record(EVE, 1))
-    assert told(hub.take(subscriber, 10)) == [(ANN, 2), (EVE, 1)]
+    assert contents(hub.take(subscriber, 10)) == [(ANN, 2), (EVE, 1)]
 
 
-def test_what_changes_while_the_state_is_shown_comes_once_and_as_it_is_then() -> None:
+def test_a_change_before_the_cursor_is_sent_once_with_the_state() -> None:
     hub = Hub()
     aors = [f"sip:u{n}@one.test" for n in range(10)]
     for aor in aors:
         hub.change(record(aor, 1))
     subscriber = hub.subscribe(Watch(), lambda: None)
-    assert told(hub.take(subscriber, 4)) == [(aor, 1) for aor in aors[:4]]
+    assert contents(hub.take(subscriber, 4)) == [(aor, 1) for aor in aors[:4]]
     hub.change(record(aors[0], 2))  # shown already
     hub.change(record(aors[9], 2))  # not yet
     hub.change(record(EVE, 1))  # new
-    rest = told(hub.take(subscriber, 100))
+    rest = contents(hub.take(subscriber, 100))
     assert rest == [(aors[0], 2), (EVE, 1), *((a, 1) for a in aors[4:9]), (aors[9], 2), MARK]
 
 
-def test_changes_without_end_do_not_keep_the_state_from_being_shown() -> None:
+def test_constant_changes_do_not_delay_the_present_state() -> None:
     hub = Hub()
     for number in range(100):
         hub.change(record(f"sip:u{number}@one.test", 1))
@@ -123,25 +123,25 @@ def test_changes_without_end_do_not_keep_the_state_from_being_shown() -> None:
         assert takes < 100
         for number in range(100):
             hub.change(record(f"sip:u{number}@one.test", 1 + takes))
-        seen |= set(told(hub.take(subscriber, 10)))
+        seen |= set(contents(hub.take(subscriber, 10)))
 
 
-def test_a_removed_user_is_told_and_may_begin_anew() -> None:
+def test_a_removal_is_sent_and_the_user_may_begin_again() -> None:
     hub = Hub()
     hub.change(record(ANN, 9))
     subscriber = subscribed(hub, Watch())
     hub.remove(removal_message(ANN, 0.0))
     hub.change(record(ANN, 1))
-    assert told(hub.take(subscriber, 10)) == [(ANN, 0), (ANN, 1)]
+    assert contents(hub.take(subscriber, 10)) == [(ANN, 0), (ANN, 1)]
     hub.change(record(ANN, 2))
     hub.remove(removal_message(ANN, 0.0))
     hub.remove(removal_message(ANN, 0.0))
-    assert told(hub.take(subscriber, 10)) == [(ANN, 0)]
+    assert contents(hub.take(subscriber, 10)) == [(ANN, 0)]
     assert hub.get(ANN) is None
     assert hub.users == 0
 
 
-def test_nothing_is_kept_of_who_has_left() -> None:
+def test_nothing_is_kept_of_a_subscriber_that_left() -> None:
     hub = Hub()
     hub.change(record(ANN, 1))
     for number in range(100):
@@ -170,19 +170,19 @@ STEPS = st.lists(
 
 
 class Watching:
-    """A subscriber that checks what it is told, as a careful one would."""
+    """A subscriber that checks each message it receives."""
 
     def __init__(self, hub: Hub, watch: Watch, known: dict[str, int]) -> None:
         self.hub, self.watch = hub, watch
         self.woken = True
         self.subscriber = hub.subscribe(watch, self.wake)
-        # Whom the state to be shown has; and what it was told.
-        self.unshown = {aor for aor in known if self.watches(aor)}
+        # Users whose state is still to come, and the versions received.
+        self.expected = {aor for aor in known if self.watches(aor)}
         self.has: dict[str, int] = {}
         self.is_live = False
 
     def wake(self) -> None:
-        assert not self.woken, "woken again, though it had something"
+        assert not self.woken, "woken again, though messages were waiting"
         self.woken = True
 
     def watches(self, aor: str) -> bool:
@@ -192,15 +192,15 @@ class Watching:
     def take(self, most: int) -> bool:
         messages = self.hub.take(self.subscriber, most)
         assert len(messages) <= most
-        assert bool(messages) <= self.woken, "something to take without a wake"
+        assert bool(messages) <= self.woken, "messages waiting without a wake"
         for message in messages:
             if message is LIVE:
                 assert not self.is_live
-                assert not self.unshown, "the marker came before the state"
+                assert not self.expected, "the marker was sent before the state"
                 self.is_live = True
                 continue
             assert self.watches(message.aor)
-            self.unshown.discard(message.aor)
+            self.expected.discard(message.aor)
             if message.version == 0:
                 self.has.pop(message.aor, None)
             else:
@@ -213,7 +213,7 @@ class Watching:
 
 @settings(max_examples=400)
 @given(STEPS)
-def test_in_any_order_each_ends_with_the_newest_of_whom_it_watches(
+def test_in_any_order_each_subscriber_ends_with_the_newest_messages(
     steps: list[tuple[Any, ...]],
 ) -> None:
     hub = Hub()
@@ -232,7 +232,7 @@ def test_in_any_order_each_ends_with_the_newest_of_whom_it_watches(
                 hub.remove(removal_message(aor, 0.0))
                 known.pop(aor, None)
                 for one in watching:
-                    one.unshown.discard(aor)
+                    one.expected.discard(aor)
             case "take", [int() as number, int() as most] if watching:
                 watching[number % len(watching)].take(most)
     for one in watching:

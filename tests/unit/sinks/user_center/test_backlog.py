@@ -1,4 +1,4 @@
-"""The backlog: one newest state a user, in order, and no position past what is unsettled."""
+"""The backlog: one newest state a user, in order, and no position past an outstanding state."""
 
 import threading
 
@@ -8,7 +8,7 @@ from hypothesis.strategies import integers, sampled_from
 
 from sinks.user_center.assignment import Assignment
 from sinks.user_center.backlog import Backlog
-from sinks.user_center.pending import DeliveredVersions, PendingState
+from sinks.user_center.pending import PendingState
 
 
 def _partition(backlog: Backlog, number: int = 0) -> Assignment:
@@ -22,7 +22,7 @@ def _state(partition: Assignment, offset: int, aor: str, version: int) -> Pendin
     return PendingState(partition, offset, aor, version, b"{}")
 
 
-def test_newest_state_takes_the_place_of_the_outdated_one() -> None:
+def test_newest_state_replaces_the_outdated_one() -> None:
     backlog = Backlog()
     partition = _partition(backlog)
     backlog.add(_state(partition, 0, "a", 1))
@@ -33,7 +33,7 @@ def test_newest_state_takes_the_place_of_the_outdated_one() -> None:
     assert [(w.aor, w.version) for w in backlog.take(10, 0)] == [("a", 2), ("b", 1)]
 
 
-def test_position_stops_at_the_first_unsettled_state() -> None:
+def test_position_stops_at_the_first_outstanding_state() -> None:
     backlog = Backlog()
     partition = _partition(backlog)
     for offset, aor in enumerate("abc"):
@@ -45,7 +45,7 @@ def test_position_stops_at_the_first_unsettled_state() -> None:
     assert backlog.positions() == {0: 3}
 
 
-def test_newer_state_waits_behind_the_one_on_its_way() -> None:
+def test_newer_state_waits_behind_the_one_in_a_request() -> None:
     backlog = Backlog()
     partition = _partition(backlog)
     backlog.add(_state(partition, 0, "a", 1))
@@ -83,15 +83,6 @@ def test_delivered_version_is_not_sent_again() -> None:
     assert backlog.positions() == {0: 3}
 
 
-def test_versions_are_kept_of_the_users_served_last() -> None:
-    delivered, partition = DeliveredVersions(2), Assignment(0)
-    states = [_state(partition, offset, aor, 1) for offset, aor in enumerate("abc")]
-    for state in states:
-        delivered.add(state)
-    assert [delivered.has(state) for state in states] == [False, True, True]
-    assert not delivered.has(_state(partition, 3, "c", 2))
-
-
 def test_revoked_partition_is_dropped_and_not_retried() -> None:
     backlog = Backlog()
     partition, kept = _partition(backlog, 0), _partition(backlog, 1)
@@ -107,7 +98,7 @@ def test_revoked_partition_is_dropped_and_not_retried() -> None:
     assert [w.aor for w in backlog.renew(sent)] == ["k"]
 
 
-def test_same_partition_assigned_again_starts_afresh() -> None:
+def test_partition_assigned_again_starts_with_nothing_outstanding() -> None:
     backlog = Backlog()
     old = _partition(backlog)
     backlog.add(_state(old, 0, "a", 1))
@@ -147,14 +138,14 @@ def test_waiting_deliverer_is_woken() -> None:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Reader and two deliverers in any interleaving, against a plain model of the promises."""
+    """Reader and two deliverers in any interleaving, against a plain model of the guarantees."""
 
     def __init__(self) -> None:
         super().__init__()
         self.backlog = Backlog()
         self.partition = _partition(self.backlog)
         self.records: list[tuple[str, int]] = []
-        self.flying: list[list[PendingState]] = []
+        self.in_flight: list[list[PendingState]] = []
         self.delivered: dict[str, list[int]] = {}
 
     @rule(aor=sampled_from("abc"), version=integers(1, 9))
@@ -162,27 +153,27 @@ class AnyOrder(RuleBasedStateMachine):
         self.backlog.add(_state(self.partition, len(self.records), aor, version))
         self.records.append((aor, version))
 
-    @precondition(lambda self: len(self.flying) < 2)
+    @precondition(lambda self: len(self.in_flight) < 2)
     @rule(limit=integers(1, 3))
     def take(self, limit: int) -> None:
         if batch := self.backlog.take(limit, 0):
-            flying = {w.aor for other in self.flying for w in other}
-            assert not flying & {w.aor for w in batch}
-            self.flying.append(batch)
+            in_flight = {w.aor for other in self.in_flight for w in other}
+            assert not in_flight & {w.aor for w in batch}
+            self.in_flight.append(batch)
 
-    @precondition(lambda self: self.flying)
+    @precondition(lambda self: self.in_flight)
     @rule(first=sampled_from([0, -1]))
     def deliver(self, first: int) -> None:
-        batch = self.flying.pop(first)
+        batch = self.in_flight.pop(first)
         self.backlog.complete(batch)
         for waiting in batch:
             self.delivered.setdefault(waiting.aor, []).append(waiting.version)
 
-    @precondition(lambda self: self.flying)
+    @precondition(lambda self: self.in_flight)
     @rule(first=sampled_from([0, -1]))
     def fail(self, first: int) -> None:
-        batch = self.flying.pop(first)
-        self.flying.append(self.backlog.renew(batch))
+        batch = self.in_flight.pop(first)
+        self.in_flight.append(self.backlog.renew(batch))
 
     @invariant()
     def order_is_kept(self) -> None:
@@ -204,10 +195,10 @@ class AnyOrder(RuleBasedStateMachine):
         assert len(self.partition.outstanding) <= 2 * len({aor for aor, _ in self.records})
 
     def teardown(self) -> None:
-        while self.flying:
+        while self.in_flight:
             self.deliver(0)
         while batch := self.backlog.take(10, 0):
-            self.flying.append(batch)
+            self.in_flight.append(batch)
             self.deliver(0)
         assert self.backlog.positions().get(0, 0) == len(self.records)
         for aor in {aor for aor, _ in self.records}:

@@ -1,0 +1,52 @@
+"""Which users a request names: query fields, AORs and domains."""
+
+import pytest
+
+from sinks.gateway.errors import BadQuery
+from sinks.gateway.query import domain_in, watch_of
+from sinks.gateway.subscriber import Watch
+
+ANN, BOB = "sip:ann@one.test", "sip:bob@one.test"
+
+
+@pytest.mark.parametrize(
+    ("query", "aors", "domains"),
+    [
+        (b"", [], []),
+        (b"aor=sip:ann@one.test", [ANN], []),
+        (b"aor=sip%3Aann%40ONE.test%3A5060&aor=sips:bob@one.test;transport=tcp", [ANN, BOB], []),
+        (b"aor=sip:+4930@one.test&", ["sip:+4930@one.test"], []),
+        (b"domain=ONE.test&domain=two.test", [], ["one.test", "two.test"]),
+        (b"domain=[2001:DB8:0:0::1]:5060", [], ["[2001:db8::1]"]),
+        (b"domain=one.test&aor=sip:ann@one.test", [ANN], ["one.test"]),
+    ],
+)
+def test_queries(query: bytes, aors: list[str], domains: list[str]) -> None:
+    assert watch_of(query) == Watch(frozenset(aors), frozenset(domains))
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        (b"aor=", "aor"),
+        (b"aor=ann@one.test", "aor"),
+        (b"aor=sip:one.test", "aor"),
+        (b"aor=sip:ann@one.test&aor=sip:a%20b@one.test", "aor"),
+        (b"aor=sip:a%ff@one.test", "aor"),
+        (b"aor=sip:\xc3\xa4@one.test", "aor"),
+        (b"domain=", "domain"),
+        (b"domain=a@b", "domain"),
+        (b"domain=one.test;x=y", "domain"),
+        (b"domain=one test", "domain"),
+        (b"aors=sip:ann@one.test", "aors"),
+        (b"Aor=sip:ann@one.test", "Aor"),
+    ],
+)
+def test_bad_queries_name_the_field(query: bytes, field: str) -> None:
+    with pytest.raises(BadQuery) as caught:
+        watch_of(query)
+    assert caught.value.field == field
+
+
+def test_domains_are_as_aors_have_them() -> None:
+    assert domain_in("Sip.Example.TEST") == "sip.example.test"
