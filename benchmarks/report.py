@@ -7,14 +7,14 @@ from benchmarks.comparison import TARGETS, flat
 
 _HEAD = (
     "# Performance\n\n"
-    "Written by the command below from its own figures; what each benchmark does, and how it "
-    "checks what it measures, is in [benchmarks/README.md](../benchmarks/README.md). Broker, "
-    "worker, clients and subscriber share the machine's cores: figures compare within one run. "
-    "Of two runs, `--compare` tells what became worse.\n"
+    "The command below writes this page from its own figures. "
+    "[benchmarks/README.md](../benchmarks/README.md) describes what each benchmark does, and how "
+    "it checks what it measures. Broker, worker, clients and subscriber share the machine's cores: "
+    "compare figures within one run only. `--compare` lists what became worse between two runs.\n"
 )
 
 _LIMITS = (
-    "What keeps it from the others (times of two slow cores; how they were found: "
+    "What limits the figures of missed targets (times of two slow cores; how this was measured: "
     "[benchmarks/README.md](../benchmarks/README.md#what-limits-it)):\n"
 )
 
@@ -23,7 +23,7 @@ def render(document: dict[str, Any]) -> str:
     """Markdown of a document as benchmarks.__main__ writes it."""
     benchmarks = document["benchmarks"]
     parts = [_HEAD, _circumstances(document)]
-    # Of few users they would say nothing.
+    # Figures of few users are not compared with targets.
     parts += [] if document["small"] else [_targets(benchmarks)]
     parts += [_figures(name, found) for name, found in benchmarks.items()]
     return "\n".join(parts)
@@ -74,7 +74,7 @@ def _figures(name: str, found: dict[str, Any]) -> str:
 
 
 def number(value: float) -> str:
-    """As people read it: thousands apart, no more digits than mean something."""
+    """Formatted: thousands separated, no more digits than are significant."""
     return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:g}"
 
 

@@ -32,7 +32,7 @@ def test_the_page_shows_by_how_much_a_target_is_missed_and_why() -> None:
     document |= {"small": False, "versions": {}}
     document["benchmarks"]["throughput"] = {"rollcall_over": {"limit": 0.25, "plain_faust": 41}}
     targets = pages.render(document).split("## Targets")[1].split("## ")[0]
-    met, why = targets.split("What keeps it")
+    met, why = targets.split("What limits the figures")
     assert "| ≤ 3 | 4.5 | **no**, 1.5 times short |" in met
     assert "| ≥ 0.5 | 0.25 | **no**, 2 times short |" in met
     assert "| ≥ 40 | 41 | yes |" in met
@@ -48,4 +48,4 @@ def test_the_page_shows_by_how_much_a_target_is_missed_and_why() -> None:
 def test_a_page_of_met_targets_names_no_limits() -> None:
     document = report("all", "2026-01-01", scale={"worker_mb": 800})
     document |= {"small": False, "versions": {}}
-    assert "What keeps it" not in pages.render(document)
+    assert "What limits the figures" not in pages.render(document)
