@@ -21,15 +21,18 @@ from producers.kamailio.listing import read_contacts as kamailio_contacts
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips import snapshot as opensips_snapshot
 from producers.opensips.context import Context
-from producers.opensips.listing import ListedContact, read_connections, read_contacts, read_start
+from producers.opensips.duplicate_rows import separated
+from producers.opensips.listed_contact import ListedContact, is_gone
+from producers.opensips.listing import read_contacts
 from producers.opensips.mi import open_mi
+from producers.opensips.mi_replies import read_connections, read_start
 from producers.opensips.settings import OpenSipsSettings
 from producers.opensips.storage import Usrloc
-from producers.opensips.twins import told_apart
 from producers.receive_times import Received
 from producers.sip_proxy.contact import UnreadableRow
 from producers.sip_proxy.errors import MiError, MiRefused
 from producers.sip_proxy.mi import Mi
+from producers.sip_proxy.snapshot import begin
 from producers.uri_addresses import canonical_ip
 from schemas.codec import InvalidRecord
 from schemas.origin import Address
@@ -93,16 +96,16 @@ class OpenSips:
         context = settings.context(BOOT)
         rows = Rows()
         tables: dict[str, list[opensips_snapshot.Row]] = {}
-        expired = [one for one in contacts if opensips_snapshot.is_gone(one)]
+        expired = [one for one in contacts if is_gone(one)]
         for one in contacts:
-            if opensips_snapshot.is_gone(one):
+            if is_gone(one):
                 continue
             with rows.reading(one.aor, one.contact):
-                read = opensips_snapshot.read(one, context, began)
+                read = opensips_snapshot.read(one, context, began.at)
                 tables.setdefault(one.domain, []).append(read)
         for name, found in tables.items():
-            of = opensips_snapshot.begin(context, began, name)
-            for row in told_apart(found):
+            of = begin(context, began, name)
+            for row in separated(found):
                 gone = not opensips_snapshot.is_connected(row, peers)
                 with rows.reading(row.aor, row.uri):
                     rows.readable.append(Row(opensips_snapshot.record(of, row, 0).event, gone))
@@ -164,7 +167,7 @@ class Kamailio:
         began: Received,
     ) -> None:
         context = self._settings.context(BOOT)
-        of = kamailio_snapshot.Snapshot(context, BOOT, began, table)
+        of = begin(context, began, table)
 
         def add_unreadable(one: UnreadableRow) -> None:
             rows.add_unreadable(one.row.aor, one.row.fields.get("Address"), one.error)
@@ -204,7 +207,7 @@ def _expired(
     for one in listed:
         fields = {name: text for name, text in one.fields.items() if name != "Expires"}
         try:
-            row = opensips_snapshot.read(replace(one, fields=fields), context, began)
+            row = opensips_snapshot.read(replace(one, fields=fields), context, began.at)
         except InvalidRecord:
             continue  # presence cannot show it either
         yield row.aor, identity_of(row.fields["contact"])

@@ -1,7 +1,8 @@
-"""What the script says of dialogs → calls: each side's user, joined by Call-ID and dialog number.
+"""The script's dialog events → calls: each side's user, joined by Call-ID and dialog number.
 
 Pure but for the context's memory of dialogs. The dialog module has no event for ringing: the script
-tells it of a reply; nor has it one of the beginning (event_route[dialog:start] is the answer).
+reports it for a provisional reply. Nor has it one for the beginning of a dialog:
+event_route[dialog:start] is the answer.
 """
 
 from functools import partial
@@ -24,7 +25,7 @@ KINDS = {
 
 
 def translate_call(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
-    """How far a dialog is, for each user known to be in it. Raises InvalidRecord."""
+    """The dialog's progress, for each user known to be in it. Raises InvalidRecord."""
     kind, at = KINDS[event.name], time_of(event, received.at)
     call_id, number = event.required("callid"), event.identifier("h_id") or ""
     caller = event.identifier("caller") or event.identifier("from")
@@ -34,7 +35,8 @@ def translate_call(event: ServerEvent, context: Context, received: Received) -> 
     name_parties(context.users, dialog, caller, callee)
     dialog.status_code = status or dialog.status_code
     fields = {"duration_ms": life * 1000} if kind is CallKind.ENDED and life is not None else {}
-    records = advance(partial(context.origin, received.seq, at), key, dialog, kind, **fields)
+    origin = partial(context.origin, Received(at, received.seq))
+    records = advance(origin, key, dialog, kind, **fields)
     if kind is CallKind.ENDED:
         context.dialogs.forget(key)
     return records

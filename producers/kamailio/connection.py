@@ -1,7 +1,7 @@
-"""The connection to evapi: one thread that does nothing but read, and connects again.
+"""The connection to evapi: a thread of its own connects, reads, and connects again.
 
-evapi queues nothing for a consumer that is away, and one that stops reading stalls the whole SIP
-server. So nothing here waits for anything but the network; the inbox drops what is too much.
+evapi queues nothing for a consumer that is not connected, and one that stops reading blocks the
+whole SIP server. So this thread waits for the network only; the inbox drops what is too much.
 """
 
 import contextlib
@@ -18,20 +18,23 @@ from schemas.origin import Address
 log = logs.get(__name__)
 
 _READ_BYTES = 256 * 1024
-_LOOK_SECONDS = 0.2
-_QUESTION = b"rollcall\n"
+_POLL_SECONDS = 0.2
+_HELLO_REQUEST = b"rollcall\n"
 
 
 class Link:
-    """One connection, as a peer of the inbox. Its end is told again when refused only later."""
+    """One connection, as a peer of the inbox.
+
+    `reported`: its end is in the inbox. `refused`: no process listened when it was next tried.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
-        self.told = self.refused = False
+        self.reported = self.refused = False
         self.ends = Ends(_address(connection.getpeername()), _address(connection.getsockname()))
 
     def acknowledge(self, data: bytes) -> None:
-        """evapi asks for none."""
+        """evapi needs no acknowledgement."""
 
 
 class EvapiConnection:
@@ -46,7 +49,7 @@ class EvapiConnection:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="kamailio-reader", daemon=True)
         self._link: Link | None = None
-        self._told: str | None = None
+        self._logged: str | None = None  # the last failure to connect
         self.connections = 0
         self.failure: BaseException | None = None
 
@@ -58,27 +61,27 @@ class EvapiConnection:
         self._thread.join()
 
     def ask(self) -> None:
-        """Let the script say hello (event_route[evapi:message-received]); never waits."""
+        """Request the script's `hello` (event_route[evapi:message-received]); never waits."""
         link = self._link
         if link is not None:
             with contextlib.suppress(OSError):
-                link.socket.send(_QUESTION, socket.MSG_DONTWAIT)
+                link.socket.send(_HELLO_REQUEST, socket.MSG_DONTWAIT)
 
     def _work(self) -> None:
         try:
             ended: Link | None = None
             while not self._stopping.is_set():
                 connection, refused = self._connect()
-                if ended is not None and (connection or refused or not ended.told):
-                    # Told only now: whether anybody still listens says what the end means.
-                    ended.told, ended.refused = True, refused
+                if ended is not None and (connection or refused or not ended.reported):
+                    # Reported only now: whether a process still listens shows what the end means.
+                    ended.reported, ended.refused = True, refused
                     self._inbox.put(ended, b"")
                     ended = None if refused else ended
                 if connection is None:
                     self._stopping.wait(self._pause)
                     continue
-                # It may be gone already, as of a server whose processes are just dying: then it is
-                # still the one before that has ended, and what listens next says what that means.
+                # It may have ended already, where the server's processes are just exiting. Then
+                # `ended` stays the link before it, and the next attempt shows what that means.
                 with contextlib.suppress(OSError):
                     ended = Link(connection)
                     self._read(ended)
@@ -89,24 +92,25 @@ class EvapiConnection:
             raise
 
     def _connect(self) -> tuple[socket.socket | None, bool]:
+        """The connection, and whether it was refused."""
         try:
             connection = socket.create_connection(self._where, self._timeout)
         except OSError as error:
-            if self._told != (told := str(error)):
-                self._told = told
-                log.warning("evapi is not there", where=self._where, error=told)
+            if self._logged != (message := str(error)):
+                self._logged = message
+                log.warning("cannot connect to evapi", where=self._where, error=message)
             metrics.SOURCE_FAILURES.add(1, {**self._labels, "reason": "unreachable"})
             return None, isinstance(error, ConnectionRefusedError)
-        self._told = None
+        self._logged = None
         self.connections += 1
         return connection, False
 
     def _read(self, link: Link) -> None:
-        link.socket.settimeout(_LOOK_SECONDS)
+        link.socket.settimeout(_POLL_SECONDS)
         self._link = link
         metrics.SOURCE_CONNECTED.set(1, self._labels)
         log.info("connected to evapi", where=self._where)
-        self._inbox.put(link, b"\n")  # an empty line: the connection is told before any event
+        self._inbox.put(link, b"\n")  # an empty line: the connection begins before any event
         self.ask()
         try:
             while not self._stopping.is_set():

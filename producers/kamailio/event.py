@@ -1,4 +1,4 @@
-"""One line of evapi as the script wrote it: a JSON object whose `ev` says what it is about."""
+"""Parses a line of evapi as the script wrote it: a JSON object whose `ev` names the event. Pure."""
 
 import json
 import re
@@ -10,16 +10,16 @@ from producers.sip_proxy.errors import Unreadable
 from producers.sip_proxy.event import ServerEvent
 from schemas.codec import InvalidRecord
 
-# What a pseudo-variable without a value comes out as.
+# How Kamailio writes a pseudo-variable without a value.
 _NULL = "<null>"
-# The same where the script forgot its quotes. Inside a text a quote has a backslash before it.
+# The same without the quotes that the script should write. A quote in a text is escaped.
 _BARE_NULL = re.compile(r'(?<!\\)":\s*<null>')
 _is_name = re.compile(r"[a-z][a-z:\-]{0,63}").fullmatch
 _is_time = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,9})?").fullmatch
 
 
 def parse(line: bytes) -> ServerEvent:
-    """Raises Unreadable. Bytes that are no UTF-8 come out as lone surrogates (ServerEvent)."""
+    """Bytes that are not UTF-8 become lone surrogates (EventFields). Raises Unreadable."""
     text = line.decode("utf-8", "surrogateescape")
     try:
         message = _decode(text)
@@ -34,7 +34,7 @@ def parse(line: bytes) -> ServerEvent:
 
 
 def time_of(event: ServerEvent, received: datetime, name: str = "t") -> datetime:
-    """When it happened: `t` ($TV(Sn)), by the server's clock; else when it was read.
+    """When it happened by the server's clock (`t`, $TV(Sn)); else when it was received.
 
     Raises InvalidRecord.
     """
@@ -56,5 +56,5 @@ def _decode(text: str) -> Any:
 
 
 def _load(text: str) -> Any:
-    # Fractions stay text: times in microseconds are not to be rounded.
+    # Fractions stay text, so that times in microseconds are not rounded.
     return json.loads(text, object_pairs_hook=first_of_each, parse_float=str, strict=False)

@@ -1,7 +1,7 @@
-"""usrloc:contact-expired → registrations: a contact that usrloc itself dropped.
+"""usrloc:contact-expired → registrations: a contact that usrloc itself removed.
 
-Pure but for the context's memory of bindings. It was not renewed in time, or its connection is gone
-(usrloc's ucontact.c; `handle_lost_tcp`).
+Pure but for the context's memory of bindings. The contact was not renewed in time, or its
+connection has ended (usrloc's ucontact.c; `handle_lost_tcp`).
 """
 
 from datetime import UTC, datetime
@@ -9,8 +9,8 @@ from typing import Any
 
 from producers import uri_addresses
 from producers.event_fields import IDENTIFIER_MAX
-from producers.kamailio import table
 from producers.kamailio.context import Context
+from producers.kamailio.identities import bare, identity
 from producers.kamailio.records import registration
 from producers.receive_times import Received
 from producers.sip_proxy import contact
@@ -19,13 +19,13 @@ from producers.sip_proxy.expiry import epoch
 from producers.translated import Translated
 from schemas.vocabulary import RegistrationKind as Kind
 
-# What usrloc sets as expiry of a contact it drops with its connection (handle_lost_tcp), and in
-# write-back mode of one to remove on its next timer.
+# The expiry that usrloc sets for a contact that it removes with its connection (handle_lost_tcp),
+# and, in write-back mode, for one that it removes with its next timer.
 DROPPED_EXPIRES = 10
 
 
 def translate_expired(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
-    """One contact's end. Raises InvalidRecord."""
+    """The end of one contact. Raises InvalidRecord."""
     name, text = event.required("aor"), event.required("addr", contact.CONTACT_MAX)
     registrar = event.text("domain", IDENTIFIER_MAX) or context.table
     read = contact.read(text, "addr")
@@ -59,24 +59,24 @@ def translate_expired(event: ServerEvent, context: Context, received: Received) 
 
 
 def _aor(name: str, text: str, registrar: str, context: Context) -> str | None:
-    """The user; older Kamailios leave the domain out where they read it from a database.
+    """The user. Older Kamailios omit the domain of a contact that was read from a database.
 
-    None where several users may be meant: then only a listing of all shows who it was.
+    None where the name may be several users': then a listing of all shows who it was.
     """
     if "@" in name or context.users.completes:
         return context.users.stored(name, "aor")
-    meant = context.users.in_known_domains(name)
-    having = [aor for aor in meant if context.known.named(registrar, aor, text) is not None]
-    found = having or meant
+    possible = context.users.in_known_domains(name)
+    registered = [aor for aor in possible if context.known.named(registrar, aor, text) is not None]
+    found = registered or possible
     return found[0] if len(found) == 1 else None
 
 
 def _identity(event: ServerEvent, context: Context, text: str) -> str:
-    return table.identity(
+    return identity(
         text,
         context.matching,
         call_id=event.identifier("callid"),
         path=event.identifier("path"),
-        instance=table.bare(event.identifier("instance")),
+        instance=bare(event.identifier("instance")),
         reg_id=event.number("regid") or 0,
     )

@@ -12,7 +12,7 @@ class TooLong(NamedTuple):
 
 @dataclass(slots=True)
 class Lines:
-    """Of one connection. A line's end is its only mark, so after a loss the next one is awaited."""
+    """The lines of one connection. After a loss, reading resumes at the next line."""
 
     max_bytes: int
     _rest: bytearray = field(default_factory=bytearray)
@@ -35,7 +35,7 @@ class Lines:
         return found
 
     def lost(self) -> None:
-        """Bytes are missing here: what follows up to the next line's end is no whole line."""
+        """Bytes are missing here: what follows up to the end of the line is skipped."""
         self._rest, self._skipping = bytearray(), True
 
     def _line(self, line: bytes, found: list[bytes | TooLong]) -> None:

@@ -1,4 +1,4 @@
-"""From what was read to Kafka: cut, parse, translate, publish; bad input to dead letters."""
+"""From evapi's lines to Kafka: cut, parse, translate, publish; bad input becomes dead letters."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,33 +25,33 @@ from schemas.codec import InvalidRecord
 
 @dataclass(slots=True)
 class Intake(InboxIntake[Server, Context]):
-    """Of one Kamailio: the lines that evapi sends."""
+    """The lines of one Kamailio."""
 
     source = "kamailio"
-    witness: KernelWitness
+    kernel: KernelWitness
     message_max_bytes: int
     users_wanted: UserListings = field(default_factory=UserListings)
     _link: Any = None
     _lines: Lines = field(default_factory=lambda: Lines(0))
 
     def take(self, piece: Piece | Lost) -> None:
-        """One piece, in the order of reading."""
+        """Publish what one piece holds; pieces come in the order of reading."""
         if isinstance(piece, Lost):
             metrics.SOURCE_OVERFLOWS.add(piece.count, self._labels())
             self._lines.lost()
-            what = f"{piece.count} pieces came while the queue was full"
-            self.publish(self.server.gap(what, piece.received))
+            reason = f"{piece.count} pieces came while the queue was full"
+            self.publish(self.server.gap(reason, piece.received))
             return
         if piece.peer is not self._link and piece.data:
             self._begin(piece)
         if not piece.data:
             refused = isinstance(piece.peer, Link) and piece.peer.refused
             self.publish(self.server.end(piece.received, refused=refused))
-            self.witness.close()
+            self.kernel.close()
             self._link = None
             return
         at, first = piece.received
-        # Several events of one read came at one time, each at its own place (inbox.places).
+        # The events of one read have one time, and each its own place (inbox.places).
         place = 0
         for line in self._lines.feed(piece.data):
             if isinstance(line, TooLong):
@@ -60,14 +60,19 @@ class Intake(InboxIntake[Server, Context]):
             self._take_line(line, Received(at, first + place))
             place += len(line) >= EVENT_MIN_BYTES  # nothing shorter is an event
 
+    def refuse_row(self, unreadable: UnreadableRow) -> None:
+        """Publish a dead letter of a row that is no contact; the other rows count."""
+        error = unreadable.error
+        self.refuse(payload_of(unreadable.row), error.reason, error.field)
+
     def _begin(self, piece: Piece) -> None:
         self._link, self._lines = piece.peer, Lines(self.message_max_bytes)
-        self._look()
+        self._find_kernel()
         self.publish(self.server.begin(self.ticks.now()))
 
-    def _look(self) -> None:
-        if isinstance(self._link, Link) and not self.witness.on:
-            self.witness.open(self._link.ends)
+    def _find_kernel(self) -> None:
+        if isinstance(self._link, Link) and not self.kernel.on:
+            self.kernel.open(self._link.ends)
 
     def _take_line(self, line: bytes, received: Received) -> None:
         self.events += 1
@@ -79,36 +84,31 @@ class Intake(InboxIntake[Server, Context]):
             return
         try:
             if marks := self.server.heard(event, received):
-                self._look()  # it may not have listened yet when evapi did
+                self._find_kernel()  # evapi may have listened before the SIP ports
                 self.publish(marks)
             records = translation.translate(event, self.context, received)
         except InvalidRecord as error:
             self.refuse(line, error.reason, error.field)
-            self._look_up(event)
+            self._note_unread(event)
         else:
             self.translated += bool(records)
-            self.publish(self.witness.add_cookies(records))
+            self.publish(self.kernel.add_cookies(records))
         self._follow_up()
 
-    def _look_up(self, event: ServerEvent) -> None:
-        """What a registration did that cannot be read: the registrar's table shows it at once."""
+    def _note_unread(self, event: ServerEvent) -> None:
+        """A registration event that cannot be read: a listing of the user shows what it did."""
         if event.name not in translation.TABLE_EVENTS:
             return
         try:
             name, aor = subject(event, self.context)
         except InvalidRecord:
-            # Of a REGISTER that save() refused to nobody's name, nothing is stored.
+            # A REGISTER that save() refused, without a readable user, has stored nothing.
             self.context.listing_needed |= event.parameters.get("result") not in (0, "0")
         else:
             self.context.unclear.append(UserListing(self.context.table, name, aor))
 
-    def refuse_row(self, unreadable: UnreadableRow) -> None:
-        """Keep a row of the table that is no contact: it costs itself only."""
-        error = unreadable.error
-        self.refuse(payload_of(unreadable.row), error.reason, error.field)
-
     def _follow_up(self) -> None:
-        """Ask for, and refuse, what the translation left."""
+        """Refuse the rows, and request the listings, that the translation left in the context."""
         context = self.context
         for row in context.unreadable:
             self.refuse_row(row)

@@ -11,7 +11,7 @@ from schemas.origin import Address
 
 
 class Ends(NamedTuple):
-    """Of the evapi connection: the server's end and our own."""
+    """The two ends of the evapi connection."""
 
     server: Address
     own: Address
@@ -39,11 +39,16 @@ class KernelWitness(ConnectionLookup):
         else:
             self._log_once("registrations carry the cookie of their connection")
 
-    def live_connections(self) -> LiveConnections | None:
-        """The clients' connections that the server's kernel has; None where it is not asked."""
+    def live_connections(
+        self, ends: dict[tuple[str, int], int] | None = None
+    ) -> tuple[LiveConnections | None, bool]:
+        """The clients' connections, None where the kernel is not asked; and whether it is the
+        server's kernel, which `open` has found already: `ends` is not needed."""
+        del ends
         if self._query is None or not self._ports:
-            return None
-        return self._list(frozenset(self._ports))
+            return None, False
+        found = self._list(frozenset(self._ports))
+        return found, found is not None
 
     def _attempt(self, ends: Ends) -> str | None:
         """Why the kernel is not to be asked; None where it is."""

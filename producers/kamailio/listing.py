@@ -1,6 +1,6 @@
-"""What the server lists by JSON-RPC: contacts (ul.dump), connections (core.tcp_list), dialogs.
+"""Readers of what the server lists by JSON-RPC: contacts, TCP connections, dialogs.
 
-Pure. A listing of another form is refused as a whole: nothing may be concluded from it.
+Pure. A listing of another form raises ListingUnreadable as a whole: nothing is concluded from it.
 """
 
 from typing import Any, NamedTuple
@@ -23,59 +23,51 @@ class ListedContact(NamedTuple):
 
 
 def read_contacts(reply: Any) -> dict[str, list[ListedContact]]:
-    """Location table → its contacts. Raises ListingUnreadable."""
+    """`ul.dump`: location table → its contacts."""
     tables: dict[str, list[ListedContact]] = {}
-    for domain in _all(reply, "Domains", "Domain"):
+    for domain in _nested(reply, "Domains", "Domain"):
         table = table_name(domain, "Domain")
         rows = tables.setdefault(table, [])
-        for user in _all(domain, "AoRs", "Info"):
+        for user in _nested(domain, "AoRs", "Info"):
             aor = _text(user, "AoR")
-            rows += [_listed(table, aor, row) for row in _all(user, "Contacts", "Contact")]
+            rows += [_listed(table, aor, row) for row in _nested(user, "Contacts", "Contact")]
     return tables
 
 
 def read_user(reply: Any, table: str) -> list[ListedContact]:
-    """The rows of `ul.lookup` in `table`. Raises ListingUnreadable."""
+    """`ul.lookup` of one user in `table`."""
     aor = _text(reply, "AoR")
-    return [_listed(table, aor, row) for row in _all(reply, "Contacts", "Contact")]
+    return [_listed(table, aor, row) for row in _nested(reply, "Contacts", "Contact")]
 
 
 def read_connections(reply: Any) -> dict[int, Address]:
-    """Kamailio's id of each live connection → the peer's address. Raises ListingUnreadable."""
-    if not isinstance(reply, list):
-        raise ListingUnreadable(f"core.tcp_list: no list but {type(reply).__name__}")
+    """`core.tcp_list`: Kamailio's id of each live connection → the peer's address."""
     found = {}
-    for row in reply:
-        number, port = (row.get("id"), row.get("src_port")) if isinstance(row, dict) else (0, 0)
-        ip = canonical_ip(_text(row, "src_ip"))
-        if not isinstance(number, int) or not isinstance(port, int) or ip is None:
-            raise ListingUnreadable("core.tcp_list: a connection without id or address")
+    for row, (ip, port) in _connections(reply):
+        number = row.get("id")
+        if not isinstance(number, int):
+            raise ListingUnreadable("core.tcp_list: a connection without id")
         if 0 < port <= 65535:
             found[number] = Address(ip=ip, port=port)
     return found
 
 
 def read_ends(reply: Any) -> dict[tuple[str, int], int]:
-    """Of each live connection the peer, and the server's port. Raises ListingUnreadable."""
-    if not isinstance(reply, list):
-        raise ListingUnreadable(f"core.tcp_list: no list but {type(reply).__name__}")
+    """`core.tcp_list`: the peer of each live connection → the server's port."""
     found = {}
-    for row in reply:
-        ip = canonical_ip(_text(row, "src_ip"))
-        port, own = row.get("src_port"), row.get("dst_port")
-        if ip is None or not isinstance(port, int) or not isinstance(own, int):
-            raise ListingUnreadable("core.tcp_list: a connection without its ends")
-        if 0 < port <= 65535:
-            found[(ip, port)] = own
+    for row, peer in _connections(reply):
+        own = row.get("dst_port")
+        if not isinstance(own, int):
+            raise ListingUnreadable("core.tcp_list: a connection without the server's port")
+        if 0 < peer[1] <= 65535:
+            found[peer] = own
     return found
 
 
 def read_dialogs(reply: Any) -> list[ListedDialog]:
-    """Of `dlg.list`. Raises ListingUnreadable."""
-    if not isinstance(reply, list):
-        raise ListingUnreadable(f"dlg.list: no list but {type(reply).__name__}")
+    """`dlg.list`."""
     found = []
-    for row in reply:
+    for row in _list(reply, "dlg.list"):
         call_id, caller, callee = (_text(row, n) for n in ("call-id", "from_uri", "to_uri"))
         number, state = row.get("h_id"), row.get("state")
         if not isinstance(number, int) or not isinstance(state, int):
@@ -84,12 +76,29 @@ def read_dialogs(reply: Any) -> list[ListedDialog]:
     return found
 
 
+def _connections(reply: Any) -> list[tuple[dict[str, Any], tuple[str, int]]]:
+    """Each row of `core.tcp_list` with its peer."""
+    found = []
+    for row in _list(reply, "core.tcp_list"):
+        ip, port = canonical_ip(_text(row, "src_ip")), row.get("src_port")
+        if ip is None or not isinstance(port, int):
+            raise ListingUnreadable("core.tcp_list: a connection without the peer's address")
+        found.append((row, (ip, port)))
+    return found
+
+
 def _listed(table: str, aor: str, row: dict[str, Any]) -> ListedContact:
     fields = {name: value for name, value in row.items() if value != _UNSET}
     return ListedContact(table, aor, fields)
 
 
-def _all(parent: Any, name: str, each: str) -> list[dict[str, Any]]:
+def _list(reply: Any, command: str) -> list[Any]:
+    if not isinstance(reply, list):
+        raise ListingUnreadable(f"{command}: no list but {type(reply).__name__}")
+    return reply
+
+
+def _nested(parent: Any, name: str, each: str) -> list[dict[str, Any]]:
     """`{name: [{each: {…}}, …]}`: the inner objects."""
     rows = parent.get(name) if isinstance(parent, dict) else None
     if not isinstance(rows, list):

@@ -1,4 +1,4 @@
-"""Registrations as records: what all of one event's share, and where the REGISTER came from."""
+"""Records of registration events: their shared fields, and where the REGISTER came from. Pure."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -26,16 +26,20 @@ def registration(
     registrar: str,
     records: Iterable[dict[str, Any]],
 ) -> list[Translated]:
-    """The records of one event, each with its own id at the event's one place. InvalidRecord."""
-    # When the script read the table: by `t`, when it reports, another may have changed it since.
+    """The records of one event, each with its own id at the event's place. Raises InvalidRecord.
+
+    Their time is that at which the script read the table (`read`): by the time of the report (`t`)
+    another REGISTER may have changed it.
+    """
     at = time_of(event, received.at, "read" if event.raw("read") is not None else "t")
+    place = Received(at, received.seq)
     return [
         Translated(
             REGISTRATIONS,
             aor,
             build(
                 RegistrationEvent,
-                **context.origin(received.seq, at, f"/{number}" if number else ""),
+                **context.origin(place, f"/{number}" if number else ""),
                 aor=aor,
                 registrar=registrar,
                 **fields,
@@ -46,7 +50,7 @@ def registration(
 
 
 def peer(event: ServerEvent, name: str) -> tuple[Transport, Address]:
-    """`tcp:192.0.2.7:40642`, as $proto, $si and $sp make it. Raises InvalidRecord."""
+    """The peer in `tcp:192.0.2.7:40642` ($proto:$si:$sp). Raises InvalidRecord."""
     proto, _, rest = event.required(name, IDENTIFIER_MAX).partition(":")
     ip, _, port = rest.rpartition(":")
     if proto.lower() not in set(Transport):
@@ -57,7 +61,7 @@ def peer(event: ServerEvent, name: str) -> tuple[Transport, Address]:
 
 
 class Subject(NamedTuple):
-    """Whom an event of the script is about: as usrloc's table names the user, and canonical."""
+    """The user of an event: `name` in usrloc's table, and the canonical `aor`."""
 
     name: str
     aor: str
@@ -73,7 +77,7 @@ def subject(event: ServerEvent, context: Context) -> Subject:
 def _stored_name(name: str) -> str:
     """As usrloc stores it: escapes decoded, the domain in lower case (registrar's extract_aor()).
 
-    ul.lookup takes that and no other spelling; of the user's case it takes care itself.
+    ul.lookup finds that spelling only, except for the case of the user part.
     """
     user, at, domain = name.rpartition("@")
     return f"{unquote(user)}@{domain.lower()}" if at else unquote(domain)

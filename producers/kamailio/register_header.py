@@ -1,8 +1,8 @@
-"""A REGISTER of which only the header is known → registrations: a hint, where there is no table.
+"""A REGISTER of which only the header is known → registrations.
 
-For an edge without a location table, and for a script that passes no `contacts`. Then what the
-header names is believed until the table shows something else: whoever is not yet confirmed by it is
-asked for at once (UserListing). RFC 3261 §10.3 and §20.10.
+For an edge without a location table, and for a script that passes no `contacts`. The header's
+contacts count until the table shows others: a user whose bindings no listing has confirmed yet is
+listed at once (UserListing). RFC 3261 §10.3 and §20.10.
 """
 
 from datetime import timedelta
@@ -10,9 +10,9 @@ from typing import Any
 
 from producers import uri_addresses
 from producers.event_fields import IDENTIFIER_MAX
-from producers.kamailio import table
 from producers.kamailio.context import Context
 from producers.kamailio.event import time_of
+from producers.kamailio.identities import identity
 from producers.kamailio.records import peer, registration, subject
 from producers.receive_times import Received
 from producers.sip_proxy import contact
@@ -24,6 +24,7 @@ from producers.sip_proxy.contact_header import (
     read_contacts,
     read_expires,
 )
+from producers.sip_proxy.edge_listing import EDGE
 from producers.sip_proxy.event import ServerEvent
 from producers.sip_proxy.known_bindings import Known
 from producers.sip_proxy.user_listings import UserListing
@@ -32,13 +33,11 @@ from schemas.codec import InvalidRecord
 from schemas.sip_uri import MalformedUri
 from schemas.vocabulary import RegistrationKind as Kind
 
-# The registrar of a proxy that keeps no location table (streams/folds/edges.py).
-EDGE = "edge"
 _ADDED, _RENEWED, _REMOVED = 1, 2, 3  # what save() returned
 
 
 def translate(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
-    """A REGISTER that save() accepted: a record a contact. Raises InvalidRecord."""
+    """A record for each contact of a REGISTER that save() accepted. Raises InvalidRecord."""
     if event.number("result") == 0:
         return []  # refused: the header was not stored
     name, aor = subject(event, context)
@@ -57,7 +56,8 @@ def translate(event: ServerEvent, context: Context, received: Received) -> list[
 
 
 def translate_edge(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
-    """A REGISTER that the registrar behind this proxy accepted: who came over which connection."""
+    """Records of a REGISTER that the registrar behind this proxy accepted, with the client's
+    connection. Raises InvalidRecord."""
     aor = subject(event, context).aor
     answered_by = event.text("reply_from", 200)
     reason = f"answered by {answered_by}" if answered_by else None
@@ -65,7 +65,7 @@ def translate_edge(event: ServerEvent, context: Context, received: Received) -> 
 
 
 def only_removes(event: ServerEvent) -> bool:
-    """Whether the header asks to remove bindings and to make none, as far as it can be read."""
+    """Whether the header, as far as it can be read, removes bindings and makes none."""
     if event.number("result") == _REMOVED or is_star(event.text("contact") or ""):
         return True
     try:
@@ -75,7 +75,7 @@ def only_removes(event: ServerEvent) -> bool:
 
 
 def named_contact(event: ServerEvent, context: Context) -> dict[str, Any]:
-    """What a record shows of the first contact that the header names; nothing of an unreadable."""
+    """The record's fields of the header's first contact; none where it cannot be read."""
     try:
         first = _contacts(event)[0]
         read = contact.read(first.uri, "contact")
@@ -127,7 +127,7 @@ def _records(
             fields["expires_at"] = time_of(event, received.at) + timedelta(seconds=seconds)
         is_renewal = event.number("result") == _RENEWED or known is not None
         records.append({"kind": Kind.REFRESHED if is_renewal else Kind.REGISTERED, **fields})
-    # Those that are made come first: a client that moves is never shown without a binding.
+    # New bindings come first: a client that moves is never without one.
     records.sort(key=lambda record: record["kind"] is Kind.UNREGISTERED)
     if not records:
         return []
@@ -145,7 +145,7 @@ def _contacts(event: ServerEvent) -> list[HeaderContact]:
 
 
 def _identity(event: ServerEvent, context: Context, one: HeaderContact) -> str:
-    return table.identity(
+    return identity(
         one.uri,
         context.matching,
         call_id=event.identifier("callid"),
@@ -180,16 +180,16 @@ def _renewed(event: ServerEvent, context: Context, registrar: str, aor: str) -> 
 
 
 def _seconds(event: ServerEvent, one: HeaderContact, *, alone: bool) -> int | None:
-    """Seconds: what the registrar grants this contact, else what was asked.
+    """The seconds that the registrar grants this contact, else those that were requested.
 
-    None where neither can be read: the registrar's default counts.
+    None where neither can be read: then the registrar's default counts.
     """
-    asked = one.expires
+    requested = one.expires
     if "expires" not in one.parameters:
-        asked = read_expires(event.raw("expires"))
-    if asked == 0 or (alone and event.number("result") == _REMOVED):
+        requested = read_expires(event.raw("expires"))
+    if requested == 0 or (alone and event.number("result") == _REMOVED):
         return 0
-    granted = event.number("granted") if alone or asked is None else None
+    granted = event.number("granted") if alone or requested is None else None
     if granted is None:
         granted = granted_to(one, event.text("reply_contact", contact.CONTACT_MAX))
-    return asked if granted is None else granted
+    return requested if granted is None else granted

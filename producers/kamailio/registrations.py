@@ -1,7 +1,7 @@
 """The script's `register` → registrations: what usrloc's table holds of the user after save().
 
-Pure but for the context's memory of bindings. The events are docs/kamailio.md's. Where the script
-passes no `contacts`, the header is all there is (producers/kamailio/register_header.py).
+Pure but for the context's memory of bindings. docs/kamailio.md defines the event. Where the script
+passes no `contacts`, the header decides (producers/kamailio/register_header.py).
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from producers.event_fields import IDENTIFIER_MAX
 from producers.kamailio import register_header, table
 from producers.kamailio.context import Context
 from producers.kamailio.event import time_of
+from producers.kamailio.identities import identities
 from producers.kamailio.records import peer, registration, subject
 from producers.kamailio.table import Row
 from producers.receive_times import Received
@@ -23,22 +24,25 @@ from producers.translated import Translated
 from schemas.vocabulary import RegistrationKind as Kind
 from schemas.vocabulary import Transport
 
-# What save() returned (registrar's save.c). A REGISTER without a Contact only asks.
+# What save() returned (registrar's save.c); `_ASKED`: a REGISTER without a Contact.
 _ADDED, _RENEWED, _ASKED = 1, 2, 4
 
 
 def translate_register(
     event: ServerEvent, context: Context, received: Received
 ) -> list[Translated]:
-    """A REGISTER that save() took, or refused after it had changed something. InvalidRecord."""
+    """Records of a REGISTER that save() accepted, or refused after it had changed the table.
+
+    Raises InvalidRecord.
+    """
     if event.number("result") == _ASKED:
         return []
     fetched = table.script_rows(event.raw("contacts"), time_of(event, received.at))
     if fetched is None:
         return register_header.translate(event, context, received)
-    made = event.number("result") in (_ADDED, _RENEWED)
-    if made and fetched.is_empty and not register_header.only_removes(event):
-        # What was just stored must be there: the script could not read the table.
+    stored = event.number("result") in (_ADDED, _RENEWED)
+    if stored and fetched.is_empty and not register_header.only_removes(event):
+        # The contact was just stored, so the script could not read the table.
         return register_header.translate(event, context, received)
     context.unreadable += fetched.unreadable
     return _stored(event, fetched.rows, context, received)
@@ -51,10 +55,10 @@ def _stored(
     name, aor = subject(event, context)
     registrar = event.text("domain", IDENTIFIER_MAX) or context.table
     known = context.known.of(registrar, aor)
-    named = dict(zip(table.identities(rows, context.matching), rows, strict=True))
+    named = dict(zip(identities(rows, context.matching), rows, strict=True))
     read_at = _read_at(event, received)
     if read_at is not None and context.known.is_outdated(registrar, aor, read_at):
-        # Another process of the server has reported what it read since: what of this still holds?
+        # Another process of the server has reported a later state of the table: the user is listed.
         context.unclear.append(UserListing(registrar, name, aor))
     else:
         context.known.replace(registrar, aor, {key: row.known for key, row in named.items()})
@@ -68,7 +72,7 @@ def _stored(
         elif _is_known(known, key, row):
             continue
         elif row.transport.is_connection and row.path is None:
-            # Whether its connection lives, and from where, only a listing shows.
+            # Only a listing shows the peer of its connection, and whether that still exists.
             context.unclear.append(UserListing(registrar, name, aor))
         else:
             mark = _mark(context, aor)
@@ -82,9 +86,9 @@ def _stored(
 def _nothing_left(
     event: ServerEvent, context: Context, aor: str, left: Mapping[str, Row]
 ) -> dict[str, Any]:
-    """What this REGISTER did where none of the rows is its own: it removed, or was refused.
+    """The record of a REGISTER that owns none of the rows: it removed contacts, or was refused.
 
-    What it removed is named for those who read the log; what has ended `left` decides.
+    A removed contact is shown for readers of the log; `left` decides which bindings have ended.
     """
     request = {
         "call_id": event.identifier("callid"),
@@ -97,7 +101,7 @@ def _nothing_left(
         return {"kind": Kind.WILDCARD, **request}
     removed = register_header.named_contact(event, context)
     if removed.get("binding") in left:
-        removed = {}  # the table holds another by that name
+        removed = {}  # the table still holds a binding of that identity
     return {"kind": Kind.UNREGISTERED, **removed, **request}
 
 
@@ -121,7 +125,7 @@ def _is_known(known: Mapping[str, Known], key: str, row: Row) -> bool:
 
 
 def _secured(transport: Transport, row: Row) -> Transport:
-    """`$proto` of a WebSocket is `ws` or `wss` already; a TCP connection's is its own."""
+    """`$proto`, except that a row over TLS' WebSocket is `wss`."""
     return row.transport if row.transport is Transport.WSS else transport
 
 
@@ -130,6 +134,6 @@ def _mark(context: Context, aor: str) -> str:
 
 
 def _read_at(event: ServerEvent, received: Received) -> datetime | None:
-    """When the script read the table: what was confirmed since may be missing from it."""
+    """When the script read the table; bindings confirmed since may be missing from it."""
     read = event.raw("read")
     return time_of(event, received.at, "read") if read is not None else None

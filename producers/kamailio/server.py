@@ -1,7 +1,7 @@
-"""What is known of the server: which of its processes speaks, whether it lives, what was lost.
+"""The state of the Kamailio process: which one reports, whether it answers, what was lost.
 
-Each event names the process by its start ($Tb); it answers the producer's own question the same
-way. A script that does not say it is one boot for as long as this producer runs.
+Each event names the process by its start ($Tb), and so does the answer to the producer's own
+request. A script that reports no start is one boot for as long as this producer runs.
 """
 
 import time
@@ -16,33 +16,33 @@ from schemas.vocabulary import NodeKind
 
 
 class Server:
-    """`context.boot` is kept here. Not thread-safe: callers hold the intake's lock."""
+    """Sets `context.boot`. Not thread-safe: callers hold the intake's lock."""
 
     def __init__(self, context: Context, ticks: Ticks, lease_silence: float) -> None:
         self._context = context
         self._ticks = ticks
         self._lease_silence = lease_silence
-        self._heard = 0.0
-        self._answers = False
-        self._announced = False  # on this connection
-        self._runs = False  # a process has named itself, and is not known to be gone
+        self._heard = 0.0  # the last event, in monotonic seconds
+        self._answers = False  # the script answers requests
+        self._announced = False  # UP was published on this connection
+        self._runs = False  # a process has named itself, and is not known to have ended
         self.connected = False
         self.version: str | None = None
         self.wants_listing: Callable[[], None] = lambda: None
 
     @property
     def lives(self) -> bool:
-        """Whether to say so: connected, and not silent if it is one that answers."""
+        """Whether heartbeats are due: connected, and not silent where the script answers."""
         silence = time.monotonic() - self._heard
         return self.connected and (not self._answers or silence < self._lease_silence)
 
     def begin(self, received: Received) -> list[Translated]:
-        """A connection: what the server said before it is lost to this producer."""
+        """A connection begins: events before it never reached this producer."""
         self.connected, self._answers, self._announced = True, False, False
         return self.gap("connected to evapi: events before it are missing", received)
 
     def end(self, received: Received, *, refused: bool) -> list[Translated]:
-        """The connection has ended. `refused`: nobody listens there any more."""
+        """The connection has ended. `refused`: no process listens there any more."""
         self.connected = False
         if not (refused and self._runs):
             return []
@@ -50,7 +50,10 @@ class Server:
         return [self._mark(NodeKind.DOWN, received, "nobody listens on evapi any more")]
 
     def heard(self, event: ServerEvent, received: Received) -> list[Translated]:
-        """UP when another process speaks, or the first time on a connection. InvalidRecord."""
+        """An event came: UP where it is another process', or the first on a connection.
+
+        Raises InvalidRecord.
+        """
         self._heard = time.monotonic()
         started = event.number("boot")
         if started is None:
@@ -66,21 +69,21 @@ class Server:
         self.wants_listing()
         return [self._mark(NodeKind.UP, received)]
 
-    def gap(self, what: str, received: Received) -> list[Translated]:
-        """Events may be missing: say so, and list what is there."""
+    def gap(self, reason: str, received: Received) -> list[Translated]:
+        """Events may be missing: publish that, and request a listing."""
         self.wants_listing()
-        return [self._mark(NodeKind.GAP, received, what)]
+        return [self._mark(NodeKind.GAP, received, reason)]
 
     def heartbeat(self) -> list[Translated]:
         return [self._mark(NodeKind.HEARTBEAT, self._ticks.now())] if self.lives else []
 
     def unwatched(self, received: Received) -> list[Translated]:
-        """The producer stops: the node's lease must not run out for that."""
+        """The producer stops: the node's lease must not end because of that."""
         if not self.lives:
             return []
         return [self._mark(NodeKind.UNWATCHED, received, "the producer was stopped")]
 
     def _mark(self, kind: NodeKind, received: Received, reason: str | None = None) -> Translated:
         """`received` is the producer's clock, which is the node's: they share a host."""
-        origin = self._context.origin(received.seq, received.at, f"/{kind.value}")
+        origin = self._context.origin(received, f"/{kind.value}")
         return node_mark(kind, origin, version=self.version, reason=reason)

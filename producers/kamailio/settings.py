@@ -1,4 +1,4 @@
-"""Settings of the Kamailio producer: where evapi listens, whom to ask for listings."""
+"""Settings of the Kamailio producer: where evapi and JSON-RPC listen, what usrloc is set to."""
 
 from typing import Annotated, ClassVar
 
@@ -17,14 +17,14 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class KamailioSettings(StageSettings):
-    """`[kamailio]`: one producer process stands beside one server."""
+    """`[kamailio]`: one producer process runs beside one server."""
 
     section: ClassVar[str] = "kamailio"
 
     node: NodeName = Field(description="Name of the node in every record.")
     evapi: HostPort = Field("127.0.0.1:8448", description="The server's evapi bind_addr.")
     domain: str | None = Field(
-        None, max_length=255, description="Of AORs without one (usrloc's use_domain=0)."
+        None, max_length=255, description="Domain of AORs without one (usrloc's use_domain=0)."
     )
     call_domains: list[str] = Field(
         [],
@@ -36,7 +36,7 @@ class KamailioSettings(StageSettings):
     matching: Matching = Field(
         Matching.CONTACT,
         description="As usrloc's matching_mode (0 contact, 1 contact-callid, 2 contact-path, 3 "
-        "callid): by what a contact without instance is found.",
+        "callid), which identifies a contact without instance.",
     )
     only_one_contact: bool = Field(
         False,
@@ -47,9 +47,12 @@ class KamailioSettings(StageSettings):
         "location", description="The location table of events that do not name theirs."
     )
     rpc_url: str | None = Field(
-        None, description="Of jsonrpcs over xhttp: http://127.0.0.1:5060/RPC; null: no snapshots."
+        None,
+        description="URL of jsonrpcs over xhttp: http://127.0.0.1:5060/RPC; null: no snapshots.",
     )
-    rpc_timeout_seconds: float = Field(10, gt=0, description="For the answer to one command.")
+    rpc_timeout_seconds: float = Field(
+        10, gt=0, description="Longest wait for the answer to one command."
+    )
     kernel: KernelMode = Field(
         "auto",
         description="Ask the kernel for the cookie of each registration's connection. auto: where "
@@ -60,37 +63,39 @@ class KamailioSettings(StageSettings):
     )
     path_hosts: list[str] = Field(
         [],
-        description="By which host, or host:port, Paths name this server, where it is a proxy "
-        "without usrloc and that is no address that clients connect to (advertised addresses).",
+        description="Hosts, or host:port, that name this server in Paths, beside the addresses "
+        "that clients connect to: the advertised addresses of a proxy without usrloc.",
     )
     snapshot_interval_seconds: float = Field(300, gt=0)
     heartbeat_seconds: float = Field(1, gt=0)
     lease_silence_seconds: float = Field(
-        5, gt=0, description="A server that answered does not for this long: the heartbeat stops."
+        5, gt=0, description="Without an answer for this long heartbeats stop, if one ever came."
     )
     connect_timeout_seconds: float = Field(3, gt=0)
-    reconnect_seconds: float = Field(0.5, gt=0, description="Between two attempts to connect.")
+    reconnect_seconds: float = Field(0.5, gt=0, description="Pause between attempts to connect.")
     queue_max_messages: int = Field(
-        100_000, ge=1, description="Read but not yet published; what comes beyond is lost and told."
+        100_000,
+        ge=1,
+        description="Read but not yet published; beyond it events are dropped, and counted.",
     )
     queue_max_bytes: int = Field(64 * 2**20, ge=2**20)
     message_max_bytes: int = Field(64 * 1024, ge=4096)
     close_timeout_seconds: CloseTimeout = 10
 
     def users(self) -> Users:
-        """Whose names the server's names are."""
+        """The reader of the server's user names."""
         return Users(
             self.domain, self.call_domains, self.section, case_sensitive=self.case_sensitive
         )
 
     def context(self, boot: str) -> Context:
-        """What a translation knows of this node at the beginning of a run."""
+        """The context of translations at the beginning of a run."""
         return Context(
             self.node,
             boot,
             self.users(),
-            self.table,
-            self.matching,
-            self.only_one_contact,
             path_hosts=tuple(self.path_hosts),
+            table=self.table,
+            matching=self.matching,
+            only_one_contact=self.only_one_contact,
         )

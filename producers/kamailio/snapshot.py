@@ -1,52 +1,26 @@
-"""Listings → snapshot records: began, a row for each contact listed, ended.
-
-Pure. All records of a snapshot stand at the place (seq, at) of its beginning.
-"""
+"""Contacts listed → the bindings that usrloc holds, and their snapshot rows. Pure."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from producers.kamailio import table
 from producers.kamailio.context import Context
+from producers.kamailio.identities import identities
 from producers.kamailio.listing import ListedContact
 from producers.kamailio.table import Row
-from producers.receive_times import Received
+from producers.sip_proxy import snapshot
 from producers.sip_proxy.contact import UnreadableRow
 from producers.sip_proxy.known_bindings import Known
+from producers.sip_proxy.snapshot import Snapshot
 from producers.translated import Translated
-from schemas.codec import InvalidRecord, build
+from schemas.codec import InvalidRecord
 from schemas.origin import Address
-from schemas.registration import RegistrationEvent
-from schemas.topics import REGISTRATIONS
-from schemas.vocabulary import RegistrationKind
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """One listing of one location table, or with `aor` of one user in it."""
-
-    context: Context
-    boot: str
-    began: Received
-    table: str
-    aor: str | None = None
-
-    def origin(self, suffix: str) -> dict[str, Any]:
-        at, seq = self.began
-        name = f"{self.context.node}/{self.boot}/{seq}/{self.table}"
-        return {
-            **self.context.origin(seq, at),
-            "id": f"{name}/{suffix}",
-            "boot": self.boot,
-            "snapshot": name,
-            "registrar": self.table,
-        }
 
 
 class Listed(NamedTuple):
-    """One binding that usrloc counts on; `contact` is its row as it came."""
+    """One binding that usrloc holds; `contact` is its row as it came."""
 
     aor: str
     identity: str
@@ -73,7 +47,7 @@ def read(
         Listed(aor, identity, row, one)
         for aor, rows in users.items()
         for identity, (row, one) in zip(
-            table.identities((row for row, _ in rows), context.matching), rows, strict=True
+            identities((row for row, _ in rows), context.matching), rows, strict=True
         )
     ]
 
@@ -86,22 +60,8 @@ def known(listed: Iterable[Listed]) -> dict[str, dict[str, Known]]:
     return users
 
 
-def mark(
-    snapshot: Snapshot, kind: RegistrationKind, remaining: list[str] | None = None
-) -> Translated:
-    """Its beginning or end; with `remaining` what the table held of the one user."""
-    event = build(
-        RegistrationEvent,
-        **snapshot.origin(kind.value),
-        kind=kind,
-        aor=snapshot.aor,
-        remaining=remaining,
-    )
-    return Translated(REGISTRATIONS, snapshot.aor or snapshot.context.node, event)
-
-
 def record(
-    snapshot: Snapshot, listed: Listed, index: int, connections: dict[int, Address] | None
+    taken: Snapshot, listed: Listed, index: int, connections: dict[int, Address] | None
 ) -> Translated | None:
     """One binding listed; None when its connection is gone. Raises InvalidRecord.
 
@@ -114,12 +74,4 @@ def record(
         if remote is None:
             return None
         row = replace(row, remote=remote)
-    event = build(
-        RegistrationEvent,
-        **snapshot.origin(str(index)),
-        kind=RegistrationKind.SNAPSHOT_ROW,
-        aor=listed.aor,
-        binding=listed.identity,
-        **row.fields(),
-    )
-    return Translated(REGISTRATIONS, listed.aor, event)
+    return snapshot.row(taken, index, listed.aor, {"binding": listed.identity, **row.fields()})

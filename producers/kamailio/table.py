@@ -1,35 +1,35 @@
-"""Rows of usrloc's location table, from ul.dump, ul.lookup or the script, and what they identify.
+"""Rows of usrloc's location table, from ul.dump, ul.lookup or the script.
 
-Pure. The table is the truth about registrations: rows are what the registrar made of a REGISTER,
-whatever its header said (usrloc's ucontact.c and urecord.c, registrar's save.c).
+Pure. The table decides about registrations: its rows are what the registrar made of a REGISTER,
+whatever the header asked for (usrloc's ucontact.c and urecord.c, registrar's save.c).
 """
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from producers import uri_addresses
+from producers.kamailio.identities import ROWS_MAX, bare
 from producers.kamailio.listing import ListedContact
 from producers.sip_proxy import contact
-from producers.sip_proxy.contact import Matching, UnreadableRow
+from producers.sip_proxy.contact import UnreadableRow
 from producers.sip_proxy.event import ServerEvent
 from producers.sip_proxy.expiry import expiry, listed_expiry
 from producers.sip_proxy.known_bindings import Known
-from producers.stored_contact import StoredContact, bounded_identity
+from producers.stored_contact import StoredContact
 from schemas.codec import InvalidRecord
 from schemas.origin import Address
 from schemas.vocabulary import Transport
 
-# What usrloc writes in place of the seconds left, of contacts that it no longer counts on.
+# What usrloc writes in place of the seconds left, for contacts that it no longer uses.
 _GONE = ("deleted", "expired")
-_ROWS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One contact as stored. `text` is the whole URI; `connection` Kamailio's id of it, if any."""
+    """One contact as stored. `text` is the whole URI, `connection` Kamailio's id of its TCP
+    connection (-1 where it has none)."""
 
     text: str
     read: StoredContact
@@ -46,11 +46,11 @@ class Row:
 
     @property
     def known(self) -> Known:
-        """What to remember of it."""
+        """The binding as the producer remembers it."""
         return Known(self.text, self.call_id, self.cseq, listed=True)
 
     def fields(self) -> dict[str, Any]:
-        """What a record shows of it."""
+        """Its fields of schemas.registration.RegistrationEvent."""
         return {
             **contact.shown(self.read),
             "call_id": self.call_id,
@@ -65,7 +65,7 @@ class Row:
 
 
 def listed_row(listed: ListedContact, began: datetime) -> Row | None:
-    """A row of ul.dump or ul.lookup; None where usrloc counts on it no more. InvalidRecord."""
+    """A row of ul.dump or ul.lookup; None where usrloc no longer uses it. Raises InvalidRecord."""
     fields = ServerEvent("listed", listed.fields)
     if fields.text("Expires") in _GONE:
         return None
@@ -81,9 +81,9 @@ def listed_row(listed: ListedContact, began: datetime) -> Row | None:
 
 
 class Fetched(NamedTuple):
-    """What the script fetched of one user: the rows usrloc counts on, those that cannot be read.
+    """What the script fetched of one user: the rows in use, and those that cannot be read.
 
-    `is_empty`: there was nothing, not even a row whose time is over.
+    `is_empty`: the table held nothing, not even an expired row.
     """
 
     rows: list[Row]
@@ -104,7 +104,7 @@ def script_rows(text: str | None, now: datetime) -> Fetched | None:
         raise InvalidRecord("contacts", f"not JSON: {error}"[:200]) from error
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise InvalidRecord("contacts", "not a list of contacts")
-    if len(listed) > _ROWS_MAX or not all(listed):
+    if len(listed) > ROWS_MAX or not all(listed):
         return None  # a row that jansson could not write is empty
     rows, unreadable = [], []
     for one in listed:
@@ -118,56 +118,11 @@ def script_rows(text: str | None, now: datetime) -> Fetched | None:
     return Fetched(rows, unreadable, not listed)
 
 
-def identities(rows: Iterable[Row], matching: Matching) -> list[str]:
-    """The identity of each row, in order: no two rows of one user have the same.
-
-    usrloc finds a contact by instance and reg-id where it has an instance
-    (get_ucontact_by_instance()), else by `matching_mode` and the URI's exact text. Two rows that
-    one REGISTER made may share their instance: only the first is found by it.
-    """
-    found: list[str] = []
-    for row in rows:
-        for identity in _candidates(row, matching):
-            if identity not in found:
-                found.append(identity)
-                break
-    return found
-
-
-def identity(
-    text: str,
-    matching: Matching,
-    *,
-    call_id: str | None,
-    path: str | None,
-    instance: str | None,
-    reg_id: int,
-) -> str:
-    """What usrloc finds a contact by; `text` is its URI, `instance` without brackets."""
-    if instance is not None:
-        return bounded_identity(f"{instance};reg-id={reg_id}" if reg_id else instance)
-    return contact.matched(matching, bounded_identity(text), call_id, path)
-
-
-def bare(instance: str | None) -> str | None:
-    """An instance as usrloc compares it: without its brackets (get_ucontact_by_instance())."""
-    return instance.removeprefix("<").removesuffix(">") if instance else None
-
-
-def _candidates(row: Row, matching: Matching) -> Iterable[str]:
-    how = {"call_id": row.call_id, "path": row.path}
-    yield identity(row.text, matching, **how, instance=row.instance, reg_id=row.reg_id)
-    yield identity(row.text, matching, **how, instance=None, reg_id=0)
-    yield identity(row.text, Matching.CONTACT_CALL_ID, **how, instance=None, reg_id=0)
-    for number in range(_ROWS_MAX):
-        yield bounded_identity(f"{row.text} number={number}")
-
-
 def _script_row(given: dict[str, Any], now: datetime) -> Row | None:
     fields = ServerEvent("contacts", given)
     expires_at = expiry(fields, shown="contacts.expires")
     if expires_at is not None and expires_at + timedelta(seconds=1) <= now:
-        return None  # usrloc's timer has not come to it yet (VALID_CONTACT)
+        return None  # expired, and not yet removed by usrloc's timer (VALID_CONTACT)
     names = {"text": "addr", "call_id": "callid", "cseq": "cseq", "received": "received",
              "path": "path", "agent": "ua", "socket": "socket", "instance": "instance",
              "reg_id": "regid"}  # fmt: skip

@@ -27,24 +27,21 @@ class KernelWitness(ConnectionLookup):
         self._ports: frozenset[int] = frozenset()
         self._believed = mode == "on"
 
-    def live_connections(self, peers: set[tuple[str, int]]) -> tuple[LiveConnections | None, bool]:
-        """The clients' connections that this host's kernel has, None where it is not asked, and
-        whether it is the server's: it knows one of `peers`, or has known one before."""
+    def live_connections(
+        self, ends: dict[tuple[str, int], int] | None
+    ) -> tuple[LiveConnections | None, bool]:
+        """The clients' connections, None where the kernel is not asked; and whether it is the
+        server's kernel: it has one of the peers in `ends`, or has known a connection before.
+
+        `ends` is the server's own list of connections, peer → the server's port.
+        """
+        self._learn_ports(set((ends or {}).values()))
         self._reopen()
         found = self._list(self._ports) if self._query is not None else None
         if found is None:
             return None, False
-        self._believed = self._believed or bool(peers & found.cookies.keys())
+        self._believed = self._believed or bool((ends or {}).keys() & found.cookies.keys())
         return found, self._believed
-
-    def learn_ports(self, local: set[int]) -> None:
-        """Ports of the server's ends of connections: those on which it listens are its clients'."""
-        if self._mode == "off" or local <= self._context.ports:
-            return
-        try:
-            self._context.ports |= listening_ports(local)
-        except (KernelRefuses, QueryFailed) as error:
-            log.warning("cannot list the kernel's listening sockets", detail=str(error))
 
     def add_cookies(self, records: list[Translated]) -> list[Translated]:
         if self._mode == "off" or not any(shows_binding(record.event) for record in records):
@@ -58,6 +55,15 @@ class KernelWitness(ConnectionLookup):
             self._believed = True
             log.info("registrations carry the cookie of their connection", node=self._context.node)
         return [gone(event, end)] if end is not None and self._believed else []
+
+    def _learn_ports(self, local: set[int]) -> None:
+        """The server's ends of connections: those on which it listens are its clients' ports."""
+        if self._mode == "off" or local <= self._context.ports:
+            return
+        try:
+            self._context.ports |= listening_ports(local)
+        except (KernelRefuses, QueryFailed) as error:
+            log.warning("cannot list the kernel's listening sockets", detail=str(error))
 
     def _reopen(self) -> None:
         """Ask about the ports known by now, where a server listens on one of them."""

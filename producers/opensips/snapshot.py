@@ -1,62 +1,32 @@
-"""Listings → snapshot records: began, a row for each contact listed, ended.
-
-Pure. All records of a snapshot stand at the place (seq, at) of its beginning.
-"""
+"""Contacts listed → rows, and rows → snapshot records. Pure."""
 
 import re
-from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from producers import uri_addresses
 from producers.opensips.context import Context
-from producers.opensips.listing import ListedContact
-from producers.receive_times import Received
-from producers.sip_proxy import contact
+from producers.opensips.listed_contact import ListedContact
+from producers.opensips.live_contact import Registration
+from producers.sip_proxy import contact, snapshot
 from producers.sip_proxy.event import ServerEvent
 from producers.sip_proxy.expiry import listed_expiry
+from producers.sip_proxy.snapshot import Snapshot
 from producers.translated import Translated
-from schemas.codec import build
 from schemas.origin import Address
-from schemas.registration import RegistrationEvent
-from schemas.topics import REGISTRATIONS
-from schemas.vocabulary import RegistrationKind, Source, Transport
+from schemas.vocabulary import Transport
 
 _is_contact_id = re.compile(r"[0-9]{1,20}").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """One listing of one location table, or with `aor` of one user in it."""
-
-    id: str
-    node: str
-    boot: str
-    began: Received
-    registrar: str
-    aor: str | None = None
-
-    def origin(self, suffix: str) -> dict[str, Any]:
-        return {
-            "id": f"{self.id}/{suffix}",
-            "source": Source.OPENSIPS,
-            "node": self.node,
-            "boot": self.boot,
-            "seq": self.began.seq,
-            "at": self.began.at,
-            "snapshot": self.id,
-            "registrar": self.registrar,
-        }
-
-
 class Row(NamedTuple):
-    """One contact listed: whose, under which identity, from where, and the record's other fields.
+    """One contact listed: its user, its identity, its peer, and the record's other fields.
 
     `name` is the user's in the table, `registration` Call-ID and CSeq, `uri` the contact's text, as
-    the events name them. `twin_of`: the identity that it shares with another row. `names_peer`:
-    `remote` is where its connection came from. Not so without `received`, where it is what the
-    Contact says, and behind a proxy, whose connection is nobody's: with save()'s path-received
-    `received` is the client's address there.
+    the events name them. `duplicate_of`: the identity that it shares with another row.
+    `names_peer`: `remote` is where its connection came from. Not so without `received`, where it is
+    what the Contact says, and behind a proxy, whose connection its clients share: with save()'s
+    path-received `received` is the client's address there.
     """
 
     name: str
@@ -65,40 +35,14 @@ class Row(NamedTuple):
     uri: str
     transport: Transport
     remote: Address | None
-    registration: tuple[str | None, int | None]
+    registration: Registration
     contact_id: int
     names_peer: bool
     fields: dict[str, Any]
-    twin_of: str | None = None
+    duplicate_of: str | None = None
 
 
-def begin(context: Context, began: Received, registrar: str, aor: str | None = None) -> Snapshot:
-    snapshot_id = f"{context.node}/{context.boot}/{began.seq}/{registrar}"
-    return Snapshot(snapshot_id, context.node, context.boot, began, registrar, aor)
-
-
-def mark(
-    snapshot: Snapshot,
-    kind: RegistrationKind,
-    remaining: list[str] | None = None,
-    lag: timedelta = timedelta(),
-) -> Translated:
-    """Its beginning or end; with `remaining` the identities that the table held of the user.
-
-    `lag`: how much later than its events the table is written.
-    """
-    event = build(
-        RegistrationEvent,
-        **snapshot.origin(kind.value),
-        kind=kind,
-        aor=snapshot.aor,
-        remaining=remaining,
-        table_at=snapshot.began.at - lag if remaining is not None else None,
-    )
-    return Translated(REGISTRATIONS, snapshot.aor or snapshot.node, event)
-
-
-def read(listed: ListedContact, context: Context, began: Received) -> Row:
+def read(listed: ListedContact, context: Context, began: datetime) -> Row:
     """Raises InvalidRecord."""
     fields = ServerEvent("E_LISTED", {**listed.fields, "AOR": listed.aor, "C": listed.contact})
     aor = context.users.stored(fields.required("AOR"), "AOR")
@@ -126,7 +70,7 @@ def read(listed: ListedContact, context: Context, began: Received) -> Row:
             **contact.shown(stored),
             "call_id": call_id,
             "cseq": cseq,
-            "expires_at": listed_expiry(fields, began.at),
+            "expires_at": listed_expiry(fields, began),
             "path": path,
             "received": uri_addresses.received_by_edge(path),
             "user_agent": fields.text("User-agent"),
@@ -149,29 +93,12 @@ def is_connected(row: Row, connections: set[str] | None) -> bool:
     return bool({f"{host}:{port}", f"{ip}:{port}"} & connections)
 
 
-def record(snapshot: Snapshot, row: Row, index: int) -> Translated:
-    """One contact listed. Raises InvalidRecord."""
-    event = build(
-        RegistrationEvent,
-        **snapshot.origin(str(index)),
-        kind=RegistrationKind.SNAPSHOT_ROW,
-        aor=row.aor,
-        binding=row.binding,
-        transport=row.transport,
-        remote=row.remote,
-        **row.fields,
-    )
-    return Translated(REGISTRATIONS, row.aor, event)
+def record(taken: Snapshot, row: Row, index: int) -> Translated:
+    """The record of one contact listed. Raises InvalidRecord."""
+    place = {"binding": row.binding, "transport": row.transport, "remote": row.remote}
+    return snapshot.row(taken, index, row.aor, {**place, **row.fields})
 
 
 def _contact_id(text: str | None) -> int:
     """usrloc's own number of a contact, of 64 bits, which grows; 0 where it has none."""
     return int(text) if text is not None and _is_contact_id(text) else 0
-
-
-def is_gone(listed: ListedContact) -> bool:
-    """Whether the server itself no longer counts on it: VALID_CONTACT() in usrloc's ucontact.h.
-
-    In the second in which it expires ul_mi.c writes a 0, afterwards a word.
-    """
-    return listed.fields.get("Expires") in ("deleted", "expired", "0")

@@ -5,7 +5,7 @@ Pure but for the context, which remembers contacts and dialogs.
 
 from collections.abc import Callable
 
-from producers.opensips import calls, connections, edge, registrations, status
+from producers.opensips import calls, connections, edge, registrations, removals, status
 from producers.opensips.context import Context
 from producers.receive_times import Received
 from producers.sip_proxy.event import ServerEvent
@@ -18,10 +18,10 @@ Translator = Callable[[ServerEvent, Context, Received], list[Translated]]
 TRANSLATORS: dict[str, Translator] = {
     "E_UL_CONTACT_INSERT": registrations.translate_insert,
     "E_UL_CONTACT_UPDATE": registrations.translate_update,
-    "E_UL_CONTACT_DELETE": registrations.translate_delete,
+    "E_UL_CONTACT_DELETE": removals.translate_delete,
     "E_UL_AOR_INSERT": registrations.translate_record,
     "E_UL_AOR_DELETE": registrations.translate_record,
-    "E_UL_LATENCY_UPDATE": registrations.translate_latency,
+    "E_UL_LATENCY_UPDATE": removals.translate_latency,
     "E_EDGE_REGISTER": edge.translate_edge_register,
     "E_CORE_TCP_DISCONNECT": connections.translate_disconnect,
     "E_DLG_STATE_CHANGED": calls.translate_dialog,

@@ -1,7 +1,7 @@
-"""What a proxy without a location table can list: its clients' connections. Pure.
+"""The listing of a proxy without a location table: its clients' connections. Pure.
 
-Its server's own list of connections and its kernel's, which knows their cookies, make the records
-from which the streams tell whose binding behind the edge is still connected
+Its records merge the server's list of connections with the kernel's, which has their cookies. By
+them the streams decide which bindings behind the edge are still connected
 (streams/folds/edge_connections.py).
 """
 
@@ -14,7 +14,8 @@ from schemas.origin import Address
 from schemas.registration import LiveConnection, RegistrationEvent
 from schemas.vocabulary import RegistrationKind
 
-REGISTRAR = "edge"
+# The registrar of a proxy without a location table (streams/folds/edges.py).
+EDGE = "edge"
 # Kafka takes records of up to a megabyte by default; a connection takes some 65 bytes of one.
 CONNECTIONS_A_RECORD = 8_000
 
@@ -24,11 +25,11 @@ Peer = tuple[str, int]
 def merge(
     ends: dict[Peer, int] | None, kernel: LiveConnections | None, *, is_believed: bool
 ) -> dict[Peer, int | None] | None:
-    """Peer → cookie, None where the kernel does not know it; None altogether where nobody knows.
+    """Peer → cookie, None where the kernel has none; None instead of all where nothing is known.
 
-    `ends` is the server's own list, peer → the server's port; None where it gives none. The kernel
-    is right about what has ended at the ports it was asked about, once it is known to be the
-    server's own (`is_believed`). What the server opened itself, to a registrar, does no harm.
+    `ends` is the server's own list, peer → the server's port; None where it has none. The kernel
+    decides which connections to its ports have ended, once it is known to be the server's own
+    (`is_believed`). Connections that the server opened, to a registrar, do no harm.
     """
     if ends is None:
         return dict(kernel.cookies) if kernel is not None and is_believed else None
@@ -42,7 +43,7 @@ def merge(
 
 
 def hosts(own: Iterable[Peer], configured: Iterable[str]) -> list[str]:
-    """By what Paths may name the server: where clients connect to, and what is configured."""
+    """The names of the server in Paths: the addresses clients connect to, and configured ones."""
     found = {f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}" for ip, port in own}
     return sorted({*found, *(name.lower() for name in configured)})
 
@@ -50,7 +51,8 @@ def hosts(own: Iterable[Peer], configured: Iterable[str]) -> list[str]:
 def records(
     origin: dict[str, Any], connections: dict[Peer, int | None], names: list[str]
 ) -> list[RegistrationEvent]:
-    """The listing; `origin` are the fields of its place, its id the snapshot's."""
+    """The listing's records. `origin` holds the fields of schemas.origin.Event; its id is the
+    snapshot's."""
     every = list(connections.items())
     parts = max(1, -(-len(every) // CONNECTIONS_A_RECORD))
     return [
@@ -58,7 +60,7 @@ def records(
             RegistrationEvent,
             **{**origin, "id": f"{origin['id']}/{part}"},
             kind=RegistrationKind.CONNECTIONS_LISTED,
-            registrar=REGISTRAR,
+            registrar=EDGE,
             snapshot=origin["id"],
             parts=parts,
             part=part,

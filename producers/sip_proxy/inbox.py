@@ -1,4 +1,4 @@
-"""What the reader has read and nobody has looked at yet: bounded, with the loss counted."""
+"""A bounded queue between a producer's reading thread and its worker; losses are counted."""
 
 import threading
 from collections import deque
@@ -12,16 +12,16 @@ EVENT_MIN_BYTES = 16
 
 
 class Peer(Protocol):
-    """The connection a piece came over."""
+    """The connection that a piece was read from."""
 
     def acknowledge(self, data: bytes) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One datagram (`peer` None), or what one read of a connection gave; empty at its end.
+    """One datagram (`peer` None), or the data of one read of a connection; empty at its end.
 
-    `sender` is a datagram's: address and port.
+    `sender` is a datagram's address and port.
     """
 
     received: Received
@@ -32,19 +32,19 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """So many pieces came while there was no room, the last of them at `received`."""
+    """`count` pieces that came while the queue was full, the last of them at `received`."""
 
     received: Received
     count: int
 
 
 def places(data: bytes) -> int:
-    """As many places as events can begin or end in `data`, and one more."""
+    """How many places to reserve for a piece: one for each event that it can hold, and one more."""
     return len(data) // EVENT_MIN_BYTES + 2
 
 
 class Inbox:
-    """One reader puts, one worker takes. `put` never waits."""
+    """One thread puts, one thread takes. `put` never waits."""
 
     def __init__(self, max_pieces: int, max_bytes: int, ticks: Ticks) -> None:
         self._max_pieces, self._max_bytes = max_pieces, max_bytes
@@ -58,15 +58,15 @@ class Inbox:
         self.lost = 0
 
     def put(self, peer: Peer | None, data: bytes, sender: tuple[str, int] | None = None) -> None:
-        """Keep what was just read, or count it as lost."""
+        """Queue what was just read, or count it as lost."""
         received = self._ticks.now(places(data))
         with self._ready:
             self.received += 1
             self.received_bytes += len(data)
             if len(self._pieces) >= self._max_pieces or self._bytes + len(data) > self._max_bytes:
-                # The end of a connection is kept, or its successor would be read as its rest.
                 self._lost += 1
                 self.lost += 1
+                # The end of a connection is kept: else the next one's data would be read as its.
                 if data or peer is None:
                     return
             if self._lost:
@@ -77,7 +77,7 @@ class Inbox:
             self._ready.notify()
 
     def take(self, timeout: float) -> Piece | Lost | None:
-        """The oldest; None when nothing comes within `timeout` seconds."""
+        """The oldest piece; None when none comes within `timeout` seconds."""
         with self._ready:
             if not self._pieces and not self._lost:
                 self._ready.wait(timeout)
@@ -92,7 +92,7 @@ class Inbox:
             return piece
 
     def done(self, piece: Piece | Lost) -> None:
-        """The worker has published what followed from it."""
+        """What the piece held is with the publisher."""
         if isinstance(piece, Piece):
             self.taken += 1
         else:
@@ -100,5 +100,5 @@ class Inbox:
 
     @property
     def queued(self) -> int:
-        """Read and not yet with the publisher."""
+        """Pieces read and not yet with the publisher."""
         return max(0, self.received - self.taken)

@@ -1,33 +1,27 @@
-"""From an inbox to Kafka, for every producer that reads one: take, publish, refuse, count."""
+"""From an inbox to Kafka, for every producer that reads one: translate, publish, refuse, count."""
 
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from producers.publisher import Publisher
 from producers.receive_times import Ticks
+from producers.sip_proxy.context import ProxyContext
 from producers.sip_proxy.inbox import Inbox, Lost, Piece
 from producers.translated import Translated
 
-_TAKE_SECONDS = 0.2
-
-
-class Named(Protocol):
-    """A context that knows whose events these are."""
-
-    node: str
-
+_POLL_SECONDS = 0.2
 
 S = TypeVar("S")
-C = TypeVar("C", bound=Named)
+C = TypeVar("C", bound=ProxyContext)
 
 
 @dataclass(slots=True)
 class InboxIntake(ABC, Generic[S, C]):
-    """`work` runs in its own thread. Whoever else publishes holds `lock`.
+    """`work` runs in its own thread. Other threads that publish hold `lock`.
 
-    `server` says what the node itself is up to, `context` what its events are understood by.
+    `server` is the state of the server's process, `context` what its events are translated with.
     """
 
     source: ClassVar[str]
@@ -45,17 +39,17 @@ class InboxIntake(ABC, Generic[S, C]):
 
     @abstractmethod
     def take(self, piece: Piece | Lost) -> None:
-        """One piece, in the order of reading."""
+        """Publish what one piece holds; pieces come in the order of reading."""
 
     @property
     def node(self) -> str:
         return self.context.node
 
     def work(self) -> None:
-        """Publish what comes, until told to stop and nothing is left."""
+        """Take pieces until `stopping` is set and none is left."""
         try:
             while True:
-                piece = self.inbox.take(_TAKE_SECONDS)
+                piece = self.inbox.take(_POLL_SECONDS)
                 if piece is None:
                     if self.stopping.is_set():
                         return
@@ -71,12 +65,17 @@ class InboxIntake(ABC, Generic[S, C]):
         for topic, key, record in records:
             self.publisher.publish(topic, key, record)
 
+    def publish_everywhere(self, record: Translated) -> None:
+        """One copy to every partition of its topic."""
+        self.publisher.publish_everywhere(record.topic, record.key, record.event)
+
     def refuse(self, payload: bytes, reason: str, field_name: str | None = None) -> None:
-        """Keep input that cannot be used."""
+        """Publish a dead letter of input that cannot be used."""
         self.dead_letters += 1
         self.publisher.dead_letter(f"{self.source}/{self.node}", payload, reason, field_name)
 
     def status(self) -> dict[str, Any]:
+        """Its part of /status."""
         return {
             "received": self.inbox.received,
             "received_bytes": self.inbox.received_bytes,

@@ -8,6 +8,14 @@ from producers.sip_proxy.errors import ListingUnreadable
 _is_table = re.compile(r"[!-~]{1,64}").fullmatch
 
 
+def field_rows(reply: Any, name: str) -> list[dict[str, Any]]:
+    """A list of objects. Raises ListingUnreadable."""
+    rows = reply.get(name) if isinstance(reply, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ListingUnreadable(f"no complete list of {name}")
+    return rows
+
+
 def field_text(row: dict[str, Any], name: str) -> str:
     """A text, or a number as one. Raises ListingUnreadable."""
     value = row.get(name)

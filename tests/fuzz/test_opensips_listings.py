@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from producers.opensips import listing
+from producers.opensips import listing, mi_replies
 from producers.opensips.context import Context
 from producers.opensips.intake import Intake
 from producers.opensips.kernel import KernelWitness
@@ -78,7 +78,7 @@ def asked(answers: dict[str, bytes]) -> Collected:
     lister.identify()
     lister.list_contacts()
     lister.list_calls()
-    intake._anonymous["c"] = None
+    intake.unnamed.add("c")
     lister.name_parties()
     return collected
 
@@ -117,8 +117,8 @@ def test_any_listing_is_read_or_refused(data: bytes) -> None:
         reply = decode_json(data) if data[:1] in b"{[" else data.decode(errors="replace")
         for row in listing.read_contacts(reply):
             assert row.domain
-        listing.read_connections(reply)
-        listing.read_dialogs(reply)
+        mi_replies.read_connections(reply)
+        mi_replies.read_dialogs(reply)
     except ListingUnreadable:
         return
 

@@ -54,7 +54,7 @@ class Kamailio(Registrar):
             **given,
         )
         producer = KamailioProducer(settings, publisher, stage)
-        return run_and_close(producer.run, producer.intake.witness)
+        return run_and_close(producer.run, producer.intake.kernel)
 
     def list_rows(self) -> list[Row]:
         reply = ask(self._server.port, "/RPC", "ul.dump")

@@ -4,11 +4,13 @@ import json
 
 import pytest
 
+from producers.kamailio.context import Context
 from producers.kamailio.listing import ListedContact, read_connections, read_contacts
-from producers.kamailio.snapshot import Listed, Snapshot, read, record
+from producers.kamailio.snapshot import Listed, read, record
 from producers.receive_times import Ticks
 from producers.sip_proxy.contact import UnreadableRow
 from producers.sip_proxy.errors import ListingUnreadable
+from producers.sip_proxy.snapshot import begin
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind, Transport
 from tests.unit.kamailio_capture import CAPTURES, Play
@@ -66,19 +68,19 @@ def listing(name: str) -> object:
     return found
 
 
-def bindings_of(snapshot: Snapshot, contacts: list[ListedContact]) -> list[Listed]:
+def bindings_of(context: Context, contacts: list[ListedContact]) -> list[Listed]:
     refused: list[UnreadableRow] = []
-    found = read(contacts, snapshot.context, snapshot.began.at, refused.append)
+    found = read(contacts, context, Ticks().now().at, refused.append)
     assert refused == []
     return found
 
 
 def test_rows_are_what_the_server_lists() -> None:
     context = Play().context
-    snapshot = Snapshot(context, context.boot, Ticks().now(), "location")
+    snapshot = begin(context, Ticks().now(), "location")
     (contacts,) = read_contacts(listing("rpc_ul_dump.json")).values()
     connections = read_connections(listing("rpc_core_tcp_list.json"))
-    bindings = bindings_of(snapshot, contacts)
+    bindings = bindings_of(context, contacts)
     records = [record(snapshot, one, index, connections) for index, one in enumerate(bindings)]
     events = [one.event for one in records if one is not None]
     assert [(e.aor, e.transport, e.remote.port) for e in events] == [
@@ -94,11 +96,11 @@ def test_rows_are_what_the_server_lists() -> None:
 
 def test_a_listed_contact_behind_an_edge_keeps_its_path() -> None:
     context = Play().context
-    snapshot = Snapshot(context, context.boot, Ticks().now(), "location")
+    snapshot = begin(context, Ticks().now(), "location")
     (contacts,) = read_contacts(listing("rpc_ul_dump.json")).values()
     path = "<sip:192.0.2.1:5060;lr;received=sip:203.0.113.7:4711%3Btransport%3Dtcp>"
     contacts[1].fields["Path"] = path
-    made = record(snapshot, bindings_of(snapshot, contacts)[1], 1, {})
+    made = record(snapshot, bindings_of(context, contacts)[1], 1, {})
     assert made is not None
     assert (made.event.path, made.event.received.port) == (path, 4711)
 

@@ -8,16 +8,13 @@ from typing import Any
 import pytest
 
 from producers.opensips import snapshot
-from producers.opensips.listing import (
-    ListedContact,
-    read_connections,
-    read_contacts,
-    read_dialogs,
-    read_start,
-)
+from producers.opensips.listed_contact import ListedContact, is_gone
+from producers.opensips.listing import read_contacts
+from producers.opensips.mi_replies import read_connections, read_dialogs, read_start
 from producers.receive_times import Received
 from producers.sip_proxy.errors import ListingUnreadable
 from producers.sip_proxy.mi import decode_json
+from producers.sip_proxy.snapshot import begin, mark
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import RegistrationKind
@@ -37,8 +34,8 @@ def listed(name: str) -> list[ListedContact]:
 
 def taken(rows: list[ListedContact], connections: set[str] | None) -> list[RegistrationEvent]:
     context = Play().context
-    one = snapshot.begin(context, BEGAN, "location")
-    read = [snapshot.read(row, context, BEGAN) for row in rows]
+    one = begin(context, BEGAN, "location")
+    read = [snapshot.read(row, context, NOW) for row in rows]
     kept = [row for row in read if snapshot.is_connected(row, connections)]
     return [snapshot.record(one, row, place).event for place, row in enumerate(kept)]
 
@@ -112,9 +109,9 @@ def test_a_contact_whose_connection_is_gone_is_not_there() -> None:
 
 def test_deleted_and_expired_contacts_do_not_count() -> None:
     row = ListedContact("location", "a@b", "sip:a@192.0.2.1", {"Expires": "deleted"})
-    assert snapshot.is_gone(row)
+    assert is_gone(row)
     permanent = ListedContact("location", "a@b", "sip:a@192.0.2.1", {"Expires": "permanent"})
-    assert not snapshot.is_gone(permanent)
+    assert not is_gone(permanent)
     assert taken([permanent], None)[0].expires_at is None
 
 
@@ -157,10 +154,11 @@ def test_a_user_agent_folded_into_a_contact_spoils_the_text() -> None:
 
 
 def test_marks_stand_at_the_beginning() -> None:
-    one = snapshot.begin(Play().context, BEGAN, "location")
+    one = begin(Play().context, BEGAN, "location")
+    one_id = one.origin["id"]
     for kind in (RegistrationKind.SNAPSHOT_BEGAN, RegistrationKind.SNAPSHOT_ENDED):
-        event = snapshot.mark(one, kind).event
-        assert (event.kind, event.snapshot, event.seq, event.aor) == (kind, one.id, 77, None)
+        event = mark(one, kind).event
+        assert (event.kind, event.snapshot, event.seq, event.aor) == (kind, one_id, 77, None)
 
 
 def test_when_the_server_started() -> None:

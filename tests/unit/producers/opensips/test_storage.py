@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from producers.opensips import snapshot
 from producers.opensips.contacts import Contacts, Insert
-from producers.opensips.listing import ListedContact
+from producers.opensips.listed_contact import ListedContact, is_gone
 from producers.opensips.storage import Usrloc
 from producers.sip_proxy.event import ServerEvent
 from producers.sip_proxy.expiry import listed_expiry
@@ -242,7 +241,7 @@ def test_what_expires_in_a_database_is_asked_for() -> None:
 def test_in_the_second_of_its_expiry_it_is_gone() -> None:
     """VALID_CONTACT() in usrloc's ucontact.h, where ul_mi.c still writes a number."""
     listed = [ListedContact("location", "a@b", KIM, {"Expires": e}) for e in ("1", "0", "expired")]
-    assert [snapshot.is_gone(one) for one in listed] == [False, True, True]
+    assert [is_gone(one) for one in listed] == [False, True, True]
 
 
 def test_seconds_left_count_from_the_servers_whole_second() -> None:
@@ -271,11 +270,11 @@ def test_a_contact_is_back_before_its_own_event_is_here(
 
 def test_a_question_read_a_contact_that_ended_before_its_event_is_here() -> None:
     server = of_database()
-    echoes = server.play.context.echoes
+    lookups = server.play.context.lookup_events
     (row,) = server.users["kim"]
     server.unregister("kim", KIM)
-    echoes.asks("sip:kim@example.test")
-    echoes.answered("sip:kim@example.test", [(KIM, row["Callid"])], datetime.fromtimestamp(T, UTC))
+    lookups.begin("sip:kim@example.test")
+    lookups.answered("sip:kim@example.test", [(KIM, row["Callid"])], datetime.fromtimestamp(T, UTC))
     server._raise("INSERT", "kim", row)
     server.settle()
     assert server.shown("kim") == []

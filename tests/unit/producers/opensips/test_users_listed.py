@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from producers.opensips import snapshot
+from producers.opensips.duplicate_rows import separated
 from producers.opensips.listing import read_user
 from producers.opensips.matching import ContactMatching
-from producers.opensips.questions import ask_user
-from producers.opensips.twins import told_apart
+from producers.opensips.queries import query_user
 from producers.sip_proxy.contact import Matching
 from producers.sip_proxy.errors import MiRefused
 from producers.sip_proxy.mi import decode_json
@@ -253,7 +253,7 @@ def test_one_contact_stands_in_the_table_twice() -> None:
         server.settle()
         assert server.shown("kim") == left
         assert (server.calls.count("ul_show_contact") > asked) is bool(left)
-    assert not server.play.context.contacts.has_twins("sip:kim@example.test", PLAIN)
+    assert not server.play.context.contacts.has_duplicates("sip:kim@example.test", PLAIN)
 
 
 def test_which_of_both_is_renewed_the_table_shows() -> None:
@@ -301,13 +301,13 @@ def test_a_known_contact_is_inserted_beside_itself_at_once() -> None:
 
 def test_the_oldest_keeps_the_identity_and_the_others_have_their_own() -> None:
     server = twice()
-    context, began = server.play.context, server.play.intake.ticks.now()
+    context, began = server.play.context, server.play.intake.ticks.now().at
     listed = read_user(server.call("ul_show_contact", {"aor": "kim@example.test"}), "location")
     rows = [snapshot.read(one, context, began) for one in listed]
-    told = told_apart(rows[::-1])
-    assert [row.twin_of for row in told] == [None, PLAIN]
-    assert len({row.binding for row in told}) == 2
-    assert told == told_apart(rows)
+    found = separated(rows[::-1])
+    assert [row.duplicate_of for row in found] == [None, PLAIN]
+    assert len({row.binding for row in found}) == 2
+    assert found == separated(rows)
 
 
 def test_a_user_is_asked_for_again_where_nobody_answered() -> None:
@@ -367,7 +367,7 @@ def test_a_user_of_no_contacts(answer: Any) -> None:
                 raise answer
             return answer
 
-    assert ask_user(Mi(), UserListing("location", "a@b", "sip:a@b")) == []
+    assert query_user(Mi(), UserListing("location", "a@b", "sip:a@b")) == []
 
 
 def test_mi_is_not_asked_for_a_name_that_it_would_cut() -> None:

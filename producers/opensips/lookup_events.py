@@ -1,8 +1,9 @@
-"""Which events a question about a user raises by itself, where usrloc reads a database for it.
+"""Recognises the events that the producer's own lookup of a user raises, where usrloc reads a
+database for it.
 
 Pure. usrloc raises E_UL_CONTACT_INSERT of each contact that it reads (mem_insert_ucontact()): for a
-lookup, a REGISTER and ul_show_contact alike. A question reads each contact once, before or after
-its answer is here; whatever comes beyond that is of somebody else.
+call's lookup, a REGISTER and ul_show_contact alike. A lookup reads each contact once, before or
+after its answer is here; further events come from somebody else's.
 """
 
 from collections import Counter, OrderedDict
@@ -22,19 +23,19 @@ class _Expected(NamedTuple):
     until: datetime
 
 
-class Echoes:
-    """Not thread-safe: callers hold the intake's lock. What is forgotten costs a question."""
+class LookupEvents:
+    """Not thread-safe: callers hold the intake's lock. What is forgotten costs one more lookup."""
 
     def __init__(self) -> None:
-        self._early: dict[str, Counter[Stored]] = {}  # of users who are being asked for
+        self._early: dict[str, Counter[Stored]] = {}  # of users that are being looked up
         self._expected: OrderedDict[str, _Expected] = OrderedDict()
 
-    def asks(self, aor: str) -> None:
-        """The user is asked for."""
+    def begin(self, aor: str) -> None:
+        """The user is looked up now."""
         self._early[aor] = Counter()
 
     def answered(self, aor: str, stored: Iterable[Stored], at: datetime) -> bool:
-        """What the table held, after `asks`: whether somebody else has read it meanwhile."""
+        """What the table held, after `begin`. Returns whether somebody else has read it, too."""
         early, events = self._early.pop(aor, Counter()), Counter(stored)
         before = self._expected.pop(aor, None)
         if before is not None and at <= before.until:
@@ -44,8 +45,8 @@ class Echoes:
             self._expected.popitem(last=False)
         return bool(early - events)
 
-    def takes(self, aor: str, contact: Stored, at: datetime) -> bool:
-        """Whether an event is a question's own; while one is not answered all are taken for it."""
+    def take(self, aor: str, contact: Stored, at: datetime) -> bool:
+        """Whether an event is of an own lookup; until that is answered, every event counts so."""
         early = self._early.get(aor)
         if early is not None:
             early[contact] += 1
