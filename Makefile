@@ -2,6 +2,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --disable-pip-version-check -q --root-user-action=ignore
+RUNTIME := $(VENV)/.runtime
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
@@ -10,18 +12,23 @@ INSTALLED := $(VENV)/.installed
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
-install: $(INSTALLED) ## everything into .venv
+install: $(INSTALLED) ## everything into .venv, for tests and benchmarks too
 
-$(INSTALLED): requirements.lock pyproject.toml
+# What runs, by the lock file of the image: demo and up need no more.
+$(RUNTIME): requirements-image.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Rollcall needs Python 3.11 or newer (PYTHON=... names another)"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11"; exit 1; }
 	@echo "making $(VENV)..."
-	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); $(MAKE) --no-print-directory venv-package && $(PYTHON) -m venv $(VENV); }
-	@echo "installing the locked packages (some minutes the first time)..."
-	@$(BIN)/pip install --disable-pip-version-check -q --require-hashes -r requirements.lock
-	@$(BIN)/pip install --disable-pip-version-check -q --no-deps -e .
-	@echo "fetching Kafka and preparing its start..."
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); $(MAKE) --no-print-directory venv-package && $(PYTHON) -m venv $(VENV); }
+	@echo "installing the locked packages (a minute or two the first time)..."
+	@$(PIP) --require-hashes -r requirements-image.lock
+	@$(PIP) --no-deps -e .
 	@$(BIN)/python -m local.kafka.make_image
+	@touch $@
+
+$(INSTALLED): $(RUNTIME) requirements.lock
+	@echo "installing the locked packages of tests and benchmarks..."
+	@$(PIP) --require-hashes -r requirements.lock
 	@touch $@
 
 .PHONY: venv-package
@@ -30,10 +37,10 @@ venv-package:
 		echo "installing python3-venv..."; apt-get update -qq && apt-get install -y -qq python3-venv; \
 	else echo "Python's venv module is missing: install the package python3-venv, then try again"; exit 1; fi
 
-demo: install ## play recorded FreeSWITCH nodes through the whole pipeline, with a live board
+demo: $(RUNTIME) ## play recorded FreeSWITCH nodes through the whole pipeline, with a live board
 	@$(BIN)/rollcall demo
 
-up: install ## the whole stack on this machine, until Ctrl-C
+up: $(RUNTIME) ## the whole stack on this machine, until Ctrl-C
 	@$(BIN)/rollcall up
 
 test: check unit integration ## every check and every test

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from local.kafka import jvm_image
+from local.kafka import jars, jvm_image
 from local.kafka.embedded import EmbeddedKafka, KafkaStartFailed
 from local.kafka.jars import KafkaJarsUnavailable
 from local.network import free_port
@@ -38,12 +38,17 @@ def main() -> None:
     if jvm_image.path().exists():
         return
     began = time.monotonic()
+    sys.stderr.write(
+        "fetching Kafka's jars and preparing its start...\n"
+        if jars.missing()
+        else "preparing Kafka's start...\n"
+    )
     try:
         make_image()
     except (ImageNotWritten, KafkaStartFailed, KafkaJarsUnavailable) as error:
         sys.stderr.write(f"Kafka will start more slowly: its image was not made: {error}\n")
     else:
-        sys.stderr.write(f"made Kafka's image in {time.monotonic() - began:.0f} s\n")
+        sys.stderr.write(f"Kafka's class image made in {time.monotonic() - began:.0f} s\n")
 
 
 if __name__ == "__main__":
