@@ -66,7 +66,7 @@ ALLOWED: dict[str, Change] = {
     "other order of values": lambda s: s["$defs"]["State"]["enum"].reverse(),
     "definition renamed": lambda s: (
         s["$defs"].update(Status=s["$defs"].pop("State")),
-        field(s, "state").update({"$ref": "#/$defs/Noun"}),
+        field(s, "state").update({"$ref": "#/$defs/Status"}),
     ),
     "definition written in place": lambda s: s["properties"].update(
         state={"type": "string", "enum": ["on", "off"]}
