@@ -20,6 +20,7 @@ def confirm(
     session: Session, key: str, old: Binding | None, event: RegistrationEvent, cause: Cause
 ) -> Verdict:
     """Put what the event tells of the binding under `key`, over `old` if there was one."""
+    known = None if _is_another_devices_row(old, event) else old
     new = Binding(
         node=event.node,
         boot=event.boot,
@@ -37,27 +38,27 @@ def confirm(
         received=event.received,
         user_agent=event.user_agent,
         moved_from=_moved_from(old, event),
-        since=old.since if old else event.at,
+        since=known.since if known else event.at,
         confirmed_at=event.at,
         # A listing may not know its own (ordering.UNHEARD).
         seq=max(event.seq, old.seq) if old and old.boot == event.boot else event.seq,
         expires_at=event.expires_at,
         event=event.id,
-        opened_by=old.opened_by if old else event.id,
+        opened_by=known.opened_by if known else event.id,
         owned_at=old.owned_at if old else None,
     )
     if event.kind is not RegistrationKind.SNAPSHOT_ROW:
         new.registered_at = event.at
-    elif old is not None:
-        new.registered_at = old.registered_at
+    elif known is not None:
+        new.registered_at = known.registered_at
         # A listing proves neither that the client answers nor that its connection is another.
-        new.ping_lost, new.ping_seq = old.ping_lost, old.ping_seq
-        new.suspect = old.suspect and old.remote == new.remote
-        new.edge_uncertain = old.edge_uncertain
-        if old.cookie is not None and new.remote == old.remote:
-            new.cookie = old.cookie  # by now the kernel may know another's from that port
-        if new.cookie is None and new.remote == old.remote:
-            new.transport_claimed = old.transport_claimed  # known at the REGISTER only
+        new.ping_lost, new.ping_seq = known.ping_lost, known.ping_seq
+        new.suspect = known.suspect and known.remote == new.remote
+        new.edge_uncertain = known.edge_uncertain
+        if known.cookie is not None and new.remote == known.remote:
+            new.cookie = known.cookie  # by now the kernel may know another's from that port
+        if new.cookie is None and new.remote == known.remote:
+            new.transport_claimed = known.transport_claimed  # known at the REGISTER only
     if old is not None and (old.call_id, old.received) == (new.call_id, new.received):
         new.edge_connection = old.edge_connection
     if old is not None:
@@ -87,6 +88,17 @@ def confirm(
     if seen:
         verdict.change = Change(cause, event.at, [event.id])
     return verdict
+
+
+def _is_another_devices_row(old: Binding | None, event: RegistrationEvent) -> bool:
+    """Whether a listing shows another device at the contact, whose REGISTER was not read: nothing
+    that is known of the one before is true of it."""
+    return (
+        old is not None
+        and event.kind is RegistrationKind.SNAPSHOT_ROW
+        and None not in (old.call_id, event.call_id)
+        and old.call_id != event.call_id
+    )
 
 
 def _moved_from(old: Binding | None, event: RegistrationEvent) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.vocabulary import NodeKind, RegistrationKind
-from streams.folds.edge_listings import PackedConnections
+from streams.folds.edge_listings import EdgeListings, PackedConnections
 from tests.unit.streams.folds.test_edge_connections import (
     BACK,
     EDGE,
@@ -102,6 +102,14 @@ class TestRegister:
         site = Site().tell(UP, BACK, listing(20, HERE), change, behind(10))
         assert site.places == [("fs1", None, 5061, False)]
 
+    def test_that_moved_the_client_is_on_the_connection_it_moved_to(self) -> None:
+        moved = behind(15, 5062)
+        moved.contact = moved.binding = behind(5).contact
+        site = Site().tell(UP, behind(5), BACK, listing(20, NOT_HERE))
+        assert site.last == "offline connection-closed"
+        site.tell(moved)
+        assert site.places == [("fs1", EDGE, 5062, False)]
+
     def test_of_before_its_end_is_joined_with_nothing(self) -> None:
         """What ended had come from there: no binding is left of it."""
         gone = behind(12)
@@ -166,6 +174,21 @@ class TestRow:
         site = Site().tell(UP, behind(19), BACK, listing(20, NOT_HERE), row(30))
         assert site.last == "online registered"
 
+    def test_again_is_left_to_the_next_listing(self) -> None:
+        """As the listing that came after it did."""
+        site = Site().tell(UP, mark(NodeKind.GAP, 15), row(19), listing(20, NOT_HERE), row(25))
+        assert site.last == "online found-in-snapshot"
+        site.tell(listing(24, NOT_HERE))
+        assert site.last == "offline connection-closed"
+
+    def test_of_another_device_at_the_contact_is_of_a_register_that_was_not_read(self) -> None:
+        site = Site().tell(UP, behind(10), BACK, listing(20, NOT_HERE))
+        site.tell(row(30, call_id="two@phone"))
+        assert site.last == "offline connection-closed"
+        site = Site().tell(UP, behind(10), closed(15, cookie=6), BACK, listing(20, HERE))
+        site.tell(row(30, call_id="two@phone"))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+
     @pytest.mark.parametrize("over", ["udp", "nothing"])
     def test_of_a_client_without_a_connection(self, over: str) -> None:
         event = row(30, over=over)
@@ -186,6 +209,16 @@ class TestPackedConnections:
         assert len(packed) == len(peers)
         assert ("10.0.0.1", 1) not in packed
         assert PackedConnections({}).get(("10.0.0.1", 1)) is None
+
+    def test_is_all_that_is_kept_of_a_listing(self) -> None:
+        listings = EdgeListings()
+        whole = listings.add(listing(20, HERE))
+        assert whole is not None
+        listings.keep(whole)
+        kept = listings.kept[EDGE]
+        assert kept.event.connections is None
+        assert whole.event.connections is not None
+        assert kept.connections[(client().ip, 5061)] == 7
 
     def test_keeps_no_peers(self) -> None:
         with pytest.raises(TypeError):

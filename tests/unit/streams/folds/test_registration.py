@@ -262,3 +262,19 @@ def test_what_expires_of_an_earlier_register_leaves_the_later_one(
 def test_a_lower_cseq_of_another_call_id_is_no_earlier_register() -> None:
     session, _ = tell(registered(1, cseq=5, call_id=None), expired(2, cseq=4, call_id=None))
     assert session.ended
+
+
+def test_a_row_of_another_device_at_the_contact_says_nothing_of_the_one_before() -> None:
+    """Its REGISTER was not read."""
+    lost = registration(RegistrationKind.PING_LOST, 2, cookie=7)
+    for call_id, same in (("one@phone", True), ("two@phone", False), (None, True)):
+        session, _ = tell(registered(1, cookie=7), lost, listed(9, "s", cookie=8, call_id=call_id))
+        (found,) = session.bindings.values()
+        assert (found.registered_at is not None) is same
+        assert found.ping_lost is same
+        assert found.cookie == (7 if same else 8)
+        assert found.since == moment(1 if same else 9)
+        assert (found.opened_by != found.event) is same
+    session, _ = tell(registered(1), registered(9, call_id="two@phone"))
+    (found,) = session.bindings.values()
+    assert found.since == moment(1)
