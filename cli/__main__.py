@@ -1,4 +1,4 @@
-"""`python -m local` is `rollcall`: how the stack starts its stages, wherever it is installed."""
+"""`python -m cli` is `rollcall`; the local stack starts its stages so, wherever it is installed."""
 
 from cli.command import app
 

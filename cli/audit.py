@@ -1,4 +1,4 @@
-"""`rollcall audit`: presence beside fresh listings of the SIP nodes, once."""
+"""`rollcall audit`: compares presence once with the SIP nodes' own listings."""
 
 import time
 from datetime import timedelta
@@ -18,9 +18,9 @@ from streams.settings import StreamsSettings
 
 
 def audit(nodes: list[str], settle: float | None, json_lines: bool) -> bool:
-    """Print every disagreement, and a summary; whether there is none and every node answered.
+    """Print every disagreement and a summary; whether there is none and every node answered.
 
-    Raises BadArgument, BadSettings, NotDrained, KafkaUnavailable, KafkaMisconfigured.
+    Raises BadArgument, BadSettings, NotReadToEnd, KafkaUnavailable, KafkaMisconfigured.
     """
     settings = load(AuditSettings)
     settle_time = settings.settle if settle is None else timedelta(seconds=settle)

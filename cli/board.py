@@ -1,4 +1,4 @@
-"""The live board of the demo: who is online, on which node, why, and the last changes."""
+"""The demo's live board: users with status, node and cause, and the last changes."""
 
 from collections import Counter, deque
 from datetime import UTC
@@ -16,10 +16,10 @@ _LAST = 12
 
 
 class Board:
-    """Shows changes as they come; on anything but a terminal, a line each."""
+    """Shows changes as they come; if the output is not a terminal, prints a line for each."""
 
     def __init__(self, console: Console, title: str) -> None:
-        """`title` stands at the head of the board."""
+        """`title` is the board's heading."""
         self._console = console
         self._title = title
         self.users: dict[str, Presence] = {}
@@ -40,7 +40,7 @@ class Board:
             self._live.stop()
 
     def add(self, presence: Presence, seconds: float) -> None:
-        """Take in one change that came `seconds` after its cause."""
+        """Add a change that was published `seconds` after its cause."""
         self.users[presence.aor] = presence
         self.causes[presence.cause] += 1
         self.delays.append(seconds)
@@ -50,7 +50,7 @@ class Board:
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def refresh(self) -> None:
-        """Draw the present state; cheap enough to call several times a second."""
+        """Draw the current state; call it several times a second."""
         if self._live is not None:
             self._live.update(self.render(), refresh=True)
 

@@ -1,4 +1,4 @@
-"""The `rollcall` command. Each subcommand imports what it needs only when it is called."""
+"""The `rollcall` command: declares each subcommand, and imports its module when it is called."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +14,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-schemas_app = typer.Typer(no_args_is_help=True, help="The contract.")
+schemas_app = typer.Typer(no_args_is_help=True, help="The contract's schemas.")
 app.add_typer(schemas_app, name="schemas")
 
-Folder = Annotated[Path, typer.Option(help="Where the one-machine stack keeps its data.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-# Whose log belongs to what they show; of other commands only the output counts.
-_TALKATIVE = frozenset({"audit", "sockets"})
+Folder = Annotated[Path, typer.Option(help="Folder of the one-machine stack's data.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
+# Commands whose log is part of what they show.
+_LOGGING = frozenset({"audit", "sockets"})
 
 
 @app.callback()
@@ -31,12 +31,12 @@ def _configure(context: typer.Context) -> None:
     # A stage configures its own log when it starts.
     name = context.invoked_subcommand or "rollcall"
     with plain_errors():
-        logs.configure(name, default_level="INFO" if name in _TALKATIVE else "WARNING")
+        logs.configure(name, default_level="INFO" if name in _LOGGING else "WARNING")
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Errors a person can act on end the command with their message, not with a traceback."""
+    """End the command with one line for an error that a person can act on, without a traceback."""
     from cli.errors import ACTIONABLE
     from runtime.masking import masked
 
@@ -58,7 +58,7 @@ def up(folder: Folder = DEFAULT_FOLDER) -> None:
 
 @app.command()
 def demo(folder: Folder = DEFAULT_FOLDER, seconds: float = 40.0) -> None:
-    """Play recorded FreeSWITCH nodes into the stack and show who is online, where and why."""
+    """Play recorded FreeSWITCH nodes through a local stack, with a live board of presence."""
     from cli.demo import demo as command
 
     with plain_errors():
@@ -67,7 +67,7 @@ def demo(folder: Folder = DEFAULT_FOLDER, seconds: float = 40.0) -> None:
 
 @app.command()
 def run(stage: str) -> None:
-    """Run one: freeswitch, opensips, kamailio, sockets, rtpengine, streams, clickhouse, ..."""
+    """Run one stage: freeswitch, opensips, kamailio, sockets, rtpengine, streams, ..."""
     from cli.run import run as command
 
     with plain_errors():
@@ -78,7 +78,7 @@ def run(stage: str) -> None:
 def watch(
     aors: Annotated[list[str] | None, typer.Argument()] = None, as_json: Json = False
 ) -> None:
-    """Presence changes as they come, of all users or of the AORs given."""
+    """Print presence changes as they come, of all users or of the given AORs."""
     from cli.watch import watch as command
 
     with plain_errors():
@@ -87,7 +87,7 @@ def watch(
 
 @app.command()
 def who(aor: Annotated[str | None, typer.Argument()] = None, as_json: Json = False) -> None:
-    """The present state of every user, or of one."""
+    """Print the current presence of every user, or of one."""
     from cli.who import who as command
 
     with plain_errors():
@@ -105,11 +105,11 @@ def explain(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Read the log from there only; default: all there is."),
+        typer.Option(metavar="TIME", help="Read the log only from then on; default: all of it."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Why a user is (or was) shown as they are: the events that prove it, what was ignored."""
+    """Explain a user's presence, now or at TIME: its evidence, and which events were ignored."""
     from cli.explain import explain as command
 
     with plain_errors():
@@ -120,11 +120,11 @@ def explain(
 def audit(
     nodes: Annotated[list[str] | None, typer.Argument(metavar="[KIND:NAME=ADDRESS]…")] = None,
     settle: Annotated[
-        float | None, typer.Option(help="Seconds until what disagrees is looked at again.")
+        float | None, typer.Option(help="Seconds until a disagreement is checked again.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Ask the SIP nodes themselves, and show where presence tells it differently."""
+    """Ask the SIP nodes for their bindings, and show where presence differs."""
     from cli.audit import audit as command
 
     with plain_errors():
@@ -136,15 +136,15 @@ def audit(
 def replay(
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE=FILE…")],
     node: Annotated[
-        list[str] | None, typer.Option(help="Name of the node, once a source, in order.")
+        list[str] | None, typer.Option(help="Name of the node, once per source, in order.")
     ] = None,
     speed: Annotated[
-        float | None, typer.Option(help="1 is as recorded; default: as fast as it goes.")
+        float | None, typer.Option(help="1 is as recorded; default: as fast as possible.")
     ] = None,
     as_json: Json = False,
-    calls: Annotated[bool, typer.Option("--calls", help="Call records instead.")] = False,
+    calls: Annotated[bool, typer.Option("--calls", help="Print call records instead.")] = False,
 ) -> None:
-    """Feed recordings through the real producers and print what a subscriber sees."""
+    """Play recordings to the real producers and print the presence changes."""
     from cli.replay import replay as command
 
     with plain_errors():
@@ -154,11 +154,11 @@ def replay(
 @app.command()
 def sockets(
     port: Annotated[
-        list[str] | None, typer.Option(help="5060, 5061/tls, 7443/wss; default: as settings say.")
+        list[str] | None, typer.Option(help="5060, 5061/tls, 7443/wss; default: sockets.ports.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """What the kernel tells of the connections to local SIP ports, live and without Kafka."""
+    """Print the kernel's events of connections to local SIP ports, live and without Kafka."""
     from cli.sockets import sockets as command
 
     with plain_errors():
@@ -167,9 +167,9 @@ def sockets(
 
 @app.command()
 def topics(
-    create: Annotated[bool, typer.Option("--create", help="Create what is missing.")] = False,
+    create: Annotated[bool, typer.Option("--create", help="Create missing topics.")] = False,
 ) -> None:
-    """Every topic: key, partitions, cleanup, writers, readers."""
+    """List every topic: key, partitions, cleanup, writers, readers."""
     from cli.topics import topics as command
 
     with plain_errors():
@@ -187,7 +187,7 @@ def doctor() -> None:
 
 @schemas_app.command("export")
 def schemas_export(
-    folder: Annotated[Path, typer.Argument(help="Made if missing.")] = Path("schemas-export"),
+    folder: Annotated[Path, typer.Argument(help="Created if missing.")] = Path("schemas-export"),
 ) -> None:
     """Write the JSON Schema of every topic and one AsyncAPI 3 document."""
     from schemas.export import export

@@ -1,4 +1,4 @@
-"""What the subcommands share: where the local stack is, users as arguments, JSON lines."""
+"""What the subcommands share: the local stack's folder, users as arguments, JSON lines."""
 
 import json
 import sys
@@ -15,9 +15,9 @@ def canonical(aor: str) -> str:
 
 
 def emit(record: object) -> None:
-    """Print one JSON object on one line, at once: a reader may follow the pipe.
+    """Print one JSON object on one line, and flush it: a program may read the pipe.
 
-    In ASCII: texts that callers chose may hold U+2028 and the like, where many readers end a line.
+    In ASCII: texts that callers chose may have U+2028 and the like, at which many readers split.
     """
     sys.stdout.write(json.dumps(record, separators=(",", ":")) + "\n")
     sys.stdout.flush()

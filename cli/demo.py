@@ -1,4 +1,4 @@
-"""`rollcall demo`: recorded switches played into the whole stack, watched on a live board."""
+"""`rollcall demo`: plays recorded switches through the whole stack, with a live board."""
 
 import shutil
 import signal
@@ -11,26 +11,27 @@ import typer
 from rich.console import Console
 
 from cli.board import Board
-from cli.errors import NotDrained
+from cli.errors import ReplayTimeout
 from local.demo import CATCH_UP_SECONDS, clickhouse_rows, recordings, user_center_agreement
 from local.replay.playing import Playing
 from local.replay.sources import Source
 from local.replay.streams_progress import StreamsProgress
-from local.stack import Stack, read_stack
+from local.stack import Stack
+from local.stack_file import read_stack
 from operate.presence_log import Subscriber, present
 from operate.topic_reader import TopicReader, end_offsets
 from schemas.topics import PRESENCE
 
 
 def demo(folder: Path, seconds: float) -> None:
-    """Start, play for about `seconds`, sum up, stop. Raises what cli.errors lists."""
+    """Play for about `seconds` in a stack of its own, and sum up. Raises what cli.errors lists."""
     for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave a stack
         signal.signal(number, lambda *_: sys.exit(143))
     sources = recordings()
     console = Console()
     folder = folder / "demo"
     if read_stack(folder) is None:
-        # The recordings' events are the same each time: what knows them already learns nothing.
+        # The recordings have the same events each time: old data would make them repeats.
         shutil.rmtree(folder, ignore_errors=True)
     stack = Stack(folder, typer.echo)
     stack.start()
@@ -48,7 +49,7 @@ def _play(stack: Stack, sources: list[Source], seconds: float, console: Console)
     speed = max(1.0, longest / seconds)
     typer.echo(
         f"playing {len(sources)} recorded FreeSWITCH nodes, {longest:.0f} s in {seconds:.0f} s"
-        " (times are the recordings', moved to end now)"
+        " (their times are moved to end now)"
     )
     kafka = stack.kafka
     reader = TopicReader(kafka, PRESENCE, end_offsets(kafka, PRESENCE))
@@ -64,7 +65,7 @@ def _play(stack: Stack, sources: list[Source], seconds: float, console: Console)
             board.refresh()
             stack.watch()
             if time.monotonic() > deadline:
-                raise NotDrained(f"the demo did not come to its end: {left}")
+                raise ReplayTimeout(f"the demo did not end in time: {left}")
         for presence in subscriber.news(reader.read_to_end()):
             board.add(presence, playing.delay(presence))
     progress.close()
@@ -83,8 +84,8 @@ def _sum_up(stack: Stack, board: Board, console: Console) -> None:
     if len(late) > 1:
         console.print(
             f"delay      median {statistics.median(late) * 1000:.0f} ms, "
-            f"95 % within {statistics.quantiles(late, n=20)[-1] * 1000:.0f} ms, from the moment "
-            "the recording says it (own timestamps: up to 20 ms behind) to the subscriber"
+            f"95 % within {statistics.quantiles(late, n=20)[-1] * 1000:.0f} ms, from the "
+            "recorded event (its timestamp is up to 20 ms late) to the subscriber"
         )
     console.print(f"ClickHouse {clickhouse_rows(stack, users)}")
     console.print(f"user center {user_center_agreement(stack, users)}")

@@ -1,4 +1,4 @@
-"""`rollcall doctor`: is everything Rollcall needs there, and if not, what to do."""
+"""`rollcall doctor`: checks that everything Rollcall needs is there, and prints remedies."""
 
 from functools import partial
 
@@ -6,13 +6,13 @@ from rich.console import Console
 
 from cli.console import DEFAULT_FOLDER
 from cli.kafka import kafka_settings
-from local.stack import read_stack
+from local.stack_file import read_stack
 from operate.doctor import CheckFailed, checks
 from runtime.settings import BadSettings
 
 
 def doctor() -> bool:
-    """Run every check, print a line each; whether all passed."""
+    """Run every check and print its result; whether all passed."""
     console = Console(highlight=False)
     well = True
     for name, check in checks(partial(kafka_settings, DEFAULT_FOLDER), read_stack(DEFAULT_FOLDER)):

@@ -1,4 +1,4 @@
-"""Errors a person at the command line can act on: shown as one line."""
+"""Errors that a person at the command line can act on: each is printed as one line."""
 
 from local.kafka import KafkaFolderInUse, KafkaStartFailed
 from local.kafka.jars import KafkaJarsUnavailable
@@ -12,7 +12,7 @@ from runtime.settings import BadArgument, BadSettings
 from schemas.sip_uri import MalformedUri
 
 
-class NotDrained(Exception):
+class ReplayTimeout(Exception):
     """A replay did not end in time; the message names what is not processed yet."""
 
 
@@ -26,7 +26,7 @@ ACTIONABLE = (
     KafkaUnavailable,
     KernelRefuses,
     MalformedUri,
-    NotDrained,
+    ReplayTimeout,
     NotReadToEnd,
     StackRunning,
     StageFailed,

@@ -1,15 +1,15 @@
-"""Which Kafka a command talks to: the one the user names, else the running stack's."""
+"""The Kafka that a command uses: the one in the settings, else the running stack's."""
 
 from pathlib import Path
 
-from local.stack import read_stack
+from local.stack_file import read_stack
 from runtime.kafka import KafkaSettings
 from runtime.kafka_reach import require_kafka
 from runtime.settings import load
 
 
 def reachable_kafka(folder: Path) -> KafkaSettings:
-    """Settings of the Kafka that commands talk to, which has just answered.
+    """The settings of the Kafka that commands use, after it has answered.
 
     Raises BadSettings, KafkaUnavailable.
     """
@@ -19,7 +19,7 @@ def reachable_kafka(folder: Path) -> KafkaSettings:
 
 
 def kafka_settings(folder: Path) -> KafkaSettings:
-    """Settings of the Kafka that commands talk to: named by the user, else the running stack's."""
+    """The settings of the Kafka that commands use. Raises BadSettings."""
     settings = load(KafkaSettings)
     if "bootstrap_servers" in settings.model_fields_set:
         return settings

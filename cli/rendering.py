@@ -1,4 +1,4 @@
-"""Presence for people: lines and tables."""
+"""Prints presence for people: lines and tables."""
 
 import json
 from collections import Counter
@@ -51,6 +51,6 @@ def as_table(presences: list[Presence], title: str = "") -> Table:
 
 
 def nodes(presence: Presence) -> str:
-    """Where the user can be reached: `fs-1, fs-2 ×3`; empty when nowhere."""
+    """The nodes with the user's bindings: `fs-1, fs-2 ×3`; empty if there is none."""
     devices = Counter(binding.node for binding in presence.bindings)
     return ", ".join(f"{n} ×{c}" if c > 1 else n for n, c in sorted(devices.items()))

@@ -1,4 +1,4 @@
-"""`rollcall replay`: recordings through the real producers; print what a subscriber sees."""
+"""`rollcall replay`: plays recordings to the real producers; prints what a subscriber reads."""
 
 import contextlib
 import json
@@ -12,13 +12,14 @@ from pathlib import Path
 import typer
 
 from cli.console import DEFAULT_FOLDER, emit
-from cli.errors import NotDrained
+from cli.errors import ReplayTimeout
 from cli.kafka import kafka_settings
 from cli.rendering import as_json, as_line
 from local.replay.playing import Playing
 from local.replay.sources import parse_sources
 from local.replay.streams_progress import StreamsProgress
-from local.stack import Stack, read_stack
+from local.stack import Stack
+from local.stack_file import read_stack
 from operate.call_records import CallBook
 from operate.presence_log import Subscriber, records
 from operate.topic_reader import TopicReader, end_offsets
@@ -29,17 +30,17 @@ from schemas.call import CallEvent
 from schemas.presence import Presence
 from schemas.topics import CALLS, PRESENCE
 
-DRAIN_SECONDS = 120.0
+FOLD_SECONDS = 120.0
 
 
 def replay(
     sources: list[str], nodes: list[str], speed: float | None, json_lines: bool, calls: bool
 ) -> None:
-    """Play, wait until everything is drained, print. Raises BadArgument, NotDrained."""
+    """Play, wait until everything is processed, print. Raises BadArgument, ReplayTimeout."""
     parsed = parse_sources(sources, nodes)
     if speed is not None and speed <= 0:
         raise BadArgument("--speed must be above 0")
-    # What is no recording is refused before anything is started.
+    # A file that is not a recording is refused before anything is started.
     Playing(Stack(DEFAULT_FOLDER, typer.echo), parsed, speed)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds: everything is stopped
     with _stack() as stack:
@@ -54,9 +55,9 @@ def replay(
                     _print(presence, json_lines)
 
         with Playing(stack, parsed, speed) as playing:
-            _wait(playing.unfinished, lambda: show(0.05), stack, playing.seconds + DRAIN_SECONDS)
+            _wait(playing.unfinished, lambda: show(0.05), stack, playing.seconds + FOLD_SECONDS)
         progress = StreamsProgress(kafka)
-        _wait(progress.behind, lambda: show(0.3), stack, DRAIN_SECONDS)
+        _wait(progress.behind, lambda: show(0.3), stack, FOLD_SECONDS)
         progress.close()
         for presence in subscriber.news(changes.read_to_end()):
             if not calls:
@@ -68,13 +69,13 @@ def replay(
 
 @contextlib.contextmanager
 def _stack() -> Iterator[Stack]:
-    """A running stack to use; else a temporary one with only what a replay needs."""
+    """A stack that uses the configured or running Kafka; else a temporary one with streams only."""
     kafka = kafka_settings(DEFAULT_FOLDER)
     running = read_stack(DEFAULT_FOLDER)
-    borrowed = running is not None or "bootstrap_servers" in kafka.model_fields_set
+    is_existing = running is not None or "bootstrap_servers" in kafka.model_fields_set
     with tempfile.TemporaryDirectory(prefix="rollcall-replay-") as folder:
         stack = Stack(Path(folder), lambda text: typer.echo(text, err=True), ("streams",))
-        if borrowed:
+        if is_existing:
             require_kafka(kafka)
             stack.kafka = kafka
             ensure_topics(kafka)
@@ -94,7 +95,7 @@ def _wait(
         meanwhile()
         stack.watch()
         if time.monotonic() > deadline:
-            raise NotDrained(f"after {seconds:.0f} s not drained: {what}")
+            raise ReplayTimeout(f"after {seconds:.0f} s not processed: {what}")
 
 
 def _print(presence: Presence, json_lines: bool) -> None:

@@ -22,17 +22,17 @@ MODULES = {
 
 
 def run(stage: str) -> None:
-    """Run until SIGTERM or SIGINT. Raises BadArgument for a stage there is not."""
+    """Run until SIGTERM or SIGINT. Raises BadArgument for an unknown stage."""
     module = MODULES.get(stage)
     if module is None:
-        raise BadArgument(f"no stage {stage!r}; there are {', '.join(MODULES)}")
+        raise BadArgument(f"unknown stage {stage!r}; the stages are {', '.join(MODULES)}")
     _imported(module).run()
 
 
 def _imported(module: str) -> Any:
-    """The module, with all that its imports made left alone by the collector: it stays for good.
+    """Import the module, and exempt everything its imports made from garbage collection.
 
-    Walked again and again while it grows, it would cost a tenth of a stage's start.
+    Collecting it repeatedly while it grows costs a tenth of a stage's start.
     """
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""`rollcall sockets`: what the kernel watcher sees, live, until Ctrl-C. Needs no Kafka."""
+"""`rollcall sockets`: prints the kernel watcher's events, live, until Ctrl-C. Needs no Kafka."""
 
 import threading
 from typing import Any

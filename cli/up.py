@@ -1,4 +1,4 @@
-"""`rollcall up`: the one-machine stack, until Ctrl-C."""
+"""`rollcall up`: runs the one-machine stack until Ctrl-C."""
 
 import signal
 import sys
@@ -12,8 +12,8 @@ from runtime.settings import is_configured
 
 
 def up(folder: Path) -> None:
-    """Start the stack, say where everything is, restart what dies, stop cleanly."""
-    # While starting, signals unwind: what runs by then is stopped again.
+    """Start the stack, print its addresses, restart what dies, stop cleanly."""
+    # While starting, a signal raises SystemExit: what runs by then is stopped.
     for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave a stack
         signal.signal(number, lambda *_: sys.exit(143))
     stages = (*STAGES, "freeswitch") if is_configured("freeswitch") else STAGES
@@ -23,7 +23,7 @@ def up(folder: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     try:
-        _say_where(stack)
+        _print_addresses(stack)
         while not stop.wait(0.5):
             stack.watch()
         typer.echo("stopping…")
@@ -31,7 +31,7 @@ def up(folder: Path) -> None:
         stack.stop()
 
 
-def _say_where(stack: Stack) -> None:
+def _print_addresses(stack: Stack) -> None:
     typer.echo(f"Kafka        {stack.kafka.bootstrap_servers}")
     for label, process in stack.stages.items():
         typer.echo(f"{label:<22} {process.http}/status")

@@ -1,4 +1,4 @@
-"""`rollcall watch`: presence changes as they come, until Ctrl-C."""
+"""`rollcall watch`: prints presence changes as they come, until Ctrl-C."""
 
 import typer
 

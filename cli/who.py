@@ -1,4 +1,4 @@
-"""`rollcall who`: the present state of every user, read from the compacted presence topic."""
+"""`rollcall who`: prints the current presence of users, from the compacted presence topic."""
 
 import typer
 from rich.console import Console
@@ -10,7 +10,7 @@ from operate.presence_log import UnknownUser, present
 
 
 def who(aor: str | None, json_lines: bool) -> None:
-    """Print all users, or the one. Raises UnknownUser when the one has never registered."""
+    """Print all users, or one. Raises UnknownUser if that one has never registered."""
     users = present(reachable_kafka(DEFAULT_FOLDER))
     if aor is not None:
         wanted = canonical(aor)
@@ -23,4 +23,4 @@ def who(aor: str | None, json_lines: bool) -> None:
     elif users:
         Console().print(as_table(list(users.values())))
     else:
-        typer.echo("nobody has registered yet")
+        typer.echo("no user has registered yet")

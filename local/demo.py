@@ -1,4 +1,4 @@
-"""What the demo plays, and how its sinks are compared with presence in the end."""
+"""The demo's recordings, and the comparison of its sinks with presence at the end."""
 
 import time
 from pathlib import Path
@@ -13,7 +13,7 @@ from runtime.settings import BadArgument
 from schemas.presence import Presence
 
 CAPTURES = Path(__file__).parents[1] / "tests" / "captures" / "freeswitch"
-# One node each; the same users roam between them, as they do in a cluster.
+# One node each; users roam between them, as in a cluster.
 NODES = {
     "fs-berlin": "calls",
     "fs-madrid": "reg_tcp_multi",
@@ -33,6 +33,7 @@ def recordings() -> list[Source]:
 
 
 def clickhouse_rows(stack: Stack, users: dict[str, Presence]) -> str:
+    """The number of rows by view, once every user has one; or that they are missing."""
     deadline = time.monotonic() + CATCH_UP_SECONDS
     while True:
         rows: dict[str, Any] = stack.stages["clickhouse"].status().get("rows") or {}
@@ -44,7 +45,7 @@ def clickhouse_rows(stack: Stack, users: dict[str, Presence]) -> str:
 
 
 def user_center_agreement(stack: Stack, users: dict[str, Presence]) -> str:
-    """Compare every user's presence with what the user center answers."""
+    """Whether the user center has every user's presence, and which users differ."""
     deadline = time.monotonic() + CATCH_UP_SECONDS
     while True:
         differing = [p.aor for p in users.values() if not _agrees(stack.user_center_url, p)]

@@ -1,4 +1,4 @@
-"""Ports of this machine: which are free, which somebody listens on, which somebody will."""
+"""Ports of this machine: which are free, which have a listener, which are claimed."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ HOST = "127.0.0.1"
 
 
 def free_port(host: str = HOST) -> int:
-    """A TCP port nobody listens on now."""
+    """A TCP port without a listener now."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
@@ -20,7 +20,7 @@ def free_port(host: str = HOST) -> int:
 
 
 def is_listening(host: str, port: int, timeout: float = 1.0) -> bool:
-    """Whether something accepts connections there."""
+    """Whether a connection to there is accepted."""
     try:
         with socket.create_connection((host, port), timeout):
             return True
@@ -29,18 +29,18 @@ def is_listening(host: str, port: int, timeout: float = 1.0) -> bool:
 
 
 def usual_port(port: int) -> int:
-    """`port` of this machine, or a free one if it is taken.
+    """`port`, or a free port if it is taken.
 
-    Taken is also what another process was given and does not listen on yet: two stacks may start
-    at once, and Kafka takes seconds from choosing to listening.
+    A port that another process has claimed is taken too, even before it listens: two stacks may
+    start at once, and Kafka takes seconds between choosing its port and listening.
     """
     return free_port() if not _claim(port) or is_listening(HOST, port) else port
 
 
 def _claim(port: int) -> bool:
-    """Whether no other process has claimed it; this one keeps it until it ends."""
+    """Claim the port until this process ends; whether no other process had claimed it."""
     try:
-        # A record lock (fcntl(2)): one byte of the file for each port.
+        # A record lock (fcntl(2)) on one byte of the file per port.
         fcntl.lockf(_claims(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""Processes of this machine by pid: are they alive, end them, and what did they say last."""
+"""Processes of this machine by pid: whether they run, how to stop them, their last log lines."""
 
 import os
 import signal
@@ -11,10 +11,10 @@ from types import FrameType
 
 
 def is_running(pid: int, command_holds: str = "") -> bool:
-    """Whether the process lives and, if given, its command line holds that text.
+    """Whether the process runs and, if given, has that text in its command line.
 
-    Pids are reused, so ask for the text where a stranger could be hit. Where there is no /proc the
-    text is not checked.
+    Pids are reused, so give the text where another process could be meant. It is not checked
+    without /proc.
     """
     try:
         os.kill(pid, 0)
@@ -26,15 +26,15 @@ def is_running(pid: int, command_holds: str = "") -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return True
-    # A zombie has no command line left: it is dead, only not yet waited for.
+    # A zombie has no command line: it has ended, but was not waited for.
     return bool(command) and command_holds.encode() in command
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """SIGINT and SIGTERM wait until its end: whoever unwinds must know of a process just started.
+    """Delays SIGINT and SIGTERM to its end, so that a process just started is recorded first.
 
-    Only the main thread meets signals; elsewhere it does nothing.
+    Does nothing outside the main thread, the only one that gets signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -45,7 +45,7 @@ def uninterrupted() -> Iterator[None]:
         del frame
         held.append(number)
 
-    # A process started meanwhile does not inherit them: exec resets handlers, but not a mask.
+    # A child does not inherit handlers: exec resets them, unlike a signal mask.
     before = {number: signal.signal(number, hold) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
@@ -57,7 +57,7 @@ def uninterrupted() -> Iterator[None]:
 
 
 def stop_pid(pid: int, timeout: float) -> None:
-    """SIGTERM, then after `timeout` seconds SIGKILL; returns when the process is gone."""
+    """Send SIGTERM, after `timeout` seconds SIGKILL; returns when the process has ended."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.kill(pid, number)
@@ -69,7 +69,7 @@ def stop_pid(pid: int, timeout: float) -> None:
 
 
 def last_lines(path: Path, count: int) -> str:
-    """The last lines of a log file; a note where there is none."""
+    """The last lines of a log file, or a note that it cannot be read."""
     try:
         with path.open("rb") as file:
             file.seek(0, os.SEEK_END)

@@ -1,40 +1,39 @@
-"""The one-machine stack: embedded Kafka and every stage as a process, started, watched, stopped."""
+"""The one-machine stack: starts, watches and stops an embedded Kafka and the stages' processes."""
 
 import base64
-import json
 import os
 import secrets
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from local.kafka import EmbeddedKafka
 from local.network import usual_port
 from local.processes import is_running, stop_pid, uninterrupted
+from local.stack_file import read_stack, recorded_owner, recorded_stages, stack_file, write_stack
 from local.stage_process import READY_SECONDS, STAGE_COMMAND, STOP_SECONDS, StageProcess
 from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.kafka_reach import require_kafka
 from runtime.private_folders import make_private_folder
 from runtime.settings import load
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 USER_CENTER_PORT = 8095
 GATEWAY_PORT = 8096
 STAGES = ("streams", "clickhouse", "reference-user-center", "user-center", "gateway")
 
 
 class StackRunning(Exception):
-    """A stack runs in this folder already: use it, or stop it first."""
+    """A stack already runs in this folder: use it, or stop it first."""
 
 
 class Stack:
-    """What runs on this machine for Rollcall, in one folder that may be deleted when stopped."""
+    """A stack in one folder, which may be deleted while it is stopped; `report` gets progress."""
 
-    def __init__(self, folder: Path, say: Say, stages: Iterable[str] = STAGES) -> None:
+    def __init__(self, folder: Path, report: Report, stages: Iterable[str] = STAGES) -> None:
         self.folder = folder.absolute()
-        self._say = say
+        self._report = report
         self._names = tuple(stages)
         self._kafka: EmbeddedKafka | None = None
         self.stages: dict[str, StageProcess] = {}
@@ -44,26 +43,27 @@ class Stack:
 
     @property
     def file(self) -> Path:
-        return self.folder / "stack.json"
+        """Where the addresses of what runs are written."""
+        return stack_file(self.folder)
 
     def start(self) -> None:
-        """Start all, in order, and return when every stage is ready.
+        """Start everything in order, and return when every stage is ready.
 
         Raises StackRunning, StageFailed, BadSettings, KafkaUnavailable, KafkaMisconfigured and what
-        EmbeddedKafka.start raises; what was started by then is stopped again.
+        EmbeddedKafka.start raises; what has been started is stopped again.
         """
         if (running := read_stack(self.folder)) is not None:
             raise StackRunning(
                 f"a stack runs in {self.folder} already (pid {running['pid']}); stop it first"
             )
         make_private_folder(self.folder)
-        self.folder.chmod(0o700)  # also one of an older version
+        self.folder.chmod(0o700)  # also a folder made by an older version
         self._stop_orphans()
         try:
             self._start_kafka()
             environment = self._environment()
             for name in self._names:
-                self._say(f"starting {name}…")
+                self._report(f"starting {name}…")
                 self.add(name, environment)
             self.wait_ready()
         except BaseException:
@@ -71,20 +71,20 @@ class Stack:
             raise
 
     def _stop_orphans(self) -> None:
-        """Stages of a stack that was killed live on, hold locks and read the same topics."""
-        for label, pid in _stage_pids(_read(self.file)).items():
+        """Stop stages left by a killed stack: they hold locks and read the same topics."""
+        for label, pid in recorded_stages(self.folder).items():
             if is_running(pid, STAGE_COMMAND):
-                self._say(f"stopping {label}, left over from a stack that was killed…")
+                self._report(f"stopping {label}, left by a stack that was killed…")
                 stop_pid(pid, STOP_SECONDS)
 
     def _start_kafka(self) -> None:
         self.kafka = load(KafkaSettings)
         if "bootstrap_servers" in self.kafka.model_fields_set:
-            self._say(f"using Kafka at {self.kafka.bootstrap_servers}")
+            self._report(f"using Kafka at {self.kafka.bootstrap_servers}")
             require_kafka(self.kafka)
         else:
             self._kafka = EmbeddedKafka(self.folder / "kafka")
-            self._kafka.start(say=self._say)
+            self._kafka.start(report=self._report)
             servers = self._kafka.bootstrap_servers
             self.kafka = load(KafkaSettings, bootstrap_servers=servers)
         ensure_topics(self.kafka)
@@ -92,7 +92,7 @@ class Stack:
     def add(
         self, stage: str, environment: dict[str, str], label: str | None = None
     ) -> StageProcess:
-        """Start one more stage under this stack's watch. `label` tells several of a kind apart."""
+        """Start one more stage and watch it; `label` distinguishes several of one kind."""
         label = label or stage
         process = StageProcess(
             stage, self.folder / "logs" / f"{label}.log", self._base() | environment
@@ -104,29 +104,29 @@ class Stack:
         return process
 
     def forget(self, process: StageProcess) -> None:
-        """Watch this stage no longer; its owner has stopped it."""
+        """Stop watching a stage that its owner has stopped."""
         self.stages = {label: p for label, p in self.stages.items() if p is not process}
         self._write()
 
     def wait_ready(self) -> None:
-        """Raises StageFailed."""
+        """Wait until every stage is ready. Raises StageFailed."""
         deadline = time.monotonic() + READY_SECONDS
         for process in self.stages.values():
             process.wait_ready(deadline)
         self._write()
 
     def watch(self) -> None:
-        """Start again what has died, and say so. Call often.
+        """Restart what has died, and report it. Call it often.
 
-        Raises what starting Kafka raises: without it nothing here can go on.
+        Raises what starting Kafka raises: no stage can work without it.
         """
         if self._kafka is not None and self._kafka.has_died():
-            self._say(f"Kafka had died; starting it again (see {self._kafka.log}.1)")
+            self._report(f"Kafka had died; restarting it (see {self._kafka.log}.1)")
             self._kafka.restart()
             self._write()
         for label, process in self.stages.items():
             if process.revive():
-                self._say(f"{label} had died; started again (see {process.log})")
+                self._report(f"{label} had died; restarted (see {process.log})")
                 self._write()
 
     def stop(self) -> None:
@@ -135,20 +135,20 @@ class Stack:
             process.stop()
         if self._kafka is not None:
             self._kafka.stop()
-        if _read(self.file).get("pid") == os.getpid():  # never another stack's
+        if recorded_owner(self.folder) == os.getpid():  # never another stack's file
             self.file.unlink()
 
     def _base(self) -> dict[str, str]:
         return {
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "ROLLCALL_STREAMS_DATA_FOLDER": str(self.folder / "streams"),
-            # The same after a restart, and no other folder's: several may use one cluster.
+            # Stable over restarts, and different for each folder: several may use one cluster.
             "ROLLCALL_STREAMS_INSTANCE": str(uuid5(NAMESPACE_URL, self.folder.resolve().as_uri())),
             "ROLLCALL_PUBLISHER_SPOOL_FOLDER": str(self.folder / "spool"),
         }
 
     def _environment(self) -> dict[str, str]:
-        """Of the stages beyond what all have: folders, and a user center of our own if none."""
+        """More of the stages' environment: folders, ports, the user center's secret."""
         environment = {}
         if "ROLLCALL_CLICKHOUSE_URL" not in os.environ:
             environment["ROLLCALL_CLICKHOUSE_FOLDER"] = str(self.folder / "clickhouse")
@@ -173,7 +173,7 @@ class Stack:
         return environment
 
     def _secret(self) -> str:
-        """The webhook secret of this folder, made once and readable by its owner only."""
+        """The webhook secret of this folder, made once and readable only by its owner."""
         path = self.folder / "user-center.secret"
         if not path.exists():
             path.touch(mode=0o600)
@@ -197,29 +197,4 @@ class Stack:
             "user_center": self.user_center_url or None,
             "gateway": self.gateway_url or None,
         }
-        draft = self.file.with_suffix(".tmp")
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(document, indent=2) + "\n")
-        draft.replace(self.file)
-
-
-def read_stack(folder: Path) -> dict[str, Any] | None:
-    """What `stack.json` in the folder says, None where no stack runs (a stale file counts not)."""
-    document = _read(folder / "stack.json")
-    try:
-        return document if is_running(int(document["pid"])) else None
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _stage_pids(document: dict[str, Any]) -> dict[str, int]:
-    stages = document.get("stages") or {}
-    return {label: stage["pid"] for label, stage in stages.items() if stage.get("pid")}
+        write_stack(self.folder, document)

@@ -1,4 +1,4 @@
-"""One stage as a child process, started by the very command that deployments use."""
+"""Runs one stage as a child process, with the command that deployments use."""
 
 import os
 import subprocess
@@ -15,11 +15,11 @@ from runtime.private_folders import make_private_folder
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 20.0
-# How a stage's command line reads in /proc, where arguments end with a zero byte.
+# A stage's command line in /proc, where each argument ends with a zero byte.
 STAGE_COMMAND = "\0cli\0run\0"
 # -P: a `streams/` or a `json.py` in the working folder is not imported in place of a package.
 _INTERPRETER = (sys.executable, "-P")
-# Between two restarts of a stage that keeps dying.
+# Seconds between restarts of a stage that keeps dying.
 _BACKOFF = (0.2, 1.0, 3.0, 10.0)
 
 
@@ -65,13 +65,14 @@ class StageProcess:
             )
 
     def is_ready(self) -> bool:
+        """Whether the stage answers /readyz with success."""
         try:
             return httpx.get(f"{self.http}/readyz", timeout=2, trust_env=False).is_success
         except httpx.HTTPError:
             return False
 
     def status(self) -> dict[str, Any]:
-        """What the stage says of itself; empty while it does not answer."""
+        """The stage's /status, empty while it does not answer."""
         try:
             answer = httpx.get(f"{self.http}/status", timeout=5, trust_env=False)
             found: dict[str, Any] = answer.json()
@@ -80,10 +81,14 @@ class StageProcess:
             return {}
 
     def has_died(self) -> bool:
+        """Whether the process ended without `stop`."""
         return self._process is not None and self._process.poll() is not None
 
     def wait_ready(self, deadline: float) -> None:
-        """Raises StageFailed when it ends, or is not ready at `deadline` (monotonic seconds)."""
+        """Wait until it is ready.
+
+        Raises StageFailed if it ends, or is not ready at `deadline` (monotonic seconds).
+        """
         while not self.is_ready():
             if self.has_died():
                 raise StageFailed(f"{self.stage} ended:\n{last_lines(self.log, 15)}")
@@ -92,7 +97,7 @@ class StageProcess:
             time.sleep(0.1)
 
     def revive(self) -> bool:
-        """Start it again if it has died and its pause is over; whether it was started."""
+        """Restart it if it has died and its backoff is over; whether it was restarted."""
         if not self.has_died():
             return False
         now = time.monotonic()
@@ -105,7 +110,7 @@ class StageProcess:
         return True
 
     def stop(self) -> None:
-        """SIGTERM, then after 20 s SIGKILL; returns when it is gone."""
+        """Send SIGTERM, after 20 s SIGKILL; returns when the process has ended."""
         if self._process is None:
             return
         if self._process.poll() is None:

@@ -1,4 +1,4 @@
-"""Call records: the legs of rollcall.calls put together into calls. Pure."""
+"""Call records: combines the legs of rollcall.calls into calls. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ _RANK = {state: rank for rank, state in enumerate(CallState)}
 
 @dataclass(slots=True)
 class LegRecord:
-    """One leg as its events told it; the first event's `call` counts."""
+    """One leg by its events; the `call` of the first event counts."""
 
     leg: str
     call: str
@@ -40,9 +40,9 @@ class LegRecord:
     state_seq: int = -1
 
     def apply(self, event: CallEvent) -> None:
-        """Advance by one event; nothing brings a leg back from ended."""
+        """Apply one event; no event reopens an ended leg."""
         if event.seq < self.seq and event.call:
-            # An earlier event read later: it is the first, so its word on the call counts.
+            # An earlier event that is read later: now it is the first.
             self.seq, self.call = event.seq, event.call
         self.aor = self.aor or event.aor
         self.direction = self.direction or event.direction
@@ -67,12 +67,12 @@ class LegRecord:
 
 @dataclass(slots=True)
 class CallBook:
-    """Legs by node and leg id; `records` puts them together."""
+    """Legs by node and leg id; `records` combines them."""
 
     legs: dict[tuple[str, str], LegRecord] = field(default_factory=dict)
 
     def apply(self, events: Iterable[CallEvent]) -> None:
-        """Take in events in any order between legs."""
+        """Apply events; their order between legs does not matter."""
         for event in events:
             if event.leg is None:
                 continue
@@ -84,7 +84,7 @@ class CallBook:
             leg.apply(event)
 
     def records(self) -> list[dict[str, Any]]:
-        """One record a call, ready for JSON, by time of start."""
+        """One record per call, ready for JSON, sorted by start."""
         calls: dict[tuple[str, str], list[LegRecord]] = {}
         for (node, _), leg in self.legs.items():
             calls.setdefault((node, leg.call), []).append(leg)

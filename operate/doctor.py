@@ -1,4 +1,4 @@
-"""Checks that everything Rollcall needs is there; each failure names its remedy."""
+"""Checks that everything Rollcall needs works; each failure has a remedy."""
 
 import os
 import socket
@@ -21,7 +21,7 @@ _SECONDS = 5.0
 
 
 class CheckFailed(Exception):
-    """What is wrong, and what to do about it."""
+    """The message has the fault, `remedy` what to do about it."""
 
     def __init__(self, wrong: str, remedy: str) -> None:
         super().__init__(wrong)
@@ -29,9 +29,9 @@ class CheckFailed(Exception):
 
 
 def checks(kafka: Callable[[], KafkaSettings], stack: dict[str, Any] | None) -> list[Check]:
-    """Every check with its name: it returns what is well, or raises CheckFailed or BadSettings.
+    """Every check by name; a check returns its result, or raises CheckFailed or BadSettings.
 
-    `kafka` reads the settings of the Kafka to check; `stack` is the running stack's `stack.json`.
+    `kafka` loads the settings of the Kafka to check; `stack` is the running stack's document.
     """
     found: list[Check] = [
         ("settings", _settings),
@@ -84,7 +84,7 @@ def _kafka(settings: KafkaSettings) -> str:
         topic_problems(settings, _SECONDS)
     except KafkaUnavailable as error:
         raise CheckFailed(
-            str(error), "start one with `rollcall up`, or name yours by that setting"
+            str(error), "start one with `rollcall up`, or set the address of yours"
         ) from error
     except KafkaMisconfigured as error:
         raise CheckFailed(
@@ -103,7 +103,7 @@ def _topics(settings: KafkaSettings) -> str:
         raise CheckFailed(
             "; ".join(problems), "create missing ones with `rollcall topics --create`"
         )
-    return f"all there, {settings.partitions} partitions each"
+    return f"all exist, {settings.partitions} partitions each"
 
 
 def _clickhouse() -> str:
@@ -125,9 +125,9 @@ def _clickhouse() -> str:
 def _user_center(running: dict[str, Any] | None) -> str:
     url = os.environ.get("ROLLCALL_USER_CENTER_URL") or (running or {}).get("user_center")
     if not url:
-        return "the reference one, when the stack runs"
+        return "the reference user center, when the stack runs"
     try:
-        # Any answer will do: only a POST with a signature is welcome there.
+        # Any answer is good: only a signed POST would succeed.
         httpx.get(url, timeout=_SECONDS, trust_env=False)
     except httpx.HTTPError as error:
         raise CheckFailed(f"{url}: {error}", "check user_center.url, and that it runs") from error

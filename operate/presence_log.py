@@ -1,4 +1,4 @@
-"""rollcall.presence as a subscriber reads it: each version of a user once, and the last of each."""
+"""Reads rollcall.presence like a subscriber: each version of a user once, or the last of each."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -20,9 +20,9 @@ class UnknownUser(Exception):
 
 
 def records(model: type[T], messages: Iterable[Message]) -> Iterator[T]:
-    """The records of `messages`, without tombstones and what nobody can decode.
+    """The records of `messages`, without tombstones and undecodable records.
 
-    The sinks put the latter aside (rollcall.dead-letters): here it only must not end the command.
+    For the latter the sinks write dead letters; here they are only skipped.
     """
     for message in messages:
         if (value := message.value()) is not None:
@@ -31,13 +31,13 @@ def records(model: type[T], messages: Iterable[Message]) -> Iterator[T]:
 
 
 class Subscriber:
-    """Presence as a careful subscriber sees it: a version already seen is not news."""
+    """Skips versions of a user that it has already read, as a careful subscriber does."""
 
     def __init__(self) -> None:
         self._versions: dict[str, int] = {}
 
     def news(self, messages: Iterator[Message]) -> Iterator[Presence]:
-        """The presence records among `messages` that are newer than what was seen."""
+        """The presence records among `messages` with a version newer than the last read."""
         for presence in records(Presence, messages):
             if presence.version > self._versions.get(presence.aor, 0):
                 self._versions[presence.aor] = presence.version

@@ -1,4 +1,4 @@
-"""Reads one topic from Kafka up to its end or as records come, without a consumer group."""
+"""Reads one topic from Kafka, to its end or as records come, without a consumer group."""
 
 import time
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ class NotReadToEnd(Exception):
     reraise=True,
 )
 def end_offsets(kafka: KafkaSettings, topic: Topic) -> dict[int, int]:
-    """The end offset of each partition; waits for leaders that are just being elected.
+    """The end offset of each partition; waits while leaders are being elected.
 
     Raises KafkaUnavailable, KafkaMisconfigured.
     """
@@ -37,10 +37,10 @@ def end_offsets(kafka: KafkaSettings, topic: Topic) -> dict[int, int]:
 
 
 def _offsets(kafka: KafkaSettings, topic: Topic) -> dict[int, tuple[int, int]]:
-    """First and end offset of each partition, by a client of its own.
+    """The first and end offset of each partition, by a separate client.
 
-    A consumer that is fetching answers late: its broker takes one request after the other, and a
-    fetch that finds nothing new waits half a second.
+    A consumer that is fetching would answer late: its broker serves one request after the other,
+    and a fetch without new records waits half a second.
     """
     name = kafka.name(topic)
     consumer = Consumer(kafka.consumer("cli"))
@@ -63,18 +63,18 @@ class TopicReader:
     ) -> None:
         """Raises KafkaUnavailable, KafkaMisconfigured."""
         self._kafka, self._topic = kafka, topic
-        # The end of a partition may hold no record to read (compacted away): so be told of it.
+        # The last record of a partition may be compacted away: only the EOF event shows the end.
         self._consumer = Consumer(kafka.consumer("cli", **{"enable.partition.eof": True}))
         self._positions = dict(start or dict.fromkeys(end_offsets(kafka, topic), 0))
         name = kafka.name(topic)
-        # Assigned before it knows the leaders, it would wait a second for its next look.
+        # Without known leaders, the first fetch would wait a second for the next metadata.
         self._consumer.list_topics(name, timeout=_TIMEOUT)
         self._consumer.assign([TopicPartition(name, p, o) for p, o in self._positions.items()])
 
     def poll(self, timeout: float) -> Iterator[Message]:
-        """Messages that are there within `timeout` seconds of the first."""
+        """The messages that are available, waiting up to `timeout` seconds for the first."""
         first = self._consumer.poll(timeout)
-        # consume(n, t) would wait all of t unless n arrive: ask it only for what is here.
+        # consume(n, t) waits all of t unless n arrive: ask only for what was fetched.
         for message in [first, *self._consumer.consume(1000, 0)] if first else []:
             error = message.error()
             if error is None:
@@ -86,14 +86,14 @@ class TopicReader:
                 raise translate(KafkaException(error), self._kafka)
 
     def read_to_end(self, timeout: float = 60.0) -> Iterator[Message]:
-        """Everything up to the end the topic has now. Raises NotReadToEnd."""
+        """All messages up to the topic's current end. Raises NotReadToEnd."""
         ends = end_offsets(self._kafka, self._topic)
         return self.read_to({p: ends[p] for p in self._positions}, timeout)
 
     def read_to(self, ends: dict[int, int], timeout: float = 60.0) -> Iterator[Message]:
-        """Everything before these offsets, and maybe some after them.
+        """All messages before these offsets, and perhaps some after them.
 
-        Raises NotReadToEnd when nothing comes for `timeout` seconds.
+        Raises NotReadToEnd when no message comes for `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
         while any(self._positions[p] < end for p, end in ends.items()):

@@ -1,4 +1,4 @@
-"""What the tests of `rollcall replay` share: what it printed, and what was recorded."""
+"""What the tests of `rollcall replay` share: parsing its output and the recordings."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from tests.integration.rollcall_process import COMMAND, environment
 
 
 def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    """The JSON objects a command printed; it must have ended well."""
+    """The JSON objects that a command printed; it must have succeeded."""
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -36,7 +36,7 @@ def final(records: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def recorded_times(capture: Path) -> dict[str, float]:
-    """`boot/sequence` of each recorded event → its time as recorded, epoch seconds."""
+    """The recorded time of each event by `boot/sequence`, in epoch seconds."""
     events = (
         json.loads(frame.body) for frame in read_capture(capture) if frame.type == "text/event-json"
     )
@@ -72,18 +72,18 @@ class Replay:
             )
 
     def printed(self) -> list[dict[str, Any]]:
-        """Complete lines so far. Fails when the replay has ended badly."""
+        """The complete lines so far. Fails if the replay has failed."""
         assert not self.process.poll(), self._err.read_text()
         return [json.loads(line) for line in self._out.read_text().splitlines(True) if "\n" in line]
 
     def producers(self) -> dict[str, int]:
-        """Label → pid of its producers."""
+        """The pids of its producers by label."""
         (file,) = self._temporary.glob("rollcall-replay-*/stack.json")
         stages = json.loads(file.read_text())["stages"]
         return {label: stage["pid"] for label, stage in stages.items()}
 
     def end(self, timeout: float = 120) -> list[dict[str, Any]]:
-        """Wait for its end; everything it printed."""
+        """Wait for its end, and return everything it printed."""
         assert self.process.wait(timeout) == 0, self._err.read_text()
         return self.printed()
 

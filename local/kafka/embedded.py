@@ -13,6 +13,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from local.kafka import jars, jvm_image
+from local.kafka.broker_properties import broker_properties
 from local.network import HOST, free_port, is_listening, usual_port
 from local.processes import is_running, last_lines, stop_pid, uninterrupted
 from runtime.private_folders import make_private_folder
@@ -20,7 +21,7 @@ from runtime.private_folders import make_private_folder
 DEFAULT_PORT = 9092
 START_SECONDS = 90.0
 STOP_SECONDS = 20.0
-# Of a broker whose JVM writes its image in the end.
+# For a broker whose JVM writes its image when it stops.
 IMAGE_SECONDS = 120.0
 
 _JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
@@ -30,7 +31,7 @@ _LOGGING = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
 )
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 def _silent(text: str) -> None:
@@ -42,14 +43,14 @@ class KafkaStartFailed(Exception):
 
 
 class KafkaFolderInUse(Exception):
-    """Another Rollcall runs its Kafka in this folder: use that one, stop it, or take another."""
+    """Another Rollcall runs its Kafka in this folder: use it, stop it, or use another folder."""
 
 
 class EmbeddedKafka:
-    """One broker with its data in one folder, which the user may delete while it is stopped."""
+    """One broker with its data in one folder, which may be deleted while it is stopped."""
 
     def __init__(self, folder: Path, image_to_write: Path | None = None) -> None:
-        """`image_to_write`: where the JVM leaves its image (jvm_image) when it stops."""
+        """`image_to_write`: where the JVM writes its image (jvm_image) when it stops."""
         self.folder = folder.absolute()
         self._image_to_write = image_to_write
         self.port = 0
@@ -69,39 +70,39 @@ class EmbeddedKafka:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    def start(self, port: int = DEFAULT_PORT, say: Say = _silent) -> None:
+    def start(self, port: int = DEFAULT_PORT, report: Report = _silent) -> None:
         """Start, on another port if `port` is taken, and return when the broker answers.
 
-        Data of an earlier run in the folder are kept and served. `say` gets lines of progress.
+        Data of an earlier run in the folder are kept. `report` gets lines of progress.
         Raises jars.KafkaJarsUnavailable, KafkaFolderInUse, KafkaStartFailed.
         """
         make_private_folder(self.folder)
         self._refuse_or_stop_previous()
         self.port = usual_port(port)
         if jars.missing():
-            say("fetching Kafka's jars…")
+            report("fetching Kafka's jars…")
         classpath = jars.classpath()
         properties = self._write_properties()
         if self.log.exists():
             self.log.replace(self.log.with_suffix(".log.1"))
         if not (self.folder / "data" / "meta.properties").exists():
-            say("formatting the data folder…")
+            report("formatting the data folder…")
             self._format(classpath, properties)
-        say(f"starting Kafka at {self.bootstrap_servers}…")
+        report(f"starting Kafka at {self.bootstrap_servers}…")
         self._launch(classpath, properties)
         self._wait_until_up()
 
     def restart(self) -> None:
-        """Start a broker that died again, on the port its clients know. Raises KafkaStartFailed."""
+        """Restart a broker that died, on its old port. Raises KafkaStartFailed."""
         properties = self._write_properties()
         self.log.replace(self.log.with_suffix(".log.1"))
         self._launch(jars.classpath(), properties)
         self._wait_until_up()
 
     def stop(self) -> None:
-        """Stop cleanly; after 20 s (120 s where an image is written) by force.
+        """Stop cleanly, or kill after 20 s (120 s where an image is written).
 
-        Does nothing when it does not run.
+        Does nothing if it does not run.
         """
         process, self._process = self._process, None
         if process is None:
@@ -127,9 +128,12 @@ class EmbeddedKafka:
         return self.folder / "kafka.pid"
 
     def _refuse_or_stop_previous(self) -> None:
-        """A broker whose owner was killed lives on and locks the data: stop it, then start anew."""
+        """Stop a broker whose owner was killed: it still runs, and locks the data.
+
+        Raises KafkaFolderInUse.
+        """
         try:
-            pid, owner = (int(word) for word in self._pid_file.read_text().split())
+            pid, owner = (int(part) for part in self._pid_file.read_text().split())
         except (OSError, ValueError):
             return
         if not is_running(pid, str(self.folder)):
@@ -141,10 +145,10 @@ class EmbeddedKafka:
         stop_pid(pid, STOP_SECONDS)
 
     def _write_properties(self) -> Path:
-        """Written at every start: the ports may have changed."""
+        """Write server.properties, at each start because the ports may have changed."""
         controller = free_port()
         path = self.folder / "server.properties"
-        path.write_text(_properties(self.folder / "data", self.port, controller))
+        path.write_text(broker_properties(self.folder / "data", self.port, controller))
         return path
 
     def _java(self, image: tuple[str, ...], classpath: str, main: str, *more: str) -> list[str]:
@@ -154,7 +158,7 @@ class EmbeddedKafka:
 
     def _format(self, classpath: str, properties: Path) -> None:
         cluster = urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
-        # A leading dash would read as an option.
+        # With a leading dash it would be an option.
         cluster = "R" + cluster[1:]
         tool = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
         command = self._java(jvm_image.options(), classpath, *tool)
@@ -173,7 +177,7 @@ class EmbeddedKafka:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                # Ctrl-C in the terminal must not reach it: it stops last, when told to.
+                # Ctrl-C in the terminal must not reach it: its owner stops it, last.
                 start_new_session=True,
             )
         self._pid_file.write_text(f"{self._process.pid} {os.getpid()}\n")
@@ -200,37 +204,3 @@ class EmbeddedKafka:
 
     def _failed(self, what: str) -> KafkaStartFailed:
         return KafkaStartFailed(f"{what}; the end of {self.log}:\n{self.last_log_lines()}")
-
-
-def _properties(data: Path, port: int, controller: int) -> str:
-    settings: dict[str, object] = {
-        "process.roles": "broker,controller",
-        "node.id": 1,
-        "controller.quorum.voters": f"1@{HOST}:{controller}",
-        "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-        "log.dirs": data,
-        # Topics are declared in schemas/topics.py; a misspelt one must fail, not appear.
-        "auto.create.topics.enable": "false",
-        "num.partitions": 4,
-        "offsets.topic.replication.factor": 1,
-        "offsets.topic.num.partitions": 4,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
-        "transaction.state.log.num.partitions": 4,
-        "share.coordinator.state.topic.replication.factor": 1,
-        "share.coordinator.state.topic.min.isr": 1,
-        # A lone consumer need not wait for others to join.
-        "group.initial.rebalance.delay.ms": 0,
-        # A killed worker's partitions must not stay held for the usual 6 s or more.
-        "group.min.session.timeout.ms": 500,
-        "group.max.session.timeout.ms": 1800000,
-        # Small, for a heap of half a gigabyte and many small topics.
-        "log.cleaner.dedupe.buffer.size": 16777216,
-        "log.index.size.max.bytes": 1048576,
-        "log.segment.delete.delay.ms": 1000,
-        "num.recovery.threads.per.data.dir": 2,
-    }
-    return "".join(f"{name}={value}\n" for name, value in settings.items())

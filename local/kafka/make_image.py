@@ -1,6 +1,6 @@
 """`python -m local.kafka.make_image`: make the embedded Kafka's image (jvm_image), once.
 
-Part of `make install`. A broker is started and stopped, and its JVM writes down what it loaded.
+Part of `make install`. Starts and stops a broker, whose JVM writes the classes it has loaded.
 """
 
 import sys
@@ -15,15 +15,18 @@ from local.network import free_port
 
 
 class ImageNotWritten(Exception):
-    """The JVM left no image; the message holds the broker's last log lines."""
+    """The JVM wrote no image; the message has the broker's last log lines."""
 
 
 def make_image() -> None:
-    """Make it anew. Raises ImageNotWritten, and what EmbeddedKafka.start raises."""
+    """Make the image, and replace an older one.
+
+    Raises ImageNotWritten, and what EmbeddedKafka.start raises.
+    """
     path = jvm_image.path()
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="rollcall-kafka-image-") as folder:
-        # Beside the image, for the move must be one step: a broker may start meanwhile.
+        # In the same folder, so that the move is one step: a broker may start meanwhile.
         written = path.with_suffix(".new")
         broker = EmbeddedKafka(Path(folder), image_to_write=written)
         broker.start(free_port())
@@ -34,7 +37,7 @@ def make_image() -> None:
 
 
 def main() -> None:
-    """A machine without an image works, so that none could be made is told, and no failure."""
+    """Make the image unless there is one; a failure is only reported, a broker works without it."""
     if jvm_image.path().exists():
         return
     began = time.monotonic()

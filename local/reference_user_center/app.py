@@ -1,4 +1,4 @@
-"""The reference user center's HTTP interface: takes presence in, answers who is reachable."""
+"""The reference user center's HTTP interface: takes presence records, answers queries of users."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,8 +32,8 @@ def app(store: Store, secret: str, *, body_max_bytes: int, events_max: int) -> S
             Route("/openapi.json", service.openapi),
         ],
         exception_handlers={
-            OperationalError: _database_away,
-            ClientDisconnect: _sender_gone,
+            OperationalError: _database_unavailable,
+            ClientDisconnect: _sender_disconnected,
             HTTPException: _no_route,
         },
     )
@@ -49,15 +49,14 @@ class _Service:
         self._events_max = events_max
 
     async def presence(self, request: Request) -> Response:
-        """200 {received, applied}, or 401, 413, 415, 400, 422 {error, index, field}: nothing
-        applied."""
+        """200 {received, applied}; or an error {error, index, field}, without any effect."""
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != MEDIA_TYPE:
             return _error(415, f"content-type is not {MEDIA_TYPE}")
         body = await self._body(request)
         if body is None:
             return _error(413, f"body exceeds {self._body_max_bytes} bytes")
-        # The body is looked at only when its sender is known.
+        # The body is parsed only once its sender is verified.
         if not verified(self._webhook, body, request.headers):
             return _error(401, "signature missing, wrong, or its timestamp too far from now")
         return await run_in_threadpool(self._take, body)
@@ -75,7 +74,7 @@ class _Service:
         return JSONResponse({"received": len(changes), "applied": applied})
 
     async def _body(self, request: Request) -> bytes | None:
-        """The whole body; None when it exceeds the bound, at the first byte too many."""
+        """The whole body; None as soon as it exceeds the limit."""
         declared = request.headers.get("content-length", "0")
         if _number(declared) > self._body_max_bytes:
             return None
@@ -112,10 +111,13 @@ class _Service:
 
 
 def verified(webhook: Webhook, body: bytes, headers: Mapping[str, str]) -> bool:
-    """Whether a body carries a right and recent signature (Standard Webhooks; five minutes)."""
+    """Whether a body has a valid signature of the last five minutes (Standard Webhooks)."""
     try:
         webhook.verify(body, dict(headers), json_parse=False)
-    except (WebhookVerificationError, ValueError):  # the library lets malformed headers through
+    except (
+        WebhookVerificationError,
+        ValueError,
+    ):  # ValueError: malformed headers
         return False
     return True
 
@@ -142,7 +144,7 @@ def _query(parameters: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _number(text: str) -> int:
-    """The whole number it stands for, of up to 18 digits; -1 where it is none."""
+    """The number in a text of up to 18 digits; -1 where it is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else -1
 
 
@@ -150,8 +152,8 @@ def _error(status: int, reason: str, **details: object) -> Response:
     return JSONResponse({"error": reason, **details}, status_code=status)
 
 
-async def _database_away(request: Request, error: Exception) -> Response:
-    """The database's absence is ours, not the sender's: it is to come again."""
+async def _database_unavailable(request: Request, error: Exception) -> Response:
+    """503 while the database is unavailable: the sender is to retry."""
     del request, error
     response = _error(503, "database not available")
     response.headers["retry-after"] = "1"
@@ -159,13 +161,13 @@ async def _database_away(request: Request, error: Exception) -> Response:
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
-    """404 and 405 of the router, in the form of all other errors."""
+    """The router's 404 and 405, in the form of all other errors."""
     del request
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
-async def _sender_gone(request: Request, error: Exception) -> Response:
-    """Nobody reads this answer; it only keeps an everyday event from looking like a fault."""
+async def _sender_disconnected(request: Request, error: Exception) -> Response:
+    """The sender closed the connection: no answer reaches it, and no error is logged."""
     del request, error
     return _error(400, "request not completed")

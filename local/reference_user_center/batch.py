@@ -1,4 +1,4 @@
-"""The body of POST /presence: a CloudEvents batch, each event checked (pure)."""
+"""Parses the body of POST /presence: a CloudEvents batch, each event checked. Pure."""
 
 import msgspec
 
@@ -8,7 +8,7 @@ from schemas.topics import PRESENCE
 
 
 class NotABatch(ValueError):
-    """The body is no JSON array of objects."""
+    """The body is not a JSON array of objects."""
 
 
 class TooManyEvents(ValueError):
@@ -16,7 +16,7 @@ class TooManyEvents(ValueError):
 
 
 class BadEvent(ValueError):
-    """One event of the batch is not acceptable: which, and for which field."""
+    """One event of the batch is invalid: its index, and the field at fault."""
 
     def __init__(self, index: int, field: str | None, reason: str) -> None:
         super().__init__(f"event {index}: {field or 'event'}: {reason}")
@@ -26,7 +26,7 @@ class BadEvent(ValueError):
 
 
 class _Event(msgspec.Struct):
-    """The attributes this service looks at (CloudEvents JSON format 1.0, §3)."""
+    """The attributes that this service reads (CloudEvents JSON format 1.0, §3)."""
 
     specversion: str
     id: str
@@ -35,14 +35,14 @@ class _Event(msgspec.Struct):
 
 
 _VERSION_MAX = 2**63 - 1
-_YEARS = (1, 9999)  # both excluded: a zone could carry them past what datetime holds
+_YEARS = (1, 9999)  # both excluded: a time zone could move them out of datetime's range
 
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _EVENT = msgspec.json.Decoder(_Event)
 
 
 def presences(body: bytes, events_max: int) -> list[Presence]:
-    """Every event's presence, fit to be stored. Raises NotABatch, TooManyEvents, BadEvent."""
+    """Every event's presence, ready to be stored. Raises NotABatch, TooManyEvents, BadEvent."""
     try:
         raws = _ARRAY.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -73,9 +73,9 @@ def _presence(index: int, raw: bytes) -> Presence:
 
 
 def _unstorable(presence: Presence) -> tuple[str, str] | None:
-    """What the contract allows and a database does not: (field, reason)."""
+    """A field that the contract allows but a database does not, and the reason."""
     if "\0" in presence.aor:
-        return "data.aor", "holds a NUL character"
+        return "data.aor", "contains a NUL character"
     if presence.version > _VERSION_MAX:
         return "data.version", "exceeds 64 bits"
     if presence.at.tzinfo is None:

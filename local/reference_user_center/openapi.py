@@ -1,4 +1,4 @@
-"""The HTTP interface as an OpenAPI 3.1 document: what every user center takes, and more to ask."""
+"""The HTTP interface as an OpenAPI 3.1 document: what every user center accepts, and queries."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _SCHEMAS = "#/components/schemas/"
 
 
 def document() -> dict[str, Any]:
-    """The document; the same for ever for one version of the contract."""
+    """The document, constant for one version of the contract."""
     presence = TypeAdapter(Presence).json_schema(ref_template=_SCHEMAS + "{model}")
     schemas = {**presence.pop("$defs"), "Presence": presence, **_own_schemas()}
     return {
@@ -60,7 +60,7 @@ def _presence() -> dict[str, Any]:
     }
     batch = {"type": "array", "items": {"$ref": f"{_SCHEMAS}Event"}}
     return {
-        "summary": "Take presence records in, all or none (Standard Webhooks).",
+        "summary": "Accept presence records, all or none (Standard Webhooks).",
         "parameters": [
             {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
             for name in headers

@@ -1,4 +1,4 @@
-"""The section [reference_user_center]: where it listens and where it keeps its users."""
+"""The section [reference_user_center]: where it listens, and where it stores users."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -11,12 +11,12 @@ from sinks.user_center.settings import checked_secret
 
 
 class ReferenceUserCenterSettings(StageSettings):
-    """What the reference user center needs; `secret` is the sink's."""
+    """The reference user center's settings; `secret` is the sink's."""
 
     section: ClassVar[str] = "reference_user_center"
 
     host: str = "127.0.0.1"
-    port: int = Field(8095, ge=0, le=65535, description="0: any free one, see /status.")
+    port: int = Field(8095, ge=0, le=65535, description="0 takes any free port, see /status.")
     secret: SecretStr = Field(description="whsec_ and base64 of 24-64 random bytes.")
     data: Path = Field(Path(".rollcall"), description="Folder of the SQLite file.")
     database_url: SecretStr | None = Field(

@@ -18,8 +18,11 @@ NAME = "reference-user-center"
 
 
 def run() -> None:
-    """Serve until told to stop. Raises BadSettings, OSError when the port is taken, and
-    sqlalchemy's errors when the database cannot be opened."""
+    """Run the stage until it is stopped.
+
+    Raises BadSettings, OSError when the port is taken, and sqlalchemy's errors when the database
+    cannot be opened.
+    """
     settings = load(ReferenceUserCenterSettings)
     stage = Stage(NAME)
     stage.start()
@@ -48,7 +51,7 @@ def _serve(settings: ReferenceUserCenterSettings, store: Store, stage: Stage) ->
     )
     thread.start()
     log.info("listening", host=host, port=port)
-    # Connections queue in the listener from now on, so the service is reachable already.
+    # Connections queue in the listener from now on, so the service is reachable.
     stage.ready.set()
     while not stage.stop.wait(0.5):
         if not thread.is_alive():

@@ -1,4 +1,4 @@
-"""The users' last states in SQLite or PostgreSQL; a state is replaced only by a newer one."""
+"""Stores the users' last states in SQLite or PostgreSQL; only a newer state replaces one."""
 
 import threading
 from collections.abc import Iterable
@@ -58,7 +58,10 @@ def _upsert(dialect: str) -> Any:
 
 
 class Store:
-    """The table of users. Thread-safe. Raises sqlalchemy's OperationalError when away."""
+    """The table of users. Thread-safe.
+
+    Methods raise sqlalchemy's OperationalError while the database is unavailable.
+    """
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
@@ -77,9 +80,9 @@ class Store:
         self._engine.dispose()
 
     def apply(self, changes: Iterable[Presence]) -> int:
-        """Apply changes in one transaction, older or equal versions without effect.
+        """Apply changes in one transaction, and return how many users changed.
 
-        Returns how many users changed.
+        Older or equal versions have no effect.
         """
         newest: dict[str, Presence] = {}
         for change in changes:
@@ -103,7 +106,7 @@ class Store:
     def users(
         self, *, status: str | None, reachable: bool | None, after: str | None, limit: int
     ) -> list[dict[str, Any]]:
-        """Users in the order of their AORs, those after `after` only."""
+        """Users in the order of their AORs, from the one after `after` on."""
         query = select(USERS).order_by(USERS.c.aor).limit(limit)
         if status is not None:
             query = query.where(USERS.c.status == status)
@@ -130,13 +133,13 @@ def _row(presence: Presence) -> dict[str, Any]:
 
 def _document(row: RowMapping) -> dict[str, Any]:
     at: datetime = row["at"]
-    # SQLite keeps no zone; what was written is UTC.
+    # SQLite stores no zone; times are written in UTC.
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     return {**row, "at": at.isoformat().replace("+00:00", "Z")}
 
 
 def _tune_sqlite(connection: Any, entry: ConnectionPoolEntry) -> None:
-    """Readers beside the writer; an acknowledged change survives a power failure."""
+    """Allow readers beside the writer; a committed change survives a power failure."""
     del entry
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):

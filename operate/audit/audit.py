@@ -12,7 +12,7 @@ from typing import Protocol
 from operate.audit.comparison import compare
 from operate.audit.findings import Disagreement, Excuse, Limits
 from operate.audit.listing import Listing
-from operate.audit.registrars import NotAudited, Registrar
+from operate.audit.registrar import NotAudited, Registrar
 from schemas.presence import Presence
 from schemas.session import Session
 

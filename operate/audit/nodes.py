@@ -8,9 +8,11 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from operate.audit.freeswitch import FreeSwitch
+from operate.audit.kamailio import Kamailio
 from operate.audit.kernel import connections_to
-from operate.audit.proxies import Kamailio, OpenSips
-from operate.audit.registrars import AskKernel, FreeSwitch, Registrar, no_kernel
+from operate.audit.opensips import OpenSips
+from operate.audit.registrar import AskKernel, Registrar, no_kernel
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips.settings import OpenSipsSettings

@@ -8,7 +8,7 @@ from operate.audit.audit import Audit, Report
 from operate.audit.findings import Limits
 from operate.audit.nodes import names_of, nodes_of
 from operate.audit.presence_view import View
-from operate.audit.registrars import Registrar
+from operate.audit.registrar import Registrar
 from operate.audit.report import Gauges, as_json, summary
 from operate.audit.settings import AuditSettings, limits_of
 from operate.topic_reader import NotReadToEnd

@@ -44,7 +44,7 @@ def rollcall(
 
 
 class Up:
-    """`rollcall up` in a folder; whatever happens, nothing of it is left at the end."""
+    """`rollcall up` in a folder; at the end none of its processes is left."""
 
     def __init__(self, folder: Path, kafka: KafkaSettings | None = None) -> None:
         self.folder = folder
@@ -58,7 +58,7 @@ class Up:
         return self
 
     def start(self) -> None:
-        """Start it and wait until it says that it runs."""
+        """Start it, and wait until it prints that it runs."""
         with self.output.open("w") as output:
             self.process = subprocess.Popen(
                 [*COMMAND, "up"],
@@ -72,33 +72,35 @@ class Up:
         eventually(self._runs, 120, what="rollcall up runs")
 
     def _runs(self) -> bool:
-        said = self.said()
-        assert self.process.poll() is None, said
-        if "Ctrl-C stops everything" not in said:
+        printed = self.printed()
+        assert self.process.poll() is None, printed
+        if "Ctrl-C stops everything" not in printed:
             return False
         self.document()
         return True
 
-    def said(self) -> str:
+    def printed(self) -> str:
+        """What it has printed so far."""
         return self.output.read_text()
 
     def document(self) -> dict[str, Any]:
-        """What stack.json says now."""
+        """The current content of stack.json."""
         found: dict[str, Any] = json.loads(self._file.read_text())
         self._seen |= {stage["pid"] for stage in found["stages"].values()}
         self._seen |= {found["kafka"]["pid"]} if found["kafka"]["pid"] else set()
         return found
 
     def pid(self, stage: str) -> int:
+        """The pid of a stage by its label."""
         return int(self.document()["stages"][stage]["pid"])
 
     def stop(self) -> int:
-        """As Ctrl-C does; the exit status."""
+        """Stop it like Ctrl-C; returns the exit status."""
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(90)
 
     def kill(self) -> None:
-        """No chance to clean up."""
+        """Kill it, without a chance to clean up."""
         self.process.kill()
         self.process.wait()
 

@@ -13,9 +13,10 @@ import httpx
 import pytest
 
 from local.network import free_port
+from operate.audit.kamailio import Kamailio
 from operate.audit.kernel import connections_to
-from operate.audit.proxies import Kamailio, OpenSips
-from operate.audit.registrars import NotAudited
+from operate.audit.opensips import OpenSips
+from operate.audit.registrar import NotAudited
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips.settings import OpenSipsSettings
 from producers.opensips.storage import Usrloc

@@ -22,7 +22,7 @@ from tests.stages import StageProcess
 CAPTURE = ROOT / "tests" / "captures" / "freeswitch" / "reg_sockclose_on.json"
 
 
-def test_a_replayed_user_is_explained_from_the_log(kafka: KafkaSettings, tmp_path: Path) -> None:
+def test_replayed_user_is_explained_from_the_log(kafka: KafkaSettings, tmp_path: Path) -> None:
     def explained(*arguments: str) -> dict[str, Any]:
         (found,) = lines(rollcall("explain", *arguments, "--json", folder=tmp_path, kafka=kafka))
         return found

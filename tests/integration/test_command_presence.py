@@ -1,4 +1,4 @@
-"""`rollcall who` and `rollcall watch` on presence records made by hand, on a real broker."""
+"""`rollcall who` and `rollcall watch` with presence records of the test, on a real broker."""
 
 import json
 import signal
@@ -41,9 +41,9 @@ def publish(kafka: KafkaSettings, *records: Presence) -> None:
     assert producer.flush(15) == 0
 
 
-def test_who_tells_each_users_last_version(tmp_path: Path, kafka: KafkaSettings) -> None:
-    nobody = rollcall("who", "--json", folder=tmp_path, kafka=kafka)
-    assert (nobody.returncode, nobody.stdout) == (0, "")
+def test_who_prints_each_users_last_version(tmp_path: Path, kafka: KafkaSettings) -> None:
+    empty = rollcall("who", "--json", folder=tmp_path, kafka=kafka)
+    assert (empty.returncode, empty.stdout) == (0, "")
 
     # A repeat of an older version after a newer one must not win.
     last = presence(ALICE, 2, Status.OFFLINE)
@@ -66,9 +66,7 @@ def test_who_tells_each_users_last_version(tmp_path: Path, kafka: KafkaSettings)
     assert "sip:carol@example.test has never registered" in unknown.stderr
 
 
-def test_watch_tells_new_changes_of_the_users_asked_for(
-    tmp_path: Path, kafka: KafkaSettings
-) -> None:
+def test_watch_prints_new_changes_of_the_given_users(tmp_path: Path, kafka: KafkaSettings) -> None:
     publish(kafka, presence(ALICE, 1))
     out = tmp_path / "out"
     with out.open("w") as file:
@@ -81,14 +79,14 @@ def test_watch_tells_new_changes_of_the_users_asked_for(
     try:
         version = 1
 
-        def heard() -> list[str]:
-            # When it has begun to listen only its answer shows: so keep changing.
+        def received() -> list[str]:
+            # Only a printed change shows that it has started to read: so keep changing.
             nonlocal version
             version += 1
             publish(kafka, presence(BOB, version), presence(ALICE, version))
             return out.read_text().splitlines()
 
-        eventually(heard, 30, interval=0.3)
+        eventually(received, 30, interval=0.3)
         repeat = presence(ALICE, version)
         publish(kafka, repeat, repeat, presence(ALICE, version + 1))
         eventually(lambda: f'"version":{version + 1},' in out.read_text(), 30)
@@ -104,7 +102,7 @@ def test_watch_tells_new_changes_of_the_users_asked_for(
         watch.wait()
 
 
-def test_a_dead_broker_is_one_plain_line(tmp_path: Path) -> None:
+def test_unreachable_broker_is_reported_in_one_line(tmp_path: Path) -> None:
     dead = KafkaSettings(bootstrap_servers="127.0.0.1:1")
     done = rollcall("who", folder=tmp_path, kafka=dead)
     assert done.returncode == 1
@@ -112,7 +110,7 @@ def test_a_dead_broker_is_one_plain_line(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_progress_names_what_the_streams_have_not_committed(kafka: KafkaSettings) -> None:
+def test_progress_names_records_that_the_streams_have_not_committed(kafka: KafkaSettings) -> None:
     progress = StreamsProgress(kafka)
     producer = Producer(kafka.producer())
     producer.produce(kafka.name(CALLS), value=b"{}", partition=2)

@@ -1,4 +1,4 @@
-"""`rollcall replay` on recorded switches, with the temporary stack it starts by itself."""
+"""`rollcall replay` of recorded switches, with the temporary stack that it starts."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ CAPTURES = ROOT / "tests" / "captures" / "freeswitch"
 pytestmark = pytest.mark.timeout(180)
 
 
-def test_two_nodes_at_once_end_as_their_clients_did(tmp_path: Path) -> None:
+def test_two_nodes_are_replayed_at_once(tmp_path: Path) -> None:
     sources = [f"freeswitch={CAPTURES / name}.json" for name in ("reg_sockclose_on", "reg_udp")]
     done = rollcall("replay", *sources, "--node", "fs-1", "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -25,7 +25,7 @@ def test_two_nodes_at_once_end_as_their_clients_did(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_call_records_agree_with_what_the_phones_did(tmp_path: Path) -> None:
+def test_call_records_agree_with_the_recorded_truth(tmp_path: Path) -> None:
     done = rollcall(
         "replay", f"freeswitch={CAPTURES / 'calls.json'}", "--calls", "--json", folder=tmp_path
     )
@@ -46,7 +46,7 @@ def test_call_records_agree_with_what_the_phones_did(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reason"),
     [
         (["freeswitch=notes.json"], "notes.json"),
         (["freeswitch=empty.json"], "empty.json"),
@@ -59,8 +59,8 @@ def test_call_records_agree_with_what_the_phones_did(tmp_path: Path) -> None:
         ([f"freeswitch={CAPTURES / 'reg_udp.json'}", "--speed", "0"], "--speed"),
     ],
 )
-def test_what_cannot_be_played_is_refused_at_once(
-    arguments: list[str], told: str, tmp_path: Path
+def test_unusable_arguments_are_refused_before_anything_starts(
+    arguments: list[str], reason: str, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.json").write_text("hello\n")
     (tmp_path / "empty.json").touch()
@@ -68,5 +68,5 @@ def test_what_cannot_be_played_is_refused_at_once(
     assert done.returncode == 1
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert told in done.stderr
+    assert reason in done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"notes.json", "empty.json"}

@@ -1,4 +1,4 @@
-"""`rollcall up` in an empty folder: watch and who while a replay runs, Ctrl-C, and up again."""
+"""`rollcall up` in an empty folder: watch and who during a replay, Ctrl-C, and a second start."""
 
 import json
 import os
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @contextmanager
 def watching(folder: Path) -> Iterator[Path]:
-    """`rollcall watch --json` of everyone; the file it writes to."""
+    """`rollcall watch --json` of all users; the file it writes to."""
     out = folder / "watch.jsonl"
     with out.open("w") as file:
         process = subprocess.Popen(
@@ -35,18 +35,26 @@ def watching(folder: Path) -> Iterator[Path]:
         process.wait()
 
 
-def test_the_stack_is_watched_asked_stopped_and_started_again(tmp_path: Path) -> None:
+def test_stack_is_watched_queried_stopped_and_started_again(tmp_path: Path) -> None:
     file = tmp_path / ".rollcall" / "stack.json"
     one, two = (f"freeswitch={CAPTURES / name}.json" for name in ("reg_blind", "restart_after"))
     with Up(tmp_path) as up:
         with watching(tmp_path) as out:
-            # Whether it listens already, only what it hears can tell.
+            # Only a received change shows that it has started to read.
             lines(rollcall("replay", one, "--node", "fs-0", "--json", folder=tmp_path))
-            eventually(lambda: _heard(out) or _nudge(tmp_path), 60, what="watch hears")
-            before = len(_heard(out))
+            eventually(
+                lambda: _received(out) or _replay_another_node(tmp_path),
+                60,
+                what="watch receives changes",
+            )
+            before = len(_received(out))
             printed = lines(rollcall("replay", two, "--json", folder=tmp_path))
-            eventually(lambda: len(_heard(out)) >= before + len(printed), 30, what="all heard")
-            assert sorted(map(str, _heard(out)[before:])) == sorted(map(str, printed))
+            eventually(
+                lambda: len(_received(out)) >= before + len(printed),
+                30,
+                what="all changes received",
+            )
+            assert sorted(map(str, _received(out)[before:])) == sorted(map(str, printed))
         assert changes(printed) == EXPECTED["restart_after"]
         who = lines(rollcall("who", "--json", folder=tmp_path))
         assert {"1001", "1002"} <= set(changes(who))
@@ -56,13 +64,15 @@ def test_the_stack_is_watched_asked_stopped_and_started_again(tmp_path: Path) ->
         assert second.returncode == 1
         assert f"(pid {up.process.pid}); stop it first" in second.stderr
         assert len(second.stderr.splitlines()) == 1
-        assert rollcall("who", "--json", folder=tmp_path).returncode == 0  # it harmed nothing
+        assert (
+            rollcall("who", "--json", folder=tmp_path).returncode == 0
+        )  # the first stack still works
 
         assert up.stop() == 0
         assert up.left() == set()
         assert not file.exists()
 
-        # What a machine that lost its power leaves: a file that names processes long gone.
+        # As after a power failure: the file names processes that no longer exist.
         file.write_text(json.dumps({"pid": up.process.pid, "kafka": {}, "stages": {}}))
         up.start()
         assert lines(rollcall("who", "--json", folder=tmp_path)) == who
@@ -71,24 +81,24 @@ def test_the_stack_is_watched_asked_stopped_and_started_again(tmp_path: Path) ->
         assert not file.exists()
 
 
-def _heard(out: Path) -> list[dict[str, object]]:
+def _received(out: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in out.read_text().splitlines(True) if line.endswith("\n")]
 
 
-_nudges = iter(range(1, 1000))
+_numbers = iter(range(1, 1000))
 
 
-def _nudge(folder: Path) -> bool:
-    """Another change, of a node not played before. False: whether it was heard is yet to show."""
+def _replay_another_node(folder: Path) -> bool:
+    """Make another change, on a node not played before; whether it is received shows later."""
     capture = f"freeswitch={CAPTURES / 'reg_blind'}.json"
-    rollcall("replay", capture, "--node", f"fs-{next(_nudges)}", folder=folder)
+    rollcall("replay", capture, "--node", f"fs-{next(_numbers)}", folder=folder)
     return False
 
 
 @pytest.mark.parametrize(
     "after", ["formatting", "starting Kafka", "starting streams", "starting user-center"]
 )
-def test_ctrl_c_while_it_starts_leaves_nothing(after: str, tmp_path: Path) -> None:
+def test_ctrl_c_during_the_start_leaves_nothing(after: str, tmp_path: Path) -> None:
     out = tmp_path / "up.log"
     with out.open("w") as file:
         process = subprocess.Popen(
@@ -102,9 +112,9 @@ def test_ctrl_c_while_it_starts_leaves_nothing(after: str, tmp_path: Path) -> No
         )
     try:
         eventually(lambda: after in out.read_text(), 60, what=after)
-        # As a terminal does: to the whole foreground group.
+        # Like a terminal, to the whole foreground group.
         os.killpg(process.pid, signal.SIGINT)
-        # Python itself dies of the signal when it hit at certain moments, though all was handled.
+        # Python may also end by the signal itself, after everything was handled.
         assert process.wait(60) in (130, -signal.SIGINT)
     finally:
         process.kill()
@@ -115,14 +125,14 @@ def test_ctrl_c_while_it_starts_leaves_nothing(after: str, tmp_path: Path) -> No
 
 
 def _running_in(folder: Path) -> list[str]:
-    """Command lines of processes that work in a folder or were told of it."""
+    """Command lines of processes with this working folder, or with it in their arguments."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            given = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
             inside = (process / "cwd").resolve().is_relative_to(folder)
         except OSError:
             continue
-        if inside or str(folder).encode() + b"/.rollcall" in told:
+        if inside or str(folder).encode() + b"/.rollcall" in given:
             found.append((process / "cmdline").read_text().replace("\0", " "))
     return found

@@ -85,7 +85,7 @@ def test_wrong_password_ends_the_connection() -> None:
         assert frames[-1].headers["Reply-Text"] == "-ERR invalid"
 
 
-def test_only_subscribed_classes_come_with_times_moved_to_now() -> None:
+def test_only_subscribed_classes_are_sent_with_times_moved_to_now() -> None:
     with replay("calls.json", None) as server, client(server) as one:
         one.subscribe("event json CHANNEL_ANSWER CUSTOM sofia::register")
         events = [json.loads(f.body) for f in one.read(23 + 5)]
@@ -116,7 +116,7 @@ def test_expiry_times_move_with_the_rest() -> None:
         assert age == pytest.approx(1795500689.676528 - 1795500688, abs=1)
 
 
-def test_the_pace_is_the_recorded_one() -> None:
+def test_pace_is_the_recorded_one() -> None:
     with replay("reg_blind.json", 4) as server, client(server) as one:
         one.subscribe()
         one.read(1)
@@ -128,7 +128,7 @@ def test_the_pace_is_the_recorded_one() -> None:
         assert (server.frames[-1].at + server.shift) / 1e6 == pytest.approx(time.time(), abs=2)
 
 
-def test_who_comes_back_before_the_end_gets_it_again_and_after_it_nothing() -> None:
+def test_client_reconnecting_before_the_end_gets_it_again_and_later_nothing() -> None:
     with replay("reg_blind.json", 2) as server:
         with client(server) as one:
             one.subscribe()
@@ -145,22 +145,22 @@ def test_who_comes_back_before_the_end_gets_it_again_and_after_it_nothing() -> N
             assert [f.headers["Content-Type"] for f in three.read(99)] == ["command/reply"]
 
 
-def test_a_capture_without_times_goes_by_the_switchs_own(tmp_path: Path) -> None:
+def test_capture_without_arrival_times_uses_the_switchs_times(tmp_path: Path) -> None:
     copy = tmp_path / "copy.json"
     copy.write_bytes((CAPTURES / "reg_blind.json").read_bytes())
     frames = FreeSwitchReplay(copy, speed=1).frames
     assert [frame.received for frame in frames] == [frame.at for frame in frames]
 
 
-def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
+def test_other_file_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     other.write_text("{}")
     with pytest.raises(ValueError, match="not a recording"):
         FreeSwitchReplay(other, speed=None)
 
 
-def test_greenswitch_itself_can_talk_to_it() -> None:
-    """Up to the first event: its own parser does not survive a JSON body."""
+def test_greenswitch_can_connect() -> None:
+    """Up to the first event: greenswitch's parser fails on a JSON body."""
     with replay("reg_blind.json", None) as server:
         esl = InboundESL("127.0.0.1", server.port, "ClueCon")
         esl.connect()

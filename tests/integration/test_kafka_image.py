@@ -1,4 +1,4 @@
-"""The embedded Kafka's image: written once, started from, and no harm where it does not fit."""
+"""The embedded Kafka's image: brokers start from it, or without it where it does not fit."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def _mapped(folder: Path) -> set[str]:
     return {line.split()[-1] for line in maps.splitlines()}
 
 
-def test_a_broker_starts_from_the_image_or_without_one_that_does_not_fit(
+def test_broker_starts_from_the_image_or_without_one_that_does_not_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = tmp_path / "share" / "kafka.aot"

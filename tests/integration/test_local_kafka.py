@@ -1,4 +1,4 @@
-"""The embedded Kafka: starts, keeps its data, gives way on ports, refuses a folder in use."""
+"""The embedded Kafka: keeps its data, takes another port if needed, refuses a folder in use."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from tests.eventually import eventually
 pytestmark = pytest.mark.timeout(120)
 
 
-def test_a_second_start_serves_the_data_of_the_first_on_another_port(tmp_path: Path) -> None:
+def test_second_start_has_the_data_of_the_first_on_another_port(tmp_path: Path) -> None:
     kafka = EmbeddedKafka(tmp_path)
     kafka.start(free_port())
     settings = KafkaSettings(bootstrap_servers=kafka.bootstrap_servers)
@@ -50,7 +50,7 @@ def test_a_second_start_serves_the_data_of_the_first_on_another_port(tmp_path: P
         kafka.stop()
 
 
-def test_a_broker_whose_owner_was_killed_is_stopped_first(tmp_path: Path) -> None:
+def test_broker_of_a_killed_owner_is_stopped_first(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from local.kafka import EmbeddedKafka\n"
         "k = EmbeddedKafka(Path(sys.argv[1])); k.start(int(sys.argv[2])); time.sleep(600)"

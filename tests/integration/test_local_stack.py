@@ -1,4 +1,4 @@
-"""`rollcall up`: refuses a second start, brings back what dies, leaves nothing behind."""
+"""`rollcall up`: refuses a second start, restarts what dies, leaves no process behind."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ def is_ready(up: Up, stage: str) -> bool:
         return False
 
 
-def test_the_whole_stack_starts_reports_revives_and_stops(tmp_path: Path) -> None:
+def test_stack_starts_restarts_what_dies_and_stops(tmp_path: Path) -> None:
     with Up(tmp_path) as up:
         stages = up.document()["stages"]
         center = ["reference-user-center", "user-center"]
@@ -45,7 +45,7 @@ def test_the_whole_stack_starts_reports_revives_and_stops(tmp_path: Path) -> Non
         os.kill(killed, signal.SIGKILL)
         eventually(lambda: up.pid("user-center") != killed, 30, what="another process")
         eventually(lambda: is_ready(up, "user-center"), 60, what="user-center is ready again")
-        assert "user-center had died" in up.said()
+        assert "user-center had died" in up.printed()
 
         broker = up.document()["kafka"]["pid"]
         os.kill(broker, signal.SIGKILL)
@@ -57,7 +57,7 @@ def test_the_whole_stack_starts_reports_revives_and_stops(tmp_path: Path) -> Non
         assert not (tmp_path / ".rollcall" / "stack.json").exists()
 
 
-def test_what_a_killed_stack_left_behind_is_stopped_by_the_next(
+def test_processes_of_a_killed_stack_are_stopped_by_the_next(
     tmp_path: Path, kafka: KafkaSettings
 ) -> None:
     with Up(tmp_path, kafka) as up:
@@ -72,9 +72,9 @@ def test_what_a_killed_stack_left_behind_is_stopped_by_the_next(
         assert up.left() == set()
 
 
-def test_a_stack_without_its_cluster_says_so(tmp_path: Path) -> None:
-    nowhere = KafkaSettings(bootstrap_servers="127.0.0.1:1")
-    done = rollcall("up", folder=tmp_path, kafka=nowhere)
+def test_stack_reports_an_unreachable_cluster(tmp_path: Path) -> None:
+    unreachable = KafkaSettings(bootstrap_servers="127.0.0.1:1")
+    done = rollcall("up", folder=tmp_path, kafka=unreachable)
     assert done.returncode == 1
     assert "rollcall: Kafka at 127.0.0.1:1" in done.stderr
     assert "Traceback" not in done.stderr

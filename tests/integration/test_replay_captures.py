@@ -1,6 +1,6 @@
 """Every recorded switch through `rollcall replay`: the real producer, a real broker, the folds.
 
-What is printed must be what the clients did, and `rollcall who` must tell where that ended.
+The printed changes must be what the clients did, and `rollcall who` must print the last of them.
 """
 
 import json
@@ -21,7 +21,7 @@ from tests.integration.rollcall_process import rollcall
 from tests.replaying import changes, epoch, final, lines, recorded_times, user
 from tests.stages import StageProcess
 
-# What the switch calls the end of a call that got this answer.
+# The switch's hangup causes by the SIP status of the answer.
 CAUSES = {
     200: {"NORMAL_CLEARING"},
     404: {"NO_ROUTE_DESTINATION"},
@@ -46,7 +46,7 @@ def source(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_subscriber_sees_what_the_clients_did(
+def test_subscriber_sees_what_the_clients_did(
     name: str, tmp_path: Path, streams: KafkaSettings
 ) -> None:
     began = time.time()
@@ -60,7 +60,7 @@ def test_a_subscriber_sees_what_the_clients_did(
     for line in done.stdout.splitlines():
         codec.validate(Presence, line.encode())
 
-    # Times are the recorded ones, all moved by the same: the recording ends now.
+    # Times are the recorded ones, moved by one constant: the recording ends now.
     at_source = recorded_times(CAPTURES / f"{name}.json")
     proof = [(r["evidence"][0].partition("/")[2], epoch(r["at"])) for r in records]
     shifts = [at - at_source[event] for event, at in proof]
@@ -73,7 +73,9 @@ def test_a_subscriber_sees_what_the_clients_did(
     assert len(who) == len(final(records))
 
 
-def test_call_records_tell_what_the_phones_did(tmp_path: Path, streams: KafkaSettings) -> None:
+def test_call_records_agree_with_what_the_phones_did(
+    tmp_path: Path, streams: KafkaSettings
+) -> None:
     done = rollcall("replay", source("calls"), "--calls", "--json", folder=tmp_path, kafka=streams)
     records = {record["call_id"]: record for record in lines(done)}
     truth = [json.loads(t) for t in (CAPTURES / "calls.truth.jsonl").read_text().splitlines()]
@@ -85,7 +87,7 @@ def test_call_records_tell_what_the_phones_did(tmp_path: Path, streams: KafkaSet
         assert record["state"] == "ended"
         users = [user(aor) for aor in record["users"]]
         assert users[0] == call["frm"]
-        # Nobody but whom was dialed is in the call; an extension or a stranger is no user.
+        # Only the dialed user is in the call; an extension or an unknown number is no user.
         assert set(users[1:]) <= {call["to"]}
         assert bool(users[1:]) == (call["to"] in ("1002", "1003", "1004"))
         _check_times(record, call, shift=epoch(record["started"]) - created[record["call"]])
@@ -95,7 +97,7 @@ def test_call_records_tell_what_the_phones_did(tmp_path: Path, streams: KafkaSet
 
 
 def _creation_times() -> dict[str, float]:
-    """Leg → when the switch made it, as recorded."""
+    """The recorded time of each leg's creation."""
     events = (json.loads(f.body) for f in read_capture(CAPTURES / "calls.json") if f.name)
     return {
         e["Unique-ID"]: int(e["Event-Date-Timestamp"]) / 1e6
@@ -109,14 +111,14 @@ def _check_times(record: dict[str, Any], call: dict[str, Any], shift: float) -> 
     ended = call.get("end_at") or call["t"]
     truth = {"started": call["t0"], "answered": call.get("answer_at"), "ended": ended}
     for name, moment in truth.items():
-        told = record[name] and epoch(record[name]) - shift
+        found = record[name] and epoch(record[name]) - shift
         if moment is None:
-            assert told is None, (name, call)
+            assert found is None, (name, call)
         else:
-            assert told == pytest.approx(moment, abs=NEAR), (name, call)
+            assert found == pytest.approx(moment, abs=NEAR), (name, call)
 
 
-def test_two_switches_at_once_stand_beside_each_other(
+def test_two_switches_at_once_do_not_affect_each_other(
     tmp_path: Path, streams: KafkaSettings
 ) -> None:
     names = ("reg_udp", "reg_tcp_multi")
@@ -133,7 +135,7 @@ def test_two_switches_at_once_stand_beside_each_other(
         assert all(evidence.startswith(f"{node}/") for evidence in record["evidence"])
 
 
-def test_one_user_on_two_switches_is_online_while_either_knows_them(
+def test_user_on_two_switches_is_online_while_either_has_a_binding(
     tmp_path: Path, streams: KafkaSettings
 ) -> None:
     one = ("replay", source("restart_after"), "--node", "fs-1", "--json")
@@ -149,8 +151,8 @@ def test_one_user_on_two_switches_is_online_while_either_knows_them(
     assert reachable == {"1001": ["fs-1"], "1002": ["fs-1"], "1003": []}
 
 
-def test_the_same_recording_again_is_no_news(tmp_path: Path, streams: KafkaSettings) -> None:
-    """A repeat carries the same ids: nothing it says is new, whatever the time it is moved to."""
+def test_same_recording_again_changes_nothing(tmp_path: Path, streams: KafkaSettings) -> None:
+    """A repeat has the same event ids, so nothing in it is new, whatever its times are moved to."""
     once = lines(rollcall("replay", source("reg_udp"), "--json", folder=tmp_path, kafka=streams))
     again = lines(rollcall("replay", source("reg_udp"), "--json", folder=tmp_path, kafka=streams))
     who = lines(rollcall("who", "--json", folder=tmp_path, kafka=streams))
@@ -160,7 +162,7 @@ def test_the_same_recording_again_is_no_news(tmp_path: Path, streams: KafkaSetti
     assert changes(again) == {}
 
 
-def test_at_its_recorded_pace_it_is_the_same(tmp_path: Path, streams: KafkaSettings) -> None:
+def test_recorded_pace_gives_the_same_changes(tmp_path: Path, streams: KafkaSettings) -> None:
     began = datetime.now().timestamp()
     done = rollcall(
         "replay", source("reg_blind"), "--speed", "2", "--json", folder=tmp_path, kafka=streams

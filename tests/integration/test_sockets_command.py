@@ -1,4 +1,4 @@
-"""`rollcall sockets`, also on a kernel that refuses: a seccomp profile, as containers have them."""
+"""`rollcall sockets`, also where a seccomp profile refuses calls, as in containers."""
 
 import json
 import platform
@@ -50,7 +50,7 @@ def command(port: int, before: str = "", *arguments: str) -> Iterator[subprocess
                 process.kill()
 
 
-def test_it_prints_what_the_watcher_sees_and_ends_quietly() -> None:
+def test_events_are_printed_until_ctrl_c() -> None:
     with Server() as server, command(server.port) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith(f"watching {server.port}: 0 connections")
@@ -63,7 +63,7 @@ def test_it_prints_what_the_watcher_sees_and_ends_quietly() -> None:
         assert process.wait(10) == 0
 
 
-def test_json_lines() -> None:
+def test_events_are_json_lines() -> None:
     with Server() as server, command(server.port, "", "--json") as process:
         assert process.stderr is not None
         assert process.stdout is not None
@@ -78,7 +78,7 @@ def test_json_lines() -> None:
 
 
 @needs_x86
-def test_without_netlink_it_says_what_is_refused_and_what_to_do() -> None:
+def test_without_netlink_the_refused_call_and_a_remedy_are_printed() -> None:
     with Server() as server, command(server.port, NO_NETLINK) as process:
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 1
@@ -88,21 +88,21 @@ def test_without_netlink_it_says_what_is_refused_and_what_to_do() -> None:
 
 
 @needs_x86
-def test_without_the_groups_dumps_see_what_ends() -> None:
+def test_without_notifications_ends_are_found_by_dumps() -> None:
     with Server() as server, command(server.port, NO_GROUPS, "--json") as process:
         assert process.stderr is not None
         assert process.stdout is not None
         errors, seen = process.stderr, [""]
 
-        def listening() -> bool:
+        def is_listening() -> bool:
             seen.append(errors.readline())
             return "the server listens" in seen[-1]
 
-        eventually(listening, interval=0)
+        eventually(is_listening, interval=0)
         assert any("the kernel does not notify" in line for line in seen)
         clients = [server.connect() for _ in range(3)]
         names = {f"127.0.0.1:{name_of(client)[1]}" for client in clients}
-        # Two dumps' time: what comes and goes between two of them nobody sees.
+        # The time of two dumps: a connection between two of them would be missed.
         started = time.monotonic()
         eventually(lambda: time.monotonic() - started > 2.5, 5)
         for client in clients:

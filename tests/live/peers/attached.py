@@ -10,10 +10,12 @@ from pathlib import Path
 
 from operate.audit.audit import Audit
 from operate.audit.findings import Kind
+from operate.audit.freeswitch import FreeSwitch
+from operate.audit.kamailio import Kamailio
 from operate.audit.kernel import connections_to
+from operate.audit.opensips import OpenSips
 from operate.audit.presence_view import View
-from operate.audit.proxies import Kamailio, OpenSips
-from operate.audit.registrars import AskKernel, FreeSwitch, Registrar
+from operate.audit.registrar import AskKernel, Registrar
 from operate.audit.report import as_json
 from operate.audit.settings import AuditSettings, limits_of
 from operate.topic_reader import NotReadToEnd

@@ -1,4 +1,4 @@
-"""Call records: legs put together, in whatever order their events come."""
+"""Call records: legs are combined, in whatever order their events come."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -42,13 +42,13 @@ def answered_call() -> list[CallEvent]:
         event(CallKind.RINGING, 3, "b", call="a", **b),
         event(CallKind.ANSWERED, 4, "b", call="a", **b),
         event(CallKind.ANSWERED, 5, "a", call="a", **a),
-        # At its end a B leg names itself as the call.
+        # The end of a B leg names the leg itself as the call.
         event(CallKind.ENDED, 6, "b", call="b", cause="NORMAL_CLEARING", **b),
         event(CallKind.ENDED, 7, "a", call="a", cause="NORMAL_CLEARING", **a),
     ]
 
 
-def test_both_legs_make_one_call_known_by_the_first_legs_sip_call_id() -> None:
+def test_two_legs_are_one_call_with_the_first_legs_sip_call_id() -> None:
     (record,) = records(*answered_call())
     assert record["call_id"] == "a@phone"
     assert record["users"] == [ALICE, BOB]
@@ -60,13 +60,13 @@ def test_both_legs_make_one_call_known_by_the_first_legs_sip_call_id() -> None:
     assert [leg["leg"] for leg in record["legs"]] == ["a", "b"]
 
 
-def test_the_order_between_partitions_does_not_matter() -> None:
+def test_order_between_partitions_does_not_matter() -> None:
     events = answered_call()
     a, b = [e for e in events if e.leg == "a"], [e for e in events if e.leg == "b"]
     assert records(*a, *b) == records(*b, *a) == records(*events)
 
 
-def test_the_order_within_a_leg_does_not_matter() -> None:
+def test_order_within_a_leg_does_not_matter() -> None:
     events = answered_call()
     expected = records(*events)
     a, b = [e for e in events if e.leg == "a"], [e for e in events if e.leg == "b"]
@@ -74,24 +74,24 @@ def test_the_order_within_a_leg_does_not_matter() -> None:
         assert records(*a, *shuffled) == expected
 
 
-def test_a_repeat_changes_nothing() -> None:
+def test_repeat_changes_nothing() -> None:
     events = answered_call()
     assert records(*events, *events) == records(*events)
 
 
-def test_nothing_brings_a_leg_back_from_ended() -> None:
+def test_late_event_does_not_reopen_an_ended_leg() -> None:
     (record,) = records(event(CallKind.ENDED, 2, call="a"), event(CallKind.RINGING, 1, call="a"))
     assert record["state"] == CallState.ENDED
     assert record["legs"][0]["state"] == CallState.ENDED
 
 
-def test_a_leg_that_only_ever_ended_is_a_call() -> None:
+def test_leg_with_only_an_end_is_a_call() -> None:
     (record,) = records(event(CallKind.ENDED, 1, call="a", aor=ALICE, cause="CALL_REJECTED"))
     assert (record["users"], record["cause"]) == ([ALICE], "CALL_REJECTED")
     assert record["answered"] is None
 
 
-def test_a_call_is_live_while_one_leg_is() -> None:
+def test_call_is_live_while_one_leg_is() -> None:
     (record,) = records(*answered_call()[:-1])
     assert record["state"] == CallState.ANSWERED
     assert record["ended"] is None
@@ -107,7 +107,7 @@ def test_hold_and_resume_follow_each_other() -> None:
     assert records(*events)[0]["state"] == CallState.ANSWERED
 
 
-def test_marks_of_a_listing_are_no_legs() -> None:
+def test_marks_of_a_listing_are_not_legs() -> None:
     mark = event(CallKind.SNAPSHOT_BEGAN, 1)
     mark.leg = None
     assert records(mark) == []

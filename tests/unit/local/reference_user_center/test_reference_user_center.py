@@ -38,7 +38,7 @@ def test_batch_gives_its_presences() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[1", b"\xff", b"[" * 100_000])
-def test_what_is_no_array_is_no_batch(body: bytes) -> None:
+def test_other_body_is_not_a_batch(body: bytes) -> None:
     with pytest.raises(NotABatch):
         presences(body, 10)
 
@@ -89,7 +89,7 @@ def test_unknown_fields_are_ignored() -> None:
     assert presences(_body(_data(of_a_later_schema=1)), 10) == [presence(ALICE, 1)]
 
 
-def test_store_answers_what_it_was_told(store: Store) -> None:
+def test_store_returns_what_was_applied(store: Store) -> None:
     assert store.apply([presence(ALICE, 1)]) == 1
     assert store.user(ALICE) == {
         "aor": ALICE,

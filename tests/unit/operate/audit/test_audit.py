@@ -12,7 +12,7 @@ from operate.audit.audit import Audit, Report
 from operate.audit.findings import Disagreement, Excuse, Kind, Limits
 from operate.audit.listing import Listing, Row
 from operate.audit.nodes import names_of, nodes_of
-from operate.audit.registrars import NotAudited
+from operate.audit.registrar import NotAudited
 from operate.audit.report import as_json, as_lines, summary
 from operate.audit.settings import AuditSettings
 from runtime.settings import BadArgument, BadSettings, load
