@@ -21,6 +21,6 @@ class Context(ProxyContext):
     # Whether a user's new contact replaces all others (save()'s flag 0x04).
     only_one_contact: bool = False
     known: KnownBindings = field(default_factory=KnownBindings)
-    # Left by a translation: users to be listed, and whether everybody is.
+    # Left by a translation: users to be listed, and whether all are.
     unclear: list[UserListing] = field(default_factory=list)
     listing_needed: bool = False

@@ -50,9 +50,7 @@ class KamailioSettings(StageSettings):
         None,
         description="URL of jsonrpcs over xhttp: http://127.0.0.1:5060/RPC; null: no snapshots.",
     )
-    rpc_timeout_seconds: float = Field(
-        10, gt=0, description="Longest wait for the answer to one command."
-    )
+    rpc_timeout_seconds: float = Field(10, gt=0, description="Longest wait for an answer.")
     kernel: KernelMode = Field(
         "auto",
         description="Ask the kernel for the cookie of each registration's connection. auto: where "

@@ -1,8 +1,8 @@
 """E_DLG_STATE_CHANGED and accounting → calls: each side's user, joined by Call-ID and From tag.
 
 Pure but for the context's memory of dialogs. E_DLG events name no URI (dlg_handlers.c): users
-come from E_ROLLCALL_CALL, which the script raises when it creates the dialog; from MI dlg_list;
-or, late, from the accounting's extras. Until one of them speaks, a dialog is told without a user.
+come from E_ROLLCALL_CALL, which the script raises when it creates the dialog; from MI's dlg_list;
+or, late, from the accounting's extras. Until then a dialog is published without a user.
 """
 
 from functools import partial
@@ -19,17 +19,17 @@ from schemas.vocabulary import CallKind
 
 
 def translate_dialog(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
-    """A dialog's next state, for each user known to be in it."""
+    """A dialog's next state, for each user known to be in it. Raises InvalidRecord."""
     kind = KINDS.get(event.required_number("new_state"))
     if kind is None:
-        raise InvalidRecord("new_state", "no state of a dialog")
+        raise InvalidRecord("new_state", "not a dialog's state")
     key, dialog = context.dialogs.begin(event.required("callid"), event.required("from_tag"))
     dialog.is_listed = True
     return advance(_origin(context, received), key, dialog, kind)
 
 
 def translate_parties(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
-    """E_ROLLCALL_CALL: the script names the parties of a call it has just begun."""
+    """E_ROLLCALL_CALL: the script names the parties of a new call. Raises InvalidRecord."""
     key, dialog = context.dialogs.begin(event.required("callid"), event.required("from_tag"))
     name_parties(context.users, dialog, event.identifier("caller"), event.identifier("callee"))
     return advance(_origin(context, received), key, dialog, dialog.kind or CallKind.TRYING)
@@ -38,7 +38,10 @@ def translate_parties(event: ServerEvent, context: Context, received: Received) 
 def translate_accounting(
     event: ServerEvent, context: Context, received: Received
 ) -> list[Translated]:
-    """E_ACC_EVENT: an INVITE's final answer, or a BYE. E_ACC_MISSED_EVENT: one failed branch."""
+    """E_ACC_EVENT: an INVITE's final answer, or a BYE. E_ACC_MISSED_EVENT: one failed branch.
+
+    Raises InvalidRecord.
+    """
     method, status = event.required("method"), sip_status(event.number("sip_code"))
     call_id, from_tag = event.required("callid"), event.required("from_tag")
     found = context.dialogs.find(call_id, from_tag, event.identifier("to_tag"))
@@ -59,11 +62,12 @@ def translate_accounting(
 
 
 def translate_cdr(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
-    """The whole call in one record, once its BYE has been answered."""
+    """The whole call in one record, once its BYE has been answered. Raises InvalidRecord."""
     key, dialog = context.dialogs.begin(event.required("callid"), event.required("from_tag"))
     _name_by_extras(event, context, dialog)
     dialog.status_code = sip_status(event.number("sip_code")) or dialog.status_code
-    dialog.told = dialog.caller.told = dialog.callee.told = None  # once more, with the duration
+    # The end is published again, with the duration.
+    dialog.published = dialog.caller.published = dialog.callee.published = None
     talked = event.number("ms_duration")
     records = advance(_origin(context, received), key, dialog, CallKind.ENDED, duration_ms=talked)
     context.dialogs.forget(key)
@@ -71,7 +75,7 @@ def translate_cdr(event: ServerEvent, context: Context, received: Received) -> l
 
 
 def name_by_listing(context: Context, received: Received, row: dict[str, Any]) -> list[Translated]:
-    """What MI dlg_list says of a dialog whose parties no event named."""
+    """Records of a dialog with the parties in its row of dlg_list, which no event named."""
     call_id, tag = row.get("callid"), row.get("caller_tag")
     if not isinstance(call_id, str) or not isinstance(tag, str):
         return []

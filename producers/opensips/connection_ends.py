@@ -1,7 +1,7 @@
-"""Which connections the server has reported as ended lately: by peer, or all at its restart.
+"""The connections that the server has reported as ended lately: by peer, or all at its restart.
 
-Pure. E_CORE_TCP_DISCONNECT names no contact: who was removed because of it, and which contact read
-from a database had lost its connection, shows by address and time.
+Pure. E_CORE_TCP_DISCONNECT names no contact: address and time show which contact was removed
+because of it, and which contact read from a database had lost its connection.
 """
 
 from collections import deque
@@ -25,7 +25,7 @@ class ConnectionEnds:
         self._disconnects.append((remote, at))
 
     def lost_connection(self, remote: Address | None, at: datetime) -> bool:
-        """Whether the connection from `remote` has ended this very moment."""
+        """Whether the connection from `remote` has ended just now (DISCONNECT_WINDOW)."""
         return any(
             known == remote and at - when <= DISCONNECT_WINDOW
             for known, when in reversed(self._disconnects)

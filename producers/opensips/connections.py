@@ -1,8 +1,8 @@
 """E_CORE_TCP_DISCONNECT (3.3 and later) → connections: the end of a client's connection.
 
-Pure but for the context's memory. The event is of all the server's connections: only where
-`dst_port` is one it listens on did a client open it. Those it opened itself, to a registrar or
-another proxy, look reversed and say nothing of clients.
+Pure but for the context's memory. The server raises the event for all its connections: only where
+it listens on `dst_port` did a client open the connection. Those that it opened itself, to a
+registrar or another proxy, have their ends reversed and are not clients'.
 """
 
 from producers.opensips.context import Context
@@ -19,7 +19,7 @@ from schemas.vocabulary import ConnectionKind, Transport
 def translate_disconnect(
     event: ServerEvent, context: Context, received: Received
 ) -> list[Translated]:
-    """FIN, RST and timeouts alike: the server does not say which."""
+    """The end of a connection; FIN, RST and timeouts are one event. Raises InvalidRecord."""
     local_port = event.required_number("dst_port")
     if local_port not in context.ports:
         return []

@@ -101,7 +101,7 @@ def record(
 
 
 def request_listing(context: Context, about: ContactEvent) -> None:
-    """Have the user listed at once, or everybody where MI cannot list the user."""
+    """Have the user listed at once, or all users where MI cannot list this one."""
     if about.listing is not None:
         context.unclear = about.listing
     else:

@@ -1,7 +1,7 @@
-"""E_EDGE_REGISTER → registrations: who registered over which connection at a proxy without usrloc.
+"""E_EDGE_REGISTER → registrations: clients of a proxy without usrloc, with their connections.
 
 Pure but for the context's memory. The event is the script's own (docs/opensips.md), raised on
-each 200 OK to a REGISTER that the proxy passed on to a registrar. It holds the REGISTER's Contact
+each 200 OK to a REGISTER that the proxy forwarded to a registrar. It holds the REGISTER's Contact
 headers as they came, which are read by RFC 3261 §20.10, and those of the 200 OK.
 """
 
@@ -20,6 +20,7 @@ from producers.sip_proxy.contact_header import (
     read_each,
     read_expires,
 )
+from producers.sip_proxy.edge_listing import EDGE
 from producers.sip_proxy.event import ServerEvent
 from producers.stored_contact import StoredContact, bounded_identity
 from producers.translated import Translated
@@ -29,8 +30,7 @@ from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind as Kind
 from schemas.vocabulary import Transport
 
-REGISTRAR = "edge"
-# Where neither the client nor the registrar names one (RFC 3261 §10.2.1.1).
+# Where neither the client nor the registrar names an expiry (RFC 3261 §10.2.1.1).
 _EXPIRES_DEFAULT = 3600
 
 
@@ -48,9 +48,9 @@ def translate_edge_register(
 ) -> list[Translated]:
     """The client's bindings as the edge sees them: its address there, the registrar's expiry.
 
-    Those made come before those removed: a client that moves is never without a binding. A contact
-    that cannot be read is left to `context.unreadable`, and costs the others nothing. Raises
-    InvalidRecord where none can.
+    New bindings come before removed ones: a client that moves is never without one. A contact that
+    cannot be read is put in `context.unreadable`, and the others count. Raises InvalidRecord where
+    none can be read.
     """
     aor = context.users.registered(event.required("aor"))
     header = event.required_contact("contact", contact.CONTACT_MAX)
@@ -75,7 +75,7 @@ def translate_edge_register(
 def _note(
     context: Context, received: Received, aor: str, one: _Named, fields: dict[str, Any]
 ) -> tuple[Kind, Any]:
-    """What became of the contact, which is remembered."""
+    """The kind and expiry of the contact's record; the contact is remembered."""
     if one.seconds == 0:
         context.contacts.deleted(aor, one.binding, received.at)
         return Kind.UNREGISTERED, None
@@ -87,7 +87,7 @@ def _note(
 
 
 def _contacts(event: ServerEvent, context: Context, header: str, over: Transport) -> list[_Named]:
-    """Of a contact named twice the last counts. Raises InvalidRecord."""
+    """The contacts of the header; of one that is there twice the last counts. InvalidRecord."""
     found: dict[str, _Named] = {}
     unreadable: list[UnreadableRow] = []
     for one in read_each(header):
@@ -109,21 +109,21 @@ def _contacts(event: ServerEvent, context: Context, header: str, over: Transport
 
 
 def _identity(one: HeaderContact, stored: StoredContact) -> str:
-    """A device's flow (RFC 5626 §6), else the contact."""
+    """The identity of a device's flow (RFC 5626 §6), else of the contact."""
     if one.instance is not None and one.reg_id is not None:
         return bounded_identity(f"{one.instance};reg-id={one.reg_id}")
     return stored.identity
 
 
 def _seconds(event: ServerEvent, one: HeaderContact) -> int:
-    """What the 200 OK gives this contact, else what was asked; what cannot be read is absent."""
-    asked = one.expires if "expires" in one.parameters else None
-    if asked is None:
-        asked = read_expires(event.raw("expires"))
-    if asked == 0:
+    """The seconds that the 200 OK grants this contact, else those requested, else the default."""
+    requested = one.expires if "expires" in one.parameters else None
+    if requested is None:
+        requested = read_expires(event.raw("expires"))
+    if requested == 0:
         return 0
     granted = granted_to(one, event.text("reply_contact", contact.CONTACT_MAX))
-    seconds = granted if granted is not None else asked
+    seconds = granted if granted is not None else requested
     return _EXPIRES_DEFAULT if seconds is None else seconds
 
 
@@ -160,7 +160,7 @@ def _record(
         **context.origin(received, suffix),
         kind=kind,
         aor=aor,
-        registrar=REGISTRAR,
+        registrar=EDGE,
         **fields,
     )
     return Translated(REGISTRATIONS, aor, record)

@@ -1,4 +1,4 @@
-"""One event of the server as it came: JSON-RPC notification (3.x, event_jsonrpc) or 2.4 lines."""
+"""Parses one event: a JSON-RPC notification (3.x, event_jsonrpc) or 2.4's lines. Pure."""
 
 import json
 import re
@@ -15,7 +15,7 @@ _is_name = re.compile(r"E_[A-Z0-9_]{1,62}").fullmatch
 def parse(data: bytes) -> ServerEvent:
     """Read one message, whichever of the three forms it has. Raises Unreadable.
 
-    Bytes that are no UTF-8 come out as lone surrogates: each accessor says what becomes of them.
+    Bytes that are not UTF-8 become lone surrogates (EventFields).
     """
     text = data.decode("utf-8", "surrogateescape")
     if not text.lstrip().startswith("{"):
@@ -34,7 +34,7 @@ def from_message(message: Any) -> ServerEvent:
         raise Unreadable("not a JSON object")
     parameters = message.get("params", {})
     if not isinstance(parameters, dict):
-        raise Unreadable("params is no object")
+        raise Unreadable("params is not an object")
     request = message.get("id")
     is_request = isinstance(request, int) and not isinstance(request, bool)
     return ServerEvent(_name(message.get("method")), parameters, request if is_request else None)

@@ -1,7 +1,7 @@
-"""When contacts expire of which usrloc reports no end: those that it keeps in a database only.
+"""When contacts expire that usrloc keeps in a database only: it reports no end of them.
 
-Pure. Such a contact is dropped when its user is next read (db_only_timer() in usrloc's urecord.c),
-which may be never: the user has to be asked for then. Times are the server's, in whole seconds.
+Pure. Such a contact is removed when its user is next read (db_only_timer() in usrloc's urecord.c),
+which may be never: so the user is listed at its expiry. Times are the server's, in whole seconds.
 """
 
 import heapq
@@ -19,15 +19,15 @@ class _Expiry(NamedTuple):
 
 
 class Expiries:
-    """Of each (AOR, binding) one. Bounded: those beyond stay shown until the streams drop them."""
+    """One for each (AOR, binding). Bounded: contacts beyond it wait for the streams' expiry."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], _Expiry] = {}
         self._queue: list[tuple[datetime, tuple[str, str]]] = []
-        self._queued: dict[tuple[str, str], datetime] = {}  # the next look at each
+        self._queued: dict[tuple[str, str], datetime] = {}  # each one's place in the queue
 
     def __len__(self) -> int:
-        """How many times are kept: as many as contacts, however often they are renewed."""
+        """How many times are queued: as many as contacts, however often they are renewed."""
         return len(self._queue)
 
     def set(self, user: UserListing, binding: str, at: datetime | None) -> None:
@@ -35,12 +35,12 @@ class Expiries:
         key = user.aor, binding
         known = self._known.pop(key, None)
         if at is not None and (known is not None or len(self._known) < MAX_CONTACTS):
-            self._known[key] = _Expiry(at, user)  # the last of all
+            self._known[key] = _Expiry(at, user)  # the latest
             if key not in self._queued or at < self._queued[key]:
                 self._push(key, at)
 
     def live(self, now: datetime, but: UserListing, limit: int) -> list[UserListing]:
-        """Other users whom the database should hold, the latest reported or listed first."""
+        """Other users that the database should hold, the latest reported or listed first."""
         found: dict[UserListing, None] = {}
         for known in reversed(self._known.values()):
             if known.at > now and known.user.aor != but.aor:
@@ -54,12 +54,12 @@ class Expiries:
         self._known.pop((aor, binding), None)
 
     def take(self, now: datetime) -> list[UserListing]:
-        """The users of contacts that have expired, each once."""
+        """Remove and return the users of contacts that have expired, each once."""
         found: dict[UserListing, None] = {}
         while self._queue and self._queue[0][0] <= now:
             at, key = heapq.heappop(self._queue)
             if self._queued.get(key) != at:
-                continue  # looked at earlier
+                continue  # queued again for an earlier time
             del self._queued[key]
             known = self._known.get(key)
             if known is None:

@@ -1,8 +1,8 @@
-"""event_stream and event_jsonrpc: JSON objects back to back, cut into messages. One a connection.
+"""Cuts event_stream and event_jsonrpc into messages: JSON objects back to back. Pure.
 
 A slow reader makes OpenSIPS drop what is old, in the middle of an object: then the next object
 begins inside the broken one. Its beginning cannot occur inside a string (quotes are escaped there),
-so that is where reading goes on.
+so that is where reading resumes.
 """
 
 import codecs
@@ -15,23 +15,23 @@ from producers.sip_proxy.errors import Unreadable
 from producers.sip_proxy.event import ServerEvent
 
 _CUT, _ENDLESS = "an object cut off in the middle", "an object without end"
-# What has been read is dropped in pieces of this size: an error of the decoder counts the lines
-# before it.
+# Text that was read is dropped in pieces of this size: the decoder's errors count the lines before
+# them.
 _DROP = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Bytes between whole objects, and what is wrong with the first of them."""
+    """Bytes between complete objects, and what is wrong with the first of them."""
 
     data: bytes
     reason: str
 
 
 class Framing:
-    """Feed what is read, in order; `end` after the end gives a cut object.
+    """One connection: `feed` takes each read in order; `end` returns an object cut off by the end.
 
-    Holds at most `message_max_bytes` of one object, and what one read gives.
+    Holds at most `message_max_bytes` of one object, and the data of one read.
     """
 
     def __init__(self, message_max_bytes: int) -> None:
@@ -40,7 +40,7 @@ class Framing:
         self._unfinished: Unfinished | None = None
 
     def feed(self, data: bytes) -> Iterator[ServerEvent | Broken]:
-        """The events that `data` completes; what is broken between two of them is one."""
+        """The events that `data` completes; all broken bytes between two events are one."""
         broken: list[str] = []
         reason = ""
         for found in self._cut(self._decoder.decode(data)):
@@ -56,17 +56,17 @@ class Framing:
             yield Broken(_bytes("".join(broken)), reason)
 
     def end(self) -> Broken | None:
-        """What the end of the connection cut off."""
+        """The object that the end of the connection cut off."""
         unfinished, self._unfinished = self._unfinished, None
         if unfinished is None:
             return None
         return Broken(_bytes(unfinished.text.rstrip()), "cut off by the end of the connection")
 
     def _cut(self, text: str) -> Iterator[ServerEvent | tuple[str, str]]:
-        """Events, and pieces that are none with the reason."""
+        """Events, and pieces that are no event, with the reason."""
         position = 0
         if self._unfinished is not None:
-            begun = self._go_on(self._unfinished, text)
+            begun = self._resume(self._unfinished, text)
             if begun is None:
                 return
             text, position, found = begun
@@ -85,7 +85,7 @@ class Framing:
             yield found
 
     def _step(self, text: str, begin: int) -> tuple[int, ServerEvent | tuple[str, str]] | None:
-        """Where what begins there ends, and what it is; None: more must be read first."""
+        """The end of what begins at `begin`, and what it is; None: more must be read first."""
         if text[begin] != "{":
             following = text.find("{", begin)
             end = following if following >= 0 else len(text)
@@ -94,7 +94,7 @@ class Framing:
             message, end = DECODER.raw_decode(text, begin)
         except (ValueError, RecursionError):
             unfinished = Unfinished()
-            cut = unfinished.look(text, begin)
+            cut = unfinished.scan(text, begin)
             if cut is not None:
                 end = begin + cut.end
                 return end, (text[begin:end], _CUT if cut.another else "not JSON")
@@ -105,11 +105,11 @@ class Framing:
             return None
         return end, _event(message, text[begin:end])
 
-    def _go_on(
+    def _resume(
         self, unfinished: Unfinished, piece: str
     ) -> tuple[str, int, ServerEvent | tuple[str, str]] | None:
         """All the text, where the object ends in it, and what it is; None: more must be read."""
-        cut = unfinished.look(piece)
+        cut = unfinished.scan(piece)
         unfinished.keep(piece)
         if cut is None and unfinished.size <= self._max:
             return None

@@ -1,8 +1,8 @@
-"""OpenSIPS 2.4 datagrams: `NAME\\nkey::value\\n…\\n\\n`, read so that no value becomes a field.
+"""Parses OpenSIPS 2.4's datagrams: `NAME\\nkey::value\\n…\\n\\n`. No value can become a field.
 
-Pure. Written by event_datagram.c: a value that holds a newline, and only such a one, stands in
-quotes, with `"` as `\\"`; nothing else is escaped. Where a value begins with a quote of its own,
-its end is not always certain: what can be read two ways is not read at all.
+Pure. Written by event_datagram.c: a value with a newline, and only such a one, is in quotes, with
+`"` as `\\"`; nothing else is escaped. Where a value begins with a quote of its own, its end is not
+always certain: a datagram that can be read in two ways is refused.
 """
 
 import re
@@ -24,12 +24,12 @@ def read(text: str) -> tuple[str, dict[str, str]]:
     while position < len(rest) and rest[position] != "\n":
         key, value, position = _field(rest, position)
         if key in parameters:
-            raise Unreadable(f"a parameter stands there twice: {key[:80]}")
+            raise Unreadable(f"a parameter is there twice: {key[:80]}")
         if len(parameters) >= _MAX_FIELDS:
             raise Unreadable("too many parameters")
         parameters[key] = value
     if rest[position:] != "\n":
-        raise Unreadable("no empty line ends it, or more follows")
+        raise Unreadable("no empty line at the end, or text after it")
     return name, parameters
 
 
@@ -38,16 +38,16 @@ def _field(text: str, position: int) -> tuple[str, str, int]:
     end = text.index("\n", position)
     key, separator, value = text[position:end].partition("::")
     if not separator or not key:
-        raise Unreadable("a line is no key::value")
+        raise Unreadable("a line is not key::value")
     if not value.startswith('"'):
         return key, value, end + 1
     begin = end - len(value) + 1  # after the quote
     if text[end + 1 : end + 2] in (" ", "\t"):
-        # No key begins so: a folded header's value, quoted because of its newline.
+        # No key begins with white space: this is a folded header's value.
         return key, *_folded(text, begin)
     if _closing_quote(text, begin, end) is None:
-        raise Unreadable(f"where a value ends is not certain: {key[:80]}")
-    # Quoted values escape their quotes: this one is not, it just begins with one.
+        raise Unreadable(f"the end of a value is not certain: {key[:80]}")
+    # In a quoted value quotes are escaped. This value is not quoted: it only begins with a quote.
     return key, value, end + 1
 
 

@@ -16,6 +16,6 @@ class ListedContact:
 def is_gone(listed: ListedContact) -> bool:
     """Whether the server no longer uses it: VALID_CONTACT() in usrloc's ucontact.h.
 
-    In the second in which it expires ul_mi.c writes a 0, afterwards a word.
+    In the second in which it expires ul_mi.c writes a 0, afterwards `expired`.
     """
     return listed.fields.get("Expires") in ("deleted", "expired", "0")

@@ -1,7 +1,7 @@
-"""Reads the server's events from its sockets: one thread that does nothing else.
+"""Reads the server's events from datagram and stream sockets, in a thread of its own.
 
-A datagram not read in time is lost without a trace, and a stream not read in time makes OpenSIPS
-drop what is old, so nothing here waits for anything but the network.
+A datagram not read in time is lost, and nothing shows it; a stream not read in time makes OpenSIPS
+drop what is old. So this thread waits for the network only.
 """
 
 import contextlib
@@ -19,29 +19,32 @@ from runtime.settings import BadSettings
 log = logs.get(__name__)
 
 _READ_BYTES = 256 * 1024
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 
 
 class StreamPeer:
-    """One connection of event_stream (which connects to us)."""
+    """One connection that event_stream opened.
+
+    `sends_events` is set where its bytes are parsed.
+    """
 
     def __init__(self, connection: socket.socket, address: str) -> None:
         self.socket = connection
         self.address = address
         self.since = time.monotonic()
-        self.sends_events = False  # set where its bytes are parsed
+        self.sends_events = False
 
     def acknowledge(self, data: bytes) -> None:
-        """Answer a request of reliable mode; a server that does not read its answers loses them."""
+        """Answer a request of reliable mode. Never waits: answers that are not read are lost."""
         with contextlib.suppress(OSError):
             self.socket.send(data)
 
 
 class Listener:
-    """Open at once, `start` reads, `stop` closes."""
+    """The sockets are open from the beginning; `start` begins to read, `stop` closes them."""
 
     def __init__(self, settings: OpenSipsSettings, inbox: Inbox) -> None:
-        """Raises BadSettings when an address cannot be had."""
+        """Raises BadSettings where an address cannot be bound."""
         self._inbox = inbox
         self._senders = AllowedSenders(settings.allowed_senders, "opensips", settings.node)
         self._connections_max = settings.connections_max
@@ -76,7 +79,7 @@ class Listener:
         self._thread.start()
 
     def stop(self) -> None:
-        """Read what has come already, then close."""
+        """Read what has arrived, then close."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -88,7 +91,7 @@ class Listener:
     def _read(self) -> None:
         while True:
             stopping = self._stopping.is_set()
-            ready = self._selector.select(0 if stopping else _LOOK_SECONDS)
+            ready = self._selector.select(0 if stopping else _POLL_SECONDS)
             if stopping and not ready:
                 return
             self._close_idle()
@@ -103,7 +106,7 @@ class Listener:
                     self._read_stream(source)
 
     def _read_datagrams(self, source: socket.socket) -> None:
-        for _ in range(1000):  # then look at the streams again
+        for _ in range(1000):  # then read the streams again
             try:
                 data, (sender, port, *_) = source.recvfrom(65_535)
                 if self._senders.allows(sender):
@@ -111,7 +114,7 @@ class Listener:
             except BlockingIOError:
                 return
             except OSError as error:
-                log.warning("datagram not read", error=str(error))
+                log.warning("cannot read a datagram", error=str(error))
                 return
 
     def _accept(self, source: socket.socket) -> None:
@@ -145,7 +148,7 @@ class Listener:
             self._forget(connection)
 
     def _close_idle(self) -> None:
-        """Connections that nobody needs must not keep the server's own out."""
+        """Close connections without events: they must not take the places of the server's own."""
         now = time.monotonic()
         for connection, peer in list(self._peers.items()):
             if not peer.sends_events and now - peer.since > self._idle_seconds:

@@ -3,7 +3,7 @@ database for it.
 
 Pure. usrloc raises E_UL_CONTACT_INSERT of each contact that it reads (mem_insert_ucontact()): for a
 call's lookup, a REGISTER and ul_show_contact alike. A lookup reads each contact once, before or
-after its answer is here; further events come from somebody else's.
+after its answer is here; further events come from other lookups.
 """
 
 from collections import Counter, OrderedDict
@@ -35,7 +35,7 @@ class LookupEvents:
         self._early[aor] = Counter()
 
     def answered(self, aor: str, stored: Iterable[Stored], at: datetime) -> bool:
-        """What the table held, after `begin`. Returns whether somebody else has read it, too."""
+        """What the table held, after `begin`. Returns whether another lookup has read it, too."""
         early, events = self._early.pop(aor, Counter()), Counter(stored)
         before = self._expected.pop(aor, None)
         if before is not None and at <= before.until:

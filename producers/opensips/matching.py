@@ -1,4 +1,4 @@
-"""By what usrloc recognises a binding: the identity of a contact that an event or a listing names.
+"""The identity of a contact in an event or a listing: what identifies a binding for usrloc.
 
 Pure. usrloc's get_ucontact() (modules/usrloc/urecord.c): by `matching_mode`, or by URI parameters
 where save() is given `matching-mode` with names (contact_params_match) or the contact can be woken
@@ -13,7 +13,7 @@ from producers.stored_contact import StoredContact, bounded_identity
 
 @dataclass(frozen=True, slots=True)
 class ContactMatching:
-    """`parameters` identify a contact whose URI has a value for all of them."""
+    """`parameters` identify a contact whose URI has a value for each of them."""
 
     by: Matching = Matching.CONTACT
     parameters: tuple[str, ...] = ()
@@ -21,8 +21,8 @@ class ContactMatching:
     def may_take_another(self, text: str) -> bool:
         """Whether a renewal of this contact may have been stored over another one.
 
-        contact_params_match() takes a parameter that is missing on either side for equal, so a
-        contact without them is found in the first of the user's, whatever that is.
+        contact_params_match() treats a parameter that is missing on either side as equal, so a
+        contact without them matches the first of the user's contacts.
         """
         return bool(self.parameters) and _values(text, self.parameters) is None
 
@@ -34,7 +34,7 @@ class ContactMatching:
 
 
 def _values(text: str, names: tuple[str, ...]) -> str | None:
-    """`;name=value` of each, None where one is missing. Values count as they are written."""
+    """`;name=value` of each, None where one is missing. Values are compared as written."""
     given: dict[str, str] = {}
     for part in text.split(">")[0].partition("?")[0].split(";")[1:]:
         name, _, value = part.partition("=")

@@ -15,7 +15,7 @@ from producers.sip_proxy.mi import MAX_REPLY, HttpMi, Mi, decode_json, request, 
 
 
 def open_mi(settings: OpenSipsSettings) -> Mi | None:
-    """The one the settings name; None where they name none."""
+    """The client that the settings choose; None where they name no management interface."""
     if settings.mi_url:
         return HttpMi(settings.mi_url, settings.mi_dialect, settings.mi_timeout_seconds)
     if settings.mi_fifo:
@@ -29,7 +29,7 @@ def open_mi(settings: OpenSipsSettings) -> Mi | None:
 
 
 class FifoMi:
-    """mi_fifo: commands into the server's FIFO, the answer out of one of our own beside it."""
+    """mi_fifo: commands go into the server's FIFO, the answer comes from one of our own."""
 
     def __init__(
         self, path: Path, dialect: str, timeout: float, replies: Path = Path("/tmp")
@@ -46,7 +46,7 @@ class FifoMi:
         reply_path = self._replies / name
         try:
             os.mkfifo(reply_path)
-            reply_path.chmod(0o622)  # the server may be another user
+            reply_path.chmod(0o622)  # the server may run as another user
             answer = os.open(reply_path, os.O_RDONLY | os.O_NONBLOCK)
         except OSError as error:
             raise MiUnreachable(f"{reply_path}: {error}") from error
@@ -75,7 +75,7 @@ class FifoMi:
             fifo = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
             try:
                 if not stat.S_ISFIFO(os.fstat(fifo).st_mode):
-                    raise MiUnreachable(f"{self._path} is no FIFO")
+                    raise MiUnreachable(f"{self._path} is not a FIFO")
                 if os.write(fifo, data) != len(data):
                     raise MiUnreachable(f"{self._path}: the server does not read it")
             finally:
@@ -88,7 +88,7 @@ class FifoMi:
         deadline = time.monotonic() + self._timeout
         parts: list[bytes] = []
         size = 0
-        ready = select.poll()  # select() knows no descriptor above 1,023
+        ready = select.poll()  # select() takes no descriptor above 1,023
         ready.register(answer, select.POLLIN)
         while True:
             left = deadline - time.monotonic()
@@ -103,9 +103,9 @@ class FifoMi:
             if not part and parts:
                 return b"".join(parts)
             if not part:
-                time.sleep(0.005)  # nobody has opened the other end yet
+                time.sleep(0.005)  # the server has not opened the other end yet
                 continue
             parts.append(part)
             size += len(part)
             if size > MAX_REPLY:
-                raise MiUnreachable(f"{self._path}: an answer without end")
+                raise MiUnreachable(f"{self._path}: the answer is too long")

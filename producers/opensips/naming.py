@@ -1,9 +1,9 @@
-"""What waits until the server's process is named: pieces of senders new since the last.
+"""Holds pieces of new senders until MI has named the server's process. Pure.
 
-Pure. No event names the process, MI's `uptime` does. A connection that has just begun, or a
-datagram from another port, may be the next process's: what it sent waits for an answer to a
-question asked after that, and so does all that came later, in order. The end of a stream may be the
-process's own, so after one everybody is asked about anew.
+No event names the process, MI's `uptime` does. A connection that has just begun, or a datagram from
+another port, may be the next process's: its pieces wait for the answer to a query made after that,
+and so do all later ones, in order. The end of a stream may be that of the process, so after one
+every sender is new.
 """
 
 from collections import deque
@@ -18,7 +18,7 @@ _MAX_SENDERS = 64  # a server has one stream, and one socket for datagrams
 
 @dataclass(slots=True)
 class Naming:
-    """`wait_seconds`: what waits for longer is believed without a name. Times are monotonic."""
+    """`wait_seconds`: pieces that wait for longer are released unnamed. Times are monotonic."""
 
     wait_seconds: float
     max_pieces: int
@@ -33,11 +33,11 @@ class Naming:
 
     @property
     def first(self) -> Received | None:
-        """When the oldest of what waits was received."""
+        """When the oldest waiting piece was received."""
         return self._waiting[0].received if self._waiting else None
 
     def holds(self, piece: Piece | Lost, now: float) -> bool:
-        """Whether the piece waits, and is kept here for that."""
+        """Whether the piece must wait; if so, it is kept here."""
         if not self._waiting and self._is_named(piece):
             return False
         if not self._waiting:
@@ -47,7 +47,7 @@ class Naming:
         return True
 
     def is_overdue(self, now: float) -> bool:
-        """Whether no answer came in time, or too much waits for one."""
+        """Whether no answer came in time, or too many pieces wait for one."""
         return bool(self._waiting) and (
             now - self._since > self.wait_seconds
             or len(self._waiting) > self.max_pieces
@@ -55,8 +55,8 @@ class Naming:
         )
 
     def named(self, asked: int, now: float) -> Iterator[Piece | Lost]:
-        """What need not wait any more: the process that answered a question asked at the place
-        `asked` had sent it, or one before it that is gone."""
+        """The pieces that need not wait any more: they are of the process that answered a query
+        made at the place `asked`, or of an earlier one that has ended."""
         while self._waiting:
             piece = self._waiting[0]
             if not self._is_named(piece):
@@ -67,7 +67,7 @@ class Naming:
             yield self._next()
 
     def give_up(self) -> Iterator[Piece | Lost]:
-        """All of it, without a name."""
+        """All waiting pieces, without a name."""
         while self._waiting:
             self._name(self._waiting[0])
             yield self._next()

@@ -1,7 +1,7 @@
-"""The shared secret that a script can put on its own events: whether an event has it.
+"""Checks the shared secret that a script can put on its own events, and removes it.
 
-usrloc's, dialog's and the core's events cannot carry one: for those the allowed senders are the
-fence. The secret leaves the event here, so that nothing after it can show it.
+usrloc's, dialog's and the core's events cannot carry one: for those only the sender's address is
+checked. After the removal no record, dead letter or log can show the secret.
 """
 
 import hmac
@@ -19,13 +19,13 @@ _HIDDEN = b"[secret]"
 
 
 class SharedSecret:
-    """None where no secret is configured: then none is asked for."""
+    """`secret` None: none is required."""
 
     def __init__(self, secret: SecretStr | None) -> None:
         self._secret = secret.get_secret_value().encode() if secret is not None else None
 
     def taken_from(self, event: ServerEvent) -> ServerEvent:
-        """The event without it. Raises InvalidRecord where it is missing or another."""
+        """The event without its secret. Raises InvalidRecord where that is missing or wrong."""
         given = event.parameters.get(PARAMETER)
         if event.name not in SIGNED:
             return event
@@ -38,11 +38,11 @@ class SharedSecret:
         return event
 
     def hidden(self, payload: bytes) -> bytes:
-        """A payload as it may be kept."""
+        """A dead letter's payload without the secret."""
         return payload.replace(self._secret, _HIDDEN) if self._secret else payload
 
 
 def without_secret(event: ServerEvent) -> ServerEvent:
-    """The event as it may be kept, whatever secret it names."""
+    """The event without its secret, whether that is right or wrong."""
     left: dict[str, Any] = {k: v for k, v in event.parameters.items() if k != PARAMETER}
     return ServerEvent(event.name, left, event.request)

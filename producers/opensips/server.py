@@ -1,8 +1,9 @@
-"""What is known of the server: which of its processes this is, whether it lives, what was lost.
+"""The state of the OpenSIPS process: which one it is, whether it answers, what was lost.
 
-No event names the process. Where MI answers, the time of its start does (`uptime`), for every run
-of the producer alike, and nothing is published before it (producers/opensips/naming.py). Else the
-boot is this run of the producer, counted on at each restart seen.
+No event names the process. Where MI answers, the time of its start does (`uptime`), which is the
+same for every run of the producer, and nothing is published before that is known
+(producers/opensips/naming.py). Else the boot is this run of the producer, with a count of the
+restarts seen.
 """
 
 import re
@@ -16,17 +17,17 @@ from producers.receive_times import Received, Ticks
 from producers.translated import Translated
 from schemas.vocabulary import NodeKind
 
-# A server says that it runs up to this long after it has inserted its contacts again.
+# A server's own status (E_CORE_SR_STATUS_CHANGED) follows its INSERTs up to this much later.
 RESTART_WINDOW = timedelta(seconds=30)
-# Gaps of one kind within this time are one.
+# Gaps of one reason within this time are published once.
 GAP_WINDOW = timedelta(seconds=5)
 _STARTED = "the producer started"
 _BEFORE = timedelta(microseconds=1)
-_NO_WORD = re.compile(r"[^A-Za-z0-9]+")
+_SEPARATORS = re.compile(r"[^A-Za-z0-9]+")
 
 
 class Server:
-    """`context.boot` is kept here. Not thread-safe: callers hold the intake's lock."""
+    """Sets `context.boot`. Not thread-safe: callers hold the intake's lock."""
 
     def __init__(
         self, context: Context, ticks: Ticks, *, has_mi: bool, lease_silence: float
@@ -38,11 +39,11 @@ class Server:
         self._run = context.boot
         self._restarts = 0
         self._last_restart: Received | None = None
-        self._inferred = False  # from contacts; its own word may follow
-        self._gaps: dict[str, Received] = {}  # by what there is to say: a handful
+        self._inferred = False  # the restart was inferred from contacts; its status may follow
+        self._gaps: dict[str, Received] = {}  # the last of each reason, which are a handful
         self._heard = time.monotonic()
         self._begun = False
-        self._speaks = not has_mi  # something may be published before MI has named the process
+        self._unnamed = not has_mi  # events are published before MI has named the process
         self.identity: str | None = None
         self.version: str | None = None
         self.wants_listing: Callable[[], None] = lambda: None
@@ -50,29 +51,29 @@ class Server:
 
     @property
     def lives(self) -> bool:
-        """Whether to say so: without MI nobody could tell, and this producer lives."""
+        """Whether heartbeats are due; without MI, as long as the producer runs."""
         return not self._has_mi or time.monotonic() - self._heard < self._lease_silence
 
     def heard(self) -> None:
-        """The server said something."""
+        """An event or answer came: the server is alive."""
         self._heard = time.monotonic()
 
     def begin(self) -> list[Translated]:
-        """What this producer did not see before its start is lost to it."""
+        """The producer starts: events before that never reached it."""
         self._begun = True
         self.wants_listing()
         return self._begin() if self._is_named else []
 
     def unnamed(self) -> list[Translated]:
-        """MI does not answer in time: what came is published under the name of this run."""
+        """MI did not answer in time: events are published under the name of this run."""
         if self._is_named:
             return []
-        self._speaks = True
+        self._unnamed = True
         return self._begin()
 
     @property
     def _is_named(self) -> bool:
-        return self._speaks or self.identity is not None
+        return self._unnamed or self.identity is not None
 
     def _begin(self) -> list[Translated]:
         return self.gap(_STARTED, self._ticks.now())
@@ -80,21 +81,21 @@ class Server:
     def identified(
         self, up_since: str, version: str | None, first: Received | None = None
     ) -> list[Translated]:
-        """MI's answer on when the server started. UP when that is another process than before.
+        """MI has answered when the server started: UP where that is another process than before.
 
-        `first`: when the first event was received that has waited for this; the process is older.
-        Its first answer after events were published only names the process they are of.
+        `first`: when the first event was received that waited for the answer; the process is older.
+        The first answer after events were published unnamed only names their process.
         """
         self.heard()
         self.version = version or self.version
-        identity = f"up-{_NO_WORD.sub('-', up_since).strip('-')[:60].lower()}"
+        identity = f"up-{_SEPARATORS.sub('-', up_since).strip('-')[:60].lower()}"
         if identity == self.identity:
             return []
         known, self.identity = self.identity, identity
         received = self._ticks.now()
         if first is not None:
             received = Received(first.at - _BEFORE, first.seq)
-        if known is None and self._begun and self._speaks:
+        if known is None and self._begun and self._unnamed:
             self.context.boot = identity
             self.wants_listing()
             return []
@@ -102,9 +103,9 @@ class Server:
         return [*entered, *self._begin()] if known is None and self._begun else entered
 
     def restarted(self, sign: RestartSign, received: Received) -> list[Translated]:
-        """An event that only a restarted server sends; a restart shows in many, and is one."""
+        """An event came that only a restarted server sends; many such events are one restart."""
         if self._has_mi and self.identity is not None:
-            self.wants_identity()  # it knows for sure, and names the process
+            self.wants_identity()  # MI's answer decides, and names the process
             return []
         last = self._last_restart
         if sign.since is not None:
@@ -118,10 +119,10 @@ class Server:
         return self._enter(f"{self._run}.{self._restarts}", received, sign.reason)
 
     def gap(self, what: str, received: Received, count: int | None = None) -> list[Translated]:
-        """Events may be missing: say so, and list what is there. `count`: at least so many."""
+        """Events may be missing: publish that, and request a listing. `count`: at least so many."""
         self.wants_listing()
         if not self._is_named:
-            return []  # said with the process's name: the producer's start
+            return []  # the gap of the producer's start follows, with the process's name
         last = self._gaps.get(what)
         if last is not None and received.at - last.at < GAP_WINDOW:
             return []
@@ -136,7 +137,7 @@ class Server:
         return [self._mark(NodeKind.HEARTBEAT, received, version=self.version)]
 
     def unwatched(self) -> list[Translated]:
-        """The producer stops: the node's lease must not run out for that."""
+        """The producer stops: the node's lease must not end because of that."""
         if not (self.lives and self._is_named):
             return []
         received, reason = self._ticks.now(), "the producer was stopped"

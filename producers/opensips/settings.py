@@ -1,4 +1,4 @@
-"""Settings of the OpenSIPS producer: where events come in, whom to ask for listings."""
+"""Settings of the OpenSIPS producer: where events arrive, where MI listens, usrloc's settings."""
 
 import re
 from typing import Annotated, ClassVar, Literal
@@ -15,9 +15,8 @@ from producers.sip_proxy.users import Users
 from runtime.settings import StageSettings
 
 _is_secret = re.compile(r"[A-Za-z0-9_.~+=-]{8,128}").fullmatch
-_is_secret = re.compile(r"[A-Za-z0-9_.~+=-]{8,128}").fullmatch
 HostPort = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[0-9.]+):[0-9]{1,5}$")]
-# Neither the environment nor TOML has a word for None.
+# Neither the environment nor TOML can express None.
 Listen = Annotated[
     HostPort | None, BeforeValidator(lambda value: None if value == "off" else value)
 ]
@@ -25,16 +24,16 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class OpenSipsSettings(StageSettings):
-    """`[opensips]`: one producer process stands beside one server."""
+    """`[opensips]`: one producer process runs beside one server."""
 
     section: ClassVar[str] = "opensips"
 
     node: NodeName = Field(description="Name of the node in every record.")
     listen_datagram: Listen = Field(
-        "127.0.0.1:8766", description="For event_datagram; off: not listened."
+        "127.0.0.1:8766", description="For event_datagram; off: not bound."
     )
     listen_stream: Listen = Field(
-        "127.0.0.1:8767", description="For event_stream and event_jsonrpc; off: not listened."
+        "127.0.0.1:8767", description="For event_stream and event_jsonrpc; off: not bound."
     )
     allowed_senders: list[str] = Field(
         [LOCAL],
@@ -48,7 +47,7 @@ class OpenSipsSettings(StageSettings):
     )
     secret: SecretStr | None = Field(
         None,
-        description="Asked of E_EDGE_REGISTER and E_ROLLCALL_CALL as parameter `secret`: 8-128 "
+        description="Required in E_EDGE_REGISTER and E_ROLLCALL_CALL as parameter `secret`: 8-128 "
         "letters, digits and _.~+=-.",
     )
     sip_ports: list[Port] = Field(
@@ -62,7 +61,7 @@ class OpenSipsSettings(StageSettings):
         "it knows one of them.",
     )
     domain: str | None = Field(
-        None, max_length=255, description="Of AORs without one (usrloc's use_domain=0)."
+        None, max_length=255, description="Domain of AORs without one (usrloc's use_domain=0)."
     )
     call_domains: list[str] = Field(
         [],
@@ -74,12 +73,12 @@ class OpenSipsSettings(StageSettings):
     usrloc: Usrloc = Field(
         Usrloc.AUTO,
         description="Where usrloc keeps its contacts: memory, or database (sql-only and "
-        "full-sharing-cachedb, 2.4's db_mode 3); auto: what the server shows.",
+        "full-sharing-cachedb, 2.4's db_mode 3); auto: found out from the server.",
     )
     path_hosts: list[str] = Field(
         [],
-        description="By which host, or host:port, Paths name this server, where it is a proxy "
-        "without usrloc and that is no address that clients connect to (advertised addresses).",
+        description="Hosts, or host:port, that name this server in Paths, beside the addresses "
+        "that clients connect to: the advertised addresses of a proxy without usrloc.",
     )
     matching: Literal["contact", "contact-callid"] = Field(
         "contact", description="usrloc's matching_mode (0: contact, 1: contact-callid)."
@@ -92,7 +91,7 @@ class OpenSipsSettings(StageSettings):
     max_contacts: int | None = Field(
         None,
         ge=1,
-        description="The registrar's max_contacts, or save()'s: who has more is listed at once.",
+        description="As the registrar's or save()'s max_contacts: a user with more is listed.",
     )
     shtag: str | None = Field(
         None,
@@ -104,45 +103,47 @@ class OpenSipsSettings(StageSettings):
         2, ge=1, description="Unanswered OPTIONS in a row after which a contact is unreachable."
     )
     mi_url: str | None = Field(
-        None, description="Of mi_http (3.x) or mi_json (2.4): http://127.0.0.1:8888/mi"
+        None, description="URL of mi_http (3.x) or mi_json (2.4): http://127.0.0.1:8888/mi"
     )
-    mi_fifo: str | None = Field(None, description="Of mi_fifo, where there is no HTTP.")
+    mi_fifo: str | None = Field(None, description="Path of mi_fifo's FIFO, where there is no HTTP.")
     mi_reply_folder: str = Field("/tmp", description="mi_fifo's reply_dir.")
     mi_dialect: Literal["3.x", "2.4"] = Field("3.x", description="Which MI the server speaks.")
-    mi_timeout_seconds: float = Field(10, gt=0, description="For the answer to one command.")
+    mi_timeout_seconds: float = Field(10, gt=0, description="Longest wait for an answer.")
     snapshot_interval_seconds: float = Field(300, gt=0)
     heartbeat_seconds: float = Field(1, gt=0)
     lease_silence_seconds: float = Field(
         5,
         gt=0,
-        description="With MI: neither answer nor event for this long, and the heartbeat stops.",
+        description="With MI: without answer and event for this long heartbeats stop.",
     )
     queue_max_messages: int = Field(
-        100_000, ge=1, description="Read but not yet published; what comes beyond is lost and told."
+        100_000, ge=1, description="Read but not yet published; beyond it events are dropped."
     )
     queue_max_bytes: int = Field(64 * 2**20, ge=2**20)
     message_max_bytes: int = Field(256 * 1024, ge=4096)
     receive_buffer_bytes: int = Field(
-        8 * 2**20, ge=4096, description="Asked of the kernel, which caps it (net.core.rmem_max)."
+        8 * 2**20,
+        ge=4096,
+        description="Requested of the kernel, which limits it (net.core.rmem_max).",
     )
     close_timeout_seconds: CloseTimeout = 10
 
     @field_validator("secret")
     @classmethod
     def _secret(cls, secret: SecretStr | None) -> SecretStr | None:
-        # Characters that no escaping of JSON or of 2.4's lines changes: dead letters hide it.
+        # Escaping of JSON or of 2.4's lines changes none of these: so dead letters can hide it.
         if secret is not None and not _is_secret(secret.get_secret_value()):
             raise ValueError("8-128 letters, digits and _.~+=-")
         return secret
 
     def users(self) -> Users:
-        """Whose names the server's names are."""
+        """The reader of the server's user names."""
         return Users(
             self.domain, self.call_domains, self.section, case_sensitive=self.case_sensitive
         )
 
     def context(self, boot: str) -> Context:
-        """What translations and listings of this node's `boot` are read by."""
+        """The context of translations at the beginning of a run."""
         return Context(
             self.node,
             boot,

@@ -25,7 +25,7 @@ class Row(NamedTuple):
     `name` is the user's in the table, `registration` Call-ID and CSeq, `uri` the contact's text, as
     the events name them. `duplicate_of`: the identity that it shares with another row.
     `names_peer`: `remote` is where its connection came from. Not so without `received`, where it is
-    what the Contact says, and behind a proxy, whose connection its clients share: with save()'s
+    what the Contact names, and behind a proxy, whose connection its clients share: with save()'s
     path-received `received` is the client's address there.
     """
 

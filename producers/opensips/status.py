@@ -1,6 +1,6 @@
-"""Pike, dispatcher, load balancer, rtpengine, clusterer → nodes: the state of what is around.
+"""Events of pike, dispatcher, load balancer, rtpengine and clusterer → nodes (INFRASTRUCTURE).
 
-Pure. Also the server's own status, which tells of a restart.
+Pure. Also the server's own status, which shows a restart.
 """
 
 from producers.opensips.context import Context, RestartSign
@@ -16,7 +16,7 @@ _MAX_PARAMETERS = 16
 
 
 def translate_status(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
-    """`reason` is the event's name and its parameters: `E_PIKE_BLOCKED ip=198.51.100.7`."""
+    """A record whose `reason` is the event's name and parameters: `E_PIKE_BLOCKED ip=…`."""
     parameters = [
         f"{name[:40]}={event.text(name, 200) or ''}"
         for name in list(event.parameters)[:_MAX_PARAMETERS]
@@ -37,7 +37,7 @@ def translate_server_status(
     del received
     about = event.text("group"), event.text("identifier"), event.text("details")
     if about == ("core", "main", "running"):
-        context.restart_seen = RestartSign("the server says it is running")
+        context.restart_seen = RestartSign("the server reported that it is running")
     return []
 
 

@@ -1,8 +1,8 @@
-"""Where usrloc keeps its contacts: whether `ul_dump`, which walks its memory, can list them.
+"""Where usrloc keeps its contacts: in its memory, which `ul_dump` lists, or in a database only.
 
 Pure. With `sql-only` and `full-sharing-cachedb` (2.4: db_mode 3) usrloc reads a user's contacts
 from its database at each lookup and REGISTER and forgets them (get_urecord() in udomain.c of
-modules/usrloc): ul_dump is empty then, and of an empty listing nothing may be concluded.
+modules/usrloc): then ul_dump is empty, and nothing may be concluded from that.
 """
 
 from collections import OrderedDict
@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from producers.sip_proxy.user_listings import UserListing
 
-# Contacts that events reported lately, by which a listing is tried.
+# How many contacts that events reported lately are remembered.
 _PROBES = 16
 
 
 class Usrloc(StrEnum):
-    """`opensips.usrloc`; `auto` until something shows it."""
+    """The setting `opensips.usrloc`; `auto` until something shows it."""
 
     AUTO = "auto"
     MEMORY = "memory"
@@ -25,7 +25,7 @@ class Usrloc(StrEnum):
 
 
 class Probe(NamedTuple):
-    """A contact that an event reported: a listing that is later and true of memory has it."""
+    """A contact that an event reported: a later, complete listing has it."""
 
     user: UserListing
     binding: str
@@ -34,7 +34,7 @@ class Probe(NamedTuple):
 
 
 class Storage:
-    """Of one server. What is configured stands; else evidence decides, the database's for good."""
+    """One server. The setting decides; with `auto` evidence does, that of a database for good."""
 
     def __init__(self, configured: Usrloc = Usrloc.AUTO) -> None:
         self.where = configured
@@ -55,7 +55,7 @@ class Storage:
         self._probes.pop((aor, binding), None)
 
     def missing(self, listed: set[tuple[str, str]], began: int, now: datetime) -> list[Probe]:
-        """Contacts of before `began` that a listing of (AOR, binding) lacks, the latest first."""
+        """Contacts reported before `began` that the listing lacks, the latest first."""
         return [
             probe
             for key, probe in reversed(self._probes.items())
@@ -65,7 +65,7 @@ class Storage:
         ]
 
     def shows_memory(self) -> None:
-        """A user's record is in memory: E_UL_AOR_*, which name only those, or ul_dump's rows."""
+        """A record is in memory: E_UL_AOR_* are raised for those only, and ul_dump lists them."""
         if self.where is Usrloc.AUTO:
             self.where = Usrloc.MEMORY
 

@@ -1,4 +1,4 @@
-"""From what the server says to records of the contract. One table: event name → translator.
+"""From the server's events to records of the contract. One table: event name → translator.
 
 Pure but for the context, which remembers contacts and dialogs.
 """
@@ -13,8 +13,8 @@ from producers.translated import Translated
 
 Translator = Callable[[ServerEvent, Context, Received], list[Translated]]
 
-# E_UL_CONTACT_REFRESH asks the script to wake a phone by a push: it proves neither that it answers
-# nor that it does not.
+# E_UL_CONTACT_REFRESH is ignored: it asks the script to wake a phone by a push, and does not show
+# whether the phone answers.
 TRANSLATORS: dict[str, Translator] = {
     "E_UL_CONTACT_INSERT": registrations.translate_insert,
     "E_UL_CONTACT_UPDATE": registrations.translate_update,
@@ -39,9 +39,9 @@ TRANSLATORS: dict[str, Translator] = {
 
 
 def translate(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
-    """Records of one event, none if it says nothing about anyone.
+    """The records of one event; none where it concerns no user or node.
 
-    Raises schemas.codec.InvalidRecord naming the parameter at fault.
+    Raises schemas.codec.InvalidRecord with the name of the parameter.
     """
     translator = TRANSLATORS.get(event.name)
     return translator(event, context, received) if translator else []

@@ -1,6 +1,6 @@
-"""How far an object of the stream has come that cannot be decoded yet: each byte looked at once.
+"""Finds the end of an object that comes in several reads: each byte is scanned once. Pure.
 
-Decoding all of it anew at each read would take a time that grows with the square of its size.
+Decoding the whole text again at each read would take a time that grows with the square of its size.
 """
 
 import re
@@ -15,7 +15,7 @@ _INSIDE = re.compile(r'["\\{]')
 
 
 class Cut(NamedTuple):
-    """Where the object ends, from its beginning; `another`: because another one begins there."""
+    """Where the object ends, from its beginning; `another`: because the next one begins there."""
 
     end: int
     another: bool
@@ -36,10 +36,10 @@ class Unfinished:
         """All pieces so far."""
         return "".join(self._pieces)
 
-    def look(self, text: str, begin: int = 0) -> Cut | None:
-        """Go on in the next piece, `text` from `begin` on; where its braces are balanced it ends.
+    def scan(self, text: str, begin: int = 0) -> Cut | None:
+        """Scan the next piece, `text` from `begin` on: the object ends where its braces balance.
 
-        A piece without an end is to be kept (`keep`) before the next.
+        A piece without an end is added by `keep` before the next.
         """
         before = self.size - begin
         if self._tail:
@@ -66,6 +66,7 @@ class Unfinished:
         return None
 
     def keep(self, piece: str) -> None:
+        """Add a piece that was scanned."""
         self._pieces.append(piece)
         self.size += len(piece)
         self._tail = (self._tail + piece)[-_BEGIN_MAX:]

@@ -76,7 +76,7 @@ class UserLister:
             with intake.lock:
                 read = [(row.contact, row.fields.get("Callid")) for row in stored]
                 if lookup_events.answered(user.aor, read, intake.ticks.now().at):
-                    intake.listings.ask(user)  # somebody else has read the user meanwhile
+                    intake.listings.ask(user)  # a call or REGISTER has read the user meanwhile
         return [row for row in stored if not is_gone(row)]
 
     def _schedule(self) -> datetime:

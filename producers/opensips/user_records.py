@@ -1,6 +1,6 @@
-"""Users' records that usrloc makes anew in its memory, by which a restart shows.
+"""Users' records that usrloc makes again in its memory, which shows a restart.
 
-Pure. A starting server reads them from its database: E_UL_AOR_INSERT of users who were there and
+Pure. A starting server reads them from its database: E_UL_AOR_INSERT of users that were there and
 whose end no event reported (mem_insert_urecord() in usrloc's udomain.c).
 """
 
@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from producers.opensips.contacts import REPEAT
 
-# The records of users that a starting server makes anew from its database come within this time.
+# A starting server reads its users' records within this time.
 RECORDS_WINDOW = timedelta(seconds=30)
-# So many users' records were there and are made anew: the server's memory is new.
+# So many users' records made again show that the server's memory is new.
 RECORDS_OF_A_START = 2
 _MAX_RECORDS = 1000
 
@@ -28,10 +28,10 @@ class UserRecords:
         _put(self._records, hash(aor), at)
 
     def remade(self, aor: str, since: datetime, at: datetime) -> int:
-        """Of how many users the records were made anew, though no event reported their end.
+        """How many users' records were made again, though no event reported their end.
 
-        0 where this user's was not, whose contact was there at `since`. Only where usrloc keeps
-        its contacts in memory are records made at all (mem_insert_urecord()).
+        0 where this user's was not, whose contact was there at `since`. usrloc makes records only
+        where it keeps its contacts in memory (mem_insert_urecord()).
         """
         user = hash(aor)
         made = self._records.get(user)

@@ -1,6 +1,6 @@
 """A dialog's progress, and listings of dialogs → calls: a record for each side that is a user.
 
-Pure but for the dialog, which remembers what was told. OpenSIPS' and Kamailio's dialogs alike.
+Pure but for the dialog, which remembers what was published. For OpenSIPS' and Kamailio's dialogs.
 """
 
 from collections.abc import Callable, Iterable
@@ -32,14 +32,14 @@ _STATES = {
 }
 _RANK = {CallKind.TRYING: 0, CallKind.RINGING: 1, CallKind.ANSWERED: 2, CallKind.ENDED: 3}
 
-# What schemas.origin.Event has of an event, its id with this suffix.
+# The fields of schemas.origin.Event, with this suffix of the id.
 Origin = Callable[[str], dict[str, Any]]
-# What becomes of input that cannot be used: its bytes, the reason, the field.
+# Publishes a dead letter: bytes, reason, field.
 Refuse = Callable[[bytes, str, str | None], None]
 
 
 def name_parties(users: Users, dialog: Dialog, caller: str | None, callee: str | None) -> None:
-    """Whoever names them first counts: extras of a re-INVITE may have them swapped."""
+    """Set the parties that are not known yet: extras of a re-INVITE may have them swapped."""
     for party, uri in ((dialog.caller, caller), (dialog.callee, callee)):
         if party.uri is None and uri is not None:
             party.uri, party.aor = uri, users.party(uri)
@@ -48,37 +48,42 @@ def name_parties(users: Users, dialog: Dialog, caller: str | None, callee: str |
 def advance(
     origin: Origin, key: str, dialog: Dialog, kind: CallKind, **fields: Any
 ) -> list[Translated]:
-    """The dialog is at least this far; records for every side that was not told so yet."""
-    kind = _reach(dialog, kind)
+    """The dialog has reached at least this kind. Returns a record for each side of which that was
+    not published yet; where no side is a user, one of the whole dialog."""
+    kind = _progress(dialog, kind)
     if kind is CallKind.ENDED:
         fields = {"status_code": dialog.status_code, **fields}
     records = []
     for name, party, other in _sides(dialog):
-        if party.aor is not None and party.told is not kind:
-            party.told = kind
+        if party.aor is not None and party.published is not kind:
+            party.published = kind
             side = _side(key, dialog, name, party, other)
             records.append(_record(origin(f"/{name}"), kind, **side, **fields))
-    if not records and dialog.told is not kind and not (dialog.caller.aor or dialog.callee.aor):
+    if (
+        not records
+        and dialog.published is not kind
+        and not (dialog.caller.aor or dialog.callee.aor)
+    ):
         whole = {"leg": key, "call": key, "sip_call_id": dialog.call_id}
         records.append(_record(origin("/dialog"), kind, **whole, **fields))
-    dialog.told = kind
+    dialog.published = kind
     return records
 
 
 def sip_status(number: int | None) -> int | None:
-    """A final or provisional status; None for what is none."""
+    """The number where it is a SIP status (RFC 3261 §7.2), else None."""
     return number if number is not None and 100 <= number <= 699 else None
 
 
-def _reach(dialog: Dialog, kind: CallKind) -> CallKind:
-    """How far the dialog is, which is at least this far."""
+def _progress(dialog: Dialog, kind: CallKind) -> CallKind:
+    """The later of the dialog's kind and this one, which becomes the dialog's."""
     if dialog.kind is None or _RANK[kind] > _RANK[dialog.kind]:
         dialog.kind = kind
     return dialog.kind
 
 
 class ListedDialog(NamedTuple):
-    """One dialog of a listing; `mark` tells it from others of its Call-ID, as events do."""
+    """One dialog of a listing; `mark` distinguishes it from others of its Call-ID, as in events."""
 
     call_id: str
     mark: str
@@ -89,7 +94,7 @@ class ListedDialog(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DialogListing:
-    """One listing of all dialogs of a node. `place` is the origin of its beginning, and all's."""
+    """One listing of a node's dialogs. `place` is the origin of its beginning."""
 
     node: str
     place: dict[str, Any]
@@ -99,13 +104,16 @@ class DialogListing:
         return {**self.place, "id": f"{name}/{suffix}", "snapshot": name}
 
     def end(self, kind: CallKind) -> Translated:
-        """Its SNAPSHOT_BEGAN or SNAPSHOT_ENDED."""
+        """The record of its SNAPSHOT_BEGAN or SNAPSHOT_ENDED."""
         return Translated(CALLS, self.node, build(CallEvent, **self.origin(kind.value), kind=kind))
 
     def rows(
         self, listed: Iterable[ListedDialog], dialogs: Dialogs, users: Users, refuse: Refuse
     ) -> list[Translated]:
-        """The sides of these dialogs that are users; what events said of them counts more."""
+        """Rows of the users in these dialogs; `refuse` gets dialogs that cannot be read.
+
+        What events reported of a dialog counts where it is later than the listing's state.
+        """
         rows: list[Translated] = []
         for one in listed:
             try:
@@ -121,7 +129,7 @@ class DialogListing:
         key, dialog = dialogs.begin(listed.call_id, listed.mark)
         dialog.is_listed = True
         name_parties(users, dialog, listed.caller, listed.callee)
-        _reach(dialog, kind)
+        _progress(dialog, kind)
         return [
             _record(
                 self.origin(f"{key}/{name}"),
@@ -155,7 +163,7 @@ def _record(origin: dict[str, Any], kind: CallKind, **fields: Any) -> Translated
 
 
 def _user(party: Party) -> str | None:
-    """As people read it: the user part of the other side's URI."""
+    """The user part of the other side's URI, which is what people read."""
     if party.uri is None:
         return None
     try:

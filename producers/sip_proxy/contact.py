@@ -1,7 +1,4 @@
-"""What contacts and sockets of OpenSIPS and Kamailio say: URI, identity, transport, addresses.
-
-Pure.
-"""
+"""Contacts and sockets of OpenSIPS and Kamailio: URI, identity, transport, addresses. Pure."""
 
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -14,14 +11,13 @@ from schemas.origin import Address
 from schemas.sip_uri import MalformedUri
 from schemas.vocabulary import Transport
 
-CONTACT_MAX = 64 * 1024  # of an event's parameter: what is shown of it is bounded further on
-
+CONTACT_MAX = 64 * 1024  # in an event; records hold less of it
 
 _WEBSOCKETS = {Transport.TCP: Transport.WS, Transport.TLS: Transport.WSS}
 
 
 class Matching(StrEnum):
-    """By what the registrar recognises a binding (usrloc's `matching_mode`)."""
+    """What identifies a binding for the registrar (usrloc's `matching_mode`)."""
 
     CONTACT = "contact"
     CONTACT_CALL_ID = "contact-callid"
@@ -37,7 +33,7 @@ class Socket(NamedTuple):
 
 
 class UnreadableRow(NamedTuple):
-    """A row or header element that is no contact: refused by itself, the others count."""
+    """A row or header element that is no contact: it becomes a dead letter, the others count."""
 
     row: Any
     error: InvalidRecord
@@ -52,12 +48,12 @@ def read(text: str, field: str = "uri") -> StoredContact:
 
 
 def shown(contact: StoredContact) -> dict[str, Any]:
-    """The fields of a record that say where to send."""
+    """The fields of a record that show the contact."""
     return {"contact": contact.uri, "contact_form": contact.form}
 
 
 def matched(by: Matching, contact: str, call_id: str | None, path: str | None) -> str:
-    """The identity of a binding, where `contact` alone would be `contact`'s own identity."""
+    """The identity of a binding; `contact` is the contact's own identity."""
     if by is Matching.CALL_ID:
         return bounded_identity(f"call-id={call_id or ''}")
     if by is Matching.CONTACT_CALL_ID:
@@ -68,7 +64,7 @@ def matched(by: Matching, contact: str, call_id: str | None, path: str | None) -
 
 
 def socket_of(text: str | None) -> Socket | None:
-    """None where there is none, or of a transport that is not SIP's own (`hep_udp:…`)."""
+    """The socket; None where there is none, or its transport is not SIP's (`hep_udp:…`)."""
     name, _, rest = (text or "").partition(":")
     port = rest.rpartition(":")[2]
     if name.lower() not in set(Transport) or not port.isdecimal() or not 0 < int(port) <= 65535:
@@ -77,10 +73,10 @@ def socket_of(text: str | None) -> Socket | None:
 
 
 def transport_over(socket: Socket | None, uri: str) -> Transport:
-    """Over which a contact registered: its listening socket decides, where it is known.
+    """The transport of a contact's REGISTER: its listening socket decides, where it is known.
 
-    A WebSocket client's Contact says `transport=ws` also where it came over TLS (RFC 7118 §5.2):
-    servers list the socket as TCP's or TLS's own.
+    A WebSocket client's Contact has `transport=ws` also where it came over TLS (RFC 7118 §5.2), and
+    servers list the socket as TCP or TLS.
     """
     named = uri_addresses.transport_of(uri)
     if socket is None:
@@ -91,7 +87,7 @@ def transport_over(socket: Socket | None, uri: str) -> Transport:
 
 
 def address(ip: str, port: int, field: str) -> Address:
-    """Raises InvalidRecord."""
+    """An address in its canonical form. Raises InvalidRecord."""
     if not 0 <= port <= 65535:
         raise InvalidRecord(field, "not a port")
     canonical = canonical_ip(ip)
@@ -103,10 +99,8 @@ def address(ip: str, port: int, field: str) -> Address:
 def peer(
     received: str | None, path: str | None, uri: str, transport: Transport | None
 ) -> Address | None:
-    """Where the REGISTER came from: `received` where the script fills it (fix_nated_register).
-
-    Else the contact's own address; not behind an edge, where the contact is the client's and the
-    peer is the edge.
+    """Where the REGISTER came from: `received`, where the script sets it (fix_nated_register), else
+    the contact's own address. None behind an edge, where the peer is the edge, not the client.
     """
     if received is None and path is not None:
         return None

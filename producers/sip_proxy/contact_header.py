@@ -1,8 +1,8 @@
-"""The Contact header's text → its contacts, for scripts that pass on what a REGISTER said.
+"""The Contact header's text → its contacts, for scripts that pass on a REGISTER's header.
 
 Pure. RFC 3261 §20.10 and §25.1: `"display" <URI>;parameters`, or a bare URI, whose parameters are
-then the header's; several are separated by commas. A header is what the client asked for: what the
-registrar made of it only its table shows.
+then the header's; several are separated by commas. A header holds what the client requested: what
+the registrar made of it only its table shows.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ class HeaderContact(NamedTuple):
 
     @property
     def expires(self) -> int | None:
-        """Seconds; None where there is none that can be read (the registrar's default counts)."""
+        """Seconds; None where missing or unreadable: then the registrar's default counts."""
         return read_expires(self.parameters.get("expires"))
 
     @property
@@ -45,14 +45,14 @@ class HeaderContact(NamedTuple):
 
 
 def is_star(text: str) -> bool:
-    """Whether the header asks to remove all (RFC 3261 §10.2.2)."""
+    """Whether the header removes all bindings (RFC 3261 §10.2.2)."""
     return text.strip() == "*"
 
 
 def read_expires(text: str | None) -> int | None:
-    """Seconds of an Expires header or parameter; None where it is missing or no plain number.
+    """Seconds of an Expires header or parameter; None where it is missing or not a plain number.
 
-    Registrars grant their default then (Kamailio's and OpenSIPS' calc_contact_expires()).
+    Then registrars grant their default (Kamailio's and OpenSIPS' calc_contact_expires()).
     """
     found = _is_expires((text or "").strip())
     return min(int(found[0]), EXPIRES_MAX) if found else None
@@ -66,11 +66,9 @@ class UnreadableContact(NamedTuple):
 
 
 def read_each(text: str) -> Iterator[HeaderContact | UnreadableContact]:
-    """The contacts of one or several joined Contact headers, in order; one that cannot be read
-    costs none of the others.
-
-    Where a quote or bracket is not closed nobody knows where the next contact begins: from there on
-    the rest is one.
+    """The contacts of one or several joined Contact headers, in order. One that cannot be read does
+    not affect the others, except where a quote or bracket is not closed: then the next contact's
+    beginning is not known, and the rest of the text is one element.
     """
     count = 0
     for begin, end in elements(text, ","):
@@ -88,7 +86,7 @@ def read_each(text: str) -> Iterator[HeaderContact | UnreadableContact]:
 
 
 def read_contacts(text: str) -> list[HeaderContact]:
-    """All that `read_each` reads, at least one. Raises MalformedUri where it reads not all."""
+    """At least one contact. Raises MalformedUri where one cannot be read, or there is none."""
     found: list[HeaderContact] = []
     for one in read_each(text):
         if isinstance(one, UnreadableContact):
@@ -127,7 +125,7 @@ def _unquoted(text: str) -> str:
 
 
 def granted_to(contact: HeaderContact, reply: str | None) -> int | None:
-    """Seconds that a 200 OK's Contact headers give this contact; None where they do not name it.
+    """The `expires` of this contact in a 200 OK's Contact headers; None where it is not there.
 
     A 200 OK lists all the user's contacts, in any order, each with its `expires` (RFC 3261 §10.3
     step 8).

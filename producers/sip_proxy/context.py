@@ -26,7 +26,7 @@ class ProxyContext:
     unreadable: list[UnreadableRow] = field(default_factory=list)
 
     def origin(self, received: Received, suffix: str = "") -> dict[str, Any]:
-        """The fields of schemas.origin.Event; `suffix` tells several records of one event apart."""
+        """The fields of schemas.origin.Event; `suffix` distinguishes records of one event."""
         return {
             "id": f"{self.node}/{self.boot}/{received.seq}{suffix}",
             "source": self.source,

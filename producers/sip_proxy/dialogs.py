@@ -1,4 +1,7 @@
-"""What the producer remembers of dialogs: E_DLG events name no user, accounting and MI do."""
+"""The dialogs that events have reported: their parties, and what was published of them.
+
+OpenSIPS' E_DLG events name no user; accounting, MI and the script do.
+"""
 
 import hashlib
 from collections import OrderedDict
@@ -10,9 +13,9 @@ MAX_DIALOGS = 100_000
 
 
 def dialog_key(call_id: str, mark: str) -> str:
-    """One text of fixed length a dialog; `mark` is its From tag, or the server's own number of it.
+    """A text of fixed length; `mark` is the dialog's From tag, or the server's own number of it.
 
-    Call-ID and tag are the caller's to choose.
+    The caller chooses Call-ID and tag, of any length.
     """
     data = f"{call_id}\0{mark}".encode("utf-8", "surrogatepass")
     return hashlib.blake2b(data, digest_size=12).hexdigest()
@@ -20,35 +23,41 @@ def dialog_key(call_id: str, mark: str) -> str:
 
 @dataclass(slots=True)
 class Party:
-    """One side of a call: its URI as the server names it, its AOR where it is a user."""
+    """One side of a call: its URI in the server's events, its AOR where it is a user.
+
+    `published` is the last kind published for this user.
+    """
 
     uri: str | None = None
     aor: str | None = None
-    told: CallKind | None = None  # the last kind published for this side's user
+    published: CallKind | None = None
 
 
 class Dialog:
-    """`kind` is how far the call has come; `is_listed`, whether the server lists it as a dialog."""
+    """`kind` is the call's progress; `published`, the last kind published without a user.
 
-    __slots__ = ("call_id", "callee", "caller", "is_listed", "kind", "status_code", "told")
+    `is_listed`: the server lists it as a dialog.
+    """
+
+    __slots__ = ("call_id", "callee", "caller", "is_listed", "kind", "published", "status_code")
 
     def __init__(self, call_id: str) -> None:
         self.call_id = call_id
         self.caller, self.callee = Party(), Party()
         self.kind: CallKind | None = None
-        self.told: CallKind | None = None  # the last kind published without a user
+        self.published: CallKind | None = None
         self.status_code: int | None = None
         self.is_listed = False
 
 
 class Dialogs:
-    """By key; the oldest beyond MAX_DIALOGS are forgotten."""
+    """By `dialog_key`. Bounded: the oldest beyond MAX_DIALOGS are forgotten."""
 
     def __init__(self) -> None:
         self._dialogs: OrderedDict[str, Dialog] = OrderedDict()
 
     def find(self, call_id: str, *tags: str | None) -> tuple[str, Dialog] | None:
-        """The dialog that began with one of `tags` as the caller's."""
+        """The dialog whose caller has one of these tags."""
         for tag in tags:
             if tag is not None:
                 key = dialog_key(call_id, tag)
@@ -67,7 +76,7 @@ class Dialogs:
         return key, dialog
 
     def has_others(self) -> bool:
-        """Whether calls are known that no listing of dialogs would show: accounting told them."""
+        """Whether answered calls are known that are in no listing: accounting reported them."""
         return any(
             dialog.kind is CallKind.ANSWERED and not dialog.is_listed
             for dialog in self._dialogs.values()

@@ -1,11 +1,13 @@
-"""What can go wrong with a server or what it sends, named for the reaction each asks for.
+"""Errors of a server and of what it sends, named for the reaction that each asks for.
 
-MiError             no snapshot now; tried again
-├─ MiUnreachable    nobody answers in time: no sign of life either
-├─ MiRefused        the server answers, but with an error
-│  └─ MiUnknown     it has no such command: its module is not loaded; not asked again
-└─ ListingUnreadable  the answer is no complete listing: conclude nothing from it
+MiError             no snapshot now; a later attempt follows
+├─ MiUnreachable    no answer in time, so no sign of life
+├─ MiRefused        the server answers with an error
+│  └─ MiUnknown     it has no such command: its module is not loaded; not tried again
+└─ ListingUnreadable  the answer is no complete listing: nothing is concluded from it
 Unreadable          bytes that are no event: dead letter
+
+"MI" is OpenSIPS' management interface, and stands here for Kamailio's RPC too.
 """
 
 import re
@@ -16,13 +18,13 @@ _is_unknown = re.compile(
 
 
 class MiError(Exception):
-    """The management interface gave no listing."""
+    """A command of the management interface failed."""
 
     reason = "mi-error"
 
 
 class MiUnreachable(MiError):
-    """Nobody answered in time; the message names the address."""
+    """No answer came in time; the message names the address."""
 
     reason = "mi-unreachable"
 
@@ -40,19 +42,19 @@ class MiUnknown(MiRefused):
 
 
 def refusal(text: str) -> MiRefused:
-    """The error that an error answer means; `text` names the command and quotes the answer.
+    """The error of an error answer; `text` names the command and quotes the answer.
 
-    JSON-RPC's -32601, 2.4's mi_json and mi_fifo, and Kamailio's jsonrpcs each have words of their
-    own for a command that is not there.
+    JSON-RPC's -32601, 2.4's mi_json and mi_fifo, and Kamailio's jsonrpcs have different texts for
+    an unknown command.
     """
     return MiUnknown(text) if _is_unknown(text) else MiRefused(text)
 
 
 class ListingUnreadable(MiError):
-    """An answer of another form, or cut off."""
+    """An answer of another form, or one that is cut off."""
 
     reason = "mi-unreadable"
 
 
 class Unreadable(ValueError):
-    """Bytes that are no event of OpenSIPS; the message says why."""
+    """Bytes that are no event of the server; the message names the reason."""

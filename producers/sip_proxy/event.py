@@ -1,4 +1,4 @@
-"""One event of a server as it came: its name and parameters. Pure."""
+"""One event of a server: its name and parameters, as they were sent. Pure."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -31,7 +31,7 @@ class ServerEvent(EventFields):
     def required_contact(self, name: str, limit: int) -> str:
         """Contacts that must be there, with their display names, which may be of any encoding.
 
-        `schemas.sip_uri` refuses a URI that is no UTF-8. Raises InvalidRecord.
+        `schemas.sip_uri` refuses a URI that is not UTF-8. Raises InvalidRecord.
         """
         value = self.as_sent(name, limit)
         if value is None:

@@ -1,4 +1,4 @@
-"""When usrloc drops a contact: epoch seconds in events, seconds left in listings. Pure."""
+"""When usrloc removes a contact: epoch seconds in events, seconds left in listings. Pure."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,13 +17,13 @@ def epoch(event: ServerEvent, name: str = "expires", shown: str | None = None) -
 
 
 def expiry(event: ServerEvent, name: str = "expires", shown: str | None = None) -> datetime | None:
-    """None for permanent contacts (0). Raises InvalidRecord."""
+    """The time of removal; None for permanent contacts (0). Raises InvalidRecord."""
     seconds = epoch(event, name, shown)
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
 def listed_expiry(fields: ServerEvent, began: datetime) -> datetime | None:
-    """When usrloc drops a contact listed at `began`; None: never. Raises InvalidRecord."""
+    """When usrloc removes a contact listed at `began`; None: never. Raises InvalidRecord."""
     if fields.text("Expires") == "permanent" or (left := fields.number("Expires")) is None:
         return None
     if left > _EXPIRES_MAX:

@@ -1,4 +1,4 @@
-"""A header's text → its elements: commas and semicolons in quotes and brackets separate nothing.
+"""Splits a header's text into elements: commas and semicolons in quotes and brackets do not count.
 
 Pure. RFC 3261 §25.1: quoted-string with quoted pairs, addr-spec in `<>`.
 """
@@ -6,21 +6,21 @@ Pure. RFC 3261 §25.1: quoted-string with quoted pairs, addr-spec in `<>`.
 import re
 from collections.abc import Iterator
 
-# One token of the text: a quoted string, an address in brackets, a mark, or what is between.
+# One token of the text: a quoted string, an address in brackets, a separator, or other text.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|<[^<>]*>|[,;]|[^",;<>]+', re.DOTALL)
 
 
-def elements(text: str, mark: str) -> Iterator[tuple[int, int]]:
-    """Begin and end of what stands between marks (`,` or `;`).
+def elements(text: str, separator: str) -> Iterator[tuple[int, int]]:
+    """Begin and end of each element; `separator` is `,` or `;`.
 
-    One that holds a quote or bracket that is not closed reaches to the end.
+    An element with a quote or bracket that is not closed reaches to the end of the text.
     """
     begin = position = 0
     while position < len(text):
         token = _TOKEN.match(text, position)
         if token is None:
             break
-        if token[0] == mark:
+        if token[0] == separator:
             yield begin, token.start()
             begin = token.end()
         position = token.end()
@@ -28,7 +28,7 @@ def elements(text: str, mark: str) -> Iterator[tuple[int, int]]:
 
 
 def is_closed(text: str) -> bool:
-    """Whether every quote and bracket is."""
+    """Whether every quote and bracket is closed."""
     position = 0
     while position < len(text) and (token := _TOKEN.match(text, position)):
         position = token.end()

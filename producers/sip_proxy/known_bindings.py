@@ -1,7 +1,7 @@
-"""What a producer remembers of each user's bindings: what the registrar's table was seen to hold.
+"""The bindings of each user that the registrar's table held when it was last read.
 
-Not thread-safe: callers hold the intake's lock. Bounded; what is forgotten costs a record that says
-again what is known, no error.
+Not thread-safe: callers hold the intake's lock. Bounded; what is forgotten costs a repeated record,
+no error.
 """
 
 from collections import OrderedDict
@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 USERS_MAX = 200_000
-READS_MAX = 10_000  # users whose table was read last; what is older is long past
-BINDINGS_MAX = 32  # of one user: beyond it none of the user's are remembered
+READS_MAX = 10_000  # users whose rows were read last
+BINDINGS_MAX = 32  # of one user: of one with more, none are remembered
 
 
 class Known(NamedTuple):
-    """A binding: the contact as stored, of which REGISTER, and whether a table confirmed it."""
+    """A binding: its contact as stored, its REGISTER, and whether it was read from the table."""
 
     contact: str
     call_id: str | None
@@ -24,16 +24,16 @@ class Known(NamedTuple):
 
 
 class KnownBindings:
-    """Of each (table, AOR) the bindings by identity."""
+    """By (table, AOR) the bindings by identity."""
 
     def __init__(self) -> None:
         self._users: OrderedDict[tuple[str, str], dict[str, Known]] = OrderedDict()
         self._reads: OrderedDict[tuple[str, str], datetime] = OrderedDict()
 
     def is_outdated(self, table: str, aor: str, read_at: datetime) -> bool:
-        """Whether the user's table was read later than that, too; else that is remembered.
+        """Whether a later reading of the user's rows is known; else this one is remembered.
 
-        Two processes of a server that report of one user may overtake each other.
+        Reports of two of the server's processes may overtake each other.
         """
         last = self._reads.pop((table, aor), read_at)
         self._reads[table, aor] = max(last, read_at)
@@ -46,7 +46,7 @@ class KnownBindings:
         return self._users.get((table, aor), {})
 
     def add(self, table: str, aor: str, identity: str, known: Known) -> None:
-        """A binding was made or renewed."""
+        """Remember a binding that was made or renewed."""
         self._put(table, aor, {**self.of(table, aor), identity: known})
 
     def remove(self, table: str, aor: str, identity: str) -> None:
@@ -55,7 +55,7 @@ class KnownBindings:
             bindings.pop(identity, None)
 
     def replace(self, table: str, aor: str, bindings: Mapping[str, Known]) -> None:
-        """The table was read: these are all that it holds."""
+        """Remember these as all that the table holds of the user."""
         self._put(table, aor, dict(bindings))
 
     def named(self, table: str, aor: str, contact: str) -> str | None:

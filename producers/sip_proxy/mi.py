@@ -1,4 +1,4 @@
-"""The management interface over HTTP: one command, one answer. Kamailio's jsonrpcs is alike."""
+"""The management interface over HTTP: one command, one answer. Kamailio's jsonrpcs is the same."""
 
 import json
 import time
@@ -13,9 +13,10 @@ MAX_REPLY = 512 * 2**20
 
 
 class Mi(Protocol):
-    """`call` returns the decoded result, or 2.4's text. Raises MiError."""
+    """A client of the management interface."""
 
-    def call(self, command: str, parameters: dict[str, str] | None = None) -> Any: ...
+    def call(self, command: str, parameters: dict[str, str] | None = None) -> Any:
+        """The decoded result, or 2.4's text. Raises MiError."""
 
 
 class HttpMi:
@@ -25,8 +26,8 @@ class HttpMi:
         self._url = url.rstrip("/")
         self._dialect = dialect
         self._timeout = timeout
-        # Kamailio closes after each answer (set_reply_close) without saying so: the next command
-        # over that connection would be lost.
+        # Kamailio closes after each answer (set_reply_close) without announcing it: the next
+        # command over that connection would be lost.
         limits = httpx.Limits(max_keepalive_connections=0)
         self._client = httpx.Client(timeout=timeout, trust_env=False, limits=limits)
 
@@ -34,17 +35,17 @@ class HttpMi:
         """Raises MiUnreachable, MiRefused, ListingUnreadable."""
         deadline = time.monotonic() + self._timeout
         try:
-            with self._client.stream(**self._question(command, parameters)) as answer:
+            with self._client.stream(**self._request(command, parameters)) as answer:
                 body = read_body(answer, MAX_REPLY, deadline)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise MiUnreachable(f"{self._url}: {type(error).__name__} {error}") from error
         if not answer.is_success:
-            said = body[:100].decode("utf-8", "replace")
-            raise refusal(f"{command}: HTTP {answer.status_code} {said}")
+            text = body[:100].decode("utf-8", "replace")
+            raise refusal(f"{command}: HTTP {answer.status_code} {text}")
         decoded = decode_json(body)
         return decoded if self._dialect == "2.4" else result(command, decoded)
 
-    def _question(self, command: str, parameters: dict[str, str] | None) -> dict[str, Any]:
+    def _request(self, command: str, parameters: dict[str, str] | None) -> dict[str, Any]:
         if self._dialect == "2.4":
             query = {"params": ",".join(parameters.values())} if parameters else None
             return {"method": "GET", "url": f"{self._url}/{command}", "params": query}
@@ -61,10 +62,10 @@ def decode_json(data: bytes) -> Any:
 
 def request(command: str, parameters: dict[str, str] | None) -> dict[str, Any]:
     """The JSON-RPC request of a command."""
-    request: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": command}
+    message: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": command}
     if parameters:
-        request["params"] = parameters
-    return request
+        message["params"] = parameters
+    return message
 
 
 def result(command: str, reply: Any) -> Any:

@@ -1,6 +1,6 @@
-"""Which commands a server has: one that its modules do not offer is asked for once a process.
+"""Remembers which commands a server lacks, so that each of them is tried once a process.
 
-A proxy without usrloc or dialog has nothing to list, and logs an error each time it is asked.
+A proxy without usrloc or dialog logs an error for each unknown command.
 """
 
 from collections.abc import Callable
@@ -11,18 +11,18 @@ from producers.sip_proxy.mi import Mi
 
 
 class KnownCommands:
-    """A management interface, Kamailio's alike. `boot` names the process that is asked."""
+    """A management interface. `boot` names the server's process."""
 
     def __init__(self, mi: Mi, boot: Callable[[], str]) -> None:
         self._mi = mi
         self._boot = boot
-        self._asked_of = boot()
-        self._unknown: dict[str, str] = {}  # and how they were refused
+        self._process = boot()
+        self._unknown: dict[str, str] = {}  # command → the error's text
 
     def call(self, command: str, parameters: dict[str, str] | None = None) -> Any:
-        """Raises MiError; MiUnknown without asking where this process has refused it before."""
-        if (boot := self._boot()) != self._asked_of:
-            self._asked_of = boot  # it may have been configured anew
+        """Raises MiError; MiUnknown at once where this process has no such command."""
+        if (boot := self._boot()) != self._process:
+            self._process = boot  # its configuration may differ
             self._unknown.clear()
         if (known := self._unknown.get(command)) is not None:
             raise MiUnknown(known)

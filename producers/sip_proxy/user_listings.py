@@ -1,7 +1,7 @@
-"""Users whose bindings an event left unclear: the registrar is asked for each of them at once.
+"""A queue of users whose bindings an event left unclear, each to be listed at once.
 
-Between the intake, which asks for a listing, and the lister, which takes it. Bounded: beyond the
-bound one listing of everybody is cheaper.
+The intake adds users, the lister takes them. Bounded: beyond the bound one listing of all users is
+cheaper.
 """
 
 import threading
@@ -13,7 +13,7 @@ USERS_MAX = 500
 
 
 class UserListing(NamedTuple):
-    """The user `aor` (canonical), whom the server's `table` has under `name`."""
+    """The user `aor` (canonical), whose name in the server's `table` is `name`."""
 
     table: str
     name: str
@@ -21,7 +21,7 @@ class UserListing(NamedTuple):
 
 
 class UserListings:
-    """Any thread may call. `everybody` asks for a listing of all users instead."""
+    """Thread-safe. `everybody` requests a listing of all users."""
 
     def __init__(self, everybody: Callable[[], None] = lambda: None) -> None:
         self.everybody = everybody
@@ -30,7 +30,7 @@ class UserListings:
         self._lock = threading.Lock()
 
     def ask(self, listing: UserListing) -> None:
-        """List this user soon; asked twice before it is taken, it is listed once."""
+        """List this user soon; once, where it is added again before it is taken."""
         with self._lock:
             self._waiting[listing.table, listing.name] = listing
             overflow = len(self._waiting) > USERS_MAX
@@ -41,7 +41,7 @@ class UserListings:
         self.wanted.set()
 
     def take(self, limit: int) -> list[UserListing]:
-        """The next users to ask for, the longest waiting first."""
+        """Remove and return the next users, the longest waiting first."""
         with self._lock:
             count = min(limit, len(self._waiting))
             taken = [self._waiting.popitem(last=False)[1] for _ in range(count)]
@@ -50,7 +50,7 @@ class UserListings:
         return taken
 
     def clear(self) -> None:
-        """The connection or process they were asked for is gone."""
+        """Forget all: the connection or process that they were to be listed of has ended."""
         with self._lock:
             self._waiting.clear()
             self.wanted.clear()

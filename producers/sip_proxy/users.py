@@ -1,4 +1,4 @@
-"""Which AOR a name of the server's means: usrloc's `user` or `user@domain`, a call's URI."""
+"""Names in the server's events → AORs: usrloc's `user` or `user@domain`, a call's URI. Pure."""
 
 import contextlib
 import re
@@ -17,7 +17,7 @@ class Users:
     """`domain` completes AORs without one (usrloc's use_domain=0).
 
     Parties of calls are users where their host is one of `domains`, or one under which a
-    registration was seen; all others are strangers behind trunks. Unless `case_sensitive` user
+    registration was seen; all others are callers behind trunks. Unless `case_sensitive` user
     parts are folded to lower case, as the registrar folds what it stores and looks up
     (`case_sensitive` of Kamailio's and OpenSIPS' registrar modules; None: their default).
     """
@@ -55,9 +55,9 @@ class Users:
             raise InvalidRecord(field, str(error)) from error
 
     def hides(self, name: str) -> bool:
-        """Whether the server cannot be asked for a user: without domains it cuts names at their
-        first `@` (mi_fix_aor() in OpenSIPS' ul_mi.c, rpc_fix_aor() in Kamailio's ul_rpc.c), and
-        would answer of another user.
+        """Whether the server cannot list the user: without domains it cuts names at their first
+        `@` (mi_fix_aor() in OpenSIPS' ul_mi.c, rpc_fix_aor() in Kamailio's ul_rpc.c), and would
+        list another user.
         """
         if self._domain is None:
             return False
@@ -66,7 +66,7 @@ class Users:
 
     @property
     def completes(self) -> bool:
-        """Whether names without a domain are of a configured one."""
+        """Whether names without a domain get a configured one."""
         return self._domain is not None
 
     def registered(self, aor: str, field: str = "aor") -> str:
@@ -85,7 +85,7 @@ class Users:
         return canonical
 
     def in_known_domains(self, name: str) -> list[str]:
-        """The AORs that a name without its domain may mean: one for each domain known."""
+        """The possible AORs of a name without its domain: one for each known domain."""
         found = []
         for domain in sorted(self._domains):
             with contextlib.suppress(MalformedUri):
@@ -93,7 +93,7 @@ class Users:
         return found
 
     def party(self, uri: str | None) -> str | None:
-        """The AOR of a caller or callee; None for strangers and for what is no SIP URI."""
+        """The AOR of a caller or callee; None where it is no user, or the URI no SIP URI."""
         if uri is None:
             return None
         try:
