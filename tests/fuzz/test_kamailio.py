@@ -67,9 +67,9 @@ class Played:
         publisher: Any = self.collected
         context = Context("kam1", "run-1", Users("sip.test"))
         server = Server(context, ticks, lease_silence=5)
-        witness = KernelWitness(KamailioSettings(node="kam1", kernel="off"))
+        kernel = KernelWitness(KamailioSettings(node="kam1", kernel="off"))
         inbox = Inbox(9, 9**9, ticks)
-        self.intake = Intake(publisher, server, context, inbox, ticks, witness, _MAX)
+        self.intake = Intake(publisher, server, context, inbox, ticks, kernel, _MAX)
         self._seq = 1_000_000
 
     def wire(self, data: bytes, cut: list[int]) -> None:

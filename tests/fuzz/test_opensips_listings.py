@@ -58,8 +58,8 @@ class _Answers:
 _SERVER = _Answers()
 
 
-def asked(answers: dict[str, bytes]) -> Collected:
-    """All that the producer asks MI for, of a server that answers so."""
+def queried(answers: dict[str, bytes]) -> Collected:
+    """All queries of the producer, to a server with these answers."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         command = json.loads(request.content)["method"]
@@ -97,15 +97,15 @@ _LONG_LEFT = json.dumps(_DUMP).replace('"Expires": ', '"Expires": 99999999999999
 def test_no_answer_stops_the_producer(command: str, data: st.DataObject | None) -> None:
     if data is None:
         for answer in (_DEEP, _LONG_LEFT, _encoded("ul_dump").replace(b'"location"', b'""')):
-            asked({"ul_dump": answer})
-        asked({"version": b'{"result":{"Server":"\\ud800"}}'})  # no record can carry it
+            queried({"ul_dump": answer})
+        queried({"version": b'{"result":{"Server":"\\ud800"}}'})  # no record can carry it
         return
     documents = odd_json([_ANSWERS[command]]) | mutated([_encoded(command)[:4000]])
-    asked({command: data.draw(documents)})
+    queried({command: data.draw(documents)})
 
 
 def test_of_a_whole_answer_all_is_published() -> None:
-    collected = asked({})
+    collected = queried({})
     assert [e for _, _, e in collected.published if e.kind is RegistrationKind.SNAPSHOT_ROW]
     assert collected.letters == []
 

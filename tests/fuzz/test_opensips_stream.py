@@ -41,8 +41,8 @@ def test_an_endless_object_is_given_up_and_reading_goes_on() -> None:
     assert len(_events(found)) == 1
 
 
-def test_an_objects_bytes_are_looked_at_once() -> None:
-    """Every read began anew: an object of a megabyte in pieces of ten bytes took minutes."""
+def test_bytes_of_an_object_are_scanned_once() -> None:
+    """Decoding began anew at every read: a megabyte in pieces of ten bytes took minutes."""
     framing = Framing(2**21)
     begin = b'{"jsonrpc":"2.0","method":"E_X","params":{"a":"'
     assert list(framing.feed(begin)) == []

@@ -68,7 +68,7 @@ _TOO_DEEP = b'{"result":"ok","calls":7,"x":' + b"[" * 960 + b"]" * 960 + b"}"
 @example("list", None)
 def test_no_answer_stops_the_rounds(command: str, data: st.DataObject | None) -> None:
     if data is None:
-        # A surrogate that stands for no byte could not be written to a dead letter.
+        # A surrogate that is no byte could not be written to a dead letter.
         rounds({"list": b'{"result":"ok","calls":["\\ud800"]}'})
         rounds({"list": _TOO_DEEP})
         rounds({"query": _TOO_DEEP.replace(b'"calls":7', b'"tags":7')})

@@ -40,7 +40,7 @@ class KamailioNode(Node):
 
 
 class KamailioCluster(Cluster):
-    """A registrar, and an edge before it once asked for."""
+    """A registrar, and an edge before it where requested."""
 
     def __init__(self, kafka: KafkaSettings, folder: Path) -> None:
         self._kafka, self._folder = kafka, folder

@@ -1,4 +1,4 @@
-"""A real Kamailio for the tests, configured as docs/kamailio.md says, on ports of its own."""
+"""A real Kamailio for the tests, configured as in docs/kamailio.md, on ports of its own."""
 
 import re
 import shutil

@@ -100,7 +100,7 @@ class Rtpengine:
 
 
 class Party:
-    """One phone: sends PCMU and, every so often, a report with what it heard of the other."""
+    """One phone: sends PCMU and, every so often, a report of what it received from the other."""
 
     def __init__(self, tag: str, drop_every: int = 0) -> None:
         self.tag = tag
@@ -130,7 +130,7 @@ class Party:
         self._media_peer = ("127.0.0.1", int(media[1]))
         self._control_peer = ("127.0.0.1", int(control[1]))
 
-    def speak(self) -> None:
+    def send_audio(self) -> None:
         self._sequence = (self._sequence + 1) & 0xFFFF
         if self._drop_every and self._sequence % self._drop_every == 0:
             self.dropped += 1
@@ -139,7 +139,7 @@ class Party:
         self.sent += 1
 
     def press(self, event: int) -> None:
-        """One digit of 100 ms (RFC 4733), its end said three times."""
+        """One digit of 100 ms (RFC 4733), its end sent three times."""
         timestamp = self._sequence * 160
         for end, duration in ((0, 160), (0, 480), (0x80, 800), (0x80, 800), (0x80, 800)):
             self._sequence = (self._sequence + 1) & 0xFFFF
@@ -151,8 +151,8 @@ class Party:
         now = time.time()
         ntp = int((now + _NTP_EPOCH) * 2**32)
         blocks = [] if self._other is None else [self._block(now)]
-        words = 6 + 6 * len(blocks)
-        head = struct.pack("!BBHI", 0x80 | len(blocks), _SR, words, self.ssrc)
+        length = 6 + 6 * len(blocks)
+        head = struct.pack("!BBHI", 0x80 | len(blocks), _SR, length, self.ssrc)
         body = struct.pack(
             "!QIII", ntp & (2**64 - 1), self._sequence * 160, self.sent, self.sent * 160
         )
@@ -213,7 +213,7 @@ def _arrived(at: socket.socket) -> Iterator[bytes]:
 
 
 class Call:
-    """Offer and answer as a SIP server makes them; then both speak, in a thread, until told."""
+    """Offer and answer as a SIP server makes them; then both send, in a thread, until stopped."""
 
     def __init__(self, rtpengine: Rtpengine, call_id: str, drop_every: int = 0) -> None:
         self.call_id = call_id
@@ -234,13 +234,13 @@ class Call:
         while not self._stopping.wait(_TICK):
             for party in (self.alice, self.bob):
                 party.listen()
-                party.speak()
+                party.send_audio()
                 if ticks % 10 == 5:
                     party.report()
             ticks += 1
 
     def hush(self) -> None:
-        """From now on nobody sends."""
+        """From now on neither party sends."""
         self._stopping.set()
         self._thread.join()
 

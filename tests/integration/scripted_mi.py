@@ -14,7 +14,7 @@ class ScriptedMi:
 
     def __init__(self) -> None:
         self.results: dict[str, Any] = {}
-        self.asked: list[str] = []
+        self.commands: list[str] = []
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
         self._port = 0
@@ -26,7 +26,7 @@ class ScriptedMi:
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """The JSON-RPC answer to a request."""
         command = request["method"]
-        self.asked.append(command)
+        self.commands.append(command)
         if command not in self.results:
             error = {"code": -32601, "message": "Method not found"}
             return {"jsonrpc": "2.0", "error": error, "id": request["id"]}

@@ -178,7 +178,7 @@ def test_phone_disconnected_from_pure_proxy_is_dead_connection(
         status, (wrong, summary) = audit(kafka, tmp_path, *nodes)
         assert (status, summary["disagreements"], summary["unaudited"]) == (1, 1, {})
         assert (wrong["kind"], wrong["node"]) == ("dead-connection", "edge1")
-        assert mi.asked.count("ul_dump") == 1
+        assert mi.commands.count("ul_dump") == 1
 
         ends = {"Remote": "10.0.0.7:5061", "Local": "127.0.0.1:5070"}
         mi.results["list_tcp_conns"] = {"Connections": [ends]}
@@ -195,7 +195,7 @@ def test_each_process_is_asked_once_for_a_location_table(mi: ScriptedMi) -> None
     opensips = OpenSips(OpenSipsSettings(node="edge1", mi_url=mi.url, usrloc=Usrloc.MEMORY))
     for _ in range(3):
         assert (opensips.ask().has_table, opensips.ask().rows) == (False, [])
-    assert mi.asked.count("ul_dump") == 1
+    assert mi.commands.count("ul_dump") == 1
     mi.results["uptime"] = {"Up since": "Thu Jan  1 00:01:00 2026"}
     mi.results["ul_dump"] = UL_DUMP
     assert len(opensips.ask().rows) == 1, "another process may have one"

@@ -65,8 +65,8 @@ def test_calls_and_their_media_on_one_clock(streams: KafkaSettings, tmp_path: Pa
     )
     sources = ("kamailio=call.jsonl", "rtpengine=media.jsonl")
     done = rollcall("replay", *sources, "--json", folder=tmp_path, kafka=streams)
-    told = ["online registered", "on-the-phone call-answered", "on-the-phone media-lost"]
-    assert changes(lines(done)) == {"ann": [*told, "online call-ended"]}
+    begun = ["online registered", "on-the-phone call-answered", "on-the-phone media-lost"]
+    assert changes(lines(done)) == {"ann": [*begun, "online call-ended"]}
     events = [codec.validate(MediaEvent, m.value() or b"") for m in read(streams, MEDIA)]
     assert [(event.node, event.kind, event.reason) for event in events] == [
         ("media", MediaKind.QUALITY, None),

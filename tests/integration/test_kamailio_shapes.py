@@ -1,7 +1,7 @@
 """Real clients' REGISTERs and RFC 4475's messages at a real Kamailio: presence is its table's.
 
 Raw bytes over UDP and TCP. Whatever the server makes of a message, presence shows what its table
-holds of that user; what no record can hold is a dead letter that says why.
+holds of that user; what no record can hold is a dead letter with the reason.
 """
 
 from collections.abc import Iterator
@@ -49,8 +49,8 @@ def test_what_is_stored(played: Played) -> None:
         elif one.status != 200:
             assert stored == [], one
         elif not shapes[one.name].refused:
-            asked = {each.uri: each.expires for each in shapes[one.name].contacts}
-            assert stored == sorted(uri for uri, expires in asked.items() if expires != 0), one
+            requested = {each.uri: each.expires for each in shapes[one.name].contacts}
+            assert stored == sorted(uri for uri, expires in requested.items() if expires != 0), one
 
 
 def test_what_no_record_can_hold_is_named(registrar: Kamailio, played: Played) -> None:

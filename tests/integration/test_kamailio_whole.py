@@ -62,9 +62,9 @@ def test_kill_9_of_the_client(cluster: KamailioCluster, port: int) -> None:
     end = cluster.end_of(client.port)
     assert end.source is Source.SOCKETS
     assert end.id in state.evidence
-    told = [e for e in cluster.registrations.read() if e.aor == state.aor]
+    found = [e for e in cluster.registrations.read() if e.aor == state.aor]
     # A listing of the producer's start may have come in between.
-    (event,) = [e for e in told if e.kind is not RegistrationKind.SNAPSHOT_ROW]
+    (event,) = [e for e in found if e.kind is not RegistrationKind.SNAPSHOT_ROW]
     assert (event.kind, event.source) == (RegistrationKind.REGISTERED, Source.KAMAILIO)
     assert event.cookie == end.cookie
 
@@ -252,8 +252,8 @@ def ended(cluster: KamailioCluster, invite: Message) -> list[tuple[str | None, i
 
     def both() -> list[tuple[str | None, int | None]] | None:
         events = [e for e in cluster.calls.read() if e.sip_call_id == call_id]
-        told = sorted((e.aor, e.status_code) for e in events if e.kind is CallKind.ENDED)
-        return told if len(told) == 2 else None
+        found = sorted((e.aor, e.status_code) for e in events if e.kind is CallKind.ENDED)
+        return found if len(found) == 2 else None
 
     return eventually(both, what="both legs' ends") or []
 
@@ -311,7 +311,7 @@ def test_a_call_that_ended_while_nobody_listened(
 def test_a_producer_that_starts_in_the_middle_of_a_call(
     cluster: KamailioCluster, phones: list[SipPhone]
 ) -> None:
-    """Its listing tells it who is in the call whose end it hears."""
+    """Its listing shows the users of a call whose end is then reported."""
     alice, bob = phones
     cluster.registrar.producer.kill()
     call = talk(alice, bob)
@@ -332,7 +332,7 @@ def test_the_death_of_the_server(cluster: KamailioCluster, port: int) -> None:
     boot = cluster.registrar.producer.status()["boot"]
     cluster.registrar.kamailio.kill()
     assert cluster.offline("server-udp").cause is Cause.NODE_LOST
-    # Over TCP the kernel may be first: all sockets of a process end with it. It says whose end.
+    # Over TCP the kernel may be first: all sockets of a process end with it.
     state = cluster.offline("server-tcp")
     if state.cause is not Cause.NODE_LOST:
         assert cluster.end_of(over_tcp.port).reason == "listener gone"

@@ -33,24 +33,24 @@ def mi(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Scripte
 
 
 def test_a_command_and_its_answer(mi: tuple[ScriptedMi, Mi]) -> None:
-    _, asked = mi
-    assert len(read_contacts(asked.call("ul_dump"))) == 4
+    _, client = mi
+    assert len(read_contacts(client.call("ul_dump"))) == 4
 
 
 def test_a_refusal_says_why(mi: tuple[ScriptedMi, Mi]) -> None:
-    _, asked = mi
+    _, client = mi
     with pytest.raises(MiRefused, match="Method not found"):
-        asked.call("dlg_list", {"callid": "x"})
+        client.call("dlg_list", {"callid": "x"})
 
 
 def test_the_text_of_2_4_over_its_fifo(tmp_path: Path) -> None:
     text = (CAPTURES / "v24_ul_dump.mi_fifo.txt").read_text()
     fifo = ScriptedFifo(tmp_path / "fifo", ScriptedMi(), classic={"ul_dump": text})
     try:
-        asked = FifoMi(fifo.path, "2.4", 5)
-        assert len(read_contacts(asked.call("ul_dump"))) == 3
+        client = FifoMi(fifo.path, "2.4", 5)
+        assert len(read_contacts(client.call("ul_dump"))) == 3
         with pytest.raises(MiRefused):
-            asked.call("uptime")
+            client.call("uptime")
     finally:
         fifo.stop()
 

@@ -59,7 +59,7 @@ def test_two_sources_are_played_on_one_clock(kafka: KafkaSettings, tmp_path: Pat
         codec.validate(RegistrationEvent, m.value() or b"") for m in read(kafka, REGISTRATIONS)
     ]
     user = [event for event in found if event.aor == "sip:1006@sip.example.test"]
-    # usrloc says it before FreeSWITCH's event is received, at each of the three REGISTERs.
+    # usrloc reports it before FreeSWITCH's event is received, at each of the three REGISTERs.
     assert [event.node for event in user if event.node in ("fs0", "edge0")] == ["edge0", "fs0"] * 3
     # At speed 2 they are one to eight milliseconds apart on their way through two processes.
     for node in ("fs2", "edge2"):

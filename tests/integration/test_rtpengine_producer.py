@@ -48,8 +48,8 @@ def stream(event: MediaEvent, tag: str) -> MediaStream:
 
 
 def hears_loss(event: MediaEvent, tag: str) -> bool:
-    heard = stream(event, tag)
-    return bool(heard.heard_lost and heard.heard_mos and heard.round_trip_ms)
+    party = stream(event, tag)
+    return bool(party.heard_lost and party.heard_mos and party.round_trip_ms)
 
 
 @pytest.mark.timeout(300)
@@ -71,7 +71,7 @@ def test_quality_digits_ends_and_timeouts(kafka: KafkaSettings, tmp_path: Path) 
                     hears_loss(e, bob) for e in media(kafka, lossy.call_id, MediaKind.QUALITY)
                 ),
                 60,
-                what="quality with the loss that bob hears",
+                what="quality with the loss of bob's reports",
             )
             good.alice.press(5)
             eventually(lambda: media(kafka, good.call_id, MediaKind.DTMF), what="the digit")
@@ -93,12 +93,12 @@ def test_quality_digits_ends_and_timeouts(kafka: KafkaSettings, tmp_path: Path) 
     assert (digit.digit, digit.tag, digit.duration_ms) == ("5", good.alice.tag, 100)
 
     assert timed_out.reason == "timeout"
-    heard, spoken = stream(timed_out, lossy.bob.tag), stream(timed_out, lossy.alice.tag)
-    assert spoken.packets == lossy.alice.sent
-    assert spoken.ssrc == lossy.alice.ssrc
-    assert lossy.alice.dropped >= (heard.heard_lost or 0) > 0
-    assert 10 <= (heard.heard_loss_percent or 0) <= 30  # one in five was dropped
-    assert (heard.heard_mos or 5) < (spoken.heard_mos or 0)
+    of_bob, of_alice = (stream(timed_out, p.tag) for p in (lossy.bob, lossy.alice))
+    assert of_alice.packets == lossy.alice.sent
+    assert of_alice.ssrc == lossy.alice.ssrc
+    assert lossy.alice.dropped >= (of_bob.heard_lost or 0) > 0
+    assert 10 <= (of_bob.heard_loss_percent or 0) <= 30  # one in five was dropped
+    assert (of_bob.heard_mos or 5) < (of_alice.heard_mos or 0)
     assert timed_out.last_packet_at is not None
     assert 2 <= (timed_out.at - timed_out.last_packet_at).total_seconds() <= 10
 
@@ -128,11 +128,11 @@ def test_over_http_through_a_crash_of_rtpengine(kafka: KafkaSettings, tmp_path: 
         cut.hush()
         (down,) = eventually(lambda: nodes(kafka, NodeKind.DOWN), what="down")
         eventually(lambda: not stage.status()["up"])
-        assert media(kafka, cut.call_id, MediaKind.ENDED) == []  # nobody knows yet
+        assert media(kafka, cut.call_id, MediaKind.ENDED) == []  # not known yet
         rtpengine.start()
         (ended,) = eventually(lambda: media(kafka, cut.call_id, MediaKind.ENDED), what="its end")
         with Call(rtpengine, "next@127.0.0.1") as after:
-            eventually(lambda: media(kafka, after.call_id, MediaKind.QUALITY), what="quality anew")
+            eventually(lambda: media(kafka, after.call_id, MediaKind.QUALITY), what="quality again")
     assert ended.reason == "rtpengine-restarted"
     first, second = nodes(kafka, NodeKind.UP)
     assert first.boot == down.boot == ended.boot != second.boot

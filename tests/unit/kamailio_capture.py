@@ -21,12 +21,12 @@ from schemas.vocabulary import ConnectionKind, Source, Transport
 from tests.unit.opensips_capture import Collector
 from tests.unit.pipeline import Pipeline
 
-BEGUN = 1_795_500_000  # seconds since 1970: when the connection begins, before all that it tells
+BEGUN = 1_795_500_000  # seconds since 1970: when the connection begins, before all its events
 CAPTURES = Path(__file__).parents[1] / "captures" / "kamailio"
 
 
 class Play:
-    """Lines of evapi through the intake, ends of connections as the watcher tells them."""
+    """Lines of evapi through the intake, ends of connections as the watcher reports them."""
 
     def __init__(self, domain: str | None = "sip.test") -> None:
         self.pipeline = Pipeline()
@@ -34,10 +34,10 @@ class Play:
         ticks = Ticks(lambda: BEGUN * 10**9)
         self.context = Context("kam1", "run-1", Users(domain, section="kamailio"))
         self.server = Server(self.context, ticks, lease_silence=5)
-        witness = KernelWitness(KamailioSettings(node="kam1", kernel="off"))
+        kernel = KernelWitness(KamailioSettings(node="kam1", kernel="off"))
         publisher: Any = self.collector
         self.intake = Intake(
-            publisher, self.server, self.context, Inbox(10, 10**6, ticks), ticks, witness, 4096
+            publisher, self.server, self.context, Inbox(10, 10**6, ticks), ticks, kernel, 4096
         )
         self._peer = _Silent()
         self._next = 0

@@ -23,7 +23,7 @@ EDGES = Path(__file__).parents[1] / "captures" / "edge"
 
 
 class Collector:
-    """Stands where the publisher does: keeps what comes, in order, and feeds the streams."""
+    """In place of the publisher: keeps the records in order, and feeds the streams."""
 
     def __init__(self, pipeline: Pipeline | None = None) -> None:
         self.records: list[Translated] = []

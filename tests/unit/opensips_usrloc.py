@@ -17,7 +17,7 @@ UP = "Tue Nov 24 06:01:20 2026"
 
 
 class UsrlocServer:
-    """`in_database`: read at each lookup, REGISTER and question, and in no memory."""
+    """`in_database`: contacts are read at each lookup, REGISTER and query, and not kept."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class UsrlocServer:
         self.wanted += 1
 
     def forget(self) -> None:
-        """The producer starts anew; what the streams hold stays."""
+        """The producer restarts; what the streams hold stays."""
         fresh = Play(asks=True, storage=Storage())
         fresh.intake.ticks._clock = lambda: round(self.now * 1e9)
         fresh.pipeline = fresh.collector._pipeline = self.play.pipeline
@@ -63,7 +63,7 @@ class UsrlocServer:
     # -- what clients and calls do --------------------------------------------------------------
 
     def register(self, user: str, uri: str, **given: Any) -> None:
-        """A new contact, or of the same URI and Call-ID a renewed one."""
+        """A new contact, or a renewed one of the same URI and Call-ID."""
         self.now += 1
         self._load(user)
         rows = self.users.setdefault(user, [])
@@ -93,7 +93,7 @@ class UsrlocServer:
         if not self.users.get(user):
             self.users.pop(user, None)
 
-    def take_all_back(self, user: str) -> None:
+    def unregister_all(self, user: str) -> None:
         """`Contact: *` at a database: the user is read and removed (delete_urecord()), at once."""
         self.now += 0.05
         self._load(user)
@@ -110,7 +110,7 @@ class UsrlocServer:
         self.calls.append(command)
         self.now += 0.01
         if self.is_unreachable:
-            raise MiUnreachable("nobody answers")
+            raise MiUnreachable("no answer")
         if command == "ul_dump":
             shown = {} if self.in_database else self.users
             aors = [{"AOR": self._name(user), "Contacts": self._rows(user)} for user in shown]
@@ -127,18 +127,18 @@ class UsrlocServer:
         raise MiRefused(command)
 
     def list_all(self) -> None:
-        """A listing of all, some time after what came before."""
+        """A listing of all contacts, five seconds later."""
         self.now += 5
         assert self.lister.list_contacts()
 
-    def settle(self) -> None:
-        """The lister's rounds, until nobody is to be asked for."""
+    def run_lister(self) -> None:
+        """The lister's rounds, until no user is to be listed."""
         rounds = 0
         while self.play.intake.listings.wanted.is_set() or self.lister.waits:
             self.now += 0.2
             self.lister.list_users()
             rounds += 1
-            assert rounds < 10, "questions raise questions"
+            assert rounds < 10, "listings request listings"
 
     def shown(self, user: str) -> list[str]:
         """The contacts that subscribers read."""
@@ -174,7 +174,7 @@ class UsrlocServer:
         self.play.datagram(self.now, json.dumps(message).encode())
 
     def remove(self, user: str, row: dict[str, Any]) -> None:
-        """This one is un-REGISTERed, whatever others there are."""
+        """This one is unregistered, whatever others there are."""
         self.now += 0.1
         self.users[user].remove(row)
         self._raise("DELETE", user, row)

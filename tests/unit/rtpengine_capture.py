@@ -1,4 +1,4 @@
-"""Captures of a real rtpengine, and a scripted one that answers the producer's questions."""
+"""Captures of a real rtpengine, and a scripted one that answers the producer's requests."""
 
 import json
 from collections import Counter
@@ -99,10 +99,10 @@ class ScriptedNg:
         self.uptime: Any = 100
         self.failure: NgError | None = None
         self.list_limit = 10**6
-        self.asked: list[str] = []
+        self.commands: list[str] = []
 
     def ask(self, command: str, **parameters: str | int) -> dict[str, Any]:
-        self.asked.append(command)
+        self.commands.append(command)
         if self.failure is not None:
             raise self.failure
         if command == "ping":

@@ -19,7 +19,7 @@ each_shape = pytest.mark.parametrize("shape", shapes(), ids=lambda shape: shape.
 
 
 def header_contacts(shape: Shape) -> list[Expected]:
-    """What a registrar is asked to store, read from the headers alone. Raises MalformedUri."""
+    """What a REGISTER requests, read from its headers. Raises MalformedUri."""
     message = shape.message
     if not message.contacts:
         return []
@@ -33,7 +33,7 @@ def header_contacts(shape: Shape) -> list[Expected]:
     return found
 
 
-def test_there_are_enough_of_them() -> None:
+def test_corpus_has_the_expected_size() -> None:
     assert len(shapes()) >= 150
     assert len(answers()) >= 15
     names = Counter(shape.name for shape in shapes())
@@ -43,7 +43,7 @@ def test_there_are_enough_of_them() -> None:
 
 
 @each_shape
-def test_each_contact_with_its_own_expires(shape: Shape) -> None:
+def test_each_contact_has_its_own_expires(shape: Shape) -> None:
     if shape.star:
         assert is_star(shape.message.contacts)
     elif shape.refused:
@@ -53,7 +53,7 @@ def test_each_contact_with_its_own_expires(shape: Shape) -> None:
         assert header_contacts(shape) == shape.contacts
 
 
-def test_whose_it_is() -> None:
+def test_aor_of_each_shape() -> None:
     for shape in shapes():
         aor = aor_of(shape.message.first("to") or "")
         assert aor.startswith("sip:")
@@ -61,7 +61,7 @@ def test_whose_it_is() -> None:
         assert aor.partition("@")[2] in ("example.test", "ims.mnc001.mcc001.example.test")
 
 
-def test_a_contact_as_a_proxys_table_has_it() -> None:
+def test_contact_in_a_proxys_table() -> None:
     """usrloc stores the URI alone."""
     for shape in shapes():
         for one in shape.contacts:
@@ -72,7 +72,7 @@ def test_a_contact_as_a_proxys_table_has_it() -> None:
                 assert stored.read(one.identity).identity == one.identity, "an identity is stable"
 
 
-def test_a_contact_as_freeswitch_stores_it() -> None:
+def test_contact_as_freeswitch_stores_it() -> None:
     """mod_sofia writes `display <uri>` and leaves out the header's parameters (sofia_reg.c)."""
     for shape in shapes():
         for one in shape.contacts:
@@ -83,7 +83,7 @@ def test_a_contact_as_freeswitch_stores_it() -> None:
                     assert read.binding == one.identity
 
 
-def test_where_it_is_sent_to() -> None:
+def test_request_uri_of_each_register_has_no_user() -> None:
     for shape in registers():
         method, target, version = shape.message.first_line.split(" ")
         assert (method, version) == ("REGISTER", "SIP/2.0")
@@ -100,8 +100,8 @@ def test_no_two_clients_share_a_binding() -> None:
     assert [identity for identity, count in identities.items() if count > 1] == []
 
 
-def test_addresses_are_documentations() -> None:
-    """RFC 5737, RFC 3849, RFC 2606; private ones stand behind somebody's NAT."""
+def test_addresses_are_reserved_for_documentation() -> None:
+    """RFC 5737, RFC 3849, RFC 2606; private ones are behind a NAT."""
     allowed = ("192.0.2.", "198.51.100.", "203.0.113.", "[2001:db8:", "[2001:0db8:")
     private = ("10.", "100.64.", "[::ffff:192.0.2.")
     names = (".invalid", ".test", ".org", ".org.", ".com", ".net")
@@ -119,7 +119,7 @@ def binding_identity_of(one: Expected) -> str:
     return binding_identity(one.uri[:MAX_LENGTH])
 
 
-def test_where_a_contact_leads() -> None:
+def test_transport_and_address_of_each_contact() -> None:
     """Transport (RFC 3261 §26.2.2, RFC 7118 §5) and address, where it names one."""
     for shape in shapes():
         for one in shape.contacts:

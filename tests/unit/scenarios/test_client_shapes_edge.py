@@ -78,7 +78,7 @@ def reported(shape: Shape, edge: Edge, **fields: Any) -> Result:
 
 
 @pytest.mark.parametrize("make_edge", [kamailio, opensips])
-def test_a_record_a_contact(make_edge: Callable[[], Edge]) -> None:
+def test_each_contact_makes_a_record(make_edge: Callable[[], Edge]) -> None:
     edge = make_edge()
     for shape in registers():
         if not shape.message.contacts:
@@ -88,7 +88,7 @@ def test_a_record_a_contact(make_edge: Callable[[], Edge]) -> None:
         if shape.refused:
             assert (got, refused) == (set(), [(shape.refused, "contact")]), shape.name
         elif make_edge is kamailio and not shape.message.contacts.isprintable():
-            # A display name that is no UTF-8: Kamailio's producer asks for the user's rows instead.
+            # A display name that is not UTF-8: Kamailio's producer lists the user instead.
             assert (got, [field for _, field in refused]) == (set(), ["contact"]), shape.name
         elif shape.star:
             assert [one.kind for one in records] == [Kind.WILDCARD], shape.name
@@ -102,15 +102,15 @@ def test_a_record_a_contact(make_edge: Callable[[], Edge]) -> None:
 
 
 @pytest.mark.parametrize("make_edge", [kamailio, opensips])
-def test_what_the_answer_grants_to_each(make_edge: Callable[[], Edge]) -> None:
-    """The client asks for a day: what the 200 OK lists for its own contact counts."""
+def test_each_contact_has_the_granted_expires(make_edge: Callable[[], Edge]) -> None:
+    """The client requests a day: the 200 OK's expiry of its own contact counts."""
     edge = make_edge()
     for shape in answers():
         if shape.name == "cucm":  # by an Expires header of the 200 OK, which scripts do not report
             continue
         for one in shape.contacts:
-            asked = {"contact": f"<{one.uri}>", "expires": "86400"}
-            granted = reported(shape, edge, **asked, reply_contact=shape.message.contacts)
+            requested = {"contact": f"<{one.uri}>", "expires": "86400"}
+            granted = reported(shape, edge, **requested, reply_contact=shape.message.contacts)
             (record,) = granted.records
             assert record.expires_at is not None
             assert record.expires_at - record.at == timedelta(seconds=one.expires or 0), shape.name

@@ -1,9 +1,9 @@
 """Every recorded capture of an edge before a registrar, against what its clients really did.
 
-The client's connection ends at the edge; the registrar says nothing, or something else, or an hour
-later. The truth (`*.truth.jsonl`, `*.notes.md`) is written out here as what a subscriber must see:
-each change of status once, with its cause. Which of one REGISTER's two bindings is told first is
-chance, and shows as a second "online" that names the node to send to.
+The client's connection ends at the edge; the registrar reports nothing, or another cause, or an
+hour later. The truth (`*.truth.jsonl`, `*.notes.md`) is written out here as what a subscriber must
+see: each change of status once, with its cause. Which of one REGISTER's two bindings is published
+first is chance, and shows as a second "online" that names the node to send to.
 """
 
 from itertools import groupby
@@ -76,7 +76,7 @@ LATE: dict[str, dict[str, float]] = {
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_subscriber_sees_what_the_clients_did(name: str) -> None:
+def test_capture_gives_the_expected_presence(name: str) -> None:
     played = EdgePlay(name)
     seen = {presence.aor for presence in played.play.pipeline.published}
     assert {aor[4:].partition("@")[0] for aor in seen} == set(EXPECTED[name])
@@ -94,7 +94,7 @@ def test_every_capture_is_tested() -> None:
 
 @pytest.mark.parametrize("late", LATE.values(), ids=LATE)
 @pytest.mark.parametrize("name", EXPECTED)
-def test_whichever_source_is_late_the_end_is_right(name: str, late: dict[str, float]) -> None:
+def test_final_state_is_right_whichever_source_is_late(name: str, late: dict[str, float]) -> None:
     """Who is reachable at the end, and why the others are not."""
     played = EdgePlay(name, late)
     for user, changes in EXPECTED[name].items():
@@ -104,7 +104,7 @@ def test_whichever_source_is_late_the_end_is_right(name: str, late: dict[str, fl
             assert f"{last.status} {last.cause}" == changes[-1]
 
 
-def test_the_node_to_send_to_and_the_edge_before_it() -> None:
+def test_binding_names_the_registrar_and_the_edge() -> None:
     published = EdgePlay("A_kill9").play.pipeline.published
     (shown,) = published[1].bindings
     assert (shown.node, shown.edge) == ("vm", "edge")

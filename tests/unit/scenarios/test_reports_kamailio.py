@@ -1,4 +1,4 @@
-"""Public reports by people who run Kamailio, tried here: the input of each, and what is right.
+"""Public reports about Kamailio: the input of each, and the right outcome.
 
 The scripts of these reports pass no `contacts`: what their header and save()'s result show must do,
 and the user's listing where it cannot.
@@ -79,7 +79,7 @@ def test_users_whose_names_differ_in_case_are_one() -> None:
 
 
 @pytest.mark.parametrize("ending", ["expires=0", "contact-expired"])
-def test_a_contact_without_brackets_has_no_parameters_of_its_own(ending: str) -> None:
+def test_contact_without_brackets_has_no_parameters_of_its_own(ending: str) -> None:
     """nksip#8, kamailio#1257"""
     contact = "sip:bob@192.0.2.41:5062"
     report = Report().register("bob@example.test", f"{contact};expires=600")
@@ -104,7 +104,7 @@ def test_several_contacts_of_one_header_are_all_known() -> None:
     assert report.register("ion@example.test", moved).shown == {"ion@example.test": [first]}
 
 
-def test_an_instance_registers_from_another_address() -> None:
+def test_instance_registers_from_another_address() -> None:
     """kamailio#278"""
     named = 'reg-id=1;+sip.instance="<urn:uuid:00000000-0000-4000-8000-00000000a001>"'
     first, second = "sip:3000@192.0.2.45:5061", "sip:3000@192.0.2.46:5061"
@@ -116,7 +116,7 @@ def test_an_instance_registers_from_another_address() -> None:
     assert report.shown == {"dave@example.test": "unregistered"}
 
 
-def test_a_second_device_where_one_is_allowed_is_looked_up_at_once() -> None:
+def test_second_device_where_one_is_allowed_is_listed_at_once() -> None:
     """OpenSIPS#3055, #2372, sipsorcery#1100: save("location", "0x04")"""
     first, second = "sip:ivy@192.0.2.48:56462", "sip:ivy@192.0.2.49:40580"
     report = Report().register("ivy@example.test", f"<{first}>")
@@ -130,7 +130,7 @@ def test_a_second_device_where_one_is_allowed_is_looked_up_at_once() -> None:
 
 
 @pytest.mark.parametrize("expires", ["4294967295", "99999999999", "3600;x=1", "-1", "abc", ""])
-def test_what_is_granted_counts(expires: str) -> None:
+def test_granted_expires_counts(expires: str) -> None:
     """dart-sip-ua#115, OpenSIPS#1162"""
     contact = "sip:erin@192.0.2.51:5062"
     report = Report().register("erin@example.test", f"<{contact}>", expires=expires, granted=3600)
@@ -140,12 +140,12 @@ def test_what_is_granted_counts(expires: str) -> None:
     assert report.play.collector.dead_letters == []
 
 
-def test_a_star_of_a_device_that_was_not_there() -> None:
+def test_wildcard_unregister_of_a_device_without_bindings() -> None:
     """gosip#12"""
     assert Report().register("3402@example.test", "*", expires="0").shown == {}
 
 
-def test_a_contact_without_a_user() -> None:
+def test_contact_without_a_user() -> None:
     """Restcomm-Connect#1058"""
     contact = "sip:192.0.2.62:49793;transport=tcp"
     report = Report().register("ant@example.test", f"<{contact}>;expires=100", expires=None)
@@ -161,7 +161,7 @@ def test_expired_without_a_domain() -> None:
     assert report.play.collector.dead_letters == []
 
 
-def test_a_malformed_contact_hurts_no_other() -> None:
+def test_malformed_contact_does_not_affect_others() -> None:
     """kamailio#4926"""
     bad, good = "sip:alice@192.0.2.10:5060transport=udp", "sip:alice@192.0.2.11:5060"
     report = Report().register("alice@example.test", f"<{bad}>, <{good}>")

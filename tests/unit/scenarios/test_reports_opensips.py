@@ -1,6 +1,6 @@
-"""What people reported of OpenSIPS, and of the edges before registrars: each as a small input.
+"""Public reports about OpenSIPS, and about edges before registrars: each as a small input.
 
-The reports are named in each test; RFC 3261 §20.10 says what a Contact header holds.
+The reports are named in each test; RFC 3261 §20.10 defines the Contact header.
 """
 
 import json
@@ -53,7 +53,7 @@ def seconds(play: Play) -> list[float | None]:
     return [(e.expires_at - e.at).total_seconds() if e.expires_at else None for e in last]
 
 
-def test_a_lookup_inserts_a_stored_contact_once_more() -> None:
+def test_lookup_inserts_a_stored_contact_again() -> None:
     """OpenSIPS#2617, OpenSIPS#1573."""
     play = Play()
     tcp = {"socket": "tcp:192.0.2.1:5060", "received": "sip:192.0.2.60:41000;transport=tcp"}
@@ -65,7 +65,7 @@ def test_a_lookup_inserts_a_stored_contact_once_more() -> None:
     assert play.pipeline.changes("kim") == play.pipeline.changes("leo") == ["online registered"]
 
 
-def test_a_delete_comes_with_the_timer_after_the_next_registration() -> None:
+def test_delete_comes_with_the_timer_after_the_next_registration() -> None:
     """OpenSIPS#2844."""
     play = Play()
     stored(play, 0, "INSERT", "sip:mia@192.0.2.62:5062", callid="m1")
@@ -75,7 +75,7 @@ def test_a_delete_comes_with_the_timer_after_the_next_registration() -> None:
 
 
 @pytest.mark.parametrize("expires", [10, int(T) + 60, int(T) + 3600])
-def test_a_delete_of_another_registration_ends_nothing(expires: int) -> None:
+def test_delete_of_another_registration_ends_nothing(expires: int) -> None:
     """OpenSIPS#2844, with matching_mode 1: the same contact by another Call-ID."""
     play = Play()
     uri = "sip:mia@192.0.2.62:5062"
@@ -86,7 +86,7 @@ def test_a_delete_of_another_registration_ends_nothing(expires: int) -> None:
     assert not play.events(NODES)
 
 
-def test_a_timers_delete_of_the_registration_before_ends_nothing() -> None:
+def test_late_delete_of_the_earlier_registration_ends_nothing() -> None:
     """Write-back: un-REGISTERed and registered again by the same Call-ID before the timer."""
     play = Play()
     uri = "sip:mia@192.0.2.62:5062"
@@ -98,7 +98,7 @@ def test_a_timers_delete_of_the_registration_before_ends_nothing() -> None:
     assert shown(play) == []
 
 
-def test_a_200_is_handled_before_its_180() -> None:
+def test_200_is_handled_before_its_180() -> None:
     """OpenSIPS#3342."""
     play = Play()
     for user in ("oli", "pia"):
@@ -124,7 +124,7 @@ def test_a_200_is_handled_before_its_180() -> None:
         ("sip:edi@192.0.2.58;user=phone;line=%23abc", "udp", "192.0.2.58"),
     ],
 )
-def test_odd_contacts_of_real_devices(text: str, transport: str, address: str | None) -> None:
+def test_unusual_contacts_of_real_devices(text: str, transport: str, address: str | None) -> None:
     """kamailio#120, #4092, #264, #1299, JsSIP#482, #844, OpenSIPS#1205."""
     read = contact.read(text)
     assert read.uri == text
@@ -135,7 +135,7 @@ def test_odd_contacts_of_real_devices(text: str, transport: str, address: str | 
 
 
 @pytest.mark.parametrize("text", ["sip:1001@192.0.2.58:0", "sip:alice@example.com@192.0.2.58"])
-def test_what_is_no_contact(text: str) -> None:
+def test_invalid_contacts(text: str) -> None:
     with pytest.raises(InvalidRecord):
         contact.read(text)
 
@@ -153,7 +153,7 @@ def test_paths_of_real_edges(path: str, port: int | None) -> None:
     assert received_by_edge(path) == (Address(ip="192.0.2.59", port=port) if port else None)
 
 
-def test_all_is_taken_back_by_a_device_that_has_nothing() -> None:
+def test_wildcard_unregister_of_a_device_without_bindings() -> None:
     """gosip#12."""
     play = Play()
     edge(play, 0, "*", "0")
@@ -161,7 +161,7 @@ def test_all_is_taken_back_by_a_device_that_has_nothing() -> None:
     assert not play.collector.dead_letters
 
 
-def test_all_is_taken_back() -> None:
+def test_wildcard_unregister() -> None:
     play = Play()
     edge(play, 0, f"<{BOB}>, <sip:bob@192.0.2.41:5070>")
     edge(play, 5, " * ", "0")
@@ -169,7 +169,7 @@ def test_all_is_taken_back() -> None:
     assert play.pipeline.changes("bob")[-1] == "offline unregistered"
 
 
-def test_a_contact_without_user_and_an_end_in_the_contact_only() -> None:
+def test_contact_without_user_and_unregister_by_its_expires() -> None:
     """Restcomm-Connect#1058, SIP.js#435."""
     play = Play()
     edge(play, 0, "<sip:192.0.2.62:49793;transport=tcp>;expires=100", None)
@@ -178,7 +178,7 @@ def test_a_contact_without_user_and_an_end_in_the_contact_only() -> None:
     assert shown(play) == []
 
 
-def test_a_contact_without_brackets() -> None:
+def test_contact_without_brackets() -> None:
     """nksip#8, kamailio#1257: its parameters are the header's."""
     play = Play()
     edge(play, 0, f"{BOB};expires=100")
@@ -197,7 +197,7 @@ def test_several_contacts_each_with_its_own_expires() -> None:
     assert len({event.id for event in play.events(REGISTRATIONS)}) == 2
 
 
-def test_a_client_that_moves_is_never_without_a_binding() -> None:
+def test_client_that_moves_is_never_without_a_binding() -> None:
     play = Play()
     edge(play, 0, f"<{BOB}>")
     edge(play, 5, f"<{BOB}>;expires=0, <sip:bob@192.0.2.44:49165>")
@@ -205,7 +205,7 @@ def test_a_client_that_moves_is_never_without_a_binding() -> None:
     assert all(presence.reachable for presence in play.pipeline.published)
 
 
-def test_a_device_that_moves_by_its_instance() -> None:
+def test_device_keeps_its_instance_when_it_moves() -> None:
     """RFC 5626 §6: the same instance and reg-id is the same binding."""
     play = Play()
     device = '+sip.instance="<urn:uuid:00000000-0000-4000-8000-0000000000a3>"'
@@ -235,7 +235,7 @@ def test_a_device_that_moves_by_its_instance() -> None:
         ("<{}>;expires=4294967295", "1", None, 2**32 - 1),
     ],
 )
-def test_what_was_granted_counts(
+def test_granted_expires_counts(
     contact: str, expires: str | None, reply: str | None, granted: int
 ) -> None:
     """dart-sip-ua#115, OpenSIPS#1162: what cannot be read counts as absent."""
@@ -248,7 +248,7 @@ def test_what_was_granted_counts(
 
 
 @pytest.mark.parametrize("header", ["", '"Bob <sip:bob@h>', "<sip:bob@h", ",", "<mailto:a@b>"])
-def test_a_header_that_nobody_can_read(header: str) -> None:
+def test_unreadable_header(header: str) -> None:
     play = Play()
     edge(play, 0, header)
     assert [field for _, field in play.collector.dead_letters] == ["contact"]
@@ -264,7 +264,7 @@ def test_a_header_that_nobody_can_read(header: str) -> None:
     ],
 )
 @pytest.mark.parametrize("pattern", ["{}, <{bob}>", "<{bob}>, {}", "<{bob}>, {}, <sip:x@h>"])
-def test_one_contact_that_nobody_can_read(unreadable: str, reason: str, pattern: str) -> None:
+def test_one_unreadable_contact(unreadable: str, reason: str, pattern: str) -> None:
     """The registrar took the others: each is a binding, and the one a dead letter of its own."""
     play = Play()
     edge(play, 0, pattern.format(unreadable, bob=BOB))
@@ -276,7 +276,7 @@ def test_one_contact_that_nobody_can_read(unreadable: str, reason: str, pattern:
 LATIN_1 = b'"J\xf6rg" <sip:bob@192.0.2.41:5062>'
 
 
-def test_a_display_name_in_latin_1() -> None:
+def test_display_name_in_latin_1() -> None:
     """Only the URI is read: the name may be of any encoding."""
     play = Play()
     message = {"method": "E_EDGE_REGISTER", "params": {
@@ -291,7 +291,7 @@ def test_a_display_name_in_latin_1() -> None:
     assert [field for _, field in play.collector.dead_letters] == ["contact"]
 
 
-def test_a_display_name_in_latin_1_at_the_registrar() -> None:
+def test_display_name_in_latin_1_at_the_registrar() -> None:
     """A table's contact is a URI; a name that a script has it hold is no part of it."""
     for text, letters in ((LATIN_1, []), (LATIN_1.replace(b"bob", b"b\xf6b"), ["uri"])):
         play = Play()
@@ -314,7 +314,7 @@ def test_a_display_name_in_latin_1_at_the_registrar() -> None:
         ("udp:192.0.2.1:5060", "sip:b@192.0.2.7:5061;transport=tcp", Transport.UDP),
     ],
 )
-def test_a_websocket_over_tls_says_ws_in_its_contact(
+def test_websocket_over_tls_has_ws_in_its_contact(
     socket: str, uri: str, transport: Transport
 ) -> None:
     """RFC 7118 §5.2."""
@@ -334,7 +334,7 @@ def test_a_websocket_over_tls_says_ws_in_its_contact(
         ("Alice@example.test", "sip:Alice@example.test"),
     ],
 )
-def test_names_as_usrloc_keeps_them(name: str, aor: str) -> None:
+def test_names_as_usrloc_stores_them(name: str, aor: str) -> None:
     """Events name users decoded; a call names them as their URIs do."""
     play = Play()
     stored(play, 0, "INSERT", BOB, aor=name)

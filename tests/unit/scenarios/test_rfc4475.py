@@ -116,13 +116,13 @@ def message(name: str) -> messages.Message:
     return messages.parse(torture.message(name))
 
 
-def test_all_messages_of_the_rfc_are_there() -> None:
+def test_all_messages_of_the_rfc_are_in_the_corpus() -> None:
     assert len(torture.names()) == 49
     assert set(torture.names()) == USERS.keys() | NO_USER.keys()
 
 
 @pytest.mark.parametrize("name", torture.names())
-def test_the_user(name: str) -> None:
+def test_user_of_each_message(name: str) -> None:
     text = message(name).first("to")
     if name in USERS:
         assert text is not None
@@ -133,7 +133,7 @@ def test_the_user(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", torture.names())
-def test_the_contacts(name: str) -> None:
+def test_contacts_of_each_message(name: str) -> None:
     text = message(name).contacts
     if name == "unksm2":
         (one,) = read_contacts(text)
@@ -146,11 +146,11 @@ def test_the_contacts(name: str) -> None:
     )
 
 
-def test_a_number_beyond_all_bounds_is_none() -> None:
+def test_number_out_of_range_is_none() -> None:
     assert read_expires(message("scalar02").first("expires")) is None
 
 
-def test_an_empty_parameter_is_none() -> None:
+def test_empty_parameter_is_none() -> None:
     (one,) = read_contacts(message("badinv01").contacts)
     assert one.parameters == {}
 
@@ -159,14 +159,14 @@ def test_an_empty_parameter_is_none() -> None:
     ("name", "length"),
     [("wsinv", 150), ("unreason", 154), ("mpart01", 244), ("ltgtruri", 159), ("insuf", 152)],
 )
-def test_the_bytes_are_the_rfcs(name: str, length: int) -> None:
+def test_bytes_are_the_rfcs(name: str, length: int) -> None:
     """The messages' own Content-Length holds: no byte was lost on the way."""
     read = message(name)
     assert read.first("content-length") == str(length)
     assert len(read.body) == length
 
 
-def test_what_cannot_be_printed() -> None:
+def test_control_characters_and_white_space_are_kept() -> None:
     assert b'"BEL:\\\x07 NUL:\\\x00 DEL:\\\x7f"' in torture.message("intmeth")
     assert torture.message("trws").startswith(
         b"OPTIONS sip:remote-target@example.com SIP/2.0  \r\n"

@@ -19,7 +19,7 @@ ON, CLOSED = "online registered", "offline connection-closed"
 # An old connection's end after the client came back over another one: nothing is to be seen of it.
 MOVED = [ON, ON, CLOSED]
 CALLED = [ON, "on-the-phone call-answered", "online call-ended"]
-# The kernel's word alone: the recordings have neither a new process nor a refused evapi.
+# The kernel's events only: the recordings have neither a new process nor a refused evapi.
 SERVER_KILLED = {f"srvkill{name}": [ON, CLOSED] for name in ("0", "1", "2", "tls")}
 EXPECTED: dict[str, dict[str, list[str]]] = {
     "sc_a_fin": {"fin": [ON, CLOSED]},
@@ -41,7 +41,7 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
     "sc_b_tls": {"tls": [ON, CLOSED]},
     "sc_b_udpexp": {"udpexp": [ON, "offline expired"]},
     "sc_b_wsx": {"wsuser": [ON, CLOSED]},
-    # Nobody has registered as alice; in sc_sipp_dlglive as bob neither.
+    # No client has registered as alice; in sc_sipp_dlglive as bob neither.
     "sc_sipp_call": {"bob": CALLED, "alice": []},
     "sc_sipp_dlglive": {"bob": [], "alice": []},
     "sc_sipp_rtp": {"bob": CALLED, "alice": []},
@@ -52,7 +52,7 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_subscriber_sees_what_the_clients_did(name: str) -> None:
+def test_capture_gives_the_expected_presence(name: str) -> None:
     played = Play().play(name)
     assert played.collector.dead_letters == []
     found = {user: played.pipeline.changes(user) for user in EXPECTED[name]}
@@ -94,7 +94,7 @@ def test_rows_are_what_the_server_lists() -> None:
     assert record(snapshot, bindings[1], 1, {}) is None
 
 
-def test_a_listed_contact_behind_an_edge_keeps_its_path() -> None:
+def test_listed_contact_behind_an_edge_keeps_its_path() -> None:
     context = Play().context
     snapshot = begin(context, Ticks().now(), "location")
     (contacts,) = read_contacts(listing("rpc_ul_dump.json")).values()
@@ -108,12 +108,12 @@ def test_a_listed_contact_behind_an_edge_keeps_its_path() -> None:
 @pytest.mark.parametrize(
     "reply", [None, {}, {"Domains": {}}, {"Domains": [{}]}, {"Domains": [{"Domain": {}}]}, []]
 )
-def test_a_listing_of_another_form_is_refused(reply: object) -> None:
+def test_listing_of_another_form_is_refused(reply: object) -> None:
     with pytest.raises(ListingUnreadable):
         read_contacts(reply)
 
 
-def test_registrations_say_what_the_client_did() -> None:
+def test_registrations_have_the_clients_kinds() -> None:
     played = Play().play("sc_a_unreg")
     first, last = played.events(REGISTRATIONS)
     assert (first.kind, last.kind) == (

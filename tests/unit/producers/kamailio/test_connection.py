@@ -1,4 +1,4 @@
-"""How the end of evapi's connection is told, whatever the next attempts to connect bring."""
+"""How the end of evapi's connection is reported, whatever the next attempts to connect give."""
 
 import socket
 from collections.abc import Iterator
@@ -72,22 +72,22 @@ def ends_of(attempts: list[tuple[socket.socket | None, bool]]) -> Inbox:
     return found
 
 
-def test_nobody_listens_any_more(pairs: list[socket.socket]) -> None:
+def test_end_is_refused_where_no_process_listens(pairs: list[socket.socket]) -> None:
     inbox = ends_of([ending(pairs), REFUSED])
     assert inbox.ends == [(inbox.begun[0], True)]
 
 
-def test_somebody_listens_again(pairs: list[socket.socket]) -> None:
+def test_end_is_not_refused_where_a_process_listens_again(pairs: list[socket.socket]) -> None:
     inbox = ends_of([ending(pairs), ending(pairs), REFUSED])
     assert [refused for _, refused in inbox.ends] == [False, True]
     assert [link for link, _ in inbox.ends] == inbox.begun
 
 
-def test_a_dying_server_accepts_once_more(pairs: list[socket.socket]) -> None:
+def test_exiting_server_accepts_one_more_connection(pairs: list[socket.socket]) -> None:
     inbox = ends_of([ending(pairs), gone(pairs), REFUSED])
     assert (inbox.begun[0], True) in inbox.ends
 
 
-def test_nobody_answers(pairs: list[socket.socket]) -> None:
+def test_end_is_reported_once_without_an_answer(pairs: list[socket.socket]) -> None:
     inbox = ends_of([ending(pairs), TIMED_OUT, TIMED_OUT, REFUSED])
     assert [refused for _, refused in inbox.ends] == [False, True]

@@ -38,7 +38,7 @@ EXPIRED = {
 }
 
 
-def told(name: str, fields: dict[str, Any], **changed: Any) -> Any:
+def published(name: str, fields: dict[str, Any], **changed: Any) -> Any:
     """The one registration that the event becomes."""
     played = Play(domain=None)
     kept = {key: value for key, value in (fields | changed).items() if value is not None}
@@ -48,8 +48,8 @@ def told(name: str, fields: dict[str, Any], **changed: Any) -> Any:
     return event
 
 
-def test_a_registration() -> None:
-    event = told("register", REGISTER)
+def test_registration_of_a_register_event() -> None:
+    event = published("register", REGISTER)
     assert (event.kind, event.aor) == (RegistrationKind.REGISTERED, "sip:alice@example.test")
     assert (event.contact, event.binding) == (CLIENT, CLIENT)
     assert (event.call_id, event.cseq, event.registrar) == ("c1", 7, "location")
@@ -69,19 +69,19 @@ def test_a_registration() -> None:
         ({"contact": "*"}, RegistrationKind.WILDCARD),
     ],
 )
-def test_what_a_register_did(changed: dict[str, Any], kind: RegistrationKind) -> None:
-    assert told("register", REGISTER, **changed).kind is kind
+def test_kind_of_a_register_event(changed: dict[str, Any], kind: RegistrationKind) -> None:
+    assert published("register", REGISTER, **changed).kind is kind
 
 
-def test_a_register_that_only_asks_says_nothing() -> None:
+def test_register_without_contact_makes_no_record() -> None:
     played = Play()
     played.event("register", **(REGISTER | {"result": 4}))
     assert played.events(REGISTRATIONS) == []
 
 
-def test_behind_an_edge_the_path_tells_the_clients_address() -> None:
+def test_path_gives_the_clients_address_behind_an_edge() -> None:
     path = "<sip:192.0.2.1;lr>,<sip:192.0.2.2;lr;received=sip:198.51.100.9:5099%3Btransport%3Dtcp>"
-    event = told("register", REGISTER, path=path)
+    event = published("register", REGISTER, path=path)
     assert event.path == path
     assert (event.received.ip, event.received.port) == ("198.51.100.9", 5099)
 
@@ -94,18 +94,18 @@ def test_behind_an_edge_the_path_tells_the_clients_address() -> None:
         ({"expires": "0"}, RegistrationKind.UNREGISTERED, None),
     ],
 )
-def test_an_edge(
+def test_registration_of_an_edge(
     changed: dict[str, Any], kind: RegistrationKind | None, seconds: int | None
 ) -> None:
     fields = REGISTER | {"result": None, "granted": None, "reply_from": "192.0.2.9"}
-    event = told("edge", fields, **changed)
+    event = published("edge", fields, **changed)
     assert event.kind is (kind or RegistrationKind.REGISTERED)
     assert (event.registrar, event.path, event.reason) == ("edge", None, "answered by 192.0.2.9")
     if seconds is not None:
         assert (event.expires_at - event.at).total_seconds() == seconds
 
 
-def test_an_edge_tells_a_refresh_from_a_registration() -> None:
+def test_edge_distinguishes_refresh_and_registration() -> None:
     played = Play()
     fields = {key: REGISTER[key] for key in REGISTER if key not in ("result", "granted")}
     for cseq in (1, 2):
@@ -122,8 +122,8 @@ def test_an_edge_tells_a_refresh_from_a_registration() -> None:
         ({"expires": "10", "received": "sip:203.0.113.7:4711"}, RegistrationKind.UNREGISTERED),
     ],
 )
-def test_a_contact_that_usrloc_drops(changed: dict[str, Any], kind: RegistrationKind) -> None:
-    event = told("usrloc:contact-expired", EXPIRED, **changed)
+def test_contact_removed_by_usrloc(changed: dict[str, Any], kind: RegistrationKind) -> None:
+    event = published("usrloc:contact-expired", EXPIRED, **changed)
     assert (event.kind, event.binding) == (kind, CLIENT)
 
 
@@ -148,7 +148,7 @@ def test_a_contact_that_usrloc_drops(changed: dict[str, Any], kind: Registration
         ("usrloc:contact-expired", EXPIRED | {"addr": "x"}, "addr"),
     ],
 )
-def test_what_is_wrong_is_named(name: str, fields: dict[str, Any], field: str) -> None:
+def test_invalid_value_names_the_field(name: str, fields: dict[str, Any], field: str) -> None:
     played = Play(domain=None)
     played.event(name, **fields)
     assert [letter[1] for letter in played.collector.dead_letters] == [field]
@@ -158,12 +158,12 @@ def test_what_is_wrong_is_named(name: str, fields: dict[str, Any], field: str) -
 @pytest.mark.parametrize(
     "line", [b"{", b"[]", b"1", b"{}", b'{"ev":1}', b'{"ev":""}', b"[" * 100_000, b"\xff"]
 )
-def test_what_is_no_event_is_refused(line: bytes) -> None:
+def test_bytes_that_are_no_event_are_refused(line: bytes) -> None:
     with pytest.raises(Unreadable):
         parse(line)
 
 
-def test_a_value_is_not_taken_for_a_missing_one() -> None:
+def test_value_that_looks_like_null_is_kept() -> None:
     event = parse(b'{"ev":"register","conid":<null>,"ua":"\\":<null>","user":"<null>"}')
     assert event.parameters == {"conid": None, "ua": '":<null>'}
 
@@ -173,7 +173,7 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=5,
 )
-words = st.sampled_from(
+texts = st.sampled_from(
     [
         "*",
         "<null>",
@@ -193,15 +193,15 @@ words = st.sampled_from(
 @given(
     st.sampled_from(["register", "edge", "usrloc:contact-expired", "hello"]),
     st.dictionaries(
-        st.sampled_from([*REGISTER, *EXPIRED, "path", "reply_contact"]), anything | words
+        st.sampled_from([*REGISTER, *EXPIRED, "path", "reply_contact"]), anything | texts
     ),
 )
 def test_no_event_stops_the_producer(name: str, changed: dict[str, Any]) -> None:
     played = Play()
     base = EXPIRED if name.startswith("usrloc") else REGISTER
     played.line(json.dumps({"ev": name, **base, **changed}).encode())
-    told = len(played.events(REGISTRATIONS)) + len(played.collector.dead_letters)
-    assert told <= 1
+    records = len(played.events(REGISTRATIONS)) + len(played.collector.dead_letters)
+    assert records <= 1
 
 
 @given(st.lists(st.binary(max_size=60), max_size=8))
@@ -215,7 +215,7 @@ def test_no_bytes_stop_the_producer(pieces: list[bytes]) -> None:
 
 
 @given(st.lists(st.binary(min_size=1, max_size=30).filter(lambda b: b"\n" not in b)), st.data())
-def test_lines_come_out_however_they_are_cut(lines: list[bytes], data: st.DataObject) -> None:
+def test_lines_are_complete_however_they_are_cut(lines: list[bytes], data: st.DataObject) -> None:
     text = b"".join(line + b"\n" for line in lines)
     reader, found = Lines(64), []
     while text:
@@ -225,14 +225,14 @@ def test_lines_come_out_however_they_are_cut(lines: list[bytes], data: st.DataOb
     assert found == [line for line in lines if line.strip()]
 
 
-def test_a_line_without_end_is_given_up_once() -> None:
+def test_line_beyond_the_bound_is_refused_once() -> None:
     reader = Lines(10)
     found = [*reader.feed(b"x" * 11), *reader.feed(b"x" * 30), *reader.feed(b"x\n{}\n")]
     assert found == [TooLong(b"x" * 10), b"{}"]
     assert [type(one) for one in Lines(10).feed(b"y" * 20 + b"\nok\n")] == [TooLong, bytes]
 
 
-def test_after_a_loss_reading_goes_on_with_the_next_line() -> None:
+def test_reading_resumes_with_the_next_line_after_a_loss() -> None:
     played = Play()
     whole = json.dumps({"ev": "register", **REGISTER}).encode()
     played.read(whole[:50])
@@ -257,7 +257,7 @@ def test_another_process_is_a_restart() -> None:
     ]
 
 
-def test_a_server_that_nobody_hears_any_more_is_down_once() -> None:
+def test_refused_reconnection_is_down_once() -> None:
     played = Play()
     ticks = Ticks()
     played.event("hello", boot=1)
@@ -281,10 +281,10 @@ def test_contact_star_ends_all_the_users_bindings(name: str) -> None:
     assert last == {"sip:alice@sip.test": False, "sip:bob@sip.test": True}
 
 
-def test_contact_star_asks_for_a_listing() -> None:
+def test_contact_star_requests_a_listing() -> None:
     played = Play()
     played.event("register", **REGISTER)
     played.intake.users_wanted.clear()
     played.event("register", **(REGISTER | {"contact": "*", "result": 3}))
-    (asked,) = played.intake.users_wanted.take(9)
-    assert asked == ("location", "alice@example.test", "sip:alice@example.test")
+    (user,) = played.intake.users_wanted.take(9)
+    assert user == ("location", "alice@example.test", "sip:alice@example.test")

@@ -1,4 +1,4 @@
-"""What usrloc's table holds after a REGISTER decides, whatever the REGISTER's header said.
+"""What usrloc's table holds after a REGISTER decides, whatever the REGISTER's header requested.
 
 Lines and rows are as a real Kamailio 5.6.3 writes them with docs/kamailio.md's script.
 """
@@ -39,7 +39,7 @@ def row(addr: str, **fields: Any) -> dict[str, Any]:
 
 
 class Registrar:
-    """One user of a Kamailio: what its script reports, and what it answers when it is asked."""
+    """One user of a Kamailio: what its script reports, and what it answers to JSON-RPC."""
 
     def __init__(self, **settings: Any) -> None:
         self.play = Play()
@@ -107,7 +107,7 @@ class Registrar:
         return sorted(one.contact for one in published[-1].bindings) if published else []
 
     @property
-    def asked(self) -> bool:
+    def is_queried(self) -> bool:
         return self.play.intake.users_wanted.wanted.is_set()
 
 
@@ -116,11 +116,11 @@ class Registrar:
     ["sip:someone@else", f"{A};expires=600", "*", '"x', f'"Roe, J" <{A}>;q=1, <{B}>;expires=0',
      "<sip:alice@host.invalid;alias=1>"],
 )  # fmt: skip
-def test_no_header_outweighs_the_table(header: str) -> None:
+def test_table_decides_against_the_header(header: str) -> None:
     registrar = Registrar()
     assert registrar.register(header, [row(A)]) == [A]
     assert registrar.register(header, [], result=3) == []
-    assert not registrar.asked
+    assert not registrar.is_queried
 
 
 def test_one_register_makes_and_removes_several() -> None:
@@ -132,14 +132,14 @@ def test_one_register_makes_and_removes_several() -> None:
     assert registrar.register(f"<{A}>", [row(B, callid="c", cseq=2)], result=2) == [B]
 
 
-def test_the_only_contact_is_the_new_one() -> None:
+def test_only_contact_is_the_new_one() -> None:
     """save("location", "0x04"), max_contacts and the like: nothing reports what went."""
     registrar = Registrar()
     registrar.register(A, [row(A)])
     assert registrar.register(B, [row(B)]) == [B]
 
 
-def test_an_instance_moves_with_its_binding() -> None:
+def test_instance_keeps_its_binding_when_it_moves() -> None:
     registrar = Registrar()
     one = {"instance": "<urn:uuid:1>", "regid": 1}
     registrar.register(A, [row(A, **one)])
@@ -155,7 +155,7 @@ def test_two_rows_of_one_instance_are_two_bindings() -> None:
     assert registrar.register(A, [row(B, **one)], result=2) == [B]
 
 
-def test_contacts_that_differ_in_case_only_are_two_where_usrloc_has_two() -> None:
+def test_contacts_that_differ_in_case_are_two_where_usrloc_has_two() -> None:
     upper = "sip:alice@192.0.2.1:5060;transport=UDP"
     lower = "sip:alice@192.0.2.1:5060;transport=udp"
     registrar = Registrar()
@@ -167,28 +167,28 @@ def test_contacts_that_differ_in_case_only_are_two_where_usrloc_has_two() -> Non
     ("matching", "other"),
     [(Matching.CONTACT_CALL_ID, {"callid": "c2"}), (Matching.CONTACT_PATH, {"path": "<sip:p;lr>"})],
 )
-def test_one_contact_may_be_two_rows(matching: Matching, other: dict[str, Any]) -> None:
+def test_one_contact_may_have_two_rows(matching: Matching, other: dict[str, Any]) -> None:
     registrar = Registrar(matching=matching)
     registrar.register(A, [row(A, callid="c1")])
     assert registrar.register(A, [row(A, **{"callid": "c1", "cseq": 2, **other}), row(A)]) == [A, A]
 
 
-def test_what_a_header_removes_may_still_be_there_under_its_name() -> None:
+def test_contact_that_the_header_removes_may_still_have_a_row() -> None:
     """A script's alias, or matching by Call-ID: usrloc removed another row than it is called."""
     registrar = Registrar()
     registrar.register(A, [row(A), row(B)])
     assert registrar.register(f"<{A}>;expires=0", [row(A)], result=3, callid="c9") == [A]
 
 
-def test_a_row_whose_time_is_over_is_no_binding() -> None:
+def test_expired_row_is_no_binding() -> None:
     """Expires: 4294967295 makes a contact that has expired already."""
     registrar = Registrar()
     over = row(A, expires=T0 - 9)
     assert registrar.register(f"<{A}>", [over], expires="4294967295") == []
-    assert not registrar.asked
+    assert not registrar.is_queried
 
 
-def test_a_repeated_register_over_another_connection_renews_nothing() -> None:
+def test_repeated_register_over_another_connection_renews_nothing() -> None:
     registrar = Registrar()
     of_first = {"transport": "tcp", "socket": "tcp:192.0.2.9:5060", "conid": 7}
     registrar.register(A, [row(A, **of_first)], src="tcp:192.0.2.1:5060", conid=7)
@@ -209,21 +209,21 @@ def test_a_repeated_register_over_another_connection_renews_nothing() -> None:
         ("Alice@sip.test", "Alice@sip.test"),
     ],
 )
-def test_a_user_is_looked_up_by_the_name_that_the_table_has(aor: str, name: str) -> None:
+def test_user_is_looked_up_by_the_tables_name(aor: str, name: str) -> None:
     registrar = Registrar()
     registrar.register(f"<{A}>", None, aor=aor)
     (wanted,) = registrar.play.intake.users_wanted.take(9)
     assert wanted.name == name
 
 
-def test_a_refused_register_may_have_changed_something() -> None:
+def test_refused_register_may_have_changed_the_table() -> None:
     registrar = Registrar()
     registrar.register(A, [row(A), row(B)])
     assert registrar.register(A, [row(B)], result=0, callid="other") == [B]
     assert registrar.register(A, None, result=0) == [B]
 
 
-def test_what_another_registered_while_the_table_was_read_stays() -> None:
+def test_binding_registered_during_the_tables_reading_stays() -> None:
     """Two workers report in the other order than they read."""
     registrar = Registrar()
     registrar.register(A, [row(A)])
@@ -231,26 +231,26 @@ def test_what_another_registered_while_the_table_was_read_stays() -> None:
     assert registrar.register(B, [row(B)], **late) == [A, B]
 
 
-def test_a_row_that_cannot_be_written_asks_for_a_listing() -> None:
+def test_row_that_jansson_cannot_write_requests_a_listing() -> None:
     registrar = Registrar()
     registrar.register(f"<{A}>", [row(A)])
     assert registrar.register(f"<{B}>", None, contacts="[{}]") == [A, B]
-    assert registrar.asked
+    assert registrar.is_queried
     assert registrar.look_up([row(B)]) == [B]
 
 
 @pytest.mark.parametrize(
     "broken", [{"src": "nonsense"}, {"contacts": "{"}, {"cseq": "9" * 20}, {"t": "now"}]
 )
-def test_a_register_that_cannot_be_read_costs_a_look_at_the_table(broken: dict[str, Any]) -> None:
-    """The registrar has stored it all the same: nobody waits for the next periodic listing."""
+def test_unreadable_register_lists_the_user(broken: dict[str, Any]) -> None:
+    """The registrar has stored it all the same: the next periodic listing would be late."""
     registrar = Registrar()
     assert registrar.register(A, [row(A)], **broken) == []
     assert registrar.look_up([row(A)]) == [A]
     assert len(registrar.play.collector.dead_letters) == 1
 
 
-def test_after_a_report_that_another_overtook_the_table_is_asked() -> None:
+def test_overtaken_report_lists_the_user() -> None:
     """Of two REGISTERs with one CSeq: their reports come in the order of two processes' work."""
     registrar = Registrar()
     at = T0 + 5
@@ -258,12 +258,12 @@ def test_after_a_report_that_another_overtook_the_table_is_asked() -> None:
     late = row(A, callid="c", cseq=1)
     registrar.register(A, [late], read=f"{at}.000500")
     assert registrar.look_up([]) == []
-    assert not registrar.asked
+    assert not registrar.is_queried
     assert registrar.register(A, [late], read=f"{at}.000700") == [A]
-    assert not registrar.asked
+    assert not registrar.is_queried
 
 
-def test_a_table_read_before_the_last_report_was_sent_still_ends_what_it_lacks() -> None:
+def test_table_read_before_the_last_report_still_ends_missing_bindings() -> None:
     """One process reports what it read, while another already serves the next REGISTER."""
     registrar = Registrar()
     at = T0 + 1
@@ -273,18 +273,18 @@ def test_a_table_read_before_the_last_report_was_sent_still_ends_what_it_lacks()
     assert registrar.register("*", [], result=3, callid="c", cseq=1, **then) == []
 
 
-def test_a_register_of_nobody_known_costs_a_listing() -> None:
+def test_register_without_readable_user_requests_a_listing() -> None:
     registrar = Registrar()
-    asked: list[bool] = []
+    requests: list[bool] = []
     registrar.play.event("hello", boot=T0)  # which has its own listing
-    registrar.play.server.wants_listing = lambda: asked.append(True)
+    registrar.play.server.wants_listing = lambda: requests.append(True)
     registrar.play.event("register", boot=T0, result=0, aor="@")
-    assert asked == [], "refused, and nobody's"
+    assert requests == [], "refused, and of no known user"
     registrar.play.event("register", boot=T0, unwritable="ff")
-    assert asked == [True]
+    assert requests == [True]
 
 
-def test_a_row_that_is_no_contact_costs_itself_only() -> None:
+def test_row_that_is_no_contact_is_refused_alone() -> None:
     registrar = Registrar()
     registrar.register(A, None, contacts=json.dumps([row("sip:a@h:0"), row(A)]), callid=A, cseq=1)
     assert [letter[1] for letter in registrar.play.collector.dead_letters] == ["addr"]
@@ -292,7 +292,7 @@ def test_a_row_that_is_no_contact_costs_itself_only() -> None:
 
 
 @pytest.mark.parametrize("contacts", ["x", "{}", "[1]", "[" * 2000])
-def test_a_list_of_another_form_is_refused(contacts: str) -> None:
+def test_list_of_another_form_is_refused(contacts: str) -> None:
     play = Registrar().play
     fields = {"aor": "a", "contact": A, "result": 1, "src": "udp:192.0.2.1:5", "callid": "c"}
     play.event("register", **fields, contacts=contacts)
@@ -302,29 +302,29 @@ def test_a_list_of_another_form_is_refused(contacts: str) -> None:
 class TestOfAScriptWithoutTheTable:
     """What the header names is believed until the user has been looked up: at once."""
 
-    def test_the_lookup_decides(self) -> None:
+    def test_listing_of_the_user_decides(self) -> None:
         registrar = Registrar()
         assert registrar.register(f"<{A}>", None) == [A]
         stored = f"{A};alias=192.0.2.1~5060~1"
         made = row(stored, callid="c1", cseq=1)
         assert registrar.look_up([made]) == [stored]
-        # From here on the header is known to stand for what is stored.
+        # From here on the header is known to name what is stored.
         assert registrar.register(f"<{A}>", None, result=2) == [stored]
-        assert not registrar.asked
+        assert not registrar.is_queried
 
-    def test_the_second_device_is_looked_up_at_once(self) -> None:
+    def test_second_device_is_listed_at_once(self) -> None:
         registrar = Registrar()
         registrar.register(f"<{A}>", None)
         registrar.look_up([row(A, callid="c1")])
         registrar.register(f"<{B}>", None, callid="c2")
         assert registrar.look_up([row(B, callid="c2")]) == [B]
 
-    def test_a_registrar_of_one_contact_a_user_need_not_be_asked(self) -> None:
+    def test_registrar_of_one_contact_a_user_needs_no_listing(self) -> None:
         registrar = Registrar(only_one_contact=True)
         registrar.register(f"<{A}>", None)
         assert registrar.register(f"<{B}>", None, callid="c2") == [B]
 
-    def test_a_user_who_is_not_there_has_no_binding(self) -> None:
+    def test_user_without_rows_has_no_binding(self) -> None:
         registrar = Registrar()
         registrar.register(f"<{A}>", None)
         refused = MiRefused('ul.lookup: HTTP 500 {"message": "AOR not found in location table"}')
@@ -339,7 +339,7 @@ class TestOfAScriptWithoutTheTable:
         assert Lister(Missing(), registrar.play.intake).list_user(user)
         assert registrar.shown == []
 
-    def test_ul_dump_serves_where_ul_lookup_is_kept_from_us(self) -> None:
+    def test_ul_dump_is_used_where_ul_lookup_is_refused(self) -> None:
         registrar = Registrar()
         registrar.register(f"<{A}>", None)
         contact = {"Address": B, "Expires": 600, "Call-ID": "c2", "CSeq": 1}
@@ -351,16 +351,16 @@ class TestOfAScriptWithoutTheTable:
         assert registrar.shown == [B]
 
     @pytest.mark.parametrize("expires", ["3600;x=1", "-1", "abc", "", "99999999999"])
-    def test_an_expires_that_is_no_number_is_absent(self, expires: str) -> None:
+    def test_expires_that_is_not_a_number_is_absent(self, expires: str) -> None:
         assert Registrar().register(f"<{A}>", None, expires=expires, granted=3600) == [A]
 
-    def test_what_is_gone_is_not_made_by_its_unregister(self) -> None:
+    def test_unregister_makes_no_binding(self) -> None:
         """save() returns 1 for a contact that was not there."""
         registrar = Registrar()
         assert registrar.register(f"<{A}>;expires=0", None, result=1) == []
 
 
-def test_an_expiry_is_of_the_binding_that_has_the_contact() -> None:
+def test_expiry_belongs_to_the_binding_with_the_contact() -> None:
     registrar = Registrar()
     registrar.register(A, [row(A, instance="<urn:uuid:1>")])
     fields = {"addr": A, "callid": A, "expires": T0 + 2, "domain": "location"}
@@ -368,7 +368,7 @@ def test_an_expiry_is_of_the_binding_that_has_the_contact() -> None:
     assert registrar.shown == []
 
 
-def test_a_name_without_domains_may_hold_an_at_sign() -> None:
+def test_name_without_domain_may_contain_an_at_sign() -> None:
     """use_domain=0: usrloc keeps the decoded user part alone."""
     registrar = Registrar()
     registrar.register(f"<{A}>", None, aor="j%40corp.com")
@@ -385,7 +385,7 @@ def test_a_name_without_domains_may_hold_an_at_sign() -> None:
     assert registrar.shown == []
 
 
-def test_an_expiry_without_a_domain_is_of_the_user_who_has_the_contact() -> None:
+def test_expiry_without_a_domain_belongs_to_the_user_with_the_contact() -> None:
     """kamailio#3365: a database keeps the AOR's user part only."""
     played = Play(domain=None)
     made = {"result": 1, "src": "udp:192.0.2.1:5060", "callid": "c", "expires": "600"}
@@ -396,7 +396,7 @@ def test_an_expiry_without_a_domain_is_of_the_user_who_has_the_contact() -> None
     assert played.collector.dead_letters == []
     last = {one.aor: one.reachable for one in played.pipeline.published}
     assert last == {"sip:a@one.test": False, "sip:b@one.test": True, "sip:a@two.test": True}
-    asked: list[bool] = []
-    played.server.wants_listing = lambda: asked.append(True)
+    requests: list[bool] = []
+    played.server.wants_listing = lambda: requests.append(True)
     played.event("usrloc:contact-expired", aor="a", **gone)
-    assert asked == [True]  # it may be anyone's by now
+    assert requests == [True]  # it may be another user's by now

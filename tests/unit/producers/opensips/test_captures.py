@@ -2,7 +2,7 @@
 
 The truth is what the SIP clients did (`notes.md`), written out here as the changes a subscriber
 must see. Datagram and stream of one recording must come to the same. Where usrloc's own events
-leave something out, that is said here: it is what MI, the kernel and the script are for.
+lack something, a comment names it: MI, the kernel and the script supply that.
 """
 
 import gzip
@@ -19,7 +19,7 @@ ON, OFF, LOST = "online registered", "offline unregistered", "offline connection
 RING, TALK, DONE = "ringing call-ringing", "on-the-phone call-answered", "online call-ended"
 # Accounting names the users of a failed call only with its final answer: it rang until just now.
 FAILED = [ON, RING, DONE, OFF]
-# A CDR comes after the BYE: without MI or E_ROLLCALL_CALL nobody is seen on the phone.
+# A CDR comes after the BYE: without MI or E_ROLLCALL_CALL no user is on the phone.
 UNNAMED = [ON, OFF]
 THREE_DEVICES = [ON, ON, "online unregistered", ON, "online unregistered", OFF]
 
@@ -86,11 +86,11 @@ EXPECTED_OF_ONE: dict[str, dict[str, list[str]]] = {
     "virtual_failover.stream": {"frank": [ON, OFF]},
     # The failover's datagrams hold neither the first nor the last event of frank.
     "virtual_failover.datagram": {"frank": [ON]},
-    # Between the two registrations alice's contact was gone, and no event says so.
+    # Between the two registrations alice's contact was gone, and no event reports it.
     "restart_nodb.datagram": {"alice": [ON, OFF]},
     "restart_nodb.stream": {"alice": [ON, OFF]},
     # usrloc lists carol for as long as her contact lasts; that her connection is dead only MI
-    # (list_tcp_conns), the kernel or a producer that saw her register can tell.
+    # (list_tcp_conns), the kernel or a producer that saw her register knows.
     "restart_sigterm.datagram": {"alice": [ON], "carol": [ON]},
     "restart_sigterm.stream": {"alice": [ON], "carol": [ON]},
     "restart_status.datagram": {"alice": [ON], "carol": [ON, "offline node-restarted"]},
@@ -107,7 +107,7 @@ FILES = [
 
 
 @pytest.mark.parametrize(("file", "truth"), FILES, ids=[file for file, _ in FILES])
-def test_a_subscriber_sees_what_happened(file: str, truth: dict[str, list[str]]) -> None:
+def test_capture_gives_the_expected_presence(file: str, truth: dict[str, list[str]]) -> None:
     play = Play().play(CAPTURES / file)
     seen = {presence.aor for presence in play.pipeline.published}
     assert {aor[4:].partition("@")[0] for aor in seen} == set(truth)
@@ -127,17 +127,17 @@ def test_every_capture_is_tested() -> None:
     assert found == tested | elsewhere | beside
 
 
-def test_a_restart_is_seen_once_whatever_says_so() -> None:
+def test_restart_is_published_once_whatever_shows_it() -> None:
     for kind, boots in (("stream", 2), ("datagram", 1)):
         play = Play().play(CAPTURES / f"restart_status.{kind}")
         ups = [event for event in play.events(NODES) if event.kind is NodeKind.UP]
         assert len({event.boot for event in ups}) == len(ups) == boots
-        # The dead connection's contact is not registered anew by the server's reading it back.
+        # The dead connection's contact is not registered again when the server reads it back.
         carol = [e for e in play.events(REGISTRATIONS) if e.aor == "sip:carol@127.0.0.1"]
         assert [event.kind for event in carol] == [RegistrationKind.REGISTERED]
 
 
-def test_contacts_forgotten_in_a_restart_are_a_gap() -> None:
+def test_contacts_lost_in_a_restart_are_a_gap() -> None:
     gaps = [
         event
         for event in Play().play(CAPTURES / "restart_nodb.datagram").events(NODES)
@@ -147,7 +147,7 @@ def test_contacts_forgotten_in_a_restart_are_a_gap() -> None:
 
 
 @pytest.mark.parametrize("name", ["kafka", "kafka_evroute"])
-def test_hundreds_of_users_at_once_come_out_as_the_last_event_says(name: str) -> None:
+def test_hundreds_of_users_end_in_the_state_of_their_last_event(name: str) -> None:
     """100 users register, refresh and unregister without waiting: usrloc orders them as it will."""
     datagram, stream = (Play().play(CAPTURES / f"{name}.{kind}") for kind in ("datagram", "stream"))
     assert datagram.pipeline.online() == stream.pipeline.online()
@@ -161,19 +161,19 @@ def test_hundreds_of_users_at_once_come_out_as_the_last_event_says(name: str) ->
     }
 
 
-def test_a_slow_readers_stream_is_read_on_after_the_cut(tmp_path: Path) -> None:
+def test_stream_is_read_on_after_an_object_cut_off(tmp_path: Path) -> None:
     file = tmp_path / "slow.stream"
     file.write_bytes(gzip.decompress((CAPTURES / "stream_slow_reader.stream.gz").read_bytes()))
     play = Play().play(file)
     assert play.intake.events == 1814  # notes.md: whole objects
-    # The object cut off is completed on the next connection, where its rest stands alone.
+    # The object cut off is completed on the next connection, where its rest comes alone.
     reasons = {reason for reason, _ in play.collector.dead_letters}
     assert reasons <= {"cut off by the end of the connection", "an object cut off in the middle"}
     assert reasons
     assert any(event.kind is NodeKind.GAP for event in play.events(NODES))
 
 
-def test_infrastructure_becomes_node_events() -> None:
+def test_infrastructure_events_become_node_events() -> None:
     reasons = [event.reason for event in Play().play(CAPTURES / "pike.datagram").events(NODES)]
     assert reasons == ["E_PIKE_BLOCKED ip=127.0.0.1"]
     play = Play().play(CAPTURES / "misc_status.datagram")
@@ -181,7 +181,7 @@ def test_infrastructure_becomes_node_events() -> None:
     assert kinds == {"E_LOAD_BALANCER_STATUS", "E_RTPENGINE_STATUS", "E_DISPATCHER_STATUS"}
 
 
-def test_calls_are_told_with_their_dialog_status_and_duration() -> None:
+def test_calls_have_their_dialogs_status_and_duration() -> None:
     play = Play().play(CAPTURES / "call_caller_hangup.datagram")
     calls = play.events(CALLS)
     assert [(c.kind, c.aor) for c in calls] == [
@@ -197,7 +197,7 @@ def test_calls_are_told_with_their_dialog_status_and_duration() -> None:
     assert [c.peer for c in calls[-2:]] == ["bob", "alice"]
 
 
-def test_named_by_the_script_a_call_shows_while_it_lasts() -> None:
+def test_call_named_by_the_script_is_published_from_its_beginning() -> None:
     """E_ROLLCALL_CALL of docs/opensips.md, raised at the INVITE, in the same recording."""
     play, named = Play(), False
     for row in rows(CAPTURES / "call_caller_hangup.datagram"):
@@ -219,14 +219,14 @@ EDGE_NAMES = sorted(path.stem for path in EDGES.glob("*.datagram"))
 
 
 @pytest.mark.parametrize("name", EDGE_NAMES)
-def test_an_edge_tells_who_registered_over_which_connection(name: str) -> None:
-    """Every REGISTER the clients say was accepted, and every end of a client's connection."""
+def test_edge_publishes_registrations_with_their_connection(name: str) -> None:
+    """Every REGISTER that a client logged as accepted, and every end of its connection."""
     play = Play(node="edge").play(EDGES / f"{name}.datagram")
     assert not play.collector.dead_letters
     truth = rows(EDGES / f"{name}.truth.jsonl")
     clients = {row["client"] for row in truth if row.get("client")}
-    told = play.events(REGISTRATIONS)
-    assert {f"{e.remote.ip}:{e.remote.port}" for e in told} == clients
+    published = play.events(REGISTRATIONS)
+    assert {f"{e.remote.ip}:{e.remote.port}" for e in published} == clients
     ends = play.events(CONNECTIONS)
     # Those of the proxy to the registrar are none of a client's.
     assert {f"{e.remote.ip}:{e.remote.port}" for e in ends} <= clients
@@ -234,7 +234,7 @@ def test_an_edge_tells_who_registered_over_which_connection(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["A_kill9", "AU_kill9", "AN_kill9", "A_fin", "B0_fin", "B1_rst"])
-def test_at_the_edge_itself_a_lost_client_is_gone_at_once(name: str) -> None:
+def test_lost_client_of_an_edge_is_offline_at_once(name: str) -> None:
     play = Play(node="edge").play(EDGES / f"{name}.datagram")
     (user,) = {presence.aor for presence in play.pipeline.published}
     assert play.pipeline.changes(user[4:].partition("@")[0]) == [ON, LOST]

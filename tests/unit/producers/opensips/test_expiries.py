@@ -1,4 +1,4 @@
-"""Contacts whose expiry no event reports: who is to be asked for, and when."""
+"""Contacts whose expiry no event reports: which users are to be listed, and when."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ def at(seconds: float) -> datetime:
     return T + timedelta(seconds=seconds)
 
 
-def test_a_user_is_asked_for_once_when_a_contact_expires() -> None:
+def test_user_is_listed_once_when_a_contact_expires() -> None:
     due = Expiries()
     due.set(KIM, "a", at(10))
     due.set(KIM, "b", at(10))
@@ -26,7 +26,7 @@ def test_a_user_is_asked_for_once_when_a_contact_expires() -> None:
     assert due.take(at(30)) == [LEO]
 
 
-def test_a_renewed_contact_expires_later() -> None:
+def test_renewed_contact_expires_later() -> None:
     due = Expiries()
     for seconds in (10, 20, 30):
         due.set(KIM, "a", at(seconds))
@@ -35,7 +35,7 @@ def test_a_renewed_contact_expires_later() -> None:
     assert due.take(at(99)) == []
 
 
-def test_one_that_is_brought_forward_expires_earlier() -> None:
+def test_shortened_expiry_is_due_earlier() -> None:
     due = Expiries()
     due.set(KIM, "a", at(3600))
     due.set(KIM, "a", at(2))
@@ -45,7 +45,7 @@ def test_one_that_is_brought_forward_expires_earlier() -> None:
     assert due.take(at(9000)) == [KIM]
 
 
-def test_what_has_ended_or_never_expires_is_not_asked_for() -> None:
+def test_ended_and_permanent_contacts_are_never_due() -> None:
     due = Expiries()
     due.set(KIM, "a", at(2))
     due.remove(KIM.aor, "a")
@@ -54,7 +54,7 @@ def test_what_has_ended_or_never_expires_is_not_asked_for() -> None:
     assert due.take(at(9)) == []
 
 
-def test_others_who_should_be_stored() -> None:
+def test_live_returns_other_users_that_should_be_stored() -> None:
     due = Expiries()
     due.set(LEO, "a", at(10))
     due.set(KIM, "b", at(10))
@@ -67,7 +67,7 @@ def test_others_who_should_be_stored() -> None:
     assert due.live(at(30), KIM, 9) == []
 
 
-def test_renewals_do_not_pile_up() -> None:
+def test_renewals_do_not_grow_the_queue() -> None:
     due = Expiries()
     for seconds in range(1000):
         due.set(KIM, "a", at(1000 + seconds))

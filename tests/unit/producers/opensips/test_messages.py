@@ -50,7 +50,7 @@ def test_no_value_of_a_2_4_datagram_becomes_a_field(parameters: dict[str, str]) 
         | st.sampled_from(['"Bob" <sip:bob@example.test>', 'a "b" c', 'folded\r\n "q"', "x\n\ty"]),
     )
 )
-def test_what_headers_really_hold_is_read_as_it_was(parameters: dict[str, str]) -> None:
+def test_header_values_are_read_unchanged(parameters: dict[str, str]) -> None:
     assert lines.read(written("E_X", parameters)) == ("E_X", parameters)
 
 
@@ -83,7 +83,7 @@ def test_folded_and_quoted_values_of_the_capture() -> None:
         b"[" * 100_000,
     ],
 )
-def test_what_is_no_event_is_refused(data: bytes) -> None:
+def test_bytes_that_are_no_event_are_refused(data: bytes) -> None:
     with pytest.raises(Unreadable):
         parse(data)
 
@@ -100,7 +100,7 @@ events = st.dictionaries(
 
 
 @given(st.lists(events, max_size=5), st.lists(st.integers(1, 40), max_size=30))
-def test_a_stream_cut_anywhere_gives_the_same_events(
+def test_stream_cut_anywhere_gives_the_same_events(
     all_parameters: list[dict[str, Any]], cuts: list[int]
 ) -> None:
     messages = [
@@ -117,7 +117,7 @@ def test_a_stream_cut_anywhere_gives_the_same_events(
 
 
 @given(events, st.integers(1, 60))
-def test_after_a_cut_object_reading_goes_on(parameters: dict[str, Any], cut: int) -> None:
+def test_reading_resumes_after_a_cut_object(parameters: dict[str, Any], cut: int) -> None:
     def message(p: dict[str, Any]) -> bytes:
         text = json.dumps({"jsonrpc": "2.0", "method": "E_X", "params": p}, separators=(",", ":"))
         return text.encode()
@@ -129,13 +129,13 @@ def test_after_a_cut_object_reading_goes_on(parameters: dict[str, Any], cut: int
     assert found[0] == Broken(broken, "an object cut off in the middle")
 
 
-def test_an_object_without_end_is_given_up() -> None:
+def test_object_beyond_the_bound_is_dropped() -> None:
     framing = Framing(4096)
     found = list(framing.feed(b'{"jsonrpc":"2.0","method":"E_X","params":{"a":"' + b"x" * 5000))
     assert [type(one) for one in found] == [Broken]
 
 
-def test_bytes_that_are_no_utf_8_survive_a_cut() -> None:
+def test_bytes_that_are_not_utf_8_survive_a_cut() -> None:
     data = (
         b'{"jsonrpc":"2.0","method":"E_X","params":{"user_agent":"\xc3\xa9 \xe9","callid":"\xe9"}}'
     )
@@ -202,7 +202,7 @@ EVENTS = [
 
 
 @given(st.lists(st.sampled_from(EVENTS), max_size=4), st.sampled_from(sorted(GOOD)), hostile)
-def test_a_hostile_parameter_spoils_its_own_event_at_most(
+def test_hostile_parameter_affects_its_own_event_at_most(
     names: list[str], parameter: str, value: Any
 ) -> None:
     play = Play(ports={5060})
@@ -217,7 +217,7 @@ def test_a_hostile_parameter_spoils_its_own_event_at_most(
 
 
 @given(st.text(max_size=100))
-def test_a_user_agent_sets_nothing_but_itself(user_agent: str) -> None:
+def test_user_agent_sets_no_other_field(user_agent: str) -> None:
     def registered(value: str) -> Any:
         play = Play()
         message = {

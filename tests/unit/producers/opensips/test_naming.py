@@ -37,7 +37,7 @@ def play(**bounds: Any) -> Play:
 
 
 def named(one: Play, started: str, *, asked_at: float) -> None:
-    """MI answers a question asked then."""
+    """MI answers a query made then."""
     one.intake.identified(started, None, int(asked_at * 1_000_000))
 
 
@@ -45,7 +45,7 @@ def boots(one: Play) -> list[str]:
     return [event.boot for event in one.events(REGISTRATIONS)]
 
 
-def test_a_phone_that_registers_at_once_after_a_restart_is_online() -> None:
+def test_phone_that_registers_right_after_a_restart_is_online() -> None:
     one = play()
     named(one, OLD, asked_at=T)
     one.stream(T + 1, 1, register("alice", 40000))
@@ -60,8 +60,8 @@ def test_a_phone_that_registers_at_once_after_a_restart_is_online() -> None:
     assert ups[-1].at < one.events(REGISTRATIONS)[-1].at
 
 
-def test_an_answer_to_a_question_of_before_names_nobody() -> None:
-    """It may be the old process's: it was asked before the connection began."""
+def test_answer_to_an_earlier_query_releases_nothing() -> None:
+    """It may be the old process's: the query was made before the connection began."""
     one = play()
     named(one, OLD, asked_at=T)
     one.stream(T + 12, 2, register("alice", 40001))
@@ -71,7 +71,7 @@ def test_an_answer_to_a_question_of_before_names_nobody() -> None:
     assert boots(one) == [BOOTS[NEW]]
 
 
-def test_who_is_named_waits_no_more() -> None:
+def test_named_sender_does_not_wait() -> None:
     one = play()
     one.stream(T + 1, 1, register("alice", 40000))
     named(one, OLD, asked_at=T + 1.1)
@@ -79,7 +79,7 @@ def test_who_is_named_waits_no_more() -> None:
     assert boots(one) == [BOOTS[OLD]] * 2
 
 
-def test_what_comes_after_what_waits_waits_too() -> None:
+def test_pieces_after_a_waiting_one_wait_too() -> None:
     """Events are published in the order in which they were read."""
     one = play()
     one.stream(T + 1, 1, register("alice", 40000))
@@ -93,7 +93,7 @@ def test_what_comes_after_what_waits_waits_too() -> None:
     ]
 
 
-def test_the_end_of_a_stream_has_all_others_named_anew() -> None:
+def test_end_of_a_stream_makes_every_sender_new() -> None:
     one = play()
     for connection in (1, 2):
         one.stream(T + connection, connection, register("alice", 40000 + connection))
@@ -129,7 +129,7 @@ def test_datagrams_from_another_port_wait() -> None:
 
 
 @pytest.mark.parametrize("bound", [{"wait_seconds": -1}, {"max_pieces": 0}, {"max_bytes": 100}])
-def test_the_wait_is_bounded(bound: dict[str, float]) -> None:
+def test_wait_is_bounded(bound: dict[str, float]) -> None:
     one = play(**bound)
     one.stream(T + 1, 1, register("alice", 40000))
     one.intake.take_overdue()
@@ -138,7 +138,7 @@ def test_the_wait_is_bounded(bound: dict[str, float]) -> None:
     assert one.intake.status()["unnamed"] == 0
 
 
-def test_what_waits_is_published_when_the_producer_stops() -> None:
+def test_waiting_pieces_are_published_at_the_producers_stop() -> None:
     one = play()
     one.stream(T + 1, 1, register("alice", 40000))
     assert one.intake.status()["queued"] == one.intake.status()["unnamed"] == 1

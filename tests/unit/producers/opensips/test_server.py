@@ -56,13 +56,13 @@ def kinds(play: Play) -> list[Kind]:
         ({"expires": int(T) - 1, "latency": PING_LOST}, Kind.EXPIRED),
     ],
 )
-def test_why_a_contact_was_removed(changed: dict[str, Any], kind: Kind) -> None:
+def test_reason_of_a_removal(changed: dict[str, Any], kind: Kind) -> None:
     play = Play()
     contact_event(play, "CONTACT_DELETE", **changed)
     assert kinds(play) == [kind]
 
 
-def test_removed_after_unanswered_pings() -> None:
+def test_removal_after_unanswered_pings() -> None:
     play = Play()
     contact_event(play, "CONTACT_INSERT")
     contact_event(play, "CONTACT_DELETE", T + 5, latency=PING_LOST)
@@ -71,7 +71,7 @@ def test_removed_after_unanswered_pings() -> None:
     assert len({event.id for event in play.events(REGISTRATIONS)}) == 3
 
 
-def test_pings_tell_only_what_changes() -> None:
+def test_only_changed_ping_states_are_published() -> None:
     play = Play()
     contact_event(play, "CONTACT_INSERT")
     for second, latency in enumerate((900, 900, PING_LOST, PING_LOST, PING_LOST, 900, 900)):
@@ -93,7 +93,7 @@ def test_only_connections_to_a_listening_port_are_clients() -> None:
         "proto": "tcp",
     }
     send(play, "E_CORE_TCP_DISCONNECT", **end, dst_port=5070)
-    assert not play.events(CONNECTIONS)  # nobody has registered: the port is not known
+    assert not play.events(CONNECTIONS)  # no contact yet: the port is not known
     contact_event(play, "CONTACT_INSERT", T + 1)
     send(play, "E_CORE_TCP_DISCONNECT", T + 2, **end, dst_port=37675)
     assert not play.events(CONNECTIONS)
@@ -103,8 +103,8 @@ def test_only_connections_to_a_listening_port_are_clients() -> None:
     assert play.pipeline.changes("alice")[-1] == "offline connection-closed"
 
 
-def test_replicas_are_left_to_their_own_node() -> None:
-    """OpenSIPS#1749, OpenSIPS#3354: every node of a cluster tells of the contacts of all."""
+def test_events_of_replicas_are_ignored() -> None:
+    """OpenSIPS#1749, OpenSIPS#3354: every node of a cluster raises events of all contacts."""
     play = Play(shtag="vip")
     contact_event(play, "CONTACT_INSERT", shtag="other")
     assert not play.events(REGISTRATIONS)
@@ -113,7 +113,7 @@ def test_replicas_are_left_to_their_own_node() -> None:
     assert kinds(play) == [Kind.REGISTERED, Kind.REFRESHED]
 
 
-def test_an_aor_without_domain_needs_the_setting() -> None:
+def test_aor_without_domain_needs_the_setting() -> None:
     with pytest.raises(InvalidRecord, match=r"opensips\.domain"):
         Users().registered("alice")
     users = Users("Example.TEST")
@@ -122,7 +122,7 @@ def test_an_aor_without_domain_needs_the_setting() -> None:
     assert users.party("sip:+4930@carrier.test") is None
 
 
-def test_a_path_tells_the_edge_and_the_client_behind_it() -> None:
+def test_path_gives_the_edge_and_the_clients_address() -> None:
     play = Play()
     path = (
         "<sip:192.0.2.50;lr;received=sip:192.0.2.51:5060>, "
@@ -132,7 +132,7 @@ def test_a_path_tells_the_edge_and_the_client_behind_it() -> None:
     (event,) = play.events(REGISTRATIONS)
     assert event.path == path
     assert event.received == Address(ip="198.51.100.4", port=40001)
-    assert event.remote is None  # the contact is the client's own: who sent it is not told
+    assert event.remote is None  # the contact is the client's own, and no field names the sender
     assert uri_addresses.received_by_edge("<sip:192.0.2.1;lr>") is None
 
 
@@ -150,7 +150,7 @@ def test_addresses_in_uris(uri: str, found: Address | None) -> None:
     assert uri_addresses.address_of(uri, Transport.UDP) == found
 
 
-def test_a_database_restart_is_told_once_and_revives_no_connection() -> None:
+def test_restart_with_a_database_is_published_once_and_revives_no_connection() -> None:
     play = Play()
     contact_event(play, "CONTACT_INSERT")
     udp: dict[str, Any] = {
@@ -203,7 +203,7 @@ def test_records_of_several_users_made_again_show_a_restart(users: int) -> None:
     assert play.pipeline.changes("alice") == lost[:users]
 
 
-def test_a_record_made_for_a_second_subscription_shows_nothing() -> None:
+def test_record_of_a_second_subscription_shows_no_restart() -> None:
     play = Play()
     for _ in range(2):
         for name in ("alice@example.test", "bob@example.test"):
@@ -224,7 +224,7 @@ def server(*, has_mi: bool = True, lease: float = 60) -> Server:
     return Server(play.context, Ticks(), has_mi=has_mi, lease_silence=lease)
 
 
-def test_the_boot_is_the_servers_start_where_mi_tells_it() -> None:
+def test_boot_is_the_servers_start_where_mi_answers() -> None:
     one = server()
     (up,) = one.identified("Tue Nov 24 06:01:20 2026", "OpenSIPS (3.6.8)")
     assert (up.event.kind, up.event.boot) == (NodeKind.UP, "up-tue-nov-24-06-01-20-2026")
@@ -235,7 +235,7 @@ def test_the_boot_is_the_servers_start_where_mi_tells_it() -> None:
     assert (up.event.kind, up.event.version) == (NodeKind.UP, "OpenSIPS (3.6.8)")
 
 
-def test_before_mi_has_named_the_process_nothing_is_said_of_it() -> None:
+def test_nothing_is_published_before_mi_has_named_the_process() -> None:
     one = server()
     assert one.begin() == one.heartbeat() == one.unwatched() == []
     up, gap = one.identified("Tue Nov 24 06:01:20 2026", None)
@@ -243,7 +243,7 @@ def test_before_mi_has_named_the_process_nothing_is_said_of_it() -> None:
     assert up.event.boot == gap.event.boot == "up-tue-nov-24-06-01-20-2026"
 
 
-def test_mis_first_answer_after_events_were_published_ends_nothing() -> None:
+def test_first_answer_after_events_were_published_ends_nothing() -> None:
     one = server()
     one.begin()
     (gap,) = one.unnamed()
@@ -253,7 +253,7 @@ def test_mis_first_answer_after_events_were_published_ends_nothing() -> None:
     assert one.context.boot == "up-tue-nov-24-06-01-20-2026"
 
 
-def test_without_a_sign_of_life_no_heartbeat() -> None:
+def test_no_heartbeat_without_a_sign_of_life() -> None:
     assert server(lease=0).heartbeat() == []
     one = server()
     one.identified("Tue Nov 24 06:01:20 2026", None)
@@ -261,7 +261,7 @@ def test_without_a_sign_of_life_no_heartbeat() -> None:
     assert server(has_mi=False, lease=0).heartbeat()
 
 
-def test_what_does_not_fit_is_counted_and_told() -> None:
+def test_overflow_is_counted_and_published() -> None:
     inbox = Inbox(2, 1000, Ticks())
     for _ in range(5):
         inbox.put(None, b"x")
@@ -276,7 +276,7 @@ def test_what_does_not_fit_is_counted_and_told() -> None:
     assert inbox.take(0) is None
 
 
-def test_bytes_are_bounded_too_and_the_loss_stands_before_what_follows() -> None:
+def test_queue_is_bounded_in_bytes_and_the_loss_precedes_later_pieces() -> None:
     inbox = Inbox(100, 10, Ticks())
     inbox.put(None, b"123456")
     inbox.put(None, b"123456")
@@ -294,7 +294,7 @@ def test_every_event_of_a_read_has_a_place_before_the_next_read() -> None:
     assert first.at <= second.at <= datetime.now(UTC)
 
 
-def test_case_counts_as_the_registrar_counts_it() -> None:
+def test_case_of_users_counts_as_in_the_registrar() -> None:
     folded = Users("example.test", ["example.test"], section="kamailio")
     assert folded.registered("Alice") == "sip:alice@example.test"
     assert folded.registered("J%C3%A9@Example.test") == "sip:j%C3%A9@example.test"
@@ -304,7 +304,7 @@ def test_case_counts_as_the_registrar_counts_it() -> None:
     assert Users("example.test").registered("Alice") == "sip:Alice@example.test"
 
 
-def test_a_decoded_user_part_may_hold_an_at_sign() -> None:
+def test_decoded_user_part_may_contain_an_at_sign() -> None:
     assert Users().registered("john@corp.com@example.test") == "sip:john%40corp.com@example.test"
 
 
@@ -318,6 +318,6 @@ def test_a_decoded_user_part_may_hold_an_at_sign() -> None:
         ("john@corp.com@example.test", "sip:john%40corp.com@example.test"),
     ],
 )
-def test_a_name_without_domain_may_hold_an_at_sign(name: str, aor: str) -> None:
+def test_name_without_domain_may_contain_an_at_sign(name: str, aor: str) -> None:
     """With use_domain=0 usrloc keeps the decoded user part alone."""
     assert Users("example.test", ["other.test"]).stored(name) == aor

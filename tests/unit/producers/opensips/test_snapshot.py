@@ -43,7 +43,7 @@ def taken(rows: list[ListedContact], connections: set[str] | None) -> list[Regis
 @pytest.mark.parametrize(
     "name", ["ul_dump.json", "ul_dump.mi_fifo.json", "ul_dump.mi_datagram.json"]
 )
-def test_the_listing_of_3_6(name: str) -> None:
+def test_listing_of_3_6(name: str) -> None:
     rows = taken(listed(name), {"127.0.0.1:46002"})
     assert [(row.aor, row.call_id) for row in rows] == [
         ("sip:alice@127.0.0.1", "reg-alice-cae1200a20"),
@@ -63,7 +63,7 @@ def test_the_listing_of_3_6(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["v24_ul_dump.mi_fifo.txt", "v24_ul_dump.mi_json.json", "v24_ul_dump.mi_datagram.txt"]
 )
-def test_the_listings_of_2_4(name: str) -> None:
+def test_listings_of_2_4(name: str) -> None:
     rows = taken(listed(name), None)
     assert [(row.aor, row.contact, row.transport) for row in rows] == [
         ("sip:alice@127.0.0.1", "sip:alice@127.0.0.1:53576;transport=tcp", "tcp"),
@@ -73,7 +73,7 @@ def test_the_listings_of_2_4(name: str) -> None:
     assert rows[2].remote == Address(ip="127.0.0.1", port=39203)
 
 
-def test_a_row_and_an_event_name_the_same_binding() -> None:
+def test_row_and_event_have_the_same_identity() -> None:
     from schemas.topics import REGISTRATIONS
 
     events = Play().play(CAPTURES / "ul_dump.datagram").events(REGISTRATIONS)
@@ -82,7 +82,7 @@ def test_a_row_and_an_event_name_the_same_binding() -> None:
     }
 
 
-def test_a_contact_behind_a_proxy_has_no_connection_here() -> None:
+def test_contact_behind_a_proxy_has_no_connection_here() -> None:
     """save()'s path-received stores the client's address at the proxy."""
     fields = {"Expires": "60", "Received": "sip:203.0.113.9:1234", "Socket": "tcp:192.0.2.1:5060"}
     uri = "sip:kim@192.0.2.60;transport=tcp"
@@ -92,14 +92,14 @@ def test_a_contact_behind_a_proxy_has_no_connection_here() -> None:
     assert [one.contact for one in taken([behind], set())] == [uri]
 
 
-def test_what_a_contact_says_of_itself_shows_no_connection() -> None:
+def test_contacts_own_address_shows_no_connection() -> None:
     """Without `received` a phone behind NAT names an address that no connection comes from."""
     fields = {"Expires": "60", "Socket": "tcp:192.0.2.1:5060"}
     row = ListedContact("location", "kim@example.test", "sip:kim@10.0.0.7;transport=tcp", fields)
     assert taken([row], {"192.0.2.60:41000"})
 
 
-def test_a_contact_whose_connection_is_gone_is_not_there() -> None:
+def test_contact_whose_connection_has_ended_makes_no_row() -> None:
     rows = taken(listed("ul_dump.json"), set())
     assert [row.transport for row in rows] == ["udp", "udp", "udp"]
     reply = decode_json((CAPTURES / "mi_list_tcp_conns.json").read_bytes())["result"]
@@ -128,17 +128,17 @@ def test_deleted_and_expired_contacts_do_not_count() -> None:
         "200 OK\nDomain:: location\n",
     ],
 )
-def test_of_half_a_listing_nothing_is_concluded(reply: Any) -> None:
+def test_incomplete_listing_is_refused(reply: Any) -> None:
     with pytest.raises(ListingUnreadable):
         read_contacts(reply)
 
 
-def test_the_brief_listing_has_no_contacts_and_is_none() -> None:
+def test_brief_listing_is_refused() -> None:
     with pytest.raises(ListingUnreadable):
         listed("ul_dump.brief.json")
 
 
-def test_a_users_attribute_cannot_add_a_contact_to_the_text() -> None:
+def test_users_attribute_cannot_add_a_contact_to_the_text() -> None:
     text = (CAPTURES / "v24_ul_dump.mi_fifo.txt").read_text()
     hostile = text.replace(
         "dev=desk;site=lab", "x\n  AOR:: mallory@127.0.0.1\n  Contact:: sip:m@192.0.2.66"
@@ -146,14 +146,14 @@ def test_a_users_attribute_cannot_add_a_contact_to_the_text() -> None:
     assert [row.aor for row in read_contacts(hostile)] == [row.aor for row in read_contacts(text)]
 
 
-def test_a_user_agent_folded_into_a_contact_spoils_the_text() -> None:
+def test_text_with_a_user_agent_folded_into_a_contact_is_refused() -> None:
     text = (CAPTURES / "v24_ul_dump.mi_fifo.txt").read_text()
     fake = "x\n\tAOR:: mallory@127.0.0.1\n\t\tContact:: sip:m@192.0.2.66 Q="
     with pytest.raises(ListingUnreadable):
         read_contacts(text.replace("RigPhone/1.0", fake))
 
 
-def test_marks_stand_at_the_beginning() -> None:
+def test_marks_have_the_place_of_the_beginning() -> None:
     one = begin(Play().context, BEGAN, "location")
     one_id = one.origin["id"]
     for kind in (RegistrationKind.SNAPSHOT_BEGAN, RegistrationKind.SNAPSHOT_ENDED):
@@ -161,7 +161,7 @@ def test_marks_stand_at_the_beginning() -> None:
         assert (event.kind, event.snapshot, event.seq, event.aor) == (kind, one_id, 77, None)
 
 
-def test_when_the_server_started() -> None:
+def test_start_of_the_server() -> None:
     assert (
         read_start({"Now": "x", "Up since": "Tue Nov 24 06:01:20 2026"})
         == "Tue Nov 24 06:01:20 2026"

@@ -27,24 +27,24 @@ def served(**options: object) -> UsrlocServer:
 
 
 @pytest.mark.parametrize("usrloc", [Usrloc.AUTO, Usrloc.DATABASE])
-def test_a_listing_of_a_database_takes_nobody_offline(usrloc: Usrloc) -> None:
+def test_listing_of_a_database_ends_no_binding(usrloc: Usrloc) -> None:
     server = served(in_database=True, usrloc=usrloc)
     for _ in range(3):
         server.list_all()
         server.lookup("kim")
-    server.settle()
+    server.run_lister()
     assert server.play.context.in_database
     assert (server.shown("kim"), server.shown("leo")) == ([KIM], [LEO])
     assert not server.play.events(NODES)
 
 
-def test_a_database_is_found_out_once() -> None:
+def test_database_is_recognised_once() -> None:
     server = served(in_database=True)
     server.list_all()
-    asked = server.calls.count("ul_show_contact")
-    assert asked == 1
+    queries = server.calls.count("ul_show_contact")
+    assert queries == 1
     server.list_all()
-    assert server.calls.count("ul_show_contact") == asked
+    assert server.calls.count("ul_show_contact") == queries
 
 
 def test_reading_a_user_again_changes_nothing() -> None:
@@ -56,7 +56,7 @@ def test_reading_a_user_again_changes_nothing() -> None:
     assert len(server.play.events(REGISTRATIONS)) == before
 
 
-def test_a_listing_of_memory_ends_what_it_lacks() -> None:
+def test_listing_of_memory_ends_missing_contacts() -> None:
     server = served()
     server.list_all()
     server.unregister("kim", KIM, is_silent=True)
@@ -65,15 +65,15 @@ def test_a_listing_of_memory_ends_what_it_lacks() -> None:
     assert server.shown("leo") == [LEO]
 
 
-def test_an_empty_listing_of_memory_ends_all() -> None:
-    """After a restart without a database: both ways of asking agree that nobody is there."""
+def test_empty_listing_of_memory_ends_all() -> None:
+    """After a restart without a database: ul_dump and ul_show_contact agree."""
     server = served()
     server.users.clear()
     server.list_all()
     assert server.shown("kim") == server.shown("leo") == []
 
 
-def test_a_producer_that_knows_nobody_waits_for_a_sign() -> None:
+def test_empty_listing_counts_only_after_a_sign_of_memory() -> None:
     server = served(in_database=True)
     server.forget()
     server.list_all()
@@ -85,7 +85,7 @@ def test_a_producer_that_knows_nobody_waits_for_a_sign() -> None:
     assert server.shown("kim") == [KIM]
 
 
-def test_a_producer_that_knows_nobody_learns_that_memory_is_empty() -> None:
+def test_empty_listing_counts_once_ul_show_contact_agrees() -> None:
     server = served()
     server.forget()
     server.users.clear()
@@ -97,7 +97,7 @@ def test_a_producer_that_knows_nobody_learns_that_memory_is_empty() -> None:
     assert server.shown("kim") == []
 
 
-def test_what_is_configured_needs_no_sign() -> None:
+def test_configured_storage_needs_no_sign() -> None:
     server = served(usrloc=Usrloc.MEMORY)
     server.users.clear()
     server.list_all()
@@ -105,13 +105,13 @@ def test_what_is_configured_needs_no_sign() -> None:
     assert "ul_show_contact" not in server.calls
 
 
-def test_of_a_record_in_memory_events_tell() -> None:
+def test_aor_events_show_memory() -> None:
     server = UsrlocServer()
     server.play.datagram(server.now, b'{"method":"E_UL_AOR_DELETE","params":{"aor":"a@b"}}')
     assert server.play.context.storage.where is Usrloc.MEMORY
 
 
-def test_another_nodes_and_expired_contacts_of_a_database_are_not_this_ones() -> None:
+def test_database_contacts_of_other_nodes_and_expired_ones_are_ignored() -> None:
     server = UsrlocServer(in_database=True, usrloc=Usrloc.DATABASE)
     server.register("kim", KIM, socket="")
     assert server.shown("kim") == []
@@ -121,12 +121,12 @@ def test_another_nodes_and_expired_contacts_of_a_database_are_not_this_ones() ->
     assert server.shown("leo") == []
 
 
-def test_a_database_that_does_not_answer_ends_nobody() -> None:
+def test_database_that_does_not_answer_ends_no_binding() -> None:
     """db_load_urecord() answers "not found" when its query fails."""
     server = served(in_database=True, usrloc=Usrloc.DATABASE)
     server.now += 5
     server.lookup("leo")
-    server.settle()
+    server.run_lister()
     server.now += 5
     server.lookup("kim")
     server.database_fails = True
@@ -139,25 +139,25 @@ def test_a_database_that_does_not_answer_ends_nobody() -> None:
     server.database_fails = False
     server.users.pop("kim")
     server.now += 2
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == []
 
 
-def test_one_that_was_stored_last_may_have_gone_too() -> None:
+def test_latest_stored_user_may_have_ended_too() -> None:
     """Then the database still answers of others."""
     server = of_database()
     server.register("mia", "sip:mia@192.0.2.62:5060")
     server.now += 5
     server.lookup("leo")
-    server.settle()
+    server.run_lister()
     for user in ("leo", "kim"):
-        server.take_all_back(user)
-    server.settle()
+        server.unregister_all(user)
+    server.run_lister()
     assert (server.shown("kim"), server.shown("leo")) == ([], [])
     assert server.shown("mia")
 
 
-def test_what_is_reported_before_it_is_written_is_not_ended() -> None:
+def test_contact_reported_before_it_is_written_is_not_ended() -> None:
     server = served(in_database=True, usrloc=Usrloc.DATABASE)
     server.now += 5
     server.lookup("kim")
@@ -166,30 +166,30 @@ def test_what_is_reported_before_it_is_written_is_not_ended() -> None:
     server.register("kim", "sip:kim@192.0.2.7:5060")
     server.now -= 0.9
     server.users["kim"] = [rows[0]]
-    server.settle()
+    server.run_lister()
     assert "sip:kim@192.0.2.7:5060" in server.shown("kim")
 
 
-def test_what_a_database_drops_without_an_event_is_asked_for() -> None:
+def test_contact_removed_without_an_event_is_found_by_a_listing() -> None:
     """`Contact: *` with sql-only, and every removal with full-sharing-cachedb: read, then gone."""
     server = served(in_database=True, usrloc=Usrloc.DATABASE)
     server.register("leo", LEO)
     server.lookup("leo")
-    server.settle()
+    server.run_lister()
     server.now += 5
     server.unregister("kim", KIM, is_silent=True)
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == []
     assert server.shown("leo") == [LEO]
 
 
-def test_a_lookup_asks_once() -> None:
+def test_lookup_causes_one_listing() -> None:
     server = served(in_database=True, usrloc=Usrloc.DATABASE)
     for _ in range(3):
         server.now += 5
         before = server.calls.count("ul_show_contact")
         server.lookup("kim")
-        server.settle()
+        server.run_lister()
         assert server.calls.count("ul_show_contact") == before + 1
 
 
@@ -197,18 +197,18 @@ def of_database() -> UsrlocServer:
     return served(in_database=True, usrloc=Usrloc.DATABASE)
 
 
-def test_all_is_taken_back_right_after_a_listing() -> None:
-    """What a question raises itself is counted: the reading after it is the REGISTER's."""
+def test_wildcard_unregister_right_after_a_listing() -> None:
+    """The lookup's own events are counted: the one after them is the REGISTER's."""
     server = of_database()
     server.lookup("kim")
-    server.settle()
-    server.take_all_back("kim")
-    server.settle()
+    server.run_lister()
+    server.unregister_all("kim")
+    server.run_lister()
     assert server.shown("kim") == []
     assert server.shown("leo") == [LEO]
 
 
-def test_all_is_taken_back_while_a_question_is_not_answered() -> None:
+def test_wildcard_unregister_during_a_listing() -> None:
     server = of_database()
     server.lookup("kim")
     call, is_first = server.call, [True]
@@ -216,29 +216,29 @@ def test_all_is_taken_back_while_a_question_is_not_answered() -> None:
     def answered_late(command: str, parameters: dict[str, str] | None = None) -> object:
         answer = call(command, parameters)
         if command == "ul_show_contact" and is_first.pop() if is_first else False:
-            server.take_all_back("kim")
+            server.unregister_all("kim")
         return answer
 
     server.call = answered_late  # type: ignore[method-assign]
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == []
 
 
-def test_what_expires_in_a_database_is_asked_for() -> None:
+def test_expired_contact_in_a_database_is_listed() -> None:
     """usrloc drops it when it is next read, and reports nothing before."""
     server = of_database()
-    server.settle()
+    server.run_lister()
     server.now += 1000
     server.register("leo", LEO)
-    server.settle()
+    server.run_lister()
     server.now += 2601
     server.lister.list_users()
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == []
     assert server.shown("leo") == [LEO]
 
 
-def test_in_the_second_of_its_expiry_it_is_gone() -> None:
+def test_contact_is_gone_in_the_second_of_its_expiry() -> None:
     """VALID_CONTACT() in usrloc's ucontact.h, where ul_mi.c still writes a number."""
     listed = [ListedContact("location", "a@b", KIM, {"Expires": e}) for e in ("1", "0", "expired")]
     assert [is_gone(one) for one in listed] == [False, True, True]
@@ -252,10 +252,10 @@ def test_seconds_left_count_from_the_servers_whole_second() -> None:
 
 @pytest.mark.parametrize("is_listed", [True, False])
 @pytest.mark.parametrize(("after", "what"), [(1, Insert.NEW), (4, Insert.REPLAYED)])
-def test_a_contact_is_back_before_its_own_event_is_here(
+def test_contact_listed_again_before_its_own_event(
     after: int, what: Insert, *, is_listed: bool
 ) -> None:
-    """The streams take no listing's word for it so soon after its end, which one reported, too."""
+    """The streams ignore a listing's row so soon after its end, which a listing reported, too."""
     contacts, at = Contacts(), datetime(2026, 1, 1, tzinfo=UTC)
     contacts.registered(KIM, KIM, ("c", 1), at, KIM)
     if is_listed:
@@ -268,7 +268,7 @@ def test_a_contact_is_back_before_its_own_event_is_here(
     assert contacts.inserted(KIM, KIM, ("c", 2), event, KIM)[0] is what
 
 
-def test_a_question_read_a_contact_that_ended_before_its_event_is_here() -> None:
+def test_lookup_event_of_a_contact_that_has_ended_since() -> None:
     server = of_database()
     lookups = server.play.context.lookup_events
     (row,) = server.users["kim"]
@@ -276,5 +276,5 @@ def test_a_question_read_a_contact_that_ended_before_its_event_is_here() -> None
     lookups.begin("sip:kim@example.test")
     lookups.answered("sip:kim@example.test", [(KIM, row["Callid"])], datetime.fromtimestamp(T, UTC))
     server._raise("INSERT", "kim", row)
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == []

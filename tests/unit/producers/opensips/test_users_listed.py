@@ -36,9 +36,9 @@ def moved(**options: Any) -> UsrlocServer:
     return server
 
 
-def test_an_update_of_an_unknown_contact_lists_the_user() -> None:
+def test_update_of_an_unknown_contact_lists_the_user() -> None:
     server = moved()
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == [NEW]
     assert server.calls.count("ul_show_contact") == 1
     ended = [e for e in server.play.events(REGISTRATIONS) if e.kind is Kind.SNAPSHOT_ENDED]
@@ -47,7 +47,7 @@ def test_an_update_of_an_unknown_contact_lists_the_user() -> None:
     assert ended[0].table_at == ended[0].at
 
 
-def test_by_its_parameters_it_is_the_same_contact() -> None:
+def test_contact_with_the_same_parameters_is_the_same_binding() -> None:
     server = moved(matching=BY_PUSH)
     assert not server.calls
     assert server.shown("kim") == [NEW]
@@ -55,32 +55,32 @@ def test_by_its_parameters_it_is_the_same_contact() -> None:
     assert server.shown("kim") == []
 
 
-def test_a_contact_without_the_parameters_may_have_taken_another() -> None:
+def test_contact_without_the_parameters_may_be_stored_over_another() -> None:
     """contact_params_match(): what one side lacks is equal."""
     plain, other = "sip:kim@192.0.2.8:5060", "sip:kim@192.0.2.9:5060"
     server = UsrlocServer(matching=BY_PUSH)
     server.register("kim", plain)
     server.register("kim", other)
     server.register("kim", plain, was=other)
-    server.settle()
+    server.run_lister()
     assert "ul_show_contact" in server.calls
     assert other not in server.shown("kim")
 
 
-def test_without_mi_its_call_id_decides() -> None:
+def test_without_mi_the_call_id_decides() -> None:
     server = moved(has_mi=False)
     assert server.shown("kim") == [NEW]
 
 
 @pytest.mark.parametrize("has_mi", [True, False])
-def test_it_moves_there_and_back(*, has_mi: bool) -> None:
+def test_contact_moves_to_another_uri_and_back(*, has_mi: bool) -> None:
     """What a listing ended is unknown again."""
     server = UsrlocServer(has_mi=has_mi)
     server.register("kim", OLD)
     for uri, was in ((NEW, OLD), (OLD, NEW), (NEW, OLD)):
         server.register("kim", uri, was=was)
         if has_mi:
-            server.settle()
+            server.run_lister()
         assert server.shown("kim") == [uri]
 
 
@@ -94,14 +94,14 @@ def test_two_contacts_of_one_register_are_two_also_without_mi() -> None:
     assert server.shown("kim") == sorted((OLD, NEW))
 
 
-def test_a_table_in_a_database_is_asked_without_end_of_questions() -> None:
+def test_listing_a_user_of_a_database_causes_no_further_listing() -> None:
     server = moved(in_database=True)
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == [NEW]
     assert server.calls.count("ul_show_contact") == 1
 
 
-def test_what_a_listing_named_is_known() -> None:
+def test_listed_contact_is_known() -> None:
     server = UsrlocServer()
     server.register("kim", OLD, is_silent=True)
     server.list_all()
@@ -109,18 +109,18 @@ def test_what_a_listing_named_is_known() -> None:
     assert not server.play.intake.listings.wanted.is_set()
 
 
-def test_a_user_whom_nobody_holds_any_more_is_gone() -> None:
+def test_user_without_contacts_is_offline() -> None:
     server = UsrlocServer()
     server.register("kim", OLD)
     server.register("kim", NEW, is_silent=True)
     server.play.context.writes_back = True
     server.register("kim", "sip:kim@192.0.2.3:5060")
     server.users.clear()
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == []
 
 
-def test_a_contact_whose_connection_is_gone_makes_no_row() -> None:
+def test_contact_whose_connection_has_ended_makes_no_row() -> None:
     server = UsrlocServer()
     server.connections = ["192.0.2.60:41000"]
     for user, port in (("kim", 41000), ("leo", 41001)):
@@ -133,13 +133,13 @@ def test_a_contact_whose_connection_is_gone_makes_no_row() -> None:
         server.register(user, "sip:other@192.0.2.9", socket="udp:192.0.2.1:5060")
         server.play.context.writes_back = True
         server.register(user, "sip:another@192.0.2.9", socket="udp:192.0.2.1:5060")
-        server.settle()
+        server.run_lister()
     assert "sip:kim@192.0.2.60:41000;transport=tcp" in server.shown("kim")
     assert "sip:leo@192.0.2.60:41001;transport=tcp" not in server.shown("leo")
 
 
 @pytest.mark.parametrize("options", [{"max_contacts": 1}, {}], ids=["configured", "seen"])
-def test_what_write_back_replaces_is_gone_at_once(options: dict[str, Any]) -> None:
+def test_contact_replaced_in_write_back_ends_at_once(options: dict[str, Any]) -> None:
     """Its DELETE comes with usrloc's timer, 60 s later by default (st_delete_ucontact())."""
     server = UsrlocServer(**options)
     if not options:  # a DELETE of the timer shows it
@@ -148,7 +148,7 @@ def test_what_write_back_replaces_is_gone_at_once(options: dict[str, Any]) -> No
     server.register("kim", OLD)
     server.users["kim"].clear()
     server.register("kim", "sip:kim@192.0.2.88:5060")
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == ["sip:kim@192.0.2.88:5060"]
 
 
@@ -157,7 +157,7 @@ def _delete_of_the_timer() -> bytes:
     return json.dumps({"method": "E_UL_CONTACT_DELETE", "params": parameters}).encode()
 
 
-def test_a_timers_delete_of_what_a_listing_had_ended_already() -> None:
+def test_late_delete_of_a_contact_that_a_listing_ended() -> None:
     """Write-back: un-REGISTERed, listed without, registered again, and only then the DELETE."""
     server = UsrlocServer()
     server.register("kim", OLD)
@@ -165,13 +165,13 @@ def test_a_timers_delete_of_what_a_listing_had_ended_already() -> None:
     server.play.intake.listings.ask(
         UserListing("location", "kim@example.test", "sip:kim@example.test")
     )
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == []
     server.register("kim", OLD, callid=gone["Callid"])
     server.users["kim"][0]["Cseq"] = 9
     server.register("kim", OLD)
     server._raise("DELETE", "kim", gone | {"at": 10 - 3600})
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == [OLD]
 
 
@@ -190,7 +190,7 @@ def by_call_id(**options: Any) -> UsrlocServer:
     return server
 
 
-def test_who_was_known_before_the_rule_is_not_shown_twice() -> None:
+def test_contact_known_by_an_earlier_identity_is_shown_once() -> None:
     server = UsrlocServer()
     server.register("leo", "sip:leo@192.0.2.61:5060")
     for call_id in ("c1", "c2"):
@@ -198,9 +198,9 @@ def test_who_was_known_before_the_rule_is_not_shown_twice() -> None:
         server.users["kim"] = []
         server.register("kim", TWICE, callid=call_id)
         server.users["kim"] += kept
-    server.settle()
+    server.run_lister()
     server.register("leo", "sip:leo@192.0.2.61:5060")
-    server.settle()
+    server.run_lister()
     server.list_all()
     assert server.wanted
     assert server.shown("leo") == ["sip:leo@192.0.2.61:5060"]
@@ -214,7 +214,7 @@ def _remove(server: UsrlocServer, call_id: str) -> None:
     if not server.users["kim"]:
         del server.users["kim"]
     server._raise("DELETE", "kim", row)
-    server.settle()
+    server.run_lister()
 
 
 @pytest.mark.parametrize("first", ["c1", "c2"])
@@ -222,7 +222,7 @@ def _remove(server: UsrlocServer, call_id: str) -> None:
 def test_one_contact_of_two_call_ids(first: str, *, is_configured: bool) -> None:
     matching = ContactMatching(Matching.CONTACT_CALL_ID) if is_configured else None
     server = by_call_id(matching=matching)
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == [TWICE] * 2
     _remove(server, first)
     assert server.shown("kim") == [TWICE]
@@ -239,67 +239,67 @@ def twice(**options: Any) -> UsrlocServer:
     for uri in (PLAIN, "sip:kim@192.0.2.9:5060"):
         server.register("kim", uri, callid="one")
     server.register("kim", PLAIN, was="sip:kim@192.0.2.9:5060")
-    server.settle()
+    server.run_lister()
     return server
 
 
-def test_one_contact_stands_in_the_table_twice() -> None:
+def test_one_contact_with_two_rows() -> None:
     """contact_params_match() finds it in two others: both are sent to, and end by themselves."""
     server = twice()
     assert server.shown("kim") == [PLAIN] * 2
     for left in ([PLAIN], []):
-        asked = server.calls.count("ul_show_contact")
+        queries = server.calls.count("ul_show_contact")
         server.remove("kim", server.users["kim"][-1])
-        server.settle()
+        server.run_lister()
         assert server.shown("kim") == left
-        assert (server.calls.count("ul_show_contact") > asked) is bool(left)
+        assert (server.calls.count("ul_show_contact") > queries) is bool(left)
     assert not server.play.context.contacts.has_duplicates("sip:kim@example.test", PLAIN)
 
 
-def test_which_of_both_is_renewed_the_table_shows() -> None:
+def test_listing_shows_which_of_two_rows_is_renewed() -> None:
     server = by_call_id()
-    server.settle()
-    asked = server.calls.count("ul_show_contact")
+    server.run_lister()
+    queries = server.calls.count("ul_show_contact")
     server.register("kim", TWICE)
-    server.settle()
-    assert server.calls.count("ul_show_contact") == asked + 1
+    server.run_lister()
+    assert server.calls.count("ul_show_contact") == queries + 1
     assert server.shown("kim") == [TWICE] * 2
 
 
-def test_one_of_both_ends_and_is_made_again_at_once() -> None:
+def test_one_of_two_rows_ends_and_is_made_again_at_once() -> None:
     """By the same Call-ID and CSeq, as a request that is repeated: it is no event's repetition."""
     server = twice()
     gone = server.users["kim"][-1]
     server.remove("kim", gone)
-    server.settle()
+    server.run_lister()
     server.users["kim"].append(gone | {"ContactID": str(2**62 + 99)})
     server.now += 0.1
     server._raise("INSERT", "kim", gone)
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == [PLAIN] * 2
 
 
-def test_a_contact_of_all_the_parameters_may_have_taken_one_without() -> None:
+def test_contact_with_all_parameters_may_be_stored_over_one_without() -> None:
     """The parameters count as equal where either side lacks them: a desk phone's contact is hit."""
     server = UsrlocServer(matching=BY_PUSH)
     for uri in (PLAIN, OLD):
         server.register("kim", uri)
     server.register("kim", OLD, was=PLAIN)
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == [OLD] * 2
 
 
-def test_a_known_contact_is_inserted_beside_itself_at_once() -> None:
+def test_known_contact_is_inserted_beside_itself_at_once() -> None:
     """A request whose first contact has no push parameters goes by URIs (pn_inspect_request())."""
     server = UsrlocServer(matching=BY_PUSH)
     server.register("kim", OLD, callid="one")
     server.now -= 0.9
     server.register("kim", NEW, callid="one")
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == sorted([OLD, NEW])
 
 
-def test_the_oldest_keeps_the_identity_and_the_others_have_their_own() -> None:
+def test_oldest_row_keeps_the_identity_and_others_have_their_own() -> None:
     server = twice()
     context, began = server.play.context, server.play.intake.ticks.now().at
     listed = read_user(server.call("ul_show_contact", {"aor": "kim@example.test"}), "location")
@@ -310,13 +310,13 @@ def test_the_oldest_keeps_the_identity_and_the_others_have_their_own() -> None:
     assert found == separated(rows)
 
 
-def test_a_user_is_asked_for_again_where_nobody_answered() -> None:
+def test_user_is_listed_again_after_no_answer() -> None:
     server = moved()
     server.is_unreachable = True
     server.lister.list_users()
     assert not server.lister.answers
     server.is_unreachable = False
-    server.settle()
+    server.run_lister()
     assert server.shown("kim") == [NEW]
 
 
@@ -330,19 +330,19 @@ def test_a_user_is_asked_for_again_where_nobody_answered() -> None:
         ("sip:kim@h", "sip:kim@h"),
     ],
 )  # fmt: skip
-def test_a_contact_without_all_the_parameters_is_its_uri(text: str, identity: str) -> None:
+def test_contact_without_all_parameters_is_identified_by_its_uri(text: str, identity: str) -> None:
     assert BY_PUSH.identity(read_stored(text), text, "c") == identity
 
 
 @pytest.mark.parametrize("name", ["ul_show_contact.json"])
-def test_the_recorded_answer(name: str) -> None:
+def test_recorded_answer_of_ul_show_contact(name: str) -> None:
     reply = decode_json(Path(CAPTURES / name).read_bytes())["result"]
     assert [(row.aor, row.domain) for row in read_user(reply, "location")] == [
         ("alice@127.0.0.1", "location")
     ] * 2
 
 
-def test_the_answers_of_2_4() -> None:
+def test_answers_of_2_4() -> None:
     """mi_add_aor_node() writes a user of ul_show_contact as one of ul_dump."""
     whole = decode_json((CAPTURES / "v24_ul_dump.mi_json.json").read_bytes())
     aors = whole["Domain"][0]["children"]["AOR"]
@@ -359,7 +359,7 @@ def test_the_answers_of_2_4() -> None:
 @pytest.mark.parametrize(
     "answer", [{"error": {"code": 404, "message": "AOR not found"}}, MiRefused("404 AOR not found")]
 )
-def test_a_user_of_no_contacts(answer: Any) -> None:
+def test_answer_for_a_user_without_contacts(answer: Any) -> None:
     class Mi:
         def call(self, command: str, parameters: Any = None) -> Any:
             del command, parameters
@@ -370,8 +370,8 @@ def test_a_user_of_no_contacts(answer: Any) -> None:
     assert query_user(Mi(), UserListing("location", "a@b", "sip:a@b")) == []
 
 
-def test_mi_is_not_asked_for_a_name_that_it_would_cut() -> None:
-    """mi_fix_aor(): with use_domain=0 it answers of john where john@corp.com is asked for."""
+def test_name_that_mi_would_cut_is_not_listed() -> None:
+    """mi_fix_aor(): with use_domain=0 it answers for john where john@corp.com is queried."""
     server = UsrlocServer()
     server.play.context.users = Users("example.test")
     for what, uri in (("INSERT", OLD), ("UPDATE", NEW)):

@@ -17,7 +17,7 @@ from producers.rtpengine.errors import NgError, NgRefused, NgUnreachable, NgUnre
 from producers.rtpengine.ng import HttpNg, Ng, UdpNg, open_ng, read_answer
 from producers.rtpengine.settings import RtpengineSettings
 
-Answer = Callable[[bytes, bytes], list[bytes]]  # cookie, question → what is sent back
+Answer = Callable[[bytes, bytes], list[bytes]]  # cookie, request → what is sent back
 
 
 @contextmanager
@@ -30,8 +30,8 @@ def udp(answer: Answer) -> Iterator[UdpNg]:
                 data, peer = server.recvfrom(65_535)
                 if data == b"stop":
                     return
-                cookie, _, question = data.partition(b" ")
-                for part in answer(cookie, question):
+                cookie, _, request = data.partition(b" ")
+                for part in answer(cookie, request):
                     server.sendto(part, peer)
 
         thread = threading.Thread(target=serve)
@@ -53,8 +53,8 @@ def over_http(answer: Answer, status: int = 200) -> Iterator[HttpNg]:
         def do_POST(self) -> None:
             assert self.headers["Content-Type"] == "application/x-rtpengine-ng"
             data = self.rfile.read(int(self.headers["Content-Length"]))
-            cookie, _, question = data.partition(b" ")
-            body = b"".join(answer(cookie, question))
+            cookie, _, request = data.partition(b" ")
+            body = b"".join(answer(cookie, request))
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -75,18 +75,18 @@ def over_http(answer: Answer, status: int = 200) -> Iterator[HttpNg]:
             thread.join()
 
 
-def echo(cookie: bytes, question: bytes) -> list[bytes]:
-    asked = json.loads(question.decode("utf-8", "surrogateescape"))
-    call_id = asked.get("call-id", "").encode("utf-8", "surrogateescape")
+def echo(cookie: bytes, request: bytes) -> list[bytes]:
+    received = json.loads(request.decode("utf-8", "surrogateescape"))
+    call_id = received.get("call-id", "").encode("utf-8", "surrogateescape")
     return [cookie + b' {"result": "ok", "calls": ["' + call_id + b'"]}']
 
 
 @pytest.mark.parametrize("way", [udp, over_http])
 @pytest.mark.parametrize("call_id", ["a@h", "böb %40 \\ \n@h", "\udcff\udcfe@h"])
 def test_a_call_id_comes_back_byte_for_byte(way: Any, call_id: str) -> None:
-    def answer(cookie: bytes, question: bytes) -> list[bytes]:
-        asked = json.loads(question.decode("utf-8", "surrogateescape"))
-        text = json.dumps({"result": "ok", "calls": [asked["call-id"]]}, ensure_ascii=False)
+    def answer(cookie: bytes, request: bytes) -> list[bytes]:
+        received = json.loads(request.decode("utf-8", "surrogateescape"))
+        text = json.dumps({"result": "ok", "calls": [received["call-id"]]}, ensure_ascii=False)
         return [cookie + b" " + text.encode("utf-8", "surrogateescape")]
 
     with way(answer) as ng:
@@ -96,10 +96,10 @@ def test_a_call_id_comes_back_byte_for_byte(way: Any, call_id: str) -> None:
 def test_cookies_are_unique_and_a_late_answer_is_skipped() -> None:
     seen: list[bytes] = []
 
-    def answer(cookie: bytes, question: bytes) -> list[bytes]:
+    def answer(cookie: bytes, request: bytes) -> list[bytes]:
         late = [seen[-1] + b' {"result": "ok", "calls": ["late"]}'] if seen else []
         seen.append(cookie)
-        return [*late, *echo(cookie, question)]
+        return [*late, *echo(cookie, request)]
 
     with udp(answer) as ng:
         assert ng.ask("list")["calls"] == [""]

@@ -242,7 +242,7 @@ def test_listing_too_long_for_a_datagram_is_requested_in_part() -> None:
     ng.calls = {f"{number}@h": call() for number in range(60)}
     play = Play(ng)
     play.rounds()
-    assert ng.asked == ["list", "ping"]
+    assert ng.commands == ["list", "ping"]
     play.rounds(2)
     assert play.watcher.status()["calls"] == 50
     ng.end("0@h")

@@ -30,7 +30,7 @@ from schemas.sip_uri import MalformedUri
         (r'"a \"<sip:x@h>, b" <sip:j@h>', [("sip:j@h", {})]),
         ("<sip:a,b@h>,<sip:c@h>", [("sip:a,b@h", {}), ("sip:c@h", {})]),
         ('<sip:a@h>;x="1,2;3",<sip:c@h>', [("sip:a@h", {"x": "1,2;3"}), ("sip:c@h", {})]),
-        # White space and folding may stand around every separator (§25.1).
+        # White space and folding may be around every separator (§25.1).
         ("Jane <sip:j@h> ; EXPIRES = 60 , \r\n <sip:c@h>", [("sip:j@h", {"expires": "60"}),
                                                             ("sip:c@h", {})]),
         ("<sip:a@h>;ob;q=1", [("sip:a@h", {"ob": None, "q": "1"})]),
@@ -47,7 +47,7 @@ def test_contacts_are_read(text: str, contacts: list[tuple[str, dict[str, str | 
     ["", " , ", '"open <sip:a@h>', "<sip:a@h", "sip:a@h>", "<>;expires=1", "<sip:a@h> rest",
      ",".join(["<sip:a@h>"] * 33)],
 )  # fmt: skip
-def test_what_is_no_contact_header_is_refused(text: str) -> None:
+def test_invalid_header_is_refused(text: str) -> None:
     with pytest.raises(MalformedUri):
         read_contacts(text)
 
@@ -61,19 +61,17 @@ def test_what_is_no_contact_header_is_refused(text: str) -> None:
         (",".join(["<sip:a@h>"] * 40), ["sip:a@h"] * 32 + [None]),
     ],
 )  # fmt: skip
-def test_one_that_cannot_be_read_costs_none_of_the_others(
-    text: str, read: list[str | None]
-) -> None:
+def test_unreadable_contact_does_not_affect_others(text: str, read: list[str | None]) -> None:
     found = [None if isinstance(one, UnreadableContact) else one.uri for one in read_each(text)]
     assert found == read
 
 
-def test_what_an_answer_grants_is_read_beside_what_it_does_not() -> None:
-    (asked,) = read_contacts("<sip:a@h>")
-    assert granted_to(asked, "<>, <sip:a@h>;expires=60") == 60
+def test_granted_expires_is_read_beside_unreadable_contacts() -> None:
+    (requested,) = read_contacts("<sip:a@h>")
+    assert granted_to(requested, "<>, <sip:a@h>;expires=60") == 60
 
 
-def test_an_instance_is_utf_8() -> None:
+def test_instance_must_be_utf_8() -> None:
     (one,) = read_contacts('<sip:a@h>;+sip.instance="<urn:\udce9>";reg-id=1')
     assert one.instance is None
 
@@ -95,6 +93,6 @@ def test_instance_and_reg_id_are_read() -> None:
     assert (none.instance, none.reg_id) == (None, None)
 
 
-def test_a_star_is_no_contact() -> None:
+def test_star_is_no_contact() -> None:
     assert is_star(" * ")
     assert not is_star("<sip:*@h>")

@@ -1,4 +1,4 @@
-"""A proxy without usrloc lists its clients' connections, and is asked for no contacts again."""
+"""A proxy without usrloc lists its clients' connections, and is queried for contacts once."""
 
 import socket
 from typing import Any
@@ -26,11 +26,11 @@ class Proxy:
 
     def __init__(self, **answers: Any) -> None:
         self.answers = {name.replace("__", "."): value for name, value in answers.items()}
-        self.asked: list[str] = []
+        self.calls: list[str] = []
 
     def call(self, command: str, parameters: Any = None) -> Any:
         del parameters
-        self.asked.append(command)
+        self.calls.append(command)
         if command not in self.answers:
             raise refusal(f"{command}: Method not found")
         return self.answers[command]
@@ -50,7 +50,7 @@ def peers(event: RegistrationEvent) -> dict[tuple[str, int], int | None]:
 
 
 class TestOpenSips:
-    def test_lists_its_connections_and_is_asked_for_contacts_once(self) -> None:
+    def test_connections_are_listed_and_contacts_are_tried_once(self) -> None:
         play = Play()
         ends = [row("192.0.2.7:40000", "192.0.2.9:5060"), row("2001:db8::7:40002", "::1:5060")]
         proxy = Proxy(list_tcp_conns={"Connections": ends})
@@ -58,28 +58,28 @@ class TestOpenSips:
         for _ in range(3):
             assert lister.list_contacts()
             lister.list_calls()
-        assert [proxy.asked.count(name) for name in ("ul_dump", "dlg_list")] == [1, 1]
+        assert [proxy.calls.count(name) for name in ("ul_dump", "dlg_list")] == [1, 1]
         first = listings(play)[0]
         assert len(listings(play)) == 3
         assert peers(first) == {PHONE: None, ("2001:db8::7", 40002): None}
         assert (first.registrar, first.part, first.parts) == ("edge", 0, 1)
 
-    def test_another_process_is_asked_anew(self) -> None:
+    def test_contacts_are_tried_again_with_another_process(self) -> None:
         play = Play()
         proxy = Proxy(list_tcp_conns={"Connections": []})
         lister = Lister(proxy, play.intake)
         lister.list_contacts()
         play.context.boot = "run-1.1"
         lister.list_contacts()
-        assert proxy.asked.count("ul_dump") == 2
+        assert proxy.calls.count("ul_dump") == 2
 
-    def test_without_its_own_list_and_a_kernel_nothing_is_concluded(self) -> None:
+    def test_nothing_is_published_without_a_list_of_connections(self) -> None:
         """Before 3.3."""
         play = Play()
         assert Lister(Proxy(), play.intake).list_contacts()
         assert listings(play) == []
 
-    def test_its_kernel_tells_the_cookies_and_where_it_listens(self) -> None:
+    def test_kernel_gives_cookies_and_listening_ports(self) -> None:
         play = Play()
         play.context.path_hosts = ("Edge.example.test",)
         play.intake.kernel = KernelWitness("on", play.context)
@@ -100,7 +100,7 @@ class TestOpenSips:
 
 
 class TestKamailio:
-    def test_lists_its_connections_and_is_asked_for_contacts_once(self) -> None:
+    def test_connections_are_listed_and_contacts_are_tried_once(self) -> None:
         play = kamailio_capture.Play()
         ends = [{"id": 1, "src_ip": "192.0.2.7", "src_port": 40000, "dst_port": 5060}]
         proxy = Proxy(core__tcp_list=ends)
@@ -108,7 +108,7 @@ class TestKamailio:
         for _ in range(2):
             assert lister.list_contacts()
             lister.list_calls()
-        assert [proxy.asked.count(name) for name in ("ul.dump", "dlg.list")] == [1, 1]
+        assert [proxy.calls.count(name) for name in ("ul.dump", "dlg.list")] == [1, 1]
         assert peers(listings(play)[0]) == {PHONE: None}
 
 
@@ -123,15 +123,15 @@ class TestMerging:
             (None, KERNEL, True, {PHONE: 7}),
             ({PHONE: 5060}, None, False, {PHONE: None}),
             ({PHONE: 5060, OTHER: 5060}, KERNEL, True, {PHONE: 7}),
-            # Another host's kernel, or a port that it was not asked about.
+            # Another host's kernel, or a port that was not queried.
             ({PHONE: 5060, OTHER: 5060}, KERNEL, False, {PHONE: 7, OTHER: None}),
             ({PHONE: 5060, OTHER: 5061}, KERNEL, True, {PHONE: 7, OTHER: None}),
         ],
     )
-    def test_who_is_believed(self, ends: Any, kernel: Any, is_believed: bool, found: Any) -> None:
+    def test_merged_list(self, ends: Any, kernel: Any, is_believed: bool, found: Any) -> None:
         assert edge_listing.merge(ends, kernel, is_believed=is_believed) == found
 
-    def test_a_large_listing_comes_in_parts(self) -> None:
+    def test_large_listing_is_split_into_parts(self) -> None:
         play = Play()
         origin = play.context.origin(play.intake.ticks.now())
         many = dict.fromkeys((f"192.0.2.{n % 250}", n) for n in range(1, 16_003))
@@ -154,16 +154,16 @@ class TestMerging:
         ("ul_dump: 500 memory not available", MiRefused),
     ],
 )
-def test_which_refusals_say_that_there_is_no_such_command(text: str, kind: type) -> None:
+def test_error_texts_of_unknown_commands(text: str, kind: type) -> None:
     assert type(refusal(text)) is kind
 
 
-def test_other_refusals_are_asked_again() -> None:
+def test_other_errors_are_tried_again() -> None:
     class Busy:
-        asked = 0
+        calls = 0
 
         def call(self, command: str, parameters: Any = None) -> Any:
-            self.asked += 1
+            self.calls += 1
             raise refusal(f"{command}: busy {parameters}")
 
     busy = Busy()
@@ -171,4 +171,4 @@ def test_other_refusals_are_asked_again() -> None:
     for _ in range(2):
         with pytest.raises(MiRefused):
             commands.call("ul_dump")
-    assert busy.asked == 2
+    assert busy.calls == 2

@@ -1,4 +1,4 @@
-"""Calls of OpenSIPS and Kamailio whose end nobody heard, and producers that start in the middle."""
+"""Listings of dialogs: calls without an end event, and producers that start during a call."""
 
 import json
 from typing import Any
@@ -42,14 +42,14 @@ class OpenSips:
         self.answers = Answers({"Dialogs": []})
         self.at = AT
 
-    def say(self, name: str, **parameters: Any) -> None:
+    def send(self, name: str, **parameters: Any) -> None:
         self.at += 10
         message = {"jsonrpc": "2.0", "method": name, "params": parameters}
         self.play.datagram(self.at, json.dumps(message).encode())
 
     def register(self) -> None:
         for user in ("alice", "bob"):
-            self.say(
+            self.send(
                 "E_UL_CONTACT_INSERT",
                 domain="location",
                 aor=f"{user}@sip.test",
@@ -61,11 +61,11 @@ class OpenSips:
             )
 
     def begin(self) -> None:
-        self.say("E_ROLLCALL_CALL", callid="c", from_tag="t", caller=ALICE, callee=BOB)
+        self.send("E_ROLLCALL_CALL", callid="c", from_tag="t", caller=ALICE, callee=BOB)
         self.change(3)
 
     def change(self, state: int) -> None:
-        self.say("E_DLG_STATE_CHANGED", callid="c", from_tag="t", old_state=1, new_state=state)
+        self.send("E_DLG_STATE_CHANGED", callid="c", from_tag="t", old_state=1, new_state=state)
 
     def end(self) -> None:
         self.change(5)
@@ -80,7 +80,7 @@ class OpenSips:
         lister.list_calls()
 
     def forget(self) -> None:
-        """The producer starts anew."""
+        """The producer restarts."""
         self.play.context.dialogs.clear()
 
 
@@ -92,14 +92,14 @@ class Kamailio(OpenSips):
         self.answers = Answers([])
         self.at = AT
 
-    def say(self, name: str, **parameters: Any) -> None:
+    def send(self, name: str, **parameters: Any) -> None:
         self.at += 10
         line = json.dumps({"ev": name, "t": f"{self.at:.3f}", **parameters}).encode()
         self.play.line(line, self.at)
 
     def register(self) -> None:
         for user in ("alice", "bob"):
-            self.say(
+            self.send(
                 "register",
                 aor=f"{user}@sip.test",
                 contact=f"<sip:{user}@192.0.2.7:5060>;expires=3600",
@@ -110,12 +110,12 @@ class Kamailio(OpenSips):
             )
 
     def begin(self) -> None:
-        self.say("call", callid="c", h_id=7, caller=ALICE, callee=BOB)
-        self.say("ringing", callid="c", h_id=7)
-        self.say("dialog:start", callid="c", h_id=7)
+        self.send("call", callid="c", h_id=7, caller=ALICE, callee=BOB)
+        self.send("ringing", callid="c", h_id=7)
+        self.send("dialog:start", callid="c", h_id=7)
 
     def end(self) -> None:
-        self.say("dialog:end", callid="c", h_id=7, life=12)
+        self.send("dialog:end", callid="c", h_id=7, life=12)
 
     def has(self, *states: int) -> None:
         row = {"call-id": "c", "h_id": 7, "from_uri": ALICE, "to_uri": BOB}
@@ -137,7 +137,7 @@ def states(node: OpenSips) -> list[list[str]]:
     return [node.play.pipeline.changes(user) for user in ("alice", "bob")]
 
 
-def test_a_call_that_is_listed_goes_on(node: OpenSips) -> None:
+def test_listed_call_goes_on(node: OpenSips) -> None:
     node.begin()
     before = states(node)
     node.has(4)
@@ -148,7 +148,7 @@ def test_a_call_that_is_listed_goes_on(node: OpenSips) -> None:
 
 
 @pytest.mark.parametrize("left", [(), (5,)])
-def test_a_call_whose_end_nobody_heard_ends_with_the_listing(
+def test_call_without_end_event_is_ended_by_the_listing(
     node: OpenSips, left: tuple[int, ...]
 ) -> None:
     node.begin()
@@ -158,7 +158,7 @@ def test_a_call_whose_end_nobody_heard_ends_with_the_listing(
     assert [last[-1] for last in states(node)] == ["online missing-from-snapshot"] * 2
 
 
-def test_a_server_without_dialogs_ends_nothing(node: OpenSips) -> None:
+def test_server_without_dialogs_ends_no_call(node: OpenSips) -> None:
     node.begin()
     before = states(node)
     node.answers.dialogs = None
@@ -167,7 +167,7 @@ def test_a_server_without_dialogs_ends_nothing(node: OpenSips) -> None:
 
 
 @pytest.mark.parametrize("dialogs", [{}, {"Dialogs": [{"callid": "c"}]}, [{}], "", 3])
-def test_a_listing_of_another_form_ends_nothing(node: OpenSips, dialogs: Any) -> None:
+def test_listing_of_another_form_ends_no_call(node: OpenSips, dialogs: Any) -> None:
     node.begin()
     before = states(node)
     node.answers.dialogs = dialogs
@@ -175,7 +175,7 @@ def test_a_listing_of_another_form_ends_nothing(node: OpenSips, dialogs: Any) ->
     assert states(node) == before
 
 
-def test_a_producer_that_starts_in_the_middle_learns_who_is_in_the_call(node: OpenSips) -> None:
+def test_producer_started_during_a_call_learns_its_users(node: OpenSips) -> None:
     node.begin()
     node.forget()
     node.has(4)
@@ -184,7 +184,7 @@ def test_a_producer_that_starts_in_the_middle_learns_who_is_in_the_call(node: Op
     assert [last[-1] for last in states(node)] == ["online call-ended"] * 2
 
 
-def test_a_call_that_began_before_the_producer_is_found(node: OpenSips) -> None:
+def test_call_begun_before_the_producer_is_listed(node: OpenSips) -> None:
     node.has(2)
     node.list_calls()
     assert [last[-1] for last in states(node)] == ["ringing call-ringing"] * 2
@@ -193,7 +193,7 @@ def test_a_call_that_began_before_the_producer_is_found(node: OpenSips) -> None:
 def test_calls_without_dialogs_are_not_ended_by_a_listing() -> None:
     node = OpenSips()
     node.register()
-    node.say(
+    node.send(
         "E_ACC_EVENT",
         method="INVITE",
         callid="c",
@@ -214,8 +214,8 @@ def test_two_calls_of_one_call_id_are_two() -> None:
     node = Kamailio()
     node.register()
     node.begin()
-    node.say("call", callid="c", h_id=8, caller="sip:mallory@sip.test", callee=BOB)
-    node.say("dialog:failed", callid="c", h_id=8, rs=486)
+    node.send("call", callid="c", h_id=8, caller="sip:mallory@sip.test", callee=BOB)
+    node.send("dialog:failed", callid="c", h_id=8, rs=486)
     assert states(node)[0][-1] == "on-the-phone call-answered"
     (ended,) = [
         e
@@ -225,7 +225,7 @@ def test_two_calls_of_one_call_id_are_two() -> None:
     assert (ended.status_code, ended.peer) == (486, "bob")
 
 
-def test_a_recorded_listing() -> None:
+def test_recorded_listing() -> None:
     node = Kamailio()
     node.register()
     node.answers.dialogs = json.loads((CAPTURES / "rpc_dlg_list_live.json").read_text())["result"]
