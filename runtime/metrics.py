@@ -33,7 +33,17 @@ class Tally:
         return [Observation(count, dict(key)) for key, count in sums]
 
 
-# -- every stage that depends on it ---------------------------------------------------------------
+# Buckets of delays in seconds: a change takes milliseconds, and seconds where something is wrong.
+_DELAYS = (
+    *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
+    *(1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0),
+)
+
+# -- several stages -------------------------------------------------------------------------------
+# Records written to the topic and not processed by the stage yet. Labels: stage, topic.
+LAG_RECORDS = _meter.create_gauge("rollcall_lag_records", "1")
+# For how long the stage has not processed the topic's oldest such record. Labels: stage, topic.
+LAG_SECONDS = _meter.create_gauge("rollcall_lag_seconds", "s")
 # The number of partitions of a topic if it is not kafka.partitions, else 0. Labels: topic.
 WRONG_PARTITIONS = _meter.create_gauge("rollcall_wrong_partitions", "1")
 
@@ -92,8 +102,14 @@ PRESENCE_CHANGES = Tally("rollcall_presence_changes")
 NODES_LOST = Tally("rollcall_nodes_lost")
 # The worker's tables in its own files. Labels: outcome (saved, not-saved, loaded, not-used).
 SAVED_TABLES = Tally("rollcall_saved_tables")
-# Seconds from the cause (node's clock) to the publication of a change.
-PRESENCE_DELAY = _meter.create_histogram("rollcall_presence_delay_seconds", "s")
+# Seconds from the cause (node's clock) until Kafka has the change, of some changes of each batch.
+PRESENCE_DELAY = _meter.create_histogram(
+    "rollcall_presence_delay_seconds", "s", explicit_bucket_boundaries_advisory=_DELAYS
+)
+# The same of changes whose cause is the end of a connection.
+CLOSE_DELAY = _meter.create_histogram(
+    "rollcall_close_delay_seconds", "s", explicit_bucket_boundaries_advisory=_DELAYS
+)
 
 # -- sinks ----------------------------------------------------------------------------------------
 # Rows written. Labels: table.
@@ -125,7 +141,5 @@ GATEWAY_USERS = _meter.create_gauge("rollcall_gateway_users", "1")
 GATEWAY_KAFKA_AWAY = _meter.create_gauge("rollcall_gateway_kafka_away", "1")
 # Seconds from a record's time in Kafka until it was sent, of one message in a hundred.
 GATEWAY_DELAY = _meter.create_histogram(
-    "rollcall_gateway_delay_seconds",
-    "s",
-    explicit_bucket_boundaries_advisory=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30),
+    "rollcall_gateway_delay_seconds", "s", explicit_bucket_boundaries_advisory=_DELAYS
 )

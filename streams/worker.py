@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runtime import logs, metrics
+from runtime import logs
 from runtime.kafka import KafkaSettings, topic_ids
 from runtime.partition_counts import PartitionCounts, WrongPartitionCounts
 from schemas import topics
 from schemas.topics import Topic
 from streams import partitions
+from streams.batches.batch_metrics import measure
 from streams.batches.effects import Effects
 from streams.batches.join_batch import CONNECTIONS, MEDIA, Join, JoinBatch
 from streams.batches.leases import Leases
@@ -140,7 +141,7 @@ class Worker:
                 batch = self._batch(partition, runs)
             await self._guard.check_batch(number, misplaced=batch.misplaced)
             await self.settle(batch.effects)
-        _measure(batch)
+        measure(batch, self._clock())
         for cause, error in batch.failures.news(self._causes_logged):
             log.error("a rule failed: its user is left as before", cause=cause, exc_info=error)
         return not partition.sweeps
@@ -240,13 +241,3 @@ class Worker:
     def close(self) -> None:
         self._lanes.close()
         self._outbox.close()
-
-
-def _measure(batch: SessionBatch) -> None:
-    for fence, count in batch.fences.items():
-        metrics.FENCED.add(count, {"fence": fence})
-    for cause, count in batch.causes.items():
-        metrics.PRESENCE_CHANGES.add(count, {"cause": cause})
-    # A histogram's record costs as much as a fold: a sample of each batch is enough.
-    for at in batch.told_at[:: len(batch.told_at) // 16 + 1]:
-        metrics.PRESENCE_DELAY.record(max(0.0, (batch.now - at).total_seconds()))

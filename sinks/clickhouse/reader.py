@@ -13,6 +13,7 @@ from confluent_kafka import (
 
 from runtime import logs
 from runtime.kafka import KafkaSettings, translate
+from runtime.lag import fetched_end
 from schemas import topics
 from sinks.clickhouse.positions import Partition
 from sinks.clickhouse.rows import Delivery
@@ -62,9 +63,10 @@ class Reader:
         self._letters_topic = kafka.name(topics.DEAD_LETTERS)
         # Assigned partitions whose first offset is not known yet.
         self.unplaced: list[TopicPartition] = []
-        self._placed: set[Partition] = set()
+        self.placed: set[Partition] = set()
         self._is_paused = False
         self._consumer = Consumer(kafka.consumer(GROUP, **_OPTIONS))
+        self.end_of = fetched_end(self._consumer)
         self._consumer.subscribe(list(names), on_assign=self._assign, on_revoke=self._revoke)
 
     def read(self, seconds: float) -> Iterator[Delivery]:
@@ -72,7 +74,7 @@ class Reader:
         for message in self._consumer.consume(_READ_AT_ONCE, seconds):
             if error := message.error():
                 self._check(error)
-            elif (message.topic(), message.partition()) in self._placed:
+            elif (message.topic(), message.partition()) in self.placed:
                 yield self._delivery(message)
             # else it was fetched before a revocation: its partition's owner reads it too
 
@@ -82,12 +84,12 @@ class Reader:
         for partition in partitions:
             key = partition.topic, partition.partition
             partition.offset = positions.get(key, OFFSET_BEGINNING)
-        self._placed = {(p.topic, p.partition) for p in partitions}
+        self.placed = {(p.topic, p.partition) for p in partitions}
         if partitions:
             self._consumer.assign(partitions)
             _log.info("partitions assigned", partitions=len(partitions))
             self._on_assigned()
-        return list(self._placed)
+        return list(self.placed)
 
     def pause(self) -> None:
         """Fetch no more, and stay in the group: `read` goes on serving heartbeats, rebalances."""
@@ -136,7 +138,7 @@ class Reader:
         del consumer
         _log.info("partitions revoked", partitions=len(partitions))
         self.unplaced = []
-        self._placed.clear()
+        self.placed.clear()
         self._on_revoked()
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from runtime import logs
 from runtime.dead_letters import DeadLetters
 from runtime.kafka import KafkaSettings, topic_ids
+from runtime.lag import LagMeter
 from runtime.stage import StageStopped
 from sinks.clickhouse.batch import Batch
 from sinks.clickhouse.database import Database, StoreUnavailable
@@ -54,6 +55,7 @@ class Sink:
         self._topic_ids: dict[str, str] = {}
         self._nexts: dict[Partition, int] = {}
         self._failure: str | None = None
+        self._lag = LagMeter(NAME, clock=clock)
         # What is not written when partitions are revoked is read again by their next owner, from
         # the positions in ClickHouse.
         self._reader = Reader(kafka, self._tables, on_assigned, on_revoked=self._batch.clear)
@@ -101,6 +103,10 @@ class Sink:
         now = self._clock()
         for read in self._reader.read(seconds):
             self._batch.add(self._tables[read.topic], read, now)
+        self._lag.measure(self._stored, self._reader.end_of)
+
+    def _stored(self) -> dict[Partition, int]:
+        return {key: at for key, at in self._nexts.items() if key in self._reader.placed}
 
     def _place(self) -> None:
         """Start each partition where ClickHouse's tables end."""

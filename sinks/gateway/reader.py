@@ -17,6 +17,7 @@ from confluent_kafka import (
 from runtime import logs
 from runtime.dead_letters import DeadLetters, Unusable
 from runtime.kafka import KafkaMisconfigured, KafkaSettings, KafkaUnavailable, translate
+from runtime.lag import LagMeter, fetched_end
 from runtime.metrics import GATEWAY_KAFKA_AWAY
 from schemas.codec import InvalidRecord
 from schemas.topics import PRESENCE
@@ -56,6 +57,9 @@ class Reader:
         self._consumer.assign(
             [TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in self._ends]
         )
+        self._positions: dict[tuple[str, int], int] = {}
+        self._lag = LagMeter(_GROUP)
+        self._end_of = fetched_end(self._consumer)
 
     @property
     def is_caught_up(self) -> bool:
@@ -73,6 +77,7 @@ class Reader:
                 self._apply(messages)
         elif self.is_kafka_away:
             self._check_kafka()
+        self._lag.measure(lambda: self._positions, self._end_of)
         self._dead_letters.poll()
 
     def close(self) -> None:
@@ -111,6 +116,7 @@ class Reader:
         self._dead_letters.post(Unusable(place, payload, error.reason, error.field))
 
     def _reached(self, number: int, offset: int) -> None:
+        self._positions[self._topic, number] = offset
         if offset >= self._ends.get(number, offset + 1):
             del self._ends[number]
         if self.is_kafka_away:

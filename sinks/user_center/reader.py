@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from runtime import logs
 from runtime.dead_letters import DeadLetters, Unusable
 from runtime.kafka import KafkaMisconfigured, KafkaSettings
+from runtime.lag import LagMeter, fetched_end
 from schemas.codec import InvalidRecord, decode
 from schemas.presence import Presence
 from schemas.topics import PRESENCE
@@ -61,6 +62,8 @@ class Reader:
             on_revoke=self._on_revoke,
             on_lost=self._on_lost,
         )
+        self._lag = LagMeter(GROUP, clock=clock)
+        self._end_of = fetched_end(self._consumer)
 
     def step(self, timeout: float = 0.1) -> None:
         """Read once and commit when due.
@@ -76,6 +79,7 @@ class Reader:
         if self._clock() >= self._commit_due:
             self.commit(self._backlog.positions())
             self._commit_due = self._clock() + _COMMIT_SECONDS
+        self._lag.measure(self._delivered, self._end_of)
 
     def close(self) -> None:
         """Commit what is delivered and leave the group. Deliverers must have ended."""
@@ -118,6 +122,9 @@ class Reader:
         elif self._paused and waiting < self._waiting_max * _RESUME_AT:
             self._consumer.resume(self._consumer.assignment())
             self._paused = False
+
+    def _delivered(self) -> dict[tuple[str, int], int]:
+        return {(self._topic, n): at for n, at in self._backlog.positions().items()}
 
     # -- offsets and partitions -------------------------------------------------------------------
     def commit(self, positions: dict[int, int]) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas import topics
+from schemas.vocabulary import Cause
 from streams import models
 from streams.batches.effects import Effects, Record
 from streams.batches.failures import Failures
@@ -50,7 +51,7 @@ class OpenSessions:
         self.fences: Counter[str] = Counter()
         self.causes: Counter[str] = Counter()
         self.failures = Failures()  # of sweeps and timers
-        self.told_at: list[datetime] = []  # when what was published had happened
+        self.published_causes: list[tuple[Cause, datetime]] = []  # of each publication, and when
 
     def _session(self, key: bytes) -> Session | None:
         session = self._open.get(key)
@@ -201,7 +202,7 @@ class OpenSessions:
             self._earlier[key].append(previous)
         self._published[key] = presence
         self.causes[presence.cause] += 1
-        self.told_at.append(presence.at)
+        self.published_causes.append((presence.cause, presence.at))
         self.effects.publications.append(publication)
 
     def _reopen(self, key: bytes) -> Session | None:
