@@ -32,7 +32,7 @@ class Log:
             if first is not None:
                 now = time.monotonic()
                 messages = [first, *self._consumer.consume(1_000, timeout=0)]
-                taken += [(now, m.value()) for m in messages if not m.error()]
+                taken += [(now, m.value() or b"") for m in messages if not m.error()]
         return taken
 
     def close(self) -> None:

@@ -81,7 +81,7 @@ class Subscriber:
         for message in messages:
             if message.error():
                 continue
-            one: Seen = self._decode(message.value())
+            one: Seen = self._decode(message.value() or b"")
             known = self.last.get(one.aor)
             if known is not None and one.version <= known.version:
                 self.repeats += 1

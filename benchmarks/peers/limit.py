@@ -36,7 +36,7 @@ def main() -> None:
     due = time.monotonic() + COMMIT_INTERVAL
     while not stop.is_set():
         for message in consumer.consume(BATCH, timeout=0.2):
-            value = message.value()
+            value = message.value() or b""
             decode(models[message.topic()], value)
             produce(output, value, message.key())
         producer.poll(0)

@@ -142,5 +142,7 @@ def _partition(
         assert message is not None, f"{where} has {end} records"
         assert message.error() is None
         position = message.offset() + 1
-        found.append((message.key().decode(), codec.validate(topic.model, message.value())))
+        found.append(
+            ((message.key() or b"").decode(), codec.validate(topic.model, message.value() or b""))
+        )
     return found

@@ -58,7 +58,9 @@ def numbers_by_key(kafka: KafkaSettings, topic: Topic) -> dict[str, list[int]]:
     """For each key, the numbers of its events in the order a reader sees them."""
     found: dict[str, list[int]] = {}
     for message in read_all(kafka, topic):
-        found.setdefault(message.key().decode(), []).append(json.loads(message.value())["seq"])
+        found.setdefault((message.key() or b"").decode(), []).append(
+            json.loads(message.value() or b"")["seq"]
+        )
     return found
 
 

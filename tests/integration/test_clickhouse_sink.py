@@ -134,7 +134,7 @@ def _published_letters(kafka: KafkaSettings) -> list[str]:
     def read() -> bool:
         message = consumer.poll(0.5)
         if message is not None and not message.error() and message.headers():
-            sources.append(decode(DeadLetter, message.value()).source)
+            sources.append(decode(DeadLetter, message.value() or b"").source)
         return len(sources) == 4
 
     eventually(read, 30, interval=0, what="four letters")
