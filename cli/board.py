@@ -1,27 +1,43 @@
 """The demo's live board: users with status, node and cause, and the last changes."""
 
 from collections import Counter, deque
-from datetime import UTC
+from collections.abc import Callable
+from datetime import UTC, datetime
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cli.rendering import STYLES, as_line, as_table, nodes
+from cli.layout import Column, lay_out
+from cli.rendering import as_line, as_table, nodes, shared_domain, status, user
 from schemas.presence import Presence
 
 _LAST = 12
+# Lines that are no rows: the head and a blank, the users' header, a blank and the changes' two.
+_FRAME = 7
+_CHANGES = (
+    Column("time (UTC)"),
+    Column("user", least=8),
+    Column("status"),
+    Column("cause", least=8),
+    Column("node", least=6, rank=1),
+    Column("delay", rank=2),
+)
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
 
 
 class Board:
     """Shows changes as they come; if the output is not a terminal, prints a line for each."""
 
-    def __init__(self, console: Console, title: str) -> None:
-        """`title` is the board's heading."""
+    def __init__(self, console: Console, title: str, clock: Callable[[], datetime] = _utc) -> None:
+        """`title` is the board's heading; `clock` gives the current time."""
         self._console = console
         self._title = title
+        self._clock = clock
         self.users: dict[str, Presence] = {}
         self.causes: Counter[str] = Counter()
         self.delays: list[float] = []
@@ -55,25 +71,45 @@ class Board:
             self._live.update(self.render(), refresh=True)
 
     def render(self) -> RenderableType:
-        """The board: users, then the last changes."""
-        reachable = sum(presence.reachable for presence in self.users.values())
-        head = Text(f"{self._title}   ", style="bold")
-        head.append(f"{reachable} of {len(self.users)} users reachable, ")
-        head.append(f"{sum(self.causes.values())} changes")
-        return Group(head, Text(), as_table(list(self.users.values())), Text(), self._changes())
+        """The board, no higher and no wider than the terminal: users, then the last changes."""
+        width, height = self._console.size
+        rows = max(2, height - _FRAME)
+        changes = min(_LAST, max(1, rows // 3))
+        room = max(1, rows - min(changes, len(self._last)))
+        users = sorted(self.users.values(), key=lambda p: p.aor)
+        shown = users if len(users) <= room else users[: room - 1]
+        left = Text(f"… {len(users) - len(shown)} more", style="dim")
+        return Group(
+            self._head(users, width),
+            Text(),
+            as_table(shown, width, self._clock()),
+            *([left] if len(shown) < len(users) else []),
+            Text(),
+            Text("last changes", style="bold"),
+            self._changes(shared_domain(users), changes, width),
+        )
 
-    def _changes(self) -> Table:
-        table = Table(title="last changes", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-        for column in ("when (UTC)", "user", "status", "why", "node", "delay"):
-            table.add_column(column)
-        for presence, seconds in self._last:
-            style = STYLES.get(presence.status, "")
-            table.add_row(
+    def _head(self, users: list[Presence], width: int) -> Text:
+        reachable = sum(presence.reachable for presence in users)
+        domain = shared_domain(users)
+        head = Text(f"{self._title}  ", style="bold")
+        head.append(f"{reachable} of {len(users)} users{f' of {domain}' if domain else ''} ")
+        head.append(f"reachable, {sum(self.causes.values())} changes")
+        head.truncate(width, overflow="ellipsis")
+        return head
+
+    def _changes(self, domain: str | None, count: int, width: int) -> Table:
+        """The newest that came, in order of their own time."""
+        newest = sorted(list(self._last)[:count], key=lambda change: change[0].at, reverse=True)
+        rows: list[list[Text | str]] = [
+            [
                 presence.at.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3],
-                presence.aor,
-                Text(presence.status, style=style),
+                user(presence, domain),
+                status(presence),
                 str(presence.cause),
                 nodes(presence) or "-",
                 f"{seconds * 1000:.0f} ms",
-            )
-        return table
+            ]
+            for presence, seconds in newest
+        ]
+        return lay_out(_CHANGES, rows, width)

@@ -1,53 +1,56 @@
 """The `rollcall` command: declares each subcommand, and imports its module when it is called."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cli.arguments import Folder, Json, OptionalUser, User, Users, examples
 from cli.console import DEFAULT_FOLDER
+from cli.plain_errors import plain_errors
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+_HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_settings=_HELP)
+schemas_app = typer.Typer(
+    no_args_is_help=True, help="The contract's schemas.", context_settings=_HELP
 )
-schemas_app = typer.Typer(no_args_is_help=True, help="The contract's schemas.")
 app.add_typer(schemas_app, name="schemas")
 
-Folder = Annotated[Path, typer.Option(help="Folder of the one-machine stack's data.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 # Commands whose log is part of what they show.
 _LOGGING = frozenset({"audit", "sockets"})
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rollcall {version('rollcall')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _configure(context: typer.Context) -> None:
+def _configure(
+    context: typer.Context,
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
     """Who is reachable right now, on which SIP node, and why."""
     from runtime import logs
 
+    del show_version
     # A stage configures its own log when it starts.
     name = context.invoked_subcommand or "rollcall"
     with plain_errors():
         logs.configure(name, default_level="INFO" if name in _LOGGING else "WARNING")
 
 
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """End the command with one line for an error that a person can act on, without a traceback."""
-    from cli.errors import ACTIONABLE
-    from runtime.masking import masked
-
-    try:
-        yield
-    except ACTIONABLE as error:
-        typer.echo(f"rollcall: {masked(str(error))}", err=True)
-        raise typer.Exit(1) from error
-
-
-@app.command()
+@app.command(
+    epilog=examples(
+        "rollcall up",
+        "rollcall up --folder /var/tmp/rollcall",
+    )
+)
 def up(folder: Folder = DEFAULT_FOLDER) -> None:
     """Start the one-machine stack and keep it running until Ctrl-C."""
     from cli.up import up as command
@@ -56,8 +59,18 @@ def up(folder: Folder = DEFAULT_FOLDER) -> None:
         command(folder)
 
 
-@app.command()
-def demo(folder: Folder = DEFAULT_FOLDER, seconds: float = 40.0) -> None:
+@app.command(
+    epilog=examples(
+        "rollcall demo",
+        "rollcall demo --seconds 15",
+    )
+)
+def demo(
+    folder: Folder = DEFAULT_FOLDER,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="How long the recordings are played.")
+    ] = 40.0,
+) -> None:
     """Play recorded FreeSWITCH nodes through a local stack, with a live board of presence."""
     from cli.demo import demo as command
 
@@ -65,8 +78,15 @@ def demo(folder: Folder = DEFAULT_FOLDER, seconds: float = 40.0) -> None:
         command(folder, seconds)
 
 
-@app.command()
-def run(stage: str) -> None:
+@app.command(
+    epilog=examples(
+        "rollcall run streams",
+        "ROLLCALL_SETTINGS=rollcall.toml rollcall run freeswitch",
+    )
+)
+def run(
+    stage: Annotated[str, typer.Argument(help="Its name; a wrong one lists them all.")],
+) -> None:
     """Run one stage: freeswitch, opensips, kamailio, sockets, rtpengine, streams, ..."""
     from cli.run import run as command
 
@@ -74,10 +94,13 @@ def run(stage: str) -> None:
         command(stage)
 
 
-@app.command()
-def watch(
-    aors: Annotated[list[str] | None, typer.Argument()] = None, as_json: Json = False
-) -> None:
+@app.command(
+    epilog=examples(
+        "rollcall watch",
+        "rollcall watch 1001@example.com --json",
+    )
+)
+def watch(aors: Users = None, as_json: Json = False) -> None:
     """Print presence changes as they come, of all users or of the given AORs."""
     from cli.watch import watch as command
 
@@ -85,8 +108,14 @@ def watch(
         command(aors or [], as_json)
 
 
-@app.command()
-def who(aor: Annotated[str | None, typer.Argument()] = None, as_json: Json = False) -> None:
+@app.command(
+    epilog=examples(
+        "rollcall who",
+        "rollcall who 1001@example.com",
+        "rollcall who --json",
+    )
+)
+def who(aor: OptionalUser = None, as_json: Json = False) -> None:
     """Print the current presence of every user, or of one."""
     from cli.who import who as command
 
@@ -94,9 +123,14 @@ def who(aor: Annotated[str | None, typer.Argument()] = None, as_json: Json = Fal
         command(aor, as_json)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "rollcall explain 1001@example.com",
+        "rollcall explain 1001@example.com --at -10m",
+    )
+)
 def explain(
-    aor: str,
+    aor: User,
     at: Annotated[
         str | None,
         typer.Option(
@@ -116,9 +150,17 @@ def explain(
         command(aor, at, since, as_json)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "rollcall audit",
+        "rollcall audit freeswitch:fs1=10.0.0.5:8021 opensips:os1=http://10.0.0.6:8888/mi",
+    )
+)
 def audit(
-    nodes: Annotated[list[str] | None, typer.Argument(metavar="[KIND:NAME=ADDRESS]…")] = None,
+    nodes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KIND:NAME=ADDRESS]…", help="Default: those of audit.nodes."),
+    ] = None,
     settle: Annotated[
         float | None, typer.Option(help="Seconds until a disagreement is checked again.")
     ] = None,
@@ -132,9 +174,19 @@ def audit(
             raise typer.Exit(1)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "rollcall replay freeswitch=esl.jsonl",
+        "rollcall replay freeswitch=esl.jsonl sockets=sockets.jsonl --json",
+    )
+)
 def replay(
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE=FILE…")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE=FILE…", help="freeswitch, opensips, kamailio, sockets or rtpengine."
+        ),
+    ],
     node: Annotated[
         list[str] | None, typer.Option(help="Name of the node, once per source, in order.")
     ] = None,
@@ -151,7 +203,12 @@ def replay(
         command(sources, node or [], speed, as_json, calls)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "rollcall sockets",
+        "rollcall sockets --port 5060 --port 5061/tls",
+    )
+)
 def sockets(
     port: Annotated[
         list[str] | None, typer.Option(help="5060, 5061/tls, 7443/wss; default: sockets.ports.")
@@ -165,7 +222,12 @@ def sockets(
         command(port or [], as_json)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "rollcall topics",
+        "rollcall topics --create",
+    )
+)
 def topics(
     create: Annotated[bool, typer.Option("--create", help="Create missing topics.")] = False,
 ) -> None:
@@ -176,21 +238,27 @@ def topics(
         command(create)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "rollcall doctor",
+    )
+)
 def doctor() -> None:
     """Check settings, broker, topics, ClickHouse, user center and event socket."""
     from cli.doctor import doctor as command
 
-    if not command():
-        raise typer.Exit(1)
+    with plain_errors():
+        if not command():
+            raise typer.Exit(1)
 
 
-@schemas_app.command("export")
+@schemas_app.command("export", epilog=examples("rollcall schemas export contract"))
 def schemas_export(
     folder: Annotated[Path, typer.Argument(help="Created if missing.")] = Path("schemas-export"),
 ) -> None:
     """Write the JSON Schema of every topic and one AsyncAPI 3 document."""
     from schemas.export import export
 
-    for path in export(folder):
-        typer.echo(path)
+    with plain_errors():
+        for path in export(folder):
+            typer.echo(path)

@@ -4,14 +4,18 @@ import json
 import sys
 from pathlib import Path
 
-from schemas.sip_uri import aor_of
+from runtime.settings import BadArgument
+from schemas.sip_uri import MalformedUri, aor_of
 
 DEFAULT_FOLDER = Path(".rollcall")
 
 
 def canonical(aor: str) -> str:
-    """`1001@host` or `sip:1001@host` as an AOR. Raises MalformedUri."""
-    return aor_of(aor if aor.lower().startswith(("sip:", "sips:")) else f"sip:{aor}")
+    """`1001@host` or `sip:1001@host` as an AOR. Raises BadArgument, which quotes it."""
+    try:
+        return aor_of(aor if aor.lower().startswith(("sip:", "sips:")) else f"sip:{aor}")
+    except MalformedUri as error:
+        raise BadArgument(f"{aor[:100]!r} is no user@domain: {error}") from error
 
 
 def emit(record: object) -> None:

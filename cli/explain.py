@@ -21,7 +21,8 @@ def explain(aor: str, at: str | None, since: str | None, as_json: bool) -> None:
     now = datetime.now(UTC)
     time = parse_time(at, now) if at is not None else None
     first = parse_time(since, now).at if since is not None else None
-    found = query.explain(reachable_kafka(DEFAULT_FOLDER), canonical(aor), time, first, now)
+    user = canonical(aor)
+    found = query.explain(reachable_kafka(DEFAULT_FOLDER), user, time, first, now)
     if as_json:
         emit(json.loads(codec.encode(found)))
         return

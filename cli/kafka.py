@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from local.stack_file import read_stack
-from runtime.kafka import KafkaSettings
+from runtime.kafka import KafkaSettings, KafkaUnavailable
 from runtime.kafka_reach import require_kafka
 from runtime.settings import load
 
@@ -14,7 +14,12 @@ def reachable_kafka(folder: Path) -> KafkaSettings:
     Raises BadSettings, KafkaUnavailable.
     """
     settings = kafka_settings(folder)
-    require_kafka(settings)
+    try:
+        require_kafka(settings)
+    except KafkaUnavailable as error:
+        if "bootstrap_servers" in settings.model_fields_set:
+            raise
+        raise KafkaUnavailable(f"{error}; `rollcall up` starts one in this folder") from error
     return settings
 
 

@@ -1,14 +1,23 @@
 """`rollcall topics`: prints the contract's topics; with --create, creates missing ones."""
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from cli.console import DEFAULT_FOLDER
 from cli.kafka import kafka_settings, reachable_kafka
+from cli.layout import Column, lay_out
 from runtime.kafka import ensure_topics
 from schemas import topics as contract
+
+_COLUMNS = (
+    Column("topic"),
+    Column("partitions", rank=4),
+    Column("cleanup"),
+    Column("keeps"),
+    Column("key", least=10, rank=1),
+    Column("writers", least=12, rank=2),
+    Column("readers", least=12, rank=3),
+)
 
 
 def topics(create: bool) -> None:
@@ -19,18 +28,17 @@ def topics(create: bool) -> None:
         typer.echo(f"all topics exist at {kafka.bootstrap_servers}")
         return
     kafka = kafka_settings(DEFAULT_FOLDER)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("topic", "partitions", "cleanup", "keeps", "key", "writers", "readers"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("topic", "cleanup", "keeps"))
-    for topic in contract.ALL:
-        keeps = f"{topic.retention.days} d" if topic.retention else "last per key"
-        table.add_row(
+    rows = [
+        [
             kafka.name(topic),
             str(kafka.partitions),
-            topic.cleanup,
-            keeps,
+            str(topic.cleanup),
+            f"{topic.retention.days} d" if topic.retention else "last per key",
             topic.key,
             ", ".join(topic.writers),
             ", ".join(topic.readers),
-        )
-    Console().print(table)
+        ]
+        for topic in contract.ALL
+    ]
+    console = Console()
+    console.print(lay_out(_COLUMNS, rows, console.width))

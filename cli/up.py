@@ -32,11 +32,12 @@ def up(folder: Path) -> None:
 
 
 def _print_addresses(stack: Stack) -> None:
-    typer.echo(f"Kafka        {stack.kafka.bootstrap_servers}")
-    for label, process in stack.stages.items():
-        typer.echo(f"{label:<22} {process.http}/status")
+    places = {"Kafka": stack.kafka.bootstrap_servers}
+    places |= {label: f"{process.http}/status" for label, process in stack.stages.items()}
     if stack.user_center_url:
-        typer.echo(f"user center  {stack.user_center_url}/users")
+        places["user center's users"] = f"{stack.user_center_url}/users"
     if stack.gateway_url:
-        typer.echo(f"subscribe    curl -N {stack.gateway_url}/presence")
+        places["subscribe"] = f"curl -N {stack.gateway_url}/presence"
+    for name, place in places.items():
+        typer.echo(f"{name:<{max(map(len, places))}}  {place}")
     typer.echo(f"running; addresses in {stack.file}; Ctrl-C stops everything")

@@ -1,19 +1,21 @@
 """`rollcall who`: prints the current presence of users, from the compacted presence topic."""
 
+from datetime import UTC, datetime
+
 import typer
 from rich.console import Console
 
 from cli.console import DEFAULT_FOLDER, canonical, emit
 from cli.kafka import reachable_kafka
-from cli.rendering import as_json, as_table
+from cli.rendering import as_json, as_table, shared_domain
 from operate.presence_log import UnknownUser, present
 
 
 def who(aor: str | None, json_lines: bool) -> None:
-    """Print all users, or one. Raises UnknownUser if that one has never registered."""
+    """Print all users, or the one. Raises UnknownUser when the one has never registered."""
+    wanted = canonical(aor) if aor is not None else None
     users = present(reachable_kafka(DEFAULT_FOLDER))
-    if aor is not None:
-        wanted = canonical(aor)
+    if wanted is not None:
         if wanted not in users:
             raise UnknownUser(f"{wanted} has never registered")
         users = {wanted: users[wanted]}
@@ -21,6 +23,9 @@ def who(aor: str | None, json_lines: bool) -> None:
         for name in sorted(users):
             emit(as_json(users[name]))
     elif users:
-        Console().print(as_table(list(users.values())))
+        console = Console()
+        if domain := shared_domain(users.values()):
+            console.print(f"{len(users)} users of {domain}", highlight=False)
+        console.print(as_table(users.values(), console.width, datetime.now(UTC)))
     else:
         typer.echo("no user has registered yet")
