@@ -59,7 +59,7 @@ def test_frames_are_the_same_however_the_stream_is_cut(data: bytes, cut: list[in
     assert cut_up(data, list(range(min(len(data), 400)))) == whole
 
 
-def test_half_a_length_is_none() -> None:
+def test_a_cut_content_length_is_not_read() -> None:
     found, error = cut_up(_CUT_LENGTH + framed(b"{}"), [])
     assert found == []
     assert error is not None

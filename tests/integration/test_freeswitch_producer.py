@@ -200,7 +200,7 @@ def test_refused_connection_until_the_switch_is_there(kafka: KafkaSettings, tmp_
 
 
 def test_half_open_connection_is_left(kafka: KafkaSettings, tmp_path: Path) -> None:
-    """A switch that says its piece and then nothing at all, its connection standing."""
+    """A switch that sends its events and then nothing at all, on an open connection."""
     recorded = (CAPTURES / "reg_blind.json").read_bytes()
     silent = ScriptedSwitch(recorded[recorded.index(b"Content-Length:") :], answers=None)
     settings = {

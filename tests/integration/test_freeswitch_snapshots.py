@@ -133,11 +133,11 @@ def test_a_closed_socket_asks_about_its_user(kafka: KafkaSettings, tmp_path: Pat
     """The recorded switch's event, then the user's own listing: still there on another port."""
     data = (CAPTURES / "reg_sockclose_on.json").read_bytes()
     data = data[data.index(b"Content-Length:") :]
-    told = answers(**{"global_getvar core_uuid": "-ERR"})
+    scripted = answers(**{"global_getvar core_uuid": "-ERR"})
     command = "sofia xmlstatus profile internal user 1001@sip.example.test"
-    told[command] = registrations(registration())
+    scripted[command] = registrations(registration())
     with (
-        ScriptedSwitch(data, answers=told) as switch,
+        ScriptedSwitch(data, answers=scripted) as switch,
         producer(kafka, tmp_path, switch.port) as running,
     ):
         eventually(lambda: command in switch.asked)
@@ -160,7 +160,7 @@ def test_a_restarted_switch_comes_up_with_its_new_boot(
         )
     )
     settings = {"heartbeat_seconds": "0.1", "retry_max_seconds": "0.3"}
-    # The recording says goodbye itself: SHUTDOWN, then text/disconnect-notice.
+    # The recording ends itself: SHUTDOWN, then text/disconnect-notice.
     with (
         ScriptedSwitch(before) as switch,
         producer(kafka, tmp_path, switch.port, **settings) as running,

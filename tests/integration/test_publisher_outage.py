@@ -70,7 +70,7 @@ def kafka(own_broker: Broker) -> KafkaSettings:
 
 
 class Stream:
-    """A source that numbers its events per user and publishes until it is told to stop."""
+    """A source that numbers its events per user and publishes until `end`."""
 
     def __init__(self, publisher: Publisher, last: int | None = None) -> None:
         self.published = 0

@@ -1,4 +1,4 @@
-"""The kernel watcher on this kernel: every way a connection ends is told once, with its cause."""
+"""The kernel watcher on this kernel: each end is published once, with its cause."""
 
 import os
 import signal
@@ -53,7 +53,7 @@ def test_rst_is_reset() -> None:
         assert seen.wait_for(name).kind is Kind.RESET
 
 
-def test_a_server_that_resets_is_told_of_though_the_kernel_wipes_the_peer() -> None:
+def test_a_reset_by_the_server_is_reported_though_the_kernel_wipes_the_peer() -> None:
     with Server(late=True) as server, watching([server.port], dump_seconds=0.05) as (watcher, seen):
         client = server.connect()
         name = name_of(client)
@@ -80,7 +80,7 @@ def test_kill_9_of_a_client_process() -> None:
     assert event.kind is Kind.CLOSED
 
 
-def test_a_half_close_the_server_ignores_is_seen_by_the_dump_and_told_once() -> None:
+def test_a_half_close_the_server_ignores_is_found_by_a_dump_and_reported_once() -> None:
     with Server(late=True) as server, watching([server.port], dump_seconds=0.1) as (_, seen):
         client = server.connect()
         name = name_of(client)
@@ -174,7 +174,7 @@ def test_the_server_dying_marks_every_end() -> None:
             client.close()
 
 
-def test_what_ended_while_nobody_watched_is_told_at_the_next_start(tmp_path: Path) -> None:
+def test_what_ended_while_no_watcher_ran_is_reported_at_the_next_start(tmp_path: Path) -> None:
     memory = tmp_path / "sockets.known"
     with Server() as server:
         server.connect()
@@ -194,7 +194,7 @@ def test_what_ended_while_nobody_watched_is_told_at_the_next_start(tmp_path: Pat
 
 
 def test_3000_at_once_through_a_tiny_buffer_miss_none() -> None:
-    """The kernel loses most notifications; the dump tells the rest, each once."""
+    """The kernel loses most notifications; the dump shows the rest, each once."""
     with Server() as server, watching([server.port], receive_buffer_bytes=4096) as (watcher, seen):
         clients = [server.connect() for _ in range(3000)]
         eventually(lambda: watcher.status()["known"] == 3000)
@@ -203,8 +203,8 @@ def test_3000_at_once_through_a_tiny_buffer_miss_none() -> None:
             reset(client)
         eventually(lambda: len(seen.events) > 2999, 30)
         status = watcher.status()
-    told = [(event.remote.ip, event.remote.port) for event in seen.events]
-    assert sorted(told) == sorted(names)
+    published = [(event.remote.ip, event.remote.port) for event in seen.events]
+    assert sorted(published) == sorted(names)
     assert status["overflows"] > 0, "the buffer was not small enough to prove anything"
 
 

@@ -116,7 +116,7 @@ def test_a_second_device(stage: Stage, mode: Mode, phone: Phones) -> None:
     stage.agrees(user)
 
 
-def test_a_phone_that_restarts(stage: Stage, mode: Mode, phone: Phones) -> None:
+def test_a_restarted_phone_replaces_its_row(stage: Stage, mode: Mode, phone: Phones) -> None:
     """The same contact under a new Call-ID: with digest authentication the row is updated."""
     user, port = f"reboots-{mode}-{stage.how}", stage.server.profile_ports[mode]
     desk = phone(port, user)
@@ -153,7 +153,7 @@ def test_a_phone_on_another_port(stage: Stage, mode: Mode, phone: Phones, gap: t
     stage.agrees(user, *((old.contact,) if mode == "contact" else ()))
 
 
-def test_all_contacts_taken_back(stage: Stage, mode: Mode, phone: Phones) -> None:
+def test_contact_star_unregisters_all(stage: Stage, mode: Mode, phone: Phones) -> None:
     user, port = f"star-{mode}-{stage.how}", stage.server.profile_ports[mode]
     desk, mobile = phone(port, user), phone(port, user)
     desk.register()

@@ -88,7 +88,7 @@ def test_a_session_that_comes_back_over_another_connection(beside: Beside, port:
     _count(beside, "again", 0)
 
 
-def test_a_wrong_password_shows_nobody(beside: Beside, port: int) -> None:
+def test_a_verto_login_with_a_wrong_password_shows_no_user(beside: Beside, port: int) -> None:
     with closing(VertoClient(port, "wrong")) as client:
         assert "error" in client.log_in("no")
         beside.after(timedelta(seconds=0.5))

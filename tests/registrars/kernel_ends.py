@@ -11,7 +11,7 @@ from tests.registrars.presence import PresenceView
 
 
 class KernelEnds:
-    """The real watcher beside the registrar: it tells presence which connections have ended."""
+    """The real watcher beside the registrar: it reports the ends of connections to presence."""
 
     def __init__(self, node: str, ports: list[int], view: PresenceView) -> None:
         settings = SocketsSettings(node=node, ports=[str(port) for port in ports])

@@ -38,7 +38,7 @@ def test_a_refused_connection_is_tried_again_soon_for_ever() -> None:
     assert {backoff.after("unreachable", is_refused=True) for _ in range(100)} == {0.25}
 
 
-def test_other_failures_are_tried_again_ever_later() -> None:
+def test_after_other_failures_the_waits_grow() -> None:
     backoff = Backoff(0.25, 3, bounds)
     assert [backoff.after("wrong-password") for _ in range(6)] == [0.25, 0.5, 1, 2, 3, 3]
 

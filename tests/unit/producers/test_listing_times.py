@@ -19,12 +19,12 @@ def listed(times: ListingTimes, until: float, *, fails: bool = False) -> list[fl
     return moments
 
 
-def test_what_the_first_may_not_judge_the_second_does() -> None:
+def test_the_second_listing_covers_what_the_first_may_not_conclude() -> None:
     assert LISTING_LAG.total_seconds() < AGAIN_SECONDS
     assert listed(ListingTimes(INTERVAL), 700) == [0, 4, 304, 604]
 
 
-def test_a_loss_is_made_up_for_twice() -> None:
+def test_lost_events_cause_two_listings() -> None:
     times = ListingTimes(INTERVAL)
     listed(times, 10)
     times.ask()
@@ -47,7 +47,7 @@ def test_what_is_lost_while_a_listing_is_made_needs_another() -> None:
     assert times.is_due(PAUSE_SECONDS)
 
 
-def test_one_that_failed_is_tried_again_after_a_pause() -> None:
+def test_a_failed_listing_is_repeated_after_a_pause() -> None:
     assert listed(ListingTimes(INTERVAL), 7, fails=True) == [0, 2, 4, 6]
 
 

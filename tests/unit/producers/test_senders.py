@@ -45,7 +45,7 @@ EVENT = b'{"jsonrpc":"2.0","method":"E_UL_AOR_INSERT","params":{"aor":"a@b"}}'
         (["local"], "not an address", False),
     ],
 )
-def test_who_is_heard(allowed: list[str], sender: str, *, expected: bool) -> None:
+def test_which_senders_are_allowed(allowed: list[str], sender: str, *, expected: bool) -> None:
     assert AllowedSenders(allowed, "opensips", "os1").allows(sender) is expected
 
 
@@ -65,7 +65,7 @@ def test_what_is_no_network_is_refused_with_its_setting(wrong: str) -> None:
         AllowedSenders([wrong], "opensips", "os1")
 
 
-def test_a_stranger_is_counted_and_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_sender_is_counted_and_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[dict[str, str]] = []
     logged: list[Any] = []
 
@@ -105,7 +105,7 @@ def is_closed(connection: socket.socket) -> bool:
         return True
 
 
-def test_a_strangers_datagram_and_stream_are_not_read() -> None:
+def test_a_refused_senders_datagram_and_stream_are_not_read() -> None:
     with ExitStack() as stack:
         opened, inbox = listener(stack, allowed_senders=["192.0.2.0/24"])
         with closing(socket.socket(type=socket.SOCK_DGRAM)) as sender:
@@ -142,7 +142,7 @@ def test_a_stream_without_an_event_is_closed_and_one_with_stays() -> None:
         assert opened.connections == 2
 
 
-def test_a_strangers_digit_is_not_taken() -> None:
+def test_a_refused_senders_dtmf_is_not_taken() -> None:
     collector: Any = Collector()
     one = DtmfListener("127.0.0.1:0", collector, MediaContext("rtpe1", "run-1"), ["192.0.2.1"])
     one.start()

@@ -109,7 +109,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         Spool(tmp_path / "file", "n")
 
 
-def test_a_full_disk_is_told_apart_and_nothing_half_written_stays(tmp_path: Path) -> None:
+def test_a_full_disk_raises_spool_unwritable_and_keeps_no_half_record(
+    tmp_path: Path,
+) -> None:
     # RLIMIT_FSIZE makes the kernel refuse to let the file grow, as a full disk does.
     code = (
         "import resource, signal, sys; from pathlib import Path\n"

@@ -53,17 +53,17 @@ def _aor(context: Context, **headers: str) -> str | None:
         ({**_VERTO, "variable_verto_user": "1004@sip.example.test"}, "sip:1004@sip.example.test"),
     ],
 )  # fmt: skip
-def test_a_caller_is_who_was_authenticated(evidence: dict[str, str], aor: str | None) -> None:
+def test_the_caller_is_the_authenticated_user(evidence: dict[str, str], aor: str | None) -> None:
     assert _aor(Context("n", MARGIN), **evidence) == aor
 
 
-def test_a_site_may_trust_a_profile() -> None:
+def test_a_from_counts_on_a_trusted_profile() -> None:
     for profile, aor in (("external", USER), ("internal", None)):
         context = Context("n", MARGIN, trusted_profiles=frozenset({"external"}))
         assert _aor(context, variable_sofia_profile_name=profile) == aor
 
 
-def test_a_stranger_is_nobody_for_the_whole_call() -> None:
+def test_an_unauthenticated_caller_has_no_user_for_the_whole_call() -> None:
     context = Context("n", MARGIN)
     for name in ("CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_HANGUP_COMPLETE"):
         assert _aor(context, **{"Event-Name": name}) is None

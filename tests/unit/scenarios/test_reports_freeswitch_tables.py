@@ -1,4 +1,4 @@
-"""Reports 17 and 18: what FreeSWITCH's table holds decides, not what a REGISTER's text says.
+"""Reports 17 and 18: what FreeSWITCH's table holds decides, not the text of a REGISTER.
 
 signalwire/freeswitch#2965, versatica/JsSIP pull 929 (a second device replaces the first without an
 event); signalwire/freeswitch#1375 (a row keeps its first profile's name).
@@ -46,7 +46,7 @@ def _holds(switch: FakeSwitch, *rows: tuple[str, str], user: str = "1001") -> No
     switch.answer(users=[f"{user}@{DOMAIN}"])
 
 
-def test_a_second_device_is_a_question_to_the_table(switch: FakeSwitch) -> None:
+def test_a_second_device_makes_the_producer_ask_the_table(switch: FakeSwitch) -> None:
     """multiple-registrations off: only B, from its REGISTER on."""
     _holds(switch, (A, "a"))
     switch.register("1001", A, "a")
@@ -61,7 +61,7 @@ def test_a_second_device_is_a_question_to_the_table(switch: FakeSwitch) -> None:
     assert all(p.reachable for p in switch.beside.pipeline.published)
 
 
-def test_who_has_several_is_not_asked_about_again_and_again(switch: FakeSwitch) -> None:
+def test_coexisting_registrations_are_asked_about_once_a_profile(switch: FakeSwitch) -> None:
     for user in "01234":
         both = [f"sip:{user}@192.0.2.{number}:5062" for number in (50, 51)]
         rows = [(f'"" <{uri}>', f"{user}-{uri}") for uri in both]
@@ -79,7 +79,9 @@ def _has(switch: FakeSwitch, user: str, contacts: list[str]) -> None:
     switch.beside.when(lambda: switch.beside.contacts(user) == contacts, f"{contacts} of {user}")
 
 
-def test_an_unregister_of_one_of_several_is_a_question_too(switch: FakeSwitch) -> None:
+def test_unregistering_one_of_several_makes_the_producer_ask_the_table(
+    switch: FakeSwitch,
+) -> None:
     """With off it takes them all."""
     _holds(switch, (A, "a"), (B, "b"))
     switch.register("1001", A, "a")
@@ -91,7 +93,7 @@ def test_an_unregister_of_one_of_several_is_a_question_too(switch: FakeSwitch) -
     _shows(switch)
 
 
-def test_an_end_of_one_of_two_rows_of_a_contact_ends_nobody(switch: FakeSwitch) -> None:
+def test_an_end_of_one_of_two_rows_of_a_contact_ends_no_binding(switch: FakeSwitch) -> None:
     """Behind NAT each port makes a row (`fs_path`); the older one's expiry is not the client's."""
     old, new = (
         f'"" <sip:1001@192.0.2.50:5062;fs_nat=yes;fs_path=sip%3A1001%40203.0.113.9%3A{port}>'
@@ -115,7 +117,7 @@ def test_an_end_of_one_of_two_rows_of_a_contact_ends_nobody(switch: FakeSwitch) 
     assert state.cause is Cause.UNREGISTERED
 
 
-def test_a_call_id_of_two_users_is_a_question(switch: FakeSwitch) -> None:
+def test_a_call_id_of_two_users_makes_the_producer_ask_the_table(switch: FakeSwitch) -> None:
     """With call-id, one user's REGISTER deletes the other's row."""
     _holds(switch, (A, "shared"))
     switch.register("1001", A, "shared")
@@ -273,7 +275,7 @@ def _record(context: Context, **headers: str) -> Any:
         ("contact", (None, False), (None, False)),
     ],
 )
-def test_a_known_mode_needs_no_question(
+def test_with_a_configured_mode_the_table_is_not_asked(
     mode: Any, registers: tuple[Any, bool], unregisters: tuple[Any, bool]
 ) -> None:
     for modes in (mode, {"internal": mode}):

@@ -83,7 +83,7 @@ def test_each_session_has_its_own_end(switch: FakeSwitch) -> None:
     assert [b.remote.ip for b in state.bindings if b.remote] == ["2001:db8::53"]
 
 
-def test_a_session_that_comes_back_leaves_its_old_connection(switch: FakeSwitch) -> None:
+def test_a_session_on_a_new_connection_ends_the_old_one(switch: FakeSwitch) -> None:
     """attach_jsock in mod_verto.c: the older connection is dropped, and reported so later."""
     switch.answer((NAME, ADDRESS))
     _log_in(switch)
@@ -122,7 +122,7 @@ def test_the_listing_names_the_user_where_the_profile_forces_a_domain(
 @pytest.mark.parametrize(
     "more", [{"verto_success": "0"}, {"verto_client_address": "nowhere"}, {"verto_login": "a b@"}]
 )
-def test_nobody_is_shown_by_what_is_no_login(switch: FakeSwitch, more: dict[str, str]) -> None:
+def test_an_unusable_login_shows_no_user(switch: FakeSwitch, more: dict[str, str]) -> None:
     _log_in(switch, **more)
     switch.answer((f"1009@{DOMAIN}", ELSEWHERE))
     _log_in(switch, f"1009@{DOMAIN}", ELSEWHERE, "s-9")

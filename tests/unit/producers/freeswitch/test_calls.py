@@ -30,7 +30,7 @@ CALLS_MADE = [e for e in truth("calls") if e["what"].endswith("-end") and e.get(
 
 
 @pytest.mark.parametrize("call", CALLS_MADE, ids=lambda call: call["what"])
-def test_callers_leg_ends_as_the_caller_saw_it(call: dict[str, Any]) -> None:
+def test_the_callers_leg_ends_as_the_caller_recorded_it(call: dict[str, Any]) -> None:
     end = _ends()[call["call_id"]]
     assert end.aor == f"sip:{call['frm']}@{DOMAIN}"
     assert end.direction is Direction.OUTGOING
@@ -85,7 +85,7 @@ def test_click_to_call_keeps_the_first_legs_user() -> None:
     assert first[-1].kind is CallKind.ENDED
 
 
-def test_a_leg_first_seen_late_is_known_by_its_presence_id() -> None:
+def test_a_leg_without_its_first_event_is_known_by_its_presence_id() -> None:
     late = [
         event
         for event in switch_events("calls", "CHANNEL_HANGUP_COMPLETE")
@@ -95,7 +95,7 @@ def test_a_leg_first_seen_late_is_known_by_its_presence_id() -> None:
     assert record.key == f"sip:1001@{DOMAIN}"
 
 
-def test_loopbacks_are_nobodys() -> None:
+def test_a_loopback_leg_has_no_user() -> None:
     legs = {
         event.text("Unique-ID")
         for event in switch_events("calls", "CHANNEL_CREATE")
@@ -107,7 +107,7 @@ def test_loopbacks_are_nobodys() -> None:
     assert all(record.key == record.event.leg for record in nobodys)
 
 
-def test_trunks_are_nobodys() -> None:
+def test_a_trunks_leg_has_no_user() -> None:
     headers = dict(switch_events("calls", "CHANNEL_CREATE")[0].headers)
     headers["variable_sip_gateway_name"] = "carrier"
     (record,) = translation.translate(SwitchEvent(headers), Context("n", MARGIN))
@@ -131,6 +131,6 @@ def test_a_refused_invite_ends_what_never_began() -> None:
     assert (end.kind, end.cause) == (CallKind.ENDED, "CALL_REJECTED")
 
 
-def test_shutdown_says_so() -> None:
+def test_shutdown_is_down_with_its_reason() -> None:
     last = of_topic("restart_before", NODES)[-1]
     assert (last.kind, last.reason) == (NodeKind.DOWN, "System Shutting Down")

@@ -1,6 +1,6 @@
 """Every recorded FreeSWITCH capture through translation and folds, against its ground truth.
 
-Two truths: what the switch's own tables said at moments of the recording (`truth.jsonl`), and the
+Two truths: the switch's own tables at moments of the recording (`truth.jsonl`), and the
 changes a subscriber must see (tests/capture_truth.py).
 """
 
@@ -63,7 +63,7 @@ def _call_ids(pipeline: Pipeline) -> list[str]:
 @pytest.mark.parametrize(
     "name",
     [
-        # Not restart_after (the switch says nothing of bindings from before its restart) nor
+        # Not restart_after (the switch reports nothing of bindings from before its restart) nor
         # tp_error_classic (the switch's table keeps what it knows to be dead).
         *("reg_udp", "reg_tcp_multi", "reg_blind", "reg_sockclose_on", "reg_sockclose_off"),
         *("reg_rst_netchange_off", "options_ping", "restart_before"),

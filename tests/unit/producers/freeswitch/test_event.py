@@ -86,7 +86,7 @@ def test_a_display_name_never_becomes_the_contact(name: str) -> None:
         assert fields == _fields(events.parse(REGISTER))
 
 
-def test_of_a_header_given_twice_the_first_counts() -> None:
+def test_the_first_of_a_repeated_header_counts() -> None:
     twice = REGISTER[:-1] + b',"from-user":"9999","Event-Sequence":"1"}'
     assert _fields(events.parse(twice)) == _fields(events.parse(REGISTER))
 

@@ -37,7 +37,7 @@ def _accepted(name: str) -> list[dict[str, object]]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_accepted_register_gives_one_record(name: str) -> None:
     """Who, which contact and which Call-ID: as the clients sent them, in their order."""
-    told = [
+    published = [
         (event.aor, event.binding, event.call_id, event.kind is K.UNREGISTERED)
         for event in of_topic(name, REGISTRATIONS)
         if event.kind in (K.REGISTERED, K.REFRESHED, K.UNREGISTERED)
@@ -50,8 +50,8 @@ def test_every_accepted_register_gives_one_record(name: str) -> None:
             entry["call_id"],
             entry["expires"] == 0,
         )
-        assert expected in told
-        told.remove(expected)
+        assert expected in published
+        published.remove(expected)
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_every_accepted_register_gives_one_record(name: str) -> None:
     ],
 )
 def test_counts(name: str, expected: str) -> None:
-    told = Counter(event.kind.value for event in of_topic(name, REGISTRATIONS))
-    assert told == {
+    kinds = Counter(event.kind.value for event in of_topic(name, REGISTRATIONS))
+    assert kinds == {
         kind: int(count) for kind, _, count in (p.partition("=") for p in expected.split())
     }
 
@@ -135,12 +135,12 @@ def test_pings_name_the_binding() -> None:
 
 def test_transport_is_the_contacts_else_the_switchs_view() -> None:
     registered = [e for e in of_topic("reg_sockclose_on", REGISTRATIONS) if e.kind is K.REGISTERED]
-    told = {e.remote.port: e.transport for e in registered}
-    assert told == {
+    transports = {e.remote.port: e.transport for e in registered}
+    assert transports == {
         42001: Transport.TCP,
         42002: Transport.UDP,
         42003: Transport.WS,
-        42004: Transport.UDP,  # over TCP, but its contact does not say so
+        42004: Transport.UDP,  # over TCP, but its contact does not name it
         42005: Transport.TCP,
     }  # fmt: skip
 

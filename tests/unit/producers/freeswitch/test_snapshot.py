@@ -147,7 +147,7 @@ def test_channels(
     assert record.event.call == "leg-1"
 
 
-def test_what_events_said_of_a_leg_is_believed_more() -> None:
+def test_a_legs_events_count_more_than_the_listing() -> None:
     known = LegIdentity("sip:1002@sip.example.test", "call-9", Direction.INCOMING, "1001")
     listed = snapshots.call_row(SNAPSHOT, _channel(), known)
     assert listed is not None

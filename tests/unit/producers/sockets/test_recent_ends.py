@@ -41,7 +41,7 @@ def test_an_end_is_known_by_its_peer_with_its_cookie(listener: socket.socket) ->
     ends.close()
 
 
-def test_an_end_long_before_is_another_connections(listener: socket.socket) -> None:
+def test_an_end_long_before_belongs_to_another_connection(listener: socket.socket) -> None:
     ends = RecentEnds([listener.getsockname()[1]])
     peer, _ = ended(listener)
     eventually(lambda: ends.end_of(peer, now()), 5)
@@ -49,7 +49,7 @@ def test_an_end_long_before_is_another_connections(listener: socket.socket) -> N
     ends.close()
 
 
-def test_other_ports_ends_are_none_of_this_server(listener: socket.socket) -> None:
+def test_ends_on_other_ports_are_not_this_servers(listener: socket.socket) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         ends = RecentEnds([listener.getsockname()[1]])
         stranger, _ = ended(other)

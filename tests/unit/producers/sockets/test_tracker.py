@@ -27,9 +27,9 @@ def one(cookie: int, state: int = netlink.ESTABLISHED, port: int = PORT, **field
 
 def counters(retransmits: int = 0, last_ack_ms: int = 0) -> bytes:
     """As much of struct tcp_info as an old kernel has (linux/tcp.h)."""
-    words = [0] * 24
-    words[12] = last_ack_ms
-    return struct.pack("=8B24I", 0, 0, retransmits, 0, 0, 0, 0, 0, *words)
+    numbers = [0] * 24
+    numbers[12] = last_ack_ms
+    return struct.pack("=8B24I", 0, 0, retransmits, 0, 0, 0, 0, 0, *numbers)
 
 
 def what(changes: list[Change]) -> list[tuple[Kind, int, str | None]]:
