@@ -23,16 +23,16 @@ from streams.batches.placement import place
 from streams.batches.records import owner_record, presence_record
 from streams.batches.sweep import PATHS, PIECE, Sweep
 from streams.batches.tracing import child_of
-from streams.folds.outcome import Verdict
+from streams.folds.outcome import FoldResult
 from streams.folds.presence import end_grace, fold_presence
 from streams.models import Presence, Session
 
-# (session, event) -> verdict; of a sweep or a timer, whose rules need no event, that is None.
-Rule = Callable[[Session, Any], Verdict]
+# (session, event) -> result; of a sweep or a timer, whose rules need no event, that is None.
+Rule = Callable[[Session, Any], FoldResult]
 
 
 # What a rule decided, and what that makes: owners' records; the presence and its record.
-_Decided = tuple[Verdict, list[Record], Presence | None, Record | None]
+_Decided = tuple[FoldResult, list[Record], Presence | None, Record | None]
 
 
 class OpenSessions:
@@ -86,7 +86,7 @@ class OpenSessions:
 
     # -- sweeps -----------------------------------------------------------------------------------
 
-    def _every_member(self, node: str, rule: Callable[[Session], Verdict]) -> None:
+    def _every_member(self, node: str, rule: Callable[[Session], FoldResult]) -> None:
         members = self._partition.members_of(node)
         self._partition.sweeps.append(Sweep(node, rule, dict.fromkeys(members)))
 
@@ -117,7 +117,7 @@ class OpenSessions:
             self._partition.leave(sweep.node, key)
             return session
 
-        def rule(swept: Session, _: Any) -> Verdict:
+        def rule(swept: Session, _: Any) -> FoldResult:
             return sweep.rule(swept)
 
         try:
@@ -167,26 +167,26 @@ class OpenSessions:
     def _decide(self, key: bytes, session: Session, rule: Rule, event: Any) -> _Decided:
         """Change the session; nothing else may have been changed when something raises here."""
         presence = publication = None
-        verdict = rule(session, event)
+        result = rule(session, event)
         owners = []
-        if verdict.owner is not None:
-            announced = (verdict.owner, *verdict.more_owners)
+        if result.owner is not None:
+            announced = (result.owner, *result.more_owners)
             owners = [owner_record(owner, self._trace()) for owner in announced]
-        if verdict.change is not None:
+        if result.change is not None:
             grace = self._partition.grace(session.aor)
-            presence = fold_presence(session, verdict.change, grace, self.now)
+            presence = fold_presence(session, result.change, grace, self.now)
             if presence is not None:
                 publication = self._publication(key, presence)
-        return verdict, owners, presence, publication
+        return result, owners, presence, publication
 
     def _note(
         self, key: bytes, session: Session, rule: Rule, event: Any, decided: _Decided
     ) -> None:
         """What was decided, in effect. Nothing raises here."""
-        verdict, owners, presence, publication = decided
-        if verdict.fence:
-            self.fences[verdict.fence] += 1
-        if verdict.changed:
+        result, owners, presence, publication = decided
+        if result.fence:
+            self.fences[result.fence] += 1
+        if result.changed:
             self._touched.add(key)
         if key in self._open:
             self._journal.note((key, (rule, event)))

@@ -19,18 +19,18 @@ from streams.batches.sweep import PATHS
 from streams.folds.call import fold_call
 from streams.folds.connection_loss import fold_loss
 from streams.folds.edge_connections import fold_connections
-from streams.folds.edges import EDGE_DOUBT
+from streams.folds.edges import EDGE_TOLERANCE
 from streams.folds.expiry import fold_expiry
 from streams.folds.listed_before import fold_listed_before
 from streams.folds.media import fold_update
 from streams.folds.node import (
-    fold_doubt,
     fold_node_back,
     fold_node_change,
     fold_node_lost,
     fold_node_state,
+    fold_staleness,
 )
-from streams.folds.outcome import Verdict
+from streams.folds.outcome import FoldResult
 from streams.folds.previous_process import fold_after_end, has_ended, is_late
 from streams.folds.registration import fold_registration
 from streams.folds.snapshot import fold_calls_listed, fold_registrations_listed
@@ -122,7 +122,7 @@ class SessionBatch(OpenSessions):
             return fold_registration
         listings, complete = [], []
         for node, listing in kept.items():
-            if event.snapshot is None and event.at > listing.event.at + EDGE_DOUBT:
+            if event.snapshot is None and event.at > listing.event.at + EDGE_TOLERANCE:
                 continue
             known = self._partition.nodes.get(node)
             if known is not None and (known.boot != listing.event.boot or known.down):
@@ -185,7 +185,7 @@ class SessionBatch(OpenSessions):
         node = self._partition.nodes.get(event.node)
         return node is not None and has_ended(event, node)
 
-    def _told(self, aor: str, event: Any, fold: Callable[[Session, Any], Verdict]) -> None:
+    def _told(self, aor: str, event: Any, fold: Callable[[Session, Any], FoldResult]) -> None:
         """Fold what a node's own process told, if it lives or not."""
         node = self._partition.nodes.get(event.node)
         if node is not None and (
@@ -250,7 +250,7 @@ class SessionBatch(OpenSessions):
         if not stale:
             known.gap = known.gap_at = known.gap_from = None
         if was_stale != stale:
-            self._every_member(node, lambda s: fold_doubt(s, node, at, stale=stale))
+            self._every_member(node, lambda s: fold_staleness(s, node, at, stale=stale))
         self._keep(node, known)
 
     def _refuse(self, topic: topics.Topic, record: Any, error: Exception) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from streams.batches.effects import Record
-from streams.folds.outcome import Verdict
+from streams.folds.outcome import FoldResult
 from streams.models import Session
 
 # Users between which other users' events get their turn: about ten milliseconds.
@@ -25,7 +25,7 @@ class Sweep:
     """`waiting` holds the users still to be done, in order; `after` what to write at the end."""
 
     node: str
-    rule: Callable[[Session], Verdict]
+    rule: Callable[[Session], FoldResult]
     waiting: dict[bytes, None]
     after: Record | None = None
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 from schemas.connection import connection_id
 from schemas.vocabulary import Cause, RegistrationKind, Transport
 from streams.folds import edges
-from streams.folds.binding_end import displace
-from streams.folds.outcome import Change, Verdict
+from streams.folds.binding_end import add_replaced_tombstone
+from streams.folds.outcome import Change, FoldResult
 from streams.models import Address, Binding, ConnectionOwner, Event, RegistrationEvent, Session
 
 # How often a lasting connection's owner is announced again, so that its table may forget others.
@@ -18,7 +18,7 @@ OWNER_RENEWAL = timedelta(hours=6)
 
 def confirm(
     session: Session, key: str, old: Binding | None, event: RegistrationEvent, cause: Cause
-) -> Verdict:
+) -> FoldResult:
     """Put what the event tells of the binding under `key`, over `old` if there was one."""
     known = None if _is_another_devices_row(old, event) else old
     new = Binding(
@@ -40,7 +40,7 @@ def confirm(
         moved_from=_moved_from(old, event),
         since=known.since if known else event.at,
         confirmed_at=event.at,
-        # A listing may not know its own (ordering.UNHEARD).
+        # A listing may not know its own (ordering.UNKNOWN_SEQ).
         seq=max(event.seq, old.seq) if old and old.boot == event.boot else event.seq,
         expires_at=event.expires_at,
         event=event.id,
@@ -67,27 +67,27 @@ def confirm(
     # What is cut off stays so, even when its edge's end is forgotten.
     joined = (old is not None and old.edge_lost) or edges.is_joined(session, new.node, new.call_id)
     # The same contact under another Call-ID is another device, and the old one's end.
-    displaced = old if old is not None and old.call_id != new.call_id else None
-    if displaced is not None:
+    replaced = old if old is not None and old.call_id != new.call_id else None
+    if replaced is not None:
         joined = (
             joined
-            or edges.may_be_edge(displaced)
-            or edges.is_joined(session, displaced.node, displaced.call_id)
+            or edges.may_be_edge(replaced)
+            or edges.is_joined(session, replaced.node, replaced.call_id)
         )
     before = edges.shown(session) if joined else None
     session.bindings[key] = new
     if joined:
         edges.arrive(session, old, new, event)
-        if displaced is not None:
-            displace(session, key, displaced, event)
-            edges.follow(session, displaced)
+        if replaced is not None:
+            add_replaced_tombstone(session, key, replaced, event)
+            edges.follow(session, replaced)
         seen = before != edges.shown(session)
     else:
         seen = old is None or _shows_differently(old, new)
-    verdict = Verdict(changed=True, owner=_announce(session, key, old, new, event))
+    result = FoldResult(changed=True, owner=_announce(session, key, old, new, event))
     if seen:
-        verdict.change = Change(cause, event.at, [event.id])
-    return verdict
+        result.change = Change(cause, event.at, [event.id])
+    return result
 
 
 def _is_another_devices_row(old: Binding | None, event: RegistrationEvent) -> bool:
@@ -145,15 +145,15 @@ def _announce(
 
 
 def confirmed_already(
-    session: Session, key: str, known: Binding, event: RegistrationEvent, verdict: Verdict
-) -> Verdict:
-    """The verdict on an event that came before; with its owner, if it is what confirmed `known`.
+    session: Session, key: str, known: Binding, event: RegistrationEvent, result: FoldResult
+) -> FoldResult:
+    """The result on an event that came before; with its owner, if it is what confirmed `known`.
 
     It may be read again after a crash, and its owner not have become durable.
     """
     if known.event == event.id and known.owned_at == event.at and known.remote is not None:
-        verdict.owner = owner_of(session, key, known, known.remote, event)
-    return verdict
+        result.owner = owner_of(session, key, known, known.remote, event)
+    return result
 
 
 def owner_of(

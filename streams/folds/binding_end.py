@@ -5,8 +5,8 @@ Pure. Every rule that ends a binding ends it here.
 
 from schemas.vocabulary import Cause, Source
 from streams.folds import edges
-from streams.folds.ordering import MAX_LISTABLE, UNHEARD, bound
-from streams.folds.outcome import Change, Verdict, ignored
+from streams.folds.ordering import MAX_LISTABLE, UNKNOWN_SEQ, limit_tombstones
+from streams.folds.outcome import Change, FoldResult, rejected
 from streams.folds.visible_change import changed_from
 from streams.models import (
     Address,
@@ -24,17 +24,17 @@ CONNECTION_ENDS = frozenset(
 )
 
 
-def is_final(grave: EndedBinding) -> bool:
+def is_final(tombstone: EndedBinding) -> bool:
     """Whether no listing may revive the binding: its connection is known to be gone, or the client
     is, of whom an edge still lists something."""
     return (
-        grave.connection_gone
-        or grave.remainder
-        or (grave.cause in CONNECTION_ENDS and not grave.inferred)
+        tombstone.connection_gone
+        or tombstone.remainder
+        or (tombstone.cause in CONNECTION_ENDS and not tombstone.inferred)
     )
 
 
-def make_room(session: Session, key: str, event: RegistrationEvent) -> None:
+def clear_tombstone(session: Session, key: str, event: RegistrationEvent) -> None:
     """A binding begins where a tombstone lies: it has done its part.
 
     Unless it is another device's, or of another connection to an edge: registrars behind that may
@@ -43,35 +43,41 @@ def make_room(session: Session, key: str, event: RegistrationEvent) -> None:
     if not session.ended:
         return
     if event.remote is not None:
-        session.ended.pop(_left(key, event.remote), None)
-    grave = session.ended.pop(key, None)
-    if grave is None or not edges.may_be_edge(grave):
+        session.ended.pop(_previous_connection_key(key, event.remote), None)
+    tombstone = session.ended.pop(key, None)
+    if tombstone is None or not edges.may_be_edge(tombstone):
         return
-    if grave.call_id not in (None, event.call_id):
-        key = f"{key} of {grave.call_id}"
-    elif grave.connection_gone and grave.remote is not None and grave.remote != event.remote:
-        key = _left(key, grave.remote)
+    if tombstone.call_id not in (None, event.call_id):
+        key = f"{key} of {tombstone.call_id}"
+    elif (
+        tombstone.connection_gone
+        and tombstone.remote is not None
+        and tombstone.remote != event.remote
+    ):
+        key = _previous_connection_key(key, tombstone.remote)
     else:
         return
-    session.ended[key] = grave
+    session.ended[key] = tombstone
 
 
-def leave(session: Session, known: Binding | EndedBinding, loss: ConnectionLoss) -> Verdict:
+def end_previous_connection(
+    session: Session, known: Binding | EndedBinding, loss: ConnectionLoss
+) -> FoldResult:
     """A connection to an edge has ended that its binding had left before: `known` is of another.
 
     A registrar behind may still have a binding of that time.
     """
-    left, before = _left(loss.binding, loss.remote), edges.shown(session)
+    left, before = _previous_connection_key(loss.binding, loss.remote), edges.shown(session)
     if left in session.ended:
-        return ignored("already-applied")
-    bury(session, left, loss, loss.cause, binding=known)
-    grave = session.ended[left]
-    grave.remote, grave.cookie, grave.last_at = loss.remote, loss.cookie, loss.at
-    edges.follow(session, grave)
+        return rejected("already-applied")
+    add_tombstone(session, left, loss, loss.cause, binding=known)
+    tombstone = session.ended[left]
+    tombstone.remote, tombstone.cookie, tombstone.last_at = loss.remote, loss.cookie, loss.at
+    edges.follow(session, tombstone)
     return changed_from(before, session, Change(loss.cause, loss.at, [loss.id]))
 
 
-def cut_off(session: Session, key: str, event: Event, cause: Cause) -> Verdict:
+def cut_off(session: Session, key: str, event: Event, cause: Cause) -> FoldResult:
     """The client's connection at `event`'s edge has ended, by which the binding was reached.
 
     The registrar keeps the binding, and lists it: it is out of reach. The tombstone stands for the
@@ -80,31 +86,35 @@ def cut_off(session: Session, key: str, event: Event, cause: Cause) -> Verdict:
     behind, before = session.bindings[key], edges.shown(session)
     known, remote = behind.edge_connection, behind.received
     assert remote is not None
-    place = _left(f"{event.node}|{key}", remote)
-    bury(session, place, event, cause)
-    grave = session.ended[place]
-    grave.source, grave.registrar, grave.connection_gone = Source.SOCKETS, edges.EDGE, True
-    grave.call_id, grave.remote = behind.call_id, remote
-    grave.last_at = behind.registered_at or behind.confirmed_at
-    grave.cookie = known.cookie if known is not None else None
+    place = _previous_connection_key(f"{event.node}|{key}", remote)
+    add_tombstone(session, place, event, cause)
+    tombstone = session.ended[place]
+    tombstone.source, tombstone.registrar, tombstone.connection_gone = (
+        Source.SOCKETS,
+        edges.EDGE,
+        True,
+    )
+    tombstone.call_id, tombstone.remote = behind.call_id, remote
+    tombstone.last_at = behind.registered_at or behind.confirmed_at
+    tombstone.cookie = known.cookie if known is not None else None
     behind.edge_connection, behind.edge_lost = None, True
-    edges.follow(session, grave)
+    edges.follow(session, tombstone)
     return changed_from(before, session, Change(cause, event.at, [event.id, behind.event]))
 
 
-def _left(key: str, remote: Address) -> str:
+def _previous_connection_key(key: str, remote: Address) -> str:
     return f"{key} from {remote.ip}:{remote.port}"
 
 
-def displace(session: Session, key: str, old: Binding, event: Event) -> None:
+def add_replaced_tombstone(session: Session, key: str, old: Binding, event: Event) -> None:
     """Another device has taken an edge's binding over: remember the old one's end beside it."""
     if edges.may_be_edge(old) and old.call_id is not None:
-        bury(session, f"{key} of {old.call_id}", event, Cause.REPLACED, binding=old)
+        add_tombstone(session, f"{key} of {old.call_id}", event, Cause.REPLACED, binding=old)
 
 
 def end_binding(
     session: Session, key: str, event: Event, cause: Cause, *, inferred: bool = False
-) -> Verdict:
+) -> FoldResult:
     """Remove the binding, leave a tombstone; it shows unless the binding was unreachable.
 
     Of a device behind an edge the rest goes too, or is cut off (streams/folds/edges.py).
@@ -113,7 +123,7 @@ def end_binding(
     joined = edges.is_joined(session, binding.node, binding.call_id)
     before = edges.shown(session) if joined else None
     del session.bindings[key]
-    bury(session, key, event, cause, binding=binding, inferred=inferred)
+    add_tombstone(session, key, event, cause, binding=binding, inferred=inferred)
     if joined:
         for remainder in edges.depart(session, binding, cause, event.at):
             edge = session.bindings.pop(remainder)
@@ -126,23 +136,23 @@ def end_binding(
                 seq=edge.seq,
                 at=edge.confirmed_at,
             )
-            bury(session, remainder, place, cause, binding=edge)
+            add_tombstone(session, remainder, place, cause, binding=edge)
             session.ended[remainder].remainder = True
             edges.follow(session, edge)
         seen = before != edges.shown(session)
     else:
         seen = edges.is_live(binding)
-    verdict = Verdict(changed=True)
+    result = FoldResult(changed=True)
     if seen:
-        verdict.change = Change(cause, event.at, [event.id, binding.event])
-    return verdict
+        result.change = Change(cause, event.at, [event.id, binding.event])
+    return result
 
 
 def last_seq(known: Binding | EndedBinding | None, boot: str) -> int:
     """The last that is known of a process: what it said before is not newer than its listing."""
     if known is None:
-        return UNHEARD
-    seq = known.seq if known.boot == boot else UNHEARD
+        return UNKNOWN_SEQ
+    seq = known.seq if known.boot == boot else UNKNOWN_SEQ
     if isinstance(known, EndedBinding) and known.last_boot == boot:
         return max(seq, known.last_seq)
     return seq
@@ -158,7 +168,7 @@ def _was_connected(binding: Binding) -> bool:
     )
 
 
-def bury(
+def add_tombstone(
     session: Session,
     key: str,
     event: Event,
@@ -173,27 +183,31 @@ def bury(
     """
     known = binding or session.ended.get(key)
     session.ended.pop(key, None)  # to the end: the order of insertion is the order of age
-    grave = EndedBinding(
+    tombstone = EndedBinding(
         node=event.node,
         boot=event.boot,
-        seq=event.seq if event.seq != UNHEARD else last_seq(known, event.boot),
+        seq=event.seq if event.seq != UNKNOWN_SEQ else last_seq(known, event.boot),
         at=event.at,
         cause=cause,
         event=event.id,
         inferred=inferred,
     )
     if known is not None:
-        grave.call_id, grave.remote, grave.path = known.call_id, known.remote, known.path
-        grave.source, grave.registrar = known.source, known.registrar
-        grave.cookie = known.cookie
+        tombstone.call_id, tombstone.remote, tombstone.path = (
+            known.call_id,
+            known.remote,
+            known.path,
+        )
+        tombstone.source, tombstone.registrar = known.source, known.registrar
+        tombstone.cookie = known.cookie
         if isinstance(known, Binding):
-            grave.last_boot, grave.last_seq = known.boot, known.seq
-            grave.last_at = known.confirmed_at
+            tombstone.last_boot, tombstone.last_seq = known.boot, known.seq
+            tombstone.last_at = known.confirmed_at
             if _was_connected(known):
-                grave.expires_at = known.expires_at
+                tombstone.expires_at = known.expires_at
         else:
-            grave.expires_at = known.expires_at
-            grave.last_boot, grave.last_seq = known.last_boot, known.last_seq
-            grave.last_at = known.last_at
-    session.ended[key] = grave
-    bound(session.ended, event.at, MAX_LISTABLE)
+            tombstone.expires_at = known.expires_at
+            tombstone.last_boot, tombstone.last_seq = known.last_boot, known.last_seq
+            tombstone.last_at = known.last_at
+    session.ended[key] = tombstone
+    limit_tombstones(session.ended, event.at, MAX_LISTABLE)

@@ -4,8 +4,8 @@ Pure. States after RFC 4235 §3.7.1; forked branches are separate legs.
 """
 
 from schemas.vocabulary import CallKind, CallState, Cause
-from streams.folds.ordering import LISTING_LAG, bound, is_newer
-from streams.folds.outcome import Change, Verdict, ignored
+from streams.folds.ordering import LISTING_LAG, is_newer, limit_tombstones
+from streams.folds.outcome import Change, FoldResult, rejected
 from streams.models import CallEvent, CallOwner, EndedLeg, Event, Leg, Session
 
 _STATE_OF = {
@@ -33,26 +33,26 @@ _CAUSE_OF = {
 }
 
 
-def fold_call(session: Session, event: CallEvent) -> Verdict:
+def fold_call(session: Session, event: CallEvent) -> FoldResult:
     """Apply one call event about a leg of this session's user."""
     if event.leg is None:
-        return ignored("no-leg-named")
+        return rejected("no-leg-named")
     if event.leg in session.ended_calls:
-        return ignored("leg-already-ended")
+        return rejected("leg-already-ended")
     if event.kind is CallKind.ENDED:
         return end_leg(session, event.leg, event, Cause.CALL_ENDED)
     state = event.state if event.kind is CallKind.SNAPSHOT_ROW else _STATE_OF.get(event.kind)
     if state is None or state is CallState.ENDED:
-        return ignored("kind-has-no-effect")
+        return rejected("kind-has-no-effect")
     leg = session.calls.get(event.leg)
     known = leg.sip_call_id if leg is not None else None
-    verdict = _move(leg, event, state) if leg else _start(session, event.leg, event, state)
+    result = _move(leg, event, state) if leg else _start(session, event.leg, event, state)
     call_id = session.calls[event.leg].sip_call_id
     # Said again with what leads no further: that may be a crash's reading again, of before the
     # owner was durable.
-    if call_id is not None and (known is None or verdict.fence):
-        verdict.owner = _owner(session, event.leg, call_id, event)
-    return verdict
+    if call_id is not None and (known is None or result.fence):
+        result.owner = _owner(session, event.leg, call_id, event)
+    return result
 
 
 def _owner(session: Session, leg: str, call_id: str, event: CallEvent) -> CallOwner:
@@ -69,7 +69,7 @@ def _owner(session: Session, leg: str, call_id: str, event: CallEvent) -> CallOw
     )
 
 
-def _start(session: Session, leg_id: str, event: CallEvent, state: CallState) -> Verdict:
+def _start(session: Session, leg_id: str, event: CallEvent, state: CallState) -> FoldResult:
     session.calls[leg_id] = Leg(
         node=event.node,
         boot=event.boot,
@@ -84,26 +84,26 @@ def _start(session: Session, leg_id: str, event: CallEvent, state: CallState) ->
         listed_at=event.at if event.snapshot is not None else None,
     )
     if state is CallState.TRYING:
-        return Verdict(changed=True)  # nothing rings yet: nothing to show
-    return Verdict(changed=True, change=Change(_CAUSE_OF[state], event.at, [event.id]))
+        return FoldResult(changed=True)  # nothing rings yet: nothing to show
+    return FoldResult(changed=True, change=Change(_CAUSE_OF[state], event.at, [event.id]))
 
 
-def _move(leg: Leg, event: CallEvent, state: CallState) -> Verdict:
+def _move(leg: Leg, event: CallEvent, state: CallState) -> FoldResult:
     if event.snapshot is not None:
         leg.listed_at = max(event.at, leg.listed_at or event.at)
     # The first event of a leg may lack what a later one has (Call-ID of an outgoing leg).
     leg.sip_call_id = leg.sip_call_id or event.sip_call_id
     old = leg.state
     if _RANK[state] < _RANK[old] or state is old:
-        return Verdict(changed=True, fence="call-went-no-further")
+        return FoldResult(changed=True, fence="call-went-no-further")
     if _RANK[state] == _RANK[old] and not _is_later(event, leg):
-        return Verdict(changed=True, fence="older-than-leg")
+        return FoldResult(changed=True, fence="older-than-leg")
     leg.state, leg.since, leg.event = state, event.at, event.id
-    # A listing may not know its own (ordering.UNHEARD).
+    # A listing may not know its own (ordering.UNKNOWN_SEQ).
     leg.seq = max(event.seq, leg.seq) if leg.boot == event.boot else event.seq
     leg.node_lost = False
     cause = Cause.CALL_RESUMED if old is CallState.HELD else _CAUSE_OF[state]
-    return Verdict(changed=True, change=Change(cause, event.at, [event.id]))
+    return FoldResult(changed=True, change=Change(cause, event.at, [event.id]))
 
 
 def _is_later(event: CallEvent, leg: Leg) -> bool:
@@ -113,12 +113,12 @@ def _is_later(event: CallEvent, leg: Leg) -> bool:
     return is_newer(event, leg.boot, leg.seq, leg.since)
 
 
-def end_leg(session: Session, leg_id: str, event: Event, cause: Cause) -> Verdict:
+def end_leg(session: Session, leg_id: str, event: Event, cause: Cause) -> FoldResult:
     """Remove the leg, leave a tombstone; it shows if the leg did."""
     leg = session.calls.pop(leg_id, None)
     session.ended_calls[leg_id] = EndedLeg(at=event.at, event=event.id)
-    bound(session.ended_calls, event.at)
-    verdict = Verdict(changed=True)
+    limit_tombstones(session.ended_calls, event.at)
+    result = FoldResult(changed=True)
     if leg is not None and leg.state is not CallState.TRYING and not leg.node_lost:
-        verdict.change = Change(cause, event.at, [event.id, leg.event])
-    return verdict
+        result.change = Change(cause, event.at, [event.id, leg.event])
+    return result

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from schemas.vocabulary import Cause, ConnectionKind, Source
-from streams.folds.ordering import ANSWER_DOUBT
+from streams.folds.ordering import ANSWER_TOLERANCE
 from streams.models import (
     ConnectionEnd,
     ConnectionEvent,
@@ -113,7 +113,7 @@ def is_denied(connected: datetime, denied: datetime) -> bool:
     It was asked about a listing that began at `denied`; what was registered just before that may
     have come after the question, by the registrar's clock.
     """
-    return connected + ANSWER_DOUBT < denied
+    return connected + ANSWER_TOLERANCE < denied
 
 
 def is_of_after(registered: datetime, ended: datetime) -> bool:
@@ -121,7 +121,7 @@ def is_of_after(registered: datetime, ended: datetime) -> bool:
 
     By the registrar's clock and the edge's: it has to be later by more than they are apart.
     """
-    return registered + ANSWER_DOUBT <= ended
+    return registered + ANSWER_TOLERANCE <= ended
 
 
 def _ended(owner: Owner, end: ConnectionEnd) -> bool:

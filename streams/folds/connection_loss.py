@@ -8,17 +8,17 @@ Pure. The fence: only if the binding is still on that incarnation of the connect
 from schemas.vocabulary import Cause, Source
 from streams.folds import edges
 from streams.folds.binding_confirm import owner_of
-from streams.folds.binding_end import bury, end_binding, leave
+from streams.folds.binding_end import add_tombstone, end_binding, end_previous_connection
 from streams.folds.connection import is_denied
 from streams.folds.edge_connections import fold_edge_loss
-from streams.folds.outcome import Change, Verdict, ignored
+from streams.folds.outcome import Change, FoldResult, rejected
 from streams.folds.visible_change import changed_from
 from streams.models import Binding, ConnectionLoss, EndedBinding, Event, Session
 
 _SUSPICIONS = frozenset({Cause.CONNECTION_SUSPECT, Cause.CONNECTION_RECOVERED})
 
 
-def fold_loss(session: Session, loss: ConnectionLoss) -> Verdict:
+def fold_loss(session: Session, loss: ConnectionLoss) -> FoldResult:
     """Apply one connection loss addressed to this session's user."""
     binding = session.bindings.get(loss.binding)
     if binding is None:
@@ -27,35 +27,35 @@ def fold_loss(session: Session, loss: ConnectionLoss) -> Verdict:
         return (
             fold_edge_loss(session, loss)
             if loss.cause not in _SUSPICIONS
-            else ignored("behind-an-edge")
+            else rejected("behind-an-edge")
         )
     if not on_that_incarnation(binding, loss):
         return _another_incarnation(session, binding, loss)
     if edges.hangs_on_an_edge(session, binding):
-        return ignored("behind-an-edge")
+        return rejected("behind-an-edge")
     if loss.cause in _SUSPICIONS:
         return _suspect(session, binding, loss)
-    verdict = end_binding(session, loss.binding, loss, loss.cause)
-    grave = session.ended[loss.binding]
-    grave.connection_gone = True
-    grave.cookie = grave.cookie or loss.cookie
-    return verdict
+    result = end_binding(session, loss.binding, loss, loss.cause)
+    tombstone = session.ended[loss.binding]
+    tombstone.connection_gone = True
+    tombstone.cookie = tombstone.cookie or loss.cookie
+    return result
 
 
-def _suspect(session: Session, binding: Binding, loss: ConnectionLoss) -> Verdict:
+def _suspect(session: Session, binding: Binding, loss: ConnectionLoss) -> FoldResult:
     suspect = loss.cause is Cause.CONNECTION_SUSPECT
     if binding.suspect == suspect:
-        return ignored("already-told")
+        return rejected("already-told")
     before = edges.shown(session)
     binding.suspect = suspect
     return changed_from(before, session, Change(loss.cause, loss.at, [loss.id, binding.event]))
 
 
-def _another_incarnation(session: Session, binding: Binding, loss: ConnectionLoss) -> Verdict:
+def _another_incarnation(session: Session, binding: Binding, loss: ConnectionLoss) -> FoldResult:
     """The owner went with the connection that ended; the binding's own must have one again."""
     if _has_left(binding, loss):
-        return leave(session, binding, loss)
-    verdict = ignored("other-incarnation")
+        return end_previous_connection(session, binding, loss)
+    result = rejected("other-incarnation")
     if binding.remote == loss.remote:
         place = Event(
             id=f"{loss.id}/again",
@@ -65,8 +65,8 @@ def _another_incarnation(session: Session, binding: Binding, loss: ConnectionLos
             seq=binding.seq,
             at=binding.confirmed_at,
         )
-        verdict.owner = owner_of(session, loss.binding, binding, loss.remote, place)
-    return verdict
+        result.owner = owner_of(session, loss.binding, binding, loss.remote, place)
+    return result
 
 
 def _has_left(known: Binding | EndedBinding, loss: ConnectionLoss) -> bool:
@@ -102,15 +102,20 @@ def on_that_incarnation(binding: Binding, loss: ConnectionLoss) -> bool:
     return binding.confirmed_at <= loss.at
 
 
-def _confirm_end(session: Session, loss: ConnectionLoss) -> Verdict:
+def _confirm_end(session: Session, loss: ConnectionLoss) -> FoldResult:
     """The binding is gone already; if that was only inferred, it is certain now."""
-    grave = session.ended.get(loss.binding)
-    if grave is not None and grave.node != loss.node:
-        return ignored("no-such-binding")
-    if grave is not None and _has_left(grave, loss):
-        return leave(session, grave, loss)
-    if grave is None or not grave.inferred or grave.at > loss.at or loss.cause in _SUSPICIONS:
-        return ignored("no-such-binding")
-    bury(session, loss.binding, loss, loss.cause)
+    tombstone = session.ended.get(loss.binding)
+    if tombstone is not None and tombstone.node != loss.node:
+        return rejected("no-such-binding")
+    if tombstone is not None and _has_left(tombstone, loss):
+        return end_previous_connection(session, tombstone, loss)
+    if (
+        tombstone is None
+        or not tombstone.inferred
+        or tombstone.at > loss.at
+        or loss.cause in _SUSPICIONS
+    ):
+        return rejected("no-such-binding")
+    add_tombstone(session, loss.binding, loss, loss.cause)
     session.ended[loss.binding].call_id = None  # the registrar has said its part already
-    return Verdict(changed=True)
+    return FoldResult(changed=True)

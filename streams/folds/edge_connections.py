@@ -10,11 +10,11 @@ from schemas import path
 from schemas.vocabulary import Cause, Transport
 from streams.folds import edges
 from streams.folds.binding_confirm import OWNER_RENEWAL, owner_of
-from streams.folds.binding_end import bury, cut_off, end_binding
+from streams.folds.binding_end import add_tombstone, cut_off, end_binding
 from streams.folds.connection import is_of_after
 from streams.folds.edge_listings import EdgeListing
 from streams.folds.ordering import LISTING_LAG, is_newer
-from streams.folds.outcome import Change, Verdict, ignored, merged
+from streams.folds.outcome import Change, FoldResult, merged, rejected
 from streams.folds.visible_change import changed_from
 from streams.models import (
     Address,
@@ -29,17 +29,17 @@ from streams.models import (
 _CONNECTIONS = frozenset(transport.value for transport in Transport if transport.is_connection)
 
 
-def fold_connections(session: Session, listing: EdgeListing) -> Verdict:
+def fold_connections(session: Session, listing: EdgeListing) -> FoldResult:
     """What an edge's live connections say of this session's user."""
     own = [key for key, binding in session.bindings.items() if _is_gone(binding, listing)]
-    verdicts = [_end_own(session, key, listing) for key in own]
-    verdicts += [_rename(binding, listing) for binding in session.bindings.values()]
-    verdicts += [
+    results = [_end_own(session, key, listing) for key in own]
+    results += [_rename(binding, listing) for binding in session.bindings.values()]
+    results += [
         join(session, key, behind, listing)
         for key, behind in list(session.bindings.items())
         if is_unreported(session, behind, listing)
     ]
-    return merged(verdicts)
+    return merged(results)
 
 
 def is_unreported(session: Session, behind: Binding, listing: EdgeListing) -> bool:
@@ -73,13 +73,13 @@ def _lives(listing: EdgeListing, remote: Address, cookie: int | None) -> bool:
     return cookie is None or listing.connections[address] in (None, cookie)
 
 
-def _end_own(session: Session, key: str, listing: EdgeListing) -> Verdict:
-    verdict = end_binding(session, key, listing.event, Cause.CONNECTION_CLOSED)
+def _end_own(session: Session, key: str, listing: EdgeListing) -> FoldResult:
+    result = end_binding(session, key, listing.event, Cause.CONNECTION_CLOSED)
     session.ended[key].connection_gone = True
-    return verdict
+    return result
 
 
-def _rename(binding: Binding, listing: EdgeListing) -> Verdict:
+def _rename(binding: Binding, listing: EdgeListing) -> FoldResult:
     """The listing's process has the very connection of what was reported as of one before it."""
     event, remote = listing.event, binding.remote
     if (
@@ -90,21 +90,21 @@ def _rename(binding: Binding, listing: EdgeListing) -> Verdict:
         or remote is None
         or listing.connections.get((remote.ip, remote.port)) != binding.cookie
     ):
-        return Verdict()
+        return FoldResult()
     binding.boot, binding.seq = event.boot, event.seq
-    return Verdict(changed=True)
+    return FoldResult(changed=True)
 
 
-def join(session: Session, key: str, behind: Binding, listing: EdgeListing) -> Verdict:
+def join(session: Session, key: str, behind: Binding, listing: EdgeListing) -> FoldResult:
     """Join a registrar's binding that the listing's edge did not report with the listing."""
     known, event, remote = behind.edge_connection, listing.event, behind.received
     assert remote is not None
     over = path.received_transport(behind.path or "")
     if over is not None and over not in _CONNECTIONS:
-        return Verdict()
+        return FoldResult()
     here = known if known is not None and known.node == event.node else None
     if here is not None and event.at <= here.at:
-        return Verdict()  # read again
+        return FoldResult()  # read again
     # What has registered since that listing may be on another connection by now.
     cookie = None
     if here is not None and (behind.registered_at is None or behind.registered_at <= here.at):
@@ -112,11 +112,11 @@ def join(session: Session, key: str, behind: Binding, listing: EdgeListing) -> V
     if _lives(listing, remote, cookie):
         if known is None or here is not None or _is_named(behind, listing):
             return _connect(session, key, behind, listing)
-        return Verdict()  # of another edge, where a client has the same address
+        return FoldResult()  # of another edge, where a client has the same address
     if here is not None or (_is_named(behind, listing) and over is not None):
         if (behind.registered_at or behind.since) + LISTING_LAG < event.at:
             return cut_off(session, key, event, Cause.CONNECTION_CLOSED)
-        return Verdict()
+        return FoldResult()
     return _doubt(session, behind, listing)
 
 
@@ -135,7 +135,7 @@ def is_not_there(behind: Binding, listing: EdgeListing) -> bool:
     )
 
 
-def _connect(session: Session, key: str, behind: Binding, listing: EdgeListing) -> Verdict:
+def _connect(session: Session, key: str, behind: Binding, listing: EdgeListing) -> FoldResult:
     """The client's connection lives there: from now on the binding hangs on it."""
     known, event, remote = behind.edge_connection, listing.event, behind.received
     assert remote is not None
@@ -146,7 +146,7 @@ def _connect(session: Session, key: str, behind: Binding, listing: EdgeListing) 
         cookie,
     )
     if not is_same and edges.was_lost_there(session, behind, event, cookie):
-        return Verdict()  # that is another client's by now
+        return FoldResult()  # that is another client's by now
     before = edges.shown(session)
     is_announced = is_same and known is not None and event.at - known.at < OWNER_RENEWAL
     if not is_announced:
@@ -156,41 +156,41 @@ def _connect(session: Session, key: str, behind: Binding, listing: EdgeListing) 
         behind.edge_uncertain = False
     superseded = edges.superseded(session, behind)
     if is_announced and not superseded:
-        return Verdict()
+        return FoldResult()
     for left in superseded:
-        bury(session, left, event, Cause.REPLACED, binding=session.bindings.pop(left))
+        add_tombstone(session, left, event, Cause.REPLACED, binding=session.bindings.pop(left))
     edges.connect(session, behind)
     change = Change(Cause.NODE_CERTAIN, event.at, [event.id, behind.event])
-    verdict = changed_from(before, session, change)
+    result = changed_from(before, session, change)
     if not is_announced and behind.edge_connection is not None:
-        verdict.owner = _owner(session, key, behind, behind.edge_connection)
-    return verdict
+        result.owner = _owner(session, key, behind, behind.edge_connection)
+    return result
 
 
-def _doubt(session: Session, behind: Binding, listing: EdgeListing) -> Verdict:
+def _doubt(session: Session, behind: Binding, listing: EdgeListing) -> FoldResult:
     """Nobody knows by which edge it came: of what was said in this one's gap nothing is sure."""
     event, gap = listing.event, listing.gap
     if behind.edge_uncertain or gap is None:
-        return Verdict()
+        return FoldResult()
     if not gap[0] <= (behind.registered_at or behind.since) <= gap[1]:
-        return Verdict()
+        return FoldResult()
     before = edges.shown(session)
     behind.edge_uncertain = True
     change = Change(Cause.NODE_UNCERTAIN, event.at, [event.id, behind.event])
     return changed_from(before, session, change)
 
 
-def fold_edge_loss(session: Session, loss: ConnectionLoss) -> Verdict:
+def fold_edge_loss(session: Session, loss: ConnectionLoss) -> FoldResult:
     """The client's connection at an edge ended that only a listing had shown."""
     behind = session.bindings[loss.binding]
     known = behind.edge_connection
     if known is None or known.node != loss.node or behind.received != loss.remote:
-        return ignored("no-such-binding")
+        return rejected("no-such-binding")
     if not _is_over(behind, known, loss):
-        verdict = ignored("other-incarnation")
+        result = rejected("other-incarnation")
         if known.cookie is not None and loss.cookie is not None:
-            verdict.owner = _owner(session, loss.binding, behind, known)
-        return verdict
+            result.owner = _owner(session, loss.binding, behind, known)
+        return result
     return cut_off(session, loss.binding, loss, loss.cause)
 
 

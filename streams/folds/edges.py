@@ -8,7 +8,7 @@ connection ends at the edge, so the one behind is reachable only while an edge's
 from datetime import datetime, timedelta
 
 from schemas.vocabulary import Cause, Source
-from streams.folds.ordering import ANSWER_DOUBT, LISTING_LAG
+from streams.folds.ordering import ANSWER_TOLERANCE, LISTING_LAG
 from streams.models import (
     Address,
     Binding,
@@ -25,7 +25,7 @@ EDGE = "edge"  # the registrar of a proxy that keeps no location table (docs/ope
 _PROXIES = frozenset({Source.OPENSIPS, Source.KAMAILIO, Source.SOCKETS})
 # A registrar may speak of a REGISTER this much after its edge spoke of the connection's end: the
 # queues of two sources, and the clocks of two nodes.
-EDGE_DOUBT = timedelta(seconds=30)
+EDGE_TOLERANCE = timedelta(seconds=30)
 # After these at the registrar the device is gone; what its edge has of it is a remainder.
 _DEVICE_ENDS = frozenset({Cause.UNREGISTERED, Cause.PING_LOST})
 _REGISTRATION_ENDS = frozenset(
@@ -91,10 +91,10 @@ def _is_held(session: Session, behind: Binding, *, cut_off: bool) -> bool:
         return bool(living)
     if any(edge.remote == behind.received for edge in living):
         return True
-    gone = [grave for grave in session.ended.values() if is_edge_of(grave, behind)]
+    gone = [tombstone for tombstone in session.ended.values() if is_edge_of(tombstone, behind)]
     if _is_connected(behind, gone):
         return True
-    if cut_off or any(grave.remote == behind.received for grave in gone):
+    if cut_off or any(tombstone.remote == behind.received for tombstone in gone):
         return False
     return bool(living) or _has_moved_on(session, behind, behind.received, gone)
 
@@ -103,12 +103,12 @@ def _is_connected(behind: Binding, gone: list[EndedBinding]) -> bool:
     """Whether a listing of the edge's connections showed its client's, which lives still."""
     known = behind.edge_connection
     return known is not None and not any(
-        grave.node == known.node
-        and grave.remote == behind.received
-        and known.at <= grave.at
-        and grave.cause is not Cause.EXPIRED
-        and not survived_restart(grave, known.cookie)
-        for grave in gone
+        tombstone.node == known.node
+        and tombstone.remote == behind.received
+        and known.at <= tombstone.at
+        and tombstone.cause is not Cause.EXPIRED
+        and not survived_restart(tombstone, known.cookie)
+        for tombstone in gone
     )
 
 
@@ -118,7 +118,7 @@ def is_reported(session: Session, behind: Binding) -> bool:
     since = behind.registered_at
     return any(
         edge.remote == behind.received
-        and (since is None or since < edge.confirmed_at + ANSWER_DOUBT)
+        and (since is None or since < edge.confirmed_at + ANSWER_TOLERANCE)
         for edge in edges(session, behind)
     )
 
@@ -127,39 +127,43 @@ def was_lost_there(session: Session, behind: Binding, listing: Event, cookie: in
     """Whether the connection that the binding was on has ended since the listing that shows one
     there, or what it shows is another's."""
     return any(
-        grave.node == listing.node
-        and grave.remote == behind.received
-        and grave.cause is not Cause.EXPIRED
-        and not (grave.at <= listing.at and survived_restart(grave, cookie))
+        tombstone.node == listing.node
+        and tombstone.remote == behind.received
+        and tombstone.cause is not Cause.EXPIRED
+        and not (tombstone.at <= listing.at and survived_restart(tombstone, cookie))
         and (
-            listing.at <= grave.at
+            listing.at <= tombstone.at
             or behind.registered_at is None
-            or behind.registered_at <= grave.at + EDGE_DOUBT
-            or (cookie is not None and cookie == grave.cookie)
+            or behind.registered_at <= tombstone.at + EDGE_TOLERANCE
+            or (cookie is not None and cookie == tombstone.cookie)
         )
-        for grave in session.ended.values()
-        if is_edge_of(grave, behind)
+        for tombstone in session.ended.values()
+        if is_edge_of(tombstone, behind)
     )
 
 
-def survived_restart(grave: EndedBinding, cookie: int | None) -> bool:
+def survived_restart(tombstone: EndedBinding, cookie: int | None) -> bool:
     """Whether what ended with its node's process is on a connection that lives: the next one's.
 
     Its REGISTER was reported under the name of the process before (OpenSIPS, while MI does not
     answer). A kernel gives each connection its own cookie.
     """
-    return grave.cause is Cause.NODE_RESTARTED and cookie is not None and cookie == grave.cookie
+    return (
+        tombstone.cause is Cause.NODE_RESTARTED
+        and cookie is not None
+        and cookie == tombstone.cookie
+    )
 
 
 def was_reported_before(session: Session, behind: Binding, node: str, cookie: int | None) -> bool:
     """Whether the edge reported it over this very connection, under the name of a process before
     the one that has the connection."""
     return any(
-        grave.node == node
-        and grave.remote == behind.received
-        and is_edge_of(grave, behind)
-        and survived_restart(grave, cookie)
-        for grave in session.ended.values()
+        tombstone.node == node
+        and tombstone.remote == behind.received
+        and is_edge_of(tombstone, behind)
+        and survived_restart(tombstone, cookie)
+        for tombstone in session.ended.values()
     )
 
 
@@ -188,10 +192,10 @@ def _is_left(edge: Binding, behind: Binding) -> bool:
     it has the last REGISTER, and has been listed, or changed, since both.
     """
     since = behind.registered_at
-    if since is None or since + ANSWER_DOUBT <= edge.confirmed_at:
+    if since is None or since + ANSWER_TOLERANCE <= edge.confirmed_at:
         return False
     return (
-        edge.confirmed_at + ANSWER_DOUBT <= since
+        edge.confirmed_at + ANSWER_TOLERANCE <= since
         or edge.confirmed_at + LISTING_LAG < behind.confirmed_at
     )
 
@@ -218,14 +222,16 @@ def _has_moved_on(session: Session, behind: Binding, to: Address, gone: list[End
     if any(is_edge_of(silent, behind) for silent in session.bindings.values()):
         return False
     return all(
-        grave.remote is not None and grave.remote.ip == to.ip and _ended_before(grave, behind)
-        for grave in gone
+        tombstone.remote is not None
+        and tombstone.remote.ip == to.ip
+        and _ended_before(tombstone, behind)
+        for tombstone in gone
     )
 
 
-def _ended_before(grave: EndedBinding, behind: Binding) -> bool:
+def _ended_before(tombstone: EndedBinding, behind: Binding) -> bool:
     """Whether the registrar tells of a later REGISTER than the last one the edge told of."""
-    last = grave.at if grave.cause in NODE_ENDS else grave.last_at
+    last = tombstone.at if tombstone.cause in NODE_ENDS else tombstone.last_at
     return last is not None and last < behind.confirmed_at
 
 
@@ -247,8 +253,10 @@ def arrive(session: Session, old: Binding | None, new: Binding, event: Registrat
 def _has_no_registrar(session: Session, edge: Binding) -> bool:
     """Whether the registrar behind it has ended since. Another that has the device is shown."""
     return any(
-        grave.cause in NODE_ENDS and is_edge_of(edge, grave) and _went_with_it(edge, grave.at)
-        for grave in session.ended.values()
+        tombstone.cause in NODE_ENDS
+        and is_edge_of(edge, tombstone)
+        and _went_with_it(edge, tombstone.at)
+        for tombstone in session.ended.values()
     )
 
 
@@ -258,7 +266,7 @@ def _went_with_it(edge: Binding, at: datetime) -> bool:
     A proxy without a location table reports what a registrar answered. A mid-registrar answers by
     itself, and shows nothing.
     """
-    return not keeps_nothing(edge) or edge.confirmed_at <= at + EDGE_DOUBT
+    return not keeps_nothing(edge) or edge.confirmed_at <= at + EDGE_TOLERANCE
 
 
 def follow(session: Session, edge: Binding | EndedBinding) -> None:
@@ -276,23 +284,23 @@ def _is_cut_off(
     listed = event.snapshot is not None
     if _is_held(session, new, cut_off=listed and was_cut_off):
         return False
-    lost = [grave for grave in session.ended.values() if is_edge_of(grave, new)]
+    lost = [tombstone for tombstone in session.ended.values() if is_edge_of(tombstone, new)]
     if known is not None and not was_cut_off and known.received == new.received:
         return False
     if listed:
         # Registrars list the dead: a listing proves nothing about the edge.
         return was_cut_off or bool(lost)
-    return any(_ends_registration(grave, new) for grave in lost)
+    return any(_ends_registration(tombstone, new) for tombstone in lost)
 
 
-def _ends_registration(grave: EndedBinding, new: Binding) -> bool:
+def _ends_registration(tombstone: EndedBinding, new: Binding) -> bool:
     """Whether what ended at the edge is what the registrar tells of only now.
 
     It may have come over another connection since, unless the edge told of a later one.
     """
-    if new.received is not None and new.received != grave.remote:
-        return not _ended_before(grave, new)
-    return new.confirmed_at <= grave.at + EDGE_DOUBT
+    if new.received is not None and new.received != tombstone.remote:
+        return not _ended_before(tombstone, new)
+    return new.confirmed_at <= tombstone.at + EDGE_TOLERANCE
 
 
 def depart(session: Session, gone: Binding, cause: Cause, at: datetime) -> list[str]:
@@ -312,7 +320,7 @@ def depart(session: Session, gone: Binding, cause: Cause, at: datetime) -> list[
             if b.registrar == EDGE
             and is_edge_of(b, gone)
             # Else the edge knows of a later REGISTER, of which the registrar's word is missing.
-            and b.confirmed_at <= gone.confirmed_at + EDGE_DOUBT
+            and b.confirmed_at <= gone.confirmed_at + EDGE_TOLERANCE
         ]
     else:
         return []

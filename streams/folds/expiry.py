@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from schemas.vocabulary import Cause, Source
 from streams.folds.binding_end import end_binding
-from streams.folds.outcome import Verdict, merged
+from streams.folds.outcome import FoldResult, merged
 from streams.models import Binding, Event, Session
 
 
@@ -17,9 +17,9 @@ def due(binding: Binding, slack: timedelta) -> datetime | None:
     return binding.expires_at + slack if binding.expires_at else None
 
 
-def fold_expiry(session: Session, node: str, node_time: datetime, slack: timedelta) -> Verdict:
+def fold_expiry(session: Session, node: str, node_time: datetime, slack: timedelta) -> FoldResult:
     """Drop this user's bindings on `node` that are overdue at `node_time`."""
-    verdicts = []
+    results = []
     for key, binding in list(session.bindings.items()):
         when = due(binding, slack)
         if binding.node == node and when is not None and when <= node_time:
@@ -31,5 +31,5 @@ def fold_expiry(session: Session, node: str, node_time: datetime, slack: timedel
                 seq=binding.seq,
                 at=when,
             )
-            verdicts.append(end_binding(session, key, event, Cause.EXPIRED))
-    return merged(verdicts)
+            results.append(end_binding(session, key, event, Cause.EXPIRED))
+    return merged(results)

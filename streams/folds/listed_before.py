@@ -10,7 +10,7 @@ from streams.folds import edges
 from streams.folds.edge_connections import is_not_there, is_unreported, join
 from streams.folds.edge_listings import EdgeListing
 from streams.folds.ordering import binding_key
-from streams.folds.outcome import Verdict, merged
+from streams.folds.outcome import FoldResult, merged
 from streams.folds.registration import fold_registration
 from streams.models import Binding, RegistrationEvent, Session
 
@@ -20,7 +20,7 @@ def fold_listed_before(
     event: RegistrationEvent,
     listings: Collection[EdgeListing],
     complete: Collection[str],
-) -> Verdict:
+) -> FoldResult:
     """Apply a registrar's report, then the newest listing of each edge, as far as it is of later.
 
     `complete`: the edges whose own reports since that listing are all there.
@@ -38,25 +38,25 @@ def fold_listed_before(
         for listing in listings
         if is_unreported(session, behind, listing)
     ]
-    verdict = merged([reported, *joined])
+    result = merged([reported, *joined])
     if before == edges.shown(session):
-        verdict.change = None
-    return verdict
+        result.change = None
+    return result
 
 
 def _join(
     session: Session, key: str, behind: Binding, listing: EdgeListing, *, is_complete: bool
-) -> Verdict:
+) -> FoldResult:
     if behind.registered_at is not None:
         if behind.registered_at <= listing.event.at or _is_listed_later(session, behind, listing):
             return join(session, key, behind, listing)
-        return Verdict()
+        return FoldResult()
     if not is_complete:
-        return Verdict()
+        return FoldResult()
     if is_not_there(behind, listing):
         # It registered before the listing and is gone, or after it: then the edge reports that.
         behind.edge_lost = True
-        return Verdict(changed=True)
+        return FoldResult(changed=True)
     return join(session, key, behind, listing)
 
 

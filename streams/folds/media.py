@@ -6,7 +6,7 @@ Pure. Legs and figures meet under the SIP Call-ID; of a call's parties the worst
 from collections.abc import Callable, Iterable
 
 from schemas.vocabulary import Cause, MediaKind
-from streams.folds.outcome import Change, Verdict, ignored
+from streams.folds.outcome import Change, FoldResult, rejected
 from streams.models import (
     CallOwner,
     CallParty,
@@ -50,20 +50,20 @@ def fold_media(state: MediaState, event: MediaEvent) -> list[MediaUpdate]:
     return [_update(event, event.call_id, party, last, event.id) for party in state.parties]
 
 
-def fold_update(session: Session, update: MediaUpdate) -> Verdict:
+def fold_update(session: Session, update: MediaUpdate) -> FoldResult:
     """The call's figures become the leg's; only that its media is lost, or back, shows."""
     leg = session.calls.get(update.leg)
     if leg is None:
-        return ignored("no-such-leg")
+        return rejected("no-such-leg")
     if leg.media is not None and update.media.at < leg.media.at:
-        return ignored("older-than-leg")
+        return rejected("older-than-leg")
     was_lost = leg.media is not None and leg.media.timed_out
     leg.media = update.media
     if update.media.timed_out == was_lost:
-        return Verdict(changed=True)
+        return FoldResult(changed=True)
     cause = Cause.MEDIA_RESTORED if was_lost else Cause.MEDIA_LOST
     change = Change(cause, update.media.at, [update.media.event, leg.event])
-    return Verdict(changed=True, change=change)
+    return FoldResult(changed=True, change=change)
 
 
 def _worst(

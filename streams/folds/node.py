@@ -9,7 +9,7 @@ from schemas.vocabulary import CallState, Cause, NodeKind, Source, Transport
 from streams.folds import edges
 from streams.folds.binding_end import cut_off, end_binding
 from streams.folds.call import end_leg
-from streams.folds.outcome import Change, Verdict, merged
+from streams.folds.outcome import Change, FoldResult, merged
 from streams.folds.visible_change import changed_from
 from streams.models import Binding, Event, NodeChange, NodeState, Session
 
@@ -57,7 +57,7 @@ def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) 
     return new
 
 
-def fold_doubt(session: Session, node: str, at: datetime, *, stale: bool) -> Verdict:
+def fold_staleness(session: Session, node: str, at: datetime, *, stale: bool) -> FoldResult:
     """The node's events up to `at` may be missing, and no listing comes; or one has come since."""
     before = edges.shown(session)
     evidence = []
@@ -66,24 +66,24 @@ def fold_doubt(session: Session, node: str, at: datetime, *, stale: bool) -> Ver
             binding.stale = stale
             evidence.append(binding.event)
     if not evidence:
-        return Verdict()
+        return FoldResult()
     cause = Cause.NODE_UNCERTAIN if stale else Cause.NODE_CERTAIN
     return changed_from(before, session, Change(cause, at, evidence[:16]))
 
 
-def fold_node_change(session: Session, change: NodeChange) -> Verdict:
+def fold_node_change(session: Session, change: NodeChange) -> FoldResult:
     """What a node's DOWN, or else its UP with a new boot, ends of this session."""
     event = _as_event(change)
-    verdicts = []
+    results = []
     for key, binding in list(session.bindings.items()):
         if _has_left_it(binding, change):
             is_down = change.kind is NodeKind.DOWN
             cause = Cause.NODE_LOST if is_down else Cause.NODE_RESTARTED
-            verdicts.append(cut_off(session, key, event, cause))
+            results.append(cut_off(session, key, event, cause))
         if binding.node != change.node:
             continue
         if change.kind is NodeKind.DOWN and _is_of(binding, change):
-            verdicts.append(end_binding(session, key, event, Cause.NODE_LOST))
+            results.append(end_binding(session, key, event, Cause.NODE_LOST))
         elif (
             binding.boot != change.boot
             and binding.confirmed_at <= change.at
@@ -93,15 +93,15 @@ def fold_node_change(session: Session, change: NodeChange) -> Verdict:
             # A restart ends every connection. A binding over UDP, or whose client's connection
             # ends at an edge, may well live on in the registrar's database: the snapshot that
             # follows decides.
-            verdicts.append(end_binding(session, key, event, Cause.NODE_RESTARTED))
+            results.append(end_binding(session, key, event, Cause.NODE_RESTARTED))
     for leg_id, leg in list(session.calls.items()):
         if leg.node != change.node or leg.since > change.at:
             continue
         if change.kind is NodeKind.DOWN:
-            verdicts.append(end_leg(session, leg_id, event, Cause.NODE_LOST))
+            results.append(end_leg(session, leg_id, event, Cause.NODE_LOST))
         elif leg.boot != change.boot:
-            verdicts.append(end_leg(session, leg_id, event, Cause.NODE_RESTARTED))
-    return merged(verdicts)
+            results.append(end_leg(session, leg_id, event, Cause.NODE_RESTARTED))
+    return merged(results)
 
 
 def _has_left_it(behind: Binding, change: NodeChange) -> bool:
@@ -116,17 +116,17 @@ def _has_left_it(behind: Binding, change: NodeChange) -> bool:
     return known.boot != change.boot and known.at <= change.at
 
 
-def fold_node_lost(session: Session, change: NodeChange) -> Verdict:
+def fold_node_lost(session: Session, change: NodeChange) -> FoldResult:
     """The node's lease ran out: what is there is kept, but out of reach."""
     return _set_lost(session, change, Cause.NODE_LOST, lost=True)
 
 
-def fold_node_back(session: Session, change: NodeChange) -> Verdict:
+def fold_node_back(session: Session, change: NodeChange) -> FoldResult:
     """The same process is heard of again: what it held, it holds."""
     return _set_lost(session, change, Cause.NODE_RESTORED, lost=False)
 
 
-def _set_lost(session: Session, change: NodeChange, cause: Cause, *, lost: bool) -> Verdict:
+def _set_lost(session: Session, change: NodeChange, cause: Cause, *, lost: bool) -> FoldResult:
     before, legs_before = edges.shown(session), legs_shown(session)
     evidence = [change.id]
     for binding in session.bindings.values():
@@ -143,11 +143,11 @@ def _set_lost(session: Session, change: NodeChange, cause: Cause, *, lost: bool)
             leg.node_lost = lost
             evidence.append(leg.event)
     if len(evidence) == 1:
-        return Verdict()
-    verdict = Verdict(changed=True)
+        return FoldResult()
+    result = FoldResult(changed=True)
     if before != edges.shown(session) or legs_before != legs_shown(session):
-        verdict.change = Change(cause, change.at, evidence[:16])
-    return verdict
+        result.change = Change(cause, change.at, evidence[:16])
+    return result
 
 
 def _is_of(binding: Binding, change: NodeChange) -> bool:

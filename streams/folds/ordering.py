@@ -24,14 +24,14 @@ LISTABLE = timedelta(hours=1)
 
 # FreeSWITCH's event time lags the truth by up to 20 ms, a kernel is asked some time after that:
 # within this time of the answer, the registration is believed and the answer is not.
-ANSWER_DOUBT = timedelta(seconds=1)
+ANSWER_TOLERANCE = timedelta(seconds=1)
 # FreeSWITCH changes its tables some time after it says so (its SQL queue), and its listings are not
 # atomic: within this time of a listing's beginning, events are believed and the listing is not.
 LISTING_LAG = timedelta(seconds=2)
 
 # The sequence of a listing whose producer has heard no event of the switch yet, as after its own
 # restart: where in its history the listing stands only the clock tells.
-UNHEARD = 0
+UNKNOWN_SEQ = 0
 
 
 class Dated(Protocol):
@@ -54,12 +54,12 @@ def is_newer(event: Placed, boot: str | None, seq: int, at: datetime) -> bool:
     Within one boot the source's sequence decides, where it is known; else the node's own clock.
     Clocks of different nodes are never compared: callers ask only about one node.
     """
-    if event.boot == boot and event.seq != UNHEARD:
+    if event.boot == boot and event.seq != UNKNOWN_SEQ:
         return event.seq > seq
     return event.at > at
 
 
-def bound(tombstones: dict[str, T], at: datetime, most: int = MAX_TOMBSTONES) -> None:
+def limit_tombstones(tombstones: dict[str, T], at: datetime, most: int = MAX_TOMBSTONES) -> None:
     """Drop entries beyond MAX_AGE before `at`, and beyond a number, the oldest first.
 
     The number is `most` of those within LISTABLE before `at`, else MAX_TOMBSTONES. Dicts keep the

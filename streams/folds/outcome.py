@@ -17,7 +17,7 @@ class Change(Struct, gc=False):
     evidence: list[str]
 
 
-class Verdict(Struct, gc=False):
+class FoldResult(Struct, gc=False):
     """`changed`: the session must be written. `change`: presence must be told.
 
     `fence` names the rule by which an event changed nothing. `owner` must be announced under its
@@ -31,29 +31,29 @@ class Verdict(Struct, gc=False):
     more_owners: list[ConnectionOwner | CallOwner] = []
 
 
-def ignored(fence: str) -> Verdict:
-    return Verdict(fence=fence)
+def rejected(fence: str) -> FoldResult:
+    return FoldResult(fence=fence)
 
 
 MAX_EVIDENCE = 16
 
 
-def merged(verdicts: Iterable[Verdict]) -> Verdict:
-    """One verdict for all that one event ended: subscribers see one change, not one a binding."""
-    total = Verdict()
-    for verdict in verdicts:
-        total.changed |= verdict.changed
-        total.fence = total.fence or verdict.fence
-        if verdict.owner is not None and total.owner is not None:
-            total.more_owners = [*total.more_owners, verdict.owner]
-        total.owner = total.owner or verdict.owner
-        if verdict.change is None:
+def merged(results: Iterable[FoldResult]) -> FoldResult:
+    """One result for all that one event ended: subscribers see one change, not one a binding."""
+    total = FoldResult()
+    for result in results:
+        total.changed |= result.changed
+        total.fence = total.fence or result.fence
+        if result.owner is not None and total.owner is not None:
+            total.more_owners = [*total.more_owners, result.owner]
+        total.owner = total.owner or result.owner
+        if result.change is None:
             continue
         if total.change is None:
-            total.change = verdict.change
+            total.change = result.change
         else:
             known = total.change.evidence
-            new = [id_ for id_ in verdict.change.evidence if id_ not in known]
+            new = [id_ for id_ in result.change.evidence if id_ not in known]
             total.change.evidence = [*known, *new][:MAX_EVIDENCE]
-            total.change.at = max(total.change.at, verdict.change.at)
+            total.change.at = max(total.change.at, result.change.at)
     return total

@@ -9,7 +9,7 @@ from typing import Any
 from schemas.vocabulary import Cause, NodeKind
 from streams.folds import edges
 from streams.folds.node import fold_node_change, legs_shown
-from streams.folds.outcome import Change, Verdict
+from streams.folds.outcome import Change, FoldResult
 from streams.models import NodeChange, NodeState, Session
 
 
@@ -24,8 +24,8 @@ def has_ended(event: Any, node: NodeState) -> bool:
 
 
 def fold_after_end(
-    session: Session, event: Any, node: NodeState, fold: Callable[[Session, Any], Verdict]
-) -> Verdict:
+    session: Session, event: Any, node: NodeState, fold: Callable[[Session, Any], FoldResult]
+) -> FoldResult:
     """Apply a late event by its own rule, then the end or restart that it does not know of.
 
     Both, for what stands behind an edge must know that its edge's binding has been and ended, and
@@ -46,7 +46,7 @@ def fold_after_end(
     )
     if not fold_node_change(session, end).changed:
         return told
-    verdict = Verdict(changed=True, fence="node-is-down") if is_down else Verdict(changed=True)
+    result = FoldResult(changed=True, fence="node-is-down") if is_down else FoldResult(changed=True)
     if before != (edges.shown(session), legs_shown(session)):
-        verdict.change = Change(cause, event.at, [event.id])
-    return verdict
+        result.change = Change(cause, event.at, [event.id])
+    return result

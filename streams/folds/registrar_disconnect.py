@@ -7,11 +7,11 @@ from schemas.vocabulary import Cause, Transport
 from streams.folds import edges
 from streams.folds.binding_end import CONNECTION_ENDS, end_binding
 from streams.folds.ordering import binding_key, is_newer
-from streams.folds.outcome import Verdict, ignored
+from streams.folds.outcome import FoldResult, rejected
 from streams.models import RegistrationEvent, Session
 
 
-def fold_connection_lost(session: Session, event: RegistrationEvent) -> Verdict:
+def fold_connection_lost(session: Session, event: RegistrationEvent) -> FoldResult:
     """The registrar says that the connection of a binding closed, or of some with this Call-ID.
 
     FreeSWITCH (sofia_reg.c, reason=socket-disconnection) names no binding, and also says it when
@@ -21,8 +21,8 @@ def fold_connection_lost(session: Session, event: RegistrationEvent) -> Verdict:
     """
     if event.binding is not None:
         return _end_named(session, event, binding_key(event.node, event.binding))
-    if any(grave.event == event.id for grave in session.ended.values()):
-        return ignored("already-applied")
+    if any(tombstone.event == event.id for tombstone in session.ended.values()):
+        return rejected("already-applied")
     candidates = [
         (key, binding)
         for key, binding in session.bindings.items()
@@ -35,37 +35,37 @@ def fold_connection_lost(session: Session, event: RegistrationEvent) -> Verdict:
     if watched:
         for binding in watched:
             binding.closing = event.id
-        return Verdict(changed=True, fence="kernel-tells")
+        return FoldResult(changed=True, fence="kernel-tells")
     if _already_told(session, event):
-        return Verdict(changed=True, fence="connection-already-told")
+        return FoldResult(changed=True, fence="connection-already-told")
     if not candidates:
-        return ignored("no-such-binding")
+        return rejected("no-such-binding")
     candidates = [(k, b) for k, b in candidates if not edges.hangs_on_an_edge(session, b)]
     if not candidates:
-        return ignored("behind-an-edge")
+        return rejected("behind-an-edge")
     key, _ = min(candidates, key=lambda item: (item[1].since, item[1].seq))
     return end_binding(session, key, event, Cause.CONNECTION_CLOSED, inferred=True)
 
 
-def _end_named(session: Session, event: RegistrationEvent, key: str) -> Verdict:
+def _end_named(session: Session, event: RegistrationEvent, key: str) -> FoldResult:
     binding = session.bindings.get(key)
     if binding is None:
-        return ignored("no-such-binding")
+        return rejected("no-such-binding")
     if not is_newer(event, binding.boot, binding.seq, binding.confirmed_at):
-        return ignored("older-than-binding")
+        return rejected("older-than-binding")
     return end_binding(session, key, event, Cause.CONNECTION_CLOSED)
 
 
 def _already_told(session: Session, event: RegistrationEvent) -> bool:
     """Whether a connection's end already took a binding of this Call-ID; if so, claim it."""
-    for grave in session.ended.values():
+    for tombstone in session.ended.values():
         if (
-            grave.node == event.node
-            and grave.call_id == event.call_id
-            and grave.cause in CONNECTION_ENDS
-            and not grave.inferred
+            tombstone.node == event.node
+            and tombstone.call_id == event.call_id
+            and tombstone.cause in CONNECTION_ENDS
+            and not tombstone.inferred
         ):
-            grave.call_id = None
-            grave.event = event.id
+            tombstone.call_id = None
+            tombstone.event = event.id
             return True
     return False

@@ -9,9 +9,15 @@ from datetime import datetime, timedelta
 from schemas.vocabulary import Cause, RegistrationKind
 from streams.folds import edges
 from streams.folds.binding_confirm import confirm, confirmed_already
-from streams.folds.binding_end import bury, end_binding, is_final, last_seq, make_room
-from streams.folds.ordering import LISTING_LAG, UNHEARD, binding_key, is_newer
-from streams.folds.outcome import Change, Verdict, ignored, merged
+from streams.folds.binding_end import (
+    add_tombstone,
+    clear_tombstone,
+    end_binding,
+    is_final,
+    last_seq,
+)
+from streams.folds.ordering import LISTING_LAG, UNKNOWN_SEQ, binding_key, is_newer
+from streams.folds.outcome import Change, FoldResult, merged, rejected
 from streams.folds.registrar_disconnect import fold_connection_lost
 from streams.folds.replaced_bindings import end_replaced
 from streams.folds.visible_change import changed_from
@@ -28,139 +34,143 @@ EXPIRY_TOLERANCE = timedelta(seconds=5)
 NO_LAG = timedelta(0)
 
 
-def fold_registration(session: Session, event: RegistrationEvent) -> Verdict:
+def fold_registration(session: Session, event: RegistrationEvent) -> FoldResult:
     """Apply one registration event about this session's AOR."""
     rule = _RULES.get(event.kind)
-    verdict = rule(session, event) if rule else ignored("kind-has-no-effect")
+    result = rule(session, event) if rule else rejected("kind-has-no-effect")
     if event.remaining is None and not event.replaces_call_id:
-        return verdict
-    return merged((verdict, end_replaced(session, event)))
+        return result
+    return merged((result, end_replaced(session, event)))
 
 
-def _register(session: Session, event: RegistrationEvent) -> Verdict:
+def _register(session: Session, event: RegistrationEvent) -> FoldResult:
     if event.binding is None or event.contact is None:
-        return ignored("no-binding-named")
+        return rejected("no-binding-named")
     key = binding_key(event.node, event.binding)
     old = session.bindings.get(key)
     if old is not None and not is_newer(event, old.boot, old.seq, old.confirmed_at):
-        return confirmed_already(session, key, old, event, ignored("older-than-binding"))
-    grave = session.ended.get(key)
-    if grave is not None and not _is_after(event, grave):
-        if _is_after_last_word(event, grave):
+        return confirmed_already(session, key, old, event, rejected("older-than-binding"))
+    tombstone = session.ended.get(key)
+    if tombstone is not None and not _is_after(event, tombstone):
+        if _is_after_last_word(event, tombstone):
             return _ended_since(session, key, event)
-        return ignored("older-than-end")
-    make_room(session, key, event)
+        return rejected("older-than-end")
+    clear_tombstone(session, key, event)
     return confirm(session, key, old, event, Cause.REGISTERED)
 
 
-def _is_after_last_word(event: RegistrationEvent, grave: EndedBinding) -> bool:
-    return grave.last_at is not None and is_newer(
-        event, grave.last_boot, grave.last_seq, grave.last_at
+def _is_after_last_word(event: RegistrationEvent, tombstone: EndedBinding) -> bool:
+    return tombstone.last_at is not None and is_newer(
+        event, tombstone.last_boot, tombstone.last_seq, tombstone.last_at
     )
 
 
-def _ended_since(session: Session, key: str, event: RegistrationEvent) -> Verdict:
+def _ended_since(session: Session, key: str, event: RegistrationEvent) -> FoldResult:
     """The last word of before the end comes after it: what ended had come from there."""
     before = edges.shown(session)
-    grave = _now_about(session, key, event)
-    grave.last_boot, grave.last_seq, grave.last_at = event.boot, event.seq, event.at
-    return _retold(session, before, grave, event, "older-than-end")
+    tombstone = _now_about(session, key, event)
+    tombstone.last_boot, tombstone.last_seq, tombstone.last_at = event.boot, event.seq, event.at
+    return _retold(session, before, tombstone, event, "older-than-end")
 
 
 def _now_about(session: Session, key: str, event: RegistrationEvent) -> EndedBinding:
     """Let the tombstone be about the registration that the event shows: that one had ended."""
     old = session.ended[key]
-    make_room(session, key, event)  # what ended may have been another device's then
-    grave = session.ended[key] = copy(old)
-    grave.call_id = event.call_id
-    grave.remote, grave.path, grave.cookie = event.remote, event.path, event.cookie
-    if grave.expires_at is not None:
-        grave.expires_at = event.expires_at
-    return grave
+    clear_tombstone(session, key, event)  # what ended may have been another device's then
+    tombstone = session.ended[key] = copy(old)
+    tombstone.call_id = event.call_id
+    tombstone.remote, tombstone.path, tombstone.cookie = event.remote, event.path, event.cookie
+    if tombstone.expires_at is not None:
+        tombstone.expires_at = event.expires_at
+    return tombstone
 
 
 def _retold(
     session: Session,
     before: list[PresenceBinding],
-    grave: EndedBinding,
+    tombstone: EndedBinding,
     event: RegistrationEvent,
     fence: str,
-) -> Verdict:
-    edges.follow(session, grave)
-    change = Change(grave.cause, grave.at, [grave.event, event.id])
-    verdict = changed_from(before, session, change)
-    verdict.fence = fence
-    return verdict
+) -> FoldResult:
+    edges.follow(session, tombstone)
+    change = Change(tombstone.cause, tombstone.at, [tombstone.event, event.id])
+    result = changed_from(before, session, change)
+    result.fence = fence
+    return result
 
 
-def _is_after(event: RegistrationEvent, grave: EndedBinding) -> bool:
+def _is_after(event: RegistrationEvent, tombstone: EndedBinding) -> bool:
     """Whether the client registered after the binding's end.
 
     A kernel and a registrar tell one moment by clocks some milliseconds apart. Over another
     connection than the one that ended, the registrar's own sequence decides.
     """
-    if grave.connection_gone and event.cookie is not None:
-        if event.cookie == grave.cookie:
+    if tombstone.connection_gone and event.cookie is not None:
+        if event.cookie == tombstone.cookie:
             return False  # a kernel gives each connection its own, and that one is gone
-        if event.boot == grave.last_boot:
-            return event.seq > grave.last_seq
-        return event.at >= grave.at
-    return is_newer(event, grave.boot, grave.seq, grave.at)
+        if event.boot == tombstone.last_boot:
+            return event.seq > tombstone.last_seq
+        return event.at >= tombstone.at
+    return is_newer(event, tombstone.boot, tombstone.seq, tombstone.at)
 
 
-def _row(session: Session, event: RegistrationEvent) -> Verdict:
+def _row(session: Session, event: RegistrationEvent) -> FoldResult:
     """A snapshot row: it adds and confirms, but never revives what is known to have ended."""
     if event.binding is None or event.contact is None:
-        return ignored("no-binding-named")
+        return rejected("no-binding-named")
     key = binding_key(event.node, event.binding)
     old = session.bindings.get(key)
     if old is not None:
         if (old.boot, old.confirmed_at) == (event.boot, event.at):  # by this very listing
-            return confirmed_already(session, key, old, event, ignored("already-listed"))
+            return confirmed_already(session, key, old, event, rejected("already-listed"))
         if _is_older(event, old):
-            return ignored("older-than-binding")
+            return rejected("older-than-binding")
         if _is_left_behind(old, event, event.expires_at):
-            return ignored("another-registrars-row")
+            return rejected("another-registrars-row")
         return confirm(session, key, old, event, Cause.FOUND_IN_SNAPSHOT)
-    grave = session.ended.get(key)
+    tombstone = session.ended.get(key)
     if event.connection_gone:
-        return _listed_dead(session, key, event, grave)
-    if grave is not None and not _may_revive(grave, event):
-        return ignored("listed-but-ended")
-    make_room(session, key, event)
-    verdict = confirm(session, key, None, event, Cause.FOUND_IN_SNAPSHOT)
+        return _listed_dead(session, key, event, tombstone)
+    if tombstone is not None and not _may_revive(tombstone, event):
+        return rejected("listed-but-ended")
+    clear_tombstone(session, key, event)
+    result = confirm(session, key, None, event, Cause.FOUND_IN_SNAPSHOT)
     found = session.bindings[key]
-    found.seq = max(found.seq, last_seq(grave, event.boot))  # where the row's own is not known
-    return verdict
+    found.seq = max(found.seq, last_seq(tombstone, event.boot))  # where the row's own is not known
+    return result
 
 
 def _listed_dead(
-    session: Session, key: str, row: RegistrationEvent, grave: EndedBinding | None
-) -> Verdict:
+    session: Session, key: str, row: RegistrationEvent, tombstone: EndedBinding | None
+) -> FoldResult:
     """Listed, and its connection is gone: what the registrar lists is remembered as ended.
 
     Also where an earlier registration is, and of this one no REGISTER was read: the registrar lists
     it until it expires, and its address may be another client's by then.
     """
-    if grave is not None:
-        if not (_is_after_last_word(row, grave) and _is_later(row, grave)):
-            return ignored("listed-but-gone")
+    if tombstone is not None:
+        if not (_is_after_last_word(row, tombstone) and _is_later(row, tombstone)):
+            return rejected("listed-but-gone")
         before = edges.shown(session)
-        grave = _now_about(session, key, row)
-        grave.connection_gone = True
-        return _retold(session, before, grave, row, "listed-but-gone")
-    bury(session, key, row, Cause.CONNECTION_CLOSED)
-    grave = session.ended[key]
-    grave.call_id, grave.remote, grave.path = row.call_id, row.remote, row.path
-    grave.source, grave.registrar, grave.connection_gone = row.source, row.registrar, True
-    grave.last_boot, grave.last_seq, grave.last_at = row.boot, row.seq, row.at
-    grave.expires_at = row.expires_at
-    return Verdict(changed=True, fence="listed-but-gone")
+        tombstone = _now_about(session, key, row)
+        tombstone.connection_gone = True
+        return _retold(session, before, tombstone, row, "listed-but-gone")
+    add_tombstone(session, key, row, Cause.CONNECTION_CLOSED)
+    tombstone = session.ended[key]
+    tombstone.call_id, tombstone.remote, tombstone.path = row.call_id, row.remote, row.path
+    tombstone.source, tombstone.registrar, tombstone.connection_gone = (
+        row.source,
+        row.registrar,
+        True,
+    )
+    tombstone.last_boot, tombstone.last_seq, tombstone.last_at = row.boot, row.seq, row.at
+    tombstone.expires_at = row.expires_at
+    return FoldResult(changed=True, fence="listed-but-gone")
 
 
-def _is_later(row: RegistrationEvent, grave: EndedBinding) -> bool:
+def _is_later(row: RegistrationEvent, tombstone: EndedBinding) -> bool:
     """Whether it is of another REGISTER than the one whose end is remembered."""
-    return _is_elsewhere(row, grave) or _is_another_register(row, grave)
+    return _is_elsewhere(row, tombstone) or _is_another_register(row, tombstone)
 
 
 def _is_older(row: RegistrationEvent, known: Binding) -> bool:
@@ -174,26 +184,28 @@ def _precedes(row: RegistrationEvent, boot: str | None, seq: int, at: datetime |
     """Whether the listing began before this word of the same process."""
     if row.boot != boot or at is None:
         return False
-    return row.seq < seq if row.seq != UNHEARD else row.at < at
+    return row.seq < seq if row.seq != UNKNOWN_SEQ else row.at < at
 
 
-def _may_revive(grave: EndedBinding, row: RegistrationEvent) -> bool:
-    if _precedes(row, grave.boot, grave.seq, grave.at):
+def _may_revive(tombstone: EndedBinding, row: RegistrationEvent) -> bool:
+    if _precedes(row, tombstone.boot, tombstone.seq, tombstone.at):
         return False
-    if _precedes(row, grave.last_boot, grave.last_seq, grave.last_at):
+    if _precedes(row, tombstone.last_boot, tombstone.last_seq, tombstone.last_at):
         return False  # it had registered after the listing began
-    if is_final(grave):
-        return grave.at <= row.at and (_is_elsewhere(row, grave) or _is_back(row, grave))
-    if edges.survived_restart(grave, row.cookie):
-        return grave.at <= row.at
-    if _is_of_before(row, grave):
+    if is_final(tombstone):
+        return tombstone.at <= row.at and (
+            _is_elsewhere(row, tombstone) or _is_back(row, tombstone)
+        )
+    if edges.survived_restart(tombstone, row.cookie):
+        return tombstone.at <= row.at
+    if _is_of_before(row, tombstone):
         return False
     # Of a node that ended the next process may have it in its database, and lists it at once.
-    lag = NO_LAG if grave.cause is Cause.NODE_LOST else LISTING_LAG
-    return grave.at + lag < row.at
+    lag = NO_LAG if tombstone.cause is Cause.NODE_LOST else LISTING_LAG
+    return tombstone.at + lag < row.at
 
 
-def _is_of_before(row: RegistrationEvent, grave: EndedBinding) -> bool:
+def _is_of_before(row: RegistrationEvent, tombstone: EndedBinding) -> bool:
     """Whether it is the registration whose connection ended with the process before.
 
     A REGISTER since would have moved its expiry, by more than a listing may be late (whose seconds
@@ -201,57 +213,57 @@ def _is_of_before(row: RegistrationEvent, grave: EndedBinding) -> bool:
     nothing: it may be another one, on the same port.
     """
     return (
-        row.boot != grave.last_boot
+        row.boot != tombstone.last_boot
         and row.expires_at is not None
-        and grave.expires_at is not None
-        and abs(row.expires_at - grave.expires_at) < EXPIRY_TOLERANCE
+        and tombstone.expires_at is not None
+        and abs(row.expires_at - tombstone.expires_at) < EXPIRY_TOLERANCE
     )
 
 
-def _is_back(row: RegistrationEvent, grave: EndedBinding) -> bool:
+def _is_back(row: RegistrationEvent, tombstone: EndedBinding) -> bool:
     """Whether the client has registered since from the same port, which only the listing shows.
 
     The kernel has another connection from there, and the row is of another REGISTER: that alone may
     be another client's, this alone of before.
     """
-    if row.cookie is None or row.cookie == grave.cookie:
+    if row.cookie is None or row.cookie == tombstone.cookie:
         return False
-    return _is_another_register(row, grave)
+    return _is_another_register(row, tombstone)
 
 
-def _is_another_register(row: RegistrationEvent, grave: EndedBinding) -> bool:
-    if None not in (row.call_id, grave.call_id) and row.call_id != grave.call_id:
+def _is_another_register(row: RegistrationEvent, tombstone: EndedBinding) -> bool:
+    if None not in (row.call_id, tombstone.call_id) and row.call_id != tombstone.call_id:
         return True
     return (
         row.expires_at is not None
-        and grave.expires_at is not None
-        and grave.expires_at + EXPIRY_TOLERANCE <= row.expires_at
+        and tombstone.expires_at is not None
+        and tombstone.expires_at + EXPIRY_TOLERANCE <= row.expires_at
     )
 
 
-def _is_elsewhere(row: RegistrationEvent, grave: EndedBinding) -> bool:
+def _is_elsewhere(row: RegistrationEvent, tombstone: EndedBinding) -> bool:
     """Whether the client has registered since over another connection, and only this tells."""
-    return row.remote is not None and row.remote != grave.remote
+    return row.remote is not None and row.remote != tombstone.remote
 
 
-def _unregister(session: Session, event: RegistrationEvent) -> Verdict:
+def _unregister(session: Session, event: RegistrationEvent) -> FoldResult:
     if event.binding is None:
-        return ignored("no-binding-named")
+        return rejected("no-binding-named")
     return _end_named(session, event, event.binding, Cause.UNREGISTERED)
 
 
-def _expire(session: Session, event: RegistrationEvent) -> Verdict:
+def _expire(session: Session, event: RegistrationEvent) -> FoldResult:
     if event.binding is None:
-        return ignored("no-binding-named")
+        return rejected("no-binding-named")
     binding = session.bindings.get(binding_key(event.node, event.binding))
     known = binding.call_id if binding is not None else None
     if known is not None and event.call_id not in (None, known):
         # Of registrars with one database each tells what expires of the others' (sofia_reg.c).
-        return ignored("another-registration")
+        return rejected("another-registration")
     if binding is not None and _is_renewed_since(binding, event):
-        return ignored("another-registration")
+        return rejected("another-registration")
     if binding is not None and _is_left_behind(binding, event, event.expired_due):
-        return ignored("another-registrars-row")
+        return rejected("another-registrars-row")
     return _end_named(session, event, event.binding, _expiry_cause(binding, event))
 
 
@@ -292,39 +304,43 @@ def _expiry_cause(binding: Binding | None, event: RegistrationEvent) -> Cause:
     return Cause.EXPIRED
 
 
-def _end_named(session: Session, event: RegistrationEvent, identity: str, cause: Cause) -> Verdict:
+def _end_named(
+    session: Session, event: RegistrationEvent, identity: str, cause: Cause
+) -> FoldResult:
     key = binding_key(event.node, identity)
     binding = session.bindings.get(key)
     if binding is None:
-        grave = session.ended.get(key)
-        if grave is not None and not is_newer(event, grave.boot, grave.seq, grave.at):
-            return ignored("already-ended")
-        if grave is not None and is_final(grave):
+        tombstone = session.ended.get(key)
+        if tombstone is not None and not is_newer(
+            event, tombstone.boot, tombstone.seq, tombstone.at
+        ):
+            return rejected("already-ended")
+        if tombstone is not None and is_final(tombstone):
             # Keep the stronger cause, but no register older than this event may come back.
-            grave.boot, grave.seq, grave.at = event.boot, event.seq, event.at
-            return Verdict(changed=True)
-        bury(session, key, event, cause)
-        return Verdict(changed=True)
+            tombstone.boot, tombstone.seq, tombstone.at = event.boot, event.seq, event.at
+            return FoldResult(changed=True)
+        add_tombstone(session, key, event, cause)
+        return FoldResult(changed=True)
     if not is_newer(event, binding.boot, binding.seq, binding.confirmed_at):
-        return ignored("older-than-binding")
+        return rejected("older-than-binding")
     return end_binding(session, key, event, cause)
 
 
-def _ping(session: Session, event: RegistrationEvent) -> Verdict:
+def _ping(session: Session, event: RegistrationEvent) -> FoldResult:
     if event.binding is None:
-        return ignored("no-binding-named")
+        return rejected("no-binding-named")
     binding = session.bindings.get(binding_key(event.node, event.binding))
     if binding is None:
-        return ignored("no-such-binding")
+        return rejected("no-such-binding")
     lost = event.kind is RegistrationKind.PING_LOST
     if not is_newer(event, binding.boot, max(binding.seq, binding.ping_seq), binding.confirmed_at):
-        return ignored("older-than-binding")
+        return rejected("older-than-binding")
     binding.ping_seq = event.seq
     if binding.ping_lost == lost:
-        return Verdict(changed=True)
+        return FoldResult(changed=True)
     binding.ping_lost = lost
     cause = Cause.PING_LOST if lost else Cause.PING_RESTORED
-    return Verdict(changed=True, change=Change(cause, event.at, [event.id, binding.event]))
+    return FoldResult(changed=True, change=Change(cause, event.at, [event.id, binding.event]))
 
 
 _RULES = {

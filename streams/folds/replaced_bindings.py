@@ -7,8 +7,8 @@ decides: RegistrationEvent.remaining. Every rule that ends bindings by it ends t
 
 from schemas.vocabulary import Cause, RegistrationKind
 from streams.folds.binding_end import end_binding
-from streams.folds.ordering import UNHEARD, binding_key
-from streams.folds.outcome import Verdict, merged
+from streams.folds.ordering import UNKNOWN_SEQ, binding_key
+from streams.folds.outcome import FoldResult, merged
 from streams.models import Binding, RegistrationEvent, Session
 
 _CAUSES = {
@@ -18,7 +18,7 @@ _CAUSES = {
 }
 
 
-def end_replaced(session: Session, event: RegistrationEvent) -> Verdict:
+def end_replaced(session: Session, event: RegistrationEvent) -> FoldResult:
     """End the user's bindings at the event's registrar that its table held no more.
 
     A binding that was confirmed after the table was read is left: it may have come since.
@@ -44,16 +44,16 @@ def end_replaced(session: Session, event: RegistrationEvent) -> Verdict:
     )
 
 
-def end_unlisted(session: Session, key: str, end: RegistrationEvent) -> Verdict:
+def end_unlisted(session: Session, key: str, end: RegistrationEvent) -> FoldResult:
     """End a binding that a listing did not show, with the registrar's own reason where it gave one
     that was left to the kernel to confirm."""
     reported = session.bindings[key].closing
     if reported is None:
         return end_binding(session, key, end, Cause.MISSING_FROM_SNAPSHOT)
-    verdict = end_binding(session, key, end, Cause.CONNECTION_CLOSED, inferred=True)
-    if verdict.change is not None:
-        verdict.change.evidence.insert(0, reported)
-    return verdict
+    result = end_binding(session, key, end, Cause.CONNECTION_CLOSED, inferred=True)
+    if result.change is not None:
+        result.change.evidence.insert(0, reported)
+    return result
 
 
 def _is_there(binding: Binding, event: RegistrationEvent) -> bool:
@@ -67,6 +67,6 @@ def _was_confirmed_before(binding: Binding, event: RegistrationEvent) -> bool:
     """Whether the registrar's table, as it was read, could have shown the binding."""
     if event.table_at is not None and binding.confirmed_at > event.table_at:
         return False
-    if binding.boot == event.boot and event.seq != UNHEARD:
+    if binding.boot == event.boot and event.seq != UNKNOWN_SEQ:
         return binding.seq <= event.seq
     return binding.confirmed_at <= event.at

@@ -6,12 +6,12 @@ Pure. All marks and rows of one snapshot carry the place (boot, seq, at) of its 
 from schemas.vocabulary import Cause
 from streams.folds.call import end_leg
 from streams.folds.ordering import LISTING_LAG
-from streams.folds.outcome import Verdict, merged
+from streams.folds.outcome import FoldResult, merged
 from streams.folds.replaced_bindings import end_replaced, end_unlisted
 from streams.models import Binding, CallEvent, RegistrationEvent, Session
 
 
-def fold_registrations_listed(session: Session, end: RegistrationEvent) -> Verdict:
+def fold_registrations_listed(session: Session, end: RegistrationEvent) -> FoldResult:
     """Remove the node's bindings that a complete snapshot of it did not list.
 
     A mark with a `registrar` is about that registrar only. What was listed is confirmed by
@@ -30,7 +30,7 @@ def fold_registrations_listed(session: Session, end: RegistrationEvent) -> Verdi
     )
 
 
-def _unlisted(session: Session, key: str, binding: Binding, end: RegistrationEvent) -> Verdict:
+def _unlisted(session: Session, key: str, binding: Binding, end: RegistrationEvent) -> FoldResult:
     """End the binding, unless the registrar it was at before may hold it: then that one's decides.
 
     FreeSWITCH's profiles may share a table, where a REGISTER over another profile updates the row
@@ -39,10 +39,10 @@ def _unlisted(session: Session, key: str, binding: Binding, end: RegistrationEve
     if end.registrar is None or binding.moved_from in (None, end.registrar):
         return end_unlisted(session, key, end)
     binding.registrar, binding.moved_from = binding.moved_from, None
-    return Verdict(changed=True)
+    return FoldResult(changed=True)
 
 
-def fold_calls_listed(session: Session, end: CallEvent) -> Verdict:
+def fold_calls_listed(session: Session, end: CallEvent) -> FoldResult:
     """End the node's legs that a complete listing of its channels did not show."""
     return merged(
         end_leg(session, leg_id, end, Cause.MISSING_FROM_SNAPSHOT)

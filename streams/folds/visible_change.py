@@ -1,16 +1,16 @@
-"""The verdict on what changed in a session and may not show: presence before and after decides.
+"""The result on what changed in a session and may not show: presence before and after decides.
 
 Pure. For rules that mark a binding, or end something beside it, rather than begin or end one.
 """
 
 from streams.folds import edges
-from streams.folds.outcome import Change, Verdict
+from streams.folds.outcome import Change, FoldResult
 from streams.models import PresenceBinding, Session
 
 
-def changed_from(before: list[PresenceBinding], session: Session, change: Change) -> Verdict:
+def changed_from(before: list[PresenceBinding], session: Session, change: Change) -> FoldResult:
     """`change` is published if what is shown of the bindings is no longer `before`."""
-    verdict = Verdict(changed=True)
+    result = FoldResult(changed=True)
     if before != edges.shown(session):
-        verdict.change = change
-    return verdict
+        result.change = change
+    return result

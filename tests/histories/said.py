@@ -71,7 +71,7 @@ class Speaker:
 
     def listing_place(self, now: float, chance: random.Random) -> tuple[str, int, datetime]:
         """Where a listing stands. FreeSWITCH's stand at the last event its producer has heard, or
-        nobody knows where, if it has heard none (streams.folds.ordering.UNHEARD)."""
+        nobody knows where, if it has heard none (streams.folds.ordering.UNKNOWN_SEQ)."""
         boot, seq, at = self.place(now)
         if not self.ticks:
             return boot, seq, at

@@ -52,10 +52,10 @@ HARMLESS: dict[str, str] = {
     "streams.folds.edges.live: never if len(bindings) == 1": (
         "a binding by itself is no part of another, and has no edge: only time is lost"
     ),
-    "streams.folds.binding_end.make_room: never if not session.ended": (
+    "streams.folds.binding_end.clear_tombstone: never if not session.ended": (
         "where nothing is remembered there is nothing to make room for: only time is lost"
     ),
-    "streams.folds.binding_end.make_room: without grave.remote is not None": (
+    "streams.folds.binding_end.clear_tombstone: without tombstone.remote is not None": (
         "a connection that ended had an address: the condition is for the type checker"
     ),
     "streams.folds.binding_end.end_binding: always edges.shown(session)": (

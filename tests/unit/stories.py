@@ -21,7 +21,7 @@ from schemas.vocabulary import (
 from streams.folds.call import fold_call
 from streams.folds.connection_loss import fold_loss
 from streams.folds.node import fold_node_back, fold_node_change, fold_node_lost
-from streams.folds.outcome import Verdict
+from streams.folds.outcome import FoldResult
 from streams.folds.presence import fold_presence
 from streams.folds.registration import fold_registration
 from streams.folds.snapshot import fold_calls_listed, fold_registrations_listed
@@ -151,8 +151,8 @@ def node_change(kind: NodeKind, at: float, boot: str = "boot-a", node: str = "fs
     return NodeChange(id=f"{node}/{boot}/{kind}", kind=kind, node=node, boot=boot, at=moment(at))
 
 
-def fold(session: Session, event: Any) -> Verdict:
-    """The verdict of whichever fold the event belongs to."""
+def fold(session: Session, event: Any) -> FoldResult:
+    """The result of whichever fold the event belongs to."""
     if isinstance(event, RegistrationEvent):
         if event.kind is RegistrationKind.SNAPSHOT_ENDED:
             return fold_registrations_listed(session, event)
@@ -170,14 +170,14 @@ def fold(session: Session, event: Any) -> Verdict:
     return fold_node_change(session, event)
 
 
-def tell(*events: Any, session: Session | None = None) -> tuple[Session, list[Presence]]:
+def apply(*events: Any, session: Session | None = None) -> tuple[Session, list[Presence]]:
     """The session after the events, and the presence records they published."""
     session = session or Session(aor=AOR)
     published = []
     for event in events:
-        verdict = fold(session, event)
-        if verdict.change:
-            presence = fold_presence(session, verdict.change, NO_GRACE, moment(0))
+        result = fold(session, event)
+        if result.change:
+            presence = fold_presence(session, result.change, NO_GRACE, moment(0))
             if presence is not None:
                 published.append(presence)
     return session, published

@@ -70,8 +70,8 @@ def test_what_is_read_again_announces_its_owner_again() -> None:
     )
     told = [fold_registration(session, event).owner for event in (first, second)]
     again = [fold_registration(session, event) for event in (first, second)]
-    assert [verdict.owner for verdict in again] == told
-    assert not any(verdict.changed for verdict in again)
+    assert [result.owner for result in again] == told
+    assert not any(result.changed for result in again)
     owners = [fold_registration(session, event).owner for event in (quiet, quiet, second)]
     assert owners == [None, None, None]  # it announced none, and the other is not the last word
 

@@ -8,10 +8,10 @@ from schemas.vocabulary import Source
 from streams.folds import edges
 from tests.unit.scenarios.test_edge_late_events import edge_closed, from_edge, from_registrar, same
 from tests.unit.stories import (
+    apply,
     expired,
     listed,
     shown,
-    tell,
     unregistered,
 )
 from tests.unit.streams.folds.test_edges import PROXY, behind, bindings, client, edge, edge_lost
@@ -33,7 +33,7 @@ def places(session: Session) -> list[tuple[str, str | None, int]]:
 class TestLastWord:
     def test_an_older_word_of_another_port_does_not_say_that_it_came_again(self) -> None:
         """The edge told of the client's newest connection, the registrar of one before; it ends."""
-        _, published = tell(from_edge(5, 5061), from_registrar(3, 5062), edge_closed(6, 5061))
+        _, published = apply(from_edge(5, 5061), from_registrar(3, 5062), edge_closed(6, 5061))
         assert shown(published)[-1] == "offline connection-closed"
 
     def test_an_edge_that_knows_no_address_ends_the_device(self) -> None:
@@ -41,7 +41,7 @@ class TestLastWord:
         at_edge, gone = from_edge(1, 5061), same(unregistered(9, node="edge1"))
         for event in (at_edge, gone):
             event.remote, event.source, event.registrar = None, Source.OPENSIPS, "location"
-        _, published = tell(at_edge, from_registrar(1, 5061), gone)
+        _, published = apply(at_edge, from_registrar(1, 5061), gone)
         assert shown(published)[-1] == "offline unregistered"
 
     def test_a_dead_connection_told_of_late_is_not_reached_by_another_edge(self) -> None:
@@ -50,14 +50,14 @@ class TestLastWord:
         at_second.node = "edge2"
         ended = edge_closed(3, 5062)
         ended.node, ended.binding = "edge2", ended.binding.replace("edge1", "edge2")
-        session, _ = tell(from_edge(1, 5061), from_registrar(1, 5061), at_second, ended)
+        session, _ = apply(from_edge(1, 5061), from_registrar(1, 5061), at_second, ended)
         assert places(session) == [("fs1", "edge1", 5061)]
-        tell(from_registrar(2, 5062), session=session)
+        apply(from_registrar(2, 5062), session=session)
         assert places(session) == [("edge1", None, 5061)]
 
     def test_the_end_of_another_device_at_that_address_is_not_its_own(self) -> None:
         """The port is used again, by a client that its edge has not told of from there yet."""
-        session, _ = tell(
+        session, _ = apply(
             edge(1, 5061, call_id="a"),
             edge_lost(2, 5061),
             behind(5, 5061, call_id="b"),
@@ -68,17 +68,17 @@ class TestLastWord:
 
 class TestWithoutPath:
     def test_any_new_connection_at_the_edge_brings_it_back(self) -> None:
-        _, published = tell(edge(1), behind(1, path=False), edge_lost(2), edge(9, 5062))
+        _, published = apply(edge(1), behind(1, path=False), edge_lost(2), edge(9, 5062))
         assert [p.reachable for p in published] == [True, True, False, True]
         assert bindings(published)[-1] == [("fs1", "edge1", 5062)]
 
     def test_a_word_in_flight_when_the_connection_ended_waits_for_the_edge(self) -> None:
         """For 30 s after the end: by then the edge would have told of a later REGISTER."""
-        session, _ = tell(edge(1), edge_lost(2))
-        assert tell(behind(3, path=False), session=session)[1] == []
-        _, published = tell(edge(4, 5062), session=session)
+        session, _ = apply(edge(1), edge_lost(2))
+        assert apply(behind(3, path=False), session=session)[1] == []
+        _, published = apply(edge(4, 5062), session=session)
         assert bindings(published) == [[("fs1", "edge1", 5062)]]
-        _, published = tell(edge(1), edge_lost(2), behind(3, path=False, at=33))
+        _, published = apply(edge(1), edge_lost(2), behind(3, path=False, at=33))
         assert shown(published)[-1] == "online registered"
 
 
@@ -86,30 +86,30 @@ class TestForgottenEnd:
     """Ends are remembered for a day; then nothing tells why a binding is cut off."""
 
     def _session(self) -> Session:
-        session, _ = tell(
+        session, _ = apply(
             edge(1, 5061),
             from_registrar(1, 5061),
             edge(2, 5062),
             edge_lost(3, 5061),
             edge(4, 5063, at=2 * DAY, call_id="other@phone"),
         )
-        tell(at_end_of(edge(6, 5063, at=2 * DAY + 1, call_id="other@phone")), session=session)
+        apply(at_end_of(edge(6, 5063, at=2 * DAY + 1, call_id="other@phone")), session=session)
         assert not any(grave.remote == client(5061) for grave in session.ended.values())
         return session
 
     def test_the_other_flows_refresh_does_not_bring_the_dead_one_back(self) -> None:
         session = self._session()
         assert places(session) == [("edge1", None, 5062)]
-        tell(edge(7, 5062, at=2 * DAY + 2), session=session)
+        apply(edge(7, 5062, at=2 * DAY + 2), session=session)
         assert places(session) == [("edge1", None, 5062)]
 
     def test_nor_does_the_registrars_listing(self) -> None:
         session = self._session()
-        tell(row(7, 5061, 2 * DAY + 2), session=session)
+        apply(row(7, 5061, 2 * DAY + 2), session=session)
         assert places(session) == [("edge1", None, 5062)]
-        tell(edge_lost(8, 5062), row(9, 5061, 2 * DAY + 9), session=session)
+        apply(edge_lost(8, 5062), row(9, 5061, 2 * DAY + 9), session=session)
         assert places(session) == []
-        tell(from_registrar(10, 5061, at=2 * DAY + 20), session=session)  # but its own word does
+        apply(from_registrar(10, 5061, at=2 * DAY + 20), session=session)  # but its own word does
         assert places(session) == [("fs1", None, 5061)]
 
 
@@ -125,40 +125,40 @@ class TestTheRegistrarsWord:
         for event in (mobile, before):
             assert event.received is not None
             event.received.ip = "192.168.0.1"
-        _, published = tell(edge(1), edge_lost(2), mobile)
+        _, published = apply(edge(1), edge_lost(2), mobile)
         assert published[-1].reachable
         # It came back to the first network, which the registrar has not told of yet, and left.
-        _, published = tell(edge(4), edge_lost(5), before)
+        _, published = apply(edge(4), edge_lost(5), before)
         assert not published[-1].reachable
 
     def test_of_a_register_long_after_the_end_stands_against_a_listing(self) -> None:
         """The edge's word of it was lost."""
-        session, _ = tell(from_edge(1, 5061), from_registrar(1, 5061), edge_closed(2, 5061))
-        _, published = tell(from_registrar(9, 5061, at=40), session=session)
+        session, _ = apply(from_edge(1, 5061), from_registrar(1, 5061), edge_closed(2, 5061))
+        _, published = apply(from_registrar(9, 5061, at=40), session=session)
         assert bindings(published) == [[("fs1", None, 5061)]]
-        assert tell(row(10, 5061, 60), session=session)[1] == []
+        assert apply(row(10, 5061, 60), session=session)[1] == []
 
     @pytest.mark.parametrize("word", ["refreshed", "listed"])
     def test_of_a_port_that_its_edge_has_not_told_of_holds_while_the_edge_has_it(
         self, word: str
     ) -> None:
         """It left one connection, which ended, for a second, and that for a third."""
-        session, _ = tell(
+        session, _ = apply(
             from_edge(1, 5061, cookie=1),
             from_registrar(1, 5061),
             from_edge(2, 5062, cookie=2),
         )
         if word == "listed":
-            tell(from_registrar(2, 5062), session=session)
-        tell(edge_closed(4, 5061, cookie=1), session=session)
+            apply(from_registrar(2, 5062), session=session)
+        apply(edge_closed(4, 5061, cookie=1), session=session)
         third = from_registrar(3, 5063) if word == "refreshed" else row(3, 5063, 60)
-        tell(third, session=session)
+        apply(third, session=session)
         assert ("fs1", None, 5063) in places(session)
 
     def test_listed_where_no_edge_is_watched_it_is_believed(self) -> None:
         """It is at two registrars by one Call-ID, and its refresh at one of them was lost."""
         elsewhere = from_registrar(1, 5061)
         elsewhere.node = "fs2"
-        session, _ = tell(from_registrar(1, 5061), elsewhere)
-        tell(row(9, 5062, 60), session=session)
+        session, _ = apply(from_registrar(1, 5061), elsewhere)
+        apply(row(9, 5062, 60), session=session)
         assert places(session) == [("fs1", None, 5062), ("fs2", None, 5061)]

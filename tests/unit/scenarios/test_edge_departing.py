@@ -6,7 +6,7 @@ from schemas.registration import RegistrationEvent
 from schemas.vocabulary import RegistrationKind, Source
 from tests.unit.scenarios.test_edge_cut_off import row
 from tests.unit.scenarios.test_edge_late_events import from_edge, from_registrar, same
-from tests.unit.stories import expired, listing_ended, moment, registration, shown, tell
+from tests.unit.stories import apply, expired, listing_ended, moment, registration, shown
 from tests.unit.stories import unregistered as signed_off
 from tests.unit.streams.folds.test_edges import behind, bindings, edge
 
@@ -26,7 +26,7 @@ def at_table(event: RegistrationEvent) -> RegistrationEvent:
 @pytest.mark.parametrize("path", [True, False])
 @pytest.mark.parametrize("cause", ENDS)
 def test_a_proxy_that_keeps_nothing_keeps_nobody(cause: str, path: bool) -> None:
-    session, published = tell(edge(1), behind(1, path=path), ENDS[cause])
+    session, published = apply(edge(1), behind(1, path=path), ENDS[cause])
     assert shown(published)[-1] == f"offline {cause}"
     assert session.bindings == {}
 
@@ -34,16 +34,16 @@ def test_a_proxy_that_keeps_nothing_keeps_nobody(cause: str, path: bool) -> None
 @pytest.mark.parametrize("cause", ENDS)
 def test_another_device_at_that_edge_stays(cause: str) -> None:
     """Its registrar's word has not come yet."""
-    _, published = tell(edge(1), behind(1), edge(2, 5062, call_id="other@phone"), ENDS[cause])
+    _, published = apply(edge(1), behind(1), edge(2, 5062, call_id="other@phone"), ENDS[cause])
     assert bindings(published)[-1] == [("edge1", None, 5062)]
 
 
 @pytest.mark.parametrize("cause", ENDS)
 def test_who_registered_again_since_is_at_the_edge(cause: str) -> None:
     """The registrar's word of that comes after its word of the end."""
-    session, published = tell(edge(1), behind(1), edge(50), ENDS[cause])
+    session, published = apply(edge(1), behind(1), edge(50), ENDS[cause])
     assert bindings(published)[-1] == [("edge1", None, 5061)]
-    _, published = tell(behind(50), session=session)
+    _, published = apply(behind(50), session=session)
     assert bindings(published)[-1] == [("fs1", "edge1", 5061)]
 
 
@@ -51,10 +51,10 @@ def test_an_edge_with_a_table_keeps_what_only_lapsed_and_not_who_left() -> None:
     """A mid-registrar spares its registrar the refreshes; who answers no pings has left."""
     lapsed = expired(9, node="fs1", at=60, expired_due=moment(59))
     for gone, left in ((lapsed, [("edge1", None, 5061)]), (ENDS["unregistered"], [])):
-        _, published = tell(at_table(edge(1)), behind(1, expires_at=moment(59)), gone)
+        _, published = apply(at_table(edge(1)), behind(1, expires_at=moment(59)), gone)
         assert bindings(published)[-1] == left
     dead = registration(RegistrationKind.PING_LOST, 5, node="fs1")
-    _, published = tell(at_table(edge(1)), behind(1), dead, lapsed)
+    _, published = apply(at_table(edge(1)), behind(1), dead, lapsed)
     assert shown(published)[-1] == "offline ping-lost"
 
 
@@ -63,8 +63,8 @@ def test_who_signs_off_where_its_refreshes_went_is_at_no_other_registrar() -> No
     there = same(behind(20, 5061))
     there.node = "fs2"
     left = same(signed_off(30, node="fs2"))
-    session, published = tell(
+    session, published = apply(
         from_edge(1, 5061), from_registrar(1, 5061), from_edge(20, 5061), there, left
     )
     assert shown(published)[-1] == "offline unregistered"
-    assert tell(row(9, 5061, 60), session=session)[1] == []
+    assert apply(row(9, 5061, 60), session=session)[1] == []

@@ -5,7 +5,7 @@ from typing import Any
 from schemas.internal import NodeChange
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import Cause, NodeKind, Source
-from tests.unit.stories import AOR, expired, listed, loss, moment, shown, tell, unregistered
+from tests.unit.stories import AOR, apply, expired, listed, loss, moment, shown, unregistered
 from tests.unit.streams.folds.test_edges import behind, bindings, edge
 
 CONTACT = "sip:1001@b.invalid;transport=tcp"  # the client's own: the same from every port
@@ -40,80 +40,80 @@ class TestRestartedEdge:
     """The edge's process ended at 9; some of its words of before come after that is known."""
 
     def test_its_last_place_is_where_what_ended_had_come_from(self) -> None:
-        session, published = tell(
+        session, published = apply(
             from_edge(1, 5061), from_registrar(2, 5062, at=10), edge_restarted(9)
         )
         assert bindings(published)[-1] == [("fs1", None, 5062)]  # it came again, as it seems
-        _, late = tell(from_edge(2, 5062, at=8), session=session)
+        _, late = apply(from_edge(2, 5062, at=8), session=session)
         assert shown(late) == ["offline node-restarted"]
         grave = session.ended[f"edge1|{CONTACT}"]
         assert (grave.remote and grave.remote.port, grave.last_seq) == (5062, 2)
 
     def test_a_word_before_the_last_one_changes_nothing(self) -> None:
-        session, _ = tell(from_edge(1, 5061), edge_restarted(9), from_edge(3, 5062, at=8))
-        _, published = tell(from_edge(2, 5063, at=7), session=session)
+        session, _ = apply(from_edge(1, 5061), edge_restarted(9), from_edge(3, 5062, at=8))
+        _, published = apply(from_edge(2, 5063, at=7), session=session)
         assert published == []
         assert session.ended[f"edge1|{CONTACT}"].last_seq == 3
 
     def test_what_ended_may_have_been_another_devices(self) -> None:
         for call_id, port in (("a", 5061), ("b", 5062)):
-            session, _ = tell(
+            session, _ = apply(
                 from_edge(1, 5061, call_id="a"),
                 edge_restarted(9),
                 from_edge(2, 5062, at=8, call_id="b"),
             )
-            _, published = tell(from_registrar(3, port, at=7, call_id=call_id), session=session)
+            _, published = apply(from_registrar(3, port, at=7, call_id=call_id), session=session)
             assert published == [], call_id
 
 
 class TestTheEdgesMove:
     def test_a_connection_it_has_left_takes_what_is_still_behind_it(self) -> None:
         """The client is at another registrar now; its old one has the old binding still."""
-        session, _ = tell(
+        session, _ = apply(
             from_edge(1, 5061, cookie=1),
             from_registrar(1, 5061),
             from_edge(2, 5062, cookie=2),
             same(_elsewhere(2, 5062)),
         )
-        _, published = tell(edge_closed(9, 5061, cookie=1), session=session)
+        _, published = apply(edge_closed(9, 5061, cookie=1), session=session)
         assert bindings(published) == [[("fs2", "edge1", 5062)]]
         assert published[-1].cause is Cause.CONNECTION_CLOSED
-        _, again = tell(edge_closed(9, 5061, cookie=1), session=session)
+        _, again = apply(edge_closed(9, 5061, cookie=1), session=session)
         assert again == []
 
     def test_the_old_registrars_word_may_come_after_that(self) -> None:
-        session, _ = tell(
+        session, _ = apply(
             from_edge(1, 5061, cookie=1),
             from_edge(2, 5062, cookie=2),
             same(_elsewhere(2, 5062)),
             edge_closed(9, 5061, cookie=1),
         )
-        _, published = tell(from_registrar(1, 5061), session=session)
+        _, published = apply(from_registrar(1, 5061), session=session)
         assert published == []
 
     def test_and_after_the_new_one_has_taken_the_ended_ones_place(self) -> None:
-        session, _ = tell(
+        session, _ = apply(
             from_edge(1, 5061, cookie=1),
             edge_closed(2, 5061, cookie=1),
             from_edge(3, 5062, cookie=2),
             same(_elsewhere(3, 5062)),
         )
-        _, published = tell(from_registrar(1, 5061), session=session)
+        _, published = apply(from_registrar(1, 5061), session=session)
         assert published == []
 
     def test_back_at_the_old_address_by_a_new_connection_it_is_reached_there(self) -> None:
-        session, _ = tell(
+        session, _ = apply(
             from_edge(1, 5061, cookie=1),
             from_edge(2, 5062, cookie=2),
             edge_closed(3, 5061, cookie=1),
             from_edge(4, 5061, cookie=3),
             from_edge(5, 5062, cookie=2),
         )
-        _, published = tell(from_registrar(4, 5061), session=session)
+        _, published = apply(from_registrar(4, 5061), session=session)
         assert bindings(published)[-1] == [("edge1", None, 5062), ("fs1", None, 5061)]
 
     def test_a_late_word_of_the_connection_that_ended_does_not_forget_its_end(self) -> None:
-        session, _ = tell(
+        session, _ = apply(
             from_edge(1, 5061, cookie=1),
             from_edge(2, 5062, cookie=2),
             edge_closed(3, 5061, cookie=1),
@@ -121,14 +121,14 @@ class TestTheEdgesMove:
         )
         kept = f"edge1|{CONTACT} from 10.0.0.7:5061"
         assert kept in session.ended
-        tell(from_edge(1, 5061, cookie=1), session=session)
+        apply(from_edge(1, 5061, cookie=1), session=session)
         assert kept in session.ended
 
 
 def test_a_client_that_came_again_is_not_taken_by_its_old_connections_end() -> None:
     """Its edge has not told of the new one yet."""
-    session, _ = tell(edge(1, 5061), behind(1, 5061), behind(5, 5062))
-    _, published = tell(loss(6, port=5061, node="edge1"), session=session)
+    session, _ = apply(edge(1, 5061), behind(1, 5061), behind(5, 5062))
+    _, published = apply(loss(6, port=5061, node="edge1"), session=session)
     assert bindings(published) == [[("fs1", None, 5062)]]
 
 
@@ -137,19 +137,19 @@ def test_an_address_that_no_edge_ever_names_does_not_say_that_it_came_again() ->
     inside = behind(5, 5062)
     assert inside.received is not None
     inside.received.ip = "192.168.0.1"
-    _, published = tell(edge(1, 5061), inside, loss(6, port=5061, node="edge1"))
+    _, published = apply(edge(1, 5061), inside, loss(6, port=5061, node="edge1"))
     assert shown(published)[-1] == "offline connection-closed"
 
 
 def test_unregistering_at_one_registrar_leaves_the_edge_to_another() -> None:
-    session, _ = tell(
+    session, _ = apply(
         from_edge(1, 5061),
         from_registrar(1, 5061),
         from_edge(2, 5062),
         same(_elsewhere(2, 5062)),
     )
     signed_off = same(unregistered(9, node="fs1", port=5061))
-    _, published = tell(signed_off, session=session)
+    _, published = apply(signed_off, session=session)
     assert bindings(published) == [[("fs2", "edge1", 5062)]]
 
 
@@ -161,22 +161,22 @@ def test_what_the_registrar_no_longer_lists_is_not_at_the_edge_either() -> None:
         None,
         None,
     )
-    session, _ = tell(edge(1), behind(1))
-    _, published = tell(ended, session=session)
+    session, _ = apply(edge(1), behind(1))
+    _, published = apply(ended, session=session)
     assert shown(published) == ["offline missing-from-snapshot"]
     # Unless the edge knows of a later REGISTER, whose word of the registrar is missing.
-    session, _ = tell(edge(1), behind(1), edge(2, at=80))
-    _, published = tell(ended, session=session)
+    session, _ = apply(edge(1), behind(1), edge(2, at=80))
+    _, published = apply(ended, session=session)
     assert bindings(published) == [[("edge1", None, 5061)]]
 
 
 def test_a_contact_taken_over_by_a_device_whose_edge_is_lost_is_cut_off() -> None:
-    session, _ = tell(
+    session, _ = apply(
         behind(1, call_id="a"),
         edge(2, call_id="b"),
         loss(9, node="edge1"),
     )
-    _, published = tell(behind(3, at=8, call_id="b"), session=session)
+    _, published = apply(behind(3, at=8, call_id="b"), session=session)
     assert shown(published)[-1].startswith("offline")
 
 
@@ -184,13 +184,13 @@ def test_an_edges_listing_does_not_bring_back_who_answers_no_pings() -> None:
     """A mid-registrar lists until the expiry; the registrar has given the client up."""
     at_mid, given_up = edge(1), expired(9, node="fs1", at=60, expired_due=moment(30))
     at_mid.registrar = "location"
-    session, published = tell(at_mid, behind(1, expires_at=moment(100)), given_up)
+    session, published = apply(at_mid, behind(1, expires_at=moment(100)), given_up)
     assert shown(published)[-1] == "offline ping-lost"
     row, again = listed(40, "s", node="edge1", at=90), edge(41, at=95)
     for event in (row, again):
         event.registrar, event.source = "location", Source.OPENSIPS
-    assert tell(row, session=session)[1] == []
-    assert shown(tell(again, session=session)[1]) == ["online registered"]
+    assert apply(row, session=session)[1] == []
+    assert shown(apply(again, session=session)[1]) == ["online registered"]
 
 
 def _elsewhere(seq: int, port: int) -> RegistrationEvent:

@@ -7,7 +7,7 @@ from schemas.node import NodeEvent
 from schemas.vocabulary import NodeKind, Source
 from tests.unit.pipeline import Pipeline
 from tests.unit.scenarios.test_edge_late_events import from_edge, from_registrar
-from tests.unit.stories import AOR, expired, moment, node_change, registered, shown, tell
+from tests.unit.stories import AOR, apply, expired, moment, node_change, registered, shown
 from tests.unit.streams.folds.test_edges import behind, bindings, edge, edge_lost
 
 
@@ -18,13 +18,13 @@ class TestSilentEdge:
             for kind, at in ((NodeKind.LOST, 9), (NodeKind.HEARTBEAT, 20))
         )
         for path in (True, False):
-            _, published = tell(edge(1), behind(1, path=path), silence, heard)
+            _, published = apply(edge(1), behind(1, path=path), silence, heard)
             assert shown(published)[-2:] == ["offline node-lost", "online node-restored"]
             assert bindings(published)[-1] == [("fs1", "edge1", 5061)]
 
     def test_that_an_earlier_connection_ended_does_not_keep_them(self) -> None:
         """They came again, by that edge, and it told so: now nobody knows how they are."""
-        _, published = tell(
+        _, published = apply(
             edge(1, 5061),
             edge_lost(2, 5061),
             edge(3, 5062),
@@ -35,7 +35,7 @@ class TestSilentEdge:
 
     def test_another_devices_silent_node_is_nothing_to_them(self) -> None:
         """Came again, and its edge has not told of it yet; another phone is at a silent node."""
-        _, published = tell(
+        _, published = apply(
             registered(1, node="fs3", call_id="other@phone"),
             node_change(NodeKind.LOST, 2, node="fs3"),
             edge(1, 5061),
@@ -58,11 +58,11 @@ class TestEndedEdge:
         self, change: object, cause: str
     ) -> None:
         """The client had come again from another port, of which only its registrar tells."""
-        _, published = tell(from_edge(1, 5061), from_registrar(1, 5061), change)
+        _, published = apply(from_edge(1, 5061), from_registrar(1, 5061), change)
         assert shown(published)[-1] == f"offline {cause}"
-        _, published = tell(from_edge(1, 5061), change, from_registrar(2, 5062, at=5))
+        _, published = apply(from_edge(1, 5061), change, from_registrar(2, 5062, at=5))
         assert published[-1].reachable is False
-        _, published = tell(from_edge(1, 5061), change, from_registrar(2, 5062, at=10))
+        _, published = apply(from_edge(1, 5061), change, from_registrar(2, 5062, at=10))
         assert bindings(published)[-1] == [("fs1", None, 5062)]  # it is back
 
 
@@ -73,58 +73,58 @@ class TestEndedRegistrar:
 
     @pytest.mark.parametrize("path", [True, False])
     def test_nobody_is_reached_through_its_edge(self, path: bool) -> None:
-        _, published = tell(edge(1), behind(1, path=path), self.DOWN)
+        _, published = apply(edge(1), behind(1, path=path), self.DOWN)
         assert shown(published)[-1] == "offline node-lost"
         assert published[-1].bindings == []
 
     def test_nor_where_the_edge_reports_only_now_what_was_before(self) -> None:
-        session, published = tell(behind(1), self.DOWN, edge(1))
+        session, published = apply(behind(1), self.DOWN, edge(1))
         assert shown(published) == ["online registered", "offline node-lost"]
         assert session.bindings  # it is known, and part of whatever comes
 
     def test_a_registrar_that_has_the_device_brings_it_back(self) -> None:
         after = behind(1, at=20, boot="boot-b")
-        _, published = tell(edge(1), behind(1), self.DOWN, edge(2, at=20), after)
+        _, published = apply(edge(1), behind(1), self.DOWN, edge(2, at=20), after)
         assert bindings(published)[-1] == [("fs1", "edge1", 5061)]
 
     def test_a_later_register_at_the_proxy_shows_that_there_is_one_again(self) -> None:
         """Which one is not known: nobody watches it."""
-        _, published = tell(edge(1), behind(1), self.DOWN, edge(2, at=20))
+        _, published = apply(edge(1), behind(1), self.DOWN, edge(2, at=20))
         assert shown(published)[-1] == "offline node-lost"  # a report of before, perhaps
-        _, published = tell(edge(1), behind(1), self.DOWN, edge(2, at=40))
+        _, published = apply(edge(1), behind(1), self.DOWN, edge(2, at=40))
         assert bindings(published)[-1] == [("edge1", None, 5061)]
 
     def test_a_mid_registrar_answers_by_itself_and_shows_nothing(self) -> None:
         first, later = edge(1), edge(2, at=90)
         for event in (first, later):
             event.registrar = "location"
-        session, published = tell(first, behind(1), self.DOWN, later)
+        session, published = apply(first, behind(1), self.DOWN, later)
         assert shown(published)[-1] == "offline node-lost"
         # A phone that begins anew is another device.
         anew = edge(3, at=100, call_id="two@phone")
         anew.registrar = "location"
-        _, published = tell(anew, session=session)
+        _, published = apply(anew, session=session)
         assert bindings(published)[-1] == [("edge1", None, 5061)]
 
     def test_another_registrar_that_has_the_device_is_enough(self) -> None:
         other = behind(1)
         other.node = "fs2"
-        _, published = tell(edge(1), behind(1), other, self.DOWN)
+        _, published = apply(edge(1), behind(1), other, self.DOWN)
         assert bindings(published)[-1] == [("fs2", "edge1", 5061)]
         # Of another connection of the client's it says nothing.
-        _, published = tell(edge(1), edge(2, 5062), other, behind(2, 5062), self.DOWN)
+        _, published = apply(edge(1), edge(2, 5062), other, behind(2, 5062), self.DOWN)
         assert bindings(published)[-1] == [("fs2", "edge1", 5061)]
 
     def test_a_registrar_that_only_let_it_expire_has_not_ended(self) -> None:
         """The edge knows of a later REGISTER, of which the registrar's report is missing."""
-        _, published = tell(edge(1), behind(1), edge(90), expired(91, node="fs1"))
+        _, published = apply(edge(1), behind(1), edge(90), expired(91, node="fs1"))
         assert bindings(published)[-1] == [("edge1", None, 5061)]
 
     def test_a_mid_registrar_had_answered_again_before_the_end_is_read(self) -> None:
         first, later = edge(1), edge(2, at=90)
         for event in (first, later):
             event.registrar = "location"
-        _, published = tell(first, behind(1), later, self.DOWN)
+        _, published = apply(first, behind(1), later, self.DOWN)
         assert shown(published)[-1] == "offline node-lost"
 
     def test_what_it_reported_last_is_read_after_its_end(self) -> None:

@@ -5,7 +5,7 @@ import pytest
 from schemas import topics
 from schemas.vocabulary import CallKind, NodeKind
 from tests.unit.pipeline import Pipeline
-from tests.unit.stories import AOR, call, moment, node_change, registered, shown, tell
+from tests.unit.stories import AOR, apply, call, moment, node_change, registered, shown
 
 DOWN = node_change(NodeKind.DOWN, 9)
 
@@ -14,14 +14,14 @@ def test_a_nodes_end_and_each_place_and_call_that_it_took_prove_it() -> None:
     """A call that was only being tried is no evidence: nobody saw it."""
     first, second = registered(1), registered(2, port=5062, call_id="two")
     answered = call(CallKind.ANSWERED, 3)
-    _, published = tell(first, second, call(CallKind.TRYING, 4, "tried"), answered, DOWN)
+    _, published = apply(first, second, call(CallKind.TRYING, 4, "tried"), answered, DOWN)
     assert shown(published)[-1] == "offline node-lost"
     assert published[-1].evidence == [DOWN.id, first.id, second.id, answered.id]
 
 
 def test_the_evidence_of_many_places_is_bounded() -> None:
     many = [registered(n, port=6000 + n, call_id=f"{n}@phone") for n in range(1, 31)]
-    _, published = tell(*many, node_change(NodeKind.DOWN, 99))
+    _, published = apply(*many, node_change(NodeKind.DOWN, 99))
     assert len(published[-1].evidence) == 16
 
 

@@ -81,13 +81,13 @@ def spoiled(rule: Callable[..., Any], bad: str) -> Callable[..., Any]:
     """The rule, which at one event changes what it is given and more, and then raises."""
 
     def failing(session: Any, event: Any, *more: Any) -> Any:
-        verdict = rule(session, event, *more)
+        result = rule(session, event, *more)
         if event.id == bad:
             session.bindings.clear()
             session.evidence = ["half-way"]
             session.version += 7
             raise Fault(bad)
-        return verdict
+        return result
 
     return failing
 
@@ -226,11 +226,11 @@ def _crowd() -> PartitionState:
 
 def _failing_for(aor: str, rule: Callable[..., Any]) -> Callable[..., Any]:
     def failing(session: Session, *arguments: Any, **named: Any) -> Any:
-        verdict = rule(session, *arguments, **named)
+        result = rule(session, *arguments, **named)
         if session.aor == aor:
             session.bindings.clear()
             raise Fault(aor)
-        return verdict
+        return result
 
     return failing
 

@@ -14,12 +14,12 @@ from streams.folds.presence import current
 from tests.unit.pipeline import Pipeline
 from tests.unit.stories import (
     AOR,
+    apply,
     call,
     expired,
     loss,
     moment,
     registered,
-    tell,
     unregistered,
 )
 
@@ -33,9 +33,9 @@ class Site:
         slack = timedelta(seconds=35)
         state = PartitionState(0, {}, {}, {}, {}, slack, lambda _: GRACE)
         self.pipeline = Pipeline(state=state)
-        self.tell(*events)
+        self.apply(*events)
 
-    def tell(self, *events: Any) -> None:
+    def apply(self, *events: Any) -> None:
         for event in events:
             if isinstance(event, RegistrationEvent):
                 topic = topics.REGISTRATIONS
@@ -67,7 +67,7 @@ def test_a_call_that_ends_meanwhile_does_not_prolong_it_nor_explain_it() -> None
     lost = loss(3)
     site = Site(registered(1), call(CallKind.ANSWERED, 2), lost)
     assert site.wait(2) is Status.ONLINE
-    site.tell(call(CallKind.ENDED, 5))
+    site.apply(call(CallKind.ENDED, 5))
     assert site.wait(0.5) is Status.ONLINE
     assert site.wait(1) is Status.OFFLINE
     last = site.pipeline.published[-1]
@@ -79,7 +79,7 @@ def test_a_call_that_ends_after_it_does_not_bring_the_user_back() -> None:
     """The switch hangs up minutes after the phone has gone."""
     site = Site(registered(1), call(CallKind.ANSWERED, 2), loss(3))
     assert site.wait(4) is Status.OFFLINE
-    site.tell(call(CallKind.ENDED, 60))
+    site.apply(call(CallKind.ENDED, 60))
     assert site.wait(60) is Status.OFFLINE
     assert site.pipeline.changes("1001")[-1] == "offline call-ended"
 
@@ -87,14 +87,14 @@ def test_a_call_that_ends_after_it_does_not_bring_the_user_back() -> None:
 def test_who_is_lost_again_gets_a_whole_one_again() -> None:
     site = Site(registered(1), loss(2))
     site.wait(1)
-    site.tell(registered(3, port=5062))
+    site.apply(registered(3, port=5062))
     site.wait(1)
-    site.tell(loss(4, port=5062))
+    site.apply(loss(4, port=5062))
     assert site.wait(2) is Status.ONLINE
     assert site.wait(2) is Status.OFFLINE
 
 
 def test_of_who_was_never_shown_there_is_nothing_to_show_again() -> None:
     """A caller who never registered: a worker that starts anew repeats its last records."""
-    session, _ = tell(call(CallKind.ANSWERED, 1))
+    session, _ = apply(call(CallKind.ANSWERED, 1))
     assert current(session) is None

@@ -26,7 +26,7 @@ class Switch:
         self.pipeline = Pipeline()
         self._listings = 0
 
-    def tell(self, kind: RegistrationKind, seq: int, at: float, **fields: Any) -> None:
+    def apply(self, kind: RegistrationKind, seq: int, at: float, **fields: Any) -> None:
         about: dict[str, Any] = {"aor": AOR, "contact": CONTACT, "binding": CONTACT, "call_id": "c"}
         origin = self._origin(f"{seq}", seq, at)
         event = RegistrationEvent(kind=kind, transport=Transport.UDP, **origin, **about, **fields)
@@ -36,7 +36,7 @@ class Switch:
         self._listings += 1
         name = f"listing-{self._listings}"
         if found:
-            self.tell(RegistrationKind.SNAPSHOT_ROW, seq, at, snapshot=name)
+            self.apply(RegistrationKind.SNAPSHOT_ROW, seq, at, snapshot=name)
         origin = self._origin(f"{name}/ended", seq, at)
         ended = RegistrationEvent(kind=RegistrationKind.SNAPSHOT_ENDED, snapshot=name, **origin)
         self.pipeline.feed(topics.REGISTRATIONS, [("fs1", ended)])
@@ -59,7 +59,7 @@ class Switch:
 @pytest.mark.parametrize("seq", [100, 0, 105])
 def test_who_is_listed_stays(seq: int) -> None:
     switch = Switch()
-    switch.tell(RegistrationKind.REGISTERED, 100, 0)
+    switch.apply(RegistrationKind.REGISTERED, 100, 0)
     for at in (10, 14, 314):
         switch.list_bindings(seq, at)
     assert switch.changes() == [ON]
@@ -68,7 +68,7 @@ def test_who_is_listed_stays(seq: int) -> None:
 @pytest.mark.parametrize("seq", [100, 0, 105])
 def test_who_is_not_listed_goes(seq: int) -> None:
     switch = Switch()
-    switch.tell(RegistrationKind.REGISTERED, 100, 0)
+    switch.apply(RegistrationKind.REGISTERED, 100, 0)
     switch.list_bindings(seq, 10)
     switch.list_bindings(seq, 20, found=False)
     assert switch.changes() == [ON, GONE]
@@ -85,53 +85,53 @@ def test_who_is_found_stays_found(seq: int) -> None:
 def test_what_was_said_before_a_listing_is_not_newer_for_that() -> None:
     """Read again after a crash, an older unregister must not end what was registered after it."""
     switch = Switch()
-    switch.tell(RegistrationKind.UNREGISTERED, 90, -5)
-    switch.tell(RegistrationKind.REGISTERED, 100, 0)
+    switch.apply(RegistrationKind.UNREGISTERED, 90, -5)
+    switch.apply(RegistrationKind.REGISTERED, 100, 0)
     switch.list_bindings(0, 10)
-    switch.tell(RegistrationKind.UNREGISTERED, 90, -5)
+    switch.apply(RegistrationKind.UNREGISTERED, 90, -5)
     assert switch.changes() == [ON]
 
 
 def test_who_is_not_listed_does_not_come_back_by_what_was_said_before() -> None:
     switch = Switch()
-    switch.tell(RegistrationKind.REGISTERED, 100, 0)
+    switch.apply(RegistrationKind.REGISTERED, 100, 0)
     switch.list_bindings(0, 10, found=False)
-    switch.tell(RegistrationKind.REGISTERED, 100, 0)
+    switch.apply(RegistrationKind.REGISTERED, 100, 0)
     assert switch.changes() == [ON, GONE]
-    switch.tell(RegistrationKind.REFRESHED, 101, 20)
+    switch.apply(RegistrationKind.REFRESHED, 101, 20)
     assert switch.changes() == [ON, GONE, ON]
 
 
 def test_what_is_said_after_a_listing_is_newer() -> None:
     switch = Switch()
-    switch.tell(RegistrationKind.REGISTERED, 100, 0)
+    switch.apply(RegistrationKind.REGISTERED, 100, 0)
     switch.list_bindings(0, 10)
-    switch.tell(RegistrationKind.UNREGISTERED, 101, 20)
+    switch.apply(RegistrationKind.UNREGISTERED, 101, 20)
     assert switch.changes() == [ON, "offline unregistered"]
 
 
 def test_a_listing_of_before_the_end_revives_nobody() -> None:
     switch = Switch()
-    switch.tell(RegistrationKind.REGISTERED, 100, 0)
-    switch.tell(RegistrationKind.UNREGISTERED, 101, 11)
+    switch.apply(RegistrationKind.REGISTERED, 100, 0)
+    switch.apply(RegistrationKind.UNREGISTERED, 101, 11)
     switch.list_bindings(0, 10)
     assert switch.changes() == [ON, "offline unregistered"]
 
 
 def test_one_of_long_after_the_end_does_and_older_words_do_not_end_it_again() -> None:
     switch = Switch()
-    switch.tell(RegistrationKind.REGISTERED, 100, 0)
-    switch.tell(RegistrationKind.UNREGISTERED, 101, 1)
+    switch.apply(RegistrationKind.REGISTERED, 100, 0)
+    switch.apply(RegistrationKind.UNREGISTERED, 101, 1)
     switch.list_bindings(0, 10)
-    switch.tell(RegistrationKind.UNREGISTERED, 101, 1)
+    switch.apply(RegistrationKind.UNREGISTERED, 101, 1)
     assert switch.changes() == [ON, "offline unregistered", "online found-in-snapshot"]
-    switch.tell(RegistrationKind.UNREGISTERED, 102, 20)
+    switch.apply(RegistrationKind.UNREGISTERED, 102, 20)
     assert switch.changes()[3:] == ["offline unregistered"]
 
 
 def test_a_listed_hold_counts_and_an_older_one_does_not() -> None:
     switch = Switch()
-    switch.tell(RegistrationKind.REGISTERED, 100, 0)
+    switch.apply(RegistrationKind.REGISTERED, 100, 0)
     switch.call(CallKind.ANSWERED, 110, 1)
     switch.call(CallKind.SNAPSHOT_ROW, 0, 10, state=CallState.HELD, snapshot="s")
     assert switch.changes()[-1] == "held call-held"

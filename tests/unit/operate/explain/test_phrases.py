@@ -9,7 +9,7 @@ from operate.explain.differences import FLAGS
 from operate.explain.phrases import CAUSES, KINDS, MARKS, REASONS
 from schemas.vocabulary import CallKind, Cause, NodeKind, RegistrationKind
 from streams.folds.connection import _CAUSE_OF, _SUSPICIONS
-from streams.folds.outcome import ignored
+from streams.folds.outcome import rejected
 
 
 def _constant(node: ast.expr, file: Path) -> str:
@@ -19,10 +19,10 @@ def _constant(node: ast.expr, file: Path) -> str:
 
 
 def _reasons(file: Path) -> Iterator[str]:
-    """The fences that a module names: ignored("…"), fence="…", fences["…"]."""
+    """The fences that a module names: rejected("…"), fence="…", fences["…"]."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Call):
-            if isinstance(node.func, ast.Name) and node.func.id == ignored.__name__:
+            if isinstance(node.func, ast.Name) and node.func.id == rejected.__name__:
                 yield _constant(node.args[0], file)
             for keyword in node.keywords:
                 if keyword.arg == "fence" and file.name != "outcome.py":
@@ -31,7 +31,7 @@ def _reasons(file: Path) -> Iterator[str]:
             isinstance(node, ast.Subscript)
             and isinstance(node.value, ast.Attribute)
             and node.value.attr == "fences"
-            and not isinstance(node.slice, ast.Attribute)  # verdict.fence itself
+            and not isinstance(node.slice, ast.Attribute)  # result.fence itself
         ):
             yield _constant(node.slice, file)
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Source
-from streams.folds.ordering import LISTABLE, MAX_LISTABLE, MAX_TOMBSTONES, bound
+from streams.folds.ordering import LISTABLE, MAX_LISTABLE, MAX_TOMBSTONES, limit_tombstones
 from tests.unit.scenarios.test_edge_late_events import CONTACT, from_edge, from_registrar, same
 from tests.unit.stories import (
+    apply,
     expired,
     listed,
     loss,
@@ -16,7 +17,6 @@ from tests.unit.stories import (
     registered,
     shown,
     socket_closed,
-    tell,
     unregistered,
 )
 from tests.unit.streams.folds.test_edges import (
@@ -45,16 +45,16 @@ class TestToldAgain:
     """What one source told of is told by another, or by the same once more."""
 
     def test_no_register_of_before_the_registrars_own_word_comes_back(self) -> None:
-        _, published = tell(registered(1), kernel_closed(2), unregistered(6), registered(5))
+        _, published = apply(registered(1), kernel_closed(2), unregistered(6), registered(5))
         assert shown(published) == ["online registered", "offline connection-closed"]
 
     def test_after_the_registrars_own_expiry_the_dead_may_still_be_listed(self) -> None:
-        _, published = tell(registered(1), kernel_closed(2), expired(90), listed(95, "s"))
+        _, published = apply(registered(1), kernel_closed(2), expired(90), listed(95, "s"))
         assert shown(published) == ["online registered", "offline connection-closed"]
 
     def test_who_signed_off_after_a_restart_is_not_back_with_a_listing_that_lags(self) -> None:
         """What stopped with its node would be, at once; but now the client has gone itself."""
-        _, published = tell(
+        _, published = apply(
             registered(1),
             node_change(NodeKind.DOWN, 9),
             unregistered(2, at=20, boot="boot-b"),
@@ -66,7 +66,7 @@ class TestToldAgain:
         """All within one tick of the registrar's clock; its listing had begun before."""
         gone = kernel_closed(2, port=5063)
         gone.binding = f"fs1|{CONTACT}"
-        _, published = tell(
+        _, published = apply(
             same(registered(1)),
             same(registered(6, at=2, port=5063)),
             socket_closed(7, at=2),
@@ -77,12 +77,12 @@ class TestToldAgain:
 
     def test_whose_it_was_at_the_edge_is_still_known(self) -> None:
         late = behind(2, at=2.5)  # the registrar's word of before
-        _, published = tell(edge(1), edge_unregistered(2), edge_unregistered(3), late)
+        _, published = apply(edge(1), edge_unregistered(2), edge_unregistered(3), late)
         assert shown(published) == ["online registered", "offline unregistered"]
 
     def test_when_it_was_last_at_the_edge_is_still_known(self) -> None:
         """So the registrar's word of a later REGISTER need not wait for the edge's."""
-        _, published = tell(
+        _, published = apply(
             edge(1), behind(1), edge_unregistered(2), edge_unregistered(3), behind(5, 5062)
         )
         assert bindings(published)[-1] == [("fs1", None, 5062)]
@@ -93,7 +93,7 @@ class TestListings:
         """The row is of before the client's last REGISTER, whose connection has ended since."""
         gone = kernel_closed(6.8, port=5062, cookie=9)
         gone.binding = f"fs1|{CONTACT}"
-        _, published = tell(
+        _, published = apply(
             same(registered(1, cookie=7)),
             same(registered(6, port=5062, cookie=9)),
             gone,
@@ -104,7 +104,7 @@ class TestListings:
     def test_what_was_cut_off_stays_so_when_its_edges_end_is_forgotten(self) -> None:
         """A registrar behind a throttling mid-registrar lists the dead for longer than a day."""
         later = 2 * DAY
-        session, _ = tell(
+        session, _ = apply(
             edge(1),
             behind(1),
             edge_lost(2),
@@ -114,56 +114,56 @@ class TestListings:
         assert [grave.call_id for grave in session.ended.values()] == ["two"]
         row = listed(60, "s", at=later + 60)
         row.remote, row.path, row.received = PROXY, "<sip:edge1;lr>", client()
-        assert tell(row, session=session)[1] == []
+        assert apply(row, session=session)[1] == []
         assert len(session.bindings) == 1
 
     def test_a_day_after_its_connections_end_a_binding_may_be_listed_again(self) -> None:
         """From the same address by chance, and the word of its REGISTER was lost."""
         for later, is_back in ((DAY - 3600, False), (DAY + 3600, True)):
-            session, _ = tell(
+            session, _ = apply(
                 registered(1),
                 loss(2),
                 registered(50, at=later, port=5099, call_id="two"),
                 unregistered(51, at=later + 1, port=5099, call_id="two"),
             )
-            _, published = tell(listed(60, "s", at=later + 60), session=session)
+            _, published = apply(listed(60, "s", at=later + 60), session=session)
             assert [p.cause for p in published] == [Cause.FOUND_IN_SNAPSHOT] * is_back
 
 
 def test_an_expiry_of_what_nobody_told_of_keeps_an_older_register_from_coming() -> None:
-    _, published = tell(expired(5), registered(4))
+    _, published = apply(expired(5), registered(4))
     assert published == []
 
 
 def test_an_expiry_ends_a_binding_whose_call_id_nobody_told() -> None:
-    _, published = tell(registered(1, call_id=None), expired(2))
+    _, published = apply(registered(1, call_id=None), expired(2))
     assert shown(published)[-1] == "offline expired"
 
 
 def test_the_cookie_is_known_of_a_connection_that_the_kernel_only_denied() -> None:
     """Its end was lost; a REGISTER over it that is told after that does not bring it back."""
     denied = kernel_closed(60, cookie=None)
-    session, published = tell(registered(1, cookie=8), denied)
+    session, published = apply(registered(1, cookie=8), denied)
     assert shown(published)[-1] == "offline connection-closed"
-    assert tell(refreshed(2, at=58, cookie=8), session=session)[1] == []
+    assert apply(refreshed(2, at=58, cookie=8), session=session)[1] == []
 
 
 def test_the_end_that_was_told_last_is_remembered_longest() -> None:
-    session, _ = tell(registered(1), unregistered(2))
+    session, _ = apply(registered(1), unregistered(2))
     for number in range(MAX_LISTABLE + 8):
         if number == MAX_LISTABLE - 12:
-            tell(unregistered(400), session=session)  # once more
+            apply(unregistered(400), session=session)  # once more
         seq, other = 10 + number, {"port": 6000 + number, "call_id": "two"}
-        tell(registered(seq, **other), unregistered(200 + seq, **other), session=session)
+        apply(registered(seq, **other), unregistered(200 + seq, **other), session=session)
     assert len(session.ended) == MAX_LISTABLE
-    assert tell(registered(350), session=session)[1] == []
+    assert apply(registered(350), session=session)[1] == []
 
 
 class TestTakenOver:
     """A contact is another device's now; the one before is remembered where others are behind."""
 
     def test_nothing_at_the_registrar(self) -> None:
-        session, _ = tell(
+        session, _ = apply(
             from_edge(1, 5061, call_id="a"),
             from_registrar(1, 5061, call_id="a"),
             edge(2, 5062, call_id="b"),
@@ -172,7 +172,7 @@ class TestTakenOver:
         assert session.ended == {}
 
     def test_nothing_at_an_edge_that_told_no_call_id(self) -> None:
-        session, _ = tell(from_edge(1, 5061, call_id=None), from_edge(2, 5062, call_id="b"))
+        session, _ = apply(from_edge(1, 5061, call_id=None), from_edge(2, 5062, call_id="b"))
         assert session.ended == {}
 
 
@@ -184,7 +184,7 @@ class TestManyEnds:
         session = None
         for number in range(cycles):
             at, port = 1 + number, 6000 + number
-            session, _ = tell(
+            session, _ = apply(
                 edge(3 * number + 1, port, at=at, call_id=f"{port}@phone"),
                 behind(3 * number + 1, port, at=at, call_id=f"{port}@phone"),
                 edge_lost(3 * number + 2, port),
@@ -193,7 +193,7 @@ class TestManyEnds:
             )
         row = behind(9999, 6000, at=seconds, call_id="6000@phone", boot="boot-z")
         row.kind, row.snapshot = RegistrationKind.SNAPSHOT_ROW, "s"
-        _, published = tell(row, session=session)
+        _, published = apply(row, session=session)
         return shown(published)
 
     def test_a_registrar_killed_again_and_again_brings_no_dead_phone_back(self) -> None:
@@ -201,10 +201,10 @@ class TestManyEnds:
 
     def test_the_number_that_is_remembered_is_bounded(self) -> None:
         ends = {str(n): unregistered(n) for n in range(200)}
-        bound(ends, moment(200), MAX_LISTABLE)
+        limit_tombstones(ends, moment(200), MAX_LISTABLE)
         assert (len(ends), min(int(key) for key in ends)) == (MAX_LISTABLE, 200 - MAX_LISTABLE)
 
     def test_of_ends_older_than_registrations_last_fewer_are_kept(self) -> None:
         ends = {str(n): unregistered(n) for n in range(100)}
-        bound(ends, moment(99) + LISTABLE, MAX_LISTABLE)
+        limit_tombstones(ends, moment(99) + LISTABLE, MAX_LISTABLE)
         assert len(ends) == MAX_TOMBSTONES

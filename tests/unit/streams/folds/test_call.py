@@ -10,13 +10,13 @@ from schemas.session import Session
 from schemas.vocabulary import CallKind, CallState, NodeKind, Status
 from tests.unit.stories import (
     AOR,
+    apply,
     call,
     fold,
     moment,
     node_change,
     registered,
     shown,
-    tell,
 )
 
 
@@ -36,11 +36,11 @@ def states(published: list[Presence]) -> list[CallState]:
 
 class TestWhatMovesALeg:
     def test_what_names_no_leg_is_no_call(self) -> None:
-        _, published = tell(registered(1), call(CallKind.RINGING, 2, leg=None))
+        _, published = apply(registered(1), call(CallKind.RINGING, 2, leg=None))
         assert shown(published) == ["online registered"]
 
     def test_a_digit_is_no_call_and_moves_none(self) -> None:
-        _, published = tell(
+        _, published = apply(
             registered(1),
             call(CallKind.DTMF, 2, "unheard-of", digit="5"),
             call(CallKind.ANSWERED, 3),
@@ -50,7 +50,7 @@ class TestWhatMovesALeg:
 
     def test_a_bell_that_rings_on_is_told_once(self) -> None:
         """A second 180, or the same one by a producer that was killed and says it again."""
-        _, published = tell(
+        _, published = apply(
             registered(1),
             call(CallKind.RINGING, 2),
             call(CallKind.RINGING, 5),
@@ -61,13 +61,13 @@ class TestWhatMovesALeg:
 
     def test_music_before_the_answer_is_a_call_that_rings(self) -> None:
         """The caller's phone: 183 with early media."""
-        _, published = tell(registered(1), call(CallKind.TRYING, 2), call(CallKind.EARLY, 3))
+        _, published = apply(registered(1), call(CallKind.TRYING, 2), call(CallKind.EARLY, 3))
         assert shown(published)[1:] == ["ringing call-ringing"]
         assert states(published) == [CallState.EARLY]
 
     def test_the_switchs_numbers_may_go_down_while_the_call_goes_on(self) -> None:
         """FreeSWITCH's threads: one timestamp, and sequence numbers that fall by up to 18."""
-        _, published = tell(
+        _, published = apply(
             registered(1),
             call(CallKind.TRYING, 20, at=2),
             call(CallKind.RINGING, 12, at=2),
@@ -77,7 +77,7 @@ class TestWhatMovesALeg:
 
     def test_a_hold_that_is_over_and_told_again_holds_nothing(self) -> None:
         """By a producer that was killed: its spool says it once more."""
-        _, published = tell(
+        _, published = apply(
             registered(1),
             call(CallKind.ANSWERED, 2),
             call(CallKind.HELD, 5),
@@ -89,7 +89,7 @@ class TestWhatMovesALeg:
 
 class TestWhatALegIsKnownBy:
     def test_branches_are_shown_as_one_call_and_a_leg_by_itself_as_its_own(self) -> None:
-        _, published = tell(
+        _, published = apply(
             registered(1),
             call(CallKind.RINGING, 2, "a", call="caller"),
             call(CallKind.RINGING, 3, "b", call="caller"),
@@ -104,7 +104,7 @@ class TestWhatALegIsKnownBy:
     def test_a_call_id_once_told_is_kept_and_announced_once(self) -> None:
         """Media is looked for under it; not each of the switch's events tells it."""
         session = Session(aor=AOR)
-        tell(registered(1), session=session)
+        apply(registered(1), session=session)
         owners = [
             fold(session, event).owner
             for event in (
@@ -116,13 +116,13 @@ class TestWhatALegIsKnownBy:
             )
         ]
         assert [owner is not None for owner in owners] == [False, False, True, False, False]
-        _, published = tell(call(CallKind.HELD, 7), session=session)
+        _, published = apply(call(CallKind.HELD, 7), session=session)
         assert published[-1].calls[0].sip_call_id == "a@fs1"
 
     def test_what_is_read_again_announces_the_call_again(self) -> None:
         """A worker may have died when the session was durable, and the owner was not."""
         session = Session(aor=AOR)
-        tell(registered(1), session=session)
+        apply(registered(1), session=session)
         ringing = call(CallKind.RINGING, 2, sip_call_id="a@fs1")
         told, again = fold(session, ringing).owner, fold(session, ringing)
         assert told is not None
@@ -133,7 +133,7 @@ class TestWhatALegIsKnownBy:
 class TestListings:
     def test_a_leg_that_is_listed_as_ended_is_no_call_and_moves_none(self) -> None:
         """Its own end is told by itself, and why."""
-        _, published = tell(
+        _, published = apply(
             registered(1),
             row(CallState.ENDED, 50, leg="unheard-of"),
             call(CallKind.ANSWERED, 60),
@@ -145,12 +145,12 @@ class TestListings:
         story: list[Any] = [registered(1), call(CallKind.ANSWERED, 2)]
         for at in (300, 600, 900):
             story += [row(CallState.ANSWERED, at), rows_end(at)]
-        assert shown(tell(*story)[1]) == ["online registered", "on-the-phone call-answered"]
+        assert shown(apply(*story)[1]) == ["online registered", "on-the-phone call-answered"]
 
     def test_a_row_of_the_listing_before_does_not_hide_that_this_one_shows_the_call(self) -> None:
         """A producer that was killed says it again."""
         earlier = row(CallState.ANSWERED, 300)
-        _, published = tell(
+        _, published = apply(
             registered(1),
             call(CallKind.ANSWERED, 2),
             *(earlier, rows_end(300)),
@@ -170,13 +170,13 @@ class TestListings:
         self, listed_at: float, told: list[str]
     ) -> None:
         """The switch's table lags what it tells by up to two seconds."""
-        _, published = tell(registered(1), call(CallKind.ANSWERED, 10), rows_end(listed_at))
+        _, published = apply(registered(1), call(CallKind.ANSWERED, 10), rows_end(listed_at))
         assert shown(published) == ["online registered", "on-the-phone call-answered", *told]
 
     @pytest.mark.parametrize(("listed_at", "status"), [(61, "held"), (300, "on-the-phone")])
     def test_a_listing_that_lags_does_not_end_a_hold(self, listed_at: int, status: str) -> None:
         """What the switch said of the hold itself is newer; a later listing knows better."""
-        _, published = tell(
+        _, published = apply(
             registered(1),
             call(CallKind.ANSWERED, 2),
             call(CallKind.HELD, 60),
@@ -189,7 +189,7 @@ class TestListings:
     def test_the_answer_to_a_call_that_was_first_listed_is_told_late(self, answered: float) -> None:
         """It is of before the listing, which showed the call still ringing: the listing lagged,
         also by more than any was seen to. What it showed, its end does not end."""
-        _, published = tell(
+        _, published = apply(
             registered(1),
             row(CallState.RINGING, 50),
             call(CallKind.ANSWERED, 40, at=answered),
@@ -205,27 +205,27 @@ class TestWhatIsShown:
     LOST = node_change(NodeKind.LOST, 3)
 
     def test_what_is_only_being_tried_is_not_shown(self) -> None:
-        _, published = tell(
+        _, published = apply(
             self.AWAY, call(CallKind.TRYING, 2), registered(3, port=5062, call_id="two")
         )
         assert published[-1].calls == []
         assert published[-1].status is Status.ONLINE
 
     def test_nor_is_a_call_on_a_node_that_nobody_hears(self) -> None:
-        _, published = tell(self.AWAY, call(CallKind.ANSWERED, 2), self.LOST)
+        _, published = apply(self.AWAY, call(CallKind.ANSWERED, 2), self.LOST)
         assert shown(published)[-1] == "online node-lost"
         assert published[-1].calls == []
 
     def test_its_end_then_shows_nothing(self) -> None:
         """Told by a spool that drains before the node's heartbeats are heard again."""
-        session, published = tell(
+        session, published = apply(
             self.AWAY, call(CallKind.ANSWERED, 2), self.LOST, call(CallKind.ENDED, 4)
         )
         assert shown(published)[-1] == "online node-lost"
         assert session.calls == {}
 
     def test_a_call_that_goes_on_is_shown_before_its_node_is_heard_again(self) -> None:
-        _, published = tell(
+        _, published = apply(
             self.AWAY, call(CallKind.RINGING, 2), self.LOST, call(CallKind.ANSWERED, 4)
         )
         assert shown(published)[-1] == "on-the-phone call-answered"

@@ -20,13 +20,13 @@ from tests.unit.scenarios.test_edge_late_events import (
 )
 from tests.unit.stories import (
     AOR,
+    apply,
     fold,
     listed,
     refreshed,
     registered,
     shown,
     socket_closed,
-    tell,
     unregistered,
 )
 from tests.unit.streams.folds.test_binding_end import kernel_closed
@@ -47,7 +47,7 @@ def silent(port: int, at: float, **more: Any) -> Any:
 
 class TestWhichConnection:
     def test_of_which_nobody_knows_the_cookie_it_is_the_last_registers_address(self) -> None:
-        _, published = tell(
+        _, published = apply(
             same(registered(1)), same(refreshed(2, port=5062)), moved(5061, 9, cookie=7)
         )
         assert published[-1].reachable
@@ -64,15 +64,15 @@ class TestWhichConnection:
     def test_the_kernel_may_not_have_known_one_that_came_as_it_was_asked(self) -> None:
         """The client has been there for an hour; its new connection is from the old one's port."""
         denied = kernel_closed(3600.01, cookie=None)
-        _, published = tell(registered(1, cookie=7), refreshed(2, at=3600, cookie=9), denied)
+        _, published = apply(registered(1, cookie=7), refreshed(2, at=3600, cookie=9), denied)
         assert published[-1].reachable
-        _, published = tell(registered(1, cookie=7), refreshed(2, at=3600, cookie=7), denied)
+        _, published = apply(registered(1, cookie=7), refreshed(2, at=3600, cookie=7), denied)
         assert shown(published)[-1] == "offline connection-closed"
 
     def test_the_kernel_knows_none_though_the_nodes_clock_was_set_back(self) -> None:
         """Registered before that, and renewed since, over the connection that is not there."""
         renewed = registered(1, at=100, cookie=7), refreshed(2, at=50, cookie=7)
-        _, published = tell(*renewed, kernel_closed(60, cookie=None))
+        _, published = apply(*renewed, kernel_closed(60, cookie=None))
         assert shown(published)[-1] == "offline connection-closed"
 
     def test_an_edges_second_connection_from_that_port_ends_too(self) -> None:
@@ -89,7 +89,7 @@ class TestWhichConnection:
 
     def test_a_registrar_keeps_nothing_of_a_connection_that_its_client_left(self) -> None:
         """Nobody is behind it, to whom that would matter."""
-        session, published = tell(
+        session, published = apply(
             same(registered(1, cookie=7)),
             same(refreshed(2, port=5062, cookie=9)),
             moved(5061, 9, cookie=7),
@@ -99,15 +99,15 @@ class TestWhichConnection:
 
 class TestSilentConnections:
     def test_one_that_the_client_has_left_has_not_ended(self) -> None:
-        session, _ = tell(
+        session, _ = apply(
             from_edge(1, 5061, cookie=1), from_registrar(1, 5061), from_edge(2, 5062, cookie=2)
         )
         quiet = edge_closed(9, 5061, cookie=1, cause=Cause.CONNECTION_SUSPECT)
-        assert tell(quiet, session=session)[1] == []
+        assert apply(quiet, session=session)[1] == []
         assert session.ended == {}
 
     def test_told_twice_that_it_is_silent_nothing_changes(self) -> None:
-        session, published = tell(registered(1, cookie=7), silent(5061, 2, cookie=7))
+        session, published = apply(registered(1, cookie=7), silent(5061, 2, cookie=7))
         assert published[-1].bindings[0].suspect
         again = fold(session, silent(5061, 3, cookie=7))
         assert (again.fence, again.changed) == ("already-told", False)
@@ -119,7 +119,7 @@ class TestSilentConnections:
         """
         closed_one = registered(1), registered(2, port=5062), socket_closed(3)
         given_up = kernel_closed(20, cookie=7, cause=Cause.CONNECTION_TIMED_OUT)
-        _, published = tell(*closed_one, silent(5061, 4, cookie=7), given_up, listed(60, "s"))
+        _, published = apply(*closed_one, silent(5061, 4, cookie=7), given_up, listed(60, "s"))
         assert [p.bindings[0].remote.port for p in published[2:] if p.bindings[0].remote] == [5062]
 
 
@@ -128,21 +128,21 @@ class TestGoneAlready:
 
     def test_who_signed_off_before_may_be_listed_again(self) -> None:
         """The client is back from the same port, and the word of its REGISTER was lost."""
-        session, published = tell(
+        session, published = apply(
             registered(1), unregistered(2), kernel_closed(2.01, cookie=7), listed(60, "s")
         )
         assert shown(published)[-1] == "online found-in-snapshot"
         assert session.ended == {}
 
     def test_an_inferred_end_is_certain_with_the_kernels_word(self) -> None:
-        _, published = tell(
+        _, published = apply(
             registered(1), socket_closed(2), kernel_closed(2.01, cookie=7), listed(60, "s")
         )
         assert shown(published)[-1] == "offline connection-closed"
 
     def test_but_not_with_its_word_of_the_connection_before(self) -> None:
         """Of two connections the other one closed, which only the next listing tells."""
-        _, published = tell(
+        _, published = apply(
             registered(1),
             refreshed(4),
             registered(5, port=5062),
@@ -154,7 +154,7 @@ class TestGoneAlready:
 
     def test_what_the_registrar_said_of_one_is_not_its_word_of_the_next(self) -> None:
         """Two connections close, and it says so of both. Of the second the kernel's is lost."""
-        _, published = tell(
+        _, published = apply(
             registered(1),
             registered(2, port=5062),
             socket_closed(3),
@@ -166,20 +166,20 @@ class TestGoneAlready:
 
 def test_a_register_told_late_is_not_after_the_end_of_its_own_connection() -> None:
     """It names the connection, which was not known: at the first REGISTER no kernel was asked."""
-    session, published = tell(registered(1), kernel_closed(6, cookie=8))
+    session, published = apply(registered(1), kernel_closed(6, cookie=8))
     assert shown(published)[-1] == "offline connection-closed"
-    assert tell(refreshed(2, at=5, cookie=8), session=session)[1] == []
+    assert apply(refreshed(2, at=5, cookie=8), session=session)[1] == []
 
 
 def test_a_client_behind_an_edge_is_not_back_at_the_older_of_two_ended_connections() -> None:
     """It registered over that once more; only the registrar tells, when both have ended."""
-    session, _ = tell(
+    session, _ = apply(
         from_edge(1, 5061, cookie=1),
         from_edge(2, 5062, cookie=2),
         edge_closed(8, 5062, cookie=2),
         edge_closed(9, 5061, cookie=1),
     )
-    _, published = tell(from_registrar(3, 5061), session=session)
+    _, published = apply(from_registrar(3, 5061), session=session)
     assert published == []
 
 

@@ -22,7 +22,7 @@ from streams.folds.connection_loss import fold_loss
 from streams.folds.edge_connections import fold_connections
 from streams.folds.edge_listings import EdgeListing
 from tests.unit.pipeline import Pipeline
-from tests.unit.stories import AOR, loss, moment, tell
+from tests.unit.stories import AOR, apply, loss, moment
 from tests.unit.streams.folds.test_edges import behind as registered_behind
 from tests.unit.streams.folds.test_edges import client, edge
 
@@ -107,7 +107,7 @@ def mark(kind: NodeKind, at: float, boot: str = "boot-a", node: str = EDGE) -> N
 class Site(Pipeline):
     """A pipeline that is fed in the order of what is given."""
 
-    def tell(self, *events: Any) -> "Site":
+    def apply(self, *events: Any) -> "Site":
         for event in events:
             if isinstance(event, RegistrationEvent):
                 self.feed(topics.REGISTRATIONS, [(event.aor or event.node, event)])
@@ -143,69 +143,69 @@ class TestConnected:
     """Its connection lives when the edge's producer is back."""
 
     def test_its_end_takes_the_user_offline_at_once(self) -> None:
-        site = Site().tell(mark(NodeKind.UP, 0), behind(10), BACK, listing(20, {5061: 7}))
+        site = Site().apply(mark(NodeKind.UP, 0), behind(10), BACK, listing(20, {5061: 7}))
         assert site.places == [("fs1", EDGE, 5061, False)]
-        site.tell(closed(30))
+        site.apply(closed(30))
         assert site.last == "offline connection-closed"
-        site.tell(row(40), listing(50, {}))
+        site.apply(row(40), listing(50, {}))
         assert site.last == "offline connection-closed"
 
     def test_without_cookies_the_edges_own_clock_decides(self) -> None:
-        site = Site().tell(behind(10), closed(5, cookie=3), listing(20, {5061: None}))
+        site = Site().apply(behind(10), closed(5, cookie=3), listing(20, {5061: None}))
         assert site.places == [("fs1", EDGE, 5061, False)]
-        site.tell(closed(30, cookie=8))
+        site.apply(closed(30, cookie=8))
         assert site.last == "offline connection-closed"
 
     def test_another_connections_end_is_nothing_to_it(self) -> None:
-        site = Site().tell(behind(10), listing(20, {5061: 7}), closed(5, cookie=6))
-        site.tell(closed(21, cookie=7, node="edge2"), closed(22, port=5062, cookie=7))
+        site = Site().apply(behind(10), listing(20, {5061: 7}), closed(5, cookie=6))
+        site.apply(closed(21, cookie=7, node="edge2"), closed(22, port=5062, cookie=7))
         assert site.last == "online node-certain"
         # Of one that has ended since the REGISTER the registration was on that one.
-        site.tell(closed(15, cookie=6))
+        site.apply(closed(15, cookie=6))
         assert site.last == "offline connection-closed"
 
     def test_an_end_that_came_before_the_listing_counts_too(self) -> None:
         """The port is another client's by now: what was registered over ended before."""
-        site = Site().tell(behind(10), closed(15, cookie=6), listing(20, {5061: 7}))
+        site = Site().apply(behind(10), closed(15, cookie=6), listing(20, {5061: 7}))
         assert site.last == "offline connection-closed"
 
     def test_the_last_client_of_that_port_ended_by_the_edges_own_report(self) -> None:
         """Of the edge's process, without a cookie, before the listing: it is none of this one's."""
         before = closed(5, cookie=None)
         before.source, before.boot, before.seq = Source.OPENSIPS, "boot-a", 5
-        site = Site().tell(before, behind(10), listing(20, {5061: 7}))
+        site = Site().apply(before, behind(10), listing(20, {5061: 7}))
         assert site.places == [("fs1", EDGE, 5061, False)]
-        site.tell(closed(30))
+        site.apply(closed(30))
         assert site.last == "offline connection-closed"
 
     def test_what_the_edge_reports_itself_needs_no_listing(self) -> None:
-        site = Site().tell(edge(10), behind(10), listing(20, {5061: 7}))
+        site = Site().apply(edge(10), behind(10), listing(20, {5061: 7}))
         assert len(site.published) == 2
         session = site.state.sessions[AOR.encode()]
         assert b'"edge_connection":' not in session
 
     def test_a_refresh_stays_on_it_and_a_move_does_not(self) -> None:
-        site = Site().tell(behind(10), listing(20, {5061: 7}), behind(25))
+        site = Site().apply(behind(10), listing(20, {5061: 7}), behind(25))
         assert site.places == [("fs1", EDGE, 5061, False)]
         moved = behind(27)
         moved.received = client(5062)
-        site.tell(moved)
+        site.apply(moved)
         assert site.places == [("fs1", None, 5062, False)]
-        site.tell(closed(30))
+        site.apply(closed(30))
         assert site.places == [("fs1", None, 5062, False)]
 
     def test_a_client_of_another_edge_may_have_the_same_address(self) -> None:
         elsewhere = listing(30, {5061: 9}, node="edge2", hosts=("198.51.100.1:5060",))
-        site = Site().tell(behind(10), listing(20, {5061: 7}), elsewhere)
-        site.tell(closed(40, cookie=9, node="edge2"))
+        site = Site().apply(behind(10), listing(20, {5061: 7}), elsewhere)
+        site.apply(closed(40, cookie=9, node="edge2"))
         assert site.places == [("fs1", EDGE, 5061, False)]
         right = listing(50, {5061: 8}, node="edge3")
-        site.tell(right)  # its Path names that one
+        site.apply(right)  # its Path names that one
         assert site.places == [("fs1", "edge3", 5061, False)]
 
     def test_two_devices_of_one_user_hang_on_two_connections(self) -> None:
-        site = Site().tell(behind(10), behind(11, 5062, call_id="two@phone"))
-        site.tell(listing(20, {5061: 7, 5062: 8}), closed(30), closed(31, 5062, 8))
+        site = Site().apply(behind(10), behind(11, 5062, call_id="two@phone"))
+        site.apply(listing(20, {5061: 7, 5062: 8}), closed(30), closed(31, 5062, 8))
         assert site.last == "offline connection-closed"
         assert site.published[-1].reachable is False
 
@@ -213,7 +213,7 @@ class TestConnected:
         """The client left that one, and the edge's report of the REGISTER is missing."""
         moved = behind(12, 5062)
         moved.contact = moved.binding = behind(1).contact
-        site = Site().tell(edge(1), behind(1), moved, listing(20, {5061: 6, 5062: 7}))
+        site = Site().apply(edge(1), behind(1), moved, listing(20, {5061: 6, 5062: 7}))
         assert site.places == [("fs1", EDGE, 5062, False)]
 
     def test_where_the_clocks_do_not_tell_which_came_last_the_registrars_table_does(self) -> None:
@@ -222,9 +222,9 @@ class TestConnected:
         moved.contact = moved.binding = behind(1).contact
         listed = row(9, 5062, at=30)
         listed.contact = listed.binding = moved.contact
-        site = Site().tell(edge(1, at=1.05), behind(1), moved, listing(20, {5061: 6, 5062: 7}))
+        site = Site().apply(edge(1, at=1.05), behind(1), moved, listing(20, {5061: 6, 5062: 7}))
         assert site.places == [("fs1", EDGE, 5062, False), (EDGE, None, 5061, False)]
-        site.tell(listed, listing(40, {5061: 6, 5062: 7}))
+        site.apply(listed, listing(40, {5061: 6, 5062: 7}))
         assert site.places == [("fs1", EDGE, 5062, False)]
 
     @pytest.mark.parametrize(("at", "places"), [(2.02, 2), (2.0, 1), (0.1, 1)])
@@ -237,7 +237,7 @@ class TestConnected:
         listed = row(9, 5062, at=30)
         listed.contact = listed.binding = moved.contact
         both = {5061: 6, 5062: 7}
-        site = Site().tell(edge(1, at=at), behind(1), moved, listed, listing(40, both))
+        site = Site().apply(edge(1, at=at), behind(1), moved, listed, listing(40, both))
         assert len(site.places) == places
 
     @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ class TestConnected:
         ],
     )
     def test_ends_with_its_edge(self, change: NodeEvent, cause: str) -> None:
-        site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), change)
+        site = Site().apply(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), change)
         assert site.last == f"offline {cause}"
 
     def test_what_its_edge_reported_under_the_name_of_the_process_before(self) -> None:
@@ -256,20 +256,20 @@ class TestConnected:
         own = edge(10)
         own.cookie = 7
         up = mark(NodeKind.UP, 20, "boot-b")
-        site = Site().tell(mark(NodeKind.UP, 0), own, behind(10), up)
+        site = Site().apply(mark(NodeKind.UP, 0), own, behind(10), up)
         assert site.last == "offline node-restarted"
-        site.tell(listing(20, {5061: 7}, boot="boot-b"))
+        site.apply(listing(20, {5061: 7}, boot="boot-b"))
         assert site.places == [("fs1", EDGE, 5061, False)]
-        site.tell(closed(30))
+        site.apply(closed(30))
         assert site.last == "offline connection-closed"
 
     def test_its_listing_is_read_before_the_new_name_is(self) -> None:
         own = edge(10)
         own.cookie = 7
-        site = Site().tell(mark(NodeKind.UP, 0), own, behind(10))
-        site.tell(listing(20, {5061: 7}, boot="boot-b"), mark(NodeKind.UP, 20, "boot-b"))
+        site = Site().apply(mark(NodeKind.UP, 0), own, behind(10))
+        site.apply(listing(20, {5061: 7}, boot="boot-b"), mark(NodeKind.UP, 20, "boot-b"))
         assert site.last == "online registered"
-        site.tell(mark(NodeKind.DOWN, 30, "boot-b"))
+        site.apply(mark(NodeKind.DOWN, 30, "boot-b"))
         assert site.last == "offline node-lost"
 
     @pytest.mark.parametrize("listed", [{5061: 8}, {5061: None}, {5062: 7}])
@@ -278,73 +278,75 @@ class TestConnected:
     ) -> None:
         own = edge(10)
         own.cookie = 7 if 5062 in listed or 8 in listed.values() else None
-        site = Site().tell(mark(NodeKind.UP, 0), own)
-        site.tell(listing(20, listed, boot="boot-b"), mark(NodeKind.UP, 20, "boot-b"))
+        site = Site().apply(mark(NodeKind.UP, 0), own)
+        site.apply(listing(20, listed, boot="boot-b"), mark(NodeKind.UP, 20, "boot-b"))
         assert site.published[-1].reachable is False
 
     def test_what_the_edge_did_not_report_again_hangs_on_its_connection(self) -> None:
         """The edge's reports of the refreshes are missing, and of the first one all expires."""
         own = edge(1)
         own.cookie = 7
-        site = Site().tell(mark(NodeKind.UP, 0), own, behind(1), behind(50), BACK)
-        site.tell(listing(60, {5061: 7}), expired_at_edge(61))
+        site = Site().apply(mark(NodeKind.UP, 0), own, behind(1), behind(50), BACK)
+        site.apply(listing(60, {5061: 7}), expired_at_edge(61))
         assert site.places == [("fs1", EDGE, 5061, False)]
         assert site.last == "online registered"
-        site.tell(closed(70))
+        site.apply(closed(70))
         assert site.last == "offline connection-closed"
 
     def test_another_clients_connection_after_its_edges_restart_is_not_its_own(self) -> None:
         own = edge(10)
         own.cookie = 7
         up = mark(NodeKind.UP, 20, "boot-b")
-        site = Site().tell(mark(NodeKind.UP, 0), own, behind(10), up)
-        site.tell(listing(20, {5061: 8}, boot="boot-b"), listing(60, {5061: 8}, boot="boot-b"))
+        site = Site().apply(mark(NodeKind.UP, 0), own, behind(10), up)
+        site.apply(listing(20, {5061: 8}, boot="boot-b"), listing(60, {5061: 8}, boot="boot-b"))
         assert site.last == "offline node-restarted"
 
     def test_a_device_that_a_listing_found_first_is_on_it_as_well(self) -> None:
         """Of its REGISTER nothing was read."""
-        site = Site().tell(row(10), listing(20, {5061: 7}), listing(30, {5061: 7}))
+        site = Site().apply(row(10), listing(20, {5061: 7}), listing(30, {5061: 7}))
         assert site.places == [("fs1", EDGE, 5061, False)]
-        site.tell(listing(40, {5061: 8}))  # another client's
+        site.apply(listing(40, {5061: 8}))  # another client's
         assert site.last == "offline connection-closed"
 
     def test_it_stays_at_an_edge_that_its_path_does_not_name(self) -> None:
         """Once it was found there: clients connect to another address of the edge."""
-        site = Site().tell(behind(10), listing(20, {5061: 7}, hosts=()), behind(30))
-        site.tell(listing(40, {5061: 8}, hosts=()), closed(50, cookie=8))
+        site = Site().apply(behind(10), listing(20, {5061: 7}, hosts=()), behind(30))
+        site.apply(listing(40, {5061: 8}, hosts=()), closed(50, cookie=8))
         assert site.last == "offline connection-closed"
 
     def test_it_moves_to_another_edge_that_its_path_names_only(self) -> None:
-        site = Site().tell(behind(10), listing(20, {5061: 7}, hosts=()))
+        site = Site().apply(behind(10), listing(20, {5061: 7}, hosts=()))
         assert site.places == [("fs1", EDGE, 5061, False)]
-        site.tell(listing(30, {5061: 9}, node="edge2", hosts=()))
+        site.apply(listing(30, {5061: 9}, node="edge2", hosts=()))
         assert site.places == [("fs1", EDGE, 5061, False)]
 
     def test_what_registered_after_its_edge_had_started_anew_is_on_another(self) -> None:
         """The edge's start is read after that."""
         up = mark(NodeKind.UP, 30, "boot-b")
-        site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), behind(31), up)
+        site = Site().apply(
+            mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), behind(31), up
+        )
         assert site.last == "online node-certain"
-        site.tell(listing(40, {5061: 8}, boot="boot-b"), closed(50, cookie=8))
+        site.apply(listing(40, {5061: 8}, boot="boot-b"), closed(50, cookie=8))
         assert site.last == "offline connection-closed"
 
     def test_what_the_edge_only_let_expire_is_there_again(self) -> None:
         """The reports of the REGISTERs that renewed it are missing."""
-        site = Site().tell(edge(1), behind(1), behind(50), expired_at_edge(60))
+        site = Site().apply(edge(1), behind(1), behind(50), expired_at_edge(60))
         assert site.last == "offline expired"
-        site.tell(listing(70, {5061: 7}))
+        site.apply(listing(70, {5061: 7}))
         assert site.places == [("fs1", EDGE, 5061, False)]
 
     def test_it_is_certain_again_when_a_listing_shows_it(self) -> None:
-        site = Site().tell(mark(NodeKind.UP, 5), behind(10), BACK)
-        site.tell(listing(20, {}, hosts=("198.51.100.1",)), listing(24, {5061: 7}))
+        site = Site().apply(mark(NodeKind.UP, 5), behind(10), BACK)
+        site.apply(listing(20, {}, hosts=("198.51.100.1",)), listing(24, {5061: 7}))
         assert site.places == [("fs1", EDGE, 5061, False)]
 
     def test_is_out_of_reach_while_its_edge_is_silent(self) -> None:
-        site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}))
+        site = Site().apply(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}))
         site.wait(timedelta(seconds=6))
         assert site.last == "offline node-lost"
-        site.tell(mark(NodeKind.HEARTBEAT, 40))
+        site.apply(mark(NodeKind.HEARTBEAT, 40))
         assert site.last == "online node-restored"
 
 
@@ -375,63 +377,63 @@ class TestNotConnected:
     """It is not connected any more when the edge's producer is back."""
 
     def test_is_out_of_reach_where_its_path_names_the_edge(self) -> None:
-        site = Site().tell(behind(10), BACK, listing(20, {5062: 7}))
+        site = Site().apply(behind(10), BACK, listing(20, {5062: 7}))
         assert site.last == "offline connection-closed"
-        site.tell(row(30))
+        site.apply(row(30))
         assert site.last == "offline connection-closed"
-        site.tell(behind(60))  # it has registered anew
+        site.apply(behind(60))  # it has registered anew
         assert site.last == "online registered"
 
     def test_also_where_an_earlier_listing_had_shown_it(self) -> None:
-        site = Site().tell(behind(10), listing(20, {5061: 7}), listing(40, {}, hosts=()))
+        site = Site().apply(behind(10), listing(20, {5061: 7}), listing(40, {}, hosts=()))
         assert site.last == "offline connection-closed"
 
     def test_another_connection_of_its_address_is_not_its_own(self) -> None:
-        site = Site().tell(behind(10), listing(20, {5061: 7}), listing(40, {5061: 8}))
+        site = Site().apply(behind(10), listing(20, {5061: 7}), listing(40, {5061: 8}))
         assert site.last == "offline connection-closed"
         # Unless it has registered since: that may well be over the new one.
-        site = Site().tell(behind(10), listing(20, {5061: 7}), behind(30), listing(40, {5061: 8}))
+        site = Site().apply(behind(10), listing(20, {5061: 7}), behind(30), listing(40, {5061: 8}))
         assert site.last == "online node-certain"
-        site.tell(closed(50, cookie=8))
+        site.apply(closed(50, cookie=8))
         assert site.last == "offline connection-closed"
 
     def test_what_has_just_registered_is_left_to_the_next_listing(self) -> None:
         """Two nodes' clocks are compared."""
-        site = Site().tell(behind(19), listing(20, {}))
+        site = Site().apply(behind(19), listing(20, {}))
         assert site.last == "online registered"
-        site.tell(listing(24, {}))
+        site.apply(listing(24, {}))
         assert site.last == "offline connection-closed"
 
     def test_a_client_over_udp_has_no_connection(self) -> None:
-        site = Site().tell(behind(10, over="udp"), listing(20, {}))
+        site = Site().apply(behind(10, over="udp"), listing(20, {}))
         assert site.last == "online registered"
         # Its phone has one too, from the same port.
-        site.tell(listing(30, {5061: 7}), closed(40))
+        site.apply(listing(30, {5061: 7}), closed(40))
         assert site.last == "online registered"
 
     def test_a_path_that_does_not_tell_the_client_proves_nothing(self) -> None:
         event = behind(10)
         event.path = "<sip:192.0.2.9;lr>"
-        assert Site().tell(event, listing(20, {})).last == "online registered"
-        site = Site().tell(event, listing(20, {5061: 7}))
+        assert Site().apply(event, listing(20, {})).last == "online registered"
+        site = Site().apply(event, listing(20, {5061: 7}))
         assert site.places == [("fs1", EDGE, 5061, False)]
 
     def test_the_edges_own_ends_too(self) -> None:
-        site = Site().tell(edge(10), behind(10), BACK, listing(20, {5062: 7}))
+        site = Site().apply(edge(10), behind(10), BACK, listing(20, {5062: 7}))
         assert site.last == "offline connection-closed"
         own = edge(10)
         own.cookie = 7
-        site = Site().tell(own, behind(10), listing(20, {5061: 7}))
+        site = Site().apply(own, behind(10), listing(20, {5061: 7}))
         assert site.last == "online registered"
-        site.tell(listing(30, {5061: 8}))  # another connection from there
+        site.apply(listing(30, {5061: 8}))  # another connection from there
         assert site.last == "offline connection-closed"
 
     def test_the_edges_own_of_later_does_not(self) -> None:
-        site = Site().tell(edge(30), behind(30), listing(20, {}))
+        site = Site().apply(edge(30), behind(30), listing(20, {}))
         assert site.last == "online registered"
         udp = edge(10)
         udp.transport = Transport.UDP
-        assert Site().tell(udp, listing(20, {})).last == "online registered"
+        assert Site().apply(udp, listing(20, {})).last == "online registered"
 
 
 class TestUnknown:
@@ -440,79 +442,79 @@ class TestUnknown:
     ELSEWHERE = ("198.51.100.1:5060",)
 
     def test_is_stale_where_it_registered_while_an_edge_was_not_heard(self) -> None:
-        site = Site().tell(mark(NodeKind.UP, 5), behind(10), BACK)
-        site.tell(listing(20, {}, hosts=self.ELSEWHERE))
+        site = Site().apply(mark(NodeKind.UP, 5), behind(10), BACK)
+        site.apply(listing(20, {}, hosts=self.ELSEWHERE))
         assert site.last == "online node-uncertain"
         assert site.places == [("fs1", None, 5061, True)]
-        site.tell(row(30))  # its registrar knows no better
+        site.apply(row(30))  # its registrar knows no better
         assert site.places == [("fs1", None, 5061, True)]
-        site.tell(behind(40))
+        site.apply(behind(40))
         assert site.places == [("fs1", None, 5061, False)]
 
     def test_not_where_it_registered_before_or_after(self) -> None:
-        site = Site().tell(mark(NodeKind.UP, 5), behind(4), BACK)
-        site.tell(behind(22, 5062, call_id="two@phone"), listing(24, {}, hosts=self.ELSEWHERE))
+        site = Site().apply(mark(NodeKind.UP, 5), behind(4), BACK)
+        site.apply(behind(22, 5062, call_id="two@phone"), listing(24, {}, hosts=self.ELSEWHERE))
         assert [stale for *_, stale in site.places] == [False, False]
 
     def test_the_edges_own_report_makes_it_certain(self) -> None:
-        site = Site().tell(mark(NodeKind.UP, 5), behind(10), BACK)
-        site.tell(listing(20, {}, hosts=self.ELSEWHERE), edge(30))
+        site = Site().apply(mark(NodeKind.UP, 5), behind(10), BACK)
+        site.apply(listing(20, {}, hosts=self.ELSEWHERE), edge(30))
         assert site.places == [("fs1", EDGE, 5061, False)]
 
 
 class TestListings:
     def test_one_in_parts_counts_when_it_is_whole(self) -> None:
         parts = [listing(20, {5061 + n: n + 1}, part=n, parts=2) for n in range(2)]
-        site = Site().tell(behind(10, 5062), parts[0])
+        site = Site().apply(behind(10, 5062), parts[0])
         assert site.last == "online registered"
-        site.tell(parts[1])
+        site.apply(parts[1])
         assert site.places == [("fs1", EDGE, 5062, False)]
 
     def test_a_part_read_twice_is_one(self) -> None:
         parts = [listing(20, {5061 + n: n + 1}, part=n, parts=2) for n in range(2)]
-        site = Site().tell(behind(10, 5062), parts[0], parts[0], parts[1], parts[1])
+        site = Site().apply(behind(10, 5062), parts[0], parts[0], parts[1], parts[1])
         assert site.places == [("fs1", EDGE, 5062, False)]
-        site = Site().tell(behind(10, 5063), parts[1], parts[1])
+        site = Site().apply(behind(10, 5063), parts[1], parts[1])
         assert site.last == "online registered"
 
     def test_one_that_names_no_connections_says_nothing_of_them(self) -> None:
         empty = listing(20, {})
         empty.connections = None
-        assert Site().tell(behind(10), empty).last == "online registered"
+        assert Site().apply(behind(10), empty).last == "online registered"
 
     def test_one_that_names_no_hosts_shows_who_is_connected(self) -> None:
         nameless = listing(20, {5061: 7})
         nameless.hosts = None
-        assert Site().tell(behind(10), nameless).places == [("fs1", EDGE, 5061, False)]
+        assert Site().apply(behind(10), nameless).places == [("fs1", EDGE, 5061, False)]
 
     def test_of_one_whose_beginning_was_not_read_nothing_is_concluded(self) -> None:
-        site = Site().tell(behind(10), listing(20, {}, part=1, parts=2))
-        site.tell(listing(30, {5062: 7}, part=0, parts=2), listing(40, {}, part=1, parts=2))
+        site = Site().apply(behind(10), listing(20, {}, part=1, parts=2))
+        site.apply(listing(30, {5062: 7}, part=0, parts=2), listing(40, {}, part=1, parts=2))
         assert site.last == "online registered"
 
     def test_one_of_a_process_that_has_ended_since_is_not_believed(self) -> None:
-        site = Site().tell(mark(NodeKind.UP, 30, "boot-b"), behind(10), listing(20, {5061: 7}))
+        site = Site().apply(mark(NodeKind.UP, 30, "boot-b"), behind(10), listing(20, {5061: 7}))
         assert site.last == "online registered"
-        site = Site().tell(mark(NodeKind.UP, 0), mark(NodeKind.DOWN, 30))
-        site.tell(behind(10), listing(20, {5061: 7}))
+        site = Site().apply(mark(NodeKind.UP, 0), mark(NodeKind.DOWN, 30))
+        site.apply(behind(10), listing(20, {5061: 7}))
         assert site.last == "online registered"
 
     def test_read_again_it_changes_nothing(self) -> None:
-        site = Site().tell(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), closed(30))
+        site = Site().apply(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), closed(30))
         count = len(site.published)
-        site.tell(listing(20, {5061: 7}), behind(70), listing(20, {}))
+        site.apply(listing(20, {5061: 7}), behind(70), listing(20, {}))
         assert len(site.published) == count + 1
         assert site.last == "online registered"
 
     def test_it_ends_the_edges_uncertainty(self) -> None:
         own = edge(10)
         own.cookie = 7
-        site = Site().tell(mark(NodeKind.UP, 0), own, behind(10), BACK)
+        site = Site().apply(mark(NodeKind.UP, 0), own, behind(10), BACK)
         for _ in range(3):
-            site.tell(mark(NodeKind.HEARTBEAT, 21))
+            site.apply(mark(NodeKind.HEARTBEAT, 21))
             site.wait(timedelta(seconds=4))
         assert site.last == "online node-uncertain"
-        site.tell(listing(30, {5061: 7}))
+        site.apply(listing(30, {5061: 7}))
         assert site.last == "online node-certain"
 
 
@@ -521,7 +523,7 @@ class TestOneUser:
 
     def _said(self, *events: RegistrationEvent, at: float = 60) -> tuple[bool, Session]:
         """Of a listing without any connection: whether it changes the session, and that."""
-        session, _ = tell(*events)
+        session, _ = apply(*events)
         whole = EdgeListing(listing(at, {}), hosts=set(HOSTS))
         return fold_connections(session, whole).changed, session
 
@@ -544,7 +546,7 @@ class TestOneUser:
         assert (changed, grave.connection_gone, grave.cause) == (True, True, "connection-closed")
 
     def test_an_older_listing_after_a_newer_one_changes_nothing(self) -> None:
-        session, _ = tell(behind(1))
+        session, _ = apply(behind(1))
         newer = EdgeListing(listing(60, {5061: 7}), {("10.0.0.7", 5061): 7}, set(HOSTS))
         assert fold_connections(session, newer).owner is not None
         older = EdgeListing(listing(50, {}), hosts=set(HOSTS))
@@ -559,7 +561,7 @@ class TestOneUser:
 
     def test_in_whose_gap_it_registered(self) -> None:
         def doubted(*events: RegistrationEvent, gap: bool = True) -> tuple[bool, bool]:
-            session, _ = tell(*events)
+            session, _ = apply(*events)
             unknown = EdgeListing(listing(60, {}), hosts={"198.51.100.1"})
             unknown.gap = (moment(20), moment(50)) if gap else None
             first = fold_connections(session, unknown).changed
@@ -571,7 +573,7 @@ class TestOneUser:
         assert doubted(behind(51)) == doubted(behind(30), gap=False) == (False, False)
 
     def test_the_end_of_a_connection_at_another_edge_is_not_its_own(self) -> None:
-        session, _ = tell(behind(1))
+        session, _ = apply(behind(1))
         (key,) = session.bindings
         alive: dict[tuple[str, int], int | None] = {("10.0.0.7", 5061): 7}
         fold_connections(session, EdgeListing(listing(20, {5061: 7}), alive, set(HOSTS)))
@@ -584,23 +586,23 @@ class TestOneUser:
         ):
             end = loss(30, port=port, node=node, cookie=cookie, at=at)
             end.binding = key
-            verdict = fold_loss(session, end)
+            result = fold_loss(session, end)
             # Its owner went with the end that was not its own.
-            assert (verdict.fence, verdict.owner is not None) == (fence, again)
+            assert (result.fence, result.owner is not None) == (fence, again)
 
     def test_its_connection_is_announced_again_after_some_hours(self) -> None:
         """The table of connections may forget others."""
-        session, _ = tell(behind(1))
+        session, _ = apply(behind(1))
         alive: dict[tuple[str, int], int | None] = {("10.0.0.7", 5061): 7}
         hours = [(1.0, True), (2.0, False), (6.9, False), (7.1, True)]
         for hour, announced in hours:
             event = listing(hour * 3600, {5061: 7})
-            verdict = fold_connections(session, EdgeListing(event, alive, set(HOSTS)))
-            assert (verdict.owner is not None) is announced
+            result = fold_connections(session, EdgeListing(event, alive, set(HOSTS)))
+            assert (result.owner is not None) is announced
 
 
 def test_a_registrar_that_is_no_edge_of_this_kind_lists_no_connections() -> None:
     """Its own bindings are judged by its own listings."""
     event = edge(10)
     event.registrar = "location"
-    assert Site().tell(event, listing(20, {})).last == "online registered"
+    assert Site().apply(event, listing(20, {})).last == "online registered"

@@ -10,10 +10,11 @@ from schemas.registration import RegistrationEvent
 from schemas.session import Session
 from schemas.vocabulary import CallKind, NodeKind, RegistrationKind, Transport
 from streams.folds import edges
-from streams.folds.node import fold_doubt
+from streams.folds.node import fold_staleness
 from streams.folds.previous_process import fold_after_end
 from tests.unit.stories import (
     AOR,
+    apply,
     call,
     fold,
     listed,
@@ -24,7 +25,6 @@ from tests.unit.stories import (
     registered,
     registration,
     shown,
-    tell,
     unregistered,
 )
 from tests.unit.streams.folds.test_edges import behind
@@ -44,7 +44,7 @@ class TestEnd:
     """The node has said that it stops."""
 
     def test_is_also_that_of_what_outlived_an_earlier_restart(self) -> None:
-        _, published = tell(
+        _, published = apply(
             registered(1, transport=UDP),
             node_change(UP, 3, "boot-b"),
             node_change(DOWN, 9, "boot-b"),
@@ -52,19 +52,19 @@ class TestEnd:
         assert shown(published) == [*ONLINE, "offline node-lost"]
 
     def test_is_that_of_all_its_process_had_though_the_clock_stood_still(self) -> None:
-        _, published = tell(registered(1, at=6.0), node_change(DOWN, 5.98))
+        _, published = apply(registered(1, at=6.0), node_change(DOWN, 5.98))
         assert shown(published) == [*ONLINE, "offline node-lost"]
 
     def test_is_nothing_to_what_the_next_process_told_already(self) -> None:
         """Registrations and calls are read before the nodes' words."""
-        session, published = tell(
+        session, published = apply(
             registered(1, at=10, boot="boot-b"), _answered(11, "boot-b"), node_change(DOWN, 9)
         )
         assert shown(published) == [*ONLINE, "on-the-phone call-answered"]
         assert len(session.bindings) == len(session.calls) == 1
 
     def test_of_another_node_ends_no_call(self) -> None:
-        _, published = tell(registered(1), _answered(2), node_change(DOWN, 9, node="fs2"))
+        _, published = apply(registered(1), _answered(2), node_change(DOWN, 9, node="fs2"))
         assert shown(published)[-1] == "on-the-phone call-answered"
 
 
@@ -78,7 +78,7 @@ class TestNamedLate:
             ended.get("end", node_change(UP, 9, "boot-b")),
             listed(2, "s", at=at, boot="boot-b", cookie=cookie, **expiry),
         ]
-        return shown(tell(*events)[1])
+        return shown(apply(*events)[1])
 
     def test_is_there_again_when_a_listing_shows_its_connection(self) -> None:
         assert self._listed(7)[1:] == ["offline node-restarted", "online found-in-snapshot"]
@@ -106,7 +106,7 @@ class TestListedByTheNextProcess:
         row.expires_at = moment(expires) if expires is not None else None
         fields = {name: more[name] for name in ("transport", "path") if name in more}
         claimed = more.get("transport_claimed", False)
-        session, _ = tell(
+        session, _ = apply(
             registered(1, expires_at=self.EXPIRES, transport_claimed=claimed, **fields),
             node_change(DOWN, 9),
             row,
@@ -127,10 +127,10 @@ class TestListedByTheNextProcess:
         assert self._revived(transport_claimed=True)
 
     def test_the_process_itself_is_believed(self) -> None:
-        session, _ = tell(registered(1, expires_at=self.EXPIRES), node_change(LOST, 9))
+        session, _ = apply(registered(1, expires_at=self.EXPIRES), node_change(LOST, 9))
         row = listed(5, "s", at=20)
         row.expires_at = self.EXPIRES
-        tell(row, session=session)
+        apply(row, session=session)
         assert session.bindings
 
 
@@ -141,7 +141,7 @@ class TestListedAfterItsConnectionEnded:
         row = listed(
             0, "s", at=20, boot="boot-b", **{"cookie": 9, "call_id": "one@phone", **of_row}
         )
-        session, _ = tell(registered(1, cookie=7, expires_at=moment(600)), loss(5, cookie=7), row)
+        session, _ = apply(registered(1, cookie=7, expires_at=moment(600)), loss(5, cookie=7), row)
         return bool(session.bindings)
 
     def test_under_another_call_id_it_is_back(self) -> None:
@@ -156,7 +156,7 @@ class TestListedAfterItsConnectionEnded:
 
     def test_a_refresh_of_before_that_is_read_late_is_what_the_row_shows(self) -> None:
         row = listed(0, "s", at=20, boot="boot-b", cookie=9, expires_at=moment(640))
-        session, _ = tell(
+        session, _ = apply(
             registered(1, cookie=7, expires_at=moment(600)),
             loss(5, cookie=7),
             refreshed(4, cookie=7, expires_at=moment(640)),
@@ -165,7 +165,9 @@ class TestListedAfterItsConnectionEnded:
         assert not session.bindings
 
     def _listed(self, *rows: RegistrationEvent) -> bool:
-        session, _ = tell(registered(1, cookie=7, expires_at=moment(600)), loss(5, cookie=7), *rows)
+        session, _ = apply(
+            registered(1, cookie=7, expires_at=moment(600)), loss(5, cookie=7), *rows
+        )
         return bool(session.bindings)
 
     def _row(self, seq: int, expires: float, *, dead: bool = False, **more: Any) -> Any:
@@ -195,9 +197,9 @@ class TestListedAfterItsConnectionEnded:
 
     def test_what_nobody_had_reported_when_it_was_listed_dead_may_come_back_too(self) -> None:
         dead = self._row(8, 640, dead=True)
-        session, _ = tell(dead, self._row(20, 640))
+        session, _ = apply(dead, self._row(20, 640))
         assert not session.bindings
-        session, _ = tell(dead, self._row(20, 646))
+        session, _ = apply(dead, self._row(20, 646))
         assert session.bindings
 
     def test_the_row_of_before_is_not_another_clients_on_its_port(self) -> None:
@@ -208,7 +210,7 @@ class TestListedAfterItsConnectionEnded:
 
 class TestRestart:
     def test_ends_the_calls_of_before(self) -> None:
-        _, published = tell(
+        _, published = apply(
             registered(1, transport=UDP), _answered(2), node_change(UP, 9, "boot-b")
         )
         assert shown(published)[-1] == "online node-restarted"
@@ -223,14 +225,14 @@ class TestRestart:
         ],
     )
     def test_is_nothing_to_others(self, change: NodeChange) -> None:
-        _, published = tell(registered(2), _answered(3), change)
+        _, published = apply(registered(2), _answered(3), change)
         assert shown(published) == [*ONLINE, "on-the-phone call-answered"]
 
     def test_leaves_to_the_listing_whose_connection_it_does_not_know(self) -> None:
         phone = registered(1)
         phone.transport = None
         for event in (phone, behind(1)):  # the one behind an edge may be connected as before
-            _, published = tell(event, node_change(UP, 9, "boot-b"))
+            _, published = apply(event, node_change(UP, 9, "boot-b"))
             assert shown(published) == ONLINE
 
 
@@ -241,44 +243,44 @@ class TestSilence:
         """A server that starts and dies again: its listing never came, its phones are over UDP."""
         restart, silence = node_change(UP, 5, "boot-b"), node_change(LOST, 8, "boot-b")
         heard = node_change(HEARTBEAT, 20, "boot-b")
-        _, published = tell(registered(1, transport=UDP), restart, silence, heard)
+        _, published = apply(registered(1, transport=UDP), restart, silence, heard)
         assert shown(published) == [*ONLINE, "offline node-lost", "online node-restored"]
 
     def test_is_nothing_to_what_the_next_process_told_already(self) -> None:
-        _, published = tell(
+        _, published = apply(
             registered(1, at=10, boot="boot-b"), _answered(11, "boot-b"), node_change(LOST, 9)
         )
         assert shown(published) == [*ONLINE, "on-the-phone call-answered"]
 
     def test_takes_a_call_there_of_someone_registered_elsewhere(self) -> None:
         answered = _answered(2)
-        _, published = tell(registered(1, node="fs2"), answered, node_change(LOST, 9))
+        _, published = apply(registered(1, node="fs2"), answered, node_change(LOST, 9))
         assert shown(published)[-1] == "online node-lost"
         assert published[-1].evidence == ["fs1/boot-a/lost", answered.id]
 
     def test_of_another_node_takes_no_call(self) -> None:
-        _, published = tell(registered(1), _answered(2), node_change(LOST, 9, node="fs2"))
+        _, published = apply(registered(1), _answered(2), node_change(LOST, 9, node="fs2"))
         assert shown(published) == [*ONLINE, "on-the-phone call-answered"]
 
     def test_takes_nothing_that_was_not_shown(self) -> None:
         """A call that does not ring yet; a phone that answers no pings."""
-        _, published = tell(
+        _, published = apply(
             registered(1, node="fs2"), call(CallKind.TRYING, 2), node_change(LOST, 9)
         )
         assert shown(published) == ONLINE
-        _, published = tell(
+        _, published = apply(
             registered(1), registration(RegistrationKind.PING_LOST, 2), node_change(LOST, 9)
         )
         assert shown(published) == [*ONLINE, "offline ping-lost"]
 
     def test_that_is_told_again_is_no_news(self) -> None:
-        session, _ = tell(registered(1), _answered(2), node_change(LOST, 9))
-        verdict = fold(session, node_change(LOST, 9))
-        assert (verdict.changed, verdict.change) == (False, None)
+        session, _ = apply(registered(1), _answered(2), node_change(LOST, 9))
+        result = fold(session, node_change(LOST, 9))
+        assert (result.changed, result.change) == (False, None)
 
     def test_is_proved_by_what_it_took(self) -> None:
         """Of a first silence one phone and one call came back: of the second only they tell."""
-        session, _ = tell(
+        session, _ = apply(
             registered(1),
             registered(2, port=5062),
             _answered(3, leg="a"),
@@ -286,7 +288,7 @@ class TestSilence:
             node_change(LOST, 9),
         )
         again, held = registered(11, port=5062), call(CallKind.HELD, 12, "b")
-        _, published = tell(again, held, node_change(LOST, 20), session=session)
+        _, published = apply(again, held, node_change(LOST, 20), session=session)
         assert published[-1].evidence == ["fs1/boot-a/lost", again.id, held.id]
 
 
@@ -299,33 +301,33 @@ class TestDoubt:
             registered(2, node="fs2"),
             registered(9, port=5062),
         )
-        session, _ = tell(before, elsewhere, since)
-        verdict = fold_doubt(session, "fs1", moment(5), stale=True)
-        assert verdict.change is not None
-        assert (verdict.change.cause, verdict.change.evidence) == ("node-uncertain", [before.id])
+        session, _ = apply(before, elsewhere, since)
+        result = fold_staleness(session, "fs1", moment(5), stale=True)
+        assert result.change is not None
+        assert (result.change.cause, result.change.evidence) == ("node-uncertain", [before.id])
         assert [b.stale for b in edges.shown(session)] == [True, False, False]
-        assert not fold_doubt(session, "fs1", moment(5), stale=True).changed
+        assert not fold_staleness(session, "fs1", moment(5), stale=True).changed
 
     def test_is_over_for_all_once_a_listing_is_complete(self) -> None:
         """Also for who came just before the gap, whom the listing need not show."""
-        session, _ = tell(registered(4))
-        fold_doubt(session, "fs1", moment(5), stale=True)
-        verdict = fold_doubt(session, "fs1", moment(5), stale=False)
-        assert verdict.change is not None
-        assert verdict.change.cause == "node-certain"
+        session, _ = apply(registered(4))
+        fold_staleness(session, "fs1", moment(5), stale=True)
+        result = fold_staleness(session, "fs1", moment(5), stale=False)
+        assert result.change is not None
+        assert result.change.cause == "node-certain"
         assert [b.stale for b in edges.shown(session)] == [False]
 
     def test_of_whom_nobody_reaches_is_told_nobody(self) -> None:
-        session, _ = tell(registered(1), node_change(LOST, 2))
-        verdict = fold_doubt(session, "fs1", moment(5), stale=True)
-        assert verdict.change is None
+        session, _ = apply(registered(1), node_change(LOST, 2))
+        result = fold_staleness(session, "fs1", moment(5), stale=True)
+        assert result.change is None
 
 
 class TestListedAfterTheEnd:
     """The next process may have the binding in its database; the one that ended lists no more."""
 
     def _after(self, row: RegistrationEvent) -> list[str]:
-        _, published = tell(registered(1, transport=UDP), node_change(DOWN, 9), row)
+        _, published = apply(registered(1, transport=UDP), node_change(DOWN, 9), row)
         return shown(published)[2:]
 
     def test_the_next_process_has_it_still(self) -> None:
@@ -344,15 +346,15 @@ class TestReadAfterTheEnd:
 
     def test_it_has_ended_with_it(self) -> None:
         session = Session(aor=AOR)
-        verdict = fold_after_end(session, registered(1), self.STATE, fold)
-        assert (verdict.changed, verdict.fence, verdict.change) == (True, "node-is-down", None)
+        result = fold_after_end(session, registered(1), self.STATE, fold)
+        assert (result.changed, result.fence, result.change) == (True, "node-is-down", None)
         (grave,) = session.ended.values()
         assert (session.bindings, grave.cause) == ({}, "node-lost")
 
     def test_of_a_restart_nothing_is_said_to_be_down(self) -> None:
         session = Session(aor=AOR)
         state = NodeState(boot="boot-b", at=moment(9))
-        verdict = fold_after_end(session, registered(1), state, fold)
-        assert (verdict.changed, verdict.fence) == (True, None)
+        result = fold_after_end(session, registered(1), state, fold)
+        assert (result.changed, result.fence) == (True, None)
         (grave,) = session.ended.values()
         assert grave.cause == "node-restarted"

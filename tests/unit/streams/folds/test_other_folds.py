@@ -29,6 +29,7 @@ from streams.folds.presence import effective
 from tests.unit.pipeline import NOW
 from tests.unit.stories import (
     AOR,
+    apply,
     call,
     loss,
     moment,
@@ -37,13 +38,12 @@ from tests.unit.stories import (
     registration,
     shown,
     socket_closed,
-    tell,
     unregistered,
 )
 
 
 def test_a_call_from_ringing_to_its_end() -> None:
-    _, published = tell(
+    _, published = apply(
         registered(1),
         call(CallKind.TRYING, 2),
         call(CallKind.RINGING, 3),
@@ -73,10 +73,10 @@ def test_a_call_never_comes_back_from_ended_nor_goes_back_to_ringing() -> None:
         call(CallKind.ENDED, 5),
     ]
     for order in permutations(events):
-        session, _ = tell(registered(1), *order)
+        session, _ = apply(registered(1), *order)
         assert session.calls == {}
         assert session.status is Status.ONLINE
-    session, _ = tell(registered(1), call(CallKind.ANSWERED, 4), call(CallKind.RINGING, 3))
+    session, _ = apply(registered(1), call(CallKind.ANSWERED, 4), call(CallKind.RINGING, 3))
     assert session.status is Status.ON_THE_PHONE
 
 
@@ -84,17 +84,17 @@ def test_a_listing_ends_the_legs_that_it_does_not_show() -> None:
     ringing = call(CallKind.RINGING, 2)
     first = call(CallKind.SNAPSHOT_ROW, 50, state=CallState.RINGING, snapshot="s")
     first_end = call(CallKind.SNAPSHOT_ENDED, 50)
-    session, published = tell(registered(1), ringing, first, first_end)
+    session, published = apply(registered(1), ringing, first, first_end)
     assert shown(published) == ["online registered", "ringing call-ringing"]
-    _, published = tell(call(CallKind.SNAPSHOT_ENDED, 90), session=session)
+    _, published = apply(call(CallKind.SNAPSHOT_ENDED, 90), session=session)
     assert shown(published) == ["online missing-from-snapshot"]
     # An older listing, read late, does not end what a newer one showed.
-    session, _ = tell(registered(1), ringing, first, call(CallKind.SNAPSHOT_ENDED, 40))
+    session, _ = apply(registered(1), ringing, first, call(CallKind.SNAPSHOT_ENDED, 40))
     assert len(session.calls) == 1
 
 
 def test_forked_branches_are_separate_legs() -> None:
-    session, published = tell(
+    session, published = apply(
         registered(1),
         call(CallKind.RINGING, 2, "a"),
         call(CallKind.RINGING, 3, "b"),
@@ -106,25 +106,25 @@ def test_forked_branches_are_separate_legs() -> None:
 
 
 def test_a_refused_call_shows_nothing() -> None:
-    _, published = tell(registered(1), call(CallKind.TRYING, 2), call(CallKind.ENDED, 3))
+    _, published = apply(registered(1), call(CallKind.TRYING, 2), call(CallKind.ENDED, 3))
     assert shown(published) == ["online registered"]
 
 
 def test_calls_of_a_user_who_never_registered_are_not_published() -> None:
-    session, published = tell(call(CallKind.RINGING, 1), call(CallKind.ANSWERED, 2))
+    session, published = apply(call(CallKind.RINGING, 1), call(CallKind.ANSWERED, 2))
     assert published == []
-    _, published = tell(registered(3), session=session)
+    _, published = apply(registered(3), session=session)
     assert shown(published) == ["on-the-phone registered"]
 
 
 def test_a_dead_connection_outweighs_a_call_nobody_hung_up() -> None:
-    _, published = tell(registered(1), call(CallKind.ANSWERED, 2), socket_closed(3))
+    _, published = apply(registered(1), call(CallKind.ANSWERED, 2), socket_closed(3))
     assert shown(published)[-1] == "offline connection-closed"
     assert len(published[-1].calls) == 1
 
 
 def test_node_down_takes_its_bindings_and_calls_and_no_others() -> None:
-    session, published = tell(
+    session, published = apply(
         registered(1),
         registered(1, node="fs2"),
         call(CallKind.ANSWERED, 2),
@@ -137,7 +137,7 @@ def test_node_down_takes_its_bindings_and_calls_and_no_others() -> None:
 
 
 def test_a_restart_ends_connections_but_leaves_udp_to_the_snapshot() -> None:
-    session, published = tell(
+    session, published = apply(
         registered(1),
         registered(2, port=5062, transport=Transport.UDP),
         node_change(NodeKind.UP, 3, boot="boot-b"),
@@ -147,7 +147,7 @@ def test_a_restart_ends_connections_but_leaves_udp_to_the_snapshot() -> None:
 
 
 def test_a_restart_told_late_leaves_what_registered_since() -> None:
-    session, _ = tell(
+    session, _ = apply(
         registered(5, at=5, boot="boot-b"), node_change(NodeKind.UP, 3, boot="boot-b")
     )
     assert len(session.bindings) == 1
@@ -167,24 +167,24 @@ def test_node_state_knows_down_until_the_node_says_up() -> None:
 
 
 def test_own_expiry_runs_on_the_nodes_clock() -> None:
-    session, _ = tell(registered(1, expires_at=moment(60)))
+    session, _ = apply(registered(1, expires_at=moment(60)))
     assert fold_expiry(session, "fs1", moment(94), timedelta(seconds=35)).changed is False
     assert fold_expiry(session, "fs2", moment(999), timedelta(seconds=35)).changed is False
-    verdict = fold_expiry(session, "fs1", moment(95), timedelta(seconds=35))
-    assert verdict.change is not None
-    assert verdict.change.cause is Cause.EXPIRED
+    result = fold_expiry(session, "fs1", moment(95), timedelta(seconds=35))
+    assert result.change is not None
+    assert result.change.cause is Cause.EXPIRED
     assert session.bindings == {}
 
 
 def test_what_says_no_expiry_never_expires_by_itself() -> None:
-    session, _ = tell(registered(1))
+    session, _ = apply(registered(1))
     assert fold_expiry(session, "fs1", moment(10**7), timedelta(seconds=35)).changed is False
 
 
 def test_a_refresh_after_own_expiry_brings_the_binding_back() -> None:
-    session, _ = tell(registered(1, expires_at=moment(60)))
+    session, _ = apply(registered(1, expires_at=moment(60)))
     fold_expiry(session, "fs1", moment(95), timedelta(seconds=35))
-    _, published = tell(registered(2, at=96), session=session)
+    _, published = apply(registered(2, at=96), session=session)
     assert shown(published) == ["online registered"]
 
 
@@ -289,7 +289,7 @@ _EVENTS = st.lists(
 
 @given(_EVENTS)
 def test_versions_grow_by_one_and_every_record_differs_from_the_last(events: list[object]) -> None:
-    session, published = tell(*events)
+    session, published = apply(*events)
     assert [presence.version for presence in published] == list(range(1, len(published) + 1))
     for before, after in pairwise(published):
         assert (before.status, before.bindings, before.calls) != (
@@ -308,13 +308,13 @@ def test_an_unregister_later_than_all_else_leaves_that_binding_ended(
     events: list[object], cut: int
 ) -> None:
     """Whatever came before, and whatever older event comes after."""
-    session, _ = tell(*events, unregistered(41), *events[:cut])
+    session, _ = apply(*events, unregistered(41), *events[:cut])
     assert "fs1|sip:1001@10.0.0.7:5061;transport=tcp" not in session.bindings
 
 
 @given(_EVENTS)
 def test_no_binding_no_presence(events: list[object]) -> None:
     session = Session(aor=AOR)
-    tell(*events, session=session)
+    apply(*events, session=session)
     live = [binding for binding in session.bindings.values() if not binding.ping_lost]
     assert effective(session, edges.shown(session))[1] == bool(live)

@@ -5,6 +5,7 @@ import pytest
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import RegistrationKind
 from tests.unit.stories import (
+    apply,
     expired,
     listed,
     moment,
@@ -12,7 +13,6 @@ from tests.unit.stories import (
     registered,
     registration,
     shown,
-    tell,
 )
 from tests.unit.streams.folds.test_edges import behind, bindings, edge
 
@@ -22,13 +22,13 @@ LOST, RESTORED = RegistrationKind.PING_LOST, RegistrationKind.PING_RESTORED
 @pytest.mark.parametrize("answer", [refreshed(3), registration(RESTORED, 3)], ids=lambda e: e.kind)
 def test_a_lost_ping_read_again_does_not_take_away_who_answers(answer: RegistrationEvent) -> None:
     events = [registered(1), registration(LOST, 2), answer]
-    session, published = tell(*events)
+    session, published = apply(*events)
     assert [presence.reachable for presence in published] == [True, False, True]
-    assert tell(*events, session=session)[1] == []
+    assert apply(*events, session=session)[1] == []
 
 
 def test_each_further_ping_without_an_answer_shows_nothing_new() -> None:
-    _, published = tell(registered(1), registration(LOST, 2), registration(LOST, 3))
+    _, published = apply(registered(1), registration(LOST, 2), registration(LOST, 3))
     assert shown(published) == ["online registered", "offline ping-lost"]
 
 
@@ -37,17 +37,17 @@ def test_who_answered_no_pings_when_it_expired_is_not_at_the_edge_either() -> No
     at_mid, silent = edge(1), registration(LOST, 2, node="fs1")
     at_mid.registrar = "location"
     gone = expired(9, node="fs1", at=130)
-    session, published = tell(at_mid, behind(1, expires_at=moment(100)), silent, gone)
+    session, published = apply(at_mid, behind(1, expires_at=moment(100)), silent, gone)
     assert [presence.reachable for presence in published] == [True, True, False]
     assert session.bindings == {}
     # One that answered to the last may still be reached through its edge.
-    _, published = tell(at_mid, behind(1, expires_at=moment(100)), gone)
+    _, published = apply(at_mid, behind(1, expires_at=moment(100)), gone)
     assert bindings(published)[-1] == [("edge1", None, 5061)]
 
 
 def test_a_listing_of_who_answers_no_pings_shows_nothing_new() -> None:
     row = listed(9, "s", at=60, user_agent="new")
-    _, published = tell(registered(1), registration(LOST, 2), row)
+    _, published = apply(registered(1), registration(LOST, 2), row)
     assert shown(published) == ["online registered", "offline ping-lost"]
-    _, published = tell(registered(1), row)
+    _, published = apply(registered(1), row)
     assert shown(published) == ["online registered", "online found-in-snapshot"]

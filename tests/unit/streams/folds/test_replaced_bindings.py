@@ -108,7 +108,7 @@ def test_an_event_of_no_table_is_of_all() -> None:
 
 @pytest.mark.parametrize(("seconds", "left"), [(-1, ["sip:a@h"]), (1, [])])
 def test_where_the_sequence_is_not_known_time_decides(seconds: int, left: list[str]) -> None:
-    """A listing whose producer has heard nothing yet (ordering.UNHEARD)."""
+    """A listing whose producer has heard nothing yet (ordering.UNKNOWN_SEQ)."""
     at = A.at + timedelta(seconds=seconds)
     assert shown(A, event(0, Kind.SNAPSHOT_ENDED, at=at, remaining=[], snapshot="s")) == left
 
