@@ -4,6 +4,7 @@ import fcntl
 import os
 import socket
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -28,13 +29,17 @@ def is_listening(host: str, port: int, timeout: float = 1.0) -> bool:
         return False
 
 
-def usual_port(port: int) -> int:
-    """`port`, or a free port if it is taken.
+def usual_port(port: int, user: str, report: Callable[[str], None]) -> int:
+    """`port` of this machine, or a free one if it is taken, which is reported for `user`.
 
-    A port that another process has claimed is taken too, even before it listens: two stacks may
-    start at once, and Kafka takes seconds between choosing its port and listening.
+    Taken is also what another process was given and does not listen on yet: two stacks may start
+    at once, and Kafka takes seconds from choosing to listening.
     """
-    return free_port() if not _claim(port) or is_listening(HOST, port) else port
+    if _claim(port) and not is_listening(HOST, port):
+        return port
+    other = free_port()
+    report(f"port {port} is taken: {user} listens on {other}")
+    return other
 
 
 def _claim(port: int) -> bool:

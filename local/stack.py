@@ -153,7 +153,7 @@ class Stack:
         if "ROLLCALL_CLICKHOUSE_URL" not in os.environ:
             environment["ROLLCALL_CLICKHOUSE_FOLDER"] = str(self.folder / "clickhouse")
         if "reference-user-center" in self._names:
-            port = usual_port(USER_CENTER_PORT)
+            port = usual_port(USER_CENTER_PORT, "the user center", self._report)
             self.user_center_url = f"http://127.0.0.1:{port}"
             secret = self._secret()
             environment |= {
@@ -164,7 +164,7 @@ class Stack:
                 "ROLLCALL_USER_CENTER_SECRET": secret,
             }
         if "gateway" in self._names:
-            port = usual_port(GATEWAY_PORT)
+            port = usual_port(GATEWAY_PORT, "the gateway", self._report)
             self.gateway_url = f"http://127.0.0.1:{port}"
             environment |= {
                 "ROLLCALL_GATEWAY_HOST": "127.0.0.1",

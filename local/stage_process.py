@@ -52,6 +52,8 @@ class StageProcess:
         """Start the process; does not wait until it is ready."""
         self._port = self._port or free_port()
         make_private_folder(self.log.parent)
+        if self._process is None and self.log.exists():
+            self.log.replace(self.log.with_suffix(".log.1"))  # a log for each run of the stack
         environment = {**os.environ, **self._environment, "ROLLCALL_HTTP_PORT": str(self._port)}
         with uninterrupted(), self.log.open("ab") as log:
             self._process = subprocess.Popen(

@@ -78,7 +78,7 @@ class EmbeddedKafka:
         """
         make_private_folder(self.folder)
         self._refuse_or_stop_previous()
-        self.port = usual_port(port)
+        self.port = usual_port(port, "Kafka", report)
         if jars.missing():
             report("fetching Kafka's jars…")
         classpath = jars.classpath()

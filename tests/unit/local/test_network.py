@@ -27,20 +27,25 @@ def port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[int]:
 
 def of_another_process(port: int) -> int:
     """The port that another process gets, which ends at once."""
-    code = f"from local.network import usual_port; print(usual_port({port}))"
+    code = f"from local.network import usual_port; print(usual_port({port}, 'it', id))"
     return int(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT))
 
 
 def test_free_port_is_used_repeatedly(port: int) -> None:
-    assert [network.usual_port(port), network.usual_port(port)] == [port, port]
+    reports: list[str] = []
+    found = [network.usual_port(port, "Kafka", reports.append) for _ in range(2)]
+    assert (found, reports) == ([port, port], [])
 
 
 def test_port_with_a_listener_is_not_used(port: int) -> None:
     with socket.create_server((network.HOST, port)):
-        assert network.usual_port(port) != port
+        reports: list[str] = []
+        other = network.usual_port(port, "Kafka", reports.append)
+    assert other != port
+    assert reports == [f"port {port} is taken: Kafka listens on {other}"]
 
 
 def test_port_claimed_by_another_process_is_not_used(port: int) -> None:
     assert of_another_process(port) == port
-    assert network.usual_port(port) == port  # the other one has ended
+    assert network.usual_port(port, "it", print) == port  # the other one has ended
     assert of_another_process(port) != port
