@@ -7,7 +7,7 @@ RUNTIME := $(VENV)/.runtime
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test check unit integration bench schemas lock clean
+.PHONY: help install demo up test check unit coverage integration bench schemas lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -53,6 +53,10 @@ check: install ## lint, types, layers
 
 unit: install ## fast, pure tests, and hostile bytes for every reader
 	$(BIN)/pytest -n auto --maxprocesses 8 tests/unit tests/fuzz
+
+coverage: install ## which lines the unit tests run: a table, and pages in .rollcall/coverage
+	$(BIN)/pytest -q -n auto --maxprocesses 8 tests/unit tests/fuzz \
+		--cov --cov-report=term --cov-report=html:.rollcall/coverage
 
 integration: install ## real Kafka, chDB, Kamailio, HTTP, processes
 	@.ci/sip-programs
