@@ -20,9 +20,9 @@ from producers.publisher_log import PublisherLog, SpoolState, count_dead_letter
 from producers.publisher_settings import PublisherSettings, librdkafka_options
 from producers.record import Record
 from producers.spool import Spool, SpoolUnwritable
+from producers.topic_partitions import TopicPartitions
 from runtime import logs
-from runtime.kafka import KafkaMisconfigured, KafkaSettings, KafkaUnavailable, translate
-from runtime.partition_counts import PartitionCounts
+from runtime.kafka import KafkaSettings, translate
 from schemas.topics import DEAD_LETTERS, Topic
 
 __all__ = ["Publisher", "PublisherClosed", "PublisherSettings"]
@@ -32,7 +32,6 @@ log = logs.get(__name__)
 # Poll intervals in seconds: of a caller that waits for room or for the end; of the delivery thread.
 _WAIT = 0.005
 _IDLE, _DRAINING = 0.1, 0.01
-_METADATA_TIMEOUT = 1.0
 
 
 class PublisherClosed(Exception):
@@ -67,10 +66,7 @@ class Publisher:
         except KafkaException as error:
             spool.close()
             raise translate(error, kafka) from error
-        self._partitions: dict[str, int] = {}
-        self._counts = PartitionCounts(kafka, self._list_topics)
-        self._check_seconds = kafka.partition_check_interval.total_seconds()
-        self._next_check = time.monotonic()
+        self._partitions = TopicPartitions(kafka, self._delivery)
         self._lock = allocate_lock()
         self._waiting = 0  # callers in publish() that wait for room
         self._never_wait = False
@@ -93,7 +89,7 @@ class Publisher:
 
     def publish_everywhere(self, topic: Topic, key: str, event: Any) -> None:
         """One copy to every partition, each in order with what was published before it."""
-        for partition in range(self._partition_count(topic)):
+        for partition in range(self._partitions.count(topic)):
             self.publish(topic, key, event, partition=partition)
 
     def dead_letter(
@@ -111,7 +107,7 @@ class Publisher:
 
     def hindrance(self) -> str | None:
         """Why published events may not be joined with the rest, if so (Stage.hindrances)."""
-        return self._counts.trouble
+        return self._partitions.trouble
 
     def flush(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds; whether Kafka has acknowledged everything accepted."""
@@ -189,14 +185,6 @@ class Publisher:
             with self._lock:
                 self._waiting -= 1
 
-    def _partition_count(self, topic: Topic) -> int:
-        name = self._kafka.name(topic)
-        if name not in self._partitions and not self._delivery.spooling:
-            found = self._delivery.session.partitions(name, _METADATA_TIMEOUT)
-            if found is not None:
-                self._partitions[name] = found
-        return self._partitions.get(name, self._kafka.partitions)
-
     def _dead_letter_of(self, record: Record, reason: str) -> Record | None:
         """The dead letter of a record Kafka refused; None when that was a dead letter itself."""
         if record.topic == self._kafka.name(DEAD_LETTERS):
@@ -218,25 +206,11 @@ class Publisher:
                     except SpoolUnwritable as error:
                         self._delivery.counts.news.causes.add(str(error))
                 self._report()
-                self._check_counts()
+                self._partitions.check(self._log.once)
             except Exception as error:
                 self._log.once(f"delivery: {error!r}", exc_info=True)
                 time.sleep(_IDLE)
         self._thread_ended = True
-
-    def _check_counts(self) -> None:
-        """Compare the topics' partitions with the settings, now and then, while Kafka answers."""
-        now = time.monotonic()
-        if now < self._next_check or self._delivery.spooling:
-            return
-        self._next_check = now + self._check_seconds
-        try:
-            self._counts.check(_METADATA_TIMEOUT)
-        except (KafkaUnavailable, KafkaMisconfigured) as error:
-            self._log.once(f"topics: {error}")
-
-    def _list_topics(self, timeout: float) -> Any:
-        return self._delivery.session.list_topics(timeout)
 
     def _report(self) -> None:
         """What is new, to metrics and the log; outside the lock."""

@@ -17,42 +17,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-import msgspec
-
 from producers.record import Record
+from producers.spool_rows import AFTER, APPEND, REPLACE, SCHEMA, check_rows, numbered_record, to_row
 from runtime import logs
 from runtime.private_folders import make_private_folder
 
 log = logs.get(__name__)
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS records (
-    number INTEGER PRIMARY KEY,
-    topic TEXT NOT NULL,
-    key BLOB NOT NULL,
-    value BLOB NOT NULL,
-    headers BLOB NOT NULL,
-    "partition" INTEGER,
-    size INTEGER NOT NULL
-)
-"""
-_APPEND = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)"
-_REPLACE = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?)"
-_AFTER = """
-SELECT number, topic, key, value, headers, "partition" FROM records
-WHERE number > ? ORDER BY number LIMIT ?
-"""
-# Keys and values are any bytes: only their type is checked.
-_ALL = """
-SELECT number, topic, typeof(key), typeof(value), headers, "partition", size FROM records
-"""
 # Pages given back to the file system at a time once the spool is empty (4 KiB each).
 _TRIM_PAGES = 1000
 # What the WAL may keep on disk after a large transaction.
 _JOURNAL_BYTES = 16 * 1024 * 1024
-
-_encode_headers = msgspec.msgpack.Encoder().encode
-_decode_headers = msgspec.msgpack.Decoder(list[tuple[str, bytes]]).decode
 
 
 class SpoolInUse(Exception):
@@ -103,24 +78,21 @@ class Spool:
         count, size, last = self.count, self.size, self.last
         with self._transaction() as database:
             for number, record in numbered:
-                if database.execute(_APPEND, _row(number, record)).rowcount:
+                if database.execute(APPEND, to_row(number, record)).rowcount:
                     count, size, last = count + 1, size + record.size, max(last, number)
         self.count, self.size, self.last = count, size, last
 
     def replace(self, number: int, old: Record, new: Record) -> None:
         """Put `new` in the place of `old`, which is here under `number`. Raises SpoolUnwritable."""
         with self._transaction() as database:
-            database.execute(_REPLACE, _row(number, new))
+            database.execute(REPLACE, to_row(number, new))
         self.size += new.size - old.size
 
     def after(self, number: int, limit: int) -> list[tuple[int, Record]]:
         """Up to `limit` records numbered above `number`, in order. Raises SpoolUnwritable."""
         with self._named_errors():
-            rows = self._database.execute(_AFTER, (number, limit)).fetchall()
-        return [
-            (found, Record(topic, key, value, _decode_headers(headers), partition))
-            for found, topic, key, value, headers, partition in rows
-        ]
+            rows = self._database.execute(AFTER, (number, limit)).fetchall()
+        return [numbered_record(row) for row in rows]
 
     def remove_all(self, numbered: list[tuple[int, Record]]) -> None:
         """Forget records Kafka has acknowledged: all or, raising SpoolUnwritable, none."""
@@ -177,11 +149,11 @@ class Spool:
             ):
                 database.execute(f"PRAGMA {setting}").fetchall()
             database.execute("BEGIN EXCLUSIVE")
-            database.execute(_SCHEMA)
+            database.execute(SCHEMA)
             database.execute("COMMIT")
             if (problem := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise sqlite3.DatabaseError(problem)
-            _check_rows(database)
+            check_rows(database)
         except BaseException:
             database.close()
             raise
@@ -198,34 +170,3 @@ class Spool:
             reason=str(error),
             repair="sqlite3 FILE .recover",
         )
-
-
-def _check_rows(database: sqlite3.Connection) -> None:
-    """Whether every row is a record: bytes torn inside a row leave the file's structure whole.
-
-    Raises sqlite3.DatabaseError.
-    """
-    try:
-        for number, topic, *kinds, headers, partition, size in database.execute(_ALL):
-            _decode_headers(headers)
-            whole = isinstance(topic, str) and kinds == ["blob", "blob"] and isinstance(size, int)
-            if not whole or size < 0 or not _is_partition(partition):
-                raise sqlite3.DatabaseError(f"record {number} is torn")
-    except (msgspec.DecodeError, TypeError, UnicodeDecodeError, sqlite3.OperationalError) as error:
-        raise sqlite3.DatabaseError(f"a record is torn: {error}") from error
-
-
-def _is_partition(value: object) -> bool:
-    return value is None or (isinstance(value, int) and 0 <= value < 2**31)
-
-
-def _row(number: int, record: Record) -> tuple[object, ...]:
-    return (
-        number,
-        record.topic,
-        record.key,
-        record.value,
-        _encode_headers(record.headers),
-        record.partition,
-        record.size,
-    )

@@ -6,7 +6,7 @@ import struct
 
 from pyroute2.netlink import NETLINK_SOCK_DIAG
 
-from producers.sockets import netlink
+from producers.sockets import netlink, netlink_requests
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.netlink import Socket
 from schemas.origin import Address
@@ -47,7 +47,7 @@ class Kernel:
         Raises KernelRefuses, QueryFailed.
         """
         try:
-            self._socket.send(netlink.exact_request(family, ends, cookie, info=info))
+            self._socket.send(netlink_requests.exact_request(family, ends, cookie, info=info))
             return next(netlink.sockets(self._socket.recv(_ANSWER_BYTES)), None)
         except FileNotFoundError:
             return None
@@ -67,13 +67,13 @@ class Kernel:
     def of_peer(self, remote: Address) -> list[Socket]:
         """Every connection to a peer, IPv4-mapped or not. Raises KernelRefuses, QueryFailed."""
         states = netlink.DUMPED_STATES & ~(1 << netlink.LISTEN)
-        return self.dump(netlink.of_peer(remote), states)
+        return self.dump(netlink_requests.of_peer(remote), states)
 
     def _dump(self, family: int, condition: bytes, states: int) -> list[Socket]:
         found: list[Socket] = []
         finished = False
         try:
-            self._socket.send(netlink.dump_request(family, condition, states))
+            self._socket.send(netlink_requests.dump_request(family, condition, states))
             while not finished:
                 data = self._socket.recv(_ANSWER_BYTES)
                 finished = netlink.ends_dump(data)

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from producers.sockets import netlink
+from producers.sockets import netlink_requests
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.kernel import Kernel
 from producers.sockets.notifications import Subscription
@@ -35,7 +35,7 @@ def probe_features(
     """Try everything once. Raises KernelRefuses when not even dumps are allowed."""
     ports = [port.number for port in settings.sip_ports]
     try:
-        kernel.dump(netlink.of_ports(ports))
+        kernel.dump(netlink_requests.of_ports(ports))
     except QueryFailed as error:
         raise KernelRefuses(str(error)) from error
     try:

@@ -7,7 +7,7 @@ the worker's own.
 import queue
 from typing import Any
 
-from producers.sockets import netlink
+from producers.sockets import netlink_requests
 from producers.sockets.dumper import Dump, Dumper, take_dump
 from producers.sockets.kernel import Kernel
 from producers.sockets.kernel_features import probe_features
@@ -34,7 +34,7 @@ class KernelFeed:
         self.queue: queue.SimpleQueue[Any] = (
             self._reader.queue if self._reader else queue.SimpleQueue()
         )
-        self._condition = netlink.of_ports([port.number for port in settings.sip_ports])
+        self._condition = netlink_requests.of_ports([port.number for port in settings.sip_ports])
         self._dumper = Dumper(
             lambda: open_kernel(settings),
             self._condition,

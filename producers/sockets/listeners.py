@@ -6,7 +6,7 @@ A process that dies closes every connection at once, which looks like all its cl
 import time
 from collections.abc import Iterable
 
-from producers.sockets import netlink
+from producers.sockets import netlink, netlink_requests
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.kernel import Kernel
 from producers.sockets.netlink import Socket
@@ -52,7 +52,7 @@ class Listeners:
         if now - self._asked > _ASK_AGAIN_SECONDS:
             self._asked = now
             try:
-                ports = netlink.of_ports(self._watched)
+                ports = netlink_requests.of_ports(self._watched)
                 self.listed(self._kernel.dump(ports, 1 << netlink.LISTEN))
             except (KernelRefuses, QueryFailed) as error:
                 log.warning("cannot list the kernel's listening sockets", detail=str(error))

@@ -6,7 +6,7 @@ The audit asks the same. For processes that share the SIP server's network names
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from producers.sockets import netlink
+from producers.sockets import netlink, netlink_requests
 from producers.sockets.kernel import Kernel
 
 
@@ -29,7 +29,7 @@ def live_connections(ports: Collection[int]) -> LiveConnections:
     kernel = Kernel()
     try:
         states = 1 << netlink.ESTABLISHED | 1 << netlink.LISTEN
-        for socket in kernel.dump(netlink.of_ports(sorted(ports)), states):
+        for socket in kernel.dump(netlink_requests.of_ports(sorted(ports)), states):
             if socket.local_port not in ports:
                 continue
             if any(socket.ends[4:20]):  # not a listener on all addresses
@@ -49,7 +49,7 @@ def listening_ports(ports: Collection[int]) -> set[int]:
         return set()
     kernel = Kernel()
     try:
-        found = kernel.dump(netlink.of_ports(sorted(ports)), 1 << netlink.LISTEN)
+        found = kernel.dump(netlink_requests.of_ports(sorted(ports)), 1 << netlink.LISTEN)
         return {socket.local_port for socket in found} & set(ports)
     finally:
         kernel.close()

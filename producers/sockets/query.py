@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from producers.sockets import netlink
+from producers.sockets import netlink, netlink_requests
 from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.kernel import Kernel
 from producers.sockets.netlink import Socket
@@ -87,7 +87,7 @@ class ConnectionQuery:
 
         Raises KernelRefuses, QueryFailed.
         """
-        condition = netlink.of_ports(sorted(self._ports))
+        condition = netlink_requests.of_ports(sorted(self._ports))
         listeners = self._kernel.dump(condition, 1 << netlink.LISTEN)
         for one in listeners:
             if not _is_wildcard(one):

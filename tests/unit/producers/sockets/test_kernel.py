@@ -2,7 +2,7 @@
 
 import pytest
 
-from producers.sockets import netlink
+from producers.sockets import netlink, netlink_requests
 from producers.sockets.kernel import Kernel
 from tests.unit.producers.sockets.conftest import Pair
 
@@ -12,7 +12,7 @@ def test_the_kernel_shows_only_the_ports_asked_for(others: list[int], pair: Pair
     _, _, local, _ = pair
     kernel = Kernel()
     for ports in ([local.port, *others], [*others, local.port]):
-        shown = kernel.dump(netlink.of_ports(ports))
+        shown = kernel.dump(netlink_requests.of_ports(ports))
         assert {s.local_port for s in shown} - set(others) == {local.port}
         assert {s.state for s in shown} >= {netlink.LISTEN, netlink.ESTABLISHED}
     kernel.close()

@@ -5,7 +5,7 @@ import socket
 import pytest
 from pyroute2.netlink.diag import inet_diag_msg, inet_diag_req
 
-from producers.sockets import netlink
+from producers.sockets import netlink, netlink_requests
 from producers.sockets.errors import QueryFailed
 from producers.sockets.netlink import Socket
 from producers.sockets.tcp_info import parse
@@ -16,14 +16,14 @@ from tests.unit.producers.sockets.conftest import Pair
 def test_a_request_and_an_answer_read_by_pyroute2_are_the_same(pair: Pair) -> None:
     _, _, local, remote = pair
     family, ends = netlink.ends_of(local, remote)
-    request = netlink.exact_request(family, ends, 7, info=True)
+    request = netlink_requests.exact_request(family, ends, 7, info=True)
     read = inet_diag_req(request)
     read.decode()
     assert (read["sdiag_family"], read["sdiag_protocol"], read["idiag_ext"]) == (family, 6, 2)
     assert (read["idiag_sport"], read["idiag_dport"]) == (local.port, remote.port)
     assert (read["idiag_src"], read["idiag_cookie"]) == (local.ip, 7)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as kernel:
-        kernel.send(netlink.exact_request(family, ends, None, info=True))
+        kernel.send(netlink_requests.exact_request(family, ends, None, info=True))
         answer = kernel.recv(65536)
     (ours,) = netlink.sockets(answer)
     theirs = inet_diag_msg(answer)
@@ -43,7 +43,7 @@ def test_tcp_info_read_by_pyroute2_is_the_same(pair: Pair) -> None:
     client.recv(50)
     family, ends = netlink.ends_of(local, remote)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as kernel:
-        kernel.send(netlink.exact_request(family, ends, None, info=True))
+        kernel.send(netlink_requests.exact_request(family, ends, None, info=True))
         answer = kernel.recv(65536)
     (found,) = netlink.sockets(answer)
     ours = parse(found.info)
