@@ -26,20 +26,15 @@ class TopicPartition(NamedTuple):
 
 
 class FetchedRecord(Struct, gc=False):
-    """What Faust and the agents read of a consumed record. Of headers: the trace only.
+    """What is read of a consumed record. Of headers: the trace only.
 
     Twenty thousand of aiokafka's own, each with a dictionary and seven headers, would keep the
     garbage collector busy for a sixth of the time.
     """
 
-    topic: str
     partition: int
     offset: int
-    timestamp: int
-    timestamp_type: int
+    timestamp: int  # ms since the epoch
     key: bytes | None
     value: bytes | None
-    checksum: int | None
-    serialized_key_size: int
-    serialized_value_size: int
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes], ...] = ()

@@ -11,8 +11,8 @@ from streams.batches.partition_state import PartitionState
 from streams.batches.records import presence_record
 from streams.consumed import TopicPartition
 from streams.faust_adapter import app as faust_app
-from streams.faust_adapter.progress import ConsumerReading
-from streams.flow.partition_queues import Lanes
+from streams.faust_adapter.progress import ConsumerProgress
+from streams.flow.failure import Failure
 from streams.folds.presence import current
 from streams.settings import StreamsSettings
 from streams.tables.checkpointer import Held
@@ -29,21 +29,21 @@ Settle = Callable[[Effects], Awaitable[None]]
 
 
 class Partitions:
-    """Of one worker. `settle` makes effects durable; `lanes` know of failures."""
+    """Of one worker. `settle` makes effects durable; `failure` knows of failures."""
 
     def __init__(
         self,
         app: faust_app.StreamsApp,
         kafka: KafkaSettings,
         settings: StreamsSettings,
-        reading: ConsumerReading,
-        lanes: Lanes,
+        progress: ConsumerProgress,
+        failure: Failure,
         settle: Settle,
     ) -> None:
-        self._reading = reading
+        self._progress = progress
         self._kafka = kafka
         self._settings = settings
-        self._lanes = lanes
+        self._failure = failure
         self._settle = settle
         self._states: dict[int, PartitionState] = {}
         self._indexing: set[asyncio.Task[bool]] = set()
@@ -75,7 +75,7 @@ class Partitions:
             await self._publish_again(state)
         state.begin_index()
         # Beside the folds: presence does not wait for it.
-        indexing = asyncio.create_task(self._lanes.succeeds(number, self._index(state)))
+        indexing = asyncio.create_task(self._failure.succeeds(number, self._index(state)))
         self._indexing.add(indexing)
         indexing.add_done_callback(self._indexing.discard)
         log.info("partition live", partition=number, users=len(sessions))
@@ -107,7 +107,7 @@ class Partitions:
     def held(self, number: int) -> list[Held]:
         """The partition's tables, as long as they are those that it was recovered with."""
         state, sessions = self._states.get(number), self._sessions.partition(number)
-        if state is None or state.sessions is not sessions or self._lanes.failure is not None:
+        if state is None or state.sessions is not sessions or self._failure.error is not None:
             return []
         tables = (
             (topics.SESSIONS, sessions, state.lock),
@@ -125,7 +125,7 @@ class Partitions:
 
     async def ends(self, changelogs: list[TopicPartition]) -> dict[TopicPartition, int]:
         """The offsets after the last records of changelog partitions. Raises KafkaUnavailable."""
-        return await self._reading.changelog_ends(changelogs)
+        return await self._progress.changelog_ends(changelogs)
 
     # -- what there is ----------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The worker: one thin agent a topic; a batch is durable before it is acknowledged."""
+"""The worker: sources through queues into folds; a batch is durable before it is acknowledged."""
 
 import asyncio
 import functools
@@ -22,10 +22,11 @@ from streams.batches.partition_state import PartitionState
 from streams.batches.session_batch import SessionBatch
 from streams.consumed import CONNECTION_SOURCES, MEDIA_SOURCES, SESSION_SOURCES, SOURCES
 from streams.faust_adapter import app as faust_app
-from streams.faust_adapter.progress import ConsumerReading
+from streams.faust_adapter.progress import ConsumerProgress
+from streams.flow.failure import Failure
 from streams.flow.merge import Run
 from streams.flow.partition_guard import PartitionGuard
-from streams.flow.partition_queues import Lanes, PassOn
+from streams.flow.partition_queues import Fold, PartitionQueues
 from streams.flow.producer import Outbox
 from streams.partitions import Partitions
 from streams.settings import StreamsSettings
@@ -37,7 +38,7 @@ log = logs.get(__name__)
 
 
 class Worker:
-    """Owns the Faust app, the tables, the lanes and the outbox."""
+    """Owns the Faust app, the tables, the partition queues and the producer."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class Worker:
         self._clock = clock
         self._outbox = Outbox(kafka)
         self.app = faust_app.make_app(kafka, settings)
-        self._reading = ConsumerReading(self.app, kafka)
+        self._progress = ConsumerProgress(self.app, kafka)
         counts = PartitionCounts(kafka, self._outbox.list_topics)
         self._guard = PartitionGuard(
             counts,
@@ -58,7 +59,15 @@ class Worker:
             [kafka.name(topic) for topic in SOURCES],
             kafka.partition_check_interval.total_seconds(),
         )
-        self._lanes = Lanes(SESSION_SOURCES, self._fold_sessions, self._reading)
+        self._failure = Failure()
+        folds: dict[tuple[Topic, ...], Fold] = {
+            SESSION_SOURCES: self._fold_sessions,
+            **{(topic,): self._fold_connections for topic in CONNECTION_SOURCES},
+            **{(topic,): self._fold_media for topic in MEDIA_SOURCES},
+            (topics.NODES,): self._copy_nodes,
+        }
+        self._queues = PartitionQueues(folds, self._progress, self._failure)
+        self.app.read(kafka, SOURCES, self._queues)
         self._nodes_read: dict[int, int] = {}  # by partition of rollcall.nodes, the offset after
         self._sweeping = asyncio.Lock()
         self._causes_logged: set[str] = set()
@@ -66,7 +75,7 @@ class Worker:
         self._copier = NodeCopier(kafka.partitions, settings.node_tick, leases)
         self._timekeeper = Timekeeper(self, leases, self._copier, kafka.partitions, clock)
         self._partitions = Partitions(
-            self.app, kafka, settings, self._reading, self._lanes, self.settle
+            self.app, kafka, settings, self._progress, self._failure, self.settle
         )
         files = SavedTables(
             Path(settings.data_folder) / "tables",
@@ -75,27 +84,11 @@ class Worker:
         self.app.tables.recovery.load = files.load
         self.app.tables.check_assignment = self._check_assignment
         self._saver = Saver(self._partitions, self.assigned, files, settings.save_interval)
-        for topic in SESSION_SOURCES:
-            self._agent(topic, self._lanes.merge)
-        for topic in CONNECTION_SOURCES:
-            self._agent(topic, self._lanes.beside(self._fold_connections))
-        for topic in MEDIA_SOURCES:
-            self._agent(topic, self._lanes.beside(self._fold_media))
-        self._agent(topics.NODES, self._lanes.beside(self._copy_nodes))
-
-    def _agent(self, topic: Topic, pass_on: PassOn) -> None:
-        async def agent(stream: Any) -> None:
-            stream.enable_acks = False  # done once the batch is durable
-            async for event in stream.events():
-                await pass_on(topic, event)
-
-        channel = faust_app.source(self.app, self._kafka, topic)
-        self.app.agent(channel, name=topic.name, concurrency=1)(agent)
 
     @property
     def failure(self) -> BaseException | None:
         """Set when the worker must die."""
-        return self._lanes.failure
+        return self._failure.error
 
     def hindrance(self) -> str | None:
         """Why nothing is folded though the worker lives, if so."""
@@ -104,11 +97,11 @@ class Worker:
     async def keep_time(self) -> None:
         """Do what is due though no event comes, until something fails."""
         beside = [
-            asyncio.create_task(self._lanes.succeeds(0, work))
+            asyncio.create_task(self._failure.succeeds(0, work))
             for work in (self._saver.run(), self._guard.run())
         ]
         try:
-            await self._timekeeper.run(self._lanes.succeeds)
+            await self._timekeeper.run(self._failure.succeeds)
         finally:
             for task in beside:
                 task.cancel()
@@ -119,12 +112,12 @@ class Worker:
 
     async def stop_without_commit(self) -> None:
         """Leave the group, and commit no more: what was not made durable is read again."""
-        self._lanes.close()
+        self._queues.close()
         self.app.consumer.commits_nothing = True
         await self.app.stop()
 
     async def _check_assignment(self, assigned: Iterable[Any]) -> None:
-        await self._lanes.succeeds(0, self._guard.check_assignment(assigned))
+        await self._failure.succeeds(0, self._guard.check_assignment(assigned))
 
     async def _fold_sessions(self, number: int, runs: list[Run]) -> bool:
         """Whether nothing is left to sweep."""
@@ -162,43 +155,46 @@ class Worker:
 
     def _caught_up(self, partition: PartitionState, written: int) -> bool:
         """Whether the registrations before what was `written` then (ms) are known to be folded."""
-        began, end = self._reading.ends(topics.REGISTRATIONS, partition.number, written)
-        return end is not None and max(partition.registrations_read, began) >= end
+        read = partition.registrations_read
+        return not self._progress.has_unread(topics.REGISTRATIONS, partition.number, read, written)
 
-    async def _fold_connections(self, topic: Topic, number: int, records: list[Any]) -> None:
+    async def _fold_connections(self, number: int, runs: list[Run]) -> bool:
         await self._guard.check_batch(number)
         partition = await self.partition(number)
         async with partition.connections_lock:
-            await self._join(CONNECTIONS, partition, partition.connections, topic, records)
+            await self._join(CONNECTIONS, partition, partition.connections, runs)
+        return True
 
-    async def _fold_media(self, topic: Topic, number: int, records: list[Any]) -> None:
+    async def _fold_media(self, number: int, runs: list[Run]) -> bool:
         await self._guard.check_batch(number)
         partition = await self.partition(number)
         async with partition.media_lock:
-            await self._join(MEDIA, partition, partition.media, topic, records)
+            await self._join(MEDIA, partition, partition.media, runs)
+        return True
 
     async def _join(
         self,
         join: Join,
         partition: PartitionState,
         table: MutableMapping[bytes, bytes],
-        topic: Topic,
-        records: list[Any],
+        runs: list[Run],
     ) -> None:
         batch = JoinBatch(join, partition.number, table, self._clock(), self._kafka.partitions)
-        batch.fold(topic, records)
+        for topic, records in runs:
+            batch.fold(topic, records)
         effects = batch.finish()
         await self._guard.check_batch(partition.number, misplaced=batch.misplaced)
         await self.settle(effects)
 
-    async def _copy_nodes(self, topic: Topic, number: int, records: list[Any]) -> None:
-        del topic
+    async def _copy_nodes(self, number: int, runs: list[Run]) -> bool:
+        records = [record for _, run in runs for record in run]
         await self._guard.check_batch(number)
         await self._timekeeper.begin_leases(number)
         effects = self._copier.copy(number, records, self._clock())
         await self._guard.check_batch(number, misplaced=self._copier.misplaced)
         await self.settle(effects)
         self._nodes_read[number] = records[-1].offset + 1
+        return True
 
     async def settle(self, effects: Effects) -> None:
         """Make effects durable; all through one producer, so in order."""
@@ -209,35 +205,34 @@ class Worker:
         return await self._partitions.get(number)
 
     def is_live(self) -> bool:
-        """Whether Faust has recovered the tables and feeds the agents."""
-        return self._reading.is_live()
+        """Whether Faust has recovered the tables and feeds the queues."""
+        return self._progress.is_live()
 
     def assigned(self) -> list[int]:
         """The partitions that are this worker's and recovered; none while it is not live."""
-        return self._reading.assigned()
+        return self._progress.assigned()
 
     def kafka_silence(self) -> float:
         """Seconds since a broker last answered."""
-        return self._reading.kafka_silence()
+        return self._progress.kafka_silence()
 
     def nodes_unread(self, numbers: list[int]) -> list[int]:
         """The partitions of rollcall.nodes that are not read to the end last heard of."""
-        unread = []
-        for number in numbers:
-            began, end = self._reading.ends(topics.NODES, number)
-            if end is None or max(self._nodes_read.get(number, 0), began) < end:
-                unread.append(number)
-        return unread
+        return [
+            number
+            for number in numbers
+            if self._progress.has_unread(topics.NODES, number, self._nodes_read.get(number, 0))
+        ]
 
     def status(self) -> dict[str, Any]:
         """For /status: what this worker holds and has done."""
         return {
-            "folded": self._lanes.folded,
+            "folded": self._queues.folded,
             "partitions": self._partitions.numbers(),
             "users": self._partitions.users(),
             "failed": self.failure is not None,
         }
 
     def close(self) -> None:
-        self._lanes.close()
+        self._queues.close()
         self._outbox.close()

@@ -16,17 +16,74 @@ from benchmarks import topics
 from benchmarks.peers import Job
 from benchmarks.peers.fold import fold
 from runtime.kafka import KafkaSettings
+from schemas.topics import REGISTRATIONS, Topic
 from streams.faust_adapter.app import StreamsApp
-from streams.faust_adapter.consumer import BatchSchema
+from streams.faust_adapter.progress import ConsumerProgress
 from streams.faust_adapter.recovery import BatchTables
 from streams.settings import StreamsSettings
 
 _QUEUE_RECORDS = 500_000
+_MOST_WAITING = 16  # batches
+
+
+class Follower:
+    """Receives the batches of all partitions, and folds one after another."""
+
+    def __init__(
+        self, progress: ConsumerProgress, job: Job, changelog: str, producer: Producer
+    ) -> None:
+        self._progress = progress
+        self._job = job
+        self._changelog = changelog
+        self._producer = producer
+        self._latest: dict[bytes, bytes] = {}
+        self._waiting: asyncio.Queue[list[Any]] = asyncio.Queue()
+        self._folding = asyncio.Lock()
+
+    def has_room(self, topic: Topic, number: int) -> bool:
+        del topic, number
+        return self._waiting.qsize() < _MOST_WAITING
+
+    def add(self, topic: Topic, number: int, records: list[Any]) -> None:
+        del topic, number
+        self._waiting.put_nowait(records)
+
+    async def drain(self) -> None:
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+        async with self._folding:
+            pass
+
+    async def follow(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            records = await self._waiting.get()
+            async with self._folding:
+                for record in records:
+                    self._fold(record)
+                await loop.run_in_executor(None, self._producer.flush)
+                last = records[-1]
+                self._progress.acknowledge(REGISTRATIONS, last.partition, last.offset + 1)
+
+    def _fold(self, record: Any) -> None:
+        decode, encode = msgspec.json.decode, msgspec.json.encode
+        aor = record.key
+        known = self._latest.get(aor)
+        state, change = fold(decode(known) if known else None, decode(record.value))
+        if state is not None:
+            self._latest[aor] = value = encode(state)
+            self._producer.produce(self._changelog, value, aor, record.partition)
+        if change is not None:
+            self._producer.produce(self._job.output, encode(change), aor, record.partition)
 
 
 def main() -> None:
     job = Job.given()
-    kafka = KafkaSettings(bootstrap_servers=job.bootstrap_servers, partitions=job.partitions)
+    kafka = KafkaSettings(
+        bootstrap_servers=job.bootstrap_servers,
+        partitions=job.partitions,
+        namespace=job.input.removesuffix(REGISTRATIONS.name),
+    )
     changelog = f"{job.group}-latest-changelog"
     topics.create_outputs(kafka, [changelog])
     limits = {"linger.ms": 20, "queue.buffering.max.messages": _QUEUE_RECORDS}
@@ -48,26 +105,9 @@ def main() -> None:
         datadir=job.folder,
         autodiscover=False,
     )
-    decode, encode = msgspec.json.decode, msgspec.json.encode
-    latest: dict[bytes, bytes] = {}
-
-    async def follow(stream: Any) -> None:
-        stream.enable_acks = False
-        async for event in stream.events():
-            for record in event.message.value:
-                aor = record.key
-                known = latest.get(aor)
-                state, change = fold(decode(known) if known else None, decode(record.value))
-                if state is not None:
-                    latest[aor] = value = encode(state)
-                    producer.produce(changelog, value, aor, record.partition)
-                if change is not None:
-                    producer.produce(job.output, encode(change), aor, record.partition)
-            await asyncio.get_running_loop().run_in_executor(None, producer.flush)
-            event.ack()
-
-    source = app.topic(job.input, schema=BatchSchema(), partitions=job.partitions)
-    app.agent(source, name="follow", concurrency=1)(follow)
+    follower = Follower(ConsumerProgress(app, kafka), job, changelog, producer)
+    app.read(kafka, [REGISTRATIONS], follower)
+    app.task(follower.follow)
     os.chdir(job.folder)
     sys.argv[1:] = ["worker", "--loglevel", "warn", "--without-web"]
     app.main()

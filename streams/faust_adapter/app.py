@@ -1,6 +1,7 @@
 """The Faust app: its settings, the batch transport, and the co-partitioned tables."""
 
 import ssl
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,35 @@ from faust.types.auth import SASLMechanism
 from runtime.kafka import KafkaSettings
 from runtime.private_folders import make_private_folder
 from schemas.topics import Topic
-from streams.faust_adapter.consumer import BatchSchema, BatchTransport
+from streams.faust_adapter.consumer import BatchTransport, Receiver
 from streams.faust_adapter.recovery import BatchTables
 from streams.faust_adapter.store import PartitionedTable
 from streams.settings import StreamsSettings
 
 
 class StreamsApp(faust.App):  # type: ignore[misc]  # Faust is untyped
-    """A Faust app on the batch transport."""
+    """A Faust app whose consumer hands fetched batches to a receiver; it has no agents."""
+
+    receiver: Receiver
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.sources: dict[str, Topic] = {}  # by their names on the cluster
+        super().__init__(*args, **kwargs)
+
+    def read(self, kafka: KafkaSettings, topics: Iterable[Topic], receiver: Receiver) -> None:
+        """Subscribe to topics; the receiver gets their records. Once, before the start."""
+        self.receiver = receiver
+        for topic in topics:
+            name = kafka.name(topic)
+            self.sources[name] = topic
+            self.topics.add(self.topic(name, partitions=kafka.partitions))
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
 
 
 def make_app(kafka: KafkaSettings, settings: StreamsSettings) -> StreamsApp:
-    """The app, configured but without agents or tables."""
+    """The app, configured but without sources or tables."""
     session = settings.session_timeout.total_seconds()
     folder = Path(settings.data_folder)
     make_private_folder(folder)
@@ -41,9 +56,9 @@ def make_app(kafka: KafkaSettings, settings: StreamsSettings) -> StreamsApp:
         broker_rebalance_timeout=session * 2,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.instance,
-        # Revocation waits for the batch under way, so that no other worker folds it meanwhile.
+        # Revocation waits for the batch under way (BatchConsumer.wait_empty), so that no other
+        # worker folds it meanwhile.
         stream_wait_empty=True,
-        stream_buffer_maxsize=16,
         stream_recovery_delay=0.0,
         TableManager=BatchTables,
         # A standby would cost its tables' memory once more, and Faust would still read the whole
@@ -73,11 +88,6 @@ def _credentials(kafka: KafkaSettings) -> Any:
             ssl_context=context,
         )
     return faust.SSLCredentials(context=context) if context else None
-
-
-def source(app: StreamsApp, kafka: KafkaSettings, topic: Topic) -> Any:
-    """A topic whose agent receives whole batches."""
-    return app.topic(kafka.name(topic), schema=BatchSchema(), partitions=kafka.partitions)
 
 
 def table(app: StreamsApp, kafka: KafkaSettings, topic: Topic) -> PartitionedTable:

@@ -10,9 +10,10 @@ from faust.types import TP
 
 from streams.faust_adapter.fetcher import make_prompt, use_light_records
 
-# An end tells of records written this long after it was heard, and no later: every partition is
-# asked for twice a second (fetching.IDLE_WAIT_MS), but not while records of it wait to be taken.
-END_HOLDS_MS = 1000
+# A high watermark tells of records written this long after it was heard, and no later: every
+# partition is asked for twice a second (fetcher.IDLE_WAIT_MS), but not while records of it wait to
+# be taken.
+WATERMARK_HOLDS_MS = 1000
 # After a fetch of fewer records the next is sent when they are asked for, not ahead: it would be
 # answered at once by the first record or two, and all that come after those would wait for a whole
 # round of folding more.
@@ -87,13 +88,13 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
         state = self._state(tp)
         return state.position if state is not None and state.has_valid_position else None
 
-    def end(self, tp: TP, written: int) -> int | None:
-        """See BatchConsumer.end."""
+    def high_watermark(self, tp: TP, written: int) -> int | None:
+        """See BatchConsumer.high_watermark."""
         state = self._state(tp)
         if state is None:
             return 0
         heard = state.timestamp  # aiokafka sets it with the high watermark, by time.time()
-        if heard is None or heard + END_HOLDS_MS < min(written, time.time() * 1000):
+        if heard is None or heard + WATERMARK_HOLDS_MS < min(written, time.time() * 1000):
             return None
         end: int = state.highwater
         return end

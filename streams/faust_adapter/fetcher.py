@@ -23,23 +23,12 @@ class LightRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka 
     """The records of one partition in one fetch, unpacked one by one."""
 
     def _consumer_record(self, tp: Any, record: Any) -> FetchedRecord:
-        key, value = record.key, record.value
         headers: tuple[tuple[str, bytes], ...] = ()
         for header in record.headers:
             if header[0] == "traceparent":
                 headers = (header,)
         return FetchedRecord(
-            tp.topic,
-            tp.partition,
-            record.offset,
-            record.timestamp,
-            record.timestamp_type,
-            key,
-            value,
-            None,
-            len(key) if key is not None else -1,
-            len(value) if value is not None else -1,
-            headers,
+            tp.partition, record.offset, record.timestamp, record.key, record.value, headers
         )
 
 

@@ -1,6 +1,4 @@
-"""How far this worker's consumer has read: what merging and leases ask before they decide."""
-
-from typing import Any
+"""How far this worker's consumer has read, and whether: what others ask before they decide."""
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
@@ -8,31 +6,39 @@ from faust.types import TP
 from runtime.kafka import KafkaSettings, KafkaUnavailable
 from schemas.topics import NODES, Topic
 from streams.consumed import TopicPartition
+from streams.faust_adapter.app import StreamsApp
 
 
-class ConsumerReading:
-    """`streams.flow.merge.Reading` of a Faust app on the batch transport."""
+class ConsumerProgress:
+    """`streams.flow.merge.Progress` of a StreamsApp."""
 
-    def __init__(self, app: Any, kafka: KafkaSettings) -> None:
+    def __init__(self, app: StreamsApp, kafka: KafkaSettings) -> None:
         self._app = app
         self._kafka = kafka
 
-    def ends(self, topic: Topic, number: int, written: int = 0) -> tuple[int, int | None]:
-        """Where reading a partition began or goes on, and its end, as BatchConsumer.end says."""
+    def high_watermark(self, topic: Topic, number: int, written: int = 0) -> int | None:
+        end: int | None = self._app.consumer.high_watermark(self._tp(topic, number), written)
+        return end
+
+    def has_unread(self, topic: Topic, number: int, read: int, written: int = 0) -> bool:
         tp, consumer = self._tp(topic, number), self._app.consumer
-        return consumer.resumed_at(tp), consumer.end(tp, written)
+        end = consumer.high_watermark(tp, written)
+        return end is None or max(read, consumer.resumed_at(tp)) < end
+
+    def is_in_flight(self, topic: Topic, number: int) -> bool:
+        return bool(self._app.consumer.is_in_flight(self._tp(topic, number)))
 
     def rounds(self) -> int:
         return int(self._app.consumer.rounds)
 
-    def is_in_hand(self, topic: Topic, number: int) -> bool:
-        return bool(self._app.consumer.is_in_hand(self._tp(topic, number)))
+    def is_active(self, number: int) -> bool:
+        return number in self.assigned()
 
-    def is_flowing(self) -> bool:
-        return bool(self._app.consumer.flow_active)
+    def acknowledge(self, topic: Topic, number: int, offset: int) -> None:
+        self._app.consumer.acknowledge(self._tp(topic, number), offset)
 
     def is_live(self) -> bool:
-        """Whether Faust has recovered the tables and feeds the agents."""
+        """Whether Faust has recovered the tables and feeds the queues."""
         app = self._app
         return bool(
             not app.rebalancing  # during a recovery the flow is active too
@@ -48,9 +54,6 @@ class ConsumerReading:
         name = self._kafka.name(NODES)
         return sorted(tp.partition for tp in self._app.consumer.assignment() if tp.topic == name)
 
-    def has(self, number: int) -> bool:
-        return number in self.assigned()
-
     def kafka_silence(self) -> float:
         """Seconds since a broker last answered."""
         return float(self._app.consumer.answers.silence)
@@ -61,9 +64,6 @@ class ConsumerReading:
             return dict(await self._app.consumer.highwaters(*changelogs))
         except KafkaError as error:
             raise KafkaUnavailable(str(error)) from error
-
-    def forget(self, event: Any) -> None:
-        self._app.consumer.forget(event.message)
 
     def _tp(self, topic: Topic, number: int) -> TP:
         return TP(self._kafka.name(topic), number)

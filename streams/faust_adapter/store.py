@@ -44,7 +44,7 @@ class PartitionedStore(Store):  # type: ignore[misc]  # Faust is untyped
 
 
 class PartitionedTable(faust.Table):  # type: ignore[misc]  # Faust is untyped
-    """A Faust table on that store; agents write the store and its changelog themselves."""
+    """A Faust table on that store; batches write the store and its changelog themselves."""
 
     def _new_store(self) -> PartitionedStore:
         return PartitionedStore(

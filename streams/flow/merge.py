@@ -7,230 +7,140 @@ topic is known to hold an older one: what is here is merged by the time of produ
 that has more to read is waited for.
 """
 
-import asyncio
 import heapq
-from collections import deque
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from runtime import logs
 from schemas.topics import Topic
-from streams.flow.merge_buffer import Front
+from streams.flow.merge_buffer import MergeBuffer
 
 log = logs.get(__name__)
 
-# A topic that is said to hold more and does not deliver is not waited for longer, until it does.
-# Time alone does not tell: on a busy machine what was fetched waits for its turn. And while records
-# of it are in hand the time does not begin: they come, however long the others' folding takes.
-PATIENCE = 2.0  # seconds
-PATIENT_ROUNDS = 8
-LOOK = 0.1  # seconds
-# Batches of a topic that wait behind those at the front.
-WAITING = 2
-# Batches that came while the last ones became durable are folded together, up to so many records:
-# each fold waits for Kafka, and one a batch would let batches queue. Cut smaller, a backlog took
-# two workers twice as long, for the same reason; more would keep other partitions waiting.
-TOGETHER = 1_000
+# A topic that is said to hold more and does not deliver is waited for so long, and then skipped
+# until it delivers or its high watermark moves. Time alone does not tell: on a busy machine what
+# was fetched waits for its turn. While records of it are in flight the time does not begin.
+STALL_SECONDS = 2.0
+STALL_ROUNDS = 8
 
 Run = tuple[Topic, list[Any]]
 
 
-class Reading(Protocol):
-    """How far topics are read, and whether they are."""
+class Progress(Protocol):
+    """How far this worker's consumer has read its topics."""
 
-    def ends(self, topic: Topic, number: int, written: int) -> tuple[int, int | None]:
-        """Where reading a partition began or goes on, and its end as last heard.
+    def high_watermark(self, topic: Topic, number: int, written: int = 0) -> int | None:
+        """A partition's end, as last heard; None where nothing was heard of it, or only so long
+        before `written` (ms since the epoch) that an older record may lie beyond it."""
 
-        None for an end that was not heard, or too long before `written` (ms) to tell of then.
-        """
+    def has_unread(self, topic: Topic, number: int, read: int, written: int = 0) -> bool:
+        """Whether records may lie beyond the offset `read`, as far as was `written` then (ms)."""
+
+    def is_in_flight(self, topic: Topic, number: int) -> bool:
+        """Whether records of a partition are fetched and not handed over yet."""
 
     def rounds(self) -> int:
         """How often all that was fetched has been handed over."""
 
-    def is_in_hand(self, topic: Topic, number: int) -> bool:
-        """Whether records of a partition are fetched and on their way to its agent."""
-
-    def is_flowing(self) -> bool:
-        """Whether anything is handed over: not while a rebalance waits for what is under way."""
-
-    def has(self, number: int) -> bool:
+    def is_active(self, number: int) -> bool:
         """Whether a partition is this worker's, recovered and read."""
 
-    def forget(self, event: Any) -> None:
-        """A batch is not under way any more, and not done: it will be read again."""
+    def acknowledge(self, topic: Topic, number: int, offset: int) -> None:
+        """All records before an offset are folded, and what they caused is durable."""
 
 
 class Merge:
-    """Of the partition `number`. `put` what Faust delivers, `take` what may be folded now."""
+    """The merge of the partition `number`: `add` what was fetched, `take` what may be folded."""
 
-    def __init__(
-        self, topics: Iterable[Topic], number: int, reading: Reading, waiting: Set[str]
-    ) -> None:
-        """`waiting`: the topics whose agent holds a batch, behind which others may be."""
+    def __init__(self, topics: Iterable[Topic], number: int, progress: Progress) -> None:
         self._topics = tuple(topics)
         self._number = number
-        self._reading = reading
-        self._waiting = waiting
-        self._queues: dict[str, deque[Any]] = {topic.name: deque() for topic in self._topics}
-        self._fronts: dict[str, Front] = {}
-        self._received: dict[str, int] = {}
-        self._given_up: dict[str, int | None] = {}
-        self._arrived = asyncio.Event()
-        self._taken = asyncio.Event()
-        self._is_starving = False
+        self._progress = progress
+        self._buffers: dict[str, MergeBuffer] = {}
+        self._stalled_since: tuple[float, int] | None = None
+        self.clear()
 
-    async def put(self, topic: Topic, event: Any) -> None:
-        """Add one batch; waits while two of the topic are waiting already.
+    def add(self, topic: Topic, records: list[Any]) -> None:
+        """Add one fetched batch."""
+        self._buffers[topic.name].add(records)
 
-        Not while another topic's is waited for: that may be behind batches of other partitions,
-        which are waited for likewise, and who brings this topic's batches brings those partitions'.
-        """
-        queue = self._queues[topic.name]
-        while len(queue) >= WAITING and not self._is_starving:
-            self._taken.clear()
-            await self._taken.wait()
-        if not self._reading.is_flowing():  # what was before it may have been dropped
-            self._reading.forget(event)
-            return
-        queue.append(event)
-        self._received[topic.name] = event.value[-1].offset + 1
-        self._arrived.set()
+    def waiting(self, topic: Topic) -> int:
+        """How many records of the topic wait to be taken."""
+        return len(self._buffers[topic.name])
 
-    async def take(self, *, wait: bool = True) -> tuple[list[Run], list[Any]]:
-        """Runs of records in order, and the events of the batches that end with them.
+    @property
+    def is_empty(self) -> bool:
+        return not any(map(len, self._buffers.values()))
 
-        Nothing, without `wait`, where one would have to wait; and where reading stops meanwhile:
-        what is here is dropped then, to be read again.
-        """
-        while not self._fill():
-            if not wait:
-                return [], []
-            await self._arrival(None)
-        if not wait and self._missing():
-            return [], []
-        missed = await self._missed()
-        if missed and not self._reading.is_flowing():
-            self.drop()
-            return [], []
-        for topic in missed:
-            end = self._end(topic)[1]
-            log.warning(
-                "not waited for", topic=topic.name, read=self._received.get(topic.name), end=end
-            )
-            self._given_up[topic.name] = end
-        return self._cut()
+    def clear(self) -> None:
+        """Drop what is here: it is not acknowledged, so it will be read again."""
+        self._buffers = {topic.name: MergeBuffer(topic) for topic in self._topics}
+        self._stalled_since = None
 
-    async def _missed(self) -> list[Topic]:
-        """Wait for the topics that have more and are not here; those that did not come in time."""
-        clock, reading = asyncio.get_running_loop().time, self._reading
-        began, rounds = clock(), reading.rounds()
-        while (missing := self._missing()) and reading.is_flowing():
-            if any(map(self._is_in_hand, missing)):
-                began, rounds = clock(), reading.rounds()
-            elif clock() - began > PATIENCE and reading.rounds() - rounds >= PATIENT_ROUNDS:
-                break
-            self._is_starving = True
-            self._taken.set()
-            if await self._arrival(LOOK):
-                self._fill()
-        self._is_starving = False
-        return missing
+    def take(self, now: float) -> list[Run]:
+        """Runs of records in order. None while a topic is waited for: ask again when something was
+        added, and now and then. `now` is in seconds of a clock that only goes forward."""
+        buffers = self._buffers.values()
+        fronts = [buffer for buffer in buffers if buffer.fill()]
+        if not fronts:
+            return []
+        written = max(buffer.last for buffer in fronts)
+        unfinished = [buffer for buffer in buffers if self._has_more(buffer, written)]
+        missing = [buffer for buffer in unfinished if not buffer.has_front]
+        if missing and not self._is_stalled(missing, now):
+            return []
+        for buffer in missing:
+            self._skip(buffer, written)
+        self._stalled_since = None
+        return _cut(fronts, [buffer for buffer in unfinished if buffer.has_front])
 
-    def drop(self) -> None:
-        """Forget what is here, when reading has stopped.
-
-        Faust waits, before it gives partitions up, until each batch is done or forgotten. One that
-        is forgotten is not committed: who has the partition next reads it again.
-        """
-        dropped = [event for front in self._fronts.values() for event in front.events()]
-        self._fronts.clear()
-        for queue in self._queues.values():
-            dropped += queue
-            queue.clear()
-        for event in dropped:
-            self._reading.forget(event)
-        self._received.clear()
-        self._given_up.clear()
-        self._taken.set()
-
-    async def _arrival(self, seconds: float | None) -> bool:
-        """Whether something arrived in time."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._arrived.wait()
-        except TimeoutError:
-            return False
-        self._arrived.clear()
-        return True
-
-    def _fill(self) -> bool:
-        """Move batches of each topic to the front; whether any is there."""
-        for name, queue in self._queues.items():
-            if not queue:
-                continue
-            if name not in self._fronts:
-                self._fronts[name] = Front(queue.popleft())
-            front = self._fronts[name]
-            while queue and len(front) < TOGETHER:
-                front.add(queue.popleft())
-            self._taken.set()
-        return bool(self._fronts)
-
-    def _missing(self) -> list[Topic]:
-        return [t for t in self._topics if t.name not in self._fronts and self._has_more(t)]
-
-    def _has_more(self, topic: Topic) -> bool:
-        """Whether records are known to lie beyond what is at the front."""
-        if self._queues[topic.name]:
+    def _has_more(self, buffer: MergeBuffer, written: int) -> bool:
+        """Whether records are known to lie beyond the front, as of what was `written` last."""
+        if buffer.has_batches_behind:
             return True
-        began, end = self._end(topic)
-        if topic.name in self._given_up:
-            if self._given_up[topic.name] == end:
+        if buffer.skipped_until != -1:
+            end = self._progress.high_watermark(buffer.topic, self._number, written)
+            if buffer.skipped_until == end:
                 return False
-            del self._given_up[topic.name]
-        return end is None or max(self._received.get(topic.name, 0), began) < end
+            buffer.skipped_until = -1
+        return self._progress.has_unread(buffer.topic, self._number, buffer.received, written)
 
-    def _end(self, topic: Topic) -> tuple[int, int | None]:
-        """As of the last of what is at the front."""
-        last = (front.records[-1].timestamp for front in self._fronts.values())
-        return self._reading.ends(topic, self._number, max(last, default=0))
+    def _is_stalled(self, missing: list[MergeBuffer], now: float) -> bool:
+        """Whether the missing topics have been waited for long enough."""
+        progress, rounds = self._progress, self._progress.rounds()
+        if self._stalled_since is None or any(
+            progress.is_in_flight(buffer.topic, self._number) for buffer in missing
+        ):
+            self._stalled_since = now, rounds
+        began, first = self._stalled_since
+        return now - began > STALL_SECONDS and rounds - first >= STALL_ROUNDS
 
-    def _is_in_hand(self, topic: Topic) -> bool:
-        return topic.name in self._waiting or self._reading.is_in_hand(topic, self._number)
+    def _skip(self, buffer: MergeBuffer, written: int) -> None:
+        """Wait no longer for a topic, until more is heard of it."""
+        end = self._progress.high_watermark(buffer.topic, self._number, written)
+        log.warning(
+            "merge: timed out waiting for topic",
+            topic=buffer.topic.name,
+            partition=self._number,
+            read=buffer.received,
+            end=end,
+        )
+        buffer.skipped_until = end
 
-    def _cut(self) -> tuple[list[Run], list[Any]]:
-        """Everything up to the last time that every topic with more to come has reached."""
-        if len(self._fronts) == 1:  # most often: nothing to merge with
-            ((name, front),) = self._fronts.items()
-            if not any(self._has_more(t) for t in self._topics if t.name != name):
-                self._fronts.clear()
-                topic = next(t for t in self._topics if t.name == name)
-                records, ended = front.take(len(front))
-                return [(topic, records)], ended
-        limits = [
-            self._fronts[topic.name].newest
-            for topic in self._topics
-            if topic.name in self._fronts and self._has_more(topic)
-        ]
-        limit = min(limits, default=None)
-        parts: list[list[tuple[int, int, Any]]] = []
-        ended = []
-        for rank, topic in enumerate(self._topics):
-            if topic.name not in self._fronts:
-                continue
-            front = self._fronts[topic.name]
-            records, events = front.take(front.until(limit))
-            parts.append([(r.timestamp, rank, r) for r in records])
-            ended += events
-            if not front:
-                del self._fronts[topic.name]
-        return self._runs(parts), ended
 
-    def _runs(self, parts: list[list[tuple[int, int, Any]]]) -> list[Run]:
-        runs: list[Run] = []
-        for _, rank, record in heapq.merge(*parts, key=lambda part: part[:2]):
-            topic = self._topics[rank]
-            if not runs or runs[-1][0] is not topic:
-                runs.append((topic, []))
-            runs[-1][1].append(record)
-        return runs
+def _cut(fronts: list[MergeBuffer], unfinished: list[MergeBuffer]) -> list[Run]:
+    """Everything up to the last time that every topic with more to come has reached."""
+    if len(fronts) == 1:  # most often: nothing to merge with
+        return [(fronts[0].topic, fronts[0].take())]
+    limit = min((buffer.newest for buffer in unfinished), default=None)
+    parts = [
+        [(record.timestamp, rank, record) for record in buffer.take(limit)]
+        for rank, buffer in enumerate(fronts)
+    ]
+    runs: list[Run] = []
+    for _, rank, record in heapq.merge(*parts, key=lambda part: part[:2]):
+        topic = fronts[rank].topic
+        if not runs or runs[-1][0] is not topic:
+            runs.append((topic, []))
+        runs[-1][1].append(record)
+    return runs

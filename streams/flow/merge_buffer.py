@@ -1,57 +1,76 @@
-"""A topic's batches that are folded next, as one: their records, and which batches these end."""
+"""The records of one topic that wait in a partition's merge: those to fold next, and the rest."""
 
 from collections import deque
 from typing import Any
 
+from schemas.topics import Topic
 
-class Front:
-    """Of one topic in one partition. An `event` holds a batch's records as its value."""
+# Batches that came while the last ones became durable are folded together, up to so many records:
+# each fold waits for Kafka, and one a batch would let batches queue. Cut smaller, a backlog took
+# two workers twice as long, for the same reason; more would keep other partitions waiting.
+MAX_BATCH_RECORDS = 1_000
 
-    __slots__ = ("_ends", "_newest", "_taken", "records")
 
-    def __init__(self, event: Any) -> None:
-        self.records: list[Any] = event.value  # those that are not taken, and before them others
+class MergeBuffer:
+    """The front is what the merge looks at; batches behind it follow when there is room."""
+
+    __slots__ = ("_batches", "_front", "_newest", "_taken", "received", "skipped_until", "topic")
+
+    def __init__(self, topic: Topic) -> None:
+        self.topic = topic
+        self.received = 0  # the offset after the last record added
+        self.skipped_until: int | None = -1  # see Merge; -1: not skipped
+        self._batches: deque[list[Any]] = deque()
+        self._front: list[Any] = []
         self._taken = 0
-        self._ends = deque([(event, len(event.value))])
         self._newest: int | None = None
 
     def __len__(self) -> int:
-        return len(self.records) - self._taken
+        return len(self._front) - self._taken + sum(map(len, self._batches))
 
-    def add(self, event: Any) -> None:
-        """The batch that follows."""
-        self.records = self.records[self._taken :] + event.value
-        self._ends = deque((known, end - self._taken) for known, end in self._ends)
-        self._ends.append((event, len(self.records)))
-        self._taken = 0
-        self._newest = None
+    def add(self, records: list[Any]) -> None:
+        """Add one fetched batch, whose list is taken over."""
+        self._batches.append(records)
+        self.received = records[-1].offset + 1
+
+    def fill(self) -> bool:
+        """Move batches to the front until it is large enough; whether it holds any record."""
+        while self._batches and len(self._front) - self._taken < MAX_BATCH_RECORDS:
+            batch = self._batches.popleft()
+            if self._taken == len(self._front):
+                self._front = batch
+            else:
+                self._front = self._front[self._taken :] + batch
+            self._taken, self._newest = 0, None
+        return self._taken < len(self._front)
+
+    @property
+    def has_front(self) -> bool:
+        return self._taken < len(self._front)
+
+    @property
+    def has_batches_behind(self) -> bool:
+        """Whether batches wait that are not in the front."""
+        return bool(self._batches)
+
+    @property
+    def last(self) -> int:
+        """The time of the front's last record (ms)."""
+        timestamp: int = self._front[-1].timestamp
+        return timestamp
 
     @property
     def newest(self) -> int:
-        """The latest time of a record (ms): not always the last one's."""
+        """The latest time of a record in the front (ms): not always the last one's."""
         if self._newest is None:
-            self._newest = max(record.timestamp for record in self.records)
+            self._newest = max(record.timestamp for record in self._front)
         return self._newest
 
-    def until(self, limit: int | None) -> int:
-        """How many of the records come before the first that is younger than `limit` (ms)."""
-        records, size = self.records, len(self.records)
-        stop = size if limit is None else self._taken
+    def take(self, limit: int | None = None) -> list[Any]:
+        """The records of the front before the first that is younger than `limit` (ms)."""
+        records, start, size = self._front, self._taken, len(self._front)
+        stop = size if limit is None else start
         while stop < size and records[stop].timestamp <= limit:
             stop += 1
-        return stop - self._taken
-
-    def take(self, count: int) -> tuple[list[Any], list[Any]]:
-        """So many records, and the events of the batches that end with them."""
-        start, stop = self._taken, self._taken + count
-        whole = start == 0 and stop == len(self.records)
-        records = self.records if whole else self.records[start:stop]
         self._taken = stop
-        ended = []
-        while self._ends and self._ends[0][1] <= stop:
-            ended.append(self._ends.popleft()[0])
-        return records, ended
-
-    def events(self) -> list[Any]:
-        """Of the batches that are not taken to their end."""
-        return [event for event, _ in self._ends]
+        return records if (start, stop) == (0, size) else records[start:stop]

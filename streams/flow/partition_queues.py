@@ -1,147 +1,144 @@
-"""Lanes between Faust's agents and the folds: a partition's batches in order, beside all others'.
+"""Queues between the consumer and the folds: a partition's records in order, beside all others'.
 
-While one partition's batch becomes durable, another's is folded. Lanes are short, so that Faust
-stops fetching when folding falls behind. Only what is durable is acknowledged.
+While one partition's batch becomes durable, another's is folded. A queue that is long enough has no
+room: the consumer leaves its partition unread until it has. Only what is durable is acknowledged.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from runtime import logs, metrics
-from runtime.partition_counts import WrongPartitionCounts
+from runtime import metrics
 from schemas.topics import Topic
-from streams.flow.merge import LOOK, TOGETHER, Merge, Reading, Run
-from streams.flow.merge_buffer import Front
+from streams.flow.failure import Failure
+from streams.flow.merge import Merge, Progress, Run
 
-log = logs.get(__name__)
+# Records of a topic in a partition that may wait: two fetches or so of small records.
+MAX_WAITING_RECORDS = 2_000
+# How often a queue looks again whether a topic that it waits for is stalled, or its partition live.
+POLL_SECONDS = 0.1
 
-# Of a lane without merging: topic, partition, records.
-Process = Callable[[Topic, int, list[Any]], Awaitable[None]]
-# Of a merged lane: partition and runs; whether nothing of it is left to do.
+# Takes a partition and runs of records. Returns whether all that they cause is done: not while a
+# sweep is under way, which further calls, with or without records, go on with.
 Fold = Callable[[int, list[Run]], Awaitable[bool]]
-PassOn = Callable[[Topic, Any], Awaitable[None]]
 
 
-class Lanes:
-    """`failure` is set by the first batch that fails; nothing behind it is acknowledged."""
+class PartitionQueues:
+    """One queue a partition for each group of topics that are merged and folded together."""
 
     def __init__(
         self,
-        merged: tuple[Topic, ...],
-        fold: Fold,
-        reading: Reading,
+        folds: Mapping[tuple[Topic, ...], Fold],
+        progress: Progress,
+        failure: Failure,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`merged` topics go together into `fold`."""
-        self._merged = merged
-        self._fold = fold
-        self._reading = reading
-        # Topics whose agent waits with a batch until its partition has room: behind it there may
-        # be others of any partition.
-        self._waiting: set[str] = set()
-        self._queues: dict[tuple[str, int], asyncio.Queue[Any]] = {}
-        self._merges: dict[int, Merge] = {}
-        self._tasks: list[asyncio.Future[None]] = []
-        self.failure: BaseException | None = None
-        self.folded = 0
+        self._groups = {topic.name: group for group in folds for topic in group}
+        self._folds = folds
+        self._progress = progress
+        self._failure = failure
+        self._clock = clock
+        self._queues: dict[tuple[str, int], _PartitionQueue] = {}
+        self._tasks: dict[_PartitionQueue, asyncio.Task[None]] = {}
 
-    async def merge(self, topic: Topic, event: Any) -> None:
-        """Take a batch of one of the merged topics."""
-        self._waiting.add(topic.name)
-        try:
-            await self._merge(event.message.partition).put(topic, event)
-        finally:
-            self._waiting.remove(topic.name)
+    @property
+    def folded(self) -> int:
+        """Records folded so far."""
+        return sum(queue.folded for queue in self._tasks)
 
-    def beside(self, process: Process) -> PassOn:
-        """What takes the batches of a topic that is not merged."""
+    def has_room(self, topic: Topic, number: int) -> bool:
+        """Whether more records of a partition may be added."""
+        queue = self._queues.get((topic.name, number))
+        return queue is None or queue.merge.waiting(topic) < MAX_WAITING_RECORDS
 
-        async def pass_on(topic: Topic, event: Any) -> None:
-            await self._queue(topic, process, event.message.partition).put(event)
+    def add(self, topic: Topic, number: int, records: list[Any]) -> None:
+        """Add one fetched batch of a partition."""
+        queue = self._queues.get((topic.name, number)) or self._begin(topic, number)
+        queue.add(topic, records)
 
-        return pass_on
+    async def drain(self) -> None:
+        """Drop what waits, and wait until nothing is being folded.
 
-    async def succeeds(self, partition: int, work: Awaitable[Any]) -> bool:
-        """Do it; False, and a failure, when it raises. After a failure nothing is begun."""
-        if self.failure is not None:
-            if asyncio.iscoroutine(work):
-                work.close()
-            return False
-        try:
-            await work
-        except WrongPartitionCounts as error:
-            self.failure = error
-            return False
-        except Exception as error:
-            log.critical("batch failed; the worker stops", partition=partition, exc_info=error)
-            self.failure = error
-            return False
-        return True
+        What is dropped is not acknowledged: who has the partition next reads it again.
+        """
+        for queue in self._tasks:
+            queue.merge.clear()
+        await asyncio.gather(*(queue.drain() for queue in self._tasks))
 
     def close(self) -> None:
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
 
-    def _queue(self, topic: Topic, process: Process, partition: int) -> "asyncio.Queue[Any]":
-        queue = self._queues.get((topic.name, partition))
-        if queue is None:
-            queue = self._queues[topic.name, partition] = asyncio.Queue(maxsize=2)
-            work = self._work(topic, process, partition, queue)
-            self._tasks.append(asyncio.ensure_future(work))
+    def _begin(self, topic: Topic, number: int) -> "_PartitionQueue":
+        group = self._groups[topic.name]
+        queue = _PartitionQueue(group, number, self._folds[group], self._progress, self._clock)
+        for one in group:
+            self._queues[one.name, number] = queue
+        self._tasks[queue] = asyncio.create_task(queue.run(self._failure))
         return queue
 
-    def _merge(self, number: int) -> Merge:
-        merge = self._merges.get(number)
-        if merge is None:
-            merge = Merge(self._merged, number, self._reading, self._waiting)
-            self._merges[number] = merge
-            self._tasks.append(asyncio.ensure_future(self._work_merged(number, merge)))
-        return merge
 
-    async def _work(
-        self, topic: Topic, process: Process, partition: int, queue: "asyncio.Queue[Any]"
+class _PartitionQueue:
+    """The records of one partition's group of topics, and the task that folds them."""
+
+    def __init__(
+        self,
+        group: tuple[Topic, ...],
+        number: int,
+        fold: Fold,
+        progress: Progress,
+        clock: Callable[[], float],
     ) -> None:
+        self.merge = Merge(group, number, progress)
+        self.folded = 0
+        self._number = number
+        self._fold = fold
+        self._progress = progress
+        self._clock = clock
+        self._arrived = asyncio.Event()
+        self._folding = asyncio.Lock()
+        self._is_done = True  # no sweep is left
+        self._unacknowledged: dict[str, tuple[Topic, int]] = {}  # the offset after what is folded
+
+    def add(self, topic: Topic, records: list[Any]) -> None:
+        self.merge.add(topic, records)
+        self._arrived.set()
+
+    async def run(self, failure: Failure) -> None:
+        """Fold what may be folded, until something fails."""
         while True:
-            front = Front(await queue.get())
-            while not queue.empty() and len(front) < TOGETHER:
-                front.add(queue.get_nowait())
-            records, events = front.take(len(front))
-            if not await self.succeeds(partition, process(topic, partition, records)):
-                return
-            for event in events:
-                event.ack()
-            self._count(topic, records)
+            async with self._folding:
+                while self._is_done or self._progress.is_active(self._number):
+                    runs = self.merge.take(self._clock())
+                    if not runs and self._is_done:
+                        break
+                    if not await failure.succeeds(self._number, self._fold_and_acknowledge(runs)):
+                        return
+            await self._arrival()
 
-    async def _work_merged(self, number: int, merge: Merge) -> None:
-        finished = True
-        unacknowledged: list[Any] = []
+    async def drain(self) -> None:
+        async with self._folding:
+            # In the middle of a sweep, which nobody need wait for: its event is read again.
+            self._unacknowledged.clear()
 
-        async def fold(runs: list[Run]) -> None:
-            nonlocal finished
-            finished = await self._fold(number, runs)
+    async def _fold_and_acknowledge(self, runs: list[Run]) -> None:
+        self._is_done = await self._fold(self._number, runs)
+        for topic, records in runs:
+            self._unacknowledged[topic.name] = topic, records[-1].offset + 1
+            self.folded += len(records)
+            metrics.FOLDED.add(len(records), {"topic": topic.name})
+        if self._is_done:  # see streams/batches/sweep.py
+            for topic, offset in self._unacknowledged.values():
+                self._progress.acknowledge(topic, self._number, offset)
+            self._unacknowledged.clear()
 
-        while True:
-            if not finished and not self._reading.is_flowing():
-                # In the middle of a sweep, which a rebalance need not wait for: who has the
-                # partition next reads its event again.
-                for event in unacknowledged:
-                    self._reading.forget(event)
-                unacknowledged.clear()
-                merge.drop()
-            if not finished and not self._reading.has(number):
-                await asyncio.sleep(LOOK)
-                continue
-            runs, ended = await merge.take(wait=finished)
-            if not await self.succeeds(number, fold(runs)):
-                return
-            unacknowledged += ended
-            for topic, records in runs:
-                self._count(topic, records)
-            if finished:  # see streams/batches/sweep.py
-                for event in unacknowledged:
-                    event.ack()
-                unacknowledged.clear()
-
-    def _count(self, topic: Topic, records: list[Any]) -> None:
-        self.folded += len(records)
-        metrics.FOLDED.add(len(records), {"topic": topic.name})
+    async def _arrival(self) -> None:
+        """Wait for records; not for long where there is something to do without."""
+        has_work = not self.merge.is_empty or not self._is_done
+        try:
+            async with asyncio.timeout(POLL_SECONDS if has_work else None):
+                await self._arrived.wait()
+        except TimeoutError:
+            return
+        self._arrived.clear()

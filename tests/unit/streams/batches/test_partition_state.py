@@ -19,7 +19,7 @@ CHANGELOG = TopicPartition("rollcall.sessions", 0)
 
 
 def _record(offset: int, key: bytes, value: bytes | None) -> FetchedRecord:
-    return FetchedRecord(CHANGELOG.topic, 0, offset, 0, 0, key, value, None, 0, 0, ())
+    return FetchedRecord(0, offset, 0, key, value)
 
 
 def _session(user: int, batch: int, version: int = 1) -> bytes:

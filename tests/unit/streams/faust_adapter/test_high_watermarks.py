@@ -1,4 +1,4 @@
-"""How long the end of a partition, as a fetch told it, may be taken for its end."""
+"""How long a high watermark that a fetch brought may be taken for the partition's end."""
 
 import asyncio
 import time
@@ -7,13 +7,13 @@ from types import SimpleNamespace
 from aiokafka.consumer.subscription_state import SubscriptionState
 from faust.types import TP
 
-from streams.faust_adapter.consumer_thread import END_HOLDS_MS, FetchThread
+from streams.faust_adapter.consumer_thread import WATERMARK_HOLDS_MS, FetchThread
 
 ONE, OTHER = TP("topic", 0), TP("topic", 1)
 
 
-def _end(tp: TP, written: int, **heard: int) -> int | None:
-    """Of a consumer's thread that is assigned ONE, of which a fetch told what is `heard`."""
+def _watermark(tp: TP, written: int, **heard: int) -> int | None:
+    """Of a consumer's thread that is assigned ONE, of which a fetch brought what is `heard`."""
 
     async def asked() -> int | None:  # aiokafka's assignment wants a loop
         subscription = SubscriptionState()
@@ -24,23 +24,23 @@ def _end(tp: TP, written: int, **heard: int) -> int | None:
             setattr(state, name, value)
         thread = FetchThread.__new__(FetchThread)
         thread._consumer = SimpleNamespace(_subscription=subscription)
-        return thread.end(tp, written)
+        return thread.high_watermark(tp, written)
 
     return asyncio.run(asked())
 
 
 def test_an_end_tells_of_what_was_written_before_it_was_heard_and_a_little_longer() -> None:
     heard = 1_700_000_000_000
-    assert _end(ONE, 0, highwater=7, timestamp=heard) == 7
-    assert _end(ONE, heard + END_HOLDS_MS, highwater=7, timestamp=heard) == 7
-    assert _end(ONE, heard + END_HOLDS_MS + 1, highwater=7, timestamp=heard) is None
+    assert _watermark(ONE, 0, highwater=7, timestamp=heard) == 7
+    assert _watermark(ONE, heard + WATERMARK_HOLDS_MS, highwater=7, timestamp=heard) == 7
+    assert _watermark(ONE, heard + WATERMARK_HOLDS_MS + 1, highwater=7, timestamp=heard) is None
 
 
 def test_a_producer_whose_clock_is_ahead_does_not_make_a_fresh_end_old() -> None:
     now = int(time.time() * 1000)
-    assert _end(ONE, now + 3_600_000, highwater=7, timestamp=now) == 7
+    assert _watermark(ONE, now + 3_600_000, highwater=7, timestamp=now) == 7
 
 
 def test_an_end_is_unknown_before_the_first_fetch_and_there_is_none_without_assignment() -> None:
-    assert _end(ONE, 0) is None
-    assert _end(OTHER, 0) == 0
+    assert _watermark(ONE, 0) is None
+    assert _watermark(OTHER, 0) == 0

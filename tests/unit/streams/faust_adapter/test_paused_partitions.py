@@ -1,60 +1,73 @@
-"""The transport where no partition may be read: it goes on as soon as one may."""
+"""The consumer reads partitions that are not paused and whose receiver has room, and waits else."""
 
 import asyncio
 from typing import Any
 
 from faust.types import TP
 
-from streams.faust_adapter.consumer import BatchConsumer
+from schemas import topics
+from schemas.topics import Topic
+from streams.faust_adapter.consumer import FULL_ROUND_SECONDS, BatchConsumer
 
-ONE = TP("topic", 0)
+ONE, OTHER, CHANGELOG = TP("source", 0), TP("source", 1), TP("changelog", 0)
 
 
 class _Consumer(BatchConsumer):
     """Without an app or Kafka: what there is to read is there at once."""
 
     flow_active = True
-    client_only = False
 
     def __init__(self) -> None:
-        self._resumed = asyncio.Event()
         self._active_partitions: set[TP] = set()
-        self._paused_partitions = {ONE}
-        self.not_waiting_next_records = asyncio.Event()
+        self._paused_partitions = {ONE, OTHER, CHANGELOG}
         self.app: Any = self
+        self.receiver = self
+        self.sources = {"source": topics.CALLS}
+        self.full: set[int] = set()
+        self.asked: list[tuple[set[TP], float]] = []
 
-    async def wait(self, *coros: Any, timeout: Any = None) -> Any:
-        async with asyncio.timeout(timeout):
-            await coros[0].wait()
+    def has_room(self, topic: Topic, number: int) -> bool:
+        assert topic is topics.CALLS
+        return number not in self.full
+
+    def _is_changelog_tp(self, tp: TP) -> bool:
+        return bool(tp == CHANGELOG)
 
     async def _getmany(self, active_partitions: set[TP], timeout: float) -> dict[TP, list[str]]:
-        assert timeout == 30
+        self.asked.append((active_partitions, timeout))
         return {tp: ["record"] for tp in active_partitions}
 
 
-def test_what_is_resumed_is_read_at_once() -> None:
+async def _fetch(consumer: _Consumer) -> Any:
+    async with asyncio.timeout(0.5):
+        return await consumer._fetch(30)
+
+
+def test_nothing_is_read_while_all_are_paused_and_it_soon_looks_again() -> None:
     """Faust would look again after a second: all that while presence stands still."""
-
-    async def scene() -> tuple[bool, Any]:
-        consumer = _Consumer()
-        reading = asyncio.ensure_future(consumer._wait_next_records(30))
-        for _ in range(10):
-            await asyncio.sleep(0)
-        waited = not reading.done()
-        consumer.resume_partitions({ONE})
-        async with asyncio.timeout(0.5):
-            return waited, await reading
-
-    assert asyncio.run(scene()) == (True, ({ONE: ["record"]}, {ONE}))
+    consumer = _Consumer()
+    assert asyncio.run(_fetch(consumer)) == ({}, set())
+    consumer.resume_partitions({ONE})
+    assert asyncio.run(_fetch(consumer)) == ({ONE: ["record"]}, {ONE})
+    assert consumer.asked == [({ONE}, 30)]
 
 
-def test_nothing_is_read_while_nothing_may_be() -> None:
-    class Impatient(_Consumer):
-        async def wait(self, *coros: Any, timeout: Any = None) -> Any:
-            assert (coros, timeout) == ((self._resumed,), 30)
+def test_partitions_whose_receiver_has_no_room_are_left_unread() -> None:
+    """Those that have are not waited for long: room may be made any moment."""
+    consumer = _Consumer()
+    consumer.resume_partitions({ONE, OTHER, CHANGELOG})
+    consumer.full = {0}
+    asyncio.run(_fetch(consumer))
+    consumer.full = set()
+    asyncio.run(_fetch(consumer))
+    everything = {ONE, OTHER, CHANGELOG}
+    assert consumer.asked == [({OTHER, CHANGELOG}, FULL_ROUND_SECONDS), (everything, 30)]
 
-    assert asyncio.run(_on(Impatient)) == ({}, set())
 
-
-async def _on(kind: type[_Consumer]) -> Any:
-    return await kind()._wait_next_records(30)
+def test_nothing_is_read_while_no_receiver_has_room() -> None:
+    consumer = _Consumer()
+    consumer.resume_partitions({ONE, OTHER})
+    consumer.full = {0, 1}
+    records, _ = asyncio.run(_fetch(consumer))
+    assert records == {}
+    assert consumer.asked == []

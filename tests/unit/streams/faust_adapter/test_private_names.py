@@ -17,11 +17,9 @@ from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
 from faust import App, Table
-from faust.serializers.schemas import Schema
 from faust.stores.memory import Store
 from faust.tables import TableManager
 from faust.tables.recovery import Recovery
-from faust.transport.conductor import Conductor
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 
 import streams.faust_adapter
@@ -34,20 +32,15 @@ FOLDER = Path(streams.faust_adapter.__path__[0])
 USED: dict[type, set[str]] = {
     Consumer: {
         "_acked",
-        "_acked_index",
-        "_buffered_partitions",
         "_committed_offset",
         "_get_active_partitions",
+        "_getmany",
         "_is_changelog_tp",
-        "_read_offset",
         "_thread",
-        "_to_message",
-        "_unacked_messages",
-        "_wait_next_records",
-        "_waiting_for_ack",
+        "can_resume_flow",
+        "commit_and_end_transactions",
         "flow_active",
     },
-    Conductor: {"_tp_index"},
     AIOKafkaConsumerThread: {"_consumer", "_fetch_records", "_seek_wait"},
     aiokafka.AIOKafkaConsumer: {"_coordinator", "_fetcher", "_subscription"},
     Fetcher: {
@@ -78,27 +71,24 @@ USED: dict[type, set[str]] = {
         "tp_to_table",
     },
     TableManager: {"_recovery", "_update_channels"},
-    App: {"consumer_generation_id", "crash_reason", "flow_control", "rebalancing"},
+    App: {"consumer_generation_id", "crash_reason", "rebalancing"},
 }
 
 OVERRIDDEN: dict[type, tuple[type, set[str]]] = {
-    app.StreamsApp: (App, {"_new_transport"}),
+    app.StreamsApp: (App, {"__init__", "_new_transport"}),
     consumer.BatchConsumer: (
         Consumer,
         {
             "__init__",
-            "_add_gap",
             "_new_consumer_thread",
             "_new_offset",
-            "_wait_next_records",
             "getmany",
             "perform_seek",
-            "resume_partitions",
             "verify_event_path",
+            "wait_empty",
         },
     ),
     consumer.BatchTransport: (Transport, {"Consumer"}),
-    consumer.BatchSchema: (Schema, {"compile"}),
     consumer_thread.FetchThread: (
         AIOKafkaConsumerThread,
         {"_fetch_records", "_seek_wait", "on_start", "position", "seek_to_committed"},

@@ -13,6 +13,7 @@ from faust.types import TP
 
 from runtime.kafka import KafkaSettings
 from schemas import topics
+from schemas.topics import Topic
 from streams.consumed import FetchedRecord
 from streams.faust_adapter import app as faust_app
 from streams.faust_adapter.app import StreamsApp
@@ -29,7 +30,7 @@ NODES = TP(KAFKA.name(topics.NODES), 0)
 
 def record(offset: int, key: str, value: str | None) -> FetchedRecord:
     data = value.encode() if value is not None else None
-    return FetchedRecord(ONE.topic, 0, offset, 0, 0, key.encode(), data, None, 0, 0, ())
+    return FetchedRecord(0, offset, 0, key.encode(), data)
 
 
 @pytest.fixture
@@ -187,21 +188,44 @@ def consumer_on(app: StreamsApp, thread: _Thread) -> Any:
     return consumer
 
 
+class _Receiver:
+    """Notes the offsets of what it is given."""
+
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+
+    def has_room(self, topic: Topic, number: int) -> bool:
+        del topic, number
+        return True
+
+    def add(self, topic: Topic, number: int, records: list[FetchedRecord]) -> None:
+        assert (topic, number) == (topics.NODES, 0)
+        self.offsets += [record.offset for record in records]
+
+    async def drain(self) -> None: ...
+
+
+async def fetch(consumer: BatchConsumer) -> None:
+    async for _ in consumer.getmany(0.1):
+        raise AssertionError("nothing is left to Faust")
+
+
 @pytest.mark.parametrize("error", [_Thread.error, AssertionError("No partitions are assigned")])
 def test_a_revocation_while_it_seeks_back_delivers_nothing_until_the_rebalance_sought(
     runner: asyncio.Runner, app: StreamsApp, error: Exception
 ) -> None:
-    async def fetched() -> list[Any]:
-        return [message async for _, message in consumer.getmany(0.1)]
-
+    receiver = _Receiver()
+    app.read(KAFKA, [topics.NODES], receiver)
     consumer = consumer_on(app, _Thread())
     consumer._thread.error = error
     consumer._active_partitions = {NODES}
     consumer._sought_generation = app.consumer_generation_id = 3
-    assert [m.offset for m in runner.run(fetched())] == [5]
+    runner.run(fetch(consumer))
+    assert receiver.offsets == [5]
     consumer._dropped = True
-    assert runner.run(fetched()) == []
-    assert runner.run(fetched()) == []
+    runner.run(fetch(consumer))
+    runner.run(fetch(consumer))
+    assert receiver.offsets == [5]
     assert consumer._dropped
 
 
@@ -217,16 +241,41 @@ def test_what_was_taken_before_the_seek_is_not_restored(
         def position(self, _: TP) -> int:
             return 10
 
-    async def fetched() -> list[Any]:
-        return [message async for _, message in consumer.getmany(0.1)]
-
     consumer = consumer_on(app, Thread())
     consumer._active_partitions = {ONE}
     consumer._thread.seeks = 1
-    assert runner.run(fetched()) == []
+    runner.run(fetch(consumer))
     assert not table.partition(0)
     assert recovery.in_recovery
     consumer._thread.taken_after = 1
-    assert runner.run(fetched()) == []
+    runner.run(fetch(consumer))
     assert table.partition(0) == {b"a": b"1"}
     assert not recovery.in_recovery
+
+
+def test_partitions_are_given_up_when_nothing_is_folded_and_what_is_done_is_committed(
+    runner: asyncio.Runner, app: StreamsApp
+) -> None:
+    class Receiver(_Receiver):
+        async def drain(self) -> None:
+            consumer.acknowledge(NODES, 7)
+
+    async def commit(offsets: dict[TP, int]) -> bool:
+        committed.append(offsets)
+        return True
+
+    committed: list[dict[TP, int]] = []
+    app.read(KAFKA, [topics.NODES], Receiver())
+    consumer = consumer_on(app, _Thread())
+    consumer._commit, consumer._thread.assignment = commit, lambda: {NODES}
+    app._producer = SimpleNamespace(flush=_nothing)
+    runner.run(consumer.wait_empty())
+    assert committed == [{NODES: 7}]
+    runner.run(consumer.commit())  # nothing more is done
+    consumer.commits_nothing = True
+    consumer.acknowledge(NODES, 9)
+    runner.run(consumer.commit())
+    assert committed == [{NODES: 7}]
+
+
+async def _nothing() -> None: ...

@@ -1,30 +1,37 @@
-"""Lanes: what is acknowledged and when, and what a rebalance in the middle of a sweep leaves."""
+"""Partition queues: what is acknowledged and when, back-pressure, and what a rebalance leaves."""
 
 import asyncio
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from schemas import topics
 from schemas.topics import Topic
+from streams.flow.failure import Failure
 from streams.flow.merge import Run
-from streams.flow.partition_queues import Lanes
-from tests.unit.streams.flow.scripted_progress import ScriptedReading
+from streams.flow.partition_queues import MAX_WAITING_RECORDS, Fold, PartitionQueues
+from tests.unit.streams.flow.scripted_progress import ScriptedProgress
+
+CHANGES = topics.NODE_CHANGES
 
 
-def _reading() -> ScriptedReading:
+def _progress() -> ScriptedProgress:
     """Of a consumer that has nothing more of any topic."""
-    return ScriptedReading(lambda *_: (0, 0))
+    return ScriptedProgress(lambda *_: 0)
 
 
-class _Event:
-    def __init__(self, offset: int) -> None:
-        self.value = [SimpleNamespace(timestamp=offset, offset=offset)]
-        self.message = SimpleNamespace(partition=0)
-        self.is_acknowledged = False
+def _queues(fold: Fold, progress: ScriptedProgress, topic: Topic = CHANGES) -> PartitionQueues:
+    return PartitionQueues({(topic,): fold}, progress, Failure())
 
-    def ack(self) -> None:
-        self.is_acknowledged = True
+
+def _record(offset: int) -> Any:
+    return SimpleNamespace(timestamp=offset, offset=offset)
+
+
+def _offsets(runs: list[Run]) -> list[int]:
+    return [record.offset for _, records in runs for record in records]
 
 
 class _Sweep:
@@ -36,7 +43,7 @@ class _Sweep:
 
     async def __call__(self, number: int, runs: list[Run]) -> bool:
         assert number == 0
-        self.folded += [record.offset for _, records in runs for record in records]
+        self.folded += _offsets(runs)
         self.left = max(self.left - 1, 0)
         await asyncio.sleep(0)
         return not self.left
@@ -50,73 +57,152 @@ async def _until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
-def test_a_batch_is_acknowledged_when_its_sweep_has_ended() -> None:
+async def _turns(count: int = 20) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def test_a_record_is_acknowledged_when_its_sweep_has_ended() -> None:
     async def scene() -> None:
-        sweep, event = _Sweep(1000), _Event(0)
-        lanes = Lanes((topics.NODE_CHANGES,), sweep, _reading())
-        await lanes.merge(topics.NODE_CHANGES, event)
+        sweep, progress = _Sweep(1000), _progress()
+        queues = _queues(sweep, progress)
+        queues.add(CHANGES, 0, [_record(0)])
         await _until(lambda: sweep.left < 990)
-        assert not event.is_acknowledged
-        await _until(lambda: event.is_acknowledged)
+        assert progress.acknowledged == {}
+        await _until(lambda: bool(progress.acknowledged))
         assert not sweep.left
-        assert lanes.failure is None
-        lanes.close()
+        assert progress.acknowledged == {CHANGES.name: 1}
+        queues.close()
 
     asyncio.run(scene())
 
 
 def test_a_rebalance_in_the_middle_of_a_sweep_waits_for_none_of_it() -> None:
     async def scene() -> None:
-        sweep, reading = _Sweep(10**9), _reading()
-        lanes = Lanes((topics.NODE_CHANGES,), sweep, reading)
-        first, second, late = _Event(0), _Event(1), _Event(2)
-        await lanes.merge(topics.NODE_CHANGES, first)
-        await lanes.merge(topics.NODE_CHANGES, second)
+        sweep, progress = _Sweep(10**9), _progress()
+        queues = _queues(sweep, progress)
+        queues.add(CHANGES, 0, [_record(0)])
+        queues.add(CHANGES, 0, [_record(1)])
         await _until(lambda: sweep.folded == [0, 1])
-        reading.flowing = False
-        await _until(lambda: reading.forgotten == [first, second])
+        progress.active = False
+        await queues.drain()
         left = sweep.left
-        await lanes.merge(topics.NODE_CHANGES, late)  # an agent had it already
-        assert reading.forgotten[2:] == [late]
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await _turns()
         assert sweep.left == left  # nothing is folded of what may be another worker's by now
+        assert progress.acknowledged == {}
         sweep.left = 50
-        reading.flowing = True
-        again = [_Event(0), _Event(1), _Event(2)]
-        for event in again:
-            await lanes.merge(topics.NODE_CHANGES, event)
-        await _until(lambda: all(event.is_acknowledged for event in again))
+        progress.active = True
+        for offset in range(3):
+            queues.add(CHANGES, 0, [_record(offset)])
+        await _until(lambda: bool(progress.acknowledged))
+        assert progress.acknowledged == {CHANGES.name: 3}
         assert sweep.folded == [0, 1, 0, 1, 2]
-        assert not any(event.is_acknowledged for event in (first, second, late))
-        lanes.close()
+        queues.close()
 
     asyncio.run(scene())
 
 
-def test_batches_that_wait_beside_others_are_processed_together() -> None:
+def test_batches_that_wait_are_folded_together() -> None:
     """All that came while the last ones became durable, and each is acknowledged after that."""
 
-    async def scene() -> tuple[list[list[int]], list[bool]]:
-        processed: list[list[int]] = []
-        events = [_Event(offset) for offset in range(3)]
-        acknowledged_before = []
+    async def scene() -> tuple[list[list[int]], list[dict[str, int]]]:
+        folded, acknowledged_before = list[list[int]](), list[dict[str, int]]()
         going_on = asyncio.Event()
 
-        async def process(topic: Topic, number: int, records: list[Any]) -> None:
-            assert (topic, number) == (topics.CONNECTIONS, 0)
-            processed.append([record.offset for record in records])
+        async def fold(number: int, runs: list[Run]) -> bool:
+            assert (number, [topic for topic, _ in runs]) == (0, [topics.CONNECTIONS])
+            folded.append(_offsets(runs))
             await going_on.wait()
-            acknowledged_before.append(any(event.is_acknowledged for event in events[1:]))
+            acknowledged_before.append(dict(progress.acknowledged))
+            return True
 
-        lanes = Lanes((), _Sweep(0), _reading())
-        pass_on = lanes.beside(process)
-        for event in events:
-            await pass_on(topics.CONNECTIONS, event)
-            await asyncio.sleep(0)
+        progress = _progress()
+        queues = _queues(fold, progress, topics.CONNECTIONS)
+        for offset in range(3):
+            queues.add(topics.CONNECTIONS, 0, [_record(offset)])
+            await _turns(3)
         going_on.set()
-        await _until(lambda: all(event.is_acknowledged for event in events))
-        lanes.close()
-        return processed, acknowledged_before
+        await _until(lambda: progress.acknowledged == {topics.CONNECTIONS.name: 3})
+        assert queues.folded == 3
+        queues.close()
+        return folded, acknowledged_before
 
-    assert asyncio.run(scene()) == ([[0], [1, 2]], [False, False])
+    name = topics.CONNECTIONS.name
+    assert asyncio.run(scene()) == ([[0], [1, 2]], [{}, {name: 1}])
+
+
+def test_a_queue_that_is_long_enough_has_no_room_until_it_was_folded() -> None:
+    async def scene() -> None:
+        going_on = asyncio.Event()
+
+        async def fold(number: int, runs: list[Run]) -> bool:
+            del number, runs
+            await going_on.wait()
+            return True
+
+        queues = _queues(fold, _progress())
+        assert queues.has_room(CHANGES, 0)
+        queues.add(CHANGES, 0, [_record(0)])  # being folded
+        await _turns()
+        queues.add(CHANGES, 0, [_record(n) for n in range(1, MAX_WAITING_RECORDS)])
+        assert queues.has_room(CHANGES, 0)
+        queues.add(CHANGES, 0, [_record(MAX_WAITING_RECORDS)])
+        assert not queues.has_room(CHANGES, 0)
+        assert queues.has_room(CHANGES, 1)
+        going_on.set()
+        await _until(lambda: queues.has_room(CHANGES, 0))
+        queues.close()
+
+    asyncio.run(scene())
+
+
+def test_a_rebalance_waits_for_the_batch_under_way_and_drops_what_waits() -> None:
+    async def scene() -> None:
+        folded, going_on = list[int](), asyncio.Event()
+
+        async def fold(number: int, runs: list[Run]) -> bool:
+            del number
+            folded.extend(_offsets(runs))
+            await going_on.wait()
+            return True
+
+        progress = _progress()
+        queues = _queues(fold, progress)
+        queues.add(CHANGES, 0, [_record(0)])
+        await _turns()
+        queues.add(CHANGES, 0, [_record(1)])
+        draining = asyncio.ensure_future(queues.drain())
+        await _turns()
+        assert not draining.done()
+        going_on.set()
+        await draining
+        assert progress.acknowledged == {CHANGES.name: 1}
+        queues.add(CHANGES, 0, [_record(1)])
+        await _until(lambda: progress.acknowledged == {CHANGES.name: 2})
+        assert folded == [0, 1]
+        queues.close()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("later", [0, 1])
+def test_after_a_failure_nothing_is_folded_or_acknowledged(later: int) -> None:
+    """Neither in its partition nor in another; and nobody waits for it."""
+
+    async def scene() -> None:
+        async def fold(number: int, runs: list[Run]) -> bool:
+            folded.append((number, _offsets(runs)))
+            raise RuntimeError("broken")
+
+        folded, progress, failure = list[tuple[int, list[int]]](), _progress(), Failure()
+        queues = PartitionQueues({(CHANGES,): fold}, progress, failure)
+        queues.add(CHANGES, 0, [_record(0)])
+        await _until(lambda: failure.error is not None)
+        queues.add(CHANGES, later, [_record(1)])
+        await _turns()
+        await queues.drain()
+        assert folded == [(0, [0])]
+        assert progress.acknowledged == {}
+        queues.close()
+
+    asyncio.run(scene())
