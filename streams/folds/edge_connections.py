@@ -140,30 +140,29 @@ def _connect(session: Session, key: str, behind: Binding, listing: EdgeListing) 
     known, event, remote = behind.edge_connection, listing.event, behind.received
     assert remote is not None
     cookie = listing.connections[(remote.ip, remote.port)]
-    is_same = known is not None and (known.node, known.boot, known.cookie) == (
-        event.node,
-        event.boot,
-        cookie,
+    connection = EdgeConnection(
+        node=event.node, boot=event.boot, at=event.at, seq=event.seq, cookie=cookie
     )
-    if not is_same and edges.was_lost_there(session, behind, event, cookie):
+    if known is not None and (known.node, known.boot, known.cookie) == (
+        connection.node,
+        connection.boot,
+        connection.cookie,
+    ):
+        if event.at - known.at < OWNER_RENEWAL:
+            connection = known
+    elif edges.was_lost_there(session, behind, event, cookie):
         return FoldResult()  # that is another client's by now
     before = edges.shown(session)
-    is_announced = is_same and known is not None and event.at - known.at < OWNER_RENEWAL
-    if not is_announced:
-        behind.edge_connection = EdgeConnection(
-            node=event.node, boot=event.boot, at=event.at, seq=event.seq, cookie=cookie
-        )
-        behind.edge_uncertain = False
+    behind.edge_connection, behind.edge_uncertain = connection, False
     superseded = edges.superseded(session, behind)
-    if is_announced and not superseded:
+    if connection is known and not superseded:
         return FoldResult()
     for left in superseded:
         add_tombstone(session, left, event, Cause.REPLACED, binding=session.bindings.pop(left))
     edges.connect(session, behind)
     change = Change(Cause.NODE_CERTAIN, event.at, [event.id, behind.event])
     result = changed_from(before, session, change)
-    if not is_announced and behind.edge_connection is not None:
-        result.owner = _owner(session, key, behind, behind.edge_connection)
+    result.owner = _owner(session, key, behind, connection)
     return result
 
 
@@ -188,17 +187,21 @@ def fold_edge_loss(session: Session, loss: ConnectionLoss) -> FoldResult:
         return rejected("no-such-binding")
     if not _is_over(behind, known, loss):
         result = rejected("other-incarnation")
-        if known.cookie is not None and loss.cookie is not None:
-            result.owner = _owner(session, loss.binding, behind, known)
+        # The owner that the end took was of before; this one's is not among the connection's now.
+        result.owner = _owner(session, loss.binding, behind, known)
         return result
     return cut_off(session, loss.binding, loss, loss.cause)
 
 
 def _is_over(behind: Binding, known: EdgeConnection, loss: ConnectionLoss) -> bool:
+    """Whether that connection has ended. By the rule of the connection's owners (folds/connection):
+    an owner that is announced again must not be taken by the same end again."""
     if behind.registered_at is not None and is_of_after(behind.registered_at, loss.at):
         return True
     if known.cookie is not None and loss.cookie is not None:
         return known.cookie == loss.cookie
+    if known.boot == loss.boot:
+        return known.seq < loss.seq
     return known.at <= loss.at
 
 

@@ -6,7 +6,15 @@ from schemas.registration import RegistrationEvent
 from schemas.vocabulary import RegistrationKind, Source
 from tests.unit.scenarios.test_edge_cut_off import row
 from tests.unit.scenarios.test_edge_late_events import from_edge, from_registrar, same
-from tests.unit.stories import apply, expired, listing_ended, moment, registration, shown
+from tests.unit.stories import (
+    apply,
+    expired,
+    listing_ended,
+    moment,
+    registered,
+    registration,
+    shown,
+)
 from tests.unit.stories import unregistered as signed_off
 from tests.unit.streams.folds.test_edges import behind, bindings, edge
 
@@ -29,6 +37,15 @@ def test_a_proxy_that_keeps_nothing_keeps_nobody(cause: str, path: bool) -> None
     session, published = apply(edge(1), behind(1, path=path), ENDS[cause])
     assert shown(published)[-1] == f"offline {cause}"
     assert session.bindings == {}
+
+
+def test_what_its_registrar_replaced_is_gone_at_the_edge_too() -> None:
+    """The registrar keeps one contact a user, and reports no end of the other."""
+    new = registered(9, node="fs1", port=5062, call_id="new@phone")
+    new.remaining = [new.binding or ""]
+    session, published = apply(edge(1), behind(1), new)
+    assert bindings(published)[-1] == [("fs1", None, 5062)]
+    assert len(session.bindings) == 1
 
 
 @pytest.mark.parametrize("cause", ENDS)

@@ -18,6 +18,7 @@ from schemas.vocabulary import (
     Source,
     Transport,
 )
+from streams.folds import edges
 from streams.folds.connection_loss import fold_loss
 from streams.folds.edge_connections import fold_connections
 from streams.folds.edge_listings import EdgeListing
@@ -150,11 +151,38 @@ class TestConnected:
         site.apply(row(40), listing(50, {}))
         assert site.last == "offline connection-closed"
 
+    def test_what_ended_there_before_the_listing_is_over(self) -> None:
+        """The client has come back from the same port, which the edge did not report."""
+        site = Site().apply(edge(1), behind(1), closed(15), behind(50), listing(60, {5061: 8}))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+
     def test_without_cookies_the_edges_own_clock_decides(self) -> None:
         site = Site().apply(behind(10), closed(5, cookie=3), listing(20, {5061: None}))
         assert site.places == [("fs1", EDGE, 5061, False)]
         site.apply(closed(30, cookie=8))
         assert site.last == "offline connection-closed"
+
+    @pytest.mark.parametrize("cookies", [(None, 8), (7, None), (None, None)])
+    def test_also_where_its_register_was_not_read(
+        self, cookies: tuple[int | None, int | None]
+    ) -> None:
+        listed, ended = cookies
+        site = Site().apply(row(10), listing(20, {5061: listed}), closed(19, cookie=ended))
+        assert site.places == [("fs1", EDGE, 5061, False)]
+        site.apply(closed(30, cookie=ended))
+        assert site.last == "offline connection-closed"
+
+    @pytest.mark.parametrize("clock", [0, -60])
+    def test_an_end_that_the_edge_reports_itself_has_a_place_among_its_events(
+        self, clock: float
+    ) -> None:
+        """Its clock may be set back."""
+        site = Site().apply(row(10), listing(20, {5061: None}))
+        for seq, reachable in ((19, True), (21, False)):
+            end = closed(seq, cookie=None)
+            end.source, end.boot, end.seq = Source.OPENSIPS, "boot-a", seq
+            end.at = moment(seq + clock)
+            assert site.apply(end).published[-1].reachable is reachable
 
     def test_another_connections_end_is_nothing_to_it(self) -> None:
         site = Site().apply(behind(10), listing(20, {5061: 7}), closed(5, cookie=6))
@@ -312,6 +340,9 @@ class TestConnected:
         """Once it was found there: clients connect to another address of the edge."""
         site = Site().apply(behind(10), listing(20, {5061: 7}, hosts=()), behind(30))
         site.apply(listing(40, {5061: 8}, hosts=()), closed(50, cookie=8))
+        assert site.last == "offline connection-closed"
+        site = Site().apply(behind(10), listing(20, {5061: 7}, hosts=()), behind(30))
+        site.apply(listing(40, {5061: 8}, hosts=()), listing(60, {5061: 9}, hosts=()))
         assert site.last == "offline connection-closed"
 
     def test_it_moves_to_another_edge_that_its_path_names_only(self) -> None:
@@ -581,14 +612,30 @@ class TestOneUser:
             ("edge2", 5061, 7, 30, "no-such-binding", False),
             (EDGE, 5062, 7, 30, "no-such-binding", False),
             (EDGE, 5061, 6, 1.5, "other-incarnation", True),
-            (EDGE, 5061, None, 1.5, "other-incarnation", False),
+            (EDGE, 5061, None, 1.5, "other-incarnation", True),
             (EDGE, 5061, 7, 1.5, None, False),
         ):
-            end = loss(30, port=port, node=node, cookie=cookie, at=at)
+            end = loss(15, port=port, node=node, cookie=cookie, at=at)
             end.binding = key
             result = fold_loss(session, end)
             # Its owner went with the end that was not its own.
             assert (result.fence, result.owner is not None) == (fence, again)
+
+    @pytest.mark.parametrize(
+        ("node", "port", "reachable"),
+        [(EDGE, 5061, False), ("edge2", 5061, True), (EDGE, 5062, True)],
+    )
+    def test_the_end_of_what_an_edge_reported_since_is_of_that_connection(
+        self, node: str, port: int, reachable: bool
+    ) -> None:
+        """At another edge another client may have the same address."""
+        session, _ = apply(behind(1))
+        alive: dict[tuple[str, int], int | None] = {("10.0.0.7", 5061): 7}
+        fold_connections(session, EdgeListing(listing(20, {5061: 7}), alive, set(HOSTS)))
+        own = edge(30, port)
+        own.node, own.cookie = node, 7
+        apply(own, loss(40, port=port, node=node), session=session)
+        assert bool(edges.live(session)) is reachable
 
     def test_its_connection_is_announced_again_after_some_hours(self) -> None:
         """The table of connections may forget others."""
