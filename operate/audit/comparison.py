@@ -3,7 +3,7 @@
 Each binding is counted at most once, even if several things are wrong with it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from operate.audit import excuses
@@ -11,10 +11,10 @@ from operate.audit.edge_excuses import why_dead_behind
 from operate.audit.edges import Edges
 from operate.audit.findings import Disagreement, Excuse, Findings, Kind, Limits
 from operate.audit.listing import Listing, Row
-from operate.audit.user import User, identity_of, key_of
+from operate.audit.pairing import is_same_binding, pair, take
+from operate.audit.user import User, identity_of
 from schemas.presence import Presence, PresenceBinding
 from schemas.session import Session
-from schemas.vocabulary import ContactForm
 
 
 def compare(
@@ -62,7 +62,7 @@ class _Comparison:
     findings: Findings
 
     def run(self) -> None:
-        pairs, unlisted, unshown = _pair(self.user)
+        pairs, unlisted, unshown = pair(self.user)
         for shown, row in pairs:
             self._check_pair(shown, row)
         for row in unshown:
@@ -86,16 +86,16 @@ class _Comparison:
             return shown.node != event.node and identity_of(shown.contact) == identity_of(contact)
 
         def is_changed(shown: PresenceBinding) -> bool:
-            return _is_same_binding(user, shown, row)
+            return is_same_binding(user, shown, row)
 
         def is_moved_and_changed(shown: PresenceBinding) -> bool:
             known = user.known(shown)
             call_id = known[1].call_id if known else None
             return shown.node != event.node and call_id is not None and call_id == event.call_id
 
-        if changed := _take(unlisted, is_changed):
+        if changed := take(unlisted, is_changed):
             self._check_pair(changed, row)
-        elif moved := _take(unlisted, is_moved) or _take(unlisted, is_moved_and_changed):
+        elif moved := take(unlisted, is_moved) or take(unlisted, is_moved_and_changed):
             self._report(Kind.WRONG_NODE, event.node, contact, f"shown at {moved.node}")
         else:
             self._report(Kind.MISSING, event.node, contact, why)
@@ -153,53 +153,3 @@ class _Comparison:
 
     def _report(self, kind: Kind, node: str, contact: str, detail: str) -> None:
         self.findings.disagreements.append(Disagreement(kind, node, self.user.aor, contact, detail))
-
-
-def _pair(
-    user: User,
-) -> tuple[list[tuple[PresenceBinding, Row]], list[PresenceBinding], list[Row]]:
-    """Shown contacts paired with their rows; contacts without a row; rows that are not shown."""
-    pairs: list[tuple[PresenceBinding, Row]] = []
-    unlisted: list[PresenceBinding] = []
-    left = list(user.rows)
-    for shown in user.shown:
-        if shown.node not in user.listings:
-            continue
-        rows = [row for row in left if _is_of(shown, row)]
-        if not rows:
-            unlisted.append(shown)
-            continue
-        # A contact registered with two profiles of a node is one binding.
-        rows.sort(key=lambda row: row.event.registrar == shown.registrar)
-        pairs.append((shown, rows[-1]))
-        left = [row for row in left if row not in rows]
-    return pairs, unlisted, left
-
-
-def _is_of(shown: PresenceBinding, row: Row) -> bool:
-    """Whether a row has the contact shown; a user's Verto clients differ only in their address."""
-    event = row.event
-    if event.node != shown.node or identity_of(event.contact or "") != identity_of(shown.contact):
-        return False
-    return shown.contact_form is not ContactForm.NOT_SIP or event.remote in (None, shown.remote)
-
-
-def _is_same_binding(user: User, shown: PresenceBinding, row: Row) -> bool:
-    """Whether a row with another contact is of that binding, by its session or its address."""
-    event, known = row.event, user.known(shown)
-    if event.node != shown.node:
-        return False
-    if known is not None:
-        return known[0] == key_of(event)
-    address = excuses.address_listed(shown, event)
-    return address is not None and address == shown.remote
-
-
-def _take(
-    unlisted: list[PresenceBinding], is_it: Callable[[PresenceBinding], bool]
-) -> PresenceBinding | None:
-    """Remove the first that matches from the list, and return it."""
-    found = next((one for one in unlisted if is_it(one)), None)
-    if found is not None:
-        unlisted.remove(found)
-    return found

@@ -5,8 +5,8 @@ Pure. The folds have decided; this only compares.
 
 from collections.abc import Iterator
 
+from operate.explain.events import Effect, What
 from operate.explain.layout import connection
-from operate.explain.narrative import Effect, What
 from schemas.vocabulary import CallState
 from streams.models import Binding, EndedBinding, Leg, Session
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec import field as named
 
-from operate.explain.narrative import Counted, Mark, ReportedEvent, Step
+from operate.explain.events import Counted, Mark, ReportedEvent, Step
 from schemas.vocabulary import Cause, Status
 from streams.models import Binding, EndedBinding, Leg, PresenceBinding, PresenceCall
 

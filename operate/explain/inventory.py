@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from operate.explain.events import ReportedEvent
 from operate.explain.explanation import (
     BindingEntry,
     CallEntry,
@@ -10,7 +11,6 @@ from operate.explain.explanation import (
     NodeEntry,
 )
 from operate.explain.layout import Page, connection
-from operate.explain.narrative import ReportedEvent
 from operate.explain.phrases import LATE, MARKS, OVERDUE, RESTARTED, because, phrase
 from schemas.vocabulary import RegistrationKind
 

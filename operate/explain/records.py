@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import Struct
 
+from operate.explain.events import ReportedEvent
 from schemas import topics
 from schemas.topics import Topic
-from schemas.vocabulary import CallKind
+from schemas.vocabulary import CallKind, Source
+from streams import models
 from streams.consumed import SESSION_SOURCES
 
 _AOR = b"sip:"  # prefix of a user's key; marks have their node as key, legs without a user their id
@@ -77,3 +79,28 @@ def by_time(sources: Iterable[Iterator[LogRecord]]) -> Iterator[LogRecord]:
     """Merge as the worker merges its sources: by time of production, then by topic."""
     ranks = {topic.name: rank for rank, topic in enumerate(SESSION_SOURCES)}
     return heapq.merge(*sources, key=lambda record: (record.timestamp, ranks[record.topic.name]))
+
+
+def reported_event(record: LogRecord) -> ReportedEvent:
+    """The event in a record; of a record that cannot be decoded, its place in the log."""
+    try:
+        event = models.decode(record.topic.model, record.value or b"")
+    except models.InvalidRecord:
+        place = f"{record.topic.name}/{record.partition}/{record.offset}"
+        return ReportedEvent(
+            id=place,
+            kind="unreadable",
+            source="",
+            node="",
+            at=record.produced,
+            produced=record.produced,
+        )
+    kind = getattr(event, "kind", "") or getattr(event, "cause", "media")
+    return ReportedEvent(
+        id=event.id,
+        kind=str(kind),
+        source=str(getattr(event, "source", Source.STREAMS)),
+        node=event.node,
+        at=event.at,
+        produced=record.produced,
+    )

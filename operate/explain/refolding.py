@@ -8,12 +8,18 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from operate.explain.differences import differences
-from operate.explain.narrative import Narrative, ReportedEvent, Shown, Step
+from operate.explain.events import Shown, Step
+from operate.explain.narrative import Narrative
 from operate.explain.phrases import ENDED_EARLIER
-from operate.explain.records import LogRecord, NodeTime, concerns, read_node_time
+from operate.explain.records import (
+    LogRecord,
+    NodeTime,
+    concerns,
+    read_node_time,
+    reported_event,
+)
 from schemas import codec, topics
 from schemas.dead_letter import DeadLetter
-from schemas.vocabulary import Source
 from streams import models
 from streams.batches.partition_state import PartitionState
 from streams.batches.session_batch import SessionBatch
@@ -118,7 +124,11 @@ class Refolding:
         shown = [_shown(models.decode(Presence, r.value or b"")) for r in effects.publications]
         matters = bool(changed or shown)
         own = record is not None and record.key == self._key
-        event = _reported(record) if own or matters or batch.fences else None
+        event = (
+            reported_event(record)
+            if record is not None and (own or matters or batch.fences)
+            else None
+        )
         after = self._session or before
         if event is not None and (own or matters):
             self.narrative.keep(event, self._evidence)
@@ -155,33 +165,6 @@ def session_nodes(session: Session) -> set[str]:
     """The nodes on which the user has a binding or a call."""
     nodes = {binding.node for binding in session.bindings.values()}
     return nodes | {leg.node for leg in session.calls.values()}
-
-
-def _reported(record: LogRecord | None) -> ReportedEvent | None:
-    """The event in a record; of a record that cannot be decoded, its place in the log."""
-    if record is None:
-        return None
-    try:
-        event = models.decode(record.topic.model, record.value or b"")
-    except models.InvalidRecord:
-        place = f"{record.topic.name}/{record.partition}/{record.offset}"
-        return ReportedEvent(
-            id=place,
-            kind="unreadable",
-            source="",
-            node="",
-            at=record.produced,
-            produced=record.produced,
-        )
-    kind = getattr(event, "kind", "") or getattr(event, "cause", "media")
-    return ReportedEvent(
-        id=event.id,
-        kind=str(kind),
-        source=str(getattr(event, "source", Source.STREAMS)),
-        node=event.node,
-        at=event.at,
-        produced=record.produced,
-    )
 
 
 def _shown(presence: Presence) -> Shown:

@@ -1,8 +1,8 @@
 """The printed timeline: what happened, what only confirmed, what was ignored and why."""
 
+from operate.explain.events import Counted, Effect, Step, What
 from operate.explain.explanation import Explanation
 from operate.explain.layout import Page, count
-from operate.explain.narrative import Counted, Effect, Step, What
 from operate.explain.phrases import LATE, MARKS, because, phrase, reason
 from schemas.vocabulary import NodeKind, Status
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from operate.explain.events import What
 from operate.explain.explanation import Explanation
-from operate.explain.narrative import MAX_EVENTS, MAX_STEPS, What
+from operate.explain.narrative import MAX_EVENTS, MAX_STEPS
 from operate.explain.rendering import render
 from schemas import codec, topics
 from schemas.node import NodeEvent
