@@ -1,10 +1,10 @@
 """`python -m benchmarks NAME…` or `--all`: run benchmarks one after another into one JSON file.
 
-The file and the page are written anew after each, so what ends a run early costs no figure. Each
-runs in a process of its own, as `python -m benchmarks.NAME` does; all that keep no Kafka of their
-own share one, one after the other. A benchmark that fails is noted
-as failed, the others still run, and the exit status is 1; it is 2 when a figure is worse than in
-`--compare OLD.json` by more than `--tolerance` times.
+The file and the page are written again after each, so a run that ends early loses no figure. Each
+runs in a process of its own, as with `python -m benchmarks.NAME`. Those without a Kafka of their
+own share one. A benchmark that fails is recorded as failed, the others still run, and the exit
+status is 1; it is 2 when a figure is more than `--tolerance` times worse than in
+`--compare OLD.json`.
 """
 
 import argparse
@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import broker, comparison, machine, report
-from benchmarks.scene import say
+from benchmarks.scene import progress
 
-# In this order: `recovery` goes on with the users that `scale` registered. The arguments are those
-# of a small run, to try things out.
+# In this order: `recovery` uses the users that `scale` registered. The arguments are those of
+# `--small`.
 SMALL: dict[str, list[str]] = {
     "throughput": ["--events", "60000", "--users", "15000", "--slow-events", "5000"],
     "scale": ["--users", "30000", "--backlogs", "3", "--seconds", "8"],
@@ -36,7 +36,7 @@ SMALL: dict[str, list[str]] = {
     "gateway": ["--subscribers", "500", "--users", "2500", "--seconds", "5"],
 }
 SHARED = ("scale", "recovery")
-# These start Kafka themselves: `throughput` all its peers on one, the others with data to keep.
+# These start Kafka themselves: `throughput` for all its peers, the others to keep its data.
 OWN_KAFKA = ("throughput", *SHARED)
 FAILED, WORSE = 1, 2
 
@@ -44,10 +44,10 @@ FAILED, WORSE = 1, 2
 def run(name: str, arguments: list[str], environment: Mapping[str, str]) -> dict[str, Any]:
     """The object of a benchmark's last line, or `failed` and why.
 
-    `environment` is added to ours.
+    `environment` is added to this process's.
     """
     command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
-    say(f"== {shlex.join(command[1:])}")
+    progress(f"== {shlex.join(command[1:])}")
     began = time.monotonic()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=os.environ | environment)
     if done.returncode:
@@ -57,18 +57,18 @@ def run(name: str, arguments: list[str], environment: Mapping[str, str]) -> dict
 
 
 def run_each(names: list[str], *, small: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and result, as they come; users registered for one benchmark serve the other."""
+    """Name and result of each benchmark, when it ends."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rollcall-bench-"))
-        lent: dict[str, str] = {}
+        shared_kafka: dict[str, str] = {}
         for name in names:
             arguments = list(SMALL[name]) if small else []
             if name in SHARED and set(SHARED) <= set(names):
                 arguments += ["--folder", folder]
-            if name not in OWN_KAFKA and not lent:
-                say("starting Kafka...")
-                lent = stack.enter_context(broker.lending())
-            yield name, run(name, arguments, {} if name in OWN_KAFKA else lent)
+            if name not in OWN_KAFKA and not shared_kafka:
+                progress("starting Kafka...")
+                shared_kafka = stack.enter_context(broker.shared())
+            yield name, run(name, arguments, {} if name in OWN_KAFKA else shared_kafka)
 
 
 def main() -> int:
@@ -104,7 +104,7 @@ def _write(document: dict[str, Any], options: argparse.Namespace) -> None:
 
 
 def added(document: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """A report of fewer benchmarks, and what an earlier one has of the others."""
+    """A report of some benchmarks, with the results of the others from an earlier one."""
     found = before["benchmarks"] | document["benchmarks"]
     load = _then(before["machine"]["load_before"], document["machine"]["load_before"])
     return document | {
@@ -123,8 +123,10 @@ def _compared(document: dict[str, Any], options: argparse.Namespace) -> int:
     old = json.loads(options.compare.read_text())
     worse = comparison.regressions(old["benchmarks"], document["benchmarks"], options.tolerance)
     for one in worse:
-        say(f"worse by {one.ratio:.2f}: {one.name} {one.old:g} -> {one.new:g}")
-    say(f"{len(worse)} figures more than {options.tolerance:g} times worse than {options.compare}")
+        progress(f"worse by {one.ratio:.2f}: {one.name} {one.old:g} -> {one.new:g}")
+    progress(
+        f"{len(worse)} figures more than {options.tolerance:g} times worse than {options.compare}"
+    )
     return WORSE if worse else 0
 
 
@@ -132,17 +134,19 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *SMALL], help="which", metavar="NAME")
     parser.add_argument("--all", action="store_true", help=", ".join(SMALL))
-    parser.add_argument("--small", action="store_true", help="few users, short: to try it out")
+    parser.add_argument("--small", action="store_true", help="few users and short runs")
     parser.add_argument("--output", type=Path, help="write the JSON here too")
-    parser.add_argument("--add", action="store_true", help="keep what --output has of others")
+    parser.add_argument("--add", action="store_true", help="keep the other benchmarks of --output")
     parser.add_argument("--page", type=Path, help="write the table here (docs/performance.md)")
-    parser.add_argument("--compare", type=Path, metavar="OLD.json", help="flag what became worse")
-    parser.add_argument("--tolerance", type=float, default=1.5, help="times worse that is let pass")
+    parser.add_argument(
+        "--compare", type=Path, metavar="OLD.json", help="list figures that became worse"
+    )
+    parser.add_argument("--tolerance", type=float, default=1.5, help="times worse that is accepted")
     options = parser.parse_args()
     if not options.names and not options.all:
         parser.error("name a benchmark, or --all")
     if options.add and not (options.output and options.output.exists()):
-        parser.error("--add needs an --output that is there")
+        parser.error("--add needs an --output that exists")
     return options
 
 

@@ -1,7 +1,7 @@
-"""The Kafka of a scene: its own, or one that `python -m benchmarks` lends to each in turn.
+"""The Kafka of a scene: its own, or one that `python -m benchmarks` shares among benchmarks.
 
-A lent broker starts once, and what its JVM has compiled for one benchmark serves the next. Each
-borrower has a namespace of its own, whose topics go when it ends: the next one shares neither
+A shared broker starts once, so that its JVM is warm from the second benchmark on. Each benchmark
+has a namespace of its own, whose topics are deleted at its end: the next one has neither its
 records nor the work of compacting them.
 """
 
@@ -20,13 +20,13 @@ from local.network import free_port
 from runtime.kafka import KafkaSettings
 
 PARTITIONS = 4
-# In the environment of a benchmark that may borrow: the address of the broker, and its pid.
-LENT = "ROLLCALL_BENCHMARK_BROKER"
+# The environment variable of a shared broker: its address and its pid.
+SHARED = "ROLLCALL_BENCHMARK_BROKER"
 _DELETE_SECONDS = 30.0
 
 
 class Broker(NamedTuple):
-    """A broker that runs."""
+    """A running broker."""
 
     kafka: KafkaSettings
     pid: int
@@ -34,7 +34,7 @@ class Broker(NamedTuple):
 
 @contextmanager
 def running(folder: Path) -> Iterator[Broker]:
-    """One with its data in the folder, until the block ends."""
+    """A broker with its data in the folder, until the block ends."""
     embedded = EmbeddedKafka(folder / "kafka")
     embedded.start(free_port())
     try:
@@ -46,22 +46,22 @@ def running(folder: Path) -> Iterator[Broker]:
 
 
 @contextmanager
-def lending() -> Iterator[dict[str, str]]:
-    """A broker for several benchmarks; gives the environment that they find it by."""
+def shared() -> Iterator[dict[str, str]]:
+    """A broker for several benchmarks; gives the environment with which they find it."""
     with (
         tempfile.TemporaryDirectory(prefix="rollcall-bench-") as folder,
         running(Path(folder)) as broker,
     ):
-        yield {LENT: f"{broker.kafka.bootstrap_servers} {broker.pid}"}
+        yield {SHARED: f"{broker.kafka.bootstrap_servers} {broker.pid}"}
 
 
 @contextmanager
-def borrowed() -> Iterator[Broker | None]:
-    """The broker that is lent, as an empty one; None where none is."""
-    if LENT not in os.environ:
+def joined() -> Iterator[Broker | None]:
+    """The shared broker, in an empty namespace; None where there is none."""
+    if SHARED not in os.environ:
         yield None
         return
-    address, pid = os.environ[LENT].split()
+    address, pid = os.environ[SHARED].split()
     namespace = f"bench-{secrets.token_hex(4)}."
     settings = KafkaSettings(bootstrap_servers=address, partitions=PARTITIONS, namespace=namespace)
     try:

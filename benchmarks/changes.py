@@ -1,7 +1,7 @@
-"""Presence changes at a steady rate, straight into rollcall.presence: for what reads it.
+"""Presence changes at a steady rate, straight into rollcall.presence, for its readers.
 
-An open loop (`open_loop.py`), as `load.py`: each change is due at its moment, which its evidence
-carries. Every user changes as often as any other, in an order that hops about.
+An open loop (`open_loop.py`), as `load.py`: the evidence of each change has its due time. All users
+change equally often, in an order with strides.
 """
 
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ from schemas.presence import Presence, PresenceBinding
 from schemas.topics import PRESENCE
 from schemas.vocabulary import Cause, Status
 
-# Prime, so that a round of changes takes every user once, whatever their number.
-_HOP = 7_919
+# Prime, so that a round of changes has every user once.
+_STRIDE = 7_919
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Roll:
 
     def user_of(self, index: int) -> int:
         """The user of change number `index`, from 0."""
-        return index * _HOP % self.population.users
+        return index * _STRIDE % self.population.users
 
     def version_of(self, index: int) -> int:
         return 2 + index // self.population.users
@@ -43,7 +43,7 @@ class Roll:
         return {self.population.aor(n): 1 + rounds + (n in ahead) for n in users}
 
     def first(self) -> Iterator[Prepared]:
-        """Everybody's first record."""
+        """The first record of every user."""
         return (self.record(number, 1, "first") for number in range(self.population.users))
 
     def record(self, number: int, version: int, evidence: str) -> Prepared:
@@ -78,7 +78,7 @@ class Roll:
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """Those from number `first` on."""
+    """The changes from number `first` on."""
 
     roll: Roll
     first: int
@@ -98,5 +98,5 @@ class Changes(OpenLoop):
         super().__init__(kafka, PRESENCE, rate, _Changes(roll, first))
 
     def stop(self) -> int:
-        """How many changes there have been in all; they are delivered. Raises NotReached."""
+        """Stop; returns the number of all changes, which are delivered. Raises NotReached."""
         return self._first + super().stop()

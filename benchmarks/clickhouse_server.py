@@ -1,7 +1,7 @@
 """ClickHouse's HTTP interface in front of the chDB engine, to test and measure the sink by URL.
 
-The engine is the real one; only the HTTP frame is ours: as much of it as clickhouse-connect uses.
-No package of a server can be installed here. `python -m benchmarks.clickhouse_server FOLDER` serves
+The engine is the real one; the HTTP interface has the parts that clickhouse-connect uses. There is
+no package of a server on PyPI. `python -m benchmarks.clickhouse_server FOLDER` serves
 until it is terminated; its first line is its URL.
 """
 
@@ -97,7 +97,7 @@ _BASIC = "Basic ZGVmYXVsdDpjb3JyZWN0IGhvcnNl"
 
 @contextlib.contextmanager
 def serving(folder: Path, port: int = 0) -> Iterator[Server]:
-    """A server on a free port (or the given one), down again with its engine afterwards."""
+    """A server on a free port (or the given one), closed with its engine afterwards."""
     server = Server(folder, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

@@ -1,4 +1,4 @@
-"""SIP clients and servers as far as the kernel sees them: connections, in own processes."""
+"""SIP clients and servers as the kernel sees them: connections, in processes of their own."""
 
 import asyncio
 import multiprocessing
@@ -9,7 +9,7 @@ import socket
 import time
 from multiprocessing.connection import Connection
 
-# A process may have so many connections open (RLIMIT_NOFILE is often 20,000 and can't be raised).
+# So many connections a process may have open (RLIMIT_NOFILE is often 20,000 and fixed).
 CONNECTIONS_MAX = 9_000
 
 
@@ -68,7 +68,7 @@ class Clients:
         self.ports: list[int] = own.recv()
 
     def close_one(self, index: int) -> float:
-        """Close one; the time of its close(), monotonic seconds."""
+        """Close one connection; returns the time of its close(), monotonic seconds."""
         self._pipe.send(index)
         closed: float = self._pipe.recv()
         return closed
@@ -98,7 +98,7 @@ def _connect(port: int, count: int, pipe: Connection) -> None:
 
 
 def raise_file_limit() -> int:
-    """As many files as this process may have open, it may from now on; how many."""
+    """Raise the soft limit of open files to the hard one; returns it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard

@@ -1,10 +1,10 @@
-"""Two reports side by side: which figures became worse, by ratio. And one beside its targets."""
+"""Compares two reports: which figures became worse, by ratio. And one report with its targets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-# Figures of a benchmark are compared by what their names end with.
+# How a figure is compared follows from the end of its name.
 _MORE_IS_BETTER = (
     "refreshes_per_second",
     "registrations_per_second",
@@ -23,9 +23,9 @@ _LESS_IS_BETTER = (
     "peak_lag_records",
 )
 _LESS_IS_BETTER_PARTS = ("cpu_us_per_",)
-# How long the benchmark itself took for something is no figure of Rollcall's.
+# Times of the benchmark itself, not of Rollcall.
 _NOT_COMPARED = ("published_s", "act_s", "lease_s", "empty_worker_mb")
-# Below these a difference is the clock's and the scheduler's.
+# Smaller differences are those of clock and scheduler.
 _FLOORS = {"_ms": 5.0, "_s": 0.3, "peak_lag_records": 1_000.0}
 _RATES = (
     "throughput.rollcall",
@@ -49,7 +49,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a figure should be: at most, or at least. `limit`: what keeps it from that."""
+    """A figure's target: at most, or at least. `limit`: what limits it."""
 
     figure: str
     what: str
@@ -150,7 +150,7 @@ def flat(results: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float
 
 
 def worse_by(name: str, old: float, new: float) -> float | None:
-    """How many times worse; None for what is no figure of merit, or too small to tell."""
+    """How many times worse; None for other figures, and for differences that are too small."""
     if name.endswith(_NOT_COMPARED):
         return None
     if name.endswith(_MORE_IS_BETTER) or name in _RATES:

@@ -1,4 +1,4 @@
-"""The benchmark's input: registration events of many users, and what they must come to."""
+"""The benchmark's input: registration events of many users, and their expected result."""
 
 import random
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from schemas.vocabulary import RegistrationKind, Source, Status, Transport
 
 NODES = 8
 EXPIRES = timedelta(hours=1)
-# An online phone refreshes three times for each time it leaves.
+# An online phone refreshes three times for each time it unregisters.
 LEAVES = 0.25
-# Deliveries a client of the log must survive: repeats of old events, and neighbours swapped.
+# Shares of repeated old events, and of pairs in the wrong order.
 REPEATED = 0.01
 SWAPPED = 0.01
 TRANSPORTS = (Transport.UDP, Transport.UDP, Transport.TCP, Transport.TLS, Transport.WSS)
@@ -24,7 +24,7 @@ AGENTS = ("Yealink SIP-T46U 108.86.0.45", "Z 5.6.4 v2.10.20.4", "JsSIP 3.10.1", 
 
 @dataclass(slots=True)
 class _Phone:
-    """One user's device, as its registrar sees it."""
+    """One user's phone, as its registrar sees it."""
 
     aor: str
     node: int
@@ -37,18 +37,19 @@ class _Phone:
     binding: str = ""
     call_id: str = ""
     cseq: int = 0
-    # The last events, for repeats of old ones.
+    # The last events, to repeat.
     sent: list[RegistrationEvent] = field(default_factory=list)
 
 
 class DataSet:
     """`events` registration events of `users` users, in the order of the log; the same each time.
 
-    Iterate, once, for (user number, event) pairs. Times end about now, expiries lie an hour ahead.
+    Iterate, once, for (user number, event) pairs. The last event is of now; bindings expire an hour
+    later.
     """
 
     def __init__(self, events: int, users: int, seed: int = 1, leaves: float = LEAVES) -> None:
-        """`leaves`: the share of an online phone's events in which it leaves."""
+        """`leaves`: the share of an online phone's events with which it unregisters."""
         self.events = events
         self._leaves = leaves
         self.users = users
@@ -82,7 +83,7 @@ class DataSet:
         )
 
     def _deliveries(self, phone: _Phone) -> list[RegistrationEvent]:
-        """The next event of a phone; now and then an old one again, or two swapped."""
+        """The next event of a phone; sometimes a repeated one, or two in the wrong order."""
         draw = self._random.random()
         if draw < REPEATED and phone.sent:
             return [self._random.choice(phone.sent)]
@@ -126,7 +127,7 @@ class DataSet:
         return event
 
     def _connect(self, phone: _Phone) -> None:
-        """A new registration: a new Call-ID, and over a connection a new port."""
+        """A new registration has a new Call-ID, and over a connection a new port."""
         if phone.transport.is_connection:
             phone.port = self._random.randrange(32768, 61000)
         user = phone.aor.removeprefix("sip:").partition("@")[0]
@@ -137,11 +138,11 @@ class DataSet:
 
 @dataclass(slots=True)
 class Expected:
-    """What any peer must arrive at, computed event by event in the order of the log.
+    """The right result of every peer, computed event by event in the order of the log.
 
-    `status`: the last status a user, older events never overriding newer ones. `changes`: how
-    often a status changed, which is how many presence records there must be. `last`: the id of
-    the last event delivered a user, in any order: what a peer without state arrives at.
+    `status`: the last status of each user, where older events never override newer ones.
+    `changes`: how often a status changed: the number of presence records. `last`: the id of each
+    user's last event in the log: the result of a peer without state.
     """
 
     status: dict[str, Status] = field(default_factory=dict)
@@ -150,7 +151,7 @@ class Expected:
     events: int = 0
     _newest: dict[str, int] = field(default_factory=dict)
 
-    def take(self, event: RegistrationEvent) -> None:
+    def add(self, event: RegistrationEvent) -> None:
         aor = event.aor or ""
         self.events += 1
         self.last[aor] = event.id

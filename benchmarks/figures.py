@@ -1,4 +1,4 @@
-"""Figures of many single measurements: what each benchmark prints of its delays."""
+"""Percentiles of delays, and the last line that each benchmark prints."""
 
 import json
 import os

@@ -1,9 +1,9 @@
 """`python -m benchmarks.gateway`: presence in Kafka → what subscribers of the gateway receive.
 
 Thousands of subscribers, each watching some users, over event streams and then over WebSockets;
-presence changes at a steady rate. The last line is one JSON object. A subscriber that is told of
-somebody else, of an old version, or does not end with the newest of each of its users ends the run
-with an error and no figures.
+presence changes at a steady rate. The last line is one JSON object. A message of a user that is not
+watched, an old version, or a subscriber without the newest version of each user at the end ends the
+run with an error and no figures.
 """
 
 import argparse
@@ -15,17 +15,17 @@ from benchmarks.changes import Changes, Roll
 from benchmarks.figures import delays_ms, finish
 from benchmarks.population import Population
 from benchmarks.process import cpu_seconds, memory_mb
-from benchmarks.scene import NotReached, Scene, say, wait
+from benchmarks.scene import NotReached, Scene, progress, wait
 from benchmarks.watchers import Watchers, possible
 from schemas.topics import PRESENCE
 
 TRANSPORTS = ("sse", "websocket")
-# To be asked takes the subscribers' time.
-LOOK_SECONDS = 0.5
+# The check takes time of the subscribers' process.
+POLL_SECONDS = 0.5
 
 
 def watched_by(subscribers: int, each: int, population: Population) -> list[list[str]]:
-    """Of each subscriber, its users: drawn at random, the same in each run."""
+    """The users of each subscriber: random, the same in each run."""
     draw = random.Random(1)
     users = range(population.users)
     return [[population.aor(n) for n in draw.sample(users, each)] for _ in range(subscribers)]
@@ -34,7 +34,7 @@ def watched_by(subscribers: int, each: int, population: Population) -> list[list
 def measure(
     scene: Scene, transport: str, watched: list[list[str]], roll: Roll, first: int, options: Any
 ) -> tuple[dict[str, Any], int]:
-    """Figures of one transport, and the number of changes there have been by then."""
+    """Figures of one transport, and the number of all changes so far."""
     stage = scene.stage(
         "gateway",
         transport,
@@ -43,11 +43,11 @@ def measure(
     )
     pid, status = stage.pid or 0, stage.status()
     empty = memory_mb(pid)
-    say(f"{len(watched):,} subscribers over {transport}...")
+    progress(f"{len(watched):,} subscribers over {transport}...")
     began = time.monotonic()
     watchers = Watchers(status["url"], transport, watched)
     live_s = time.monotonic() - began
-    say(f"{options.rate:,} changes/s for {options.seconds:.0f} s...")
+    progress(f"{options.rate:,} changes/s for {options.seconds:.0f} s...")
     sent, cpu, began = stage.status()["sent"], cpu_seconds(pid), time.monotonic()
     changes = Changes(scene.kafka, roll, options.rate, first)
     scene.wait_until_warm()
@@ -60,10 +60,10 @@ def measure(
     newest = roll.newest(total)
 
     def are_right() -> bool:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
         return watchers.behind(newest) == 0
 
-    wait(are_right, 60, "the newest at every subscriber")
+    wait(are_right, 60, "the newest version at every subscriber")
     memory, report = memory_mb(pid), watchers.report()
     if report.unwatched or report.stale or report.ended:
         raise NotReached(
@@ -95,7 +95,7 @@ def main() -> None:
     options = parser.parse_args()
     subscribers = possible(options.subscribers)
     if subscribers < options.subscribers:
-        say(f"only {subscribers:,} subscribers: a process may not have more files open")
+        progress(f"only {subscribers:,} subscribers: a process may not have more files open")
     roll, changes = Roll(Population(options.users)), 0
     watched = watched_by(subscribers, options.each, roll.population)
     result: dict[str, Any] = {

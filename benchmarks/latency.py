@@ -1,7 +1,7 @@
 """`python -m benchmarks.latency`: from a source's event to the presence a subscriber reads.
 
-First events at steady rates, of which half change presence; then clients that close real sockets,
-with the kernel's word of it, under other users' events. The last line is one JSON object; a wrong
+First events at steady rates, half of which change presence; then clients that close real sockets,
+which the kernel reports, under other users' events. The last line is one JSON object; a wrong
 change ends the run with an error and no figures.
 """
 
@@ -14,19 +14,19 @@ from benchmarks.figures import delays_ms, finish
 from benchmarks.load import Load, check, delays
 from benchmarks.phones import PHONES, over_connections, watching
 from benchmarks.population import Population
-from benchmarks.scene import NotReached, Scene, say, wait
+from benchmarks.scene import NotReached, Scene, progress, wait
 from benchmarks.subscriber import Subscriber
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import Cause, Status
 
 RATES = (1_000, 5_000, 20_000)
-# Start-up and first batches are no part of a steady rate.
+# The first batches are not part of a steady rate.
 WARM_UP_SECONDS = 3.0
 
 
 def warm_up(scene: Scene, reader: Subscriber, rate: int) -> None:
-    """Load that is not measured, until Kafka is as it will be."""
-    say(f"{rate:,} events/s to warm up...")
+    """Load that is not measured, until Kafka is warm."""
+    progress(f"{rate:,} events/s to warm up...")
     population, mark = Population(rate, group="first"), len(reader.seen)
     load = Load(scene.kafka, rate, population)
     scene.wait_until_warm()
@@ -35,7 +35,7 @@ def warm_up(scene: Scene, reader: Subscriber, rate: int) -> None:
 
 def measure_rate(scene: Scene, reader: Subscriber, rate: int, seconds: float) -> dict[str, Any]:
     """Delays at one rate; every change of presence is checked and counted."""
-    say(f"{rate:,} events/s for {seconds:.0f} s...")
+    progress(f"{rate:,} events/s for {seconds:.0f} s...")
     population, mark = Population(rate, group=f"at{rate}"), len(reader.seen)
     load = Load(scene.kafka, rate, population)
     began = time.monotonic()
@@ -60,7 +60,7 @@ def measure_closes(
     others = Population(rate, group="others")
     mark, load = len(reader.seen), Load(scene.kafka, rate, others)
     time.sleep(WARM_UP_SECONDS)
-    say(f"{closes} closes under {rate:,} other events/s...")
+    progress(f"{closes} closes under {rate:,} other events/s...")
     closed: dict[str, float] = {}
     for index in range(closes):
         closed[PHONES.aor(index)] = clients.close_one(index)
@@ -68,12 +68,12 @@ def measure_closes(
     wait(lambda: reader.reachable[PHONES.group] == 0, 60, "all offline")
     check(reader, mark, others, load.stop())
     clients.kill()
-    news = list(reader.since(mark, PHONES.group))
+    changes = list(reader.since(mark, PHONES.group))
     right = (Status.OFFLINE, Cause.CONNECTION_CLOSED)
-    wrong = [one for _, one in news if (one.status, one.cause) != right]
-    if wrong or len(news) != closes:
-        raise NotReached(f"{len(wrong)} wrong changes of {len(news)}: {wrong[:3]}")
-    delayed = [at - closed[one.aor] for at, one in news]
+    wrong = [one for _, one in changes if (one.status, one.cause) != right]
+    if wrong or len(changes) != closes:
+        raise NotReached(f"{len(wrong)} wrong changes of {len(changes)}: {wrong[:3]}")
+    delayed = [at - closed[one.aor] for at, one in changes]
     return {**delays_ms(delayed), "other_events_per_second": rate, "wrong": 0}
 
 

@@ -61,7 +61,7 @@ def _send(producer: Producer, event: RegistrationEvent, inputs: list[Input]) -> 
     key, value = event.aor or "", encode(event)
     headers = event_headers(REGISTRATIONS, event, key)
     for target in inputs:
-        target.expected.take(event)
+        target.expected.add(event)
         delivered = partial(target.delivered, event.id)
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Reads a topic while something writes it: when each record came, and which."""
+"""Reads a topic while it is written: the time and value of each record."""
 
 import time
 
@@ -11,7 +11,7 @@ from schemas.topics import Topic
 
 
 class Log:
-    """From the topic's present end on."""
+    """Reads from the topic's present end on."""
 
     def __init__(self, kafka: KafkaSettings, topic: Topic) -> None:
         self._consumer = Consumer(kafka.consumer("benchmark-log"))
@@ -23,17 +23,17 @@ class Log:
 
     def take(self, count: int, seconds: float) -> list[tuple[float, bytes]]:
         """(monotonic seconds, value) of the next `count` records. Raises NotReached."""
-        taken: list[tuple[float, bytes]] = []
+        found: list[tuple[float, bytes]] = []
         deadline = time.monotonic() + seconds
-        while len(taken) < count:
+        while len(found) < count:
             if time.monotonic() > deadline:
-                raise NotReached(f"{len(taken)} of {count} records within {seconds:.0f} s")
+                raise NotReached(f"{len(found)} of {count} records within {seconds:.0f} s")
             first = self._consumer.poll(0.2)
             if first is not None:
                 now = time.monotonic()
                 messages = [first, *self._consumer.consume(1_000, timeout=0)]
-                taken += [(now, m.value() or b"") for m in messages if not m.error()]
-        return taken
+                found += [(now, m.value() or b"") for m in messages if not m.error()]
+        return found
 
     def close(self) -> None:
         self._consumer.close()

@@ -1,4 +1,4 @@
-"""What a run was measured on: the machine and the versions of what was measured."""
+"""The circumstances of a run: the machine, and the versions of the software."""
 
 import importlib.metadata
 import os
@@ -18,7 +18,7 @@ def machine() -> dict[str, str | float]:
         "cores": os.cpu_count() or 1,
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "kernel": platform.release(),
-        # More than the cores' number: others were at work too.
+        # Above the number of cores other processes were running too.
         "load_before": round(os.getloadavg()[0], 1),
     }
 

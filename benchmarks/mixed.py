@@ -19,7 +19,7 @@ from runtime.kafka import KafkaSettings, ensure_topics
 from schemas.topics import CONNECTION_LOSSES, PRESENCE
 
 _LIMIT_OUTPUT = "bench-limit.mixed"
-# Of the output. Of two workers one begins alone; then the partitions are shared out.
+# A share of the output. With two workers one begins alone, until the rebalance.
 _WARM_UP = {1: results.WARM_UP, 2: 0.4}
 
 
@@ -38,12 +38,12 @@ def measure(
         mixture, ends = _load(own, users)
         named = environment | {"ROLLCALL_KAFKA_NAMESPACE": own.namespace}
         job = _job(own, own.group("streams"), own.name(PRESENCE))
-        # Who has read a close has written its losses, and may not have read those.
+        # After the closes their losses have to be read too, which the worker itself writes.
         between = [own.name(CONNECTION_LOSSES)]
         cost = running.run(own, name, worker, job, ends, named, timeout, copies, between)
         events = sum(ends.values())
         output = list(results.read(own, own.name(PRESENCE)))
-        rates[name] = _judge(output, mixture, events, _WARM_UP[copies])
+        rates[name] = _checked_rate(output, mixture, events, _WARM_UP[copies])
         if copies == 1:
             rates["rollcall_per_core"] = round(events / cost.cpu_seconds)
             topics.create_outputs(own, [_LIMIT_OUTPUT])
@@ -87,12 +87,14 @@ def _load(kafka: KafkaSettings, users: int) -> tuple[Mixture, dict[tuple[str, in
     return mixture, running.ends_of(kafka, [kafka.name(topic) for topic in TOPICS])
 
 
-def _judge(output: list[results.Output], mixture: Mixture, events: int, warm_up: float) -> int:
+def _checked_rate(
+    output: list[results.Output], mixture: Mixture, events: int, warm_up: float
+) -> int:
     decoder = msgspec.json.Decoder(Seen)
-    read = [(record.at_ms, decoder.decode(record.value)) for record in output]
-    read = results.without_repeats(read)
-    seen = [one for _, one in read]
+    decoded = [(record.at_ms, decoder.decode(record.value)) for record in output]
+    records = results.without_repeats(decoded)
+    seen = [one for _, one in records]
     results.check_last(mixture.statuses(), seen)
-    if (told := Counter(one.aor for one in seen)) != mixture.changes():
-        raise results.WrongResult(f"{told.total()} records for {mixture.changes().total()} changes")
-    return results.rate_of_times([at_ms for at_ms, _ in read], events, warm_up)
+    if (read := Counter(one.aor for one in seen)) != mixture.changes():
+        raise results.WrongResult(f"{read.total()} records for {mixture.changes().total()} changes")
+    return results.rate_of_times([at_ms for at_ms, _ in records], events, warm_up)

@@ -1,7 +1,7 @@
-"""The whole workload as a log: users who register, refresh, call and leave or crash.
+"""The whole workload as a log: users who register, refresh, call, and unregister or disconnect.
 
-Registrations, calls and connections are produced to their own topics, interleaved as the lives of
-many users are; what presence must come to is known for each.
+Registrations, calls and connections go to their own topics, interleaved as those of many users
+are; the right presence of each user is known.
 """
 
 from collections import Counter
@@ -13,10 +13,10 @@ from schemas.topics import CALLS, CONNECTIONS, REGISTRATIONS, Topic
 from schemas.vocabulary import CallKind, RegistrationKind, Status
 
 TOPICS = (REGISTRATIONS, CALLS, CONNECTIONS)
-# Lives that are led at a time: between two events of one user lie as many of others.
-ABREAST = 5_000
+# Users at a time: between two events of one user are as many of others.
+CONCURRENT = 5_000
 _REFRESH = RegistrationKind.REFRESHED
-# A life. What ends it follows from the user's number.
+# A user's events. The last one follows from the user's number.
 _STEPS: tuple[RegistrationKind | CallKind | None, ...] = (
     RegistrationKind.REGISTERED,
     _REFRESH,
@@ -28,13 +28,13 @@ _STEPS: tuple[RegistrationKind | CallKind | None, ...] = (
     _REFRESH,
     None,
 )
-# Of the changes of status in a life: registered, ringing, on the phone, online again.
+# Changes of status before it: registered, ringing, on the phone, online again.
 _CHANGES = 4
 
 
 @dataclass(slots=True)
 class Mixture:
-    """`users` lives, each of eight or nine events. Iterate, once, for (topic, record) pairs."""
+    """Eight or nine events of each user. Iterate, once, for (topic, record) pairs."""
 
     users: int
     population: Population = field(init=False)
@@ -43,9 +43,9 @@ class Mixture:
         self.population = Population(self.users, group="mixture")
 
     def __iter__(self) -> Iterator[tuple[Topic, Prepared]]:
-        for moment in range(self.users + ABREAST * len(_STEPS)):
+        for turn in range(self.users + CONCURRENT * len(_STEPS)):
             for step, kind in enumerate(_STEPS):
-                number = moment - step * ABREAST
+                number = turn - step * CONCURRENT
                 if 0 <= number < self.users:
                     yield from self._event(number, kind)
 
@@ -57,28 +57,26 @@ class Mixture:
             yield REGISTRATIONS, population.registration(number, kind)
         elif isinstance(kind, CallKind):
             yield CALLS, population.call(number, kind)
-        elif self._crashes(number):
+        elif self._disconnects(number):
             yield CONNECTIONS, population.close(number)
-        elif self._leaves(number):
+        elif self._unregisters(number):
             yield REGISTRATIONS, population.registration(number, RegistrationKind.UNREGISTERED)
 
-    def _crashes(self, number: int) -> bool:
+    def _disconnects(self, number: int) -> bool:
         return number % 3 == 0 and self.population.transport(number).is_connection
 
-    def _leaves(self, number: int) -> bool:
+    def _unregisters(self, number: int) -> bool:
         return number % 3 == 1
 
     def statuses(self) -> dict[str, Status]:
-        """What each user must be shown as at the end."""
-        return {
-            self.population.aor(number): Status.OFFLINE if self._is_gone(number) else Status.ONLINE
-            for number in range(self.users)
-        }
+        """The right status of each user at the end."""
+        aor, ends = self.population.aor, {False: Status.ONLINE, True: Status.OFFLINE}
+        return {aor(number): ends[self._is_offline(number)] for number in range(self.users)}
 
     def changes(self) -> Counter[str]:
-        """How many presence records there must be of each user."""
+        """The right number of presence records of each user."""
         aor = self.population.aor
-        return Counter({aor(n): _CHANGES + self._is_gone(n) for n in range(self.users)})
+        return Counter({aor(n): _CHANGES + self._is_offline(n) for n in range(self.users)})
 
-    def _is_gone(self, number: int) -> bool:
-        return self._crashes(number) or self._leaves(number)
+    def _is_offline(self, number: int) -> bool:
+        return self._disconnects(number) or self._unregisters(number)

@@ -1,7 +1,7 @@
-"""An open loop in a process of its own: what is due is produced at its moment, come what may.
+"""An open loop in a process of its own: each record is produced when it is due.
 
-A delay counts from when something should have happened, and a stalled pipeline delays everything
-behind it, as it would in life.
+It does not wait for the pipeline, and delays count from the due time: a stall delays all records
+after it, as in production.
 """
 
 import multiprocessing
@@ -21,10 +21,10 @@ _STOP_SECONDS = 60.0
 
 
 class Records(Protocol):
-    """What is produced. Goes to the other process: it must be possible to pickle it."""
+    """The records to produce. They go to the other process, so they can be pickled."""
 
     def record(self, index: int, due: int) -> Prepared | None:
-        """Of moment number `index`, from 0, due at `due` (monotonic ns); None: nothing then."""
+        """Record number `index`, from 0, due at `due` (monotonic ns); None: no record then."""
 
 
 class OpenLoop:
@@ -33,32 +33,38 @@ class OpenLoop:
     def __init__(
         self, kafka: KafkaSettings, topic: Topic, rate: int, records: Records, **producer: Any
     ) -> None:
-        """`rate`: moments a second. `producer`: more of librdkafka's settings."""
+        """`rate`: records a second. `producer`: further settings of librdkafka."""
         context = multiprocessing.get_context("spawn")  # this process has threads
         self._stop = context.Event()
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
             target=_run,
-            args=(kafka.producer(**producer), kafka.name(topic), rate, records, self._stop, theirs),
+            args=(kafka, producer, kafka.name(topic), rate, records, self._stop, theirs),
             daemon=True,
         )
         self._process.start()
         self._pipe.recv()  # it has begun
 
     def stop(self) -> int:
-        """How many moments there have been; their records are delivered. Raises NotReached."""
+        """Stop; returns how many records were due, which are delivered. Raises NotReached."""
         self._stop.set()
         if not self._pipe.poll(_STOP_SECONDS):
-            raise NotReached("what is produced does not end")
+            raise NotReached("the open loop does not end")
         sent: int = self._pipe.recv()
         self._process.join()
         return sent
 
 
 def _run(
-    settings: dict[str, Any], topic: str, rate: int, records: Records, stop: Event, pipe: Connection
+    kafka: KafkaSettings,
+    options: dict[str, Any],
+    topic: str,
+    rate: int,
+    records: Records,
+    stop: Event,
+    pipe: Connection,
 ) -> None:
-    producer = Producer(settings)
+    producer = Producer(kafka.producer(**options))
     producer.list_topics(timeout=10)  # connected, before the clock starts
     pipe.send(None)
     began, sent = time.monotonic_ns(), 0

@@ -1,4 +1,4 @@
-"""Phones on real connections: their registrations, with the cookies the kernel gives them."""
+"""Phones on real connections: their registrations, with the kernel's cookies."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,7 +9,7 @@ from producers.sockets.query import ConnectionQuery, Found
 from schemas.origin import Address
 from schemas.vocabulary import RegistrationKind, Transport
 
-# All at one node: its kernel is this machine's. As many as there are connections.
+# All at one node, whose kernel is this machine's; one for each connection.
 PHONES = Population(100_000, group="phones", nodes=1, name="edge", transports=(Transport.TCP,))
 
 

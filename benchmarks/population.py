@@ -1,6 +1,6 @@
-"""Many users, as their registrars tell of them: who is where, and the records that say so.
+"""Many users: the records with which registrars, nodes and kernels report them.
 
-Everything about a user follows from their number, so a million need no memory here.
+Everything about a user follows from the number, so a million users need no memory here.
 """
 
 import itertools
@@ -32,8 +32,8 @@ from schemas.vocabulary import (
 # Key, value and headers of a record, ready to be sent.
 Prepared = tuple[str, bytes, Headers]
 
-# The contract's fields without the checks at construction, which would cost more than the rest.
-# Nulls are written, as producers do.
+# The contract's fields without the checks at construction, which would take most of the time. Nulls
+# are written, as producers do.
 _Registration: Any = msgspec.defstruct(
     "_Registration",
     [(one.name, Any, None) for one in fields(RegistrationEvent)],
@@ -49,15 +49,15 @@ _Connection: Any = msgspec.defstruct(
 _Call: Any = msgspec.defstruct(
     "_Call", [(one.name, Any, None) for one in fields(CallEvent)], kw_only=True, gc=False
 )
-# Strides through the users so that neighbours in time are none in memory.
+# Consecutive users are far apart in the worker's memory.
 _STRIDE = 7_368_787
 
 
 @dataclass(slots=True)
 class Population:
-    """`users` users of the group `group` on `nodes` nodes; `transports` are dealt out in turn.
+    """`users` users of the group `group` on `nodes` nodes; `transports` are assigned in turn.
 
-    A registration over a connection carries the kernel's cookie, so that every fence has its say.
+    A registration over a connection has the kernel's cookie, so that every fence is used.
     """
 
     users: int
@@ -66,7 +66,7 @@ class Population:
     boot: str = "boot-1"
     transports: tuple[Transport, ...] = TRANSPORTS
     expires: timedelta = timedelta(hours=3)
-    # Of the nodes: the same users can be told of by others.
+    # Prefix of the nodes' names: other nodes can report the same users.
     name: str = "fs"
     seq: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -125,7 +125,7 @@ class Population:
         return event.aor, encode(event), event_headers(REGISTRATIONS, event, event.aor)
 
     def close(self, number: int, mark: str = "") -> Prepared:
-        """The kernel's word that the user's connection has ended."""
+        """The kernel's event that the user's connection has ended."""
         seq, node, remote = next(self.seq), self.node(number), self.remote(number)
         key = connection_id(node, remote)
         event = _Connection(
@@ -144,7 +144,7 @@ class Population:
         return key, encode(event), event_headers(CONNECTIONS, event, key)
 
     def call(self, number: int, kind: CallKind) -> Prepared:
-        """What happens to the user's one call, told by their registrar."""
+        """An event of the user's one call, from the registrar."""
         seq, node = next(self.seq), self.node(number)
         event = _Call(
             id=f"{node}:{self.boot}:{seq}",
@@ -164,13 +164,13 @@ class Population:
         return event.aor, encode(event), event_headers(CALLS, event, event.aor)
 
     def registrations(self, numbers: Iterable[int]) -> Iterator[Prepared]:
-        """Each registers for the first time."""
+        """The first registration of each."""
         return (self.registration(n, RegistrationKind.REGISTERED) for n in numbers)
 
     def refreshes(self, count: int, after: int = 0) -> Iterator[Prepared]:
-        """So many refreshes, of users all over; each user's turn comes once in a round.
+        """So many refreshes, with strides through the users; each user has one in a round.
 
-        `after` so many turns, to go on where others ended.
+        `after`: number of the refresh to begin with, to continue earlier ones.
         """
         stride = next(s for s in itertools.count(_STRIDE) if gcd(s, self.users) == 1)
         return (

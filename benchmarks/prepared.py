@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.population import Population
-from benchmarks.scene import NotReached, Scene, say, wait
+from benchmarks.scene import NotReached, Scene, progress, wait
 from benchmarks.subscriber import Subscriber
 from schemas.topics import REGISTRATIONS
 
-# A worker that folds slower than this has a fault: there is no figure then.
+# A worker that folds more slowly has a fault: there is no figure then.
 USERS_PER_SECOND_MIN = 2_000
 _FILE = "population.json"
 
@@ -31,13 +31,13 @@ def register(scene: Scene, reader: Subscriber, population: Population, first: in
 
 
 def note(folder: Path, population: Population) -> None:
-    """Write beside Kafka's data who is in it, and until when their bindings last."""
+    """Write beside Kafka's data how many users it has, and until when their bindings last."""
     ends = time.time() + population.expires.total_seconds()
     (folder / _FILE).write_text(json.dumps({"users": population.users, "until": ends}))
 
 
 def is_there(folder: Path, population: Population) -> bool:
-    """Whether the folder's Kafka holds these users, for half an hour more at least."""
+    """Whether the folder's Kafka has these users, for another half hour at least."""
     try:
         known = json.loads((folder / _FILE).read_text())
     except (OSError, ValueError):
@@ -47,16 +47,16 @@ def is_there(folder: Path, population: Population) -> bool:
 
 @contextmanager
 def scene_with(population: Population, folder: Path | None) -> Iterator[Scene]:
-    """A scene whose Kafka holds the population and its tables; no worker runs yet."""
+    """A scene whose Kafka has the population and its tables; no worker runs yet."""
     if folder is not None and is_there(folder, population):
-        say(f"{population.users:,} users are in {folder} already")
+        progress(f"{population.users:,} users are in {folder} already")
         with Scene(folder) as scene:
             yield scene
         return
-    if folder is not None:  # what a benchmark left that failed
+    if folder is not None:  # of a benchmark that failed
         shutil.rmtree(folder / "kafka", ignore_errors=True)
     with Scene(folder) as scene:
-        say(f"registering {population.users:,} users...")
+        progress(f"registering {population.users:,} users...")
         with scene.beats(population.node_names, population.boot):
             worker, reader = scene.stage("streams", "first"), Subscriber(scene.kafka)
             register(scene, reader, population, 0)
@@ -68,7 +68,7 @@ def scene_with(population: Population, folder: Path | None) -> Iterator[Scene]:
 
 
 def untouched(reader: Subscriber, population: Population) -> int:
-    """How many are not as they registered: 0, online by their first record. Or NotReached."""
+    """How many are not as they registered, online with version 1: 0. Raises NotReached if any."""
     users = list(reader.users(population.group))
     wrong = [one for one in users if not one.reachable or one.version != 1]
     if wrong or len(users) != population.users:

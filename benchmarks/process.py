@@ -1,4 +1,4 @@
-"""What a process costs, as Linux counts it: memory, CPU time, and its lag behind Kafka."""
+"""The cost of a process: memory and CPU time as Linux counts them, and its lag."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def memory_mb(pid: int, field: str = "VmRSS") -> float:
-    """Resident memory now; `VmHWM`: at its peak."""
+    """Resident memory now; with `VmHWM` its peak."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return round(int(line.split()[1]) / 1024, 1)
@@ -24,7 +24,7 @@ def memory_mb(pid: int, field: str = "VmRSS") -> float:
 
 
 def forget_peak(pid: int) -> None:
-    """From here on `VmHWM` is the peak since now (proc(5), clear_refs)."""
+    """Reset `VmHWM`: it is the peak from now on (proc(5), clear_refs)."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
@@ -52,7 +52,7 @@ def _spent(stat: str) -> float:
 
 @contextmanager
 def paused(pid: int) -> Iterator[None]:
-    """Stopped meanwhile, so that a backlog gathers. Shorter than a lease and a session."""
+    """Stop the process in the block, for a backlog. Shorter than a lease and a session timeout."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -64,7 +64,7 @@ class LagWatch:
     """The peak of the worker's lag while the block runs: records written, not committed yet.
 
     Of registrations and connections, sampled four times a second. Offsets are committed twice a
-    second, so it shows up to half a second's records more than are waiting.
+    second, so it has up to half a second's records more than are waiting.
     """
 
     def __init__(self, kafka: KafkaSettings) -> None:

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.producers`: events/s each producer carries from its source into Kafka.
+"""`python -m benchmarks.producers`: events/s of each producer from its source into Kafka.
 
-A FreeSWITCH event socket and an OpenSIPS event stream that are always ready with more, and
-thousands of real sockets that close at once; beside them what greenswitch alone reads. Each event
-must be in Kafka once. The last line is one JSON object.
+A FreeSWITCH event socket and an OpenSIPS event stream that always have more events, and thousands
+of real sockets that close at once; for comparison greenswitch alone. Each event must be in Kafka
+once. The last line is one JSON object.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from benchmarks.clients import CONNECTIONS_MAX, Clients, Servers
 from benchmarks.figures import finish
 from benchmarks.log import Log, per_second
 from benchmarks.phones import watching
-from benchmarks.scene import NotReached, Scene, say
+from benchmarks.scene import NotReached, Scene, progress
 from benchmarks.switch import Switch
 from local.network import free_port
 from schemas.codec import decode
@@ -25,42 +25,42 @@ from schemas.connection import ConnectionEvent
 from schemas.registration import RegistrationEvent
 from schemas.topics import CONNECTIONS, REGISTRATIONS
 
-PATIENCE_SECONDS = 120.0
+TIMEOUT_SECONDS = 120.0
 
 
 def measure_freeswitch(scene: Scene, events: int) -> dict[str, Any]:
-    """The producer against greenswitch, each with the whole switch to itself."""
+    """The producer, and then greenswitch, each alone with the switch."""
     switch, log = Switch(events), Log(scene.kafka, REGISTRATIONS)
     try:
-        say("the FreeSWITCH producer...")
+        progress("the FreeSWITCH producer...")
         settings = {"PORT": str(switch.port), "KERNEL": "off", "NODE": "fs1"}
         producer = scene.prepare_stage(
             "freeswitch", **{f"ROLLCALL_FREESWITCH_{name}": v for name, v in settings.items()}
         )
         producer.start()
-        taken = log.take(events, PATIENCE_SECONDS)
-        _check({decode(RegistrationEvent, value).aor for _, value in taken}, events)
+        records = log.take(events, TIMEOUT_SECONDS)
+        _check({decode(RegistrationEvent, value).aor for _, value in records}, events)
         producer.stop()
-        say("greenswitch alone...")
+        progress("greenswitch alone...")
         command = [sys.executable, "-m", "benchmarks.peers.greenswitch_alone"]
         alone = subprocess.run(
             [*command, str(switch.port), str(events)],
             stdout=subprocess.PIPE,
             check=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=TIMEOUT_SECONDS,
         )
     finally:
         switch.close()
         log.close()
     return {
-        "producer_events_per_second": per_second([at for at, _ in taken]),
+        "producer_events_per_second": per_second([at for at, _ in records]),
         "greenswitch_alone_events_per_second": round(events / float(alone.stdout)),
     }
 
 
 def measure_opensips(scene: Scene, events: int) -> dict[str, Any]:
-    """Over event_stream: it waits for who reads slowly, a datagram would be lost."""
-    say("the OpenSIPS producer...")
+    """Over event_stream: it waits for a slow reader, while datagrams would be lost."""
+    progress("the OpenSIPS producer...")
     port, log = free_port(), Log(scene.kafka, REGISTRATIONS)
     scene.stage(
         "opensips",
@@ -69,13 +69,13 @@ def measure_opensips(scene: Scene, events: int) -> dict[str, Any]:
         ROLLCALL_OPENSIPS_LISTEN_STREAM=f"127.0.0.1:{port}",
         ROLLCALL_OPENSIPS_LISTEN_DATAGRAM=f"127.0.0.1:{free_port()}",
     )
-    told = b"".join(_inserted(number) for number in range(events))
+    events_sent = b"".join(_inserted(number) for number in range(events))
     with socket.create_connection(("127.0.0.1", port)) as stream:
-        stream.sendall(told)
-        taken = log.take(events, PATIENCE_SECONDS)
+        stream.sendall(events_sent)
+        records = log.take(events, TIMEOUT_SECONDS)
     log.close()
-    _check({decode(RegistrationEvent, value).aor for _, value in taken}, events)
-    return {"producer_events_per_second": per_second([at for at, _ in taken])}
+    _check({decode(RegistrationEvent, value).aor for _, value in records}, events)
+    return {"producer_events_per_second": per_second([at for at, _ in records])}
 
 
 def _inserted(number: int) -> bytes:
@@ -103,20 +103,20 @@ def _inserted(number: int) -> bytes:
 
 
 def measure_sockets(scene: Scene, connections: int) -> dict[str, Any]:
-    """All connections are closed at once by `kill -9` of their clients; from there to Kafka."""
+    """All connections are closed at once by `kill -9` of their clients, until Kafka has all."""
     servers = Servers(3)
     shares = [min(CONNECTIONS_MAX, connections - n) for n in range(0, connections, CONNECTIONS_MAX)]
     try:
         watcher = scene.stage("sockets", **watching(servers))
-        say(f"{connections:,} connections...")
+        progress(f"{connections:,} connections...")
         clients = [Clients(servers.port, share) for share in shares]
         log = Log(scene.kafka, CONNECTIONS)
-        say("killing their clients...")
+        progress("killing their clients...")
         began = time.monotonic()
         for one in clients:
             one.kill()
-        taken = log.take(connections, PATIENCE_SECONDS)
-        ports = [decode(ConnectionEvent, value).remote.port for _, value in taken]
+        records = log.take(connections, TIMEOUT_SECONDS)
+        ports = [decode(ConnectionEvent, value).remote.port for _, value in records]
         _check(set(ports), connections)
         overflows = watcher.status()["overflows"]
         log.close()
@@ -124,14 +124,14 @@ def measure_sockets(scene: Scene, connections: int) -> dict[str, Any]:
         servers.close()
     return {
         "connections": connections,
-        "producer_events_per_second": per_second([at for at, _ in taken]),
-        "all_told_s": round(taken[-1][0] - began, 2),
+        "producer_events_per_second": per_second([at for at, _ in records]),
+        "all_told_s": round(records[-1][0] - began, 2),
         "overflows": overflows,
     }
 
 
 def _check(distinct: set[Any], count: int) -> None:
-    """Raises NotReached unless each of the events was there, once."""
+    """Raises NotReached unless each event was read once."""
     if len(distinct) != count:
         raise NotReached(f"{len(distinct)} different events of {count}")
 

@@ -1,10 +1,10 @@
-"""`python -m benchmarks.recovery`: how long presence stands still when workers come and go.
+"""`python -m benchmarks.recovery`: how long presence stands still when workers start and stop.
 
-With a million users in the tables and others who come and leave all the time: the worker is
-killed, restarted on purpose, joined by a second one, left by it. A worker that dies is started
-again as `rollcall up` does. A standstill is measured at the
-subscriber: in each partition the longest time without a change. The last line is one JSON object;
-a user wrong at the end, or a change lost or told twice, ends the run without one.
+With a million users in the tables, and others who register and unregister all the time: the worker
+is killed, restarted, joined by a second one, and left by it. A worker that ends is started again,
+as `rollcall up` does. A standstill is measured at the subscriber: in each partition the longest
+time without a change. The last line is one JSON object; a wrong user at the end, or a change that
+is lost or published twice, ends the run without one.
 """
 
 import argparse
@@ -22,14 +22,14 @@ from benchmarks import load, prepared
 from benchmarks.figures import finish
 from benchmarks.population import Population
 from benchmarks.process import memory_mb
-from benchmarks.scene import READY_SECONDS, NotReached, Scene, say, wait
+from benchmarks.scene import READY_SECONDS, NotReached, Scene, progress, wait
 from benchmarks.standstill import STEADY_SECONDS, Trial
 from benchmarks.subscriber import Subscriber
 from local.stage_process import StageProcess
 
 
 class Supervisor:
-    """Starts workers again that have died, as `rollcall up` and other supervisors do."""
+    """Starts workers again that have ended, as `rollcall up` and other supervisors do."""
 
     def __init__(self) -> None:
         self.watched: list[StageProcess] = []
@@ -48,17 +48,17 @@ class Supervisor:
         while not self._stop.wait(0.1):
             for process in list(self.watched):
                 if process.revive():
-                    say("  a worker had died; started again")
+                    progress("  a worker had ended; started again")
 
 
 def restored(process: StageProcess, users: int) -> float:
-    """Start it; seconds until it is ready and holds so many users at least."""
+    """Start it; returns the seconds until it is ready and has so many users."""
     began = time.monotonic()
     process.start()
     process.wait_ready(began + READY_SECONDS)
     wait(lambda: process.status().get("users", 0) >= users, 60, f"{users:,} users restored")
     seconds = round(time.monotonic() - began, 2)
-    say(f"restored in {seconds} s")
+    progress(f"restored in {seconds} s")
     return seconds
 
 
@@ -68,10 +68,10 @@ def measure(scene: Scene, population: Population, rate: int) -> dict[str, Any]:
     reader, others = Subscriber(scene.kafka), Population(rate, group="others")
     with scene.beats(population.node_names, population.boot), Supervisor() as supervisor:
         scene.wait_until_left("streams")
-        say("a worker that has nothing but the changelogs...")
+        progress("a worker with the changelogs only...")
         result["restored_from_changelog_s"] = restored(first, population.users)
         first.stop()
-        say("the same with the folder it left...")
+        progress("the same with the folder of the one before...")
         result["restored_from_folder_s"] = restored(first, population.users)
         supervisor.watched.append(first)
         _wait_until_read(reader, population)
@@ -81,7 +81,7 @@ def measure(scene: Scene, population: Population, rate: int) -> dict[str, Any]:
         for name, act in _acts(scene, supervisor, first, second).items():
             result[name] = trial.disturb(name, act)
         result["worker_mb"] = memory_mb(first.pid or 0)
-        # Of the first worker two restarts are those asked for.
+        # Two restarts of the first worker are the benchmark's own.
         result["crashes"] = first.restarts + second.restarts - 2
         load.check(reader, mark, others, running.stop())
     result["repeats"] = reader.repeats
@@ -93,22 +93,22 @@ def measure(scene: Scene, population: Population, rate: int) -> dict[str, Any]:
 
 
 def _wait_until_read(reader: Subscriber, population: Population) -> None:
-    """Raises NotReached, with what was read instead."""
+    """Raises NotReached, with the causes that were read instead."""
 
-    def told() -> int:
+    def reachable() -> int:
         return reader.reachable[population.group]
 
     try:
-        wait(lambda: told() == population.users, 120, "all read")
+        wait(lambda: reachable() == population.users, 120, "all read")
     except NotReached as error:
         causes = Counter(one.cause for one in reader.users(population.group))
-        raise NotReached(f"{error}: {told():,} reachable, by cause {dict(causes)}") from None
+        raise NotReached(f"{error}: {reachable():,} reachable, by cause {dict(causes)}") from None
 
 
 def _acts(
     scene: Scene, supervisor: Supervisor, first: StageProcess, second: StageProcess
 ) -> dict[str, Callable[[], None]]:
-    """What is done to the workers, in this order."""
+    """The disturbances of the workers, in this order."""
 
     def kill() -> None:
         os.kill(first.pid or 0, signal.SIGKILL)

@@ -41,13 +41,13 @@ def _targets(benchmarks: dict[str, Any]) -> str:
     rows, limits = [], []
     for target in TARGETS:
         value = seen.get(target.figure)
-        held, shown = "not measured", ""
+        met, shown = "not measured", ""
         if value is not None:
-            held, shown = "yes", number(value)
+            met, shown = "yes", number(value)
             if not target.is_met(value):
-                held = f"**no**, {target.short_by(value):.3g} times short"
+                met = f"**no**, {target.short_by(value):.3g} times short"
                 limits.append((target.what, target.limit or "not known"))
-        rows.append((target.what, target.text, shown, held, f"`{target.figure}`"))
+        rows.append((target.what, target.text, shown, met, f"`{target.figure}`"))
     parts = ["## Targets\n", _table(("what", "target", "seen", "met", "figure"), rows)]
     if limits:
         parts += [_LIMITS, _table(("what", "limited by"), limits)]
@@ -65,7 +65,7 @@ def _figures(name: str, found: dict[str, Any]) -> str:
     if own := shared.pop("", None):
         own.pop("cores", None)
         parts.append(_table(("figure", ""), [(f"`{k}`", v) for k, v in own.items()]))
-    # Rows with the same columns stand in one table.
+    # Rows with the same columns are in one table.
     tables: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
     for row, columns in shared.items():
         tables.setdefault(tuple(columns), []).append((f"`{row}`", *columns.values()))

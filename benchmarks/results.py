@@ -1,4 +1,4 @@
-"""Reads what a peer wrote: whether it is right, and how fast it came."""
+"""Reads a peer's output: whether it is right, and at which rate it was written."""
 
 import time
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ READ_SECONDS = 60.0
 
 
 class WrongResult(Exception):
-    """A peer computed something else than the data set implies: its speed means nothing."""
+    """A peer's result is not the data set's: its rate has no meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Output:
 
 
 def read(kafka: KafkaSettings, topic: str) -> Iterator[Output]:
-    """All records now in a topic, in order within each partition."""
+    """All records of a topic up to its present end, in order within each partition."""
     consumer = Consumer(kafka.consumer("benchmark-reader"))
     try:
         wanted: dict[int, int] = {}
@@ -53,7 +53,7 @@ def read(kafka: KafkaSettings, topic: str) -> Iterator[Output]:
 
 
 def check_presence(loaded: Input, records: list[Seen]) -> None:
-    """The last record a user, and how many there are. Raises WrongResult."""
+    """Check each user's last record, and their number. Raises WrongResult."""
     expected = loaded.expected
     check_last(expected.status, records)
     if len(records) != expected.changes:
@@ -61,7 +61,10 @@ def check_presence(loaded: Input, records: list[Seen]) -> None:
 
 
 def check_last(status: dict[str, Status], records: list[Seen]) -> None:
-    """The status of the last record a user, and that versions grow by one. Raises WrongResult."""
+    """Check the status of each user's last record, and that versions grow by one.
+
+    Raises WrongResult.
+    """
     last: dict[str, Seen] = {}
     for record in records:
         if record.aor in last and record.version != last[record.aor].version + 1:
@@ -76,7 +79,7 @@ def check_last(status: dict[str, Status], records: list[Seen]) -> None:
 
 
 def check_copies(loaded: Input, copies: list[tuple[str, str]]) -> None:
-    """Of the peer without state: (aor, event id) of every event. Raises WrongResult."""
+    """Check the (aor, event id) of every event of the peer without state. Raises WrongResult."""
     if len(copies) != loaded.expected.events:
         raise WrongResult(f"{len(copies)} records for {loaded.expected.events} events")
     if dict(copies) != loaded.expected.last:
@@ -86,8 +89,8 @@ def check_copies(loaded: Input, copies: list[tuple[str, str]]) -> None:
 def rate(loaded: Input, proofs: list[tuple[int, list[str]]]) -> float:
     """Events/s of the input after the warm-up, from output records' (time in ms, evidence).
 
-    Each record names the event it came of, whose place in the input is known; so the records, in
-    the order of the broker's time, tell how far the peer had come in each partition at each time.
+    Each record names its event, whose position in the input is known. So the records, in the order
+    of the broker's time, are the peer's progress in each partition over time.
     """
     position = loaded.positions
     curve: list[tuple[int, int]] = []
@@ -103,12 +106,12 @@ def rate(loaded: Input, proofs: list[tuple[int, list[str]]]) -> float:
     warm_at, warm_done = next(c for c in curve if c[1] >= WARM_UP * loaded.expected.events)
     end_at, end_done = curve[-1]
     if end_at <= warm_at:
-        raise WrongResult("everything came at once: too few events to measure a rate")
+        raise WrongResult("all records have one time: too few events to measure a rate")
     return (end_done - warm_done) * 1000 / (end_at - warm_at)
 
 
 def without_repeats(records: list[tuple[int, Seen]]) -> list[tuple[int, Seen]]:
-    """As subscribers read them: what a worker tells again after a rebalance is dropped."""
+    """As subscribers read them: without records that a worker repeats after a rebalance."""
     versions: dict[str, int] = {}
     fresh = []
     for at_ms, one in records:
@@ -119,9 +122,9 @@ def without_repeats(records: list[tuple[int, Seen]]) -> list[tuple[int, Seen]]:
 
 
 def rate_of_times(times: list[int], events: int, warm_up: float = WARM_UP) -> int:
-    """Events/s after the warm-up of an input that is alike all through, from its records' times."""
+    """Events/s after the warm-up of a uniform input, from its records' times."""
     ordered = sorted(times)
     warm = ordered[int(len(ordered) * warm_up)]
     if ordered[-1] <= warm:
-        raise WrongResult("everything came at once: too few events to measure a rate")
+        raise WrongResult("all records have one time: too few events to measure a rate")
     return round(events * (1 - warm_up) * 1000 / (ordered[-1] - warm))

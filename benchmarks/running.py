@@ -27,12 +27,12 @@ _NO_COORDINATOR_YET = (
 
 
 class PeerFailed(Exception):
-    """A peer ended by itself or did not finish in time; its last lines are in the message."""
+    """A peer ended by itself or did not finish in time; the message has its last lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a run took, its start included."""
+    """The time of a run, its start included."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -52,8 +52,8 @@ def run(
     """Start the peer, wait until its group has committed up to `ends`, stop it by SIGTERM.
 
     `ends`: the offset after the last record, by topic and partition. `copies` of it share the work.
-    `between`: topics that the peer itself writes of its input and reads, to the end of which it
-    must have come too. Raises PeerFailed.
+    `between`: topics that the peer both writes and reads, which it must also have read to the end.
+    Raises PeerFailed.
     """
     folder = Path(tempfile.mkdtemp(prefix=f"rollcall-benchmark-{name}-"))
     began, cpu = time.monotonic(), _children_cpu()
@@ -125,7 +125,7 @@ def ends_of(kafka: KafkaSettings, names: Sequence[str]) -> dict[tuple[str, int],
 
 
 def _committed(observer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-    """The group's offsets; none while the broker is still making the topic they are kept in."""
+    """The group's offsets; none while the broker still creates its topic of offsets."""
     try:
         committed: list[TopicPartition] = observer.committed(partitions, timeout=30)
         return committed

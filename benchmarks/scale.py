@@ -1,7 +1,7 @@
-"""`python -m benchmarks.scale`: what a million registered users cost in one worker.
+"""`python -m benchmarks.scale`: the cost of a million registered users in one worker.
 
-Memory a user; the cost of a refresh from ten thousand users on; the steady load of everybody
-re-registering every 60 s. The last line is one JSON object; a wrong user ends the run without one.
+Memory a user; the cost of a refresh from ten thousand users on; the steady load when all users
+register again every 60 s. The last line is one JSON object; a wrong user ends the run without one.
 """
 
 import argparse
@@ -13,23 +13,23 @@ from benchmarks import load, prepared
 from benchmarks.figures import delays_ms, finish
 from benchmarks.population import Population
 from benchmarks.process import LagWatch, cpu_seconds, memory_mb, paused
-from benchmarks.scene import Scene, say, wait
+from benchmarks.scene import Scene, progress, wait
 from benchmarks.subscriber import Subscriber
 from runtime.partitioner import partition_of
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind
 
 REFRESH_SECONDS = 60
-# Events a second of other users, whose changes show how late presence is.
+# Events a second of other users, whose changes measure the delay of presence.
 PROBE_RATE = 200
-# What a drained backlog leaves to do for other topics.
-SETTLE_SECONDS = 1.5
-# Refreshes of a backlog, each of another user.
+# After a backlog, until its records in other topics are processed too.
+REST_SECONDS = 1.5
+# Refreshes in a backlog, each of another user.
 BACKLOG = 10_000
 
 
 class Sentinels:
-    """A new user in each partition, last behind a backlog: all before them is folded."""
+    """A new user in each partition, behind a backlog: once online, the backlog is folded."""
 
     def __init__(self, scene: Scene, reader: Subscriber) -> None:
         self._scene, self._reader = scene, reader
@@ -37,7 +37,7 @@ class Sentinels:
         self._next = 0
 
     def send(self) -> int:
-        """How many sentinels must be online once all before these is folded."""
+        """Send them; returns how many sentinels are online once the backlog is folded."""
         missing = set(range(self._scene.kafka.partitions))
         while missing:
             number, self._next = self._next, self._next + 1
@@ -58,10 +58,10 @@ class Sentinels:
 def measure_refresh(
     scene: Scene, sentinels: Sentinels, population: Population, pid: int, rounds: int
 ) -> dict[str, float]:
-    """Backlogs of refreshes: how fast the worker folds them, and its CPU time for an event.
+    """Backlogs of refreshes: the rate at which the worker folds them, and its CPU time an event.
 
-    Each backlog is of as many different users whatever the population, so that what is written
-    once for several events of a user is the same for all sizes.
+    Each backlog has the same number of different users at all sizes, so that what is written once
+    for several events of a user is the same.
     """
     seconds, cpu, events = 0.0, cpu_seconds(pid), 0
     for _ in range(rounds):
@@ -72,7 +72,7 @@ def measure_refresh(
         began = time.monotonic()
         sentinels.wait_for(count, 120)
         seconds += time.monotonic() - began
-    time.sleep(SETTLE_SECONDS)
+    time.sleep(REST_SECONDS)
     return {
         "refreshes_per_second": round(events / seconds),
         "cpu_us_per_refresh": round((cpu_seconds(pid) - cpu) * 1e6 / events, 1),
@@ -82,9 +82,9 @@ def measure_refresh(
 def measure_steady(
     scene: Scene, reader: Subscriber, population: Population, pid: int, seconds: float
 ) -> dict[str, Any]:
-    """Everybody refreshes every minute, open loop; how late presence is of others who change."""
+    """All users refresh every minute, open loop; the delay of other users' changes."""
     rate = population.users // REFRESH_SECONDS
-    say(f"{rate:,} refreshes/s for {seconds:.0f} s...")
+    progress(f"{rate:,} refreshes/s for {seconds:.0f} s...")
     probes, mark = Population(PROBE_RATE, group="probes"), len(reader.seen)
     prober = load.Load(scene.kafka, PROBE_RATE, probes)
     began, cpu, sent = time.monotonic(), cpu_seconds(pid), 0
@@ -114,10 +114,10 @@ def measure(scene: Scene, sizes: list[int], rounds: int, steady: float) -> dict[
     with scene.beats(everybody.node_names, everybody.boot):
         for size in sizes:
             everybody.users = size
-            say(f"{size:,} users...")
+            progress(f"{size:,} users...")
             cpu = cpu_seconds(pid)
             seconds = prepared.register(scene, reader, everybody, known)
-            time.sleep(SETTLE_SECONDS)
+            time.sleep(REST_SECONDS)
             new, known = size - known, size
             result["at"][str(size)] = {
                 "registrations_per_second": round(new / seconds),
@@ -125,11 +125,11 @@ def measure(scene: Scene, sizes: list[int], rounds: int, steady: float) -> dict[
                 **measure_refresh(scene, sentinels, everybody, pid, rounds),
                 "worker_mb": memory_mb(pid),
             }
-            say(f"{result['at'][str(size)]}")
+            progress(f"{result['at'][str(size)]}")
         result["steady"] = measure_steady(scene, reader, everybody, pid, steady)
         result["worker_peak_mb"] = memory_mb(pid, "VmHWM")
-        # Before the beats end: else the nodes would be lost while the users are looked through,
-        # and who goes on with this Kafka would find a million told offline.
+        # Before the heartbeats end: else the nodes would be lost while the users are checked, and
+        # the next benchmark on this Kafka would find a million users offline.
         worker.stop()
     first, last = result["at"][str(sizes[0])], result["at"][str(sizes[-1])]
     result |= {

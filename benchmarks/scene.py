@@ -1,4 +1,4 @@
-"""A scene to measure in: an empty Kafka, stages as deployments start them, nodes that live."""
+"""The environment of a benchmark: an empty Kafka, stages as deployments start them, heartbeats."""
 
 import gc
 import os
@@ -29,15 +29,16 @@ from schemas.topics import NODES, Topic
 from schemas.vocabulary import NodeKind, Source
 
 READY_SECONDS = 300.0
-# Heartbeats are due every second; later ones may end a lease, and are no fault of the worker's.
+# Heartbeats are due every second; later ones may end a lease, which is not the worker's fault.
 LATE_BEAT_SECONDS = 2.0
 
 
 class NotReached(Exception):
-    """What the benchmark waits for did not come, or came wrong: there is no figure."""
+    """The benchmark's condition was not reached, or a result is wrong: there is no figure."""
 
 
-def say(text: str) -> None:
+def progress(text: str) -> None:
+    """Print a line of progress on stderr."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
@@ -52,10 +53,10 @@ def wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 class Scene:
-    """Of one benchmark; everything it started ends with it.
+    """One benchmark's environment; everything it started ends with it.
 
-    `folder`: where Kafka keeps its data, for another benchmark to go on with. Without it they go
-    too, and the broker may be one that is lent (broker.py).
+    `folder`: where Kafka's data stay for another benchmark. Without it they are deleted, and the
+    broker may be a shared one (broker.py).
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -63,7 +64,7 @@ class Scene:
         self._kept = folder
 
     def __enter__(self) -> "Scene":
-        # What a subscriber keeps would be walked again and again, and nothing here makes cycles.
+        # The collector would walk a subscriber's records again and again, and nothing makes cycles.
         gc.disable()
         self.folder = Path(
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="rollcall-bench-"))
@@ -83,23 +84,23 @@ class Scene:
     ) -> None:
         if error is not None:
             for log in self.folder.glob("*/log"):
-                say(f"-- {log.parent.name}:\n{last_lines(log, 60)}")
-        del self._producer  # it would complain of the broker's end
+                progress(f"-- {log.parent.name}:\n{last_lines(log, 60)}")
+        del self._producer  # else it would log the broker's end
         self._stack.close()
 
     def _broker(self) -> broker.Broker:
-        lent = None if self._kept else self._stack.enter_context(broker.borrowed())
-        if lent is not None:
-            return lent
-        say("starting Kafka...")
+        shared = None if self._kept else self._stack.enter_context(broker.joined())
+        if shared is not None:
+            return shared
+        progress("starting Kafka...")
         return self._stack.enter_context(broker.running(self._kept or self.folder))
 
     def wait_until_warm(self) -> None:
         """Under load, before delays are measured."""
-        say(f"  Kafka is warm after {warming.wait_until_warm(self._broker_pid):.0f} s")
+        progress(f"  Kafka is warm after {warming.wait_until_warm(self._broker_pid):.0f} s")
 
     def wait_until_left(self, group: str) -> None:
-        """Until the group is empty: a named worker that has stopped is in it for a session more."""
+        """Until the group is empty: a stopped worker with a name stays for its session timeout."""
         admin, name = AdminClient(self.kafka.client()), self.kafka.group(group)
 
         def is_empty() -> bool:
@@ -109,10 +110,10 @@ class Scene:
                 return False
             return not described.members
 
-        wait(is_empty, 60, f"nobody in {name}")
+        wait(is_empty, 60, f"no member in {name}")
 
     def stage(self, name: str, label: str | None = None, **environment: str) -> StageProcess:
-        """Start a stage and wait until it is ready. `label` tells several of a kind apart."""
+        """Start a stage and wait until it is ready. `label` names one of several of a kind."""
         process = self.prepare_stage(name, label, **environment)
         process.start()
         process.wait_ready(time.monotonic() + READY_SECONDS)
@@ -121,7 +122,7 @@ class Scene:
     def prepare_stage(
         self, name: str, label: str | None = None, **environment: str
     ) -> StageProcess:
-        """The same, not started."""
+        """As `stage`, not started."""
         own = self.folder / (label or name)
         process = StageProcess(
             name,
@@ -145,7 +146,7 @@ class Scene:
         self.send(topic, ((k, encode(e), event_headers(topic, e, k)) for k, e in records))
 
     def send(self, topic: Topic, records: Iterable[Prepared]) -> int:
-        """How many there were; returns when they are delivered. Raises NotReached."""
+        """Send records; returns their number when they are delivered. Raises NotReached."""
         count, name, producer = 0, self.kafka.name(topic), self._producer
         for key, value, headers in records:
             while True:
@@ -163,16 +164,18 @@ class Scene:
 
     @contextmanager
     def beats(self, nodes: Iterable[str], boot: str) -> Iterator["Beats"]:
-        """The nodes' heartbeats every second, until they are silenced or the block ends."""
+        """Send the nodes' heartbeats every second, until they are silenced or the block ends."""
         beats, names = Beats(), list(nodes)
-        # Of its own: they must not queue behind what else is published.
+        # A producer of their own: they must not queue behind other records.
         producer = Producer(self.kafka.producer())
 
         def beat() -> None:
             while True:
                 now = time.monotonic()
                 if beats.last and now - beats.last > LATE_BEAT_SECONDS:
-                    say(f"  a heartbeat came {now - beats.last:.1f} s after the one before")
+                    progress(
+                        f"  a heartbeat was sent {now - beats.last:.1f} s after the one before"
+                    )
                 beats.last = now
                 for name in names:
                     event = node_event(name, boot, NodeKind.HEARTBEAT)
@@ -193,7 +196,7 @@ class Scene:
 
 @dataclass(slots=True)
 class Beats:
-    """Set `silenced` to end them. `last`: when the last one was sent, monotonic seconds."""
+    """Set `silenced` to stop them. `last`: when the last one was sent, monotonic seconds."""
 
     silenced: threading.Event = field(default_factory=threading.Event)
     last: float = 0.0

@@ -1,10 +1,10 @@
 """`python -m benchmarks.sinks`: rows/s into ClickHouse, deliveries/s to a user center.
 
-Both read topics that are full already: users' registrations and their presence. chDB in
-the sink's process; the same engine in another, by the server's protocol (`clickhouse_server.py`),
-or a ClickHouse server where `--clickhouse URL` names one. The user center is the reference one,
-which checks signatures and keeps SQLite. The last line is one JSON object; a row or a user too few
-ends the run without one.
+Both read topics that have been written before: registrations and presence. chDB in the sink's
+process; the same engine in another process by the server's protocol (`clickhouse_server.py`), or a
+ClickHouse server where `--clickhouse URL` names one. The user center is the reference one, which
+checks signatures and writes SQLite. The last line is one JSON object; a missing row or user ends
+the run without one.
 """
 
 import argparse
@@ -23,33 +23,33 @@ from benchmarks.changes import Roll
 from benchmarks.clickhouse_server import PASSWORD
 from benchmarks.figures import finish
 from benchmarks.population import Population
-from benchmarks.scene import READY_SECONDS, NotReached, Scene, say, wait
+from benchmarks.scene import READY_SECONDS, NotReached, Scene, progress, wait
 from local.network import free_port
 from local.stage_process import StageProcess
 from schemas.topics import PRESENCE, REGISTRATIONS
 
-# How often a sink is asked how far it is.
-LOOK_SECONDS = 0.25
-PATIENCE_SECONDS = 300.0
+# So often a sink's /status is read.
+POLL_SECONDS = 0.25
+TIMEOUT_SECONDS = 300.0
 
 
 def rate(sink: StageProcess, done: Callable[[], int], total: int) -> int:
-    """A second, from the sink's being ready until all is done. Raises NotReached."""
+    """The rate a second from the sink's readiness until all is done. Raises NotReached."""
     sink.start()
     sink.wait_ready(time.monotonic() + READY_SECONDS)
     began = time.monotonic()
 
     def is_done() -> bool:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
         return done() >= total
 
-    wait(is_done, PATIENCE_SECONDS, f"all done by {sink.stage}")
+    wait(is_done, TIMEOUT_SECONDS, f"all done by {sink.stage}")
     return round(total / (time.monotonic() - began))
 
 
 def measure_clickhouse(scene: Scene, users: int, label: str, **store: str) -> dict[str, Any]:
-    """Two records a user: their registration and their presence."""
-    say(f"{label}...")
+    """Two records a user: a registration and a presence record."""
+    progress(f"{label}...")
     sink = scene.prepare_stage("clickhouse", label, **store)
     topics = [scene.kafka.name(topic) for topic in (REGISTRATIONS, PRESENCE)]
 
@@ -68,7 +68,7 @@ def measure_clickhouse(scene: Scene, users: int, label: str, **store: str) -> di
 
 @contextmanager
 def server(scene: Scene, url: str | None) -> Iterator[dict[str, str]]:
-    """The sink's settings for the server at `url`, else for one of our own that ends again."""
+    """The sink's settings for the server at `url`, else for one in the block."""
     if url:
         database = f"benchmark_{secrets.token_hex(4)}"
         yield {"ROLLCALL_CLICKHOUSE_URL": url, "ROLLCALL_CLICKHOUSE_DATABASE": database}
@@ -86,7 +86,7 @@ def server(scene: Scene, url: str | None) -> Iterator[dict[str, str]]:
 
 
 def measure_user_center(scene: Scene, users: int) -> dict[str, Any]:
-    say("the user center...")
+    progress("the user center...")
     port, secret = free_port(), "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     url = f"http://127.0.0.1:{port}"
     scene.stage(
@@ -102,7 +102,7 @@ def measure_user_center(scene: Scene, users: int) -> dict[str, Any]:
     )
     found = rate(sink, lambda: _delivered(sink), users)
     if (known := _users_at(url)) != users:
-        raise NotReached(f"the user center knows {known} of {users} users as reachable")
+        raise NotReached(f"the user center has {known} of {users} users as reachable")
     return {"deliveries_per_second": found, "deliveries": users}
 
 
@@ -111,7 +111,7 @@ def _delivered(sink: StageProcess) -> int:
 
 
 def _users_at(url: str) -> int:
-    """Users the center holds for reachable, page by page."""
+    """The number of reachable users at the center, read page by page."""
     count, after = 0, None
     with httpx.Client(base_url=url, trust_env=False) as client:
         while True:
@@ -125,7 +125,7 @@ def _users_at(url: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=50_000)
-    parser.add_argument("--clickhouse", help="URL of a server to measure instead of ours")
+    parser.add_argument("--clickhouse", help="URL of a server to measure instead")
     arguments = parser.parse_args()
     users = arguments.users
     result: dict[str, Any] = {"users": users}

@@ -1,12 +1,12 @@
 """`python -m benchmarks.storm`: very many users change at once.
 
-A node falls silent and comes back; it falls silent for good and its clients register at another
-node within seconds; all their connections close at once. Time to the last right presence, what
-others feel meanwhile, peak lag and peak memory. The last line is one JSON object; a wrong change
-ends the run without one.
+A node stops its heartbeats and sends them again; it stops them finally and its clients register at
+another node within seconds; all their connections close at once. Time to the last right presence,
+the delay of other users meanwhile, peak lag and peak memory. The last line is one JSON object; a
+wrong change ends the run without one.
 
-The closes are the kernel's events, published to Kafka as the watcher does: real sockets, fewer of
-them, are closed in `benchmarks.producers`.
+The closes are the kernel's events, published as the watcher does; `benchmarks.producers` closes
+real sockets, fewer of them.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from benchmarks import load, prepared
 from benchmarks.figures import delays_ms, finish
 from benchmarks.population import Population
 from benchmarks.process import LagWatch, forget_peak, memory_mb
-from benchmarks.scene import Beats, NotReached, Scene, node_event, say, wait
+from benchmarks.scene import Beats, NotReached, Scene, node_event, progress, wait
 from benchmarks.subscriber import Seen, Subscriber
 from schemas.topics import CONNECTIONS, NODES, REGISTRATIONS
 from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Transport
@@ -28,25 +28,25 @@ from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Transport
 LEASE_SECONDS = 5.0
 # Other users' events a second during each storm.
 OTHERS_RATE = 200
-PATIENCE_SECONDS = 180.0
+TIMEOUT_SECONDS = 180.0
 CROWD = "crowd"
 MIXED = (Transport.UDP, Transport.TCP)
 
 
 class Storm:
-    """One scene with a worker; `watch` runs one storm and tells what it was like."""
+    """One scene with a worker; `watch` runs one storm and returns its figures."""
 
     def __init__(self, scene: Scene, reader: Subscriber, pid: int, users: int) -> None:
         self.scene, self.reader, self.pid, self.users = scene, reader, pid, users
-        # The same users at the node that dies, and at the one they flee to.
+        # The same users at the node that is lost, and at the one they register at afterwards.
         self.dying = Population(users, group=CROWD, nodes=1, name="dying", transports=MIXED)
         self.spare = Population(
             users, group=CROWD, nodes=1, name="spare", transports=(Transport.TCP,)
         )
 
     def watch(self, name: str, act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """`act` raises the storm and returns its own figures once everybody is right."""
-        say(f"{name}...")
+        """`act` begins the storm and returns its own figures once all users are right."""
+        progress(f"{name}...")
         others, mark = Population(OTHERS_RATE, group=name.replace(" ", "-")), len(self.reader.seen)
         running = load.Load(self.scene.kafka, OTHERS_RATE, others)
         forget_peak(self.pid)
@@ -60,16 +60,16 @@ class Storm:
             "peak_memory_mb": memory_mb(self.pid, "VmHWM"),
             "wrong": 0,
         }
-        say(f"{found}")
+        progress(f"{found}")
         return found
 
     def silence(self, beats: Beats) -> dict[str, Any]:
-        """The node falls silent; all its users must go offline. Seconds since its last word."""
+        """The node's heartbeats stop; all its users must go offline. Seconds since the last one."""
         mark = len(self.reader.seen)
         beats.silenced.set()
         began = beats.last
         self._wait(lambda: self.reader.reachable[CROWD] == 0, "all offline")
-        lost = self._told_once(mark, {Cause.NODE_LOST})
+        lost = self._changed_once(mark, {Cause.NODE_LOST})
         return {
             "first_offline_s": round(lost[0][0] - began, 2),
             "all_offline_s": round(lost[-1][0] - began, 2),
@@ -77,7 +77,7 @@ class Storm:
         }
 
     def comes_back(self, start: Callable[[], object]) -> dict[str, Any]:
-        """The node is heard of again, in the same process, and lists its bindings."""
+        """The node sends heartbeats again, of the same process, and lists its bindings."""
         mark, began, dying = len(self.reader.seen), time.monotonic(), self.dying
         start()
         up = node_event(dying.node(0), dying.boot, NodeKind.UP)
@@ -88,11 +88,11 @@ class Storm:
         )
         self.scene.send(REGISTRATIONS, rows)
         self._wait(lambda: self.reader.reachable[CROWD] == self.users, "all back")
-        back = self._told_once(mark, {Cause.NODE_RESTORED, Cause.FOUND_IN_SNAPSHOT})
+        back = self._changed_once(mark, {Cause.NODE_RESTORED, Cause.FOUND_IN_SNAPSHOT})
         return {"all_restored_s": round(back[-1][0] - began, 2)}
 
     def flight(self, stop: Callable[[], None], seconds: float) -> dict[str, Any]:
-        """The node dies; its clients register at the spare one, evenly within `seconds`."""
+        """The node is lost; its clients register at the spare one, evenly within `seconds`."""
         mark, began, sent = len(self.reader.seen), time.monotonic(), 0
         stop()
         while sent < self.users:
@@ -121,7 +121,7 @@ class Storm:
         self.scene.send(CONNECTIONS, prepared_ends)
         published = time.monotonic() - began
         self._wait(lambda: self.reader.reachable[CROWD] == 0, "all offline")
-        lost = self._told_once(mark, {Cause.CONNECTION_CLOSED})
+        lost = self._changed_once(mark, {Cause.CONNECTION_CLOSED})
         return {
             "connections": self.users,
             "published_s": round(published, 2),
@@ -145,17 +145,17 @@ class Storm:
         )
 
     def _check_flight(self, changes: list[tuple[float, Seen]], seconds: float) -> None:
-        """Who fled before the lease ended must not have been told offline. Raises NotReached."""
+        """Raises NotReached if a user who had moved before the lease ended was offline after it."""
         early = int(self.users * (LEASE_SECONDS - 1) / seconds)
-        fled = {self.spare.aor(number) for number in range(early)}
-        wrong = [one for _, one in changes if not one.reachable and one.aor in fled]
+        moved = {self.spare.aor(number) for number in range(early)}
+        wrong = [one for _, one in changes if not one.reachable and one.aor in moved]
         if wrong:
-            raise NotReached(f"{len(wrong)} told offline who had moved: {wrong[:2]}")
+            raise NotReached(f"{len(wrong)} were offline after they had moved: {wrong[:2]}")
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
-        wait(condition, PATIENCE_SECONDS, what)
+        wait(condition, TIMEOUT_SECONDS, what)
 
-    def _told_once(self, mark: int, causes: set[Cause]) -> list[tuple[float, Seen]]:
+    def _changed_once(self, mark: int, causes: set[Cause]) -> list[tuple[float, Seen]]:
         """The changes since: one a user, of these causes. Raises NotReached."""
         changes = list(self.reader.since(mark, CROWD))
         wrong = [one for _, one in changes if one.cause not in causes]
@@ -171,7 +171,7 @@ def measure(scene: Scene, users: int, flight_seconds: float) -> dict[str, Any]:
     dying, spare = storm.dying, storm.spare
     with scene.beats(spare.node_names, spare.boot), ExitStack() as again:
         with scene.beats(dying.node_names, dying.boot) as beats:
-            say(f"{users:,} users...")
+            progress(f"{users:,} users...")
             prepared.register(scene, reader, dying, 0)
             result["full_memory_mb"] = memory_mb(storm.pid)
             result["node_lost"] = storm.watch("node lost", lambda: storm.silence(beats))

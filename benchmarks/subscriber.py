@@ -1,4 +1,4 @@
-"""A subscriber: reads rollcall.presence as one does, and keeps the last record of each user."""
+"""A subscriber: reads rollcall.presence, and keeps the last record of each user."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ class Place(msgspec.Struct, gc=False):
 
 
 class Seen(msgspec.Struct, gc=False):
-    """What counts of a presence record (schemas/presence.py)."""
+    """The fields of a presence record that benchmarks read (schemas/presence.py)."""
 
     aor: str
     version: int
@@ -29,23 +29,23 @@ class Seen(msgspec.Struct, gc=False):
     cause: Cause
     evidence: list[str]
     bindings: list[Place] = []
-    # Not of the record: where it was read.
+    # Not a field of the record: where it was read.
     partition: int = -1
 
 
 def group_of(aor: str) -> str:
-    """Benchmarks tell their users apart by the last label of the domain."""
+    """A user's group: the last label of the domain."""
     return aor.rpartition(".")[2]
 
 
 class Subscriber:
-    """Notes when each record came (monotonic seconds). Users are counted by group."""
+    """Keeps the time of each record (monotonic seconds). Users are counted by group."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._consumer = Consumer(kafka.consumer("benchmark"))
         self._consumer.subscribe([kafka.name(PRESENCE)])
         self._decode = msgspec.json.Decoder(Seen).decode
-        # Every record but repeats, in order of arrival.
+        # Every record but repeats, in the order of reading.
         self.seen: list[tuple[float, Seen]] = []
         self.last: dict[str, Seen] = {}
         self.repeats = 0
@@ -61,7 +61,7 @@ class Subscriber:
         self._consumer.close()
 
     def since(self, mark: int, group: str) -> Iterator[tuple[float, Seen]]:
-        """What came of a group after the first `mark` records."""
+        """The records of a group after the first `mark` records."""
         return ((at, one) for at, one in self.seen[mark:] if group_of(one.aor) == group)
 
     def users(self, group: str) -> Iterator[Seen]:
@@ -74,9 +74,9 @@ class Subscriber:
             first = self._consumer.poll(0.2)
             if first is None:
                 continue
-            self._take([first, *self._consumer.consume(500, timeout=0)])
+            self._add([first, *self._consumer.consume(500, timeout=0)])
 
-    def _take(self, messages: list[Message]) -> None:
+    def _add(self, messages: list[Message]) -> None:
         now = time.monotonic()
         for message in messages:
             if message.error():

@@ -1,6 +1,6 @@
-"""A switch that tells of registrations as fast as it is read: mod_event_socket's side of it.
+"""A switch that sends registrations as fast as they are read: the server of mod_event_socket.
 
-Of the events only as many headers as FreeSWITCH 1.10 sends for a user with few variables.
+The events have the headers that FreeSWITCH 1.10 sends for a user with few variables.
 """
 
 import json
@@ -14,7 +14,7 @@ _CORE = "2acff19c-0264-47eb-be1e-7570e10c74ee"
 
 
 def registered(number: int) -> dict[str, str]:
-    """`sofia::register` of user `number`, over UDP (so that no kernel is asked)."""
+    """`sofia::register` of user `number`, over UDP (so that the kernel is not queried)."""
     user, ip = (
         str(1_000_000 + number),
         f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
@@ -72,13 +72,13 @@ def as_plain(event: dict[str, str]) -> bytes:
 
 
 class Switch:
-    """Listens on `port`; whoever subscribes is sent all events in the form asked for."""
+    """Listens on `port`; a client that subscribes gets all events in its format."""
 
     def __init__(self, events: int) -> None:
-        told = [registered(number) for number in range(events)]
+        events_ = [registered(number) for number in range(events)]
         self._frames = {
-            "json": b"".join(map(as_json, told)),
-            "plain": b"".join(map(as_plain, told)),
+            "json": b"".join(map(as_json, events_)),
+            "plain": b"".join(map(as_plain, events_)),
         }
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -99,11 +99,11 @@ class Switch:
     def _serve(self, client: socket.socket) -> None:
         with client:
             try:
-                self._talk(client)
+                self._answer(client)
             except OSError:
                 return
 
-    def _talk(self, client: socket.socket) -> None:
+    def _answer(self, client: socket.socket) -> None:
         client.sendall(b"Content-Type: auth/request\n\n")
         buffer = b""
         while data := client.recv(4096):

@@ -27,7 +27,7 @@ from schemas.registration import RegistrationEvent
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """How one peer is started, and on what."""
+    """How one peer is started, and with which input."""
 
     name: str
     command: Callable[[], list[str]]
@@ -52,7 +52,7 @@ PEERS = (
     Peer("limit", limit, stateless=True),
     # The job of plain_faust on the transport of rollcall.
     Peer("batch_transport", _python("benchmarks.peers.batch_transport")),
-    # The same program as plain_faust with the one setting that helps it.
+    # The same program as plain_faust with the one setting that makes it faster.
     Peer("plain_faust_tuned", _python("benchmarks.peers.plain_faust", "20"), slow=True),
 )
 
@@ -67,11 +67,11 @@ class Measured:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run what was asked for and print the report; any wrong result ends it with an error."""
+    """Run the chosen peers and print the report; a wrong result ends the run with an error."""
     options = _options(arguments)
     chosen = [peer for peer in PEERS if peer.name in options.only]
     with tempfile.TemporaryDirectory(prefix="rollcall-benchmark-") as folder:
-        _say("starting Kafka...")
+        _progress("starting Kafka...")
         with broker.running(Path(folder)) as started:
             kafka = started.kafka.model_copy(update={"partitions": options.partitions})
             topics.create(kafka, [peer.name for peer in chosen])
@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(json.dumps(result))  # noqa: T201 - its last line
 
 
-def _say(text: str) -> None:
+def _progress(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
@@ -114,14 +114,14 @@ def measure(kafka: KafkaSettings, peer: Peer, loaded: Input, timeout: float) -> 
     cost = running.run(kafka, peer.name, peer.command(), job, ends, _environment(kafka), timeout)
     records = list(results.read(kafka, job.output))
     try:
-        rate = _judge(peer, loaded, records)
+        rate = _checked_rate(peer, loaded, records)
     except results.WrongResult as error:
         raise results.WrongResult(f"{peer.name}: {error}") from error
-    _say(f"{peer.name}: {rate:,.0f} events/s, {len(records):,} records, correct")
+    _progress(f"{peer.name}: {rate:,.0f} events/s, {len(records):,} records, correct")
     return Measured(rate, loaded.expected.events, cost)
 
 
-def _judge(peer: Peer, loaded: Input, records: list[results.Output]) -> float:
+def _checked_rate(peer: Peer, loaded: Input, records: list[results.Output]) -> float:
     if peer.stateless:
         events = [decode(RegistrationEvent, record.value) for record in records]
         results.check_copies(loaded, [(event.aor or "", event.id) for event in events])
@@ -144,7 +144,7 @@ def _environment(kafka: KafkaSettings) -> dict[str, str]:
 
 
 def report(measured: dict[str, Measured], whole: Input, users: int) -> dict[str, object]:
-    """The object of the last line: first the rates, then what they were measured on."""
+    """The object of the last line: first the rates, then the circumstances."""
     rates: dict[str, object] = {n: round(m.events_per_second) for n, m in measured.items()}
     for ours in ("rollcall", "batch_transport"):
         if ours in measured:

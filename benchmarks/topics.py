@@ -7,7 +7,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from runtime.kafka import KafkaSettings, ensure_topics
 from schemas.topics import PRESENCE, REGISTRATIONS
 
-# Two Rollcalls on one cluster: the whole input, and the share of it that slow peers get.
+# Two namespaces on one cluster: the whole input, and the share of it for slow peers.
 WHOLE = "bench."
 SHARE = "bench-share."
 
@@ -17,15 +17,15 @@ def input_topic(namespace: str) -> str:
 
 
 def output_topic(peer: str) -> str:
-    """Where a peer writes presence; the streams worker writes where its namespace says."""
+    """Where a peer writes presence; the topic of the streams worker is in its namespace."""
     return f"{WHOLE}{PRESENCE.name}" if peer == "rollcall" else f"bench-{peer}.{PRESENCE.name}"
 
 
 def create(kafka: KafkaSettings, peers: Iterable[str]) -> None:
-    """Create inputs and outputs, then whatever else the streams worker needs.
+    """Create inputs and outputs, then the other topics of the streams worker.
 
-    Outputs carry the broker's time of append, so that every peer is timed by one clock, after its
-    own batching and delivery.
+    Outputs have the broker's time of append, so that all peers are timed by one clock, after their
+    batching and delivery.
     """
     names = [input_topic(WHOLE), input_topic(SHARE)]
     _create(kafka, [_topic(name, kafka) for name in names])

@@ -1,4 +1,4 @@
-"""One subscriber of a gateway, as cheap as it can be: it reads, checks, notes how late it was."""
+"""One subscriber of a gateway, as cheap as possible: it reads, checks, and records delays."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -14,18 +14,18 @@ from benchmarks.load import due_of
 
 @dataclass
 class Report:
-    """Of all subscribers."""
+    """What all subscribers received."""
 
     # (due, seconds until it was received) of each change.
     delays: list[tuple[float, float]] = field(default_factory=list)
-    # What must not be: users not watched, versions again or older, connections that ended.
+    # Errors: users not watched, repeated or older versions, connections that ended.
     unwatched: int = 0
     stale: int = 0
     ended: int = 0
 
 
-class Told(msgspec.Struct, gc=False):
-    """What counts of a message; the marker has only `event`."""
+class Received(msgspec.Struct, gc=False):
+    """The fields of a message that are checked; the marker has only `event`."""
 
     event: str = ""
     aor: str = ""
@@ -33,7 +33,7 @@ class Told(msgspec.Struct, gc=False):
     evidence: list[str] = []
 
 
-_decode = msgspec.json.Decoder(Told).decode
+_decode = msgspec.json.Decoder(Received).decode
 Split = Callable[[bytes], tuple[list[bytes], bytes]]
 
 
@@ -88,20 +88,20 @@ class Watcher(asyncio.Protocol):
             self._has_head, self._data = True, rest
         texts, self._data = self._split(self._data)
         for text in texts:
-            self._take(_decode(text), now)
+            self._add(_decode(text), now)
 
-    def _take(self, told: Told, now: float) -> None:
-        if told.event == "live":
+    def _add(self, message: Received, now: float) -> None:
+        if message.event == "live":
             self.live.set_result(None)
             return
-        known = self.versions.get(told.aor)
+        known = self.versions.get(message.aor)
         if known is None:
             self._report.unwatched += 1
-        elif told.version <= known:
+        elif message.version <= known:
             self._report.stale += 1
         else:
-            self.versions[told.aor] = told.version
-            if self.live.done() and (due := due_of(told.evidence)) is not None:
+            self.versions[message.aor] = message.version
+            if self.live.done() and (due := due_of(message.evidence)) is not None:
                 self._report.delays.append((due, now - due))
 
 

@@ -1,7 +1,7 @@
 """Subscribers of a gateway: thousands of connections in a process of their own.
 
-They speak just enough HTTP and WebSocket to read quickly: a client library would cost more than the
-gateway that is measured. Each notes the newest version of each of its users, and how late it came.
+They implement only the HTTP and WebSocket they need: a client library would cost more than the
+measured gateway. Each records the newest version of each of its users, and its delay.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from benchmarks.clients import raise_file_limit
 from benchmarks.scene import NotReached
 from benchmarks.watcher import Report, Watcher, request, split_events, split_frames
 
-# Connections that are being opened at once: more would only fill the listener's queue.
+# Connections that are opened at once: more would only fill the listener's queue.
 _OPENING = 100
 # Files beside the connections.
 _OTHER_FILES = 100
-_PATIENCE_SECONDS = 180.0
+_TIMEOUT_SECONDS = 180.0
 
 
 class Watchers:
@@ -43,7 +43,7 @@ class Watchers:
         return int(self._answer("how many are behind"))
 
     def report(self) -> Report:
-        """What they were told; they end. Raises NotReached."""
+        """End them; returns what they received. Raises NotReached."""
         self._pipe.send(None)
         found: Report = self._answer("a report")
         self._process.join()
@@ -54,8 +54,8 @@ class Watchers:
         self._process.join()
 
     def _answer(self, what: str) -> Any:
-        if not self._pipe.poll(_PATIENCE_SECONDS):
-            raise NotReached(f"not within {_PATIENCE_SECONDS:.0f} s: {what}")
+        if not self._pipe.poll(_TIMEOUT_SECONDS):
+            raise NotReached(f"not within {_TIMEOUT_SECONDS:.0f} s: {what}")
         try:
             return self._pipe.recv()
         except EOFError as error:
@@ -63,14 +63,14 @@ class Watchers:
 
 
 def possible(wanted: int) -> int:
-    """As many as one process may have open files for."""
+    """How many subscribers one process may have open files for, `wanted` at most."""
     return min(wanted, raise_file_limit() - _OTHER_FILES)
 
 
 # -- in the process -------------------------------------------------------------------------------
 def _run(url: str, transport: str, watched: Sequence[Sequence[str]], pipe: Connection) -> None:
     raise_file_limit()
-    gc.disable()  # what they note would be walked again and again
+    gc.disable()  # the collector would walk their records again and again
     asyncio.run(_watch(url, transport, watched, pipe))
 
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a peer's process is told, by environment variables."""
+    """A peer's job, which its process gets by environment variables."""
 
     bootstrap_servers: str
     input: str
     output: str
     group: str
     partitions: int
-    # A new, empty folder for whatever the peer keeps on disk.
+    # A new, empty folder for the peer's data.
     folder: str
 
     def environment(self) -> dict[str, str]:
@@ -28,7 +28,7 @@ class Job:
 
     @classmethod
     def given(cls) -> "Job":
-        """The job of this process."""
+        """The job in this process's environment."""
         return cls(
             bootstrap_servers=os.environ["KAFKA_BOOTSTRAP_SERVERS"],
             input=os.environ["BENCHMARK_INPUT"],

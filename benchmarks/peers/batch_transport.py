@@ -1,4 +1,4 @@
-"""Peer: the plain Faust program's job, on Rollcall's batch transport: what that gains by itself.
+"""Peer: the plain Faust program's job on Rollcall's batch transport: the gain of the transport.
 
 State as msgspec's JSON in memory, its changelog and presence through one librdkafka producer; a
 batch is acknowledged once all of it is durable.

@@ -6,7 +6,7 @@ Json = dict[str, Any]
 
 
 def fold(state: Json | None, event: Json) -> tuple[Json | None, Json | None]:
-    """One event: (new state, or None where a newer one is known; presence, if it changed)."""
+    """Fold one event: (new state, or None where a newer one is known; presence, if it changed)."""
     if state is not None and event["seq"] <= state["seq"]:
         return None, None
     online = event["kind"] != "unregistered"

@@ -15,7 +15,7 @@ COMPILER = "org.eclipse.jdt:ecj:3.44.0"
 SOURCE = Path(__file__).parents[1] / "java" / "PresenceJob.java"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "rollcall-benchmarks"
 
-# Settings that differ from Kafka Streams' defaults; README.md says why each.
+# Settings that differ from Kafka Streams' defaults; README.md has the reasons.
 TUNING = {
     "num.stream.threads": "2",
     "commit.interval.ms": "1000",

@@ -1,4 +1,4 @@
-"""Peer: librdkafka in, decode, librdkafka out, no state: as fast as one Python process gets."""
+"""Peer: librdkafka in, decode, librdkafka out, no state: the limit of one Python process."""
 
 import signal
 import threading

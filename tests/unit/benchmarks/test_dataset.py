@@ -51,7 +51,7 @@ def test_expectation_equals_the_newest_event_of_each_user(events: list[Registrat
     expected = Expected()
     newest: dict[str, RegistrationEvent] = {}
     for event in events:
-        expected.take(event)
+        expected.add(event)
         aor = event.aor or ""
         if aor not in newest or event.seq > newest[aor].seq:
             newest[aor] = event
@@ -66,7 +66,7 @@ def test_the_peers_job_gives_the_expected_result(events: list[RegistrationEvent]
     states: dict[str | None, dict[str, Any]] = {}
     shown: dict[str | None, str] = {}
     for event in events:
-        expected.take(event)
+        expected.add(event)
         state, presence = fold(states.get(event.aor), codec.decode(dict, codec.encode(event)))
         if state is not None:
             states[event.aor] = state

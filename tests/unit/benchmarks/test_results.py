@@ -82,7 +82,7 @@ def test_rate_leaves_out_the_warm_up_and_counts_events_without_records(loaded: I
 def test_a_rate_of_records_of_one_moment_is_refused(loaded: Input) -> None:
     loaded.expected.events = 1
     loaded.positions = {"1": (0, 0)}
-    with pytest.raises(WrongResult, match="at once"):
+    with pytest.raises(WrongResult, match="have one time"):
         rate(loaded, [(7, ["1"])])
 
 
