@@ -22,7 +22,7 @@ def translate_dialog(event: ServerEvent, context: Context, received: Received) -
     """A dialog's next state, for each user known to be in it. Raises InvalidRecord."""
     kind = KINDS.get(event.required_number("new_state"))
     if kind is None:
-        raise InvalidRecord("new_state", "not a dialog's state")
+        raise InvalidRecord("new_state", "no state of a dialog")
     key, dialog = context.dialogs.begin(event.required("callid"), event.required("from_tag"))
     dialog.is_listed = True
     return advance(_origin(context, received), key, dialog, kind)

@@ -34,7 +34,7 @@ def from_message(message: Any) -> ServerEvent:
         raise Unreadable("not a JSON object")
     parameters = message.get("params", {})
     if not isinstance(parameters, dict):
-        raise Unreadable("params is not an object")
+        raise Unreadable("params is no object")
     request = message.get("id")
     is_request = isinstance(request, int) and not isinstance(request, bool)
     return ServerEvent(_name(message.get("method")), parameters, request if is_request else None)

@@ -24,12 +24,12 @@ def read(text: str) -> tuple[str, dict[str, str]]:
     while position < len(rest) and rest[position] != "\n":
         key, value, position = _field(rest, position)
         if key in parameters:
-            raise Unreadable(f"a parameter is there twice: {key[:80]}")
+            raise Unreadable(f"a parameter stands there twice: {key[:80]}")
         if len(parameters) >= _MAX_FIELDS:
             raise Unreadable("too many parameters")
         parameters[key] = value
     if rest[position:] != "\n":
-        raise Unreadable("no empty line at the end, or text after it")
+        raise Unreadable("no empty line ends it, or more follows")
     return name, parameters
 
 
@@ -38,7 +38,7 @@ def _field(text: str, position: int) -> tuple[str, str, int]:
     end = text.index("\n", position)
     key, separator, value = text[position:end].partition("::")
     if not separator or not key:
-        raise Unreadable("a line is not key::value")
+        raise Unreadable("a line is no key::value")
     if not value.startswith('"'):
         return key, value, end + 1
     begin = end - len(value) + 1  # after the quote
@@ -46,7 +46,7 @@ def _field(text: str, position: int) -> tuple[str, str, int]:
         # No key begins with white space: this is a folded header's value.
         return key, *_folded(text, begin)
     if _closing_quote(text, begin, end) is None:
-        raise Unreadable(f"the end of a value is not certain: {key[:80]}")
+        raise Unreadable(f"where a value ends is not certain: {key[:80]}")
     # In a quoted value quotes are escaped. This value is not quoted: it only begins with a quote.
     return key, value, end + 1
 

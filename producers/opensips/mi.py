@@ -75,7 +75,7 @@ class FifoMi:
             fifo = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
             try:
                 if not stat.S_ISFIFO(os.fstat(fifo).st_mode):
-                    raise MiUnreachable(f"{self._path} is not a FIFO")
+                    raise MiUnreachable(f"{self._path} is no FIFO")
                 if os.write(fifo, data) != len(data):
                     raise MiUnreachable(f"{self._path}: the server does not read it")
             finally:

@@ -121,9 +121,9 @@ def read_answer(command: str, data: bytes) -> Answer:
     try:
         answer = json.loads(data.decode("utf-8", "surrogateescape"), strict=False)
     except (ValueError, RecursionError) as error:
-        raise NgUnreadable(f"the answer to {command} is not JSON: {error}", data) from error
+        raise NgUnreadable(f"the answer to {command} is no JSON: {error}", data) from error
     if not isinstance(answer, dict):
-        raise NgUnreadable(f"the answer to {command} is not an object", data)
+        raise NgUnreadable(f"the answer to {command} is no object", data)
     if answer.get("result") not in ("ok", "pong"):
         reason = answer.get("error-reason")
         detail = reason if isinstance(reason, str) and reason else "no result in the answer"

@@ -213,7 +213,7 @@ def test_query_answer_that_is_not_json_is_a_dead_letter() -> None:
     class Garbled(ScriptedNg):
         def ask(self, command: str, **parameters: str | int) -> dict[str, Any]:
             if command == "query":
-                raise NgUnreadable("the answer to query is not JSON", b"\xff{")
+                raise NgUnreadable("the answer to query is no JSON", b"\xff{")
             return super().ask(command, **parameters)
 
     ng = Garbled()
@@ -228,7 +228,7 @@ def test_listing_that_is_not_json_is_one_dead_letter_and_ends_no_call() -> None:
     play = Play(ng)
     ng.calls["a@h"] = call()
     play.rounds(2)
-    ng.failure = NgUnreadable("the answer to list is not JSON", b"\xff[")
+    ng.failure = NgUnreadable("the answer to list is no JSON", b"\xff[")
     assert play.rounds(3) == []
     assert [(payload, field) for _, payload, _, field in play.dead_letters] == [(b"\xff[", None)]
     ng.failure = None
