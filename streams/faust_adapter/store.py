@@ -10,7 +10,7 @@ from streams.tables.packed_table import PackedTable, Packer
 class PartitionedStore(Store):  # type: ignore[misc]  # Faust is untyped
     """In-memory store whose values are the changelog's bytes, compressed and undecoded.
 
-    Bytes take less memory than objects (DESIGN §4), and recovery need not decode.
+    Bytes take less memory than objects, and recovery need not decode.
     """
 
     def __post_init__(self) -> None:

@@ -76,3 +76,11 @@ def test_decision_has_every_part(page: Path) -> None:
         "Consequences",
         "Alternatives",
     ]
+
+
+def test_changelog_is_cut_at_the_version_of_the_package() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    first, second = re.findall(r"^## (.+)$", text, re.MULTILINE)[:2]
+    assert first == "Unreleased"
+    version = pyproject()["project"]["version"]
+    assert re.fullmatch(rf"{re.escape(version)} \(\d{{4}}-\d\d-\d\d\)", second)

@@ -388,7 +388,9 @@ def test_all_images_of_the_project_have_one_tag(example: list[Manifest]) -> None
     images = {container(manifest)["image"] for manifest in templates(example)}
     for folder in SIDECARS:
         images |= {inner["image"] for inner in sidecars(build(folder))}
-    assert images == {"rollcall:0.1.0"}
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (version,) = re.findall(r'^version = "(.+)"$', text, re.MULTILINE)
+    assert images == {f"rollcall:{version}"}
 
 
 def build_as(folder: Path, kustomization: str) -> list[Manifest]:

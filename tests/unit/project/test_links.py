@@ -20,7 +20,7 @@ PAGES = (
     *sorted((ROOT / "docs").rglob("*.md")),
 )
 # Old entries of the changelog name what is gone; its links must lead somewhere all the same.
-LINKING = (*PAGES, ROOT / "CHANGELOG.md")
+LINKING = (*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "tests").rglob("README.md")))
 
 # A path below one of the folders, from the root; `docs/NAME.md` and `k8s/…` are no paths.
 _PATH = re.compile(rf"(?<![\w/.-])(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./-]*[\w/]")
