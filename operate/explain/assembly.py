@@ -23,7 +23,7 @@ from operate.explain.phrases import OVERDUE
 from operate.explain.published import differences
 from operate.explain.records import Span
 from operate.explain.refolding import Refolding, session_nodes
-from streams.folds import edges
+from streams.folds import devices
 from streams.folds.presence import current
 from streams.models import EndedBinding, Presence, Session
 
@@ -133,8 +133,8 @@ def _published(
 
 
 def _bindings(session: Session, narrative: Narrative) -> Iterator[BindingEntry]:
-    live = {id(binding): edge for binding, edge in edges.live(session)}
-    before = {id(edge): binding for binding, edge in edges.live(session) if edge is not None}
+    live = {id(binding): edge for binding, edge in devices.live(session)}
+    before = {id(edge): binding for binding, edge in devices.live(session) if edge is not None}
     for key, binding in session.bindings.items():
         edge, behind = live.get(id(binding)), before.get(id(binding))
         yield BindingEntry(

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from schemas.connection import connection_id
 from schemas.vocabulary import Cause, RegistrationKind, Transport
-from streams.folds import edges
+from streams.folds import device_updates, devices, edge_loss, edges
 from streams.folds.binding_end import add_replaced_tombstone
 from streams.folds.outcome import Change, FoldResult
 from streams.models import Address, Binding, ConnectionOwner, Event, RegistrationEvent, Session
@@ -74,14 +74,14 @@ def confirm(
             or edges.may_be_edge(replaced)
             or edges.is_joined(session, replaced.node, replaced.call_id)
         )
-    before = edges.shown(session) if joined else None
+    before = devices.shown(session) if joined else None
     session.bindings[key] = new
     if joined:
-        edges.arrive(session, old, new, event)
+        device_updates.apply_confirmation(session, old, new, event)
         if replaced is not None:
             add_replaced_tombstone(session, key, replaced, event)
-            edges.follow(session, replaced)
-        seen = before != edges.shown(session)
+            edge_loss.recheck_behind(session, replaced)
+        seen = before != devices.shown(session)
     else:
         seen = old is None or _shows_differently(old, new)
     result = FoldResult(changed=True, owner=_announce(session, key, old, new, event))
@@ -110,8 +110,8 @@ def _moved_from(old: Binding | None, event: RegistrationEvent) -> str | None:
 
 def _shows_differently(old: Binding, new: Binding) -> bool:
     """Of who cannot be reached nothing is shown; confirming alone makes nobody so."""
-    return edges.is_live(new) and (
-        not edges.is_live(old)
+    return devices.is_live(new) and (
+        not devices.is_live(old)
         or old.suspect != new.suspect
         or old.stale != new.stale
         or old.edge_uncertain != new.edge_uncertain

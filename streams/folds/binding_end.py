@@ -4,7 +4,7 @@ Pure. Every rule that ends a binding ends it here.
 """
 
 from schemas.vocabulary import Cause, Source
-from streams.folds import edges
+from streams.folds import device_updates, devices, edge_loss, edges
 from streams.folds.ordering import MAX_LISTABLE, UNKNOWN_SEQ, limit_tombstones
 from streams.folds.outcome import Change, FoldResult, rejected
 from streams.folds.visible_change import changed_from
@@ -67,13 +67,13 @@ def end_previous_connection(
 
     A registrar behind may still have a binding of that time.
     """
-    left, before = _previous_connection_key(loss.binding, loss.remote), edges.shown(session)
+    left, before = _previous_connection_key(loss.binding, loss.remote), devices.shown(session)
     if left in session.ended:
         return rejected("already-applied")
     add_tombstone(session, left, loss, loss.cause, binding=known)
     tombstone = session.ended[left]
     tombstone.remote, tombstone.cookie, tombstone.last_at = loss.remote, loss.cookie, loss.at
-    edges.follow(session, tombstone)
+    edge_loss.recheck_behind(session, tombstone)
     return changed_from(before, session, Change(loss.cause, loss.at, [loss.id]))
 
 
@@ -83,7 +83,7 @@ def cut_off(session: Session, key: str, event: Event, cause: Cause) -> FoldResul
     The registrar keeps the binding, and lists it: it is out of reach. The tombstone stands for the
     one that the edge would have reported.
     """
-    behind, before = session.bindings[key], edges.shown(session)
+    behind, before = session.bindings[key], devices.shown(session)
     known, remote = behind.edge_connection, behind.received
     assert remote is not None
     place = _previous_connection_key(f"{event.node}|{key}", remote)
@@ -98,7 +98,7 @@ def cut_off(session: Session, key: str, event: Event, cause: Cause) -> FoldResul
     tombstone.last_at = behind.registered_at or behind.confirmed_at
     tombstone.cookie = known.cookie if known is not None else None
     behind.edge_connection, behind.edge_lost = None, True
-    edges.follow(session, tombstone)
+    edge_loss.recheck_behind(session, tombstone)
     return changed_from(before, session, Change(cause, event.at, [event.id, behind.event]))
 
 
@@ -121,11 +121,11 @@ def end_binding(
     """
     binding = session.bindings[key]
     joined = edges.is_joined(session, binding.node, binding.call_id)
-    before = edges.shown(session) if joined else None
+    before = devices.shown(session) if joined else None
     del session.bindings[key]
     add_tombstone(session, key, event, cause, binding=binding, inferred=inferred)
     if joined:
-        for remainder in edges.depart(session, binding, cause, event.at):
+        for remainder in device_updates.apply_end(session, binding, cause, event.at):
             edge = session.bindings.pop(remainder)
             # At its own place in its node's history: what it has still to say of itself is newer.
             place = Event(
@@ -138,10 +138,10 @@ def end_binding(
             )
             add_tombstone(session, remainder, place, cause, binding=edge)
             session.ended[remainder].remainder = True
-            edges.follow(session, edge)
-        seen = before != edges.shown(session)
+            edge_loss.recheck_behind(session, edge)
+        seen = before != devices.shown(session)
     else:
-        seen = edges.is_live(binding)
+        seen = devices.is_live(binding)
     result = FoldResult(changed=True)
     if seen:
         result.change = Change(cause, event.at, [event.id, binding.event])

@@ -6,7 +6,7 @@ Pure. The fence: only if the binding is still on that incarnation of the connect
 """
 
 from schemas.vocabulary import Cause, Source
-from streams.folds import edges
+from streams.folds import devices, edges
 from streams.folds.binding_confirm import owner_of
 from streams.folds.binding_end import add_tombstone, end_binding, end_previous_connection
 from streams.folds.connection import is_denied
@@ -31,7 +31,7 @@ def fold_loss(session: Session, loss: ConnectionLoss) -> FoldResult:
         )
     if not on_that_incarnation(binding, loss):
         return _another_incarnation(session, binding, loss)
-    if edges.hangs_on_an_edge(session, binding):
+    if edges.is_behind_edge(session, binding):
         return rejected("behind-an-edge")
     if loss.cause in _SUSPICIONS:
         return _suspect(session, binding, loss)
@@ -46,7 +46,7 @@ def _suspect(session: Session, binding: Binding, loss: ConnectionLoss) -> FoldRe
     suspect = loss.cause is Cause.CONNECTION_SUSPECT
     if binding.suspect == suspect:
         return rejected("already-told")
-    before = edges.shown(session)
+    before = devices.shown(session)
     binding.suspect = suspect
     return changed_from(before, session, Change(loss.cause, loss.at, [loss.id, binding.event]))
 

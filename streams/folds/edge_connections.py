@@ -8,7 +8,7 @@ end takes the binding out of reach. What neither shows is `stale`.
 
 from schemas import path
 from schemas.vocabulary import Cause, Transport
-from streams.folds import edges
+from streams.folds import devices, edge_loss, edge_reports, edges
 from streams.folds.binding_confirm import OWNER_RENEWAL, owner_of
 from streams.folds.binding_end import add_tombstone, cut_off, end_binding
 from streams.folds.connection import is_of_after
@@ -47,7 +47,7 @@ def is_unreported(session: Session, behind: Binding, listing: EdgeListing) -> bo
     return (
         behind.received is not None
         and behind.node != listing.event.node
-        and not edges.is_reported(session, behind)
+        and not edge_reports.is_reported(session, behind)
     )
 
 
@@ -56,7 +56,7 @@ def _is_gone(binding: Binding, listing: EdgeListing) -> bool:
     event, remote = listing.event, binding.remote
     if (
         binding.node != event.node
-        or not edges.keeps_nothing(binding)
+        or not edges.is_at_pure_proxy(binding)
         or binding.transport in (None, Transport.UDP)
         or remote is None
         or not is_newer(event, binding.boot, binding.seq, binding.confirmed_at)
@@ -84,7 +84,7 @@ def _rename(binding: Binding, listing: EdgeListing) -> FoldResult:
     event, remote = listing.event, binding.remote
     if (
         binding.node != event.node
-        or not edges.keeps_nothing(binding)
+        or not edges.is_at_pure_proxy(binding)
         or binding.boot == event.boot
         or binding.cookie is None
         or remote is None
@@ -150,16 +150,16 @@ def _connect(session: Session, key: str, behind: Binding, listing: EdgeListing) 
     ):
         if event.at - known.at < OWNER_RENEWAL:
             connection = known
-    elif edges.was_lost_there(session, behind, event, cookie):
+    elif edge_reports.has_ended_there(session, behind, event, cookie):
         return FoldResult()  # that is another client's by now
-    before = edges.shown(session)
+    before = devices.shown(session)
     behind.edge_connection, behind.edge_uncertain = connection, False
-    superseded = edges.superseded(session, behind)
+    superseded = edge_reports.superseded(session, behind)
     if connection is known and not superseded:
         return FoldResult()
     for left in superseded:
         add_tombstone(session, left, event, Cause.REPLACED, binding=session.bindings.pop(left))
-    edges.connect(session, behind)
+    edge_loss.recheck(session, behind)
     change = Change(Cause.NODE_CERTAIN, event.at, [event.id, behind.event])
     result = changed_from(before, session, change)
     result.owner = _owner(session, key, behind, connection)
@@ -173,7 +173,7 @@ def _doubt(session: Session, behind: Binding, listing: EdgeListing) -> FoldResul
         return FoldResult()
     if not gap[0] <= (behind.registered_at or behind.since) <= gap[1]:
         return FoldResult()
-    before = edges.shown(session)
+    before = devices.shown(session)
     behind.edge_uncertain = True
     change = Change(Cause.NODE_UNCERTAIN, event.at, [event.id, behind.event])
     return changed_from(before, session, change)

@@ -6,7 +6,7 @@ them comes, they make the same session (streams/folds/edge_connections.py).
 
 from collections.abc import Collection
 
-from streams.folds import edges
+from streams.folds import devices, edge_reports
 from streams.folds.edge_connections import is_not_there, is_unreported, join
 from streams.folds.edge_listings import EdgeListing
 from streams.folds.ordering import binding_key
@@ -25,7 +25,7 @@ def fold_listed_before(
 
     `complete`: the edges whose own reports since that listing are all there.
     """
-    before = edges.shown(session)
+    before = devices.shown(session)
     reported = fold_registration(session, event)
     key = binding_key(event.node, event.binding or "")
     behind = session.bindings.get(key)
@@ -39,7 +39,7 @@ def fold_listed_before(
         if is_unreported(session, behind, listing)
     ]
     result = merged([reported, *joined])
-    if before == edges.shown(session):
+    if before == devices.shown(session):
         result.change = None
     return result
 
@@ -66,4 +66,4 @@ def _is_listed_later(session: Session, behind: Binding, listing: EdgeListing) ->
     if remote is None:
         return False
     cookie = listing.connections.get((remote.ip, remote.port))
-    return edges.was_reported_before(session, behind, listing.event.node, cookie)
+    return edge_reports.was_reported_before(session, behind, listing.event.node, cookie)

@@ -6,7 +6,7 @@ Pure. Fenced by boot: what the node's next process confirmed already is not touc
 from datetime import datetime
 
 from schemas.vocabulary import CallState, Cause, NodeKind, Source, Transport
-from streams.folds import edges
+from streams.folds import devices, edge_loss, edges
 from streams.folds.binding_end import cut_off, end_binding
 from streams.folds.call import end_leg
 from streams.folds.outcome import Change, FoldResult, merged
@@ -59,7 +59,7 @@ def fold_node_state(state: NodeState | None, change: NodeChange, now: datetime) 
 
 def fold_staleness(session: Session, node: str, at: datetime, *, stale: bool) -> FoldResult:
     """The node's events up to `at` may be missing, and no listing comes; or one has come since."""
-    before = edges.shown(session)
+    before = devices.shown(session)
     evidence = []
     for binding in session.bindings.values():
         if binding.node == node and binding.confirmed_at <= at and binding.stale != stale:
@@ -88,7 +88,7 @@ def fold_node_change(session: Session, change: NodeChange) -> FoldResult:
             binding.boot != change.boot
             and binding.confirmed_at <= change.at
             and binding.transport not in (None, Transport.UDP)
-            and not edges.hangs_on_an_edge(session, binding)
+            and not edges.is_behind_edge(session, binding)
         ):
             # A restart ends every connection. A binding over UDP, or whose client's connection
             # ends at an edge, may well live on in the registrar's database: the snapshot that
@@ -127,16 +127,16 @@ def fold_node_back(session: Session, change: NodeChange) -> FoldResult:
 
 
 def _set_lost(session: Session, change: NodeChange, cause: Cause, *, lost: bool) -> FoldResult:
-    before, legs_before = edges.shown(session), legs_shown(session)
+    before, legs_before = devices.shown(session), legs_shown(session)
     evidence = [change.id]
     for binding in session.bindings.values():
         if binding.node == change.node and _is_of(binding, change) and binding.node_lost != lost:
             binding.node_lost = lost
             evidence.append(binding.event)
-            edges.follow(session, binding)
+            edge_loss.recheck_behind(session, binding)
         known = binding.edge_connection
         if known is not None and known.node == change.node and known.boot == change.boot:
-            edges.follow_silence(session, binding, lost=lost)
+            edge_loss.apply_edge_silence(session, binding, lost=lost)
             evidence.append(binding.event)
     for leg in session.calls.values():
         if leg.node == change.node and leg.boot == change.boot and leg.node_lost != lost:
@@ -145,7 +145,7 @@ def _set_lost(session: Session, change: NodeChange, cause: Cause, *, lost: bool)
     if len(evidence) == 1:
         return FoldResult()
     result = FoldResult(changed=True)
-    if before != edges.shown(session) or legs_before != legs_shown(session):
+    if before != devices.shown(session) or legs_before != legs_shown(session):
         result.change = Change(cause, change.at, evidence[:16])
     return result
 

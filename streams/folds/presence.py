@@ -7,7 +7,7 @@ Pure. Precedence of `status`: no live binding is offline, whatever calls are sti
 from datetime import datetime, timedelta
 
 from schemas.vocabulary import CallState, Cause, Status
-from streams.folds import edges
+from streams.folds import devices
 from streams.folds.outcome import Change
 from streams.models import Loss, Presence, PresenceBinding, PresenceCall, Session
 
@@ -29,7 +29,7 @@ def fold_presence(
     a loss `status` stays online, so that a page refresh or a change of network does not flap;
     `reachable` follows at once. `now` is the worker's clock.
     """
-    bindings = edges.shown(session)
+    bindings = devices.shown(session)
     status, reachable = effective(session, bindings)
     if session.version == 0 and not reachable:
         return None
@@ -86,7 +86,7 @@ def current(session: Session) -> Presence | None:
     """The presence record as last published, None if never."""
     if session.cause is None or session.at is None:
         return None
-    return _record(session, session.cause, session.at, edges.shown(session))
+    return _record(session, session.cause, session.at, devices.shown(session))
 
 
 def _record(

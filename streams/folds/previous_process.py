@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas.vocabulary import Cause, NodeKind
-from streams.folds import edges
+from streams.folds import devices
 from streams.folds.node import fold_node_change, legs_shown
 from streams.folds.outcome import Change, FoldResult
 from streams.models import NodeChange, NodeState, Session
@@ -31,7 +31,7 @@ def fold_after_end(
     Both, for what stands behind an edge must know that its edge's binding has been and ended, and
     an edge that its registrar's has.
     """
-    before = edges.shown(session), legs_shown(session)
+    before = devices.shown(session), legs_shown(session)
     told = fold(session, event)
     is_down = has_ended(event, node)
     kind, cause = (
@@ -47,6 +47,6 @@ def fold_after_end(
     if not fold_node_change(session, end).changed:
         return told
     result = FoldResult(changed=True, fence="node-is-down") if is_down else FoldResult(changed=True)
-    if before != (edges.shown(session), legs_shown(session)):
+    if before != (devices.shown(session), legs_shown(session)):
         result.change = Change(cause, event.at, [event.id])
     return result

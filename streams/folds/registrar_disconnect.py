@@ -40,7 +40,7 @@ def fold_connection_lost(session: Session, event: RegistrationEvent) -> FoldResu
         return FoldResult(changed=True, fence="connection-already-told")
     if not candidates:
         return rejected("no-such-binding")
-    candidates = [(k, b) for k, b in candidates if not edges.hangs_on_an_edge(session, b)]
+    candidates = [(k, b) for k, b in candidates if not edges.is_behind_edge(session, b)]
     if not candidates:
         return rejected("behind-an-edge")
     key, _ = min(candidates, key=lambda item: (item[1].since, item[1].seq))

@@ -7,7 +7,7 @@ from copy import copy
 from datetime import datetime, timedelta
 
 from schemas.vocabulary import Cause, RegistrationKind
-from streams.folds import edges
+from streams.folds import devices, edge_loss, edges
 from streams.folds.binding_confirm import confirm, confirmed_already
 from streams.folds.binding_end import (
     add_tombstone,
@@ -67,7 +67,7 @@ def _is_after_last_word(event: RegistrationEvent, tombstone: EndedBinding) -> bo
 
 def _ended_since(session: Session, key: str, event: RegistrationEvent) -> FoldResult:
     """The last word of before the end comes after it: what ended had come from there."""
-    before = edges.shown(session)
+    before = devices.shown(session)
     tombstone = _now_about(session, key, event)
     tombstone.last_boot, tombstone.last_seq, tombstone.last_at = event.boot, event.seq, event.at
     return _retold(session, before, tombstone, event, "older-than-end")
@@ -92,7 +92,7 @@ def _retold(
     event: RegistrationEvent,
     fence: str,
 ) -> FoldResult:
-    edges.follow(session, tombstone)
+    edge_loss.recheck_behind(session, tombstone)
     change = Change(tombstone.cause, tombstone.at, [tombstone.event, event.id])
     result = changed_from(before, session, change)
     result.fence = fence
@@ -151,7 +151,7 @@ def _listed_dead(
     if tombstone is not None:
         if not (_is_after_last_word(row, tombstone) and _is_later(row, tombstone)):
             return rejected("listed-but-gone")
-        before = edges.shown(session)
+        before = devices.shown(session)
         tombstone = _now_about(session, key, row)
         tombstone.connection_gone = True
         return _retold(session, before, tombstone, row, "listed-but-gone")

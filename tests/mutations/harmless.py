@@ -7,7 +7,7 @@ HARMLESS: dict[str, str] = {
     "streams.folds.binding_confirm.confirm: without ''": (
         "its callers have seen to it that there is a contact"
     ),
-    "streams.folds.binding_confirm.confirm: always edges.shown(session)": (
+    "streams.folds.binding_confirm.confirm: always devices.shown(session)": (
         "what is shown is looked at where nobody asks: only time is lost"
     ),
     "streams.folds.binding_confirm.confirmed_already: without known.remote is not None": (
@@ -19,7 +19,7 @@ HARMLESS: dict[str, str] = {
     "streams.folds.binding_confirm.confirm: without old.edge_lost": (
         "the rules for devices are asked too often, and answer the same"
     ),
-    "streams.folds.edges._ended_before: without last is not None": (
+    "streams.folds.edge_loss._ended_before: without last is not None": (
         "of what ended with a Call-ID the last word is remembered: it is for the type checker"
     ),
     "streams.folds.listed_before.fold_listed_before: without ''": (
@@ -43,13 +43,13 @@ HARMLESS: dict[str, str] = {
     "streams.folds.edges.is_joined: without binding.node != node": (
         "the rules for devices are asked too often, and answer the same"
     ),
-    "streams.folds.edges.is_joined: without g.call_id == call_id": (
+    "streams.folds.edges.is_joined: without t.call_id == call_id": (
         "the rules for devices are asked too often, and answer the same"
     ),
-    "streams.folds.edges.is_joined: without g.node != node": (
+    "streams.folds.edges.is_joined: without t.node != node": (
         "the rules for devices are asked too often, and answer the same"
     ),
-    "streams.folds.edges.live: never if len(bindings) == 1": (
+    "streams.folds.devices.live: never if len(bindings) == 1": (
         "a binding by itself is no part of another, and has no edge: only time is lost"
     ),
     "streams.folds.binding_end.clear_tombstone: never if not session.ended": (
@@ -58,7 +58,7 @@ HARMLESS: dict[str, str] = {
     "streams.folds.binding_end.clear_tombstone: without tombstone.remote is not None": (
         "a connection that ended had an address: the condition is for the type checker"
     ),
-    "streams.folds.binding_end.end_binding: always edges.shown(session)": (
+    "streams.folds.binding_end.end_binding: always devices.shown(session)": (
         "what is shown is looked at where nobody asks: only time is lost"
     ),
     "streams.folds.previous_process.is_late: without node.boot != event.boot": (

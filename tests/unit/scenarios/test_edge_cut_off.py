@@ -5,7 +5,7 @@ import pytest
 from schemas.registration import RegistrationEvent
 from schemas.session import Session
 from schemas.vocabulary import Source
-from streams.folds import edges
+from streams.folds import devices
 from tests.unit.scenarios.test_edge_late_events import edge_closed, from_edge, from_registrar, same
 from tests.unit.stories import (
     apply,
@@ -27,7 +27,7 @@ def row(seq: int, port: int, at: float) -> RegistrationEvent:
 
 
 def places(session: Session) -> list[tuple[str, str | None, int]]:
-    return [(b.node, b.edge, b.remote.port) for b in edges.shown(session) if b.remote]
+    return [(b.node, b.edge, b.remote.port) for b in devices.shown(session) if b.remote]
 
 
 class TestLastWord:

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import Cause, Source, Transport
-from streams.folds import edges
+from streams.folds import devices
 from streams.folds.node import fold_staleness
 from tests.unit.stories import (
     apply,
@@ -122,16 +122,16 @@ class TestWhatIsShown:
         """From the edge to the registrar it is another transport, and another address."""
         at_registrar = behind(1, path=False, transport=Transport.UDP)
         session, _ = apply(edge(1, transport=Transport.WSS), at_registrar)
-        (device,) = edges.shown(session)
+        (device,) = devices.shown(session)
         assert (device.node, device.edge) == ("fs1", "edge1")
         assert (device.transport, device.remote) == (Transport.WSS, client())
 
     def test_the_clients_address_by_the_path_where_the_edge_is_not_watched(self) -> None:
-        (device,) = edges.shown(apply(behind(1))[0])
+        (device,) = devices.shown(apply(behind(1))[0])
         assert (device.edge, device.remote, device.transport) == (None, client(), Transport.TCP)
         silent_path = behind(1)
         silent_path.received = None
-        (device,) = edges.shown(apply(silent_path)[0])
+        (device,) = devices.shown(apply(silent_path)[0])
         assert device.remote == PROXY  # the best that is known
 
     def test_the_oldest_first(self) -> None:
@@ -162,12 +162,12 @@ class TestWhatIsShown:
         session, _ = apply(edge(1), behind(1))
         told = fold_staleness(session, node, moment(5), stale=True)
         assert told.change is not None
-        assert [b.stale for b in edges.shown(session)] == [True]
+        assert [b.stale for b in devices.shown(session)] == [True]
         fold_staleness(session, node, moment(5) + timedelta(seconds=1), stale=False)
-        assert [b.stale for b in edges.shown(session)] == [False]
+        assert [b.stale for b in devices.shown(session)] == [False]
 
 
 def test_without_a_path_too_the_end_of_the_proxys_connection_is_nobodys() -> None:
     session, _ = apply(edge(1), behind(1, path=False))
     assert fold(session, socket_closed(5, node="fs1")).fence == "behind-an-edge"
-    assert len(edges.shown(session)) == 1
+    assert len(devices.shown(session)) == 1

@@ -18,7 +18,7 @@ from schemas.vocabulary import (
     Source,
     Transport,
 )
-from streams.folds import edges
+from streams.folds import devices
 from streams.folds.connection_loss import fold_loss
 from streams.folds.edge_connections import fold_connections
 from streams.folds.edge_listings import EdgeListing
@@ -635,7 +635,7 @@ class TestOneUser:
         own = edge(30, port)
         own.node, own.cookie = node, 7
         apply(own, loss(40, port=port, node=node), session=session)
-        assert bool(edges.live(session)) is reachable
+        assert bool(devices.live(session)) is reachable
 
     def test_its_connection_is_announced_again_after_some_hours(self) -> None:
         """The table of connections may forget others."""

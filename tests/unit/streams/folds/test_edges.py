@@ -10,7 +10,7 @@ from schemas.presence import Presence
 from schemas.registration import RegistrationEvent
 from schemas.session import Session
 from schemas.vocabulary import Cause, Source
-from streams.folds import edges
+from streams.folds import devices
 from tests.unit.stories import (
     apply,
     expired,
@@ -175,7 +175,7 @@ def test_in_whatever_order_they_come_nobody_dead_is_reachable(order: list[str]) 
         fold(session, events[name])
     # The streams join an end that came before its owner again when the owner comes.
     fold(session, edge_lost(2))
-    assert edges.shown(session) == []
+    assert devices.shown(session) == []
     assert all(grave.cause is Cause.CONNECTION_CLOSED for grave in session.ended.values())
 
 
@@ -194,4 +194,4 @@ def test_a_listing_does_not_give_a_dead_flow_the_others_edge() -> None:
     row = listed(5, "s", at=60, node="fs1")
     row.remote, row.path, row.received = PROXY, "<sip:edge1;lr>", client(5061)
     assert fold(session, row).change is None
-    assert len(edges.shown(session)) == 1
+    assert len(devices.shown(session)) == 1

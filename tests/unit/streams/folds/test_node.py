@@ -9,7 +9,7 @@ from schemas.internal import NodeChange, NodeState
 from schemas.registration import RegistrationEvent
 from schemas.session import Session
 from schemas.vocabulary import CallKind, NodeKind, RegistrationKind, Transport
-from streams.folds import edges
+from streams.folds import devices
 from streams.folds.node import fold_staleness
 from streams.folds.previous_process import fold_after_end
 from tests.unit.stories import (
@@ -305,7 +305,7 @@ class TestDoubt:
         result = fold_staleness(session, "fs1", moment(5), stale=True)
         assert result.change is not None
         assert (result.change.cause, result.change.evidence) == ("node-uncertain", [before.id])
-        assert [b.stale for b in edges.shown(session)] == [True, False, False]
+        assert [b.stale for b in devices.shown(session)] == [True, False, False]
         assert not fold_staleness(session, "fs1", moment(5), stale=True).changed
 
     def test_is_over_for_all_once_a_listing_is_complete(self) -> None:
@@ -315,7 +315,7 @@ class TestDoubt:
         result = fold_staleness(session, "fs1", moment(5), stale=False)
         assert result.change is not None
         assert result.change.cause == "node-certain"
-        assert [b.stale for b in edges.shown(session)] == [False]
+        assert [b.stale for b in devices.shown(session)] == [False]
 
     def test_of_whom_nobody_reaches_is_told_nobody(self) -> None:
         session, _ = apply(registered(1), node_change(LOST, 2))

@@ -21,7 +21,7 @@ from schemas.vocabulary import (
     Status,
     Transport,
 )
-from streams.folds import edges
+from streams.folds import devices
 from streams.folds.connection import fold_end, fold_owner
 from streams.folds.expiry import fold_expiry
 from streams.folds.node import fold_node_state
@@ -299,7 +299,7 @@ def test_versions_grow_by_one_and_every_record_differs_from_the_last(events: lis
         )
     if published:
         assert (published[-1].status, published[-1].reachable) == effective(
-            session, edges.shown(session)
+            session, devices.shown(session)
         )
 
 
@@ -317,4 +317,4 @@ def test_no_binding_no_presence(events: list[object]) -> None:
     session = Session(aor=AOR)
     apply(*events, session=session)
     live = [binding for binding in session.bindings.values() if not binding.ping_lost]
-    assert effective(session, edges.shown(session))[1] == bool(live)
+    assert effective(session, devices.shown(session))[1] == bool(live)
