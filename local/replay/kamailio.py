@@ -26,8 +26,7 @@ from local.replay.evapi_server import EvapiServer
 from local.replay.rpc_answers import NOT_NOW, USER_LISTING, RpcAnswers
 from local.replay.rpc_server import RpcServer
 from runtime.settings import is_configured
-from streams.folds.ordering import LISTING_LAG
-from streams.folds.registration import EXPIRY_TOLERANCE
+from streams.folds.ordering import EXPIRY_TOLERANCE, LISTING_LAG
 
 # A line's time is before its sending, by its delay in the recording.
 _AFTER_GAP_SECONDS = 0.1

@@ -13,8 +13,8 @@ from schemas.presence import PresenceBinding
 from schemas.registration import RegistrationEvent
 from schemas.session import Binding, EndedBinding
 from schemas.vocabulary import Cause, Transport
-from streams.folds.binding_end import is_final
 from streams.folds.edges import EDGE
+from streams.folds.tombstones import is_final
 
 
 def why_unshown(user: User, row: Row) -> Assessment:

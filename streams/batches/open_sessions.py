@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas import topics
+from schemas.fences import Fence
 from schemas.vocabulary import Cause
 from streams import models
 from streams.batches.effects import Effects, Record
@@ -245,7 +246,7 @@ class OpenSessions:
             raise
 
     def _failed(self, what: str, error: Exception) -> None:
-        self.fences["rule-failed"] += 1
+        self.fences[Fence.RULE_FAILED] += 1
         self.failures.add(what, error)
 
     # -- records ----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from schemas import topics
+from schemas.fences import Fence
 from schemas.vocabulary import CallKind, NodeKind, RegistrationKind
 from streams import models
 from streams.batches.effects import Effects, Record, refusal
@@ -176,7 +177,7 @@ class SessionBatch(OpenSessions):
         elif event.aor is None:
             return
         elif event.kind is not CallKind.ENDED and self._is_down(event):
-            self.fences["node-is-down"] += 1
+            self.fences[Fence.NODE_IS_DOWN] += 1
         else:
             self._told(event.aor, event, fold_call)
 
@@ -210,7 +211,7 @@ class SessionBatch(OpenSessions):
         old = partition.nodes.get(change.node)
         new = fold_node_state(old, change, self.now)
         if new is None:
-            self.fences["older-than-node"] += 1
+            self.fences[Fence.OLDER_THAN_NODE] += 1
             return
         partition.nodes[change.node] = new
         if change.kind is NodeKind.LOST:
@@ -254,7 +255,7 @@ class SessionBatch(OpenSessions):
         self._keep(node, known)
 
     def _refuse(self, topic: topics.Topic, record: Any, error: Exception) -> None:
-        self.fences["dead-letter"] += 1
+        self.fences[Fence.DEAD_LETTER] += 1
         self.effects.state.append(refusal(topic, record, error, self.now))
 
 

@@ -1,25 +1,20 @@
-"""Confirming a binding: what a REGISTER or a listing's row makes of it, and whether it shows.
+"""Confirmed bindings: what a REGISTER or a listing's row makes of a binding, and whether it shows.
 
 Pure. Every rule that begins or renews a binding ends here.
 """
 
-from datetime import timedelta
-
-from schemas.connection import connection_id
-from schemas.vocabulary import Cause, RegistrationKind, Transport
+from schemas.vocabulary import Cause, RegistrationKind
 from streams.folds import device_updates, devices, edge_loss, edges
-from streams.folds.binding_end import add_replaced_tombstone
+from streams.folds.connection_owner import announcement
 from streams.folds.outcome import Change, FoldResult
-from streams.models import Address, Binding, ConnectionOwner, Event, RegistrationEvent, Session
-
-# How often a lasting connection's owner is announced again, so that its table may forget others.
-OWNER_RENEWAL = timedelta(hours=6)
+from streams.folds.tombstones import add_replaced_tombstone
+from streams.models import Binding, RegistrationEvent, Session
 
 
 def confirm(
     session: Session, key: str, old: Binding | None, event: RegistrationEvent, cause: Cause
 ) -> FoldResult:
-    """Put what the event tells of the binding under `key`, over `old` if there was one."""
+    """Put the binding that the event reports under `key`, in place of `old` if there was one."""
     known = None if _is_another_devices_row(old, event) else old
     new = Binding(
         node=event.node,
@@ -40,7 +35,7 @@ def confirm(
         moved_from=_moved_from(old, event),
         since=known.since if known else event.at,
         confirmed_at=event.at,
-        # A listing may not know its own (ordering.UNKNOWN_SEQ).
+        # A listing's own may be unknown (ordering.UNKNOWN_SEQ).
         seq=max(event.seq, old.seq) if old and old.boot == event.boot else event.seq,
         expires_at=event.expires_at,
         event=event.id,
@@ -51,22 +46,22 @@ def confirm(
         new.registered_at = event.at
     elif known is not None:
         new.registered_at = known.registered_at
-        # A listing proves neither that the client answers nor that its connection is another.
+        # A listing proves neither that the client answers pings nor that it has reconnected.
         new.ping_lost, new.ping_seq = known.ping_lost, known.ping_seq
         new.suspect = known.suspect and known.remote == new.remote
         new.edge_uncertain = known.edge_uncertain
         if known.cookie is not None and new.remote == known.remote:
-            new.cookie = known.cookie  # by now the kernel may know another's from that port
+            new.cookie = known.cookie  # the kernel's may be another client's, on the same port
         if new.cookie is None and new.remote == known.remote:
-            new.transport_claimed = known.transport_claimed  # known at the REGISTER only
+            new.transport_claimed = known.transport_claimed  # only the REGISTER shows it
     if old is not None and (old.call_id, old.received) == (new.call_id, new.received):
         new.edge_connection = old.edge_connection
     if old is not None:
         is_same = (old.remote, old.cookie) == (new.remote, new.cookie)
         new.connected_at = old.connected_at if is_same else new.confirmed_at
-    # What is cut off stays so, even when its edge's end is forgotten.
+    # What is cut off stays cut off, even if the edge's tombstone has been dropped.
     joined = (old is not None and old.edge_lost) or edges.is_joined(session, new.node, new.call_id)
-    # The same contact under another Call-ID is another device, and the old one's end.
+    # The same contact with another Call-ID is another device, and ends the old one.
     replaced = old if old is not None and old.call_id != new.call_id else None
     if replaced is not None:
         joined = (
@@ -84,15 +79,15 @@ def confirm(
         seen = before != devices.shown(session)
     else:
         seen = old is None or _shows_differently(old, new)
-    result = FoldResult(changed=True, owner=_announce(session, key, old, new, event))
+    result = FoldResult(changed=True, owner=announcement(session, key, old, new, event))
     if seen:
         result.change = Change(cause, event.at, [event.id])
     return result
 
 
 def _is_another_devices_row(old: Binding | None, event: RegistrationEvent) -> bool:
-    """Whether a listing shows another device at the contact, whose REGISTER was not read: nothing
-    that is known of the one before is true of it."""
+    """Whether a listing shows another device at the contact, whose REGISTER was not read: it takes
+    over nothing of the one before."""
     return (
         old is not None
         and event.kind is RegistrationKind.SNAPSHOT_ROW
@@ -109,7 +104,7 @@ def _moved_from(old: Binding | None, event: RegistrationEvent) -> str | None:
 
 
 def _shows_differently(old: Binding, new: Binding) -> bool:
-    """Of who cannot be reached nothing is shown; confirming alone makes nobody so."""
+    """Unreachable bindings are not published; a refresh never makes one unreachable."""
     return devices.is_live(new) and (
         not devices.is_live(old)
         or old.suspect != new.suspect
@@ -122,56 +117,4 @@ def _shows_differently(old: Binding, new: Binding) -> bool:
         or old.transport is not new.transport
         or old.registrar != new.registrar
         or old.user_agent != new.user_agent
-    )
-
-
-def _announce(
-    session: Session, key: str, old: Binding | None, new: Binding, event: Event
-) -> ConnectionOwner | None:
-    """The owner to announce, when the binding hangs on a connection not announced lately."""
-    if new.remote is None or new.transport is Transport.UDP or new.path is not None:
-        return None
-    if (
-        old is not None
-        and old.remote == new.remote
-        and old.cookie == new.cookie
-        and old.transport_claimed == new.transport_claimed
-        and old.owned_at is not None
-        and new.confirmed_at - old.owned_at < OWNER_RENEWAL
-    ):
-        return None
-    new.owned_at = new.confirmed_at
-    return owner_of(session, key, new, new.remote, event)
-
-
-def confirmed_already(
-    session: Session, key: str, known: Binding, event: RegistrationEvent, result: FoldResult
-) -> FoldResult:
-    """The result on an event that came before; with its owner, if it is what confirmed `known`.
-
-    It may be read again after a crash, and its owner not have become durable.
-    """
-    if known.event == event.id and known.owned_at == event.at and known.remote is not None:
-        result.owner = owner_of(session, key, known, known.remote, event)
-    return result
-
-
-def owner_of(
-    session: Session, key: str, binding: Binding, remote: Address, place: Event
-) -> ConnectionOwner:
-    """The binding under `key` as the owner of its connection from `remote`, since `place` in its
-    node's history."""
-    return ConnectionOwner(
-        id=place.id,
-        source=place.source,
-        node=place.node,
-        boot=place.boot,
-        seq=place.seq,
-        at=place.at,
-        connection=connection_id(place.node, remote),
-        aor=session.aor,
-        binding=key,
-        cookie=binding.cookie,
-        transport_claimed=binding.transport_claimed,
-        remote=remote,
     )

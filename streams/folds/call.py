@@ -3,6 +3,7 @@
 Pure. States after RFC 4235 §3.7.1; forked branches are separate legs.
 """
 
+from schemas.fences import Fence
 from schemas.vocabulary import CallKind, CallState, Cause
 from streams.folds.ordering import LISTING_LAG, is_newer, limit_tombstones
 from streams.folds.outcome import Change, FoldResult, rejected
@@ -36,14 +37,14 @@ _CAUSE_OF = {
 def fold_call(session: Session, event: CallEvent) -> FoldResult:
     """Apply one call event about a leg of this session's user."""
     if event.leg is None:
-        return rejected("no-leg-named")
+        return rejected(Fence.NO_LEG_NAMED)
     if event.leg in session.ended_calls:
-        return rejected("leg-already-ended")
+        return rejected(Fence.LEG_ALREADY_ENDED)
     if event.kind is CallKind.ENDED:
         return end_leg(session, event.leg, event, Cause.CALL_ENDED)
     state = event.state if event.kind is CallKind.SNAPSHOT_ROW else _STATE_OF.get(event.kind)
     if state is None or state is CallState.ENDED:
-        return rejected("kind-has-no-effect")
+        return rejected(Fence.KIND_HAS_NO_EFFECT)
     leg = session.calls.get(event.leg)
     known = leg.sip_call_id if leg is not None else None
     result = _move(leg, event, state) if leg else _start(session, event.leg, event, state)
@@ -95,9 +96,9 @@ def _move(leg: Leg, event: CallEvent, state: CallState) -> FoldResult:
     leg.sip_call_id = leg.sip_call_id or event.sip_call_id
     old = leg.state
     if _RANK[state] < _RANK[old] or state is old:
-        return FoldResult(changed=True, fence="call-went-no-further")
+        return FoldResult(changed=True, fence=Fence.CALL_WENT_NO_FURTHER)
     if _RANK[state] == _RANK[old] and not _is_later(event, leg):
-        return FoldResult(changed=True, fence="older-than-leg")
+        return FoldResult(changed=True, fence=Fence.OLDER_THAN_LEG)
     leg.state, leg.since, leg.event = state, event.at, event.id
     # A listing may not know its own (ordering.UNKNOWN_SEQ).
     leg.seq = max(event.seq, leg.seq) if leg.boot == event.boot else event.seq

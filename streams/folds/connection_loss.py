@@ -5,13 +5,15 @@ A suspect connection takes nothing yet, but shows.
 Pure. The fence: only if the binding is still on that incarnation of the connection.
 """
 
+from schemas.fences import Fence
 from schemas.vocabulary import Cause, Source
 from streams.folds import devices, edges
-from streams.folds.binding_confirm import owner_of
-from streams.folds.binding_end import add_tombstone, end_binding, end_previous_connection
+from streams.folds.binding_end import end_binding, end_previous_connection
 from streams.folds.connection import is_denied
+from streams.folds.connection_owner import owner_of
 from streams.folds.edge_connections import fold_edge_loss
 from streams.folds.outcome import Change, FoldResult, rejected
+from streams.folds.tombstones import add_tombstone
 from streams.folds.visible_change import changed_from
 from streams.models import Binding, ConnectionLoss, EndedBinding, Event, Session
 
@@ -27,12 +29,12 @@ def fold_loss(session: Session, loss: ConnectionLoss) -> FoldResult:
         return (
             fold_edge_loss(session, loss)
             if loss.cause not in _SUSPICIONS
-            else rejected("behind-an-edge")
+            else rejected(Fence.BEHIND_AN_EDGE)
         )
     if not on_that_incarnation(binding, loss):
         return _another_incarnation(session, binding, loss)
     if edges.is_behind_edge(session, binding):
-        return rejected("behind-an-edge")
+        return rejected(Fence.BEHIND_AN_EDGE)
     if loss.cause in _SUSPICIONS:
         return _suspect(session, binding, loss)
     result = end_binding(session, loss.binding, loss, loss.cause)
@@ -45,7 +47,7 @@ def fold_loss(session: Session, loss: ConnectionLoss) -> FoldResult:
 def _suspect(session: Session, binding: Binding, loss: ConnectionLoss) -> FoldResult:
     suspect = loss.cause is Cause.CONNECTION_SUSPECT
     if binding.suspect == suspect:
-        return rejected("already-told")
+        return rejected(Fence.ALREADY_KNOWN)
     before = devices.shown(session)
     binding.suspect = suspect
     return changed_from(before, session, Change(loss.cause, loss.at, [loss.id, binding.event]))
@@ -55,7 +57,7 @@ def _another_incarnation(session: Session, binding: Binding, loss: ConnectionLos
     """The owner went with the connection that ended; the binding's own must have one again."""
     if _has_left(binding, loss):
         return end_previous_connection(session, binding, loss)
-    result = rejected("other-incarnation")
+    result = rejected(Fence.OTHER_INCARNATION)
     if binding.remote == loss.remote:
         place = Event(
             id=f"{loss.id}/again",
@@ -106,7 +108,7 @@ def _confirm_end(session: Session, loss: ConnectionLoss) -> FoldResult:
     """The binding is gone already; if that was only inferred, it is certain now."""
     tombstone = session.ended.get(loss.binding)
     if tombstone is not None and tombstone.node != loss.node:
-        return rejected("no-such-binding")
+        return rejected(Fence.NO_SUCH_BINDING)
     if tombstone is not None and _has_left(tombstone, loss):
         return end_previous_connection(session, tombstone, loss)
     if (
@@ -115,7 +117,7 @@ def _confirm_end(session: Session, loss: ConnectionLoss) -> FoldResult:
         or tombstone.at > loss.at
         or loss.cause in _SUSPICIONS
     ):
-        return rejected("no-such-binding")
+        return rejected(Fence.NO_SUCH_BINDING)
     add_tombstone(session, loss.binding, loss, loss.cause)
     session.ended[loss.binding].call_id = None  # the registrar has said its part already
     return FoldResult(changed=True)

@@ -7,14 +7,16 @@ end takes the binding out of reach. What neither shows is `stale`.
 """
 
 from schemas import path
+from schemas.fences import Fence
 from schemas.vocabulary import Cause, Transport
 from streams.folds import devices, edge_loss, edge_reports, edges
-from streams.folds.binding_confirm import OWNER_RENEWAL, owner_of
-from streams.folds.binding_end import add_tombstone, cut_off, end_binding
+from streams.folds.binding_end import cut_off, end_binding
 from streams.folds.connection import is_of_after
+from streams.folds.connection_owner import OWNER_RENEWAL, owner_of
 from streams.folds.edge_listings import EdgeListing
 from streams.folds.ordering import LISTING_LAG, is_newer
 from streams.folds.outcome import Change, FoldResult, merged, rejected
+from streams.folds.tombstones import add_tombstone
 from streams.folds.visible_change import changed_from
 from streams.models import (
     Address,
@@ -184,9 +186,9 @@ def fold_edge_loss(session: Session, loss: ConnectionLoss) -> FoldResult:
     behind = session.bindings[loss.binding]
     known = behind.edge_connection
     if known is None or known.node != loss.node or behind.received != loss.remote:
-        return rejected("no-such-binding")
+        return rejected(Fence.NO_SUCH_BINDING)
     if not _is_over(behind, known, loss):
-        result = rejected("other-incarnation")
+        result = rejected(Fence.OTHER_INCARNATION)
         # The owner that the end took was of before; this one's is not among the connection's now.
         result.owner = _owner(session, loss.binding, behind, known)
         return result

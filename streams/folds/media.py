@@ -5,6 +5,7 @@ Pure. Legs and figures meet under the SIP Call-ID; of a call's parties the worst
 
 from collections.abc import Callable, Iterable
 
+from schemas.fences import Fence
 from schemas.vocabulary import Cause, MediaKind
 from streams.folds.outcome import Change, FoldResult, rejected
 from streams.models import (
@@ -54,9 +55,9 @@ def fold_update(session: Session, update: MediaUpdate) -> FoldResult:
     """The call's figures become the leg's; only that its media is lost, or back, shows."""
     leg = session.calls.get(update.leg)
     if leg is None:
-        return rejected("no-such-leg")
+        return rejected(Fence.NO_SUCH_LEG)
     if leg.media is not None and update.media.at < leg.media.at:
-        return rejected("older-than-leg")
+        return rejected(Fence.OLDER_THAN_LEG)
     was_lost = leg.media is not None and leg.media.timed_out
     leg.media = update.media
     if update.media.timed_out == was_lost:

@@ -1,16 +1,22 @@
-"""What a fold says of one event: whether state changed, what shows, what must be announced."""
+"""Outcomes: what a fold returns for one event, to be written, published and announced.
+
+Pure. streams/batches/open_sessions.py makes records of them.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec import Struct
 
+from schemas.fences import Fence
 from schemas.vocabulary import Cause
 from streams.models import CallOwner, ConnectionOwner
 
+MAX_EVIDENCE = 16
+
 
 class Change(Struct, gc=False):
-    """Something subscribers may see, why it happened, and the ids of the events that prove it."""
+    """A change that subscribers may see, its cause, and the ids of the events that prove it."""
 
     cause: Cause
     at: datetime
@@ -18,28 +24,27 @@ class Change(Struct, gc=False):
 
 
 class FoldResult(Struct, gc=False):
-    """`changed`: the session must be written. `change`: presence must be told.
+    """What one event changed in a session.
 
-    `fence` names the rule by which an event changed nothing. `owner` must be announced under its
-    connection's or call's key, and so must `more_owners`.
+    `changed`: the session must be written. `change`: presence must be published. `fence`: the rule
+    by which the event itself changed nothing. `owner` and `more_owners` must be announced under
+    the key of their connection or call.
     """
 
     changed: bool = False
     change: Change | None = None
-    fence: str | None = None
+    fence: Fence | None = None
     owner: ConnectionOwner | CallOwner | None = None
     more_owners: list[ConnectionOwner | CallOwner] = []
 
 
-def rejected(fence: str) -> FoldResult:
+def rejected(fence: Fence) -> FoldResult:
+    """The result for an event that changes nothing."""
     return FoldResult(fence=fence)
 
 
-MAX_EVIDENCE = 16
-
-
 def merged(results: Iterable[FoldResult]) -> FoldResult:
-    """One result for all that one event ended: subscribers see one change, not one a binding."""
+    """One result for all that one event changed: subscribers see one change, not one a binding."""
     total = FoldResult()
     for result in results:
         total.changed |= result.changed

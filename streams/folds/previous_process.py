@@ -6,6 +6,7 @@ Pure. A node's events and its turning points come by different topics, in either
 from collections.abc import Callable
 from typing import Any
 
+from schemas.fences import Fence
 from schemas.vocabulary import Cause, NodeKind
 from streams.folds import devices
 from streams.folds.node import fold_node_change, legs_shown
@@ -46,7 +47,7 @@ def fold_after_end(
     )
     if not fold_node_change(session, end).changed:
         return told
-    result = FoldResult(changed=True, fence="node-is-down") if is_down else FoldResult(changed=True)
+    result = FoldResult(changed=True, fence=Fence.NODE_IS_DOWN if is_down else None)
     if before != (devices.shown(session), legs_shown(session)):
         result.change = Change(cause, event.at, [event.id])
     return result

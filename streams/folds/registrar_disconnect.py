@@ -3,11 +3,13 @@
 Pure. OpenSIPS names the binding; FreeSWITCH names AOR and Call-ID only.
 """
 
+from schemas.fences import Fence
 from schemas.vocabulary import Cause, Transport
 from streams.folds import edges
-from streams.folds.binding_end import CONNECTION_ENDS, end_binding
+from streams.folds.binding_end import end_binding
 from streams.folds.ordering import binding_key, is_newer
 from streams.folds.outcome import FoldResult, rejected
+from streams.folds.tombstones import CONNECTION_ENDS
 from streams.models import RegistrationEvent, Session
 
 
@@ -22,7 +24,7 @@ def fold_connection_lost(session: Session, event: RegistrationEvent) -> FoldResu
     if event.binding is not None:
         return _end_named(session, event, binding_key(event.node, event.binding))
     if any(tombstone.event == event.id for tombstone in session.ended.values()):
-        return rejected("already-applied")
+        return rejected(Fence.ALREADY_APPLIED)
     candidates = [
         (key, binding)
         for key, binding in session.bindings.items()
@@ -35,14 +37,14 @@ def fold_connection_lost(session: Session, event: RegistrationEvent) -> FoldResu
     if watched:
         for binding in watched:
             binding.closing = event.id
-        return FoldResult(changed=True, fence="kernel-tells")
+        return FoldResult(changed=True, fence=Fence.KERNEL_DECIDES)
     if _already_told(session, event):
-        return FoldResult(changed=True, fence="connection-already-told")
+        return FoldResult(changed=True, fence=Fence.CONNECTION_END_KNOWN)
     if not candidates:
-        return rejected("no-such-binding")
+        return rejected(Fence.NO_SUCH_BINDING)
     candidates = [(k, b) for k, b in candidates if not edges.is_behind_edge(session, b)]
     if not candidates:
-        return rejected("behind-an-edge")
+        return rejected(Fence.BEHIND_AN_EDGE)
     key, _ = min(candidates, key=lambda item: (item[1].since, item[1].seq))
     return end_binding(session, key, event, Cause.CONNECTION_CLOSED, inferred=True)
 
@@ -50,9 +52,9 @@ def fold_connection_lost(session: Session, event: RegistrationEvent) -> FoldResu
 def _end_named(session: Session, event: RegistrationEvent, key: str) -> FoldResult:
     binding = session.bindings.get(key)
     if binding is None:
-        return rejected("no-such-binding")
+        return rejected(Fence.NO_SUCH_BINDING)
     if not is_newer(event, binding.boot, binding.seq, binding.confirmed_at):
-        return rejected("older-than-binding")
+        return rejected(Fence.OLDER_THAN_BINDING)
     return end_binding(session, key, event, Cause.CONNECTION_CLOSED)
 
 

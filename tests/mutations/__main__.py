@@ -16,10 +16,15 @@ from tests.mutations.trying import try_all
 
 RULES = (
     "folds.registration",
+    "folds.registration_end",
+    "folds.listed_row",
+    "folds.ping",
     "folds.binding_confirm",
+    "folds.connection_owner",
     "folds.previous_process",
     "folds.registrar_disconnect",
     "folds.binding_end",
+    "folds.tombstones",
     "folds.ordering",
     "folds.edges",
     "folds.devices",

@@ -10,10 +10,10 @@ HARMLESS: dict[str, str] = {
     "streams.folds.binding_confirm.confirm: always devices.shown(session)": (
         "what is shown is looked at where nobody asks: only time is lost"
     ),
-    "streams.folds.binding_confirm.confirmed_already: without known.remote is not None": (
+    "streams.folds.connection_owner.confirmed_already: without known.remote is not None": (
         "what has an owner has an address: it is for the type checker"
     ),
-    "streams.folds.registration._precedes: without at is None": (
+    "streams.folds.listed_row._began_before: without at is None": (
         "a process and its last word's time are set together: the condition is for the type checker"
     ),
     "streams.folds.binding_confirm.confirm: without old.edge_lost": (
@@ -52,10 +52,10 @@ HARMLESS: dict[str, str] = {
     "streams.folds.devices.live: never if len(bindings) == 1": (
         "a binding by itself is no part of another, and has no edge: only time is lost"
     ),
-    "streams.folds.binding_end.clear_tombstone: never if not session.ended": (
+    "streams.folds.tombstones.clear_tombstone: never if not session.ended": (
         "where nothing is remembered there is nothing to make room for: only time is lost"
     ),
-    "streams.folds.binding_end.clear_tombstone: without tombstone.remote is not None": (
+    "streams.folds.tombstones.clear_tombstone: without tombstone.remote is not None": (
         "a connection that ended had an address: the condition is for the type checker"
     ),
     "streams.folds.binding_end.end_binding: always devices.shown(session)": (
