@@ -9,6 +9,7 @@ from typing import Any
 
 from runtime import logs
 from runtime.kafka import KafkaSettings, topic_ids
+from runtime.lag import LagMeter
 from runtime.partition_counts import PartitionCounts, WrongPartitionCounts
 from schemas import topics
 from schemas.topics import Topic
@@ -35,6 +36,9 @@ from streams.tables.checkpoints import SavedTables
 from streams.timekeeper import Timekeeper
 
 log = logs.get(__name__)
+
+# So often the lag is measured.
+LAG_SECONDS = 1.0
 
 
 class Worker:
@@ -98,13 +102,19 @@ class Worker:
         """Do what is due though no event comes, until something fails."""
         beside = [
             asyncio.create_task(self._failure.succeeds(0, work))
-            for work in (self._saver.run(), self._guard.run())
+            for work in (self._saver.run(), self._guard.run(), self._measure_lag())
         ]
         try:
             await self._timekeeper.run(self._failure.succeeds)
         finally:
             for task in beside:
                 task.cancel()
+
+    async def _measure_lag(self) -> None:
+        meter = LagMeter("streams", interval=0)
+        while True:
+            meter.measure(self._progress.positions, self._progress.end_of)
+            await asyncio.sleep(LAG_SECONDS)
 
     async def save(self) -> None:
         """Save the tables, for a worker that starts in the same place after this one."""

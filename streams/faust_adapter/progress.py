@@ -5,7 +5,7 @@ from faust.types import TP
 
 from runtime.kafka import KafkaSettings, KafkaUnavailable
 from schemas.topics import NODES, Topic
-from streams.consumed import TopicPartition
+from streams.consumed import SOURCES, TopicPartition
 from streams.faust_adapter.app import StreamsApp
 
 
@@ -15,6 +15,8 @@ class ConsumerProgress:
     def __init__(self, app: StreamsApp, kafka: KafkaSettings) -> None:
         self._app = app
         self._kafka = kafka
+        self._sources = {kafka.name(topic) for topic in SOURCES}
+        self._done: dict[TP, int] = {}  # the offsets acknowledged
 
     def high_watermark(self, topic: Topic, number: int, written: int = 0) -> int | None:
         end: int | None = self._app.consumer.high_watermark(self._tp(topic, number), written)
@@ -35,7 +37,28 @@ class ConsumerProgress:
         return number in self.assigned()
 
     def acknowledge(self, topic: Topic, number: int, offset: int) -> None:
-        self._app.consumer.acknowledge(self._tp(topic, number), offset)
+        tp = self._tp(topic, number)
+        self._done[tp] = offset
+        self._app.consumer.acknowledge(tp, offset)
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        """The next offset to fold of each source partition of this worker, by topic name.
+
+        Empty while it is not live.
+        """
+        if not self.is_live():
+            return {}
+        consumer = self._app.consumer
+        return {
+            (tp.topic, tp.partition): max(self._done.get(tp, 0), consumer.resumed_at(tp))
+            for tp in consumer.assignment()
+            if tp.topic in self._sources
+        }
+
+    def end_of(self, topic: str, number: int) -> int | None:
+        """The end of a partition, by topic name, as last reported; None where it is not known."""
+        end: int | None = self._app.consumer.high_watermark(TP(topic, number))
+        return end
 
     def is_live(self) -> bool:
         """Whether Faust has recovered the tables and feeds the queues."""
