@@ -108,7 +108,7 @@ def test_lines_are_the_same_however_they_are_cut(lines: list[bytes], cut: list[i
         assert found == whole
 
 
-def test_an_endless_line_is_not_kept() -> None:
+def test_endless_line_is_not_kept() -> None:
     reader, found = Lines(_MAX), list[bytes | TooLong]()
     for _ in range(100_000):
         found += reader.feed(b"x" * 10)
@@ -164,7 +164,7 @@ def test_no_listing_stops_the_producer(dump: bytes, connections: bytes) -> None:
     listed(dump, connections)
 
 
-def test_of_a_whole_listing_all_is_published() -> None:
+def test_complete_listing_is_published_completely() -> None:
     collected = listed(*_LISTED)
     assert [e for _, _, e in collected.published if e.kind is RegistrationKind.SNAPSHOT_ROW]
     assert collected.letters == []

@@ -104,7 +104,7 @@ def test_no_answer_stops_the_producer(command: str, data: st.DataObject | None) 
     queried({command: data.draw(documents)})
 
 
-def test_of_a_whole_answer_all_is_published() -> None:
+def test_complete_answers_are_published_completely() -> None:
     collected = queried({})
     assert [e for _, _, e in collected.published if e.kind is RegistrationKind.SNAPSHOT_ROW]
     assert collected.letters == []
@@ -126,7 +126,7 @@ def test_any_listing_is_read_or_refused(data: bytes) -> None:
 @fuzzed(300)
 @given(texts())
 @example("x\n\tAOR:: mallory@127.0.0.1")  # gave its next contact to someone else
-def test_a_folded_user_agent_adds_nothing_to_the_text(text: str) -> None:
+def test_folded_user_agent_adds_nothing_to_the_text(text: str) -> None:
     agent = "Rig Phone A/1.0"
     rows = listing.read_contacts(_TEXT)
     assert any(row.fields["User-agent"] == agent for row in rows)
@@ -145,7 +145,7 @@ def _endless() -> Any:
         yield b" " * 2**20
 
 
-def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("producers.sip_proxy.mi.MAX_REPLY", 8 * 2**20)
     _SERVER.answer = lambda _: httpx.Response(200, content=_endless())
     mi = _SERVER.mi("2.4", 30)
@@ -153,7 +153,7 @@ def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
         mi.call("ul_dump")
 
 
-def test_an_answer_that_drips_is_given_up() -> None:
+def test_slow_answer_is_given_up() -> None:
     _SERVER.answer = lambda _: httpx.Response(200, content=_endless())
     mi = _SERVER.mi("3.x", 0.01)
     with pytest.raises(MiUnreachable, match="did not end in time"):

@@ -17,7 +17,7 @@ def _events(found: list[ServerEvent | Broken]) -> list[ServerEvent]:
 
 @fuzzed(200)
 @given(st.lists(mutated(JSON), min_size=1, max_size=3), cuts)
-def test_a_stream_gives_the_same_events_however_it_is_cut(
+def test_stream_gives_the_same_events_however_it_is_cut(
     messages: list[bytes], cut: list[int]
 ) -> None:
     data = b"".join(messages)
@@ -31,7 +31,7 @@ def test_a_stream_gives_the_same_events_however_it_is_cut(
         assert _events(found) == _events(whole)
 
 
-def test_an_endless_object_is_given_up_and_reading_goes_on() -> None:
+def test_endless_object_is_given_up_and_reading_resumes() -> None:
     framing, found = Framing(_MAX), list[ServerEvent | Broken]()
     for _ in range(1000):
         found += list(framing.feed(b'{"a":' * 20))
@@ -52,7 +52,7 @@ def test_bytes_of_an_object_are_scanned_once() -> None:
     assert event.name == "E_X"
 
 
-def test_what_is_no_event_takes_no_longer_a_byte() -> None:
+def test_bytes_that_are_no_event_take_no_longer() -> None:
     for noise in (b"{x}", b"{}", b"1 ", b'{"jsonrpc":"2.0","method":"', b"{{", b'{"a":"\n'):
         framing = Framing(2**18)
         for _ in range(4):

@@ -79,7 +79,7 @@ def test_no_answer_stops_the_rounds(command: str, data: st.DataObject | None) ->
     rounds({command: data.draw(odd_json([_ANSWERS[command]]) | mutated([whole]))})
 
 
-def test_of_whole_answers_all_is_published() -> None:
+def test_complete_answers_are_published_completely() -> None:
     collected = rounds({})
     assert [event for topic, _, event in collected.published if topic is MEDIA]
     assert collected.letters == []

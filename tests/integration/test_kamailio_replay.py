@@ -29,8 +29,8 @@ def streams(tmp_path: Path, kafka: KafkaSettings) -> Iterator[KafkaSettings]:
         yield kafka
 
 
-def test_a_subscriber_sees_what_the_clients_did(streams: KafkaSettings, tmp_path: Path) -> None:
-    """Of those whose end usrloc itself reports; their users do not meet."""
+def test_replay_gives_the_expected_presence(streams: KafkaSettings, tmp_path: Path) -> None:
+    """Captures whose ends usrloc itself reports; their users are different ones."""
     for name in ("sc_a_unreg", "sc_b_tls"):
         source = f"kamailio={CAPTURES / name}.jsonl"
         done = rollcall("replay", source, "--node", name, "--json", folder=tmp_path, kafka=streams)

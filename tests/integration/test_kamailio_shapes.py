@@ -39,7 +39,7 @@ def test_presence_is_what_the_table_holds(played: Played) -> None:
     assert len([one for one in played.sent if played.rows(one)]) >= 150
 
 
-def test_what_is_stored(played: Played) -> None:
+def test_table_holds_the_expected_contacts(played: Played) -> None:
     """The corpus is right about what a registrar binds, and of RFC 4475 we know all that it is."""
     shapes: dict[str, Shape] = {shape.name: shape for shape in registers()}
     for one in played.sent:
@@ -53,7 +53,9 @@ def test_what_is_stored(played: Played) -> None:
             assert stored == sorted(uri for uri, expires in requested.items() if expires != 0), one
 
 
-def test_what_no_record_can_hold_is_named(registrar: Kamailio, played: Played) -> None:
+def test_contact_that_no_record_can_hold_is_a_dead_letter(
+    registrar: Kamailio, played: Played
+) -> None:
     assert {one.name for one in played.sent if played.difference(one).unreadable} == UNREADABLE
     letters = [
         (letter.field, letter.payload)

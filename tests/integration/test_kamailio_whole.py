@@ -90,7 +90,7 @@ def test_each_end_has_its_cause(
 
 
 @pytest.mark.parametrize("same_contact", [True, False])
-def test_registered_anew_before_the_old_connection_ends(
+def test_registered_again_before_the_old_connection_ends(
     cluster: KamailioCluster, port: int, same_contact: bool
 ) -> None:
     user = f"moves-{same_contact}".lower()
@@ -101,7 +101,7 @@ def test_registered_anew_before_the_old_connection_ends(
     assert cluster.end_of(second.port).id in state.evidence
 
 
-def test_the_next_client_on_a_port_is_not_taken_for_the_last(
+def test_end_of_the_last_client_does_not_end_the_next_on_its_port(
     cluster: KamailioCluster, port: int
 ) -> None:
     first = registered(port, "port-old", port=quiet_port())
@@ -119,7 +119,9 @@ def test_the_next_client_on_a_port_is_not_taken_for_the_last(
     assert cluster.offline("port-new").cause is Cause.CONNECTION_CLOSED
 
 
-def test_two_devices_are_offline_with_the_second(cluster: KamailioCluster, port: int) -> None:
+def test_user_of_two_devices_is_offline_with_the_second(
+    cluster: KamailioCluster, port: int
+) -> None:
     desk, mobile = registered(port, "both"), registered(port, "both")
     cluster.online("both", devices=2)
     desk.close()
@@ -130,7 +132,7 @@ def test_two_devices_are_offline_with_the_second(cluster: KamailioCluster, port:
     assert cluster.offline_count("both") == 1
 
 
-def test_a_client_over_udp_expires(cluster: KamailioCluster, port: int) -> None:
+def test_client_over_udp_expires(cluster: KamailioCluster, port: int) -> None:
     client = SipClient(port, "datagrams", udp=True)
     client.register(expires=3)
     cluster.online("datagrams")
@@ -138,7 +140,7 @@ def test_a_client_over_udp_expires(cluster: KamailioCluster, port: int) -> None:
     assert cluster.offline("datagrams").cause is Cause.EXPIRED
 
 
-def test_a_contact_cannot_speak_for_another_user(cluster: KamailioCluster, port: int) -> None:
+def test_contact_cannot_forge_an_event_of_another_user(cluster: KamailioCluster, port: int) -> None:
     client = SipClient(port, "mallory")
     client.display = f'"\\",\\"aor\\":\\"victim@{DOMAIN}\\",\\"x\\":\\"" '
     client.register()
@@ -148,7 +150,7 @@ def test_a_contact_cannot_speak_for_another_user(cluster: KamailioCluster, port:
     assert cluster.history("victim") == []
 
 
-def test_what_cannot_be_read_is_a_dead_letter(cluster: KamailioCluster, port: int) -> None:
+def test_unreadable_register_is_a_dead_letter(cluster: KamailioCluster, port: int) -> None:
     client = SipClient(port, "unreadable")
     client.contact = "sip:unreadable@not a host"
     before = len(cluster.dead_letters.read())
@@ -163,7 +165,7 @@ def test_what_cannot_be_read_is_a_dead_letter(cluster: KamailioCluster, port: in
     client.close()
 
 
-def test_a_burst_of_clients(cluster: KamailioCluster, port: int, tmp_path: Path) -> None:
+def test_burst_of_clients(cluster: KamailioCluster, port: int, tmp_path: Path) -> None:
     need_programs("kamailio", "sipp")
     scenario = tmp_path / "register.xml"
     scenario.write_text(_LOAD_SCENARIO)
@@ -182,7 +184,7 @@ def test_a_burst_of_clients(cluster: KamailioCluster, port: int, tmp_path: Path)
         assert statuses == [Status.ONLINE, Status.OFFLINE]
 
 
-def test_a_client_killed_at_the_edge(cluster: KamailioCluster) -> None:
+def test_client_killed_at_the_edge(cluster: KamailioCluster) -> None:
     client = KilledClient(cluster.edge.kamailio.port, "roams")
     state = cluster.when(
         "roams", lambda p: bool(p.bindings and p.bindings[0].edge), "behind the edge"
@@ -214,7 +216,7 @@ def test_a_client_killed_at_the_edge(cluster: KamailioCluster) -> None:
     back.close()
 
 
-def test_clients_that_register_while_the_edges_producer_is_away(cluster: KamailioCluster) -> None:
+def test_clients_registered_while_the_edges_producer_is_stopped(cluster: KamailioCluster) -> None:
     """One leaves meanwhile, the other when it is back: the edge lists its connections."""
     edge = cluster.edge
     edge.producer.kill()
@@ -241,13 +243,13 @@ def _listed(cluster: KamailioCluster) -> str:
 
 @pytest.fixture
 def phones(cluster: KamailioCluster, port: int) -> Iterator[list[SipPhone]]:
-    """Alice's and Bob's, both registered."""
+    """The phones of alice and bob, both registered."""
     with cluster.phones(port, "alice", "bob") as both:
         yield both
 
 
 def ended(cluster: KamailioCluster, invite: Message) -> list[tuple[str | None, int | None]]:
-    """Whose legs of this call have ended, and with which SIP status."""
+    """The users whose legs of this call have ended, and their SIP status."""
     call_id = invite.header("Call-ID")
 
     def both() -> list[tuple[str | None, int | None]] | None:
@@ -258,7 +260,7 @@ def ended(cluster: KamailioCluster, invite: Message) -> list[tuple[str | None, i
     return eventually(both, what="both legs' ends") or []
 
 
-def test_a_call(cluster: KamailioCluster, phones: list[SipPhone]) -> None:
+def test_answered_call(cluster: KamailioCluster, phones: list[SipPhone]) -> None:
     alice, bob = phones
     sent = alice.call("bob")
     rung = bob.rung()
@@ -280,7 +282,7 @@ def test_a_call(cluster: KamailioCluster, phones: list[SipPhone]) -> None:
     ]
 
 
-def test_a_call_that_is_taken_back(cluster: KamailioCluster, phones: list[SipPhone]) -> None:
+def test_cancelled_call(cluster: KamailioCluster, phones: list[SipPhone]) -> None:
     alice, bob = phones
     sent = alice.call("bob")
     rung = bob.rung()
@@ -293,7 +295,7 @@ def test_a_call_that_is_taken_back(cluster: KamailioCluster, phones: list[SipPho
     assert ended(cluster, sent) == [("sip:alice@example.test", 487), ("sip:bob@example.test", 487)]
 
 
-def test_a_call_that_ended_while_nobody_listened(
+def test_call_that_ended_while_the_producer_was_stopped(
     cluster: KamailioCluster, phones: list[SipPhone]
 ) -> None:
     """The producer is killed; its next start lists the dialogs there are."""
@@ -308,7 +310,7 @@ def test_a_call_that_ended_while_nobody_listened(
         assert cluster.online(user).cause is Cause.MISSING_FROM_SNAPSHOT
 
 
-def test_a_producer_that_starts_in_the_middle_of_a_call(
+def test_producer_started_during_a_call_learns_its_users(
     cluster: KamailioCluster, phones: list[SipPhone]
 ) -> None:
     """Its listing shows the users of a call whose end is then reported."""
@@ -324,7 +326,7 @@ def test_a_producer_that_starts_in_the_middle_of_a_call(
         assert cluster.online(user).cause is Cause.CALL_ENDED
 
 
-def test_the_death_of_the_server(cluster: KamailioCluster, port: int) -> None:
+def test_killed_server_ends_its_bindings(cluster: KamailioCluster, port: int) -> None:
     over_tcp = registered(port, "server-tcp")
     over_udp = registered(port, "server-udp", udp=True)
     for user in ("server-tcp", "server-udp"):

@@ -1,4 +1,4 @@
-"""Asking a management interface over a real HTTP server and a real FIFO."""
+"""The management interface's clients against a real HTTP server and a real FIFO."""
 
 import json
 import os
@@ -32,18 +32,18 @@ def mi(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Scripte
         fifo.stop()
 
 
-def test_a_command_and_its_answer(mi: tuple[ScriptedMi, Mi]) -> None:
+def test_command_and_its_answer(mi: tuple[ScriptedMi, Mi]) -> None:
     _, client = mi
     assert len(read_contacts(client.call("ul_dump"))) == 4
 
 
-def test_a_refusal_says_why(mi: tuple[ScriptedMi, Mi]) -> None:
+def test_error_answer_raises_mi_refused(mi: tuple[ScriptedMi, Mi]) -> None:
     _, client = mi
     with pytest.raises(MiRefused, match="Method not found"):
         client.call("dlg_list", {"callid": "x"})
 
 
-def test_the_text_of_2_4_over_its_fifo(tmp_path: Path) -> None:
+def test_text_of_2_4_over_its_fifo(tmp_path: Path) -> None:
     text = (CAPTURES / "v24_ul_dump.mi_fifo.txt").read_text()
     fifo = ScriptedFifo(tmp_path / "fifo", ScriptedMi(), classic={"ul_dump": text})
     try:
@@ -55,7 +55,7 @@ def test_the_text_of_2_4_over_its_fifo(tmp_path: Path) -> None:
         fifo.stop()
 
 
-def test_nobody_there(tmp_path: Path) -> None:
+def test_missing_server_is_unreachable(tmp_path: Path) -> None:
     with pytest.raises(MiUnreachable):
         HttpMi(f"http://127.0.0.1:{free_port()}/mi", "3.x", 1).call("uptime")
     with pytest.raises(MiUnreachable):
@@ -65,7 +65,7 @@ def test_nobody_there(tmp_path: Path) -> None:
         FifoMi(tmp_path / "file", "3.x", 1).call("uptime")
 
 
-def test_a_fifo_nobody_answers_on(tmp_path: Path) -> None:
+def test_fifo_without_an_answer_is_unreachable(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     reader = os.open(tmp_path / "fifo", os.O_RDWR | os.O_NONBLOCK)
     try:

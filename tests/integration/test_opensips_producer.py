@@ -77,7 +77,7 @@ def producer(kafka: KafkaSettings, folder: Path, **settings: str) -> Iterator[Pr
 
 
 def events(kafka: KafkaSettings, topic: Topic) -> list[Any]:
-    """In the order of the producer's own sequence, whatever their partitions."""
+    """Records in the order of the producer's own sequence, whatever their partitions."""
     found = [codec.validate(topic.model, message.value() or b"") for message in read(kafka, topic)]
     return sorted(found, key=lambda event: getattr(event, "seq", 0))
 
@@ -95,7 +95,7 @@ def play(running: Producer, capture: str) -> None:
 @pytest.mark.parametrize(
     "capture", ["reg_tcp.datagram", "reg_tcp.stream", "v24_reg_tcp.datagram", "v24_reg_tcp.stream"]
 )
-def test_topics_hold_what_translation_alone_gives(
+def test_topics_hold_the_translations_records(
     kafka: KafkaSettings, tmp_path: Path, capture: str
 ) -> None:
     with producer(kafka, tmp_path) as running:
@@ -111,7 +111,7 @@ def test_topics_hold_what_translation_alone_gives(
     assert len({e.boot for topic in (REGISTRATIONS, NODES) for e in events(kafka, topic)}) == 1
 
 
-def test_what_is_no_event_goes_to_dead_letters_and_the_rest_goes_on(
+def test_input_that_is_no_event_is_a_dead_letter_and_others_are_published(
     kafka: KafkaSettings, tmp_path: Path
 ) -> None:
     with producer(kafka, tmp_path) as running:
@@ -124,7 +124,7 @@ def test_what_is_no_event_goes_to_dead_letters_and_the_rest_goes_on(
     assert {event.source for event in events(kafka, DEAD_LETTERS)} == {"opensips/os1"}
 
 
-def test_a_stream_that_ends_is_a_gap_and_requests_are_acknowledged(
+def test_end_of_a_stream_is_a_gap_and_requests_are_acknowledged(
     kafka: KafkaSettings, tmp_path: Path
 ) -> None:
     message = b'{"id":7,"jsonrpc":"2.0","method":"E_UL_AOR_INSERT","params":{"aor":"a@b"}}'
@@ -141,8 +141,8 @@ def test_a_stream_that_ends_is_a_gap_and_requests_are_acknowledged(
         assert running.terminate() == 0
 
 
-def test_what_comes_too_fast_is_counted_and_told(kafka: KafkaSettings, tmp_path: Path) -> None:
-    """OpenSIPS#1155, freeswitch#2143, freeswitch#2308: a slow consumer loses events unheard."""
+def test_overflow_is_counted_and_published(kafka: KafkaSettings, tmp_path: Path) -> None:
+    """OpenSIPS#1155, freeswitch#2143, freeswitch#2308: a slow consumer loses events silently."""
     message = b'{"jsonrpc":"2.0","method":"E_PIKE_BLOCKED","params":{"ip":"192.0.2.1"}}'
     with producer(kafka, tmp_path, queue_max_messages="5") as running:
         with closing(socket.socket(type=socket.SOCK_DGRAM)) as sender:
@@ -162,7 +162,7 @@ def test_what_comes_too_fast_is_counted_and_told(kafka: KafkaSettings, tmp_path:
     assert any("queue was full" in gap.reason for gap in gaps)
 
 
-def test_a_snapshot_at_the_start_and_again_after_a_restart(
+def test_snapshot_at_the_start_and_again_after_a_restart(
     kafka: KafkaSettings, tmp_path: Path, mi: ScriptedMi
 ) -> None:
     def snapshots() -> int:
@@ -187,7 +187,7 @@ def test_a_snapshot_at_the_start_and_again_after_a_restart(
     assert ups[0].version == "OpenSIPS (3.6.8 (x86_64/linux))"
 
 
-def test_a_producers_own_restart_is_no_restart_of_the_server(
+def test_restart_of_the_producer_is_no_restart_of_the_server(
     kafka: KafkaSettings, tmp_path: Path, mi: ScriptedMi
 ) -> None:
     with producer(kafka, tmp_path, mi_url=mi.url) as running:
@@ -204,7 +204,7 @@ def test_a_producers_own_restart_is_no_restart_of_the_server(
     assert [event.seq for event in own] == sorted({event.seq for event in own})
 
 
-def test_no_heartbeat_while_nobody_answers(
+def test_no_heartbeat_without_an_answer(
     kafka: KafkaSettings, tmp_path: Path, mi: ScriptedMi
 ) -> None:
     def beats() -> int:

@@ -15,8 +15,8 @@ from tests.unit.opensips_capture import CAPTURES, EDGES
 from tests.unit.producers.opensips.test_captures import EXPECTED, EXPECTED_OF_ONE
 
 
-def test_a_subscriber_sees_what_happened(kafka: KafkaSettings, tmp_path: Path) -> None:
-    """One capture of each form; their users do not meet."""
+def test_replay_gives_the_expected_presence(kafka: KafkaSettings, tmp_path: Path) -> None:
+    """One capture of each form; their users are different ones."""
     streams = StageProcess("streams.stage", tmp_path, kafka)
     try:
         for file, truth in (

@@ -1,4 +1,4 @@
-"""A real OpenSIPS for the tests, configured as docs/opensips.md says, on ports of its own."""
+"""A real OpenSIPS for the tests, configured as in docs/opensips.md, on ports of its own."""
 
 import re
 import sqlite3

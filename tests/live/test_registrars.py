@@ -81,7 +81,7 @@ def test_all_contacts_are_taken_back(cluster: LiveCluster, port: int) -> None:
 
 
 @pytest.mark.parametrize("same_contact", [True, False])
-def test_registered_anew_before_the_old_connection_ends(
+def test_registered_again_before_the_old_connection_ends(
     cluster: LiveCluster, port: int, same_contact: bool
 ) -> None:
     user = f"moves-{same_contact}".lower()
@@ -90,7 +90,7 @@ def test_registered_anew_before_the_old_connection_ends(
     assert cluster.offline(user).cause is Cause.CONNECTION_CLOSED
 
 
-def test_the_next_client_on_a_port_is_not_taken_for_the_last(
+def test_end_of_the_last_client_does_not_end_the_next_on_its_port(
     cluster: LiveCluster, port: int
 ) -> None:
     first = registered(port, "port-old", port=quiet_port())
@@ -106,7 +106,7 @@ def test_the_next_client_on_a_port_is_not_taken_for_the_last(
     assert cluster.offline("port-new").cause is Cause.CONNECTION_CLOSED
 
 
-def test_two_devices_are_offline_with_the_second(cluster: LiveCluster, port: int) -> None:
+def test_user_of_two_devices_is_offline_with_the_second(cluster: LiveCluster, port: int) -> None:
     desk, mobile = registered(port, "both"), registered(port, "both")
     cluster.online("both", devices=2)
     desk.close()
@@ -149,7 +149,7 @@ def phones(cluster: LiveCluster, port: int) -> Iterator[list[SipPhone]]:
         yield both
 
 
-def test_a_call(cluster: LiveCluster, phones: list[SipPhone]) -> None:
+def test_answered_call(cluster: LiveCluster, phones: list[SipPhone]) -> None:
     alice, bob = phones
     sent = alice.call("bob")
     rung = bob.rung()
@@ -179,7 +179,7 @@ def test_a_call_that_nobody_answers(cluster: LiveCluster, phones: list[SipPhone]
         assert cluster.online(user).cause is Cause.CALL_ENDED
 
 
-def test_a_call_that_ended_while_nobody_listened(
+def test_call_that_ended_while_the_producer_was_stopped(
     cluster: LiveCluster, phones: list[SipPhone]
 ) -> None:
     alice, bob = phones
@@ -207,7 +207,7 @@ def test_a_phone_that_dies_on_the_phone(cluster: LiveCluster, port: int) -> None
     alice.close()
 
 
-def test_the_death_of_the_server(cluster: LiveCluster, port: int) -> None:
+def test_killed_server_ends_its_bindings(cluster: LiveCluster, port: int) -> None:
     over_tcp = registered(port, "server-tcp")
     over_udp = registered(port, "server-udp", udp=True)
     for user in ("server-tcp", "server-udp"):

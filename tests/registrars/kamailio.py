@@ -16,7 +16,7 @@ from tests.registrars.table import Row, client_port
 
 
 class _Server(KamailioServer):
-    """Configured as docs/kamailio.md says, and then as the options do."""
+    """Configured as in docs/kamailio.md, with the options of the run."""
 
     def __init__(self, folder: Path, options: KamailioOptions) -> None:
         self._options = options

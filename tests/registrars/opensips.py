@@ -26,7 +26,7 @@ _MATCHING = {0: "contact", 1: "contact-callid"}
 
 
 class _Server(OpenSipsServer):
-    """Configured as docs/opensips.md says, and then as the options do."""
+    """Configured as in docs/opensips.md, with the options of the run."""
 
     def __init__(self, folder: Path, options: OpenSipsOptions) -> None:
         self._options = options
