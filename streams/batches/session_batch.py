@@ -28,9 +28,9 @@ from streams.folds.node import (
     fold_node_back,
     fold_node_change,
     fold_node_lost,
-    fold_node_state,
     fold_staleness,
 )
+from streams.folds.node_state import fold_node_state
 from streams.folds.outcome import FoldResult
 from streams.folds.previous_process import fold_after_end, has_ended, is_late
 from streams.folds.registration import fold_registration

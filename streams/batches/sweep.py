@@ -1,9 +1,9 @@
-"""Sweeps: what one event means for every user of a node, done a piece at a time.
+"""Sweeps: one node event applied to every user of the node, a piece at a time.
 
-A node may have a hundred thousand users. What its loss means for each of them is decided when it is
-read; it is carried out in pieces, and at once for a user whom something else touches before that.
-Its event is acknowledged when all is done, and what the node has become is written then: a worker
-that goes on after a crash reads the event again and must find the node as it was, to begin anew.
+A node may have a hundred thousand users. The event is applied to some of them after each batch, and
+to a user at once before any other event of that user. The event's offset is committed, and the
+node's new state written, when all users are done: after a crash the worker reads the event again,
+and must find the node as it was.
 """
 
 from collections.abc import Callable
@@ -14,15 +14,15 @@ from streams.batches.effects import Record
 from streams.folds.outcome import FoldResult
 from streams.models import Session
 
-# Users between which other users' events get their turn: about ten milliseconds.
+# Users swept between two batches: about ten milliseconds.
 PIECE = 500
-# In place of a node: the users with a binding behind an edge, whichever. No node is called so.
+# In place of a node: the users with a binding behind any edge. No node has this name.
 PATHS = ""
 
 
 @dataclass(slots=True)
 class Sweep:
-    """`waiting` holds the users still to be done, in order; `after` what to write at the end."""
+    """`waiting`: the users still to be done, in order. `after`: the record to write at the end."""
 
     node: str
     rule: Callable[[Session], FoldResult]
@@ -30,11 +30,11 @@ class Sweep:
     after: Record | None = None
 
     def first(self, most: int) -> list[bytes]:
-        """The next users, at most so many."""
+        """The next users, at most `most`."""
         return list(islice(self.waiting, most))
 
     def claim(self, key: bytes) -> bool:
-        """Whether this user was still waiting, and waits no more."""
+        """Remove the user; returns whether they were still waiting."""
         if key not in self.waiting:
             return False
         del self.waiting[key]

@@ -1,4 +1,4 @@
-"""Session fold, calls: (session, event) -> session; a leg never goes back from ended.
+"""Session fold, calls: (session, event) -> session; a leg never comes back from ended.
 
 Pure. States after RFC 4235 §3.7.1; forked branches are separate legs.
 """
@@ -17,8 +17,8 @@ _STATE_OF = {
     CallKind.HELD: CallState.HELD,
     CallKind.RESUMED: CallState.ANSWERED,
 }
-# Up to answered a leg only moves forward, whatever the order of arrival; FreeSWITCH sends
-# several of these with one timestamp and its sequence numbers go down between threads.
+# Until it is answered a leg only moves forward, whatever the order of arrival. FreeSWITCH sends
+# several of these events with one timestamp, and its sequence numbers go down between threads.
 _RANK = {
     CallState.TRYING: 0,
     CallState.RINGING: 1,
@@ -49,8 +49,8 @@ def fold_call(session: Session, event: CallEvent) -> FoldResult:
     known = leg.sip_call_id if leg is not None else None
     result = _move(leg, event, state) if leg else _start(session, event.leg, event, state)
     call_id = session.calls[event.leg].sip_call_id
-    # Said again with what leads no further: that may be a crash's reading again, of before the
-    # owner was durable.
+    # An event that changes nothing may be read again after a crash that came before the owner was
+    # durable.
     if call_id is not None and (known is None or result.fence):
         result.owner = _owner(session, event.leg, call_id, event)
     return result
@@ -85,7 +85,7 @@ def _start(session: Session, leg_id: str, event: CallEvent, state: CallState) ->
         listed_at=event.at if event.snapshot is not None else None,
     )
     if state is CallState.TRYING:
-        return FoldResult(changed=True)  # nothing rings yet: nothing to show
+        return FoldResult(changed=True)  # nothing rings yet, so nothing is shown
     return FoldResult(changed=True, change=Change(_CAUSE_OF[state], event.at, [event.id]))
 
 
@@ -100,7 +100,7 @@ def _move(leg: Leg, event: CallEvent, state: CallState) -> FoldResult:
     if _RANK[state] == _RANK[old] and not _is_later(event, leg):
         return FoldResult(changed=True, fence=Fence.OLDER_THAN_LEG)
     leg.state, leg.since, leg.event = state, event.at, event.id
-    # A listing may not know its own (ordering.UNKNOWN_SEQ).
+    # A listing's own may be unknown (ordering.UNKNOWN_SEQ).
     leg.seq = max(event.seq, leg.seq) if leg.boot == event.boot else event.seq
     leg.node_lost = False
     cause = Cause.CALL_RESUMED if old is CallState.HELD else _CAUSE_OF[state]
@@ -108,14 +108,14 @@ def _move(leg: Leg, event: CallEvent, state: CallState) -> FoldResult:
 
 
 def _is_later(event: CallEvent, leg: Leg) -> bool:
-    """Whether a hold began or ended after what is known. A listing may be of before it began."""
+    """Whether a hold began or ended after the known state. A listing may be of before it began."""
     if event.snapshot is not None and event.at <= leg.since + LISTING_LAG:
         return False
     return is_newer(event, leg.boot, leg.seq, leg.since)
 
 
 def end_leg(session: Session, leg_id: str, event: Event, cause: Cause) -> FoldResult:
-    """Remove the leg, leave a tombstone; it shows if the leg did."""
+    """Remove the leg and leave a tombstone; the end is published if the leg was shown."""
     leg = session.calls.pop(leg_id, None)
     session.ended_calls[leg_id] = EndedLeg(at=event.at, event=event.id)
     limit_tombstones(session.ended_calls, event.at)
@@ -123,3 +123,12 @@ def end_leg(session: Session, leg_id: str, event: Event, cause: Cause) -> FoldRe
     if leg is not None and leg.state is not CallState.TRYING and not leg.node_lost:
         result.change = Change(cause, event.at, [event.id, leg.event])
     return result
+
+
+def legs_shown(session: Session) -> list[tuple[str, CallState]]:
+    """The legs in the session's presence record, with their states."""
+    return [
+        (leg_id, leg.state)
+        for leg_id, leg in session.calls.items()
+        if leg.state is not CallState.TRYING and not leg.node_lost
+    ]

@@ -1,7 +1,7 @@
-"""Connection fold: who owns a connection, joined with its end in either order of arrival.
+"""Connection fold: the owners of a connection, joined with its end in either order of arrival.
 
-Pure. Owners and ends meet under the connection's key (node and peer address); an end speaks only
-for the incarnation it is about.
+Pure. Owners and ends have the connection's key (node and peer address). An end is about one
+incarnation only.
 """
 
 from datetime import datetime
@@ -18,12 +18,12 @@ from streams.models import (
     Owner,
 )
 
-# A peer address is reused by few incarnations at a time; more owners than this on one connection
-# is a proxy's or a gateway's, which bindings do not hang on.
+# Few incarnations of one peer address are known at a time. A connection with more owners than this
+# is a proxy's or a gateway's, whose end ends no binding.
 MAX_ENDS = 4
 MAX_OWNERS = 256
 
-# A server that dies closes all its connections at once: not its clients left, the node did.
+# A server that dies closes all its connections at once: the node is lost, not each client.
 LISTENER_GONE = "listener gone"
 _SUSPICIONS = {
     ConnectionKind.SUSPECT: Cause.CONNECTION_SUSPECT,
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 def fold_owner(state: ConnectionState, event: ConnectionOwner) -> list[ConnectionLoss]:
-    """Note a binding on this connection; if its incarnation has ended already, say so."""
+    """Add a binding on this connection; returns its loss if its incarnation has already ended."""
     owner = Owner(
         aor=event.aor,
         binding=event.binding,
@@ -62,7 +62,7 @@ def fold_owner(state: ConnectionState, event: ConnectionOwner) -> list[Connectio
 
 
 def fold_end(state: ConnectionState, event: ConnectionEvent) -> list[ConnectionLoss]:
-    """Apply a connection event; its end is a loss for each owner on that incarnation."""
+    """Apply a connection event; returns a loss for each owner on the incarnation it is about."""
     if event.kind in _SUSPICIONS:
         return _suspect(state, event, _place(event, _SUSPICIONS[event.kind]))
     cause = _CAUSE_OF.get(event.kind)
@@ -78,7 +78,7 @@ def fold_end(state: ConnectionState, event: ConnectionEvent) -> list[ConnectionL
 
 
 def _is_superseded(known: ConnectionEnd, end: ConnectionEnd) -> bool:
-    """Whether the same source said the same before: that there is no connection, each minute."""
+    """Whether the same source reported before that there is no connection, as each minute."""
     return (
         known.cookie is None
         and end.cookie is None
@@ -102,33 +102,33 @@ def _place(event: ConnectionEvent, cause: Cause) -> ConnectionEnd:
 def _suspect(
     state: ConnectionState, event: ConnectionEvent, what: ConnectionEnd
 ) -> list[ConnectionLoss]:
-    """The connection's peer fell silent, or is there again: nothing ends, each owner is told."""
+    """The connection's peer stopped acknowledging, or acknowledges again; nothing ends."""
     state.suspect = what if what.cause is Cause.CONNECTION_SUSPECT else None
     return [_loss(event, owner, what) for owner in state.owners if _ended(owner, what)]
 
 
 def is_denied(connected: datetime, denied: datetime) -> bool:
-    """Whether a kernel's "no such connection" is about one whose cookie was known before.
+    """Whether a kernel's "no such connection" is about a connection of which a cookie was known.
 
-    It was asked about a listing that began at `denied`; what was registered just before that may
-    have come after the question, by the registrar's clock.
+    The kernel was asked about a listing that began at `denied`. A client that connected just before
+    that may have come after the question, because the registrar's clock is another.
     """
     return connected + ANSWER_TOLERANCE < denied
 
 
 def is_of_after(registered: datetime, ended: datetime) -> bool:
-    """Whether a connection's end is of after a REGISTER from its peer, which was on that one then.
+    """Whether a connection ended after a REGISTER from its peer, which was on that connection then.
 
-    By the registrar's clock and the edge's: it has to be later by more than they are apart.
+    By the registrar's clock and the edge's, so it has to be later by more than those may differ.
     """
     return registered + ANSWER_TOLERANCE <= ended
 
 
 def _ended(owner: Owner, end: ConnectionEnd) -> bool:
     """Whether `end` is the end of the incarnation the owner registered over."""
-    if end.cookie is None and end.source is Source.SOCKETS:  # the kernel denies a connection
+    if end.cookie is None and end.source is Source.SOCKETS:  # the kernel knows no connection
         if owner.transport_claimed:
-            return False  # as it did when the client registered
+            return False  # nor did it when the client registered
         if owner.cookie is not None:
             return is_denied(owner.at, end.at)
     if owner.registered_at is not None and is_of_after(owner.registered_at, end.at):

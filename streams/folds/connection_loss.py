@@ -1,8 +1,7 @@
-"""Session fold, connection losses: the end of a connection takes the binding that hung on it.
+"""Session fold, connection losses: the end of a connection ends the binding that was on it.
 
-A suspect connection takes nothing yet, but shows.
-
-Pure. The fence: only if the binding is still on that incarnation of the connection.
+Pure. The fence: the binding must still be on that incarnation of the connection. A connection that
+becomes suspect ends nothing, but is shown.
 """
 
 from schemas.fences import Fence
@@ -11,7 +10,7 @@ from streams.folds import devices, edges
 from streams.folds.binding_end import end_binding, end_previous_connection
 from streams.folds.connection import is_denied
 from streams.folds.connection_owner import owner_of
-from streams.folds.edge_connections import fold_edge_loss
+from streams.folds.edge_join import fold_loss_at_edge
 from streams.folds.outcome import Change, FoldResult, rejected
 from streams.folds.tombstones import add_tombstone
 from streams.folds.visible_change import changed_from
@@ -27,7 +26,7 @@ def fold_loss(session: Session, loss: ConnectionLoss) -> FoldResult:
         return _confirm_end(session, loss)
     if binding.node != loss.node:
         return (
-            fold_edge_loss(session, loss)
+            fold_loss_at_edge(session, loss)
             if loss.cause not in _SUSPICIONS
             else rejected(Fence.BEHIND_AN_EDGE)
         )
@@ -54,7 +53,7 @@ def _suspect(session: Session, binding: Binding, loss: ConnectionLoss) -> FoldRe
 
 
 def _another_incarnation(session: Session, binding: Binding, loss: ConnectionLoss) -> FoldResult:
-    """The owner went with the connection that ended; the binding's own must have one again."""
+    """The end removed the owner; if the binding is on a later connection, announce that one's."""
     if _has_left(binding, loss):
         return end_previous_connection(session, binding, loss)
     result = rejected(Fence.OTHER_INCARNATION)
@@ -72,7 +71,7 @@ def _another_incarnation(session: Session, binding: Binding, loss: ConnectionLos
 
 
 def _has_left(known: Binding | EndedBinding, loss: ConnectionLoss) -> bool:
-    """Whether it was on another connection to this edge since."""
+    """Whether its client has moved to another connection to this edge since."""
     return (
         known.remote not in (None, loss.remote)
         and edges.may_be_edge(known)
@@ -81,20 +80,20 @@ def _has_left(known: Binding | EndedBinding, loss: ConnectionLoss) -> bool:
 
 
 def on_that_incarnation(binding: Binding, loss: ConnectionLoss) -> bool:
-    """Whether the binding hangs on the very connection that ended.
+    """Whether the binding is on the very connection that ended.
 
-    Exact by the kernel's cookie where both have one. Else by peer address and order: the binding
-    must have been confirmed before the end, by the source's sequence where the same process saw
-    both, by the node's clock where not.
+    By the kernel's cookie if both have one. Else by peer address and order: the binding must have
+    been confirmed before the end, by the source's sequence if one process reported both, else by
+    the node's clock.
     """
     if binding.remote != loss.remote:
         return False
     if loss.cookie is None and loss.source is Source.SOCKETS:
-        # Of a kernel that was asked and knew no connection, the answer has no cookie.
+        # The kernel was asked, and knew no connection.
         if binding.transport_claimed:
             return False
         if binding.cookie is not None:
-            # By a clock that was set back the last REGISTER is of before the first.
+            # If the clock was set back, the last REGISTER is of before the first.
             known = min(binding.connected_at or binding.since, binding.confirmed_at)
             return is_denied(known, loss.at)
     if binding.cookie is not None and loss.cookie is not None:
@@ -105,7 +104,7 @@ def on_that_incarnation(binding: Binding, loss: ConnectionLoss) -> bool:
 
 
 def _confirm_end(session: Session, loss: ConnectionLoss) -> FoldResult:
-    """The binding is gone already; if that was only inferred, it is certain now."""
+    """The binding has already ended; if that was only inferred, it is certain now."""
     tombstone = session.ended.get(loss.binding)
     if tombstone is not None and tombstone.node != loss.node:
         return rejected(Fence.NO_SUCH_BINDING)
@@ -119,5 +118,5 @@ def _confirm_end(session: Session, loss: ConnectionLoss) -> FoldResult:
     ):
         return rejected(Fence.NO_SUCH_BINDING)
     add_tombstone(session, loss.binding, loss, loss.cause)
-    session.ended[loss.binding].call_id = None  # the registrar has said its part already
+    session.ended[loss.binding].call_id = None  # the registrar has already reported the end
     return FoldResult(changed=True)

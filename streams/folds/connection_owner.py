@@ -9,7 +9,15 @@ from datetime import timedelta
 from schemas.connection import connection_id
 from schemas.vocabulary import Transport
 from streams.folds.outcome import FoldResult
-from streams.models import Address, Binding, ConnectionOwner, Event, RegistrationEvent, Session
+from streams.models import (
+    Address,
+    Binding,
+    ConnectionOwner,
+    EdgeConnection,
+    Event,
+    RegistrationEvent,
+    Session,
+)
 
 # How often the owner of a lasting connection is announced again, so that owners that are not
 # renewed may be forgotten.
@@ -66,3 +74,23 @@ def owner_of(
         transport_claimed=binding.transport_claimed,
         remote=remote,
     )
+
+
+def owner_at_edge(
+    session: Session, key: str, behind: Binding, connection: EdgeConnection
+) -> ConnectionOwner:
+    """The registrar's binding under `key` as the owner of its client's listed connection at an
+    edge."""
+    remote = behind.received
+    assert remote is not None
+    place = Event(
+        id=f"{behind.event}/at-{connection.node}",
+        source=behind.source,
+        node=connection.node,
+        boot=connection.boot,
+        seq=connection.seq,
+        at=connection.at,
+    )
+    owner = owner_of(session, key, behind, remote, place)
+    owner.cookie, owner.registered_at = connection.cookie, behind.registered_at
+    return owner

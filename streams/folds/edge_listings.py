@@ -1,8 +1,7 @@
-"""Edge listings: all clients' connections of an edge at one moment, put together from records.
+"""Edge listings: all clients' connections of an edge at one moment, assembled from records.
 
-An edge without a location table lists its connections. The newest listing of each is kept: what
-a registrar reports later of a time before it is joined with it then
-(streams/folds/listed_before.py).
+An edge without a location table lists its connections. The newest listing of each edge is kept, to
+be joined with what a registrar reports late (streams/folds/listed_before.py).
 """
 
 from array import array
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
 
-from streams.models import RegistrationEvent
+from streams.models import Address, RegistrationEvent
 
 Peer = tuple[str, int]
 _COOKIE_BITS = (1 << 64) - 1
@@ -22,7 +21,7 @@ _COOKIE_BITS = (1 << 64) - 1
 class PackedConnections(Mapping[Peer, int | None]):
     """A mapping of peers to cookies in 16 bytes a connection: every partition keeps one an edge.
 
-    Peers are kept as hashes of 64 bits. It gives no peers back.
+    Peers are kept as hashes of 64 bits, so they cannot be iterated.
     """
 
     def __init__(self, connections: Mapping[Peer, int | None]) -> None:
@@ -44,15 +43,15 @@ class PackedConnections(Mapping[Peer, int | None]):
         return len(self._hashes)
 
     def __iter__(self) -> Iterator[Peer]:
-        raise TypeError("the peers are not kept")
+        raise TypeError("the peers are not kept, only their hashes")
 
 
 @dataclass(slots=True)
 class EdgeListing:
-    """All connections of clients that lived at a node at one moment: address → cookie.
+    """All clients' connections that lived at a node at one moment: peer address to cookie.
 
-    `hosts`: by which Paths may name the node. `gap`: between which times, by the node's clock, its
-    own events are missing.
+    `hosts`: the names by which Paths may name the node. `gap`: the times, by the node's clock,
+    between which its own events are missing.
     """
 
     event: RegistrationEvent
@@ -60,11 +59,18 @@ class EdgeListing:
     hosts: set[str] = field(default_factory=set)
     gap: tuple[datetime, datetime] | None = None
 
+    def has(self, remote: Address, cookie: int | None) -> bool:
+        """Whether a connection from `remote` is listed, with this cookie if both are known."""
+        address = remote.ip, remote.port
+        if address not in self.connections:
+            return False
+        return cookie is None or self.connections[address] in (None, cookie)
+
 
 class EdgeListings:
-    """Of each edge the records of the listing that is being read, and the newest whole one.
+    """The listing of each edge that is being read, and the newest complete one.
 
-    A worker that goes on in the middle of one has no whole: the next listing decides.
+    A worker that starts in the middle of a listing never completes it: the next listing decides.
     """
 
     def __init__(self) -> None:
@@ -72,7 +78,7 @@ class EdgeListings:
         self.kept: dict[str, EdgeListing] = {}
 
     def add(self, event: RegistrationEvent) -> EdgeListing | None:
-        """The listing, once it is whole."""
+        """Add one record; return the listing if it is complete."""
         part, connections, listing = self._open.pop(event.node, (0, {}, EdgeListing(event)))
         if event.part == 0 or listing.event.snapshot != event.snapshot:
             part, connections, listing = 0, {}, EdgeListing(event)
@@ -88,7 +94,7 @@ class EdgeListings:
         return listing
 
     def keep(self, listing: EdgeListing) -> None:
-        """Keep it for what is reported later, with the last gap that is known of the edge."""
+        """Keep the listing for late reports, with the last known gap of the edge's events."""
         event = copy(listing.event)
         event.connections = None
         before = self.kept.get(event.node)

@@ -1,7 +1,7 @@
-"""Session fold, own expiry: bindings whose registrar never said that they expired.
+"""Session fold, own expiry: bindings that are overdue, and whose registrar reports no expiry.
 
-Pure. Time is the *node's* clock as its own events tell it: a node that is silent, or a log that
-is read late, expires nobody.
+Pure. Time is the *node's* clock, read from its events: no binding expires because its node is
+silent, or because the log is read late.
 """
 
 from datetime import datetime, timedelta
@@ -13,12 +13,15 @@ from streams.models import Binding, Event, Session
 
 
 def due(binding: Binding, slack: timedelta) -> datetime | None:
-    """When, on its node's clock, the binding is dropped here. `slack`: the registrar's sweep."""
+    """When, on its node's clock, the binding is dropped here.
+
+    `slack`: how late the registrar itself may drop it.
+    """
     return binding.expires_at + slack if binding.expires_at else None
 
 
 def fold_expiry(session: Session, node: str, node_time: datetime, slack: timedelta) -> FoldResult:
-    """Drop this user's bindings on `node` that are overdue at `node_time`."""
+    """End this user's bindings on `node` that are overdue at `node_time`."""
     results = []
     for key, binding in list(session.bindings.items()):
         when = due(binding, slack)

@@ -1,13 +1,13 @@
 """Session fold, registrations of clients at an edge whose connections were listed before.
 
-Pure. A registrar's report and the edge's listing come in either order. Joined when the second of
-them comes, they make the same session (streams/folds/edge_connections.py).
+Pure. A registrar's report and the edge's listing come in either order. They are joined when the
+second of them comes, and make the same session (streams/folds/edge_join.py).
 """
 
 from collections.abc import Collection
 
 from streams.folds import devices, edge_reports
-from streams.folds.edge_connections import is_not_there, is_unreported, join
+from streams.folds.edge_join import is_not_listed, is_unreported, join
 from streams.folds.edge_listings import EdgeListing
 from streams.folds.ordering import binding_key
 from streams.folds.outcome import FoldResult, merged
@@ -21,9 +21,9 @@ def fold_listed_before(
     listings: Collection[EdgeListing],
     complete: Collection[str],
 ) -> FoldResult:
-    """Apply a registrar's report, then the newest listing of each edge, as far as it is of later.
+    """Apply a registrar's report, then each edge's newest listing if it is of after the report.
 
-    `complete`: the edges whose own reports since that listing are all there.
+    `complete`: the edges none of whose own reports since that listing are missing.
     """
     before = devices.shown(session)
     reported = fold_registration(session, event)
@@ -53,15 +53,15 @@ def _join(
         return FoldResult()
     if not is_complete:
         return FoldResult()
-    if is_not_there(behind, listing):
-        # It registered before the listing and is gone, or after it: then the edge reports that.
+    if is_not_listed(behind, listing):
+        # It registered before the listing and has gone, or after it: then the edge reports it.
         behind.edge_lost = True
         return FoldResult(changed=True)
     return join(session, key, behind, listing)
 
 
 def _is_listed_later(session: Session, behind: Binding, listing: EdgeListing) -> bool:
-    """Whether the listing is of after the REGISTER, though the two clocks say otherwise."""
+    """Whether the listing is of after the REGISTER, although the two clocks show the opposite."""
     remote = behind.received
     if remote is None:
         return False

@@ -1,6 +1,6 @@
-"""Media fold: whose call it is, joined with what a media proxy measures of it, in either order.
+"""Media fold: the parties of a call, joined with a media proxy's figures, in either order.
 
-Pure. Legs and figures meet under the SIP Call-ID; of a call's parties the worst figure counts.
+Pure. Legs and figures have the SIP Call-ID as key. The worst figure of a call's streams counts.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,7 +23,7 @@ MAX_PARTIES = 16
 
 
 def fold_call_owner(state: MediaState, owner: CallOwner) -> list[MediaUpdate]:
-    """Note a user's leg of this call; tell it what is known already."""
+    """Add a user's leg of this call; returns the last figures for it, if there are any."""
     party = CallParty(aor=owner.aor, leg=owner.leg)
     if party not in state.parties:
         state.parties = [*state.parties, party][-MAX_PARTIES:]
@@ -33,7 +33,7 @@ def fold_call_owner(state: MediaState, owner: CallOwner) -> list[MediaUpdate]:
 
 
 def fold_media(state: MediaState, event: MediaEvent) -> list[MediaUpdate]:
-    """Take a measurement; tell each party's leg."""
+    """Store a measurement; returns an update for each party's leg."""
     if event.kind is MediaKind.DTMF:
         return []
     if state.last is not None and event.at < state.last.at:
@@ -52,7 +52,7 @@ def fold_media(state: MediaState, event: MediaEvent) -> list[MediaUpdate]:
 
 
 def fold_update(session: Session, update: MediaUpdate) -> FoldResult:
-    """The call's figures become the leg's; only that its media is lost, or back, shows."""
+    """Give the leg its call's figures; only the loss and the return of media are shown."""
     leg = session.calls.get(update.leg)
     if leg is None:
         return rejected(Fence.NO_SUCH_LEG)

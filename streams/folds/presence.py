@@ -1,7 +1,7 @@
-"""Presence fold: a session and what changed in it -> the next presence record, or none.
+"""Presence fold: (session, change) -> the next presence record, or none.
 
-Pure. Precedence of `status`: no live binding is offline, whatever calls are still believed in
-(a phone whose connection died in a call sends no hangup); then calls; then online.
+Pure. Precedence of `status`: without a live binding offline, whatever calls are still known (a
+phone whose connection died in a call sends no hangup); then calls; then online.
 """
 
 from datetime import datetime, timedelta
@@ -16,18 +16,18 @@ _CALL_STATUS = (
     (frozenset({CallState.RINGING, CallState.EARLY}), Status.RINGING),
     (frozenset({CallState.HELD}), Status.HELD),
 )
-# After these nobody is coming back in a moment: no grace.
+# After these the client is not expected back in a moment: no grace.
 _SIGN_OFFS = frozenset({Cause.UNREGISTERED, Cause.EXPIRED, Cause.ADMINISTRATIVE})
 
 
 def fold_presence(
     session: Session, change: Change, grace: timedelta, now: datetime
 ) -> Presence | None:
-    """Advance the session's public part by a change; None where nobody could see it.
+    """Advance the session's public part by a change; None if the user was never published.
 
     A user who never had a binding is not published: calls alone make no presence. For `grace` after
     a loss `status` stays online, so that a page refresh or a change of network does not flap;
-    `reachable` follows at once. `now` is the worker's clock.
+    `reachable` changes at once. `now` is the worker's clock.
     """
     bindings = devices.shown(session)
     status, reachable = effective(session, bindings)
@@ -48,10 +48,10 @@ def fold_presence(
 
 
 def end_grace(session: Session, now: datetime) -> Presence | None:
-    """The record that says offline, and why, if the session's grace is over at `now`."""
+    """The offline record, with the loss as its cause, if the session's grace is over at `now`."""
     if session.grace_until is None or session.grace_until > now:
         return None
-    if session.loss is not None:  # a call may have ended meanwhile: that is not why
+    if session.loss is not None:  # a call may have ended meanwhile, which is not the cause
         loss = session.loss
         session.cause, session.evidence = loss.cause, loss.evidence
         session.at = _not_before(session, loss.at)
@@ -64,13 +64,13 @@ def end_grace(session: Session, now: datetime) -> Presence | None:
 def _not_before(session: Session, at: datetime) -> datetime:
     """`at`, but no earlier than the version before.
 
-    An edge and the registrar behind it report one REGISTER by two clocks, and either is read first.
+    An edge and the registrar behind it report one REGISTER by two clocks, in either order.
     """
     return at if session.at is None else max(session.at, at)
 
 
 def effective(session: Session, bindings: list[PresenceBinding]) -> tuple[Status, bool]:
-    """(status for people, reachable for routing) of a session with these live bindings."""
+    """(`status` for people, `reachable` for routing) of a session with these live bindings."""
     if not bindings:
         return Status.OFFLINE, False
     if not session.calls:
@@ -83,7 +83,7 @@ def effective(session: Session, bindings: list[PresenceBinding]) -> tuple[Status
 
 
 def current(session: Session) -> Presence | None:
-    """The presence record as last published, None if never."""
+    """The presence record as last published; None if never."""
     if session.cause is None or session.at is None:
         return None
     return _record(session, session.cause, session.at, devices.shown(session))

@@ -1,4 +1,4 @@
-"""Session fold, connections that a registrar says it lost: which binding hung on it?
+"""Session fold, a registrar's report of a lost connection: which binding was on it.
 
 Pure. OpenSIPS names the binding; FreeSWITCH names AOR and Call-ID only.
 """
@@ -14,12 +14,12 @@ from streams.models import RegistrationEvent, Session
 
 
 def fold_connection_lost(session: Session, event: RegistrationEvent) -> FoldResult:
-    """The registrar says that the connection of a binding closed, or of some with this Call-ID.
+    """Apply the report that the connection of a binding, or of one with this Call-ID, was lost.
 
-    FreeSWITCH (sofia_reg.c, reason=socket-disconnection) names no binding, and also says it when
-    the client has registered over another connection since, or when a proxy's closed. Where the
-    kernel watches (a cookie on the binding) only the kernel is believed, or the targeted snapshot
-    that the producer takes. Else the oldest such binding ended: inferred, and that settles it.
+    FreeSWITCH (sofia_reg.c, reason=socket-disconnection) names no binding, and sends the event also
+    after the client has registered over another connection, or when a proxy's connection closed.
+    If the kernel watches the connection (the binding has a cookie), only the kernel's events count,
+    or the user's snapshot that the producer takes. Else the oldest such binding ends: inferred.
     """
     if event.binding is not None:
         return _end_named(session, event, binding_key(event.node, event.binding))
@@ -38,7 +38,7 @@ def fold_connection_lost(session: Session, event: RegistrationEvent) -> FoldResu
         for binding in watched:
             binding.closing = event.id
         return FoldResult(changed=True, fence=Fence.KERNEL_DECIDES)
-    if _already_told(session, event):
+    if _is_end_known(session, event):
         return FoldResult(changed=True, fence=Fence.CONNECTION_END_KNOWN)
     if not candidates:
         return rejected(Fence.NO_SUCH_BINDING)
@@ -58,8 +58,8 @@ def _end_named(session: Session, event: RegistrationEvent, key: str) -> FoldResu
     return end_binding(session, key, event, Cause.CONNECTION_CLOSED)
 
 
-def _already_told(session: Session, event: RegistrationEvent) -> bool:
-    """Whether a connection's end already took a binding of this Call-ID; if so, claim it."""
+def _is_end_known(session: Session, event: RegistrationEvent) -> bool:
+    """Whether a connection's end has ended a binding of this Call-ID; each end counts once."""
     for tombstone in session.ended.values():
         if (
             tombstone.node == event.node

@@ -1,8 +1,8 @@
 """Session fold, replaced bindings: what the registrar's own table no longer holds has ended.
 
 Pure. A registrar replaces or drops contacts without an event of its own (one contact a user,
-`max_contacts`, the same instance from another address). Its table, read with or after an event,
-decides: RegistrationEvent.remaining. Every rule that ends bindings by it ends them here.
+`max_contacts`, the same instance from another address). Its table, as read with or after an event,
+decides: RegistrationEvent.remaining. Every rule that ends bindings by the table ends them here.
 """
 
 from schemas.vocabulary import Cause, RegistrationKind
@@ -19,9 +19,9 @@ _CAUSES = {
 
 
 def end_replaced(session: Session, event: RegistrationEvent) -> FoldResult:
-    """End the user's bindings at the event's registrar that its table held no more.
+    """End the user's bindings at the event's registrar that its table no longer held.
 
-    A binding that was confirmed after the table was read is left: it may have come since.
+    A binding that was confirmed after the table was read stays.
     """
     kept = None
     if event.remaining is not None:
@@ -45,8 +45,8 @@ def end_replaced(session: Session, event: RegistrationEvent) -> FoldResult:
 
 
 def end_unlisted(session: Session, key: str, end: RegistrationEvent) -> FoldResult:
-    """End a binding that a listing did not show, with the registrar's own reason where it gave one
-    that was left to the kernel to confirm."""
+    """End a binding that a listing did not show; as closed if the registrar had reported that, and
+    a confirmation by the kernel or a listing was awaited."""
     reported = session.bindings[key].closing
     if reported is None:
         return end_binding(session, key, end, Cause.MISSING_FROM_SNAPSHOT)

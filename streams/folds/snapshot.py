@@ -1,6 +1,6 @@
-"""Session fold, ends of snapshots: what a complete listing did not show is gone.
+"""Session fold, ends of snapshots: what a complete listing did not show has ended.
 
-Pure. All marks and rows of one snapshot carry the place (boot, seq, at) of its beginning.
+Pure. All marks and rows of one snapshot have the place (boot, seq, at) of its beginning.
 """
 
 from schemas.vocabulary import Cause
@@ -12,11 +12,11 @@ from streams.models import Binding, CallEvent, RegistrationEvent, Session
 
 
 def fold_registrations_listed(session: Session, end: RegistrationEvent) -> FoldResult:
-    """Remove the node's bindings that a complete snapshot of it did not list.
+    """End the node's bindings that a complete snapshot of it did not list.
 
-    A mark with a `registrar` is about that registrar only. What was listed is confirmed by
-    that; what was confirmed since shortly before the snapshot began is left for the next one: the
-    listing may have been made before it. A mark with `remaining` is exact
+    A mark with a `registrar` is about that registrar only. A listed binding has been confirmed by
+    its row. A binding that was confirmed since shortly before the snapshot began is left for the
+    next one: the listing may be of before it. A mark with `remaining` is exact
     (streams/folds/replaced_bindings.py).
     """
     if end.remaining is not None:
@@ -31,7 +31,7 @@ def fold_registrations_listed(session: Session, end: RegistrationEvent) -> FoldR
 
 
 def _unlisted(session: Session, key: str, binding: Binding, end: RegistrationEvent) -> FoldResult:
-    """End the binding, unless the registrar it was at before may hold it: then that one's decides.
+    """End the binding, unless the registrar before may hold it: then that one's listing decides.
 
     FreeSWITCH's profiles may share a table, where a REGISTER over another profile updates the row
     and leaves the profile's name (`update sip_registrations` in sofia_reg.c).

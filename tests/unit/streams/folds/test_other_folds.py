@@ -24,7 +24,7 @@ from schemas.vocabulary import (
 from streams.folds import devices
 from streams.folds.connection import fold_end, fold_owner
 from streams.folds.expiry import fold_expiry
-from streams.folds.node import fold_node_state
+from streams.folds.node_state import fold_node_state
 from streams.folds.presence import effective
 from tests.unit.pipeline import NOW
 from tests.unit.stories import (
