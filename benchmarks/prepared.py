@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.heartbeats import beating
 from benchmarks.population import Population
 from benchmarks.scene import NotReached, Scene, progress, wait
 from benchmarks.subscriber import Subscriber
@@ -57,7 +58,7 @@ def scene_with(population: Population, folder: Path | None) -> Iterator[Scene]:
         shutil.rmtree(folder / "kafka", ignore_errors=True)
     with Scene(folder) as scene:
         progress(f"registering {population.users:,} users...")
-        with scene.beats(population.node_names, population.boot):
+        with beating(scene.kafka, population.node_names, population.boot):
             worker, reader = scene.stage("streams", "first"), Subscriber(scene.kafka)
             register(scene, reader, population, 0)
             worker.stop()

@@ -20,6 +20,7 @@ from typing import Any
 
 from benchmarks import load, prepared
 from benchmarks.figures import finish
+from benchmarks.heartbeats import beating
 from benchmarks.population import Population
 from benchmarks.process import memory_mb
 from benchmarks.scene import READY_SECONDS, NotReached, Scene, progress, wait
@@ -66,7 +67,7 @@ def measure(scene: Scene, population: Population, rate: int) -> dict[str, Any]:
     first, second = scene.prepare_stage("streams", "one"), scene.prepare_stage("streams", "two")
     result: dict[str, Any] = {"users": population.users, "events_per_second": rate}
     reader, others = Subscriber(scene.kafka), Population(rate, group="others")
-    with scene.beats(population.node_names, population.boot), Supervisor() as supervisor:
+    with beating(scene.kafka, population.node_names, population.boot), Supervisor() as supervisor:
         scene.wait_until_left("streams")
         progress("a worker with the changelogs only...")
         result["restored_from_changelog_s"] = restored(first, population.users)

@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks import load, prepared
 from benchmarks.figures import delays_ms, finish
+from benchmarks.heartbeats import beating
 from benchmarks.population import Population
 from benchmarks.process import LagWatch, cpu_seconds, memory_mb, paused
 from benchmarks.scene import Scene, progress, wait
@@ -111,7 +112,7 @@ def measure(scene: Scene, sizes: list[int], rounds: int, steady: float) -> dict[
     everybody = Population(sizes[-1])
     sentinels, empty, known = Sentinels(scene, reader), memory_mb(pid), 0
     result: dict[str, Any] = {"empty_worker_mb": empty, "at": {}}
-    with scene.beats(everybody.node_names, everybody.boot):
+    with beating(scene.kafka, everybody.node_names, everybody.boot):
         for size in sizes:
             everybody.users = size
             progress(f"{size:,} users...")

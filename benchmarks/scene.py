@@ -4,12 +4,9 @@ import gc
 import os
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,13 +21,9 @@ from local.stage_process import StageProcess
 from runtime.kafka import ensure_topics
 from schemas.cloudevents import event_headers
 from schemas.codec import encode
-from schemas.node import NodeEvent
-from schemas.topics import NODES, Topic
-from schemas.vocabulary import NodeKind, Source
+from schemas.topics import Topic
 
 READY_SECONDS = 300.0
-# Heartbeats are due every second; later ones may end a lease, which is not the worker's fault.
-LATE_BEAT_SECONDS = 2.0
 
 
 class NotReached(Exception):
@@ -161,55 +154,3 @@ class Scene:
         if producer.flush(60):
             raise NotReached("not delivered within 60 s")
         return count
-
-    @contextmanager
-    def beats(self, nodes: Iterable[str], boot: str) -> Iterator["Beats"]:
-        """Send the nodes' heartbeats every second, until they are silenced or the block ends."""
-        beats, names = Beats(), list(nodes)
-        # A producer of their own: they must not queue behind other records.
-        producer = Producer(self.kafka.producer())
-
-        def beat() -> None:
-            while True:
-                now = time.monotonic()
-                if beats.last and now - beats.last > LATE_BEAT_SECONDS:
-                    progress(
-                        f"  a heartbeat was sent {now - beats.last:.1f} s after the one before"
-                    )
-                beats.last = now
-                for name in names:
-                    event = node_event(name, boot, NodeKind.HEARTBEAT)
-                    headers = event_headers(NODES, event, name)
-                    producer.produce(self.kafka.name(NODES), encode(event), name, headers=headers)
-                producer.flush(1)
-                if beats.silenced.wait(1.0):
-                    return
-
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
-            yield beats
-        finally:
-            beats.silenced.set()
-            thread.join()
-
-
-@dataclass(slots=True)
-class Beats:
-    """Set `silenced` to stop them. `last`: when the last one was sent, monotonic seconds."""
-
-    silenced: threading.Event = field(default_factory=threading.Event)
-    last: float = 0.0
-
-
-def node_event(node: str, boot: str, kind: NodeKind) -> NodeEvent:
-    at = datetime.now(UTC)
-    return NodeEvent(
-        id=f"{node}/{boot}/{kind}/{at.timestamp()}",
-        source=Source.FREESWITCH,
-        node=node,
-        boot=boot,
-        seq=0,
-        at=at,
-        kind=kind,
-    )

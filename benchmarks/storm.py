@@ -17,9 +17,10 @@ from typing import Any
 
 from benchmarks import load, prepared
 from benchmarks.figures import delays_ms, finish
+from benchmarks.heartbeats import Beats, beating, node_event
 from benchmarks.population import Population
 from benchmarks.process import LagWatch, forget_peak, memory_mb
-from benchmarks.scene import Beats, NotReached, Scene, node_event, progress, wait
+from benchmarks.scene import NotReached, Scene, progress, wait
 from benchmarks.subscriber import Seen, Subscriber
 from schemas.topics import CONNECTIONS, NODES, REGISTRATIONS
 from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Transport
@@ -169,13 +170,13 @@ def measure(scene: Scene, users: int, flight_seconds: float) -> dict[str, Any]:
     storm = Storm(scene, reader, worker.pid or 0, users)
     result: dict[str, Any] = {"users": users, "lease_s": LEASE_SECONDS}
     dying, spare = storm.dying, storm.spare
-    with scene.beats(spare.node_names, spare.boot), ExitStack() as again:
-        with scene.beats(dying.node_names, dying.boot) as beats:
+    with beating(scene.kafka, spare.node_names, spare.boot), ExitStack() as again:
+        with beating(scene.kafka, dying.node_names, dying.boot) as beats:
             progress(f"{users:,} users...")
             prepared.register(scene, reader, dying, 0)
             result["full_memory_mb"] = memory_mb(storm.pid)
             result["node_lost"] = storm.watch("node lost", lambda: storm.silence(beats))
-        anew = scene.beats(dying.node_names, dying.boot)
+        anew = beating(scene.kafka, dying.node_names, dying.boot)
         result["node_back"] = storm.watch(
             "node back", lambda: storm.comes_back(lambda: again.enter_context(anew))
         )

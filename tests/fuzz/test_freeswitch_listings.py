@@ -111,7 +111,7 @@ def _row_of(collected: Collected) -> Any:
 
 @fuzzed(200)
 @given(texts())
-def test_a_folded_user_agent_stays_one(text: str) -> None:
+def test_a_folded_user_agent_stays_one_text(text: str) -> None:
     """mod_sofia escapes it, but for its newlines (switch_amp_encode)."""
     command = "sofia xmlstatus profile internal reg"
     benign = _row_of(listed({command: registrations(registration(agent="benign"))}))
@@ -123,7 +123,7 @@ def test_a_folded_user_agent_stays_one(text: str) -> None:
 
 @fuzzed(200)
 @given(texts().filter(lambda text: "\n" not in text))
-def test_a_call_id_that_nobody_escapes_stays_one(text: str) -> None:
+def test_an_unescaped_call_id_stays_one_text(text: str) -> None:
     command = "sofia xmlstatus profile internal reg"
     benign = _row_of(listed({command: registrations(registration(call_id="benign"))}))
     hostile = _row_of(listed({command: registrations(registration(call_id=text))}))

@@ -55,7 +55,7 @@ def test_any_path_is_a_user_or_bad(text: str) -> None:
 @fuzzed(300)
 @given(texts(), texts())
 @example("Bearer ", "http://[::1")
-def test_no_header_lets_a_stranger_in(authorization: str, origin: str) -> None:
+def test_no_header_admits_a_client_without_a_token(authorization: str, origin: str) -> None:
     access = Access([SecretStr("a-token-that-no-text-here-has")])
     for given_ in (authorization, f"Bearer {authorization}"):
         with contextlib.suppress(NotAllowed):

@@ -65,7 +65,7 @@ def asked(
 
 @_schema.parametrize()
 @fuzzed(15)
-def test_the_user_center_keeps_to_its_document(case: schemathesis.Case[Any]) -> None:
+def test_the_user_center_fits_its_openapi_document(case: schemathesis.Case[Any]) -> None:
     case.call_and_validate()
 
 
@@ -117,7 +117,7 @@ _QUERIES = [b"limit=10&after=sip:a@x", b"status=online&reachable=true", b"limit=
 @example("/users", b"limit=1" + b"0" * 5000)
 @example("/users", b"limit=\xc2\xb2")
 @example("/users/", b"sip:a\n@x")  # was answered in another form
-def test_any_question_is_answered(path: str, query: bytes) -> None:
+def test_any_request_is_answered(path: str, query: bytes) -> None:
     for suffix in ("", query.decode("utf-8", "replace")) if path == "/users/" else ("",):
         status, _, answer = asked(CENTER, "GET", path + suffix, query, {}, b"")
         assert status in (200, 400, 404, 405)
@@ -132,7 +132,7 @@ def test_any_question_is_answered(path: str, query: bytes) -> None:
     mutated(_QUERIES),
     st.binary(max_size=100),
 )
-def test_a_stages_probes_answer_whoever_asks(
+def test_a_stages_probes_answer_any_request(
     path: str, method: str, query: bytes, body: bytes
 ) -> None:
     stage = Stage("fuzz")

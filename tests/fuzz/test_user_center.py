@@ -88,7 +88,7 @@ def test_any_retry_after_is_seconds_or_none(value: str) -> None:
     assert wait is None or wait >= 0
 
 
-def test_an_answer_without_end_is_given_up() -> None:
+def test_an_endless_answer_is_a_named_error() -> None:
     read = 0
 
     def endless() -> Iterator[bytes]:
@@ -104,7 +104,7 @@ def test_an_answer_without_end_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_an_answer_that_drips_is_given_up(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dripping_answer_is_a_named_error(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_CENTER.receiver, "_timeout", 0.0)
 
     def dripping() -> Iterator[bytes]:

@@ -45,7 +45,7 @@ def test_the_same_tables_on_a_server(kafka: KafkaSettings, tmp_path: Path) -> No
         assert sink.sink.status()["rows"]["presence"] == 100
 
 
-def test_a_wrong_password_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_wrong_password_ends_the_stage(tmp_path: Path) -> None:
     with serving(tmp_path) as server, pytest.raises(StoreMisconfigured):
         Database(settings(tmp_path, url=server.url, password="guess"))
 
@@ -67,7 +67,7 @@ def test_nothing_is_lost_while_the_server_refuses(kafka: KafkaSettings, tmp_path
             eventually(lambda: sink.sink.status()["failure"] is None, 10)
 
 
-def test_nothing_is_lost_while_the_server_is_gone(kafka: KafkaSettings, tmp_path: Path) -> None:
+def test_nothing_is_lost_while_the_server_is_down(kafka: KafkaSettings, tmp_path: Path) -> None:
     """Gone for a while, and a second member joins and leaves meanwhile."""
     port = free_port()
     with serving(tmp_path, port) as server:
@@ -90,7 +90,7 @@ def test_nothing_is_lost_while_the_server_is_gone(kafka: KafkaSettings, tmp_path
                     first.finish()
 
 
-def test_a_stop_while_the_server_is_gone_is_prompt(kafka: KafkaSettings, tmp_path: Path) -> None:
+def test_a_stop_while_the_server_is_down_is_prompt(kafka: KafkaSettings, tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         chosen = by_url(server, tmp_path)
         with opened(chosen) as database:

@@ -100,7 +100,7 @@ def test_events_published_twice_are_one_row(kafka: KafkaSettings, tmp_path: Path
         assert count(database, "presence") == 200
 
 
-def test_unusable_records_become_dead_letters_and_the_rest_goes_on(
+def test_unusable_records_become_dead_letters_and_the_others_are_stored(
     kafka: KafkaSettings, tmp_path: Path
 ) -> None:
     feed(
@@ -142,7 +142,7 @@ def _published_letters(kafka: KafkaSettings) -> list[str]:
     return sorted(sources)
 
 
-def test_a_restart_goes_on_where_the_tables_end(kafka: KafkaSettings, tmp_path: Path) -> None:
+def test_a_restart_continues_at_the_stored_positions(kafka: KafkaSettings, tmp_path: Path) -> None:
     chosen = settings(tmp_path)
     for start in (0, 500, 1_000):
         feed(kafka, registrations(500, start))
@@ -153,7 +153,9 @@ def test_a_restart_goes_on_where_the_tables_end(kafka: KafkaSettings, tmp_path: 
             assert count(database, "registrations_raw") == start + 500
 
 
-def test_clickhouse_decides_not_kafkas_commits(kafka: KafkaSettings, tmp_path: Path) -> None:
+def test_stored_positions_come_before_committed_offsets(
+    kafka: KafkaSettings, tmp_path: Path
+) -> None:
     """An empty database is filled from the beginning, though the group has committed the end."""
     feed(kafka, registrations(1_000))
     for folder in (tmp_path / "first", tmp_path / "second"):
@@ -167,7 +169,7 @@ def test_clickhouse_decides_not_kafkas_commits(kafka: KafkaSettings, tmp_path: P
     consumer.close()
 
 
-def test_a_topic_made_anew_is_read_from_its_beginning(kafka: KafkaSettings, tmp_path: Path) -> None:
+def test_a_recreated_topic_is_read_from_its_beginning(kafka: KafkaSettings, tmp_path: Path) -> None:
     """Kafka's data was deleted, ClickHouse's was not: the old positions lie inside the new log."""
     name = kafka.name(topics.REGISTRATIONS)
     feed(kafka, registrations(400))
@@ -199,7 +201,7 @@ def test_offsets_delivered_twice_are_one_row(kafka: KafkaSettings, tmp_path: Pat
             database.command("TRUNCATE TABLE positions")
 
 
-def test_two_members_share_and_hand_over(kafka: KafkaSettings, tmp_path: Path) -> None:
+def test_a_rebalance_loses_and_doubles_nothing(kafka: KafkaSettings, tmp_path: Path) -> None:
     """A second member comes and goes in the middle: revocations, drops, resumed positions."""
     total = 12_000
     chosen = settings(tmp_path, batch_rows=200)

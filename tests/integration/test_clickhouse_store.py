@@ -59,7 +59,7 @@ def test_migrations_killed_half_way_are_finished(tmp_path: Path) -> None:
     database.close()
 
 
-def test_presence_stored_before_edges_were_known_stays(tmp_path: Path) -> None:
+def test_presence_of_the_version_before_edges_is_kept(tmp_path: Path) -> None:
     migrations = migration.load()
     with contextlib.closing(Database(settings(tmp_path))) as database:
         migration.migrate(database, migrations[:4])
@@ -120,7 +120,7 @@ def test_views_show_every_column_of_their_table(tmp_path: Path) -> None:
             assert columns(database, f"{view}_raw") <= columns(database, view), view
 
 
-def test_values_come_back_as_they_were(tmp_path: Path) -> None:
+def test_values_are_read_as_they_were_written(tmp_path: Path) -> None:
     record = records.registration(5)
     call = records.call()
     with opened(settings(tmp_path)) as database:
@@ -151,7 +151,7 @@ def test_values_come_back_as_they_were(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("chosen", TABLES, ids=lambda t: t.name)
-def test_golden_examples_come_back(tmp_path: Path, chosen: Table) -> None:
+def test_golden_examples_are_read_as_they_were_written(tmp_path: Path, chosen: Table) -> None:
     """Every plain field of every published example, as the view shows it."""
     examples = golden.examples(chosen.topic)
     assert examples
@@ -207,7 +207,7 @@ def _flat(value: dict[str, Any]) -> dict[str, Any]:
         ("aor", "sip:%0A@x' OR 1=1 --"),
     ],
 )
-def test_what_decodes_is_accepted(tmp_path: Path, field: str, value: Any) -> None:
+def test_a_decodable_record_is_stored(tmp_path: Path, field: str, value: Any) -> None:
     """A row that the engine refuses would block all rows after it."""
     record = records.registration()
     setattr(record, field, value)
@@ -240,7 +240,7 @@ def test_repeats_are_one_row_before_any_merge(tmp_path: Path) -> None:
         assert count(database, "registrations_raw") == 2
 
 
-def test_heartbeats_are_kept_a_day_and_turning_points_longer(tmp_path: Path) -> None:
+def test_heartbeats_are_kept_a_day_and_state_changes_longer(tmp_path: Path) -> None:
     old = "now64(3) - INTERVAL 2 DAY"
     with opened(settings(tmp_path)) as database:
         database.command(
@@ -251,7 +251,7 @@ def test_heartbeats_are_kept_a_day_and_turning_points_longer(tmp_path: Path) -> 
         assert database.query("SELECT id FROM nodes ORDER BY id") == [("2",), ("3",)]
 
 
-def test_quality_is_kept_shorter_than_how_calls_ended(tmp_path: Path) -> None:
+def test_quality_is_kept_shorter_than_ends_of_calls(tmp_path: Path) -> None:
     old = "now64(3) - INTERVAL 31 DAY"
     with opened(settings(tmp_path)) as database:
         database.command(
@@ -262,7 +262,7 @@ def test_quality_is_kept_shorter_than_how_calls_ended(tmp_path: Path) -> None:
         assert database.query("SELECT id FROM media ORDER BY id") == [("2",), ("3",)]
 
 
-def test_streams_come_back_as_they_were(tmp_path: Path) -> None:
+def test_streams_are_read_as_they_were_written(tmp_path: Path) -> None:
     with opened(settings(tmp_path)) as database:
         store(database, "media", records.media())
         found = database.query(
@@ -303,7 +303,7 @@ def test_dead_letters_show_their_text(tmp_path: Path) -> None:
         assert database.query("SELECT text, reason FROM dead_letters") == [('{"x', "not JSON")]
 
 
-def test_the_folder_is_kept_from_a_second_process(tmp_path: Path) -> None:
+def test_a_second_process_cannot_open_the_folder(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from sinks.clickhouse.database import Database;"
         "from sinks.clickhouse.settings import ClickHouseSettings;"
@@ -322,6 +322,6 @@ def test_the_folder_is_kept_from_a_second_process(tmp_path: Path) -> None:
     assert "another process" in second.stderr
 
 
-def test_an_unreachable_server_is_to_be_waited_for() -> None:
+def test_an_unreachable_server_is_store_unavailable() -> None:
     with pytest.raises(StoreUnavailable, match=r"http://127\.0\.0\.1:9"):
         Database(settings(Path(), url="http://127.0.0.1:9"))

@@ -52,7 +52,7 @@ def get(url: str, **headers: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize("transport", [EventStream, WebSocket])
-def test_a_subscriber_is_told_the_state_then_changes_in_order(
+def test_a_subscriber_gets_the_state_then_changes_in_order(
     transport: type[Subscription], stage: StageProcess, kafka: KafkaSettings
 ) -> None:
     domain = f"{transport.__name__.lower()}.test"
@@ -84,14 +84,14 @@ def remove(kafka: KafkaSettings, aor: str) -> None:
     assert producer.flush(30) == 0
 
 
-def test_on_a_reconnect_the_state_of_now_comes_again(stage: StageProcess) -> None:
+def test_a_reconnect_gets_the_present_state_again(stage: StageProcess) -> None:
     known = {"last-event-id": f"{ANN}/2"}
     stream = EventStream(url_of(stage), f"aor={ANN}", known).wait_live()
     assert stream.ids == [f"{ANN}/2"]
     assert stream.last == {ANN: 2}
 
 
-def test_who_takes_nothing_is_dropped_and_costs_the_others_nothing(
+def test_a_stalled_subscriber_is_disconnected_and_delays_no_other(
     stage: StageProcess, kafka: KafkaSettings
 ) -> None:
     other = WebSocket(url_of(stage), "domain=crowd.test").wait_live()
@@ -135,13 +135,13 @@ def read_all(client: socket.socket) -> None:
         pass
 
 
-def test_a_quiet_stream_shows_signs_of_life(stage: StageProcess) -> None:
+def test_a_quiet_stream_has_keep_alives(stage: StageProcess) -> None:
     url = f"{url_of(stage)}/presence?domain=nobody.test"
     with httpx.stream("GET", url, trust_env=False, timeout=10) as answer:
         assert any(line == ": keep-alive" for line in answer.iter_lines())
 
 
-def test_a_bad_record_costs_nothing_but_a_dead_letter(
+def test_an_invalid_record_becomes_a_dead_letter_and_the_others_are_sent(
     stage: StageProcess, kafka: KafkaSettings
 ) -> None:
     max_ = "sip:max@bad.test"
@@ -156,7 +156,7 @@ def test_a_bad_record_costs_nothing_but_a_dead_letter(
     assert stage.status()["dead_letters"] == 4
 
 
-def test_bad_queries_are_answered_with_the_field_at_fault(stage: StageProcess) -> None:
+def test_a_bad_query_gets_400_with_the_field(stage: StageProcess) -> None:
     answer = get(f"{url_of(stage)}/presence?aor=nobody")
     assert (answer.status_code, answer.json()["field"]) == (400, "aor")
     refused = WebSocket(url_of(stage), "aors=sip:a@x")
@@ -166,7 +166,7 @@ def test_bad_queries_are_answered_with_the_field_at_fault(stage: StageProcess) -
     assert b'"field":"aors"' in refused.ended.response.body
 
 
-def test_tokens_room_and_the_end(kafka: KafkaSettings, tmp_path: Path) -> None:
+def test_tokens_the_limit_of_subscribers_and_the_stop(kafka: KafkaSettings, tmp_path: Path) -> None:
     """One gateway with tokens and room for two; SIGTERM; and again."""
     tokens = f"{TOKEN},another-of-the-tokens"
     with gateway(tmp_path, kafka, SUBSCRIBERS_MAX="2", TOKENS=tokens) as stage:
@@ -199,7 +199,7 @@ def status_of_refusal(url: str, headers: dict[str, str]) -> int:
     return refused.ended.response.status_code
 
 
-def test_a_broker_that_is_back_is_noticed_though_nothing_new_is_to_be_read(
+def test_a_reachable_broker_is_noticed_without_new_records(
     kafka: KafkaSettings,
 ) -> None:
     letters = DeadLetters("gateway", kafka, counted_as="undecodable")

@@ -31,7 +31,7 @@ def own_broker(tmp_path: Path) -> Iterator[EmbeddedKafka]:
     broker.stop()
 
 
-def test_while_kafka_is_away_it_serves_what_it_has(own_broker: EmbeddedKafka) -> None:
+def test_while_kafka_is_unavailable_it_serves_what_it_has_read(own_broker: EmbeddedKafka) -> None:
     kafka = KafkaSettings(bootstrap_servers=own_broker.bootstrap_servers)
     stage = Stage("gateway")
     sink = Sink(GatewaySettings(port=0), kafka, stage)
@@ -55,7 +55,7 @@ def test_while_kafka_is_away_it_serves_what_it_has(own_broker: EmbeddedKafka) ->
     assert stream.ended == "closed"
 
 
-def test_before_kafka_is_there_nobody_is_let_in() -> None:
+def test_before_kafka_is_available_subscribers_get_503() -> None:
     stage = Stage("gateway")
     sink = Sink(GatewaySettings(port=0), KafkaSettings(bootstrap_servers="127.0.0.1:1"), stage)
     thread = threading.Thread(target=sink.run)

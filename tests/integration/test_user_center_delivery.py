@@ -50,7 +50,7 @@ def test_order_per_user_holds_under_concurrency(kafka: KafkaSettings) -> None:
     assert lag(kafka) == 0
 
 
-def test_receiver_away_then_back(kafka: KafkaSettings) -> None:
+def test_receiver_unavailable_then_available(kafka: KafkaSettings) -> None:
     """While it is away one state a user waits; afterwards it gets the newest, and only that."""
     back = threading.Event()
 
@@ -75,7 +75,7 @@ def test_receiver_away_then_back(kafka: KafkaSettings) -> None:
 
 
 @pytest.mark.parametrize("fault", [429, 500, "hang", "reset"])
-def test_passing_fault_is_tried_again_under_the_same_id(
+def test_transient_failure_is_retried_under_the_same_id(
     kafka: KafkaSettings, fault: int | str
 ) -> None:
     def decide(_received: Received, number: int) -> Answer:
@@ -91,7 +91,7 @@ def test_passing_fault_is_tried_again_under_the_same_id(
     assert lag(kafka) == 0
 
 
-def test_nobody_listens_then_somebody_does(kafka: KafkaSettings) -> None:
+def test_receiver_that_starts_later_gets_the_change(kafka: KafkaSettings) -> None:
     with misbehaving() as (url, _receiver):
         pass  # a port that was free a moment ago, and is closed now
     with running_sink(kafka, settings(url)) as sink:
@@ -116,7 +116,9 @@ def test_retry_after_is_honoured(kafka: KafkaSettings) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_refusal_of_us_is_said_and_heals(kafka: KafkaSettings, status: int) -> None:
+def test_refusal_of_the_sink_is_reported_until_it_is_accepted(
+    kafka: KafkaSettings, status: int
+) -> None:
     admitted = threading.Event()
 
     def decide(_received: Received, _number: int) -> Answer:

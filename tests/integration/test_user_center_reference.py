@@ -112,7 +112,7 @@ def test_bad_event_is_named_and_nothing_is_applied(http: httpx.Client) -> None:
     assert http.get(f"/users/{ALICE}").status_code == 404
 
 
-def test_what_is_no_batch_is_refused(http: httpx.Client) -> None:
+def test_body_that_is_no_batch_is_refused(http: httpx.Client) -> None:
     assert _post(http, b"{}").status_code == 400
     body = _body(event(presence(ALICE, 1)))
     headers = signed(body) | {"content-type": "application/json"}
@@ -129,7 +129,7 @@ def test_body_is_bounded(http: httpx.Client) -> None:
     assert http.post("/presence", content=chunks, headers=signed(large)).status_code == 413
 
 
-def test_sender_that_vanishes_harms_nobody(http: httpx.Client) -> None:
+def test_sender_that_disconnects_affects_no_other(http: httpx.Client) -> None:
     host, port = http.base_url.host, http.base_url.port
     with socket.create_connection((host, port or 0)) as connection:
         connection.sendall(
@@ -154,7 +154,7 @@ def test_users_are_paged(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("query", ["status=away", "reachable=1", "limit=0", "limit=x", "after=%00"])
-def test_senseless_query_is_refused(http: httpx.Client, query: str) -> None:
+def test_invalid_query_is_refused(http: httpx.Client, query: str) -> None:
     assert http.get(f"/users?{query}").status_code == 400
 
 

@@ -118,7 +118,7 @@ def test_kill_of_the_user_center_loses_nothing(kafka: KafkaSettings, tmp_path: P
     assert lag(kafka) == 0
 
 
-def test_poison_record_is_put_aside(kafka: KafkaSettings, tmp_path: Path) -> None:
+def test_poison_record_goes_to_dead_letters(kafka: KafkaSettings, tmp_path: Path) -> None:
     """Well-formed to the sink, against the contract for the receiver (the AOR's pattern)."""
     poison = encode(presence(USERS[0], 1)).replace(USERS[0].encode(), b"not an address of record")
     publish(kafka, [presence(aor, 1) for aor in USERS[:100]])
@@ -247,7 +247,7 @@ def test_postgresql_concurrent_batches_end_at_the_highest_version(postgresql: st
         store.close()
 
 
-def test_database_away_asks_to_come_again(tmp_path: Path) -> None:
+def test_unavailable_database_is_503_with_retry_after(tmp_path: Path) -> None:
     """503 with Retry-After, not an error the sink would blame on the record."""
     with user_center(tmp_path) as (url, store):
         with store._engine.begin() as connection:
