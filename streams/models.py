@@ -97,34 +97,20 @@ def _replaced(hint: Any, omit_defaults: bool) -> Any:
 if not TYPE_CHECKING:
     # What subscribers read stays complete: no field is left out of presence.
     Presence = struct_of(presence.Presence, omit_defaults=False)
-    PresenceBinding = struct_of(presence.PresenceBinding)
-    PresenceCall = struct_of(presence.PresenceCall)
-    Address = struct_of(origin.Address)
-    Event = struct_of(origin.Event)
-    RegistrationEvent = struct_of(registration.RegistrationEvent)
-    CallEvent = struct_of(call.CallEvent)
-    ConnectionEvent = struct_of(connection.ConnectionEvent)
-    NodeEvent = struct_of(node.NodeEvent)
-    Session = struct_of(session.Session)
-    Binding = struct_of(session.Binding)
-    EdgeConnection = struct_of(session.EdgeConnection)
-    EndedBinding = struct_of(session.EndedBinding)
-    Leg = struct_of(session.Leg)
-    EndedLeg = struct_of(session.EndedLeg)
-    ConnectionOwner = struct_of(internal.ConnectionOwner)
-    ConnectionLoss = struct_of(internal.ConnectionLoss)
-    ConnectionState = struct_of(internal.ConnectionState)
-    ConnectionEnd = struct_of(internal.ConnectionEnd)
-    Owner = struct_of(internal.Owner)
-    MediaEvent = struct_of(media.MediaEvent)
-    LegMedia = struct_of(session.LegMedia)
-    Loss = struct_of(session.Loss)
-    CallOwner = struct_of(internal.CallOwner)
-    CallParty = struct_of(internal.CallParty)
-    MediaUpdate = struct_of(internal.MediaUpdate)
-    MediaState = struct_of(internal.MediaState)
-    NodeChange = struct_of(internal.NodeChange)
-    NodeState = struct_of(internal.NodeState)
+    for _module in (
+        call,
+        connection,
+        internal,
+        media,
+        node,
+        origin,
+        presence,
+        registration,
+        session,
+    ):
+        for _name, _model in vars(_module).items():
+            if dataclasses.is_dataclass(_model):
+                globals().setdefault(_name, struct_of(_model))
 
 encode = msgspec.json.Encoder().encode
 _decoders: dict[Any, Any] = {}

@@ -52,28 +52,16 @@ async def _work(stage: Stage, kafka: KafkaSettings, settings: StreamsSettings) -
     worker = Worker(kafka, settings)
     stage.status = worker.status
     stage.hindrances.append(worker.hindrance)
-    worker.app.finalize()
-    starting = asyncio.ensure_future(worker.app.start())
-    keeping_time = asyncio.ensure_future(worker.keep_time())
+    worker.start()
     failure: BaseException | None = None
     while not stage.stop.is_set():
         stage.heartbeat.beat()
         if (failure := worker.failure) is not None:
             if isinstance(failure, WrongPartitionCounts):
-                keeping_time.cancel()
                 await _stand_still(stage, worker)
             break
-        if starting.done() and starting.exception() is not None:
-            failure = starting.exception()
-            log.critical("could not start", exc_info=failure)
-            break
-        if worker.app.crashed:
-            # A dead consumer leaves the rest of Faust alive and idle: start afresh instead.
-            failure = worker.app.crash_reason or RuntimeError("Faust crashed")
-            log.critical("Faust crashed", exc_info=failure)
-            break
-        if worker.app.should_stop:
-            failure = RuntimeError("Faust stopped by itself")
+        if (failure := worker.ended()) is not None:
+            log.critical("Faust has ended", exc_info=failure)
             break
         if not stage.ready.is_set() and worker.is_live():
             stage.ready.set()
@@ -83,12 +71,10 @@ async def _work(stage: Stage, kafka: KafkaSettings, settings: StreamsSettings) -
         # No goodbye: a graceful stop would commit what was not made durable.
         os._exit(1)
     await worker.save()  # while the folds go on: the next worker reads the rest
-    keeping_time.cancel()
-    stopping = asyncio.ensure_future(worker.app.stop())
+    stopping = asyncio.ensure_future(worker.stop())
     done, _ = await asyncio.wait([stopping], timeout=_GOODBYE_SECONDS)
     if done:
         await stopping
-        worker.close()
     else:
         # What is not committed will be folded again.
         log.warning("stopped without Kafka's answer", seconds=_GOODBYE_SECONDS)

@@ -46,7 +46,7 @@ class Refolding:
         self._since = since or _LONG_AGO
         self._session: Session | None = None
         self._partition = PartitionState(
-            *(0, {}, {}, {}, {}),
+            *(0, {}, {}),
             slack=settings.expiry_slack,
             grace=settings.grace_of,
             stale_after=settings.stale_after,
@@ -63,7 +63,7 @@ class Refolding:
 
     def clock(self, node: str) -> datetime | None:
         """The time on a node's clock, by its latest event."""
-        return self._partition.clock(node, self._now)
+        return self._partition.clocks.time(node, self._now)
 
     def fold_all(self, records: Iterable[LogRecord], until: datetime) -> None:
         """Fold all records, then run the timers that are due up to `until`."""
@@ -85,7 +85,7 @@ class Refolding:
         is_due = expiry is not None and expiry <= read.at
         if is_due:
             self.run_timers(record.produced)
-        self._partition.see(read.node, read.at)
+        self._partition.clocks.advance(read.node, read.at)
         if is_due:
             self._fold(None)
 
@@ -109,7 +109,7 @@ class Refolding:
 
     def _expiry(self, node: str) -> datetime | None:
         """The time of the node's clock at which the user's first binding there is overdue."""
-        return self._partition.rings_at(node, self._key)
+        return self._partition.index.due_at(node, self._key)
 
     def _fold(self, record: LogRecord | None) -> None:
         batch = SessionBatch(self._partition, self._now)
@@ -121,12 +121,12 @@ class Refolding:
         if written:
             self._session = models.decode(Session, self._partition.sessions[self._key])
         changed = differences(before, self._session or before) if written else []
-        shown = [_shown(models.decode(Presence, r.value or b"")) for r in effects.publications]
+        shown = [_shown(models.decode(Presence, r.value or b"")) for r in effects.presence]
         matters = bool(changed or shown)
         own = record is not None and record.key == self._key
         event = (
             reported_event(record)
-            if record is not None and (own or matters or batch.fences)
+            if record is not None and (own or matters or batch.output.fences)
             else None
         )
         after = self._session or before
@@ -142,9 +142,9 @@ class Refolding:
             self.narrative.add_step(step)
         if event is None or not (own or event.node in session_nodes(after)):
             return
-        for fence in batch.fences:
+        for fence in batch.output.fences:
             self.narrative.count(event, fence, _fault(batch))
-        if own and not matters and not batch.fences:
+        if own and not matters and not batch.output.fences:
             is_late = before.ended != after.ended
             self.narrative.count(event, ENDED_EARLIER if is_late else None)
 
@@ -180,7 +180,7 @@ def _shown(presence: Presence) -> Shown:
 
 def _fault(batch: SessionBatch) -> str | None:
     """The reason in the dead letter that the batch wrote, None where it wrote none."""
-    for record in batch.effects.state:
+    for record in batch.output.effects.state:
         if record.topic is topics.DEAD_LETTERS:
             letter = codec.decode(DeadLetter, record.value or b"")
             return f"{letter.field}: {letter.reason}" if letter.field else letter.reason

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from runtime import metrics
 from schemas.vocabulary import Cause
-from streams.batches.session_batch import SessionBatch
+from streams.batches.session_output import SessionOutput
 
 T = TypeVar("T")
 _CLOSES = (Cause.CONNECTION_CLOSED, Cause.CONNECTION_RESET, Cause.CONNECTION_TIMED_OUT)
@@ -13,15 +13,15 @@ _CLOSES = (Cause.CONNECTION_CLOSED, Cause.CONNECTION_RESET, Cause.CONNECTION_TIM
 _SAMPLES = 16
 
 
-def measure(batch: SessionBatch, now: datetime) -> None:
+def measure(output: SessionOutput, now: datetime) -> None:
     """Count the batch's fences and changes, and record how late some of its changes are `now`."""
-    for fence, count in batch.fences.items():
+    for fence, count in output.fences.items():
         metrics.FENCED.add(count, {"fence": fence})
-    for cause, count in batch.causes.items():
+    for cause, count in output.causes.items():
         metrics.PRESENCE_CHANGES.add(count, {"cause": cause})
-    for _, at in _sample(batch.published_causes):
+    for _, at in _sample(output.published_causes):
         metrics.PRESENCE_DELAY.record(_seconds(now, at))
-    closes = [at for cause, at in batch.published_causes if cause in _CLOSES]
+    closes = [at for cause, at in output.published_causes if cause in _CLOSES]
     for at in _sample(closes):
         metrics.CLOSE_DELAY.record(_seconds(now, at))
 

@@ -26,17 +26,18 @@ class Record(Struct, gc=False):
 class Effects:
     """Each list is acknowledged by Kafka before the next is sent, and all before the batch is.
 
-    `announcements` go first: they are idempotent, and state must not say they were made when a
-    crash swallowed them. `state` next, and beside it what is said again when its event is read
-    again, which it is until all is durable. `publications` after that: a subscriber never sees a
-    change that a crash could take back; a crash in between is healed by publishing the last batch
-    again (Session.batch). `conclusions` last: they say that something of many batches is done.
+    `joins` go first, the records for other partitions: they are idempotent, and state must not hold
+    that they were made when a crash swallowed them. `state` next, and beside it what is written
+    again when its event is read again, which it is until all is durable. `presence` after that: a
+    subscriber never sees a change that a crash could take back; a crash in between is healed by
+    publishing the last batch again (Session.batch). `sweep_completions` last: they hold that
+    something of many batches is done.
     """
 
-    announcements: list[Record] = field(default_factory=list)
+    joins: list[Record] = field(default_factory=list)
     state: list[Record] = field(default_factory=list)
-    publications: list[Record] = field(default_factory=list)
-    conclusions: list[Record] = field(default_factory=list)
+    presence: list[Record] = field(default_factory=list)
+    sweep_completions: list[Record] = field(default_factory=list)
 
 
 def refusal(topic: Topic, record: Any, error: Exception, now: datetime) -> Record:

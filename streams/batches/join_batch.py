@@ -100,7 +100,7 @@ class JoinBatch:
             try:
                 self._event(read(record.value or b""))
             except Exception as error:  # a rule's own fault must not stop everybody else
-                self.effects.announcements.append(refusal(topic, record, error, self._now))
+                self.effects.joins.append(refusal(topic, record, error, self._now))
                 if isinstance(error, Misplaced):
                     self.misplaced = True
 
@@ -117,7 +117,7 @@ class JoinBatch:
             raise
         self._open[key] = known
         self._journal.note((key, event))
-        self.effects.announcements.extend(found)
+        self.effects.joins.extend(found)
 
     def _stored(self, key: bytes) -> Any:
         value = self._table.get(key)

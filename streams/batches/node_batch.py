@@ -1,9 +1,11 @@
 """Node events -> node changes: turning points, time, lost leases; a copy to every partition."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from runtime.partitioner import partition_of
 from schemas import topics
 from schemas.cloudevents import headers
 from schemas.vocabulary import NodeKind, Source
@@ -11,11 +13,19 @@ from streams import models
 from streams.batches.effects import Effects, Record, refusal
 from streams.batches.leases import Lease, Leases
 from streams.batches.placement import Misplaced, place
-from streams.models import NodeChange, NodeEvent
+from streams.models import NodeChange, NodeEvent, NodeState
 
 _COPIED = frozenset(
     {NodeKind.UP, NodeKind.DOWN, NodeKind.HEARTBEAT, NodeKind.UNWATCHED, NodeKind.GAP}
 )
+
+
+@dataclass(slots=True)
+class NodeBatch:
+    """The effects of one batch of node events."""
+
+    effects: Effects = field(default_factory=Effects)
+    misplaced: bool = False  # whether a record stands in a partition that is not its key's
 
 
 class NodeCopier:
@@ -27,41 +37,46 @@ class NodeCopier:
     def __init__(self, partitions: int, tick: timedelta, leases: Leases) -> None:
         self._partitions = partitions
         self._tick = tick
-        self._leases = leases
-        self.misplaced = False  # whether in the last batch a record's key was another partition's
+        self.leases = leases
         self._last: dict[str, datetime] = {}
 
-    def copy(self, number: int, records: Iterable[Any], now: datetime) -> Effects:
+    def begin_leases(self, number: int, nodes: Mapping[str, NodeState], now: datetime) -> None:
+        """Begin the leases of the known nodes whose own events come in partition `number`."""
+        known = [
+            (node, state)
+            for node, state in nodes.items()
+            if partition_of(node.encode(), self._partitions) == number
+        ]
+        self.leases.begin(number, known, now)
+
+    def copy(self, number: int, records: Iterable[Any], now: datetime) -> NodeBatch:
         """The copies that consumed records of partition `number` of rollcall.nodes ask for."""
-        effects = Effects()
-        self.misplaced = False
+        batch = NodeBatch()
         for record in records:
             try:
                 event = models.decode(NodeEvent, record.value or b"")
                 place(event.node.encode(), number, self._partitions)
-                effects.announcements.extend(self._told(number, event, now))
+                batch.effects.joins.extend(self._copies_of(number, event, now))
             except Exception as error:  # a rule's own fault must not stop everybody else
-                effects.announcements.append(refusal(topics.NODES, record, error, now))
-                self.misplaced |= isinstance(error, Misplaced)
-        return effects
+                batch.effects.joins.append(refusal(topics.NODES, record, error, now))
+                batch.misplaced |= isinstance(error, Misplaced)
+        return batch
 
-    def _told(self, number: int, event: NodeEvent, now: datetime) -> list[Record]:
+    def _copies_of(self, number: int, event: NodeEvent, now: datetime) -> list[Record]:
         if event.source is Source.RTPENGINE:
             return []  # it holds no bindings, and must not end those of a SIP server of its name
-        is_back = self._leases.hear(number, event, now)
+        is_back = self.leases.hear(number, event, now)
         if event.kind in _COPIED and (self._is_due(event) or is_back):
             return self._copies(event.id, event.kind, event.node, event.boot, event.at)
         return []
 
     def lose(self, now: datetime) -> tuple[Effects, list[Lease]]:
-        """The copies that say which nodes' leases have run out, and those."""
-        effects, lost = Effects(), self._leases.run_out(now)
+        """The copies that report the nodes whose leases have run out, and those leases."""
+        effects, lost = Effects(), self.leases.run_out(now)
         for lease in lost:
-            # One id a silence: whoever notices it says the same.
-            told = f"{lease.node}/{lease.boot}/lost-{round(lease.at.timestamp() * 1e6)}"
-            effects.announcements.extend(
-                self._copies(told, NodeKind.LOST, lease.node, lease.boot, lease.at)
-            )
+            # One id a silence, whichever worker notices it.
+            id_ = f"{lease.node}/{lease.boot}/lost-{round(lease.at.timestamp() * 1e6)}"
+            effects.joins.extend(self._copies(id_, NodeKind.LOST, lease.node, lease.boot, lease.at))
         return effects, lost
 
     def _is_due(self, event: NodeEvent) -> bool:

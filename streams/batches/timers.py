@@ -1,17 +1,14 @@
-"""When users of one node may have expired bindings: keys by the second, the earliest first.
-
-By the second because a million timers then take a fifth of the memory that one each would.
-"""
+"""When bindings of a node's users may have expired, and when users' grace is over."""
 
 import heapq
 from datetime import datetime, timedelta
 
-# A timer rings up to so much after its moment, never before it.
+# A timer is due up to so much after its time, never before it.
 GRAIN = timedelta(seconds=1)
 
 
 class Bucket:
-    """The keys whose moment lies within `at` and a grain later."""
+    """The keys whose time lies within `at` and a grain later."""
 
     __slots__ = ("at", "keys")
 
@@ -21,26 +18,49 @@ class Bucket:
 
 
 class Timers:
-    """Of one node. A timer is never taken out: who set it knows whether it is still meant."""
+    """Timers of one node's users, by the second: a million so take a fifth of the memory.
+
+    A timer is never taken out: who set it knows whether it is still meant.
+    """
 
     def __init__(self) -> None:
         self._buckets: dict[datetime, Bucket] = {}
-        self._moments: list[datetime] = []
+        self._times: list[datetime] = []
 
-    def set(self, key: bytes, moment: datetime) -> Bucket:
-        """Wait for a moment of the node's clock; gives where the timer lies."""
-        at = moment.replace(microsecond=0)
+    def set(self, key: bytes, at: datetime) -> Bucket:
+        """Wait for a time of the node's clock; gives where the timer lies."""
+        at = at.replace(microsecond=0)
         bucket = self._buckets.get(at)
         if bucket is None:
             bucket = self._buckets[at] = Bucket(at)
-            heapq.heappush(self._moments, at)
+            heapq.heappush(self._times, at)
         bucket.keys.append(key)
         return bucket
 
     def due(self, clock: datetime, slack: timedelta) -> list[Bucket]:
-        """Take out the buckets whose every moment is at least `slack` before `clock`."""
+        """Take out the buckets whose every time is at least `slack` before `clock`."""
         due = []
         # Subtracted, so that no time is too late to be reckoned with.
-        while self._moments and clock - self._moments[0] >= slack + GRAIN:
-            due.append(self._buckets.pop(heapq.heappop(self._moments)))
+        while self._times and clock - self._times[0] >= slack + GRAIN:
+            due.append(self._buckets.pop(heapq.heappop(self._times)))
         return due
+
+
+class GraceTimers:
+    """When the grace of one partition's users is over, by the worker's clock."""
+
+    def __init__(self) -> None:
+        self._ends: list[tuple[datetime, bytes]] = []
+
+    def add(self, key: bytes, until: datetime) -> None:
+        heapq.heappush(self._ends, (until, key))
+
+    def is_due(self, now: datetime) -> bool:
+        return bool(self._ends) and self._ends[0][0] <= now
+
+    def take_due(self, now: datetime) -> list[bytes]:
+        """The users whose grace may be over, each once."""
+        over: dict[bytes, None] = {}
+        while self.is_due(now):
+            over[heapq.heappop(self._ends)[1]] = None
+        return list(over)

@@ -1,5 +1,6 @@
 """The Faust app: its settings, the batch transport, and the co-partitioned tables."""
 
+import asyncio
 import ssl
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +13,7 @@ from runtime.kafka import KafkaSettings
 from runtime.private_folders import make_private_folder
 from schemas.topics import Topic
 from streams.faust_adapter.consumer import BatchTransport, Receiver
-from streams.faust_adapter.recovery import BatchTables
+from streams.faust_adapter.recovery import BatchTables, CheckAssignment, Load
 from streams.faust_adapter.store import PartitionedTable
 from streams.settings import StreamsSettings
 
@@ -23,8 +24,36 @@ class StreamsApp(faust.App):  # type: ignore[misc]  # Faust is untyped
     receiver: Receiver
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._starting: asyncio.Future[None] | None = None
         self.sources: dict[str, Topic] = {}  # by their names on the cluster
         super().__init__(*args, **kwargs)
+
+    def recover(self, load: Load, check_assignment: CheckAssignment) -> None:
+        """How to load tables from files, and what to call with each assignment."""
+        self.tables.recovery.load = load
+        self.tables.check_assignment = check_assignment
+
+    def begin(self) -> None:
+        """Start; `ended` says when it has failed to."""
+        self.finalize()
+        self._starting = asyncio.ensure_future(self.start())
+
+    def ended(self) -> BaseException | None:
+        """Why Faust does not run any more, if so.
+
+        A dead consumer leaves the rest of Faust alive and idle: the worker must start afresh then.
+        """
+        starting = self._starting
+        if starting is not None and starting.done() and starting.exception() is not None:
+            return starting.exception()
+        if self.crashed:
+            return self.crash_reason or RuntimeError("Faust crashed")
+        return RuntimeError("Faust stopped by itself") if self.should_stop else None
+
+    async def stop_without_commit(self) -> None:
+        """Stop, and leave what is in flight to whoever reads it next."""
+        self.consumer.commits_nothing = True
+        await self.stop()
 
     def read(self, kafka: KafkaSettings, topics: Iterable[Topic], receiver: Receiver) -> None:
         """Subscribe to topics; the receiver gets their records. Once, before the start."""
@@ -90,7 +119,7 @@ def _credentials(kafka: KafkaSettings) -> Any:
     return faust.SSLCredentials(context=context) if context else None
 
 
-def table(app: StreamsApp, kafka: KafkaSettings, topic: Topic) -> PartitionedTable:
+def add_table(app: StreamsApp, kafka: KafkaSettings, topic: Topic) -> PartitionedTable:
     """A table whose changelog is `topic`."""
     changelog = app.topic(
         kafka.name(topic),

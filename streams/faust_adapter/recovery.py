@@ -21,6 +21,9 @@ from streams.tables.packed_table import PackedTable
 
 log = logs.get(__name__)
 
+Load = Callable[[TP, PackedTable, int], Awaitable[int | None]]
+CheckAssignment = Callable[[set[TP]], Awaitable[None]]
+
 
 class BatchRecovery(Recovery):  # type: ignore[misc]  # Faust is untyped
     """Recovers what the consumer hands over; there are no standby partitions (see make_app)."""
@@ -31,7 +34,7 @@ class BatchRecovery(Recovery):  # type: ignore[misc]  # Faust is untyped
         self.whole: set[TP] = set()
         # Fills an empty table from the worker's own file; gives the offset to read on from, at most
         # the end that is given, or None.
-        self.load: Callable[[TP, PackedTable, int], Awaitable[int | None]] | None = None
+        self.load: Load | None = None
 
     def restore(self, tp: TP, batch: list[FetchedRecord]) -> None:
         """Write records of a changelog partition, in order, into its table.
@@ -120,7 +123,7 @@ class BatchTables(TableManager):  # type: ignore[misc]  # Faust is untyped
 
     _recovery: Any = None
     # Called with each assignment, before anything of it is recovered or read.
-    check_assignment: Callable[[set[TP]], Awaitable[None]] | None = None
+    check_assignment: CheckAssignment | None = None
     # The consumer's name in its group, and the group's generation, as of the last rebalance.
     _membership: tuple[str, int] = ("", 0)
 

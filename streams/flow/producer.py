@@ -25,11 +25,11 @@ _FEW = 200
 _FEW_SECONDS = 0.005
 
 
-class OutboxFailed(Exception):
+class DeliveryFailed(Exception):
     """Kafka refused a record for good. The worker must stop: its memory is ahead of the log."""
 
 
-class Outbox:
+class OrderedProducer:
     """Produces effects through librdkafka: idempotent, acks=all, partition given."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
@@ -56,13 +56,13 @@ class Outbox:
         """The cluster's topics, as of now. Blocks; for any thread. Raises KafkaException."""
         return self._producer.list_topics(timeout=timeout)
 
-    async def settle(self, effects: Effects) -> None:
+    async def deliver(self, effects: Effects) -> None:
         """Send everything, each list after the one before it is acknowledged.
 
-        Returns when Kafka has acknowledged all. Raises OutboxFailed; KafkaException and BufferError
-        of librdkafka, who else waits in the same round too.
+        Returns when Kafka has acknowledged all. Raises DeliveryFailed; KafkaException and
+        BufferError of librdkafka, which all who wait in the same round get.
         """
-        lists = (effects.announcements, effects.state, effects.publications, effects.conclusions)
+        lists = (effects.joins, effects.state, effects.presence, effects.sweep_completions)
         for records in lists:
             if records:
                 await self._acknowledgement(records)
@@ -100,7 +100,7 @@ class Outbox:
             await self._acknowledged()
         except Exception as error:  # it is theirs who wait
             return error
-        return OutboxFailed(self._failure.str()) if self._failure is not None else None
+        return DeliveryFailed(self._failure.str()) if self._failure is not None else None
 
     def _produce(self, records: list[Record]) -> None:
         produce, delivered, names = self._producer.produce, self._delivered, self._names

@@ -26,7 +26,7 @@ _ANEW_SECONDS = _MOST_SECONDS / 2
 _FAILURES = (OSError, KafkaUnavailable, KafkaMisconfigured)
 
 
-class SavedTables:
+class Checkpoints:
     """Of one worker. `ids` asks Kafka for the ids of the changelogs' topics by name (raises
     KafkaUnavailable, KafkaMisconfigured), `clock` gives seconds since 1970."""
 
@@ -67,7 +67,7 @@ class SavedTables:
         metrics.SAVED_TABLES.add(1, {"outcome": "loaded"})
         return header.offset
 
-    def saved_up_to(self, tp: TopicPartition) -> int:
+    def saved_until(self, tp: TopicPartition) -> int:
         """The offset in a changelog before which all is in its file; 0 without one that lasts."""
         offset, saved_at = self._saved.get(tp, (0, 0.0))
         return offset if self._clock() - saved_at < _ANEW_SECONDS else 0

@@ -77,7 +77,7 @@ def play_scene(seed: int) -> Scene:
 
 def pipeline_with(grace: timedelta) -> Pipeline:
     return Pipeline(
-        state=PartitionState(0, {}, {}, {}, {}, timedelta(seconds=35), lambda _: grace),
+        state=PartitionState(0, {}, {}, timedelta(seconds=35), lambda _: grace),
         leases=Leases(LEASE, LEASE),
         now=START,
     )

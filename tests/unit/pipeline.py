@@ -40,8 +40,10 @@ class Pipeline:
     published: list[Presence] = field(default_factory=list)
     dead_letters: list[bytes] = field(default_factory=list)
     state: PartitionState = field(
-        default_factory=lambda: PartitionState(0, {}, {}, {}, {}, timedelta(seconds=35))
+        default_factory=lambda: PartitionState(0, {}, {}, timedelta(seconds=35))
     )
+    connections: dict[bytes, bytes] = field(default_factory=dict)  # the tables beside sessions
+    media: dict[bytes, bytes] = field(default_factory=dict)
     leases: Leases = field(
         default_factory=lambda: Leases(timedelta(seconds=5), timedelta(seconds=300))
     )
@@ -56,10 +58,10 @@ class Pipeline:
     def wait(self, duration: timedelta) -> None:
         """Let the worker's clock go on, and do what is due."""
         self.now += duration
-        self._settle(self.copier.lose(self.now)[0])
+        self._deliver(self.copier.lose(self.now)[0])
         while self.state.is_due(self.now):
             sessions = SessionBatch(self.state, self.now)
-            self._settle(sessions.finish())
+            self._deliver(sessions.finish())
             if not self.state.sweeps:
                 break
 
@@ -70,26 +72,26 @@ class Pipeline:
 
     def _fold(self, topic: Topic, records: list[Consumed]) -> None:
         if topic is topics.NODES:
-            self._settle(self.copier.copy(0, records, self.now))
+            self._deliver(self.copier.copy(0, records, self.now).effects)
         elif topic in CONNECTION_SOURCES:
-            connections = JoinBatch(CONNECTIONS, 0, self.state.connections, self.now)
+            connections = JoinBatch(CONNECTIONS, 0, self.connections, self.now)
             connections.fold(topic, records)
-            self._settle(connections.finish())
+            self._deliver(connections.finish())
         elif topic in MEDIA_SOURCES:
-            media = JoinBatch(MEDIA, 0, self.state.media, self.now)
+            media = JoinBatch(MEDIA, 0, self.media, self.now)
             media.fold(topic, records)
-            self._settle(media.finish())
+            self._deliver(media.finish())
         else:
             sessions = SessionBatch(self.state, self.now)
             sessions.fold(topic, records)
-            self._settle(sessions.finish())
+            self._deliver(sessions.finish())
             while self.state.sweeps:
-                self._settle(SessionBatch(self.state, self.now).finish())
+                self._deliver(SessionBatch(self.state, self.now).finish())
 
-    def _settle(self, effects: Effects) -> None:
-        for record in effects.publications:
+    def _deliver(self, effects: Effects) -> None:
+        for record in effects.presence:
             self.published.append(self.read(Presence, record.value or b""))
-        for record in effects.announcements + effects.state:
+        for record in effects.joins + effects.state:
             if record.topic is topics.DEAD_LETTERS:
                 self.dead_letters.append(record.value or b"")
             elif record.topic.cleanup is topics.Cleanup.DELETE:

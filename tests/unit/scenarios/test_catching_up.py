@@ -17,7 +17,7 @@ def _fold(pipeline: Pipeline, topic: Topic, events: list[Any], *, caught_up: boo
     """Fold as one batch; how many changes it published."""
     batch = SessionBatch(pipeline.state, NOW, caught_up=caught_up)
     batch.fold(topic, [Consumed(AOR.encode(), codec.encode(event)) for event in events])
-    return len(batch.finish().publications)
+    return len(batch.finish().presence)
 
 
 def test_neither_calls_nor_a_ticking_clock_expire_what_an_unread_refresh_keeps() -> None:

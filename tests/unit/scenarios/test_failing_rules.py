@@ -16,6 +16,7 @@ from schemas.vocabulary import CallKind, Cause, NodeKind
 from streams import models
 from streams.batches.effects import Effects, Record
 from streams.batches.join_batch import CONNECTIONS, JoinBatch
+from streams.batches.node_changes import NodeChanges
 from streams.batches.partition_state import PartitionState
 from streams.batches.records import presence_record
 from streams.batches.session_batch import TRY_AGAIN, SessionBatch
@@ -35,7 +36,9 @@ from tests.unit.stories import (
     unregistered,
 )
 
-SESSION_BATCH, OPEN_SESSIONS = "streams.batches.session_batch", "streams.batches.open_sessions"
+BATCHES = "streams.batches"
+SESSION_BATCH, OPEN_SESSIONS = f"{BATCHES}.session_batch", f"{BATCHES}.open_sessions"
+NODE_CHANGES = f"{BATCHES}.node_changes"
 OTHER = "sip:1002@example.test"
 Events = list[tuple[Topic, Any]]
 
@@ -45,7 +48,7 @@ class Fault(Exception):
 
 
 def partition() -> PartitionState:
-    return PartitionState(0, {}, {}, {}, {}, timedelta(seconds=35))
+    return PartitionState(0, {}, {}, timedelta(seconds=35))
 
 
 def of(event: Any, aor: str | None) -> Any:
@@ -69,7 +72,7 @@ def shown(effects: Effects) -> dict[str, list[tuple[str, bytes, bytes | None]]]:
             for r in getattr(effects, name)
             if r.topic is not topics.DEAD_LETTERS
         ]
-        for name in ("announcements", "state", "publications", "conclusions")
+        for name in ("joins", "state", "presence", "sweep_completions")
     }
 
 
@@ -124,7 +127,7 @@ def test_an_event_whose_rule_raises_has_no_effect_between_two_of_its_user(
     found = fold(struck, [*BEFORE, (topic, bad), *AFTER])
     assert shown(found) == shown(expected)
     assert struck.sessions == sound.sessions
-    assert struck.clocks == sound.clocks
+    assert struck.clocks.latest == sound.clocks.latest
     (letter,) = letters(found)
     assert b"Fault" in (letter.value or b"")
 
@@ -132,7 +135,7 @@ def test_an_event_whose_rule_raises_has_no_effect_between_two_of_its_user(
 @pytest.mark.parametrize(
     "place",
     [
-        f"{OPEN_SESSIONS}.presence_record",
+        "streams.batches.session_output.presence_record",
         f"{OPEN_SESSIONS}.fold_presence",
     ],
 )
@@ -180,8 +183,8 @@ def test_a_failed_events_time_rings_nobodys_timer(monkeypatch: pytest.MonkeyPatc
     bad = of(registered(2, at=1e9), OTHER)
     monkeypatch.setattr(f"{SESSION_BATCH}.fold_registration", spoiled(fold_registration, bad.id))
     effects = fold(known, registrations(bad))
-    assert effects.publications == []
-    assert known.clocks == {"fs1": moment(1)}
+    assert effects.presence == []
+    assert known.clocks.latest == {"fs1": moment(1)}
 
 
 def test_a_node_event_whose_rule_raises_leaves_node_and_users_as_they_were(
@@ -202,10 +205,10 @@ def test_a_node_event_whose_rule_raises_leaves_node_and_users_as_they_were(
     effects = fold(known, [(topics.NODE_CHANGES, node_change(NodeKind.DOWN, 9))])
     assert len(letters(effects)) == 1
     assert (known.nodes, known.sessions, known.sweeps) == (nodes, sessions, [])
-    assert known.clocks == {"fs1": moment(1)}
+    assert known.clocks.latest == {"fs1": moment(1)}
     monkeypatch.undo()
     effects = fold(known, [(topics.NODE_CHANGES, node_change(NodeKind.DOWN, 9))])
-    assert len(effects.publications) == 1
+    assert len(effects.presence) == 1
 
 
 def _lost(at: float = 100) -> NodeChange:
@@ -240,18 +243,18 @@ def test_a_sweep_that_raises_for_one_user_goes_on_with_the_others(
 ) -> None:
     known = _crowd()
     before = known.sessions[AOR.encode()]
-    monkeypatch.setattr(f"{SESSION_BATCH}.fold_node_lost", _failing_for(AOR, fold_node_lost))
+    monkeypatch.setattr(f"{NODE_CHANGES}.fold_node_lost", _failing_for(AOR, fold_node_lost))
     batch = SessionBatch(known, NOW)
     batch.fold(topics.NODE_CHANGES, [Consumed(b"fs1", codec.encode(_lost()))])
     effects = batch.finish()
-    assert [r.key for r in effects.publications] == [OTHER.encode()]
+    assert [r.key for r in effects.presence] == [OTHER.encode()]
     assert known.sessions[AOR.encode()] == before
     assert known.sweeps == []
-    assert [r.topic for r in effects.conclusions] == [topics.NODE_STATE]
-    assert batch.fences["rule-failed"] == 1
+    assert [r.topic for r in effects.sweep_completions] == [topics.NODE_STATE]
+    assert batch.output.fences["rule-failed"] == 1
     logged: set[str] = set()
-    assert len(list(batch.failures.news(logged))) == 1
-    assert list(batch.failures.news(logged)) == []
+    assert len(list(batch.output.failures.news(logged))) == 1
+    assert list(batch.output.failures.news(logged)) == []
 
 
 def test_a_sweep_that_raises_costs_the_user_no_event_of_its_own(
@@ -259,12 +262,11 @@ def test_a_sweep_that_raises_costs_the_user_no_event_of_its_own(
 ) -> None:
     """What waits for a user is done when an event touches it: the event is not to blame."""
     known = _crowd()
-    monkeypatch.setattr(f"{SESSION_BATCH}.fold_node_lost", _failing_for(AOR, fold_node_lost))
+    monkeypatch.setattr(f"{NODE_CHANGES}.fold_node_lost", _failing_for(AOR, fold_node_lost))
     effects = fold(known, [(topics.NODE_CHANGES, _lost()), *registrations(unregistered(200))])
     assert letters(effects) == []
     by_user = [
-        (r.key, codec.decode(topics.PRESENCE.model, r.value or b"").cause)
-        for r in effects.publications
+        (r.key, codec.decode(topics.PRESENCE.model, r.value or b"").cause) for r in effects.presence
     ]
     assert sorted(by_user) == [
         (AOR.encode(), Cause.UNREGISTERED),
@@ -276,7 +278,7 @@ def test_a_stored_session_that_cannot_be_read_stops_no_sweep() -> None:
     known = _crowd()
     known.sessions[AOR.encode()] = b"{"
     effects = fold(known, [(topics.NODE_CHANGES, _lost())])
-    assert [r.key for r in effects.publications] == [OTHER.encode()]
+    assert [r.key for r in effects.presence] == [OTHER.encode()]
     assert known.sweeps == []
 
 
@@ -289,33 +291,33 @@ def test_an_expiry_that_raises_leaves_the_user_and_rings_again(
     before = known.sessions[AOR.encode()]
     failing = _failing_for(AOR, fold_expiry)
     monkeypatch.setattr(f"{SESSION_BATCH}.fold_expiry", failing)
-    known.see("fs1", moment(100))
+    known.clocks.advance("fs1", moment(100))
     effects = fold(known, [])
-    assert [r.key for r in effects.publications] == [OTHER.encode()]
+    assert [r.key for r in effects.presence] == [OTHER.encode()]
     assert known.sessions[AOR.encode()] == before
     monkeypatch.undo()
-    known.see("fs1", moment(100) + TRY_AGAIN / 2)
-    assert fold(known, []).publications == []
-    known.see("fs1", moment(200) + TRY_AGAIN)
-    assert [r.key for r in fold(known, []).publications] == [AOR.encode()]
+    known.clocks.advance("fs1", moment(100) + TRY_AGAIN / 2)
+    assert fold(known, []).presence == []
+    known.clocks.advance("fs1", moment(200) + TRY_AGAIN)
+    assert [r.key for r in fold(known, []).presence] == [AOR.encode()]
 
 
 def test_the_end_of_a_grace_that_raises_leaves_the_user_and_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    known = PartitionState(0, {}, {}, {}, {}, timedelta(seconds=35), lambda _: timedelta(seconds=3))
+    known = PartitionState(0, {}, {}, timedelta(seconds=35), lambda _: timedelta(seconds=3))
     fold(known, registrations(registered(1), socket_closed(2)))
     before = known.sessions[AOR.encode()]
     failing = _failing_for(AOR, end_grace)
     monkeypatch.setattr(f"{OPEN_SESSIONS}.end_grace", failing)
     batch = SessionBatch(known, NOW + timedelta(seconds=5))
-    assert batch.finish().publications == []
-    assert batch.fences["rule-failed"] == 1
+    assert batch.finish().presence == []
+    assert batch.output.fences["rule-failed"] == 1
     assert known.sessions[AOR.encode()] == before
     monkeypatch.undo()
     assert not known.is_due(NOW + timedelta(seconds=6))
     ended = SessionBatch(known, NOW + timedelta(seconds=6) + TRY_AGAIN).finish()
-    assert len(ended.publications) == 1
+    assert len(ended.presence) == 1
 
 
 def test_an_end_of_a_listing_that_raises_is_done_to_nobody(
@@ -325,7 +327,7 @@ def test_an_end_of_a_listing_that_raises_is_done_to_nobody(
     known = _crowd()
     known.nodes["fs1"].gap = known.nodes["fs1"].gap_at = moment(3)
     node: NodeState = codec.decode(NodeState, codec.encode(known.nodes["fs1"]))
-    monkeypatch.setattr(SessionBatch, "_keep", lambda *_: (_ for _ in ()).throw(Fault()))
+    monkeypatch.setattr(NodeChanges, "_write", lambda *_: (_ for _ in ()).throw(Fault()))
     effects = fold(known, registrations(of(listing_ended(50, "one"), None)))
     assert len(letters(effects)) == 1
     assert known.sweeps == []
@@ -373,4 +375,4 @@ def test_a_join_that_raises_has_no_effect_between_two_events_of_a_connection(
     monkeypatch.setattr("streams.batches.join_batch.fold_owner", failing)
     table, effects = folded(owner(2), owner(1), owner(2), owner(3))
     assert table == expected
-    assert [r.topic for r in effects.announcements] == [topics.DEAD_LETTERS] * 2
+    assert [r.topic for r in effects.joins] == [topics.DEAD_LETTERS] * 2

@@ -31,7 +31,7 @@ class Site:
 
     def __init__(self, *events: Any) -> None:
         slack = timedelta(seconds=35)
-        state = PartitionState(0, {}, {}, {}, {}, slack, lambda _: GRACE)
+        state = PartitionState(0, {}, {}, slack, lambda _: GRACE)
         self.pipeline = Pipeline(state=state)
         self.apply(*events)
 

@@ -1,21 +1,27 @@
 """Leases of nodes: a lost node's users are out of reach at once, and back as they were."""
 
 import asyncio
-from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from runtime.kafka import KafkaSettings
+from runtime.partition_counts import PartitionCounts
 from schemas import codec, topics
 from schemas.node import NodeEvent
+from schemas.topics import Topic
 from schemas.vocabulary import CallKind, NodeKind, Source, Transport
 from streams.batches.effects import Effects
 from streams.batches.leases import Leases
 from streams.batches.node_batch import NodeCopier
+from streams.batches.partition import LockedTable, Partition
 from streams.batches.partition_state import PartitionState
 from streams.batches.session_batch import SessionBatch
 from streams.batches.sweep import PIECE
+from streams.flow.partition_guard import PartitionGuard
+from streams.node_runner import NodeRunner
+from streams.tables.packed_table import PackedTable, Packer
 from streams.timekeeper import Timekeeper
 from tests.unit.pipeline import NOW, Consumed, Pipeline
 from tests.unit.stories import AOR, call, listed, listing_ended, moment, registered, unregistered
@@ -216,14 +222,14 @@ def test_a_lost_nodes_users_are_swept_in_pieces_and_at_once_when_touched() -> No
         id="lost", kind=NodeKind.LOST, node="fs1", boot="boot-a", at=moment(1e6)
     )
     batch.fold(topics.NODE_CHANGES, [Consumed(b"fs1", codec.encode(lost))])
-    assert len(batch.finish().publications) == PIECE
+    assert len(batch.finish().presence) == PIECE
     last = f"sip:u{PIECE + 9}@example.test"
     touched = unregistered(10**6, at=10**6)
     touched.aor = last
     batch = SessionBatch(state, NOW)
     batch.fold(topics.REGISTRATIONS, [Consumed(last.encode(), codec.encode(touched))])
     published = [
-        codec.decode(topics.PRESENCE.model, r.value or b"") for r in batch.finish().publications
+        codec.decode(topics.PRESENCE.model, r.value or b"") for r in batch.finish().presence
     ]
     assert len(published) == 10
     assert [p.cause for p in published if p.aor == last] == ["node-lost"]
@@ -268,15 +274,15 @@ class _Node:
 
     def crash(self) -> None:
         """What Kafka has is left."""
-        self.state = PartitionState(0, self.state.sessions, {}, {}, self.kept, self.state.slack)
-        self.state.begin_index()
+        self.state = PartitionState(0, self.state.sessions, self.kept, self.state.slack)
+        self.state.index.begin()
 
     def reachable(self) -> set[bool]:
         values = self.state.sessions.values()
         return {codec.decode(topics.SESSIONS.model, value).reachable for value in values}
 
     def _keep(self, effects: Effects) -> None:
-        records = effects.state + effects.conclusions
+        records = effects.state + effects.sweep_completions
         nodes = [record for record in records if record.topic is topics.NODE_STATE]
         self.kept.update({record.key: record.value or b"" for record in nodes})
 
@@ -316,61 +322,62 @@ def test_a_crash_in_the_middle_of_a_sweep_leaves_nobody_behind(
     assert node.reachable() == {reachable}
 
 
-class _Behind:
-    """Wards of a worker that has one partition, and may not have read its nodes' words yet."""
+class _Worker:
+    """One that has one partition, and may not have read its node events yet."""
 
     def __init__(self) -> None:
         self.unread: list[int] = []
-        self.told: list[str] = []
-        self.state = PartitionState(0, {}, {}, {}, {}, timedelta(seconds=35))
+        self.lost: list[str] = []
+        state = PartitionState(0, {}, {}, timedelta(seconds=35))
+        tables = (topics.SESSIONS, topics.CONNECTION_STATE, topics.MEDIA_STATE)
+        self._partition = Partition(
+            0, state, *(LockedTable(topic, PackedTable(Packer())) for topic in tables)
+        )
 
     def assigned(self) -> list[int]:
         return [0]
 
+    async def get(self, number: int) -> Partition:
+        assert number == 0
+        return self._partition
+
+    def current(self, number: int) -> Partition | None:
+        raise AssertionError(number)
+
     def kafka_silence(self) -> float:
         return 0.0
 
-    def nodes_unread(self, numbers: list[int]) -> list[int]:
-        return [number for number in numbers if number in self.unread]
+    def has_unread(self, topic: Topic, number: int, read: int) -> bool:
+        assert (topic, read) == (topics.NODES, 0)
+        return number in self.unread
 
-    async def partition(self, number: int) -> PartitionState:
-        assert number == 0
-        return self.state
-
-    async def fold_what_is_due(self, number: int) -> None:
-        raise AssertionError(number)
-
-    async def settle(self, effects: Effects) -> None:
-        self.told += [record.key.decode() for record in effects.announcements]
+    async def deliver(self, effects: Effects) -> None:
+        self.lost += [record.key.decode() for record in effects.joins]
 
 
 def test_a_worker_that_is_behind_loses_no_node() -> None:
     """Its heartbeats are in Kafka, and not read: that is no silence of the node's."""
-    wards, now = _Behind(), NOW
+    worker, now = _Worker(), NOW
     leases = Leases(5 * SECOND, 300 * SECOND)
-    timekeeper = Timekeeper(wards, leases, NodeCopier(1, 5 * SECOND, leases), 1, lambda: now)
+    copier = NodeCopier(1, 5 * SECOND, leases)
+    counts = PartitionCounts(KafkaSettings(), lambda _: None)
+    guard = PartitionGuard(counts, 1, [], 60.0)
+    nodes = NodeRunner(worker, worker, guard, copier, worker.deliver, lambda: now)
 
-    asyncio.run(_once(timekeeper))
+    async def fold_due(number: int) -> None:
+        raise AssertionError(number)
+
+    timekeeper = Timekeeper(worker, fold_due, nodes.check_leases, lambda: now)
+    asyncio.run(timekeeper.tick())
     leases.hear(0, node_said(NodeKind.UP, 0), now)
-    wards.unread = [0]
+    worker.unread = [0]
     now += 60 * SECOND
-    asyncio.run(_once(timekeeper))
-    assert wards.told == []
-    wards.unread = []
+    asyncio.run(timekeeper.tick())
+    assert worker.lost == []
+    worker.unread = []
     now += 4 * SECOND
-    asyncio.run(_once(timekeeper))
-    assert wards.told == []
+    asyncio.run(timekeeper.tick())
+    assert worker.lost == []
     now += 2 * SECOND
-    asyncio.run(_once(timekeeper))
-    assert wards.told == ["fs1"]
-
-
-async def _once(timekeeper: Timekeeper) -> None:
-    """One tick of it."""
-
-    async def one(number: int, work: Awaitable[None]) -> bool:
-        del number
-        await work
-        return False
-
-    await timekeeper.run(one)
+    asyncio.run(timekeeper.tick())
+    assert worker.lost == ["fs1"]

@@ -28,7 +28,7 @@ WRONG = (RIGHT + 1) % 4
 
 
 def _fold(number: int, *events: Any) -> SessionBatch:
-    known = PartitionState(number, {}, {}, {}, {}, timedelta(seconds=35), partitions=4)
+    known = PartitionState(number, {}, {}, timedelta(seconds=35), partitions=4)
     batch = SessionBatch(known, NOW)
     records = [Consumed(AOR.encode(), codec.encode(event)) for event in events]
     batch.fold(topics.REGISTRATIONS, records)
@@ -39,11 +39,11 @@ def _fold(number: int, *events: Any) -> SessionBatch:
 def test_an_event_is_folded_only_where_its_key_belongs() -> None:
     sound = _fold(RIGHT, registered(1), refreshed(2))
     assert not sound.misplaced
-    assert len(sound.effects.publications) == 1
+    assert len(sound.output.effects.presence) == 1
     struck = _fold(WRONG, registered(1), refreshed(2))
     assert struck.misplaced
-    assert {record.topic for record in struck.effects.state} == {topics.DEAD_LETTERS}
-    assert struck.effects.publications == []
+    assert {record.topic for record in struck.output.effects.state} == {topics.DEAD_LETTERS}
+    assert struck.output.effects.presence == []
 
 
 def test_marks_of_a_node_stand_in_every_partition_and_those_of_a_user_in_one() -> None:
@@ -85,10 +85,10 @@ def test_joins_and_nodes_are_folded_only_where_their_keys_belong() -> None:
         assert (join.misplaced, bool(table)) == (not placed, placed)
 
         copier = NodeCopier(4, timedelta(seconds=5), Leases(timedelta(5), timedelta(300)))
-        copies = copier.copy(number, [Consumed(b"fs1", codec.encode(beat))], NOW).announcements
+        batch = copier.copy(number, [Consumed(b"fs1", codec.encode(beat))], NOW)
         placed = number == partition_of(b"fs1", 4)
-        assert copier.misplaced != placed
-        assert [r.topic for r in copies] == (
+        assert batch.misplaced != placed
+        assert [r.topic for r in batch.effects.joins] == (
             [topics.NODE_CHANGES] * 4 if placed else [topics.DEAD_LETTERS]
         )
 

@@ -33,7 +33,7 @@ class ClusterAndFolds(RuleBasedStateMachine):
     def begin(self, speaks: bool, ticks: bool) -> None:
         nodes = {name: Speaker(name, ticks=ticks and name != EDGE) for name in (*REGISTRARS, EDGE)}
         self.cluster = TroubledCluster(chance=Random(1), speaks=speaks, nodes=nodes)
-        state = PartitionState(0, {}, {}, {}, {}, timedelta(seconds=35))
+        state = PartitionState(0, {}, {}, timedelta(seconds=35))
         self.pipeline = Pipeline(state=state, leases=Leases(DAY, DAY), now=START)
         self.judge = Judge(self.cluster, self.pipeline, late=float("inf"))
         self.under_way: dict[tuple[str, str], deque[Said]] = {}

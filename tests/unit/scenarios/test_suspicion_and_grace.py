@@ -43,7 +43,7 @@ def _tell(pipeline: Pipeline, *events: Any) -> None:
 
 def _pipeline(grace: float = 0) -> Pipeline:
     settings = StreamsSettings(grace={"example.test": timedelta(seconds=grace)})
-    state = PartitionState(0, {}, {}, {}, {}, timedelta(seconds=35), settings.grace_of)
+    state = PartitionState(0, {}, {}, timedelta(seconds=35), settings.grace_of)
     return Pipeline(state=state)
 
 
@@ -132,9 +132,9 @@ def test_who_signs_off_gets_no_grace() -> None:
 def test_grace_goes_on_after_a_restart() -> None:
     before = _pipeline(grace=3)
     _tell(before, registered(1, cookie=7), _socket(ConnectionKind.CLOSED, 2))
-    state = PartitionState(0, before.state.sessions, {}, {}, {}, timedelta(seconds=35))
-    state.begin_index()
-    assert state.index_piece()
+    state = PartitionState(0, before.state.sessions, {}, timedelta(seconds=35))
+    state.index.begin()
+    assert state.index.index_piece()
     after = Pipeline(state=state)
     after.wait(timedelta(seconds=4))
     assert after.changes("1001") == ["offline connection-closed"]

@@ -27,7 +27,7 @@ def played(seed: int) -> tuple[LoggingPipeline, Then]:
     delivery = deliver(draw(chance).said, chance)
     grace = timedelta(seconds=chance.choice((0, 20)))
     settings = StreamsSettings(grace={"*": grace})
-    state = PartitionState(0, {}, {}, {}, {}, settings.expiry_slack, settings.grace_of)
+    state = PartitionState(0, {}, {}, settings.expiry_slack, settings.grace_of)
     pipeline = LoggingPipeline(
         state=state, leases=Leases(LEASE, LEASE), now=START, settings=settings
     )

@@ -30,14 +30,14 @@ def histograms(monkeypatch: pytest.MonkeyPatch) -> tuple[list[float], list[float
     return delays.recorded, closes.recorded
 
 
-def _batch(*causes: tuple[Cause, float]) -> Any:
+def _output(*causes: tuple[Cause, float]) -> Any:
     """Changes by cause, and so many seconds before NOW."""
     published = [(cause, NOW - timedelta(seconds=ago)) for cause, ago in causes]
     return SimpleNamespace(fences=Counter(), causes=Counter(), published_causes=published)
 
 
 def test_a_close_is_a_change_and_a_close(histograms: tuple[list[float], list[float]]) -> None:
-    measure(_batch((Cause.REGISTERED, 0.25), (Cause.CONNECTION_RESET, 0.5)), NOW)
+    measure(_output((Cause.REGISTERED, 0.25), (Cause.CONNECTION_RESET, 0.5)), NOW)
     assert histograms == ([0.25, 0.5], [0.5])
 
 
@@ -45,7 +45,7 @@ def test_few_closes_among_many_changes_are_recorded(
     histograms: tuple[list[float], list[float]],
 ) -> None:
     many = [(Cause.REGISTERED, 1.0)] * 5_000
-    measure(_batch(*many, (Cause.CONNECTION_CLOSED, 2.0), *many), NOW)
+    measure(_output(*many, (Cause.CONNECTION_CLOSED, 2.0), *many), NOW)
     assert len(histograms[0]) == 16
     assert histograms[1] == [2.0]
 
@@ -53,7 +53,7 @@ def test_few_closes_among_many_changes_are_recorded(
 def test_a_node_whose_clock_is_ahead_has_no_delay(
     histograms: tuple[list[float], list[float]],
 ) -> None:
-    measure(_batch((Cause.REGISTERED, -3.0)), NOW)
+    measure(_output((Cause.REGISTERED, -3.0)), NOW)
     assert histograms == ([0.0], [])
 
 

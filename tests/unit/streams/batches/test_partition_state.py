@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from schemas.topics import NODE_CHANGES, REGISTRATIONS
 from schemas.vocabulary import Cause, NodeKind
-from streams.batches.partition_state import INDEX_PIECE, PartitionState
+from streams.batches.last_batch import last_batch
+from streams.batches.node_index import INDEX_PIECE
+from streams.batches.partition_state import PartitionState
 from streams.consumed import FetchedRecord, TopicPartition
 from streams.tables.packed_table import PackedTable, Packer
 from tests.unit.pipeline import Pipeline
@@ -46,14 +48,13 @@ def test_of_the_last_batch_all_may_be_unpublished_and_of_the_others_nobody(
     table.adopt({key: value for batch in written[:saved] for key, value in batch}, saved)
     log = [entry for batch in written[saved:] for entry in batch]
     table.restore(_record(offset, *entry) for offset, entry in enumerate(log))
-    state = PartitionState(0, table, {}, {}, {}, SLACK)
     recent = list(table.recent)[-remembered:]
-    last = state.last_written(
-        reversed(recent), whole=len(recent) == len(table.recent), batch=table.batch
+    number, last = last_batch(
+        table, reversed(recent), whole=len(recent) == len(table.recent), published=table.batch
     )
     expected = users[-1] if shown and len(written) > saved else []
     assert sorted(s.aor for s in last) == sorted(f"sip:{user}@example.test" for user in expected)
-    assert state.batch == len(users)
+    assert number == len(users)
 
 
 def test_a_loss_before_all_is_indexed_is_told_to_everybody() -> None:
@@ -61,11 +62,11 @@ def test_a_loss_before_all_is_indexed_is_told_to_everybody() -> None:
     before = Pipeline()
     events = [replace(registered(n), aor=f"sip:{n}@example.test") for n in range(1, users + 1)]
     before.feed(REGISTRATIONS, [(event.aor or "", event) for event in events])
-    state = PartitionState(0, before.state.sessions, {}, {}, {}, SLACK)
-    state.begin_index()
-    assert state.index_piece()
+    state = PartitionState(0, before.state.sessions, {}, SLACK)
+    state.index.begin()
+    assert state.index.index_piece()
     after = Pipeline(state=state)
     after.feed(NODE_CHANGES, [("fs1", node_change(NodeKind.DOWN, users + 5))])
     assert {p.cause for p in after.published} == {Cause.NODE_LOST}
     assert len({p.aor for p in after.published}) == users
-    assert not state.index_piece()
+    assert not state.index.index_piece()

@@ -15,8 +15,7 @@ from runtime.kafka import KafkaSettings
 from schemas import topics
 from schemas.topics import Topic
 from streams.consumed import FetchedRecord
-from streams.faust_adapter import app as faust_app
-from streams.faust_adapter.app import StreamsApp
+from streams.faust_adapter.app import StreamsApp, add_table, make_app
 from streams.faust_adapter.consumer import BatchConsumer
 from streams.faust_adapter.recovery import BatchRecovery
 from streams.faust_adapter.store import PartitionedTable
@@ -43,12 +42,12 @@ def runner() -> Iterator[asyncio.Runner]:
 def app(runner: asyncio.Runner, tmp_path: Path) -> StreamsApp:
     """Made with a loop at hand, which Faust takes for its own."""
     del runner
-    return faust_app.make_app(KAFKA, StreamsSettings(data_folder=str(tmp_path)))
+    return make_app(KAFKA, StreamsSettings(data_folder=str(tmp_path)))
 
 
 @pytest.fixture
 def table(app: StreamsApp) -> PartitionedTable:
-    return faust_app.table(app, KAFKA, topics.SESSIONS)
+    return add_table(app, KAFKA, topics.SESSIONS)
 
 
 @pytest.fixture

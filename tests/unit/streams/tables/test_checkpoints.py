@@ -14,7 +14,7 @@ from runtime.kafka import KafkaUnavailable
 from streams.consumed import TopicPartition
 from streams.tables import checkpoint_file
 from streams.tables.checkpoint_file import Header, Unusable
-from streams.tables.checkpoints import SavedTables
+from streams.tables.checkpoints import Checkpoints
 from streams.tables.packed_table import LEARNED_FROM, PackedTable, Packer
 
 TOPIC = TopicPartition("rollcall.sessions", 3)
@@ -34,15 +34,15 @@ def _table(entries: int, first: int = 0) -> PackedTable:
 
 
 class _Files:
-    """SavedTables in a folder, with a topic and a clock that a test may change."""
+    """Checkpoints in a folder, with a topic and a clock that a test may change."""
 
     def __init__(self, folder: Path) -> None:
         self.id: Callable[[], str] = lambda: "one"
         self.now = NOW
         self._folder = folder
 
-    def tables(self) -> SavedTables:
-        return SavedTables(self._folder, lambda: {TOPIC.topic: self.id()}, lambda: self.now)
+    def tables(self) -> Checkpoints:
+        return Checkpoints(self._folder, lambda: {TOPIC.topic: self.id()}, lambda: self.now)
 
     def save(self, table: PackedTable, offset: int = 100, batch: int = 7) -> Path:
         asyncio.run(self.tables().save(TOPIC, table.packed(), offset, batch))
@@ -164,12 +164,12 @@ def test_a_file_counts_as_saved_until_it_must_be_written_anew(
     if is_loaded:
         tables = files.tables()
         asyncio.run(tables.load(TOPIC, _table(0), 100))
-    assert tables.saved_up_to(TOPIC) == 100
+    assert tables.saved_until(TOPIC) == 100
     files.now += 5 * 3_600
-    assert tables.saved_up_to(TOPIC) == 100
+    assert tables.saved_until(TOPIC) == 100
     files.now += 2 * 3_600
     assert files.load(), "it could still be used, and must not be let go"
-    assert tables.saved_up_to(TOPIC) == 0
+    assert tables.saved_until(TOPIC) == 0
 
 
 def test_a_save_that_fails_leaves_the_file_of_before(files: _Files, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_save_that_fails_leaves_the_file_of_before(files: _Files, tmp_path: Pa
         def items(self) -> Any:
             raise OSError(28, "No space left on device")
 
-    tables = SavedTables(tmp_path, lambda: {TOPIC.topic: "one"})
+    tables = Checkpoints(tmp_path, lambda: {TOPIC.topic: "one"})
     asyncio.run(tables.save(TOPIC, (b"", Full()), 200, 8))
     (path,) = tmp_path.iterdir()
     assert path.read_bytes() == before

@@ -6,39 +6,59 @@ from datetime import timedelta
 
 import pytest
 
-from runtime.kafka import KafkaUnavailable
+from runtime.kafka import KafkaSettings, KafkaUnavailable
+from schemas import topics
+from streams.batches.partition import LockedTable, Partition
+from streams.batches.partition_state import PartitionState
+from streams.checkpointer import Checkpointer
 from streams.consumed import TopicPartition
-from streams.tables.checkpointer import Held, Saver
-from streams.tables.checkpoints import SavedTables
+from streams.tables.checkpoints import Checkpoints
 from streams.tables.packed_table import PackedTable, Packer
 
+KAFKA = KafkaSettings()
+TABLES = (topics.SESSIONS, topics.CONNECTION_STATE, topics.MEDIA_STATE)
 CHANGELOG = TopicPartition("rollcall.sessions", 0)
 OFTEN = timedelta(milliseconds=1)
 
 
 class Worker:
-    """Holds one table of one partition; the changelog ends at 100."""
+    """Holds one partition; the changelogs of its tables end at 100, and only one table is used."""
 
     def __init__(self) -> None:
-        self.table = PackedTable(Packer())
-        self.lock = asyncio.Lock()
-        self.is_held = True
+        self.recover()
         self.error: Exception | None = None
 
-    def held(self, number: int) -> list[Held]:
-        assert number == 0
-        return [Held(CHANGELOG, self.table, self.lock)] if self.is_held else []
+    def recover(self) -> None:
+        """Make its tables anew, as a recovery does."""
+        self.partition = Partition(
+            0,
+            PartitionState(0, {}, {}, timedelta(0)),
+            *(LockedTable(topic, PackedTable(Packer())) for topic in TABLES),
+        )
+        self.partition.state.batch = 7
+        self.table, self.lock = self.partition.sessions.table, self.partition.sessions.lock
 
-    def last_batch(self, number: int) -> int:
-        return number + 7
+    def assigned(self) -> list[int]:
+        return [0]
+
+    async def get(self, number: int) -> Partition:
+        raise AssertionError(number)
+
+    def current(self, number: int) -> Partition:
+        assert number == 0
+        return self.partition
 
     async def ends(self, changelogs: list[TopicPartition]) -> dict[TopicPartition, int]:
+        assert [changelog.partition for changelog in changelogs] == [0, 0, 0]
         if self.error is not None:
             raise self.error
-        return dict.fromkeys(changelogs, 100)
+        return {changelog: 100 if changelog == CHANGELOG else 0 for changelog in changelogs}
+
+    def checkpointer(self, files: Checkpoints, interval: timedelta = OFTEN) -> Checkpointer:
+        return Checkpointer(self, self.ends, files, KAFKA, interval)
 
 
-class Files(SavedTables):
+class Files(Checkpoints):
     """Notes what would be written; a write takes until the test lets it."""
 
     def __init__(self) -> None:
@@ -48,9 +68,8 @@ class Files(SavedTables):
         self.began, self.may_write = asyncio.Event(), asyncio.Event()
         self.may_write.set()
 
-    def saved_up_to(self, tp: TopicPartition) -> int:
-        assert tp == CHANGELOG
-        return self.saved_to
+    def saved_until(self, tp: TopicPartition) -> int:
+        return self.saved_to if tp == CHANGELOG else 0
 
     async def save(
         self,
@@ -76,7 +95,7 @@ async def _turns() -> None:
 def test_what_is_folded_and_not_durable_is_not_saved() -> None:
     async def story() -> None:
         worker, files = Worker(), Files()
-        saver = Saver(worker, lambda: [0], files, OFTEN)
+        saver = worker.checkpointer(files)
         async with worker.lock:  # as a batch holds it until Kafka has acknowledged
             worker.table[b"a"] = b"{}"
             saving = asyncio.create_task(saver.save_all())
@@ -92,9 +111,9 @@ def test_a_partition_that_goes_meanwhile_is_not_saved() -> None:
     async def story() -> None:
         worker, files = Worker(), Files()
         async with worker.lock:
-            saving = asyncio.create_task(Saver(worker, lambda: [0], files, OFTEN).save_all())
+            saving = asyncio.create_task(worker.checkpointer(files).save_all())
             await _turns()
-            worker.table = PackedTable(Packer())  # recovered anew
+            worker.recover()
         await saving
         assert not files.saved
 
@@ -105,7 +124,7 @@ def test_the_last_save_waits_for_the_one_under_way_and_is_the_last() -> None:
     async def story() -> None:
         worker, files = Worker(), Files()
         files.may_write.clear()
-        saver = Saver(worker, lambda: [0], files, OFTEN)
+        saver = worker.checkpointer(files)
         running = asyncio.create_task(saver.run())
         await files.began.wait()
         last = asyncio.create_task(saver.save_all())
@@ -122,7 +141,7 @@ def test_what_is_saved_already_is_not_saved_again() -> None:
     async def story() -> None:
         worker, files = Worker(), Files()
         files.saved_to = 100
-        await Saver(worker, lambda: [0], files, OFTEN).save_all()
+        await worker.checkpointer(files).save_all()
         assert not files.saved
 
     asyncio.run(story())
@@ -136,7 +155,7 @@ def test_a_stop_does_not_save_a_large_table_for_a_few_records() -> None:
         for number in range(entries):
             worker.table[b"%d" % number] = b"{}"
         files.saved_to = saved_to
-        await Saver(worker, lambda: [0], files, OFTEN).save_all()
+        await worker.checkpointer(files).save_all()
         return len(files.saved)
 
     assert asyncio.run(stop(entries=400, saved_to=90)) == 0
@@ -150,7 +169,7 @@ def test_a_large_table_is_saved_once_in_a_while_all_the_same() -> None:
         for number in range(400):
             worker.table[b"%d" % number] = b"{}"
         files.saved_to = 90
-        running = asyncio.create_task(Saver(worker, lambda: [0], files, OFTEN).run())
+        running = asyncio.create_task(worker.checkpointer(files).run())
         await asyncio.wait_for(files.began.wait(), 10)
         running.cancel()
 
@@ -162,7 +181,7 @@ def test_nothing_is_saved_without_kafka_or_when_told_never_to(interval: timedelt
     async def story() -> None:
         worker, files = Worker(), Files()
         worker.error = KafkaUnavailable("no broker")
-        await Saver(worker, lambda: [0], files, interval).save_all()
+        await worker.checkpointer(files, interval).save_all()
         assert not files.saved
 
     asyncio.run(story())

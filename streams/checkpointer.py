@@ -1,15 +1,14 @@
 """When the worker saves its tables: each partition once in a while, and all before it stops."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import NamedTuple, Protocol
 
 from runtime import logs
-from runtime.kafka import KafkaUnavailable
+from runtime.kafka import KafkaSettings, KafkaUnavailable
+from streams.batches.partition import PartitionAccess
 from streams.consumed import TopicPartition
-from streams.tables.checkpoints import SavedTables
-from streams.tables.packed_table import PackedTable
+from streams.tables.checkpoints import Checkpoints
 
 log = logs.get(__name__)
 
@@ -20,42 +19,23 @@ _SAVE_ALL_SECONDS = 15.0
 _READ_COSTS = 4
 
 
-class Held(NamedTuple):
-    """A table of a partition. Under its lock, all that is in it is durable and published."""
-
-    changelog: TopicPartition
-    table: PackedTable
-    lock: asyncio.Lock
-
-
-class Holder(Protocol):
-    """Whose tables are saved."""
-
-    def held(self, number: int) -> list[Held]:
-        """The tables of a partition; none when they are not this worker's, or it has failed."""
-
-    def last_batch(self, number: int) -> int:
-        """The number of the last batch folded into the partition's sessions."""
-
-    async def ends(self, changelogs: list[TopicPartition]) -> dict[TopicPartition, int]:
-        """The offsets after the last records. Raises KafkaUnavailable."""
-
-
-class Saver:
-    """Of one worker."""
+class Checkpointer:
+    """Saves the tables of a worker's partitions."""
 
     def __init__(
         self,
-        holder: Holder,
-        assigned: Callable[[], list[int]],
-        files: SavedTables,
+        partitions: PartitionAccess,
+        changelog_ends: Callable[[list[TopicPartition]], Awaitable[dict[TopicPartition, int]]],
+        files: Checkpoints,
+        kafka: KafkaSettings,
         interval: timedelta,
     ) -> None:
-        """`assigned`: the partitions that are recovered, none while the worker is not live.
+        """`changelog_ends` gives the offsets after the last records; it raises KafkaUnavailable.
         `interval`: how often each partition is saved; zero for never."""
-        self._holder = holder
-        self._assigned = assigned
+        self._partitions = partitions
+        self._changelog_ends = changelog_ends
         self._files = files
+        self._kafka = kafka
         self._interval = interval.total_seconds()
         self._saving = asyncio.Lock()  # two at a time would write one file
         self._is_last = False
@@ -63,7 +43,7 @@ class Saver:
     async def run(self) -> None:
         """Save one partition after the other, until all are saved at the end."""
         while self._interval and not self._is_last:
-            numbers = self._assigned()
+            numbers = self._partitions.assigned()
             if not numbers:
                 await asyncio.sleep(min(self._interval, 1.0))
             for number in numbers:
@@ -80,7 +60,7 @@ class Saver:
         self._is_last = True
         try:
             async with asyncio.timeout(_SAVE_ALL_SECONDS):
-                for number in self._assigned() if self._interval else ():
+                for number in self._partitions.assigned() if self._interval else ():
                     await self._save(number, unless_quicker_read=True)
         except TimeoutError:
             log.warning("not all tables saved", seconds=_SAVE_ALL_SECONDS)
@@ -90,20 +70,25 @@ class Saver:
             await self._save_tables(number, unless_quicker_read)
 
     async def _save_tables(self, number: int, unless_quicker_read: bool) -> None:
+        partition = self._partitions.current(number)
+        if partition is None:
+            return
         # The ends first: what comes into the table afterwards will only be read once more.
-        tables = self._holder.held(number)
+        tables = {
+            TopicPartition(self._kafka.name(one.topic), number): one for one in partition.tables
+        }
         try:
-            ends = await self._holder.ends([held.changelog for held in tables])
+            ends = await self._changelog_ends(list(tables))
         except KafkaUnavailable as error:
             log.warning("tables not saved", partition=number, reason=str(error))
             return
-        for held in tables:
-            unsaved = ends[held.changelog] - self._files.saved_up_to(held.changelog)
-            is_quicker_read = unsaved * _READ_COSTS < len(held.table)
+        for changelog, one in tables.items():
+            unsaved = ends[changelog] - self._files.saved_until(changelog)
+            is_quicker_read = unsaved * _READ_COSTS < len(one.table)
             if not unsaved or (unless_quicker_read and is_quicker_read):
                 continue
-            async with held.lock:
-                if not any(held.table is now.table for now in self._holder.held(number)):
+            async with one.lock:
+                if self._partitions.current(number) is not partition:
                     return
-                packed, batch = held.table.packed(), self._holder.last_batch(number)
-            await self._files.save(held.changelog, packed, ends[held.changelog], batch)
+                packed, batch = one.table.packed(), partition.state.batch
+            await self._files.save(changelog, packed, ends[changelog], batch)

@@ -1,0 +1,36 @@
+"""What the last batch before a crash wrote into the session table: it may not be published."""
+
+from collections.abc import Iterable, Mapping
+
+from streams import models
+from streams.batches.indexed import Indexed
+from streams.models import Session
+
+
+def last_batch(
+    sessions: Mapping[bytes, bytes], recent: Iterable[bytes], *, whole: bool, published: int
+) -> tuple[int, list[Session]]:
+    """The number of the last batch in a recovered table, and the users that it wrote.
+
+    `recent` are the keys that recovery read, the last first; `whole` if it has all of them that
+    were written after the batch `published`.
+    """
+    number, last = published, dict[bytes, None]()
+    read = models.decoder(Indexed).decode
+    for key in recent:
+        batch = read(sessions.get(key) or b"{}").batch
+        if not last:
+            number = max(number, batch)
+        if batch <= published or batch < number:
+            whole = True  # all before it in the changelog is older still
+            break
+        last[key] = None
+    if not whole:
+        for key, value in sessions.items():
+            batch = read(value).batch
+            if batch > number:
+                number, last = batch, {}
+            if batch == number:
+                last[key] = None
+    found = (models.decode(Session, sessions[key]) for key in last)
+    return number, [session for session in found if session.version]

@@ -1,0 +1,27 @@
+"""Each node's time, as its own events show it: timers of its users go by it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from streams.models import NodeState
+
+
+class NodeClocks:
+    """The clocks of the nodes that have users in one partition."""
+
+    def __init__(self, nodes: Mapping[str, NodeState]) -> None:
+        self._nodes = nodes
+        self.latest: dict[str, datetime] = {}  # time of each node's own latest event
+
+    def advance(self, node: str, at: datetime) -> None:
+        """Move a node's clock on to the time of one of its own events."""
+        known = self.latest.get(node)
+        if known is None or at > known:
+            self.latest[node] = at
+
+    def time(self, node: str, now: datetime) -> datetime | None:
+        """A node's time. Of a lost one, which reports none, as the worker's clock goes on."""
+        known, state = self.latest.get(node), self._nodes.get(node)
+        if state is not None and state.lost and state.changed is not None:
+            known = max(known or state.at, state.at + (now - state.changed))
+        return known

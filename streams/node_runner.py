@@ -1,0 +1,93 @@
+"""Runs what nodes report of themselves: copies to all partitions, and leases that run out."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from runtime import logs, metrics
+from schemas.topics import NODES, Topic
+from streams.batches.effects import Effects
+from streams.batches.node_batch import NodeCopier
+from streams.batches.partition import PartitionAccess
+from streams.flow.merge import Run
+from streams.flow.partition_guard import PartitionGuard
+
+log = logs.get(__name__)
+
+# Kafka answers a waiting fetch twice a second. After it was away, producers need this long to be
+# heard again (librdkafka's reconnect.backoff.max.ms).
+KAFKA_SILENCE_SECONDS = 1.5
+PRODUCERS_RETURN = timedelta(seconds=10)
+
+
+class NodeProgress(Protocol):
+    """What is asked of a worker's consumer before a node is lost."""
+
+    def has_unread(self, topic: Topic, number: int, read: int) -> bool:
+        """Whether records may lie beyond the offset `read` of a partition."""
+
+    def kafka_silence(self) -> float:
+        """Seconds since a broker last answered."""
+
+
+class NodeRunner:
+    """Folds nodes' own events, and keeps the leases of the nodes whose events this worker reads."""
+
+    def __init__(
+        self,
+        partitions: PartitionAccess,
+        progress: NodeProgress,
+        guard: PartitionGuard,
+        copier: NodeCopier,
+        deliver: Callable[[Effects], Awaitable[None]],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._partitions = partitions
+        self._progress = progress
+        self._guard = guard
+        self._copier = copier
+        self._deliver = deliver
+        self._clock = clock
+        self._read: dict[int, int] = {}  # by partition, the offset after what is folded
+
+    async def fold(self, number: int, runs: list[Run]) -> bool:
+        """Copy the events that every partition must know."""
+        records = [record for _, run in runs for record in run]
+        await self._guard.check_batch(number)
+        await self._begin_leases(number)
+        batch = self._copier.copy(number, records, self._clock())
+        await self._guard.check_batch(number, misplaced=batch.misplaced)
+        await self._deliver(batch.effects)
+        self._read[number] = records[-1].offset + 1
+        return True
+
+    async def check_leases(self) -> None:
+        """Report the nodes whose leases have run out."""
+        numbers = self._partitions.assigned()
+        leases = self._copier.leases
+        leases.retain(numbers)
+        for number in numbers:
+            await self._begin_leases(number)
+        # Leases are suspended while Kafka is unreachable, or node events are unread.
+        if self._progress.kafka_silence() > KAFKA_SILENCE_SECONDS:
+            leases.excuse(self._clock() + PRODUCERS_RETURN)
+        leases.excuse(self._clock(), self._unread(numbers))
+        effects, lost = self._copier.lose(self._clock())
+        for lease in lost:
+            log.warning("node lost: its lease ran out", node=lease.node, boot=lease.boot)
+            metrics.NODES_LOST.add(1, {"node": lease.node})
+        if lost:
+            await self._deliver(effects)
+
+    async def _begin_leases(self, number: int) -> None:
+        if not self._copier.leases.has_begun(number):
+            nodes = (await self._partitions.get(number)).state.nodes
+            self._copier.begin_leases(number, nodes, self._clock())
+
+    def _unread(self, numbers: list[int]) -> Iterable[int]:
+        """The partitions in which node events wait that are not read yet."""
+        return [
+            number
+            for number in numbers
+            if self._progress.has_unread(NODES, number, self._read.get(number, 0))
+        ]
