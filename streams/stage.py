@@ -19,7 +19,7 @@ _GOODBYE_SECONDS = 10.0
 
 
 def run() -> None:
-    """Fold until told to stop. Exits with 1 if a batch failed: a fresh start retries it."""
+    """Fold until the stage is stopped. Exits with 1 if a batch failed: a fresh start retries it."""
     # A batch makes tens of thousands of short-lived objects: the default thresholds would walk
     # the indexes of a million users every few batches.
     gc.set_threshold(200_000, 20, 100)
@@ -34,9 +34,9 @@ def run() -> None:
 
 
 async def _stand_still(stage: Stage, worker: Worker) -> None:
-    """Not ready, for the operator to see why, until told to stop.
+    """Not ready, for the operator to see why, until the stage is stopped.
 
-    Started again it would only be refused (ensure_topics), and say why between restarts.
+    Started again it would only be refused (ensure_topics), and log the reason between restarts.
     """
     stage.ready.clear()
     stage.heartbeat.rest()

@@ -72,7 +72,7 @@ class JoinBatch:
     """Folds records of one partition into a join's table; `finish` gives the effects.
 
     `number` is the partition of `partitions`, `table` its live table. Announcements go out before
-    the table's changelog: said twice they change nothing, forgotten they would.
+    the table's changelog: written twice they change nothing, forgotten they would.
     """
 
     def __init__(

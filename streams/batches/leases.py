@@ -13,7 +13,7 @@ from streams.models import NodeEvent, NodeState
 
 
 class Lease(Struct):
-    """Of one node: what it last said of itself, and when that was heard, by the worker's clock."""
+    """Of one node: its last report, and when that was read, by the worker's clock."""
 
     node: str
     boot: str
@@ -49,7 +49,7 @@ class Leases:
         return partition in self._partitions
 
     def hear(self, partition: int, event: NodeEvent, now: datetime) -> bool:
-        """A node said something; whether that brings it back from lost or unwatched."""
+        """A node has reported; whether that brings it back from lost or unwatched."""
         nodes = self._partitions.setdefault(partition, {})
         old = nodes.get(event.node)
         if event.kind is NodeKind.DOWN:
@@ -57,7 +57,7 @@ class Leases:
             return False
         away = old if old is not None and (old.lost or old.unwatched) else None
         if away is not None and event.at <= away.at:
-            return False  # said before it fell silent, and read again
+            return False  # reported before it fell silent, and read again
         unwatched = event.kind is NodeKind.UNWATCHED
         if unwatched and old is not None and old.lost and old.boot == event.boot:
             return False  # its producer stops beside it: that is no word of the node's own
@@ -72,7 +72,7 @@ class Leases:
                 lease.heard = max(lease.heard, now)
 
     def run_out(self, now: datetime) -> list[Lease]:
-        """The nodes that are lost by now; each is told once."""
+        """The nodes that are lost by now; each is returned once."""
         lost = []
         for nodes in self._partitions.values():
             for lease in nodes.values():

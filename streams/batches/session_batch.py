@@ -124,7 +124,7 @@ class SessionBatch:
                 complete.append(node)
         if not listings:
             return fold_registration
-        return lambda session, told: fold_listed_before(session, told, listings, complete)
+        return lambda session, event: fold_listed_before(session, event, listings, complete)
 
     def _call(self, event: CallEvent) -> None:
         if event.kind is CallKind.SNAPSHOT_ENDED:

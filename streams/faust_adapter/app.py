@@ -34,7 +34,7 @@ class StreamsApp(faust.App):  # type: ignore[misc]  # Faust is untyped
         self.tables.check_assignment = check_assignment
 
     def begin(self) -> None:
-        """Start; `ended` says when it has failed to."""
+        """Start; `ended` is set when it has failed to."""
         self.finalize()
         self._starting = asyncio.ensure_future(self.start())
 

@@ -10,7 +10,7 @@ from faust.types import TP
 
 from streams.faust_adapter.fetcher import make_prompt, use_light_records
 
-# A high watermark tells of records written this long after it was heard, and no later: every
+# A high watermark is valid for records written this long after it was heard, and no later: every
 # partition is asked for twice a second (fetcher.IDLE_WAIT_MS), but not while records of it wait to
 # be taken.
 WATERMARK_HOLDS_MS = 1000
@@ -25,7 +25,7 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
 
     `seeks` counts how often the recovery has set positions; `taken_after` is that count when the
     last fetch's records were taken, which is in this thread, as the seeks are. A fetch may wait
-    while a rebalance passes, so neither its beginning nor its end in the other thread tells.
+    while a rebalance passes, so neither its beginning nor its end in the other thread is a sign.
     """
 
     seeks = 0

@@ -54,7 +54,7 @@ class BatchRecovery(Recovery):  # type: ignore[misc]  # Faust is untyped
         """Note from where partitions are read next, and end the recovery when all are read.
 
         All before a position must have been restored. The last offsets of a partition may have no
-        records any more (compaction), so the records alone cannot tell its end.
+        records any more (compaction), so the records alone do not show its end.
         """
         for tp, position in positions.items():
             seen = self.active_offsets.get(tp)

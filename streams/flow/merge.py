@@ -17,8 +17,8 @@ from streams.flow.merge_buffer import MergeBuffer
 
 log = logs.get(__name__)
 
-# A topic that is said to hold more and does not deliver is waited for so long, and then skipped
-# until it delivers or its high watermark moves. Time alone does not tell: on a busy machine what
+# A topic below its high watermark that does not deliver is waited for so long, and then skipped
+# until it delivers or its high watermark moves. Time alone is no sign: on a busy machine what
 # was fetched waits for its turn. While records of it are in flight the time does not begin.
 STALL_SECONDS = 2.0
 STALL_ROUNDS = 8

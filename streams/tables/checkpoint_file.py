@@ -23,7 +23,7 @@ _LENGTH_BYTES = 4
 
 
 class Unusable(Exception):
-    """The file must not be used; says why. Recovery reads everything from Kafka instead."""
+    """The file must not be used, for the reason given. Recovery reads all from Kafka instead."""
 
 
 class Header(Struct):
