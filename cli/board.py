@@ -30,6 +30,10 @@ def _utc() -> datetime:
     return datetime.now(UTC)
 
 
+def _delay(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1000:.0f} ms"
+
+
 class Board:
     """Shows changes as they come; if the output is not a terminal, prints a line for each."""
 
@@ -41,7 +45,7 @@ class Board:
         self.users: dict[str, Presence] = {}
         self.causes: Counter[str] = Counter()
         self.delays: list[float] = []
-        self._last: deque[tuple[Presence, float]] = deque(maxlen=_LAST)
+        self._last: deque[tuple[Presence, float | None]] = deque(maxlen=_LAST)
         self._live: Live | None = None
 
     def __enter__(self) -> "Board":
@@ -55,14 +59,15 @@ class Board:
             self._live.update(self.render(), refresh=True)
             self._live.stop()
 
-    def add(self, presence: Presence, seconds: float) -> None:
-        """Add a change that was published `seconds` after its cause."""
+    def add(self, presence: Presence, seconds: float | None) -> None:
+        """Add a change that was published `seconds` after its cause; None: that is not known."""
         self.users[presence.aor] = presence
         self.causes[presence.cause] += 1
-        self.delays.append(seconds)
+        if seconds is not None:
+            self.delays.append(seconds)
         self._last.appendleft((presence, seconds))
         if self._live is None:
-            line = f"{as_line(presence)}  +{seconds * 1000:.0f} ms"
+            line = f"{as_line(presence)}  {_delay(seconds)}"
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def refresh(self) -> None:
@@ -108,7 +113,7 @@ class Board:
                 status(presence),
                 str(presence.cause),
                 nodes(presence) or "-",
-                f"{seconds * 1000:.0f} ms",
+                _delay(seconds),
             ]
             for presence, seconds in newest
         ]

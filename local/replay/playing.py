@@ -21,6 +21,8 @@ from runtime.settings import BadArgument
 from schemas.presence import Presence
 
 PASSWORD = "ClueCon"
+# FreeSWITCH's clock: an event may be played so much before its time.
+_CLOCK_STEP_SECONDS = 0.02
 
 
 class Playing:
@@ -117,21 +119,28 @@ class Playing:
         for progress in self._progress.values():
             progress.close()
 
-    def delay(self, presence: Presence) -> float:
+    def delay(self, presence: Presence) -> float | None:
         """Seconds from the recorded event of a presence record to now, at any speed.
 
-        The end of a recording is played at its own (moved) time; at another speed, earlier events
-        are played `speed` times closer to the end than their times are.
+        None where the record's time is later than its event: `at` never goes back, and another
+        node's event had a later one. The end of a recording is played at its own (moved) time; at
+        another speed, earlier events are played `speed` times closer to the end than their times
+        are.
         """
-        now, at = time.time(), presence.at.timestamp()
+        seconds = time.time() - self._played_at(presence)
+        return seconds if seconds > -_CLOCK_STEP_SECONDS else None
+
+    def _played_at(self, presence: Presence) -> float:
+        """When the event of the record's time was played, seconds since the epoch."""
+        at = presence.at.timestamp()
         node = presence.evidence[0].partition("/")[0]
         for source, server in zip(self._sources, self._servers, strict=True):
             if not isinstance(server, FreeSwitchReplay):
                 continue  # its events get the time of the play
             if self._speed and source.node == node and server.shift is not None:
                 end = (server.frames[-1].at + server.shift) / 1e6
-                return now - (end - (end - at) / self._speed)
-        return now - at
+                return end - (end - at) / self._speed
+        return at
 
     def unfinished(self) -> str | None:
         """What has not reached Kafka yet, as a sentence; None when everything has."""

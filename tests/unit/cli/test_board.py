@@ -121,3 +121,16 @@ def test_since_is_when_the_state_began() -> None:
 def test_a_time_has_its_date_where_that_is_not_today() -> None:
     assert moment(NOW - timedelta(hours=1), NOW) == "11:00:00"
     assert moment(NOW - timedelta(days=1), NOW) == "2026-03-03 12:00"
+
+
+def test_a_delay_that_is_not_known_is_not_counted() -> None:
+    console = Console(file=io.StringIO(), width=100, height=24)
+    board = Board(console, "Rollcall", lambda: NOW)
+    board.add(presence(1), 0.012)
+    board.add(presence(2), None)
+    assert board.delays == [0.012]
+    assert isinstance(console.file, io.StringIO)
+    assert [line.split()[-2:] for line in console.file.getvalue().splitlines()] == [
+        ["12", "ms"],
+        ["fs-1", "-"],
+    ]
