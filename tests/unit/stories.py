@@ -147,6 +147,11 @@ def loss(
     )
 
 
+def kernel_closed(at: float, **more: Any) -> ConnectionLoss:
+    """A loss that the kernel reports, by a sequence of its own."""
+    return loss(1, at=at, source=Source.SOCKETS, **more)
+
+
 def node_change(kind: NodeKind, at: float, boot: str = "boot-a", node: str = "fs1") -> NodeChange:
     return NodeChange(id=f"{node}/{boot}/{kind}", kind=kind, node=node, boot=boot, at=moment(at))
 

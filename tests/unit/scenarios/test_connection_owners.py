@@ -14,10 +14,9 @@ from streams.batches.session_batch import SessionBatch
 from streams.folds.connection_loss import fold_loss
 from streams.folds.registration import fold_registration
 from streams.models import Session
+from tests.unit.edge_events import behind, same
 from tests.unit.pipeline import Consumed, Pipeline
-from tests.unit.scenarios.test_edge_late_events import same
 from tests.unit.stories import AOR, listed, loss, moment, refreshed, registered
-from tests.unit.streams.folds.test_edges import behind
 
 
 def _closed(port: int, at: float) -> ConnectionEvent:

@@ -6,7 +6,18 @@ from schemas.registration import RegistrationEvent
 from schemas.session import Session
 from schemas.vocabulary import Source
 from streams.folds import devices
-from tests.unit.scenarios.test_edge_late_events import edge_closed, from_edge, from_registrar, same
+from tests.unit.edge_events import (
+    PROXY,
+    behind,
+    bindings,
+    client,
+    edge,
+    edge_closed,
+    edge_lost,
+    from_edge,
+    from_registrar,
+    same,
+)
 from tests.unit.stories import (
     apply,
     expired,
@@ -14,7 +25,6 @@ from tests.unit.stories import (
     shown,
     unregistered,
 )
-from tests.unit.streams.folds.test_edges import PROXY, behind, bindings, client, edge, edge_lost
 
 DAY = 86400.0
 

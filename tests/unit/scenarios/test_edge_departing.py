@@ -4,8 +4,8 @@ import pytest
 
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import RegistrationKind, Source
+from tests.unit.edge_events import behind, bindings, edge, from_edge, from_registrar, same
 from tests.unit.scenarios.test_edge_cut_off import row
-from tests.unit.scenarios.test_edge_late_events import from_edge, from_registrar, same
 from tests.unit.stories import (
     apply,
     expired,
@@ -16,7 +16,6 @@ from tests.unit.stories import (
     shown,
 )
 from tests.unit.stories import unregistered as signed_off
-from tests.unit.streams.folds.test_edges import behind, bindings, edge
 
 ENDS = {
     "unregistered": signed_off(9, node="fs1"),

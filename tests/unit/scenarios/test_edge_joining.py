@@ -8,6 +8,7 @@ from schemas.registration import RegistrationEvent
 from schemas.vocabulary import Cause, Source, Transport
 from streams.folds import devices
 from streams.folds.node import fold_staleness
+from tests.unit.edge_events import PROXY, behind, bindings, client, edge, edge_lost
 from tests.unit.stories import (
     apply,
     fold,
@@ -18,7 +19,6 @@ from tests.unit.stories import (
     socket_closed,
     unregistered,
 )
-from tests.unit.streams.folds.test_edges import PROXY, behind, bindings, client, edge, edge_lost
 
 PROXIES = (Source.OPENSIPS, Source.KAMAILIO)
 

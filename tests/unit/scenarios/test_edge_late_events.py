@@ -1,39 +1,19 @@
 """Devices behind an edge whose words come late: what ended, and what stands behind that."""
 
-from typing import Any
-
-from schemas.internal import NodeChange
 from schemas.registration import RegistrationEvent
-from schemas.vocabulary import Cause, NodeKind, Source
+from schemas.vocabulary import Cause, Source
+from tests.unit.edge_events import (
+    CONTACT,
+    behind,
+    bindings,
+    edge,
+    edge_closed,
+    edge_restarted,
+    from_edge,
+    from_registrar,
+    same,
+)
 from tests.unit.stories import AOR, apply, expired, listed, loss, moment, shown, unregistered
-from tests.unit.streams.folds.test_edges import behind, bindings, edge
-
-CONTACT = "sip:1001@b.invalid;transport=tcp"  # the client's own: the same from every port
-
-
-def same(event: RegistrationEvent) -> RegistrationEvent:
-    event.contact = event.binding = CONTACT
-    return event
-
-
-def from_edge(seq: int, port: int, **more: Any) -> RegistrationEvent:
-    return same(edge(seq, port, **more))
-
-
-def from_registrar(seq: int, port: int, **more: Any) -> RegistrationEvent:
-    return same(behind(seq, port, **more))
-
-
-def edge_restarted(at: float) -> NodeChange:
-    return NodeChange(
-        id=f"edge1/up/{at}", kind=NodeKind.UP, node="edge1", boot="boot-z", at=moment(at)
-    )
-
-
-def edge_closed(seq: int, port: int, **more: Any) -> Any:
-    gone = loss(seq, port=port, node="edge1", source=Source.SOCKETS, **more)
-    gone.binding = f"edge1|{CONTACT}"
-    return gone
 
 
 class TestRestartedEdge:

@@ -5,10 +5,9 @@ import pytest
 from schemas import topics
 from schemas.node import NodeEvent
 from schemas.vocabulary import NodeKind, Source
+from tests.unit.edge_events import behind, bindings, edge, edge_lost, from_edge, from_registrar
 from tests.unit.pipeline import Pipeline
-from tests.unit.scenarios.test_edge_late_events import from_edge, from_registrar
 from tests.unit.stories import AOR, apply, expired, moment, node_change, registered, shown
-from tests.unit.streams.folds.test_edges import behind, bindings, edge, edge_lost
 
 
 class TestSilentEdge:

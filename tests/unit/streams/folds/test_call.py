@@ -1,5 +1,6 @@
 """Legs of calls: what moves one, what a listing proves of it, and what subscribers see of it."""
 
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -230,3 +231,58 @@ class TestWhatIsShown:
         )
         assert shown(published)[-1] == "on-the-phone call-answered"
         assert states(published) == [CallState.ANSWERED]
+
+
+def test_a_call_from_ringing_to_its_end() -> None:
+    _, published = apply(
+        registered(1),
+        call(CallKind.TRYING, 2),
+        call(CallKind.RINGING, 3),
+        call(CallKind.ANSWERED, 4),
+        call(CallKind.HELD, 5),
+        call(CallKind.RESUMED, 6),
+        call(CallKind.ENDED, 7),
+    )
+    assert shown(published) == [
+        "online registered",
+        "ringing call-ringing",
+        "on-the-phone call-answered",
+        "held call-held",
+        "on-the-phone call-resumed",
+        "online call-ended",
+    ]
+    assert published[2].calls[0].state is CallState.ANSWERED
+    assert published[-1].calls == []
+
+
+def test_a_call_never_comes_back_from_ended_nor_goes_back_to_ringing() -> None:
+    """Busy lamps stuck or out of order: kamailio#3192, freeswitch#2741."""
+    events = [
+        call(CallKind.TRYING, 2),
+        call(CallKind.RINGING, 3),
+        call(CallKind.ANSWERED, 4),
+        call(CallKind.ENDED, 5),
+    ]
+    for order in permutations(events):
+        session, _ = apply(registered(1), *order)
+        assert session.calls == {}
+        assert session.status is Status.ONLINE
+    session, _ = apply(registered(1), call(CallKind.ANSWERED, 4), call(CallKind.RINGING, 3))
+    assert session.status is Status.ON_THE_PHONE
+
+
+def test_forked_branches_are_separate_legs() -> None:
+    session, published = apply(
+        registered(1),
+        call(CallKind.RINGING, 2, "a"),
+        call(CallKind.RINGING, 3, "b"),
+        call(CallKind.ANSWERED, 4, "a"),
+        call(CallKind.ENDED, 5, "b"),
+    )
+    assert list(session.calls) == ["a"]
+    assert shown(published)[-1] == "on-the-phone call-ended"
+
+
+def test_a_refused_call_shows_nothing() -> None:
+    _, published = apply(registered(1), call(CallKind.TRYING, 2), call(CallKind.ENDED, 3))
+    assert shown(published) == ["online registered"]

@@ -3,76 +3,19 @@
 The ends come by another topic than the registrations: a worker may read either minutes late.
 """
 
-from typing import Any
-
 import pytest
 
 from schemas import topics
-from schemas.connection import ConnectionEvent, connection_id
-from schemas.internal import ConnectionState
+from schemas.connection import ConnectionEvent
+from schemas.internal import ConnectionOwner, ConnectionState
 from schemas.origin import Address
-from schemas.registration import RegistrationEvent
-from schemas.vocabulary import ConnectionKind, Source, Transport
+from schemas.vocabulary import Cause, ConnectionKind, Source, Transport
 from streams.folds.connection import fold_end, fold_owner
-from streams.folds.registration import fold_registration
-from streams.models import ConnectionOwner, Session
+from tests.unit.connection_events import closed, denied, hear, owner, reset, told
 from tests.unit.pipeline import Pipeline
 from tests.unit.stories import AOR, moment, refreshed, registered
 
 HOUR = 3600
-REMOTE = Address(ip="10.0.0.7", port=5061)
-
-
-def told(
-    kind: ConnectionKind, at: float, *, source: Source = Source.SOCKETS, **more: Any
-) -> ConnectionEvent:
-    """Of the connection from port 5061. The kernel counts microseconds, a server its words."""
-    boot = "kernel" if source is Source.SOCKETS else "boot-a"
-    return ConnectionEvent(
-        id=f"fs1/{boot}/{kind}-{at}",
-        source=source,
-        node="fs1",
-        at=moment(at),
-        kind=kind,
-        connection=connection_id("fs1", REMOTE),
-        transport=Transport.TCP,
-        remote=REMOTE,
-        **{"boot": boot, "seq": round(at * 1e6), **more},
-    )
-
-
-def closed(at: float, **more: Any) -> ConnectionEvent:
-    return told(ConnectionKind.CLOSED, at, **more)
-
-
-def reset(at: float, **more: Any) -> ConnectionEvent:
-    return told(ConnectionKind.RESET, at, **more)
-
-
-def denied(at: float) -> ConnectionEvent:
-    """A listing that began then had the client, and the kernel knows no such connection."""
-    return closed(at, reason="gone when listed")
-
-
-def hear(
-    *events: ConnectionEvent | RegistrationEvent, pipeline: Pipeline | None = None
-) -> Pipeline:
-    pipeline = pipeline or Pipeline()
-    for event in events:
-        if isinstance(event, ConnectionEvent):
-            pipeline.feed(topics.CONNECTIONS, [(event.connection, event)])
-        else:
-            pipeline.feed(topics.REGISTRATIONS, [(AOR, event)])
-    # What two joins tell each other without end comes to rest here as a record that is refused.
-    assert pipeline.dead_letters == []
-    return pipeline
-
-
-def owner(seq: int, **more: Any) -> ConnectionOwner:
-    """What the streams announce of the user's REGISTER over that connection."""
-    announced = fold_registration(Session(aor=AOR), registered(seq, **more)).owner
-    assert isinstance(announced, ConnectionOwner)
-    return announced
 
 
 class TestRegistrationsReadLate:
@@ -194,3 +137,63 @@ class TestSuspicion:
             "online registered",
         ]
         assert not pipeline.published[-1].bindings[0].suspect
+
+
+def _owner(seq: int, cookie: int | None = None, aor: str = AOR) -> ConnectionOwner:
+    return ConnectionOwner(
+        id=f"fs1/boot-a/{seq}",
+        source=Source.FREESWITCH,
+        node="fs1",
+        boot="boot-a",
+        seq=seq,
+        at=moment(seq),
+        connection="fs1/10.0.0.7:5061",
+        aor=aor,
+        binding="fs1|b",
+        cookie=cookie,
+        remote=Address(ip="10.0.0.7", port=5061),
+    )
+
+
+def _end(
+    seq: int, cookie: int | None = None, source: Source = Source.FREESWITCH
+) -> ConnectionEvent:
+    return ConnectionEvent(
+        id=f"fs1/{source}/{seq}",
+        source=source,
+        node="fs1",
+        boot="boot-a",
+        seq=seq,
+        at=moment(seq),
+        kind=ConnectionKind.RESET,
+        connection="fs1/10.0.0.7:5061",
+        transport=Transport.TCP,
+        remote=Address(ip="10.0.0.7", port=5061),
+        cookie=cookie,
+    )
+
+
+def test_owner_and_end_meet_in_either_order() -> None:
+    state = ConnectionState()
+    assert fold_owner(state, _owner(1)) == []
+    assert [loss.cause for loss in fold_end(state, _end(2))] == [Cause.CONNECTION_RESET]
+    state = ConnectionState()
+    assert fold_end(state, _end(2)) == []
+    assert [loss.aor for loss in fold_owner(state, _owner(1))] == [AOR]
+
+
+def test_an_end_is_about_its_incarnation_only() -> None:
+    state = ConnectionState()
+    fold_owner(state, _owner(3))
+    assert fold_end(state, _end(2)) == []  # the port's last use
+    state = ConnectionState()
+    fold_owner(state, _owner(1, cookie=7))
+    assert fold_end(state, _end(9, cookie=8, source=Source.SOCKETS)) == []
+    assert len(fold_end(state, _end(9, cookie=7, source=Source.SOCKETS))) == 1
+
+
+def test_every_owner_of_a_shared_connection_loses_it() -> None:
+    state = ConnectionState()
+    fold_owner(state, _owner(1, aor="sip:a@x"))
+    fold_owner(state, _owner(2, aor="sip:b@x"))
+    assert {loss.aor for loss in fold_end(state, _end(3))} == {"sip:a@x", "sip:b@x"}

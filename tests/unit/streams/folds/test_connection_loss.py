@@ -1,5 +1,6 @@
 """A connection's end reaches the user: does their binding still hang on that connection?"""
 
+from itertools import permutations
 from typing import Any
 
 from hypothesis import given
@@ -11,27 +12,21 @@ from schemas.vocabulary import Cause, Source
 from streams.folds.connection import fold_end, fold_owner
 from streams.folds.connection_loss import fold_loss
 from streams.models import ConnectionLoss, ConnectionOwner, Session
-from tests.unit.scenarios.test_edge_late_events import (
-    CONTACT,
-    edge_closed,
-    from_edge,
-    from_registrar,
-    same,
-)
+from tests.unit.connection_events import closed, hear, reset
+from tests.unit.edge_events import CONTACT, edge, edge_closed, from_edge, from_registrar, same
 from tests.unit.stories import (
     AOR,
     apply,
     fold,
+    kernel_closed,
     listed,
+    loss,
     refreshed,
     registered,
     shown,
     socket_closed,
     unregistered,
 )
-from tests.unit.streams.folds.test_binding_end import kernel_closed
-from tests.unit.streams.folds.test_connection import closed, hear, reset
-from tests.unit.streams.folds.test_edges import edge
 
 
 def moved(port: int, at: float, **more: Any) -> Any:
@@ -216,3 +211,40 @@ def test_who_is_announced_again_after_an_end_is_not_lost_by_it_again(
         state = ConnectionState()
         fold_end(state, end)
         assert fold_owner(state, again) == []
+
+
+def test_a_kernels_no_about_one_registration_is_not_about_another() -> None:
+    denied = loss(2, at=2, cookie=None, source=Source.SOCKETS)
+    _, published = apply(registered(2, cookie=8), denied)
+    assert shown(published) == ["online registered"]
+    _, unknown = apply(registered(2), denied)
+    assert shown(unknown)[-1] == "offline connection-closed"
+
+
+def test_every_order_of_register_close_re_register_ends_online() -> None:
+    """Port 5061 closes after the client came back on 5062: whatever order the log has."""
+    events = [registered(1), loss(2), registered(3, port=5062)]
+    for order in permutations(events):
+        session, _ = apply(*order)
+        assert any(":5062" in key for key in session.bindings)
+
+
+def test_port_reuse_an_old_close_does_not_end_the_new_incarnation() -> None:
+    session, _ = apply(registered(1), loss(2), registered(3), loss(2))
+    assert len(session.bindings) == 1
+
+
+class TestKernelDenial:
+    def test_a_kernels_no_ends_what_was_connected_well_before(self) -> None:
+        """The word of its end was lost; the listing asked the kernel, which knows nothing."""
+        denied = loss(60, at=60, cookie=None, source=Source.SOCKETS)
+        _, published = apply(registered(1, cookie=8), refreshed(59, at=59.9, cookie=8), denied)
+        assert shown(published)[-1] == "offline connection-closed"
+
+    def test_a_kernels_no_is_not_about_what_connected_since(self) -> None:
+        denied = loss(60, at=60, cookie=None, source=Source.SOCKETS)
+        session, published = apply(
+            registered(1, cookie=8), refreshed(59, at=59.9, cookie=9), denied
+        )
+        assert shown(published) == ["online registered"]
+        assert len(session.bindings) == 1

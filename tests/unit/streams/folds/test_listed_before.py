@@ -7,18 +7,8 @@ from typing import Any
 import pytest
 
 from schemas.vocabulary import NodeKind, RegistrationKind
-from streams.folds.edge_listings import EdgeListings, PackedConnections
-from tests.unit.streams.folds.test_edge_connections import (
-    BACK,
-    EDGE,
-    Site,
-    behind,
-    closed,
-    listing,
-    mark,
-    row,
-)
-from tests.unit.streams.folds.test_edges import client, edge
+from tests.unit.edge_events import edge
+from tests.unit.edge_site import BACK, EDGE, Site, behind, closed, listing, mark, row
 
 UP = mark(NodeKind.UP, 0)
 Listed = Mapping[int, int | None]
@@ -198,28 +188,3 @@ class TestRow:
     def test_of_a_client_at_another_edge(self) -> None:
         elsewhere = listing(20, NOT_HERE, hosts=("198.51.100.1:5060",))
         assert Site().apply(UP, BACK, elsewhere, row(30)).last == "online found-in-snapshot"
-
-
-class TestPackedConnections:
-    def test_gives_each_peer_its_cookie(self) -> None:
-        peers = {(f"10.0.{n % 7}.{n % 250}", 5000 + n): n or None for n in range(500)}
-        peers[("2001:db8::1", 5061)] = (1 << 64) - 1
-        packed = PackedConnections(peers)
-        assert all(packed[peer] == cookie for peer, cookie in peers.items())
-        assert len(packed) == len(peers)
-        assert ("10.0.0.1", 1) not in packed
-        assert PackedConnections({}).get(("10.0.0.1", 1)) is None
-
-    def test_is_all_that_is_kept_of_a_listing(self) -> None:
-        listings = EdgeListings()
-        whole = listings.add(listing(20, HERE))
-        assert whole is not None
-        listings.keep(whole)
-        kept = listings.kept[EDGE]
-        assert kept.event.connections is None
-        assert whole.event.connections is not None
-        assert kept.connections[(client().ip, 5061)] == 7
-
-    def test_keeps_no_peers(self) -> None:
-        with pytest.raises(TypeError):
-            list(PackedConnections({(client().ip, 5061): 1}))

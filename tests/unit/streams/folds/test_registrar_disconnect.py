@@ -1,16 +1,11 @@
 """Connections that a registrar says it lost, and what is remembered of ends."""
 
+from itertools import permutations
+
 import pytest
 
-from schemas.vocabulary import Cause, RegistrationKind, Source
-from streams.folds.ordering import MAX_LISTABLE
-from tests.unit.scenarios.test_edge_late_events import (
-    CONTACT,
-    edge_closed,
-    from_edge,
-    from_registrar,
-    same,
-)
+from schemas.vocabulary import Cause, RegistrationKind, Transport
+from tests.unit.edge_events import behind
 from tests.unit.stories import (
     apply,
     fold,
@@ -24,7 +19,6 @@ from tests.unit.stories import (
     socket_closed,
     unregistered,
 )
-from tests.unit.streams.folds.test_edges import behind, edge
 
 LOST = RegistrationKind.CONNECTION_LOST
 
@@ -136,56 +130,56 @@ class TestLeftToTheKernel:
         assert shown(published) == ["online registered", "offline connection-reset"]
 
 
-class TestWhatIsRemembered:
-    def test_of_a_servers_own_end_no_listing_revives_its_connections(self) -> None:
-        _, published = apply(registered(1), loss(2, cause=Cause.NODE_LOST), listed(90, "s"))
-        assert shown(published)[-1] == "offline node-lost"
+def test_late_socket_close_after_a_re_register_leaves_the_user_online() -> None:
+    """restsend/rustpbx#274, kazoo's registrar role, JsSIP#929."""
+    _, published = apply(registered(1), registered(2, port=5062), socket_closed(3))
+    assert published[-1].reachable
+    assert [b.contact for b in published[-1].bindings] == ["sip:1001@10.0.0.7:5062;transport=tcp"]
 
-    def test_nothing_at_a_registrar_whose_client_is_back(self) -> None:
-        first, back = same(registered(1, cookie=1)), same(registered(3, port=5062, cookie=2))
-        gone = loss(2, cookie=1, source=Source.SOCKETS)
-        gone.binding = f"fs1|{CONTACT}"
-        session, _ = apply(first, gone, back)
-        assert session.ended == {}
-        session, _ = apply(first, same(registered(2, port=5062, call_id="another", cookie=2)))
-        assert session.ended == {}
 
-    def test_nothing_at_an_edge_of_who_signed_off_and_is_back(self) -> None:
-        off = same(unregistered(2, node="edge1"))
-        session, _ = apply(from_edge(1, 5061), off, from_edge(3, 5062))
-        assert session.ended == {}
+def test_a_crash_without_unregister_takes_the_user_offline() -> None:
+    _, published = apply(registered(1), socket_closed(2))
+    assert shown(published) == ["online registered", "offline connection-closed"]
 
-    def test_nothing_at_an_edge_of_a_connection_from_an_address_that_lives_again(self) -> None:
-        session, _ = apply(
-            from_edge(1, 5061, cookie=1),
-            edge_closed(2, 5061, cookie=1),
-            from_edge(3, 5061, cookie=2),
-        )
-        assert session.ended == {}
 
-    def test_the_connections_that_an_edges_client_left_up_to_a_number(self) -> None:
-        session, _ = apply(from_edge(1, 5000, cookie=5000))
-        for number in range(1, MAX_LISTABLE + 20):
-            port = 5000 + number
-            apply(
-                edge_closed(2 * number, port - 1, cookie=port - 1),
-                from_edge(2 * number + 1, port, cookie=port),
-                session=session,
-            )
-        assert len(session.ended) == MAX_LISTABLE
+def test_socket_close_does_not_touch_a_device_over_udp_or_with_another_call_id() -> None:
+    _, published = apply(
+        registered(1, transport=Transport.UDP),
+        registered(2, port=5063, call_id="two@phone"),
+        socket_closed(3),
+    )
+    assert len(published) == 2
 
-    def test_told_twice_a_left_connection_changes_nothing(self) -> None:
-        gone = edge_closed(9, 5061, cookie=1)
-        session, _ = apply(from_edge(1, 5061, cookie=1), from_edge(2, 5062, cookie=2), gone)
-        assert fold(session, gone).fence == "already-applied"
 
-    def test_a_device_whose_place_at_the_edge_was_taken_is_not_behind_it_any_more(self) -> None:
-        session, _ = apply(from_edge(1, 5061, call_id="a"), from_edge(2, 5061, call_id="b"))
-        _, published = apply(from_registrar(1, 5061, call_id="a"), session=session)
-        assert published == []
+def test_a_socket_close_told_twice_ends_one_binding() -> None:
+    close = socket_closed(3)
+    session, _ = apply(registered(1), registered(2, port=5062), close, close)
+    assert len(session.bindings) == 1
 
-    def test_a_refresh_at_the_edge_takes_nobodys_place(self) -> None:
-        late = refreshed(2, node="edge1")
-        late.registrar, late.source = "edge", Source.OPENSIPS
-        session, _ = apply(edge(1), late)
-        assert session.ended == {}
+
+def test_two_socket_closes_end_both_bindings_of_a_call_id() -> None:
+    _, published = apply(
+        registered(1), registered(2, port=5062), socket_closed(3), socket_closed(4)
+    )
+    assert shown(published)[-1] == "offline connection-closed"
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_kernel_and_registrar_tell_of_one_close_in_any_order(order: tuple[int, ...]) -> None:
+    """The kernel names the connection; the registrar's word about it must not end another."""
+    close = loss(4, port=5061)
+    told = [registered(2, port=5062), close, socket_closed(5)]
+    session, _ = apply(registered(1), *(told[i] for i in order))
+    if order.index(2) > order.index(1):
+        assert [b.contact for b in session.bindings.values()] == [
+            "sip:1001@10.0.0.7:5062;transport=tcp"
+        ]
+
+
+def test_with_a_cookie_only_the_kernel_is_believed() -> None:
+    session, published = apply(registered(1, cookie=77), socket_closed(2))
+    assert shown(published) == ["online registered"]
+    _, published = apply(loss(3, cookie=78), session=session)
+    assert published == []
+    _, published = apply(loss(4, cookie=77), session=session)
+    assert shown(published) == ["offline connection-closed"]

@@ -1,14 +1,27 @@
 """Ends: what is remembered of a binding that is gone, so that a later word is judged rightly."""
 
-from typing import Any
-
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Source
 from streams.folds.ordering import LISTABLE, MAX_LISTABLE, MAX_TOMBSTONES, limit_tombstones
-from tests.unit.scenarios.test_edge_late_events import CONTACT, from_edge, from_registrar, same
+from tests.unit.edge_events import (
+    CONTACT,
+    PROXY,
+    at_edge,
+    behind,
+    bindings,
+    client,
+    edge,
+    edge_closed,
+    edge_lost,
+    from_edge,
+    from_registrar,
+    same,
+)
 from tests.unit.stories import (
     apply,
     expired,
+    fold,
+    kernel_closed,
     listed,
     loss,
     moment,
@@ -19,22 +32,8 @@ from tests.unit.stories import (
     socket_closed,
     unregistered,
 )
-from tests.unit.streams.folds.test_edges import (
-    PROXY,
-    at_edge,
-    behind,
-    bindings,
-    client,
-    edge,
-    edge_lost,
-)
 
 DAY = 86_400
-
-
-def kernel_closed(at: float, **more: Any) -> Any:
-    """The kernel has a sequence of its own."""
-    return loss(1, at=at, source=Source.SOCKETS, **more)
 
 
 def edge_unregistered(seq: int) -> RegistrationEvent:
@@ -130,16 +129,6 @@ class TestListings:
             assert [p.cause for p in published] == [Cause.FOUND_IN_SNAPSHOT] * is_back
 
 
-def test_an_expiry_of_what_nobody_told_of_keeps_an_older_register_from_coming() -> None:
-    _, published = apply(expired(5), registered(4))
-    assert published == []
-
-
-def test_an_expiry_ends_a_binding_whose_call_id_nobody_told() -> None:
-    _, published = apply(registered(1, call_id=None), expired(2))
-    assert shown(published)[-1] == "offline expired"
-
-
 def test_the_cookie_is_known_of_a_connection_that_the_kernel_only_denied() -> None:
     """Its end was lost; a REGISTER over it that is told after that does not bring it back."""
     denied = kernel_closed(60, cookie=None)
@@ -208,3 +197,58 @@ class TestManyEnds:
         ends = {str(n): unregistered(n) for n in range(100)}
         limit_tombstones(ends, moment(99) + LISTABLE, MAX_LISTABLE)
         assert len(ends) == MAX_TOMBSTONES
+
+
+class TestWhatIsRemembered:
+    def test_of_a_servers_own_end_no_listing_revives_its_connections(self) -> None:
+        _, published = apply(registered(1), loss(2, cause=Cause.NODE_LOST), listed(90, "s"))
+        assert shown(published)[-1] == "offline node-lost"
+
+    def test_nothing_at_a_registrar_whose_client_is_back(self) -> None:
+        first, back = same(registered(1, cookie=1)), same(registered(3, port=5062, cookie=2))
+        gone = loss(2, cookie=1, source=Source.SOCKETS)
+        gone.binding = f"fs1|{CONTACT}"
+        session, _ = apply(first, gone, back)
+        assert session.ended == {}
+        session, _ = apply(first, same(registered(2, port=5062, call_id="another", cookie=2)))
+        assert session.ended == {}
+
+    def test_nothing_at_an_edge_of_who_signed_off_and_is_back(self) -> None:
+        off = same(unregistered(2, node="edge1"))
+        session, _ = apply(from_edge(1, 5061), off, from_edge(3, 5062))
+        assert session.ended == {}
+
+    def test_nothing_at_an_edge_of_a_connection_from_an_address_that_lives_again(self) -> None:
+        session, _ = apply(
+            from_edge(1, 5061, cookie=1),
+            edge_closed(2, 5061, cookie=1),
+            from_edge(3, 5061, cookie=2),
+        )
+        assert session.ended == {}
+
+    def test_the_connections_that_an_edges_client_left_up_to_a_number(self) -> None:
+        session, _ = apply(from_edge(1, 5000, cookie=5000))
+        for number in range(1, MAX_LISTABLE + 20):
+            port = 5000 + number
+            apply(
+                edge_closed(2 * number, port - 1, cookie=port - 1),
+                from_edge(2 * number + 1, port, cookie=port),
+                session=session,
+            )
+        assert len(session.ended) == MAX_LISTABLE
+
+    def test_told_twice_a_left_connection_changes_nothing(self) -> None:
+        gone = edge_closed(9, 5061, cookie=1)
+        session, _ = apply(from_edge(1, 5061, cookie=1), from_edge(2, 5062, cookie=2), gone)
+        assert fold(session, gone).fence == "already-applied"
+
+    def test_a_device_whose_place_at_the_edge_was_taken_is_not_behind_it_any_more(self) -> None:
+        session, _ = apply(from_edge(1, 5061, call_id="a"), from_edge(2, 5061, call_id="b"))
+        _, published = apply(from_registrar(1, 5061, call_id="a"), session=session)
+        assert published == []
+
+    def test_a_refresh_at_the_edge_takes_nobodys_place(self) -> None:
+        late = refreshed(2, node="edge1")
+        late.registrar, late.source = "edge", Source.OPENSIPS
+        session, _ = apply(edge(1), late)
+        assert session.ended == {}

@@ -4,6 +4,7 @@ import pytest
 
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import RegistrationKind
+from tests.unit.edge_events import behind, bindings, edge
 from tests.unit.stories import (
     apply,
     expired,
@@ -14,7 +15,6 @@ from tests.unit.stories import (
     registration,
     shown,
 )
-from tests.unit.streams.folds.test_edges import behind, bindings, edge
 
 LOST, RESTORED = RegistrationKind.PING_LOST, RegistrationKind.PING_RESTORED
 
@@ -51,3 +51,21 @@ def test_a_listing_of_who_answers_no_pings_shows_nothing_new() -> None:
     assert shown(published) == ["online registered", "offline ping-lost"]
     _, published = apply(registered(1), row)
     assert shown(published) == ["online registered", "online found-in-snapshot"]
+
+
+def test_a_lost_ping_makes_unreachable_and_the_expiry_after_it_shows_nothing_more() -> None:
+    _, published = apply(
+        registered(1),
+        registration(RegistrationKind.PING_LOST, 2),
+        expired(3, expired_due=moment(2)),
+    )
+    assert shown(published) == ["online registered", "offline ping-lost"]
+
+
+def test_a_restored_ping_makes_reachable_again() -> None:
+    _, published = apply(
+        registered(1),
+        registration(RegistrationKind.PING_LOST, 2),
+        registration(RegistrationKind.PING_RESTORED, 3),
+    )
+    assert shown(published)[-1] == "online ping-restored"
