@@ -22,7 +22,7 @@ log = logs.get(__name__)
 
 
 class BatchRunner:
-    """The folds of a worker's partition queues, but those of its nodes' own events."""
+    """The folds of a worker's partition queues, except that of node events."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class BatchRunner:
         self._causes_logged: set[str] = set()
 
     def folds(self) -> dict[tuple[Topic, ...], Fold]:
-        """By the topics that are merged."""
+        """The folds, by the topics that are merged for them."""
         return {
             SESSION_SOURCES: self._fold_sessions,
             **{(topic,): self._fold_connections for topic in CONNECTION_SOURCES},
@@ -49,18 +49,18 @@ class BatchRunner:
         }
 
     async def fold_due(self, number: int) -> None:
-        """Do what is due in a partition though no record comes."""
+        """Fold what is due in a partition without new records."""
         await self._fold_sessions(number, [])
 
     async def _fold_sessions(self, number: int, runs: list[Run]) -> bool:
-        """Fold records; whether nothing is left to sweep."""
+        """Fold records. Returns whether no sweep is left."""
         await self._guard.check_batch(number)
         partition = await self._partitions.get(number)
         state = partition.state
         async with partition.sessions.lock:
             if state.sweeps:
-                # One partition's piece at a time, and then everybody else: what comes in meanwhile
-                # needs some turns of the loop on its way to a fold.
+                # One partition at a time, and then other tasks: records that arrive meanwhile need
+                # some turns of the loop before they can be folded.
                 async with self._sweeping:
                     batch = self._session_batch(state, runs)
                     await asyncio.sleep(0)
@@ -69,13 +69,13 @@ class BatchRunner:
             await self._guard.check_batch(number, misplaced=batch.misplaced)
             await self._deliver(batch.output.effects)
         measure(batch.output, self._clock())
-        for cause, error in batch.output.failures.news(self._causes_logged):
+        for cause, error in batch.output.failures.new(self._causes_logged):
             log.error("a rule failed: its user is left as before", cause=cause, exc_info=error)
         return not state.sweeps
 
     def _session_batch(self, state: PartitionState, runs: list[Run]) -> SessionBatch:
         written = max((records[-1].timestamp for _, records in runs), default=0)
-        # Whether the registrations before what was written then are known to be folded.
+        # Whether all registrations written before these records are folded.
         caught_up = not self._progress.has_unread(
             topics.REGISTRATIONS, state.number, state.registrations_read, written
         )

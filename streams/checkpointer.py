@@ -1,4 +1,4 @@
-"""When the worker saves its tables: each partition once in a while, and all before it stops."""
+"""Saves the worker's tables to files: each partition periodically, and all before a stop."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,10 +12,10 @@ from streams.tables.checkpoints import Checkpoints
 
 log = logs.get(__name__)
 
-# A stop must not wait for a Kafka that is away.
+# A stop must not wait for Kafka while it is unavailable.
 _SAVE_ALL_SECONDS = 15.0
-# What reading a record of a changelog costs the next start, beside what writing an entry of a table
-# costs the stop. Both keep presence waiting, so a table of which little is not saved is left so.
+# The cost of reading a changelog record at the next start, relative to that of writing a table
+# entry at the stop. Both delay presence, so a table with few unsaved records is not saved.
 _READ_COSTS = 4
 
 
@@ -30,18 +30,18 @@ class Checkpointer:
         kafka: KafkaSettings,
         interval: timedelta,
     ) -> None:
-        """`changelog_ends` gives the offsets after the last records; it raises KafkaUnavailable.
+        """`changelog_ends` returns the offsets after the last records; it raises KafkaUnavailable.
         `interval`: how often each partition is saved; zero for never."""
         self._partitions = partitions
         self._changelog_ends = changelog_ends
         self._files = files
         self._kafka = kafka
         self._interval = interval.total_seconds()
-        self._saving = asyncio.Lock()  # two at a time would write one file
+        self._saving = asyncio.Lock()  # two at once would write the same file
         self._is_last = False
 
     async def run(self) -> None:
-        """Save one partition after the other, until all are saved at the end."""
+        """Save one partition after another, until `save_all`."""
         while self._interval and not self._is_last:
             numbers = self._partitions.assigned()
             if not numbers:
@@ -52,10 +52,10 @@ class Checkpointer:
                     await self._save(number)
 
     async def save_all(self) -> None:
-        """Save what is quicker saved than read again, as far as there is time, and none after that.
+        """Save the tables that are saved faster than read again, as far as there is time.
 
-        While everything still runs: a fold that is cancelled leaves more in the table than is
-        durable.
+        To be called while everything still runs: a cancelled fold leaves more in the table than is
+        durable. `run` saves nothing after it.
         """
         self._is_last = True
         try:
@@ -73,7 +73,7 @@ class Checkpointer:
         partition = self._partitions.current(number)
         if partition is None:
             return
-        # The ends first: what comes into the table afterwards will only be read once more.
+        # The ends first: records that are added to the table afterwards are only read once more.
         tables = {
             TopicPartition(self._kafka.name(one.topic), number): one for one in partition.tables
         }

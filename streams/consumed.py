@@ -1,4 +1,4 @@
-"""What the worker consumes: its source topics, and a record as it is fetched from Kafka."""
+"""What the worker consumes: its source topics, and a record fetched from Kafka."""
 
 from typing import NamedTuple
 
@@ -26,10 +26,10 @@ class TopicPartition(NamedTuple):
 
 
 class FetchedRecord(Struct, gc=False):
-    """What is read of a consumed record. Of headers: the trace only.
+    """The used parts of a consumed record. Of the headers only the trace is kept.
 
-    Twenty thousand of aiokafka's own, each with a dictionary and seven headers, would keep the
-    garbage collector busy for a sixth of the time.
+    With twenty thousand of aiokafka's own records, each with a dictionary and seven headers,
+    garbage collection took a sixth of the time.
     """
 
     partition: int

@@ -1,4 +1,4 @@
-"""Runs what nodes report of themselves: copies to all partitions, and leases that run out."""
+"""Runs batches of node events: copies to all partitions, and leases that expire."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
@@ -14,14 +14,14 @@ from streams.flow.partition_guard import PartitionGuard
 
 log = logs.get(__name__)
 
-# Kafka answers a waiting fetch twice a second. After it was away, producers need this long to be
-# heard again (librdkafka's reconnect.backoff.max.ms).
+# Kafka answers a waiting fetch twice a second. After an outage, producers' events may take so long
+# to arrive again (librdkafka's reconnect.backoff.max.ms).
 KAFKA_SILENCE_SECONDS = 1.5
 PRODUCERS_RETURN = timedelta(seconds=10)
 
 
 class NodeProgress(Protocol):
-    """What is asked of a worker's consumer before a node is lost."""
+    """The state of a worker's consumer, checked before a node is lost."""
 
     def has_unread(self, topic: Topic, number: int, read: int) -> bool:
         """Whether records may lie beyond the offset `read` of a partition."""
@@ -31,7 +31,7 @@ class NodeProgress(Protocol):
 
 
 class NodeRunner:
-    """Folds nodes' own events, and keeps the leases of the nodes whose events this worker reads."""
+    """Folds node events, and keeps the leases of the nodes whose events this worker reads."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class NodeRunner:
         self._read: dict[int, int] = {}  # by partition, the offset after what is folded
 
     async def fold(self, number: int, runs: list[Run]) -> bool:
-        """Copy the events that every partition must know."""
+        """Copy the events that every partition needs."""
         records = [record for _, run in runs for record in run]
         await self._guard.check_batch(number)
         await self._begin_leases(number)
@@ -62,7 +62,7 @@ class NodeRunner:
         return True
 
     async def check_leases(self) -> None:
-        """Report the nodes whose leases have run out."""
+        """Publish the loss of nodes whose leases have expired."""
         numbers = self._partitions.assigned()
         leases = self._copier.leases
         leases.retain(numbers)
@@ -70,11 +70,11 @@ class NodeRunner:
             await self._begin_leases(number)
         # Leases are suspended while Kafka is unreachable, or node events are unread.
         if self._progress.kafka_silence() > KAFKA_SILENCE_SECONDS:
-            leases.excuse(self._clock() + PRODUCERS_RETURN)
-        leases.excuse(self._clock(), self._unread(numbers))
-        effects, lost = self._copier.lose(self._clock())
+            leases.suspend(self._clock() + PRODUCERS_RETURN)
+        leases.suspend(self._clock(), self._unread(numbers))
+        effects, lost = self._copier.expire_leases(self._clock())
         for lease in lost:
-            log.warning("node lost: its lease ran out", node=lease.node, boot=lease.boot)
+            log.warning("node lost: its lease expired", node=lease.node, boot=lease.boot)
             metrics.NODES_LOST.add(1, {"node": lease.node})
         if lost:
             await self._deliver(effects)
@@ -85,7 +85,7 @@ class NodeRunner:
             self._copier.begin_leases(number, nodes, self._clock())
 
     def _unread(self, numbers: list[int]) -> Iterable[int]:
-        """The partitions in which node events wait that are not read yet."""
+        """The partitions that have unread node events."""
         return [
             number
             for number in numbers

@@ -1,4 +1,4 @@
-"""The partitions a worker holds, made ready from its recovered tables."""
+"""The partitions of a worker, made ready from its recovered tables."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,8 @@ from streams.settings import StreamsSettings
 
 log = logs.get(__name__)
 
-# Between two pieces of the index: a million users take some twenty seconds, and half of the time.
+# Pause between two pieces of the index: a million users take about twenty seconds, half of it
+# pauses.
 _REST_SECONDS = 0.002
 
 Deliver = Callable[[Effects], Awaitable[None]]
@@ -62,7 +63,7 @@ class Partitions:
         async with partition.sessions.lock:
             await self._publish_again(partition)
         partition.state.index.begin()
-        # Beside the folds: presence does not wait for it.
+        # In the background: presence does not wait for it.
         indexing = asyncio.create_task(self._failure.succeeds(number, self._index(partition)))
         self._indexing.add(indexing)
         indexing.add_done_callback(self._indexing.discard)
@@ -76,7 +77,7 @@ class Partitions:
         return known if known.sessions.table is self._sessions.partition(number) else None
 
     def numbers(self) -> list[int]:
-        """The partitions held since the start."""
+        """The partitions owned since the start."""
         return sorted(self._partitions)
 
     def users(self) -> int:
@@ -102,7 +103,7 @@ class Partitions:
         )
 
     async def _publish_again(self, partition: Partition) -> None:
-        """What the last batch before a crash wrote, it may not have published."""
+        """Publish the last batch again: after a crash it may be written and not published."""
         sessions, effects = partition.sessions.table, Effects()
         whole = len(sessions.recent) < (sessions.recent.maxlen or 0)
         partition.state.batch, last = last_batch(
@@ -120,6 +121,6 @@ class Partitions:
     async def _index(self, partition: Partition) -> None:
         left = True
         while left and self._partitions.get(partition.number) is partition:
-            async with self._turn:  # one partition at a time, and the folds in between
+            async with self._turn:  # one partition at a time, folds in between
                 left = partition.state.index.index_piece()
                 await asyncio.sleep(_REST_SECONDS)

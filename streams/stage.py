@@ -14,8 +14,8 @@ from streams.worker import Worker
 
 log = logs.get(__name__)
 
-# How long Kafka may take to let a worker go. While it is away Faust would wait for ever.
-_GOODBYE_SECONDS = 10.0
+# How long leaving the group may take. While Kafka is unavailable Faust would wait for ever.
+_LEAVE_SECONDS = 10.0
 
 
 def run() -> None:
@@ -33,7 +33,7 @@ def run() -> None:
     asyncio.run(_work(stage, kafka, settings))
 
 
-async def _stand_still(stage: Stage, worker: Worker) -> None:
+async def _stay_idle(stage: Stage, worker: Worker) -> None:
     """Not ready, for the operator to see why, until the stage is stopped.
 
     Started again it would only be refused (ensure_topics), and log the reason between restarts.
@@ -41,8 +41,8 @@ async def _stand_still(stage: Stage, worker: Worker) -> None:
     stage.ready.clear()
     stage.heartbeat.rest()
     leaving = asyncio.ensure_future(worker.stop_without_commit())
-    await asyncio.wait([leaving], timeout=_GOODBYE_SECONDS)
-    # Again, where whoever looks finds it: at the end of the log.
+    await asyncio.wait([leaving], timeout=_LEAVE_SECONDS)
+    # Again, at the end of the log.
     log.info("nothing is folded; see docs/operations.md", trouble=worker.hindrance())
     await asyncio.to_thread(stage.stop.wait)
     stage.exit()
@@ -58,7 +58,7 @@ async def _work(stage: Stage, kafka: KafkaSettings, settings: StreamsSettings) -
         stage.heartbeat.beat()
         if (failure := worker.failure) is not None:
             if isinstance(failure, WrongPartitionCounts):
-                await _stand_still(stage, worker)
+                await _stay_idle(stage, worker)
             break
         if (failure := worker.ended()) is not None:
             log.critical("Faust has ended", exc_info=failure)
@@ -68,14 +68,14 @@ async def _work(stage: Stage, kafka: KafkaSettings, settings: StreamsSettings) -
         await asyncio.sleep(0.05)
     stage.heartbeat.rest()  # the stop has its own deadline
     if failure is not None:
-        # No goodbye: a graceful stop would commit what was not made durable.
+        # Not gracefully: that would commit what was not made durable.
         os._exit(1)
-    await worker.save()  # while the folds go on: the next worker reads the rest
+    await worker.save()  # while the folds continue: the next worker reads the rest
     stopping = asyncio.ensure_future(worker.stop())
-    done, _ = await asyncio.wait([stopping], timeout=_GOODBYE_SECONDS)
+    done, _ = await asyncio.wait([stopping], timeout=_LEAVE_SECONDS)
     if done:
         await stopping
     else:
-        # What is not committed will be folded again.
-        log.warning("stopped without Kafka's answer", seconds=_GOODBYE_SECONDS)
+        # What is not committed is folded again.
+        log.warning("stopped without Kafka's answer", seconds=_LEAVE_SECONDS)
     stage.exit()

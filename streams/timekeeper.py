@@ -1,4 +1,4 @@
-"""What is due though no event comes: sweeps to go on with, graces that end, leases that run out."""
+"""Work that is due without a new event: sweeps, ends of grace, expired leases."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,12 +6,12 @@ from datetime import datetime
 
 from streams.batches.partition import PartitionAccess
 
-# How often what is due by the clock is looked for.
+# How often it checks what is due.
 TICK_SECONDS = 0.25
 
 
 class Timekeeper:
-    """Folds what is due in a worker's partitions. `clock` is the worker's."""
+    """Folds what is due in a worker's partitions. `clock` is the worker's clock."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Timekeeper:
             await self.tick()
 
     async def tick(self) -> None:
-        """Do what is due now."""
+        """Do everything that is due."""
         for number in self._partitions.assigned():
             if (await self._partitions.get(number)).state.is_due(self._clock()):
                 await self._fold_due(number)

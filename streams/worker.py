@@ -33,7 +33,7 @@ LAG_SECONDS = 1.0
 
 
 class Worker:
-    """Puts the parts of a worker together, starts and stops them."""
+    """Composes the parts of a worker, and starts and stops them."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Worker:
         self._tasks: list[asyncio.Task[Any]] = []
 
     def start(self) -> None:
-        """Begin to read and fold, and to do what is due though no event comes."""
+        """Begin to read and fold, and start the periodic tasks."""
         self._app.begin()
         beside: tuple[Coroutine[Any, Any, None], ...] = (
             self._timekeeper.run(),
@@ -87,31 +87,31 @@ class Worker:
 
     @property
     def failure(self) -> BaseException | None:
-        """What failed first, if anything did: the worker must stop then."""
+        """The first failure, if any: the worker must stop then."""
         return self._failure.error
 
     def ended(self) -> BaseException | None:
-        """Why Faust does not run any more, if so."""
+        """Why Faust has stopped, if it has."""
         return self._app.ended()
 
     def hindrance(self) -> str | None:
-        """Why nothing is folded though the worker lives, if so."""
+        """Why the worker runs but folds nothing, if so."""
         error = self._failure.error
         return str(error) if isinstance(error, WrongPartitionCounts) else None
 
     async def save(self) -> None:
-        """Save the tables, for a worker that starts in the same place after this one."""
+        """Save the tables, for the next worker with the same data folder."""
         await self._checkpointer.save_all()
 
     async def stop(self) -> None:
-        """Leave the group, once what is being folded is durable and committed."""
+        """Leave the group, after the current folds are durable and committed."""
         self._stop_tasks()
         await self._app.stop()
         self._queues.close()
         self._producer.close()
 
     async def stop_without_commit(self) -> None:
-        """Leave the group, and commit no more: what was not made durable is read again."""
+        """Leave the group without committing: what was not made durable is read again."""
         self._stop_tasks()
         self._queues.close()
         await self._app.stop_without_commit()
@@ -121,7 +121,7 @@ class Worker:
         return self._progress.is_live()
 
     def status(self) -> dict[str, Any]:
-        """For /status: what this worker holds and has done."""
+        """For /status: the worker's partitions, users and folded records."""
         return {
             "folded": self._queues.folded,
             "partitions": self._partitions.numbers(),

@@ -1,4 +1,4 @@
-"""What a batch causes, in the order in which it must become durable."""
+"""The records that a batch writes, in the order in which they must become durable."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,14 +24,16 @@ class Record(Struct, gc=False):
 
 @dataclass(slots=True)
 class Effects:
-    """Each list is acknowledged by Kafka before the next is sent, and all before the batch is.
+    """The lists of a batch. Kafka acknowledges each before the next is sent.
 
-    `joins` go first, the records for other partitions: they are idempotent, and state must not hold
-    that they were made when a crash swallowed them. `state` next, and beside it what is written
-    again when its event is read again, which it is until all is durable. `presence` after that: a
-    subscriber never sees a change that a crash could take back; a crash in between is healed by
-    publishing the last batch again (Session.batch). `sweep_completions` last: they hold that
-    something of many batches is done.
+    The batch is acknowledged when all are. Until then its events are read again after a crash.
+
+    - `joins`, records for other partitions, go first. They are idempotent. If state were written
+      first, a crash could lose them, because state records that they were sent.
+    - `state` has the changelogs, owners and dead letters.
+    - `presence` follows: no crash can take back a change that a subscriber has seen. After a crash
+      between the two the last batch is published again (Session.batch).
+    - `sweep_completions` are last: they record that a sweep of several batches has ended.
     """
 
     joins: list[Record] = field(default_factory=list)

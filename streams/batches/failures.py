@@ -1,20 +1,20 @@
-"""What raised in rules that no record is to blame for: each cause once, for the log."""
+"""Exceptions of rules that no consumed record has caused: each place in the code is logged once."""
 
 from collections.abc import Iterator
 
 
 class Failures:
-    """Of sweeps and timers. A cause is a place in the code; what is at hand there may differ."""
+    """The first exception of each place in the code, from sweeps and timers."""
 
     def __init__(self) -> None:
         self._first: dict[str, Exception] = {}
 
     def add(self, what: str, error: Exception) -> None:
-        """`what` was under way ("sweep", "expiry", "grace") when `error` was raised."""
+        """Add an exception; `what` was being done ("sweep", "expiry", "grace")."""
         self._first.setdefault(f"{what}: {type(error).__name__} at {_place(error)}", error)
 
-    def news(self, known: set[str]) -> Iterator[tuple[str, Exception]]:
-        """(cause, its first error) of the causes that are not in `known`, where they are put."""
+    def new(self, known: set[str]) -> Iterator[tuple[str, Exception]]:
+        """(place, its first exception) of the places that are not in `known`; adds them there."""
         for cause, error in self._first.items():
             if cause not in known:
                 known.add(cause)

@@ -1,7 +1,7 @@
-"""One batch of one partition of what is joined under another key than the user's.
+"""One batch of one partition of events that are joined by connection or by call.
 
-Connections (their owners and their ends) and calls (their legs and their media) meet here; what the
-join finds is announced under the user's key.
+Owners of connections are joined with the ends of connections, and legs of calls with their media.
+The results are published under the user's key.
 """
 
 from collections.abc import Callable, Iterable, MutableMapping
@@ -15,20 +15,21 @@ from schemas.topics import Topic
 from streams import models
 from streams.batches.effects import Effects, Record, refusal
 from streams.batches.journal import Journal
-from streams.batches.placement import Misplaced, place
+from streams.batches.placement import Misplaced, check_placement
 from streams.folds.connection import fold_end, fold_owner
 from streams.folds.media import fold_call_owner, fold_media
 from streams.models import CallOwner, ConnectionOwner, ConnectionState, MediaState
 
-# Keys remembered a partition; beyond it the one touched longest ago is forgotten. The close of a
-# forgotten connection is missed here (not by the registrar, nor by a snapshot).
+# Keys kept for each partition; the least recently used are dropped. If a dropped connection closes,
+# its binding ends only by the registrar's events or its next snapshot.
 MAX_CONNECTIONS = 250_000
 MAX_CALLS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """`fold` takes a key's state and an event, changes the state, and gives what to announce."""
+    """A join. `fold` takes the state of a key and an event, changes the state, and returns what to
+    publish."""
 
     key: Callable[[Any], str]
     new: Callable[[], Any]
@@ -69,10 +70,10 @@ MEDIA = Join(
 
 
 class JoinBatch:
-    """Folds records of one partition into a join's table; `finish` gives the effects.
+    """Folds records of one partition into a join's table; `finish` returns the effects.
 
-    `number` is the partition of `partitions`, `table` its live table. Announcements go out before
-    the table's changelog: written twice they change nothing, forgotten they would.
+    `number` is the partition of `partitions`, `table` its live table. Results are sent before the
+    table's changelog: a repeated result changes nothing, a lost one would.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class JoinBatch:
         self._join = join
         self._number = number
         self._partitions = partitions
-        self.misplaced = False  # whether a record stands in a partition that is not its key's
+        self.misplaced = False  # whether a record is in another partition than its key's
         self._table = table
         self._now = now
         self._open: dict[bytes, Any] = {}
@@ -99,7 +100,7 @@ class JoinBatch:
         for record in records:
             try:
                 self._event(read(record.value or b""))
-            except Exception as error:  # a rule's own fault must not stop everybody else
+            except Exception as error:  # an exception in a rule must not stop the other records
                 self.effects.joins.append(refusal(topic, record, error, self._now))
                 if isinstance(error, Misplaced):
                     self.misplaced = True
@@ -111,28 +112,28 @@ class JoinBatch:
         if known is None:
             known = self._stored(key)
         try:
-            found = [self._announcement(one) for one in self._join.fold(known, event)]
+            found = [self._result(one) for one in self._join.fold(known, event)]
         except Exception:
             self._reopen(key)
             raise
         self._open[key] = known
-        self._journal.note((key, event))
+        self._journal.add((key, event))
         self.effects.joins.extend(found)
 
     def _stored(self, key: bytes) -> Any:
         value = self._table.get(key)
         if value:
             return models.decode(self._join.new, value)
-        place(key, self._number, self._partitions)
+        check_placement(key, self._number, self._partitions)
         return self._join.new()
 
-    def _announcement(self, found: Any) -> Record:
+    def _result(self, found: Any) -> Record:
         output, aor = self._join.output, found.aor
         head = event_headers(output, found, aor)
         return Record(output, None, aor.encode(), models.encode(found), head)
 
     def _reopen(self, key: bytes) -> None:
-        """Make anew what an event left half-changed: from the table and the events before it."""
+        """Rebuild a state that an event left half-changed, from the table and earlier events."""
         if self._open.pop(key, None) is None:
             return
         known = self._stored(key)
@@ -141,10 +142,10 @@ class JoinBatch:
         self._open[key] = known
 
     def finish(self) -> Effects:
-        """Write what was touched, forget what is too much."""
+        """Write the changed states, and drop the least recently used above the limit."""
         for key, known in self._open.items():
             value = models.encode(known)
-            if key in self._table:  # to the end: the order of insertion is that of touch
+            if key in self._table:  # insertion order is the order of use
                 del self._table[key]
             self._table[key] = value
             self._write(key, value)

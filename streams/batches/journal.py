@@ -1,6 +1,6 @@
-"""What a batch has done to each of its open states, in order, so that it can be done again.
+"""The steps that a batch has applied to each open state, so that they can be applied again.
 
-To note a step costs an append; they are sorted by key only where a state must be made anew.
+Adding a step costs one append. Steps are sorted by key only when a state must be rebuilt.
 """
 
 from collections import defaultdict
@@ -8,18 +8,18 @@ from typing import Any
 
 
 class Journal:
-    """Of one batch. `note((key, step))` adds a step; a step is what the batch makes of it."""
+    """The steps of one batch. `add((key, step))` adds one; the batch defines what a step is."""
 
-    __slots__ = ("_by_key", "_sorted", "_steps", "note")
+    __slots__ = ("_by_key", "_sorted", "_steps", "add")
 
     def __init__(self) -> None:
         self._steps: list[tuple[bytes, Any]] = []
         self._by_key: defaultdict[bytes, list[Any]] = defaultdict(list)
         self._sorted = 0
-        self.note = self._steps.append
+        self.add = self._steps.append
 
     def of(self, key: bytes) -> list[Any]:
-        """The key's steps, the first first."""
+        """The steps of a key, in order."""
         for known, step in self._steps[self._sorted :]:
             self._by_key[known].append(step)
         self._sorted = len(self._steps)

@@ -1,4 +1,4 @@
-"""What the last batch before a crash wrote into the session table: it may not be published."""
+"""The last batch that was written into the session table before a crash: it may be unpublished."""
 
 from collections.abc import Iterable, Mapping
 
@@ -12,8 +12,8 @@ def last_batch(
 ) -> tuple[int, list[Session]]:
     """The number of the last batch in a recovered table, and the users that it wrote.
 
-    `recent` are the keys that recovery read, the last first; `whole` if it has all of them that
-    were written after the batch `published`.
+    `recent` are the keys that recovery read, the last first; `whole` if these are all keys written
+    after the batch `published`.
     """
     number, last = published, dict[bytes, None]()
     read = models.decoder(Indexed).decode
@@ -22,7 +22,7 @@ def last_batch(
         if not last:
             number = max(number, batch)
         if batch <= published or batch < number:
-            whole = True  # all before it in the changelog is older still
+            whole = True  # everything before it in the changelog is older
             break
         last[key] = None
     if not whole:

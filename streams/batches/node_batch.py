@@ -1,4 +1,4 @@
-"""Node events -> node changes: turning points, time, lost leases; a copy to every partition."""
+"""Node events -> node changes (starts, ends, time, lost nodes), one copy for each partition."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from schemas.vocabulary import NodeKind, Source
 from streams import models
 from streams.batches.effects import Effects, Record, refusal
 from streams.batches.leases import Lease, Leases
-from streams.batches.placement import Misplaced, place
+from streams.batches.placement import Misplaced, check_placement
 from streams.models import NodeChange, NodeEvent, NodeState
 
 _COPIED = frozenset(
@@ -25,13 +25,13 @@ class NodeBatch:
     """The effects of one batch of node events."""
 
     effects: Effects = field(default_factory=Effects)
-    misplaced: bool = False  # whether a record stands in a partition that is not its key's
+    misplaced: bool = False  # whether a record is in another partition than its key's
 
 
 class NodeCopier:
-    """Decides which node events every partition must know, and makes the copies.
+    """Copies the node events that every partition needs.
 
-    Heartbeats come every second; a copy of the clock every `tick` is enough for the timers.
+    Heartbeats arrive every second; one copy every `tick` is enough for the timers.
     """
 
     def __init__(self, partitions: int, tick: timedelta, leases: Leases) -> None:
@@ -55,26 +55,26 @@ class NodeCopier:
         for record in records:
             try:
                 event = models.decode(NodeEvent, record.value or b"")
-                place(event.node.encode(), number, self._partitions)
+                check_placement(event.node.encode(), number, self._partitions)
                 batch.effects.joins.extend(self._copies_of(number, event, now))
-            except Exception as error:  # a rule's own fault must not stop everybody else
+            except Exception as error:  # an exception in a rule must not stop the other records
                 batch.effects.joins.append(refusal(topics.NODES, record, error, now))
                 batch.misplaced |= isinstance(error, Misplaced)
         return batch
 
     def _copies_of(self, number: int, event: NodeEvent, now: datetime) -> list[Record]:
         if event.source is Source.RTPENGINE:
-            return []  # it holds no bindings, and must not end those of a SIP server of its name
-        is_back = self.leases.hear(number, event, now)
+            return []  # it holds no bindings, and must not end those of a SIP server with its name
+        is_back = self.leases.renew(number, event, now)
         if event.kind in _COPIED and (self._is_due(event) or is_back):
             return self._copies(event.id, event.kind, event.node, event.boot, event.at)
         return []
 
-    def lose(self, now: datetime) -> tuple[Effects, list[Lease]]:
+    def expire_leases(self, now: datetime) -> tuple[Effects, list[Lease]]:
         """The copies that report the nodes whose leases have run out, and those leases."""
-        effects, lost = Effects(), self.leases.run_out(now)
+        effects, lost = Effects(), self.leases.expire(now)
         for lease in lost:
-            # One id a silence, whichever worker notices it.
+            # One id for each loss, whichever worker finds it.
             id_ = f"{lease.node}/{lease.boot}/lost-{round(lease.at.timestamp() * 1e6)}"
             effects.joins.extend(self._copies(id_, NodeKind.LOST, lease.node, lease.boot, lease.at))
         return effects, lost

@@ -1,4 +1,4 @@
-"""What events about a whole node mean for its users: changes, listings, and becoming stale."""
+"""Events about a whole node, applied to its users: changes, listings, and becoming stale."""
 
 from copy import copy
 from datetime import datetime
@@ -28,7 +28,7 @@ from streams.models import NodeChange, NodeState, RegistrationEvent
 class NodeChanges:
     """Folds events about whole nodes, in one batch of one partition.
 
-    Each has all of its effects or, where something raises, none.
+    If something raises, the event has no effect.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class NodeChanges:
         self._caught_up = caught_up
 
     def change(self, change: NodeChange) -> None:
-        """A node has started, ended, was lost or is back; or its time has gone on."""
+        """A node has started, ended, was lost or is back; or its time has advanced."""
         node = change.node
         with self._sessions.all_or_nothing(node):
             old = self._partition.nodes.get(node)
@@ -65,11 +65,11 @@ class NodeChanges:
                 self._sessions.begin_sweep(node, lambda s: fold_node_change(s, change))
             if old is None or _has_changed(old, new):
                 self._write(node, new)
-            if self._caught_up and change.kind is not NodeKind.GAP:  # which its producer reports
+            if self._caught_up and change.kind is not NodeKind.GAP:  # a gap has the producer's time
                 self._partition.clocks.advance(node, change.at)
 
     def registrations_listed(self, end: RegistrationEvent) -> None:
-        """A complete listing of a node's registrations has come."""
+        """A complete listing of a node's registrations has ended."""
         with self._sessions.all_or_nothing(end.node):
             self._sessions.begin_sweep(end.node, lambda s: fold_registrations_listed(s, end))
             self._mark_listed(end.node, end.at)
@@ -86,7 +86,7 @@ class NodeChanges:
             if is_late(first, known) or has_ended(first, known):
                 return
             if known.listed_at is not None and first.at <= known.listed_at:
-                return  # read again: what was registered since is for the next one
+                return  # read again: it does not show what was registered since
             if known.gap_at is not None and known.gap_from is not None:
                 listing.gap = known.gap_from, known.gap_at
         with self._sessions.all_or_nothing(node):
@@ -96,7 +96,7 @@ class NodeChanges:
             self._partition.edge_listings.keep(listing)
 
     def mark_stale(self) -> None:
-        """Mark the bindings of nodes that have been uncertain for too long."""
+        """Mark the bindings of nodes that became stale."""
         for node in self._partition.became_stale(self._now):
             try:
                 with self._sessions.all_or_nothing(node):
@@ -116,7 +116,7 @@ class NodeChanges:
         if known.gap is None and not known.stale:
             return
         if known.gap_at is not None and at < known.gap_at:
-            return  # it had begun before: what was missed since may be missing there too
+            return  # it began before the gap's end: it may lack what was missed
         was_stale, known.stale = known.stale, False
         known.gap = known.gap_at = known.gap_from = None
         if was_stale:
@@ -127,13 +127,13 @@ class NodeChanges:
         self._sessions.begin_sweep(node, lambda s: fold_staleness(s, node, at, stale=stale))
 
     def _copy(self, node: str) -> NodeState:
-        """The node's state, to be changed: rules of this batch may refer to the one before."""
+        """A new state of the node, to be changed: rules of this batch may refer to the old one."""
         known: NodeState = copy(self._partition.nodes[node])
         self._partition.nodes[node] = known
         return known
 
     def _write(self, node: str, new: NodeState) -> None:
-        """Write it, but not before what it means for the node's users is done."""
+        """Write the node's state, after the sweeps of its users."""
         value = models.encode(new)
         record = Record(topics.NODE_STATE, self._partition.number, node.encode(), value)
         sweeps = [sweep for sweep in self._partition.sweeps if sweep.node == node]
@@ -144,6 +144,6 @@ class NodeChanges:
 
 
 def _has_changed(old: NodeState, new: NodeState) -> bool:
-    """Whether it is more than the time that changed: worth a record in every partition."""
+    """Whether more than the time has changed, which is worth a record."""
     before = (old.boot, old.down, old.lost, old.unwatched, old.gap_at)
     return before != (new.boot, new.down, new.lost, new.unwatched, new.gap_at)

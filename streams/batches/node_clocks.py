@@ -1,4 +1,4 @@
-"""Each node's time, as its own events show it: timers of its users go by it."""
+"""Each node's time, by its own latest event: it drives the timers of the node's users."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,7 +20,7 @@ class NodeClocks:
             self.latest[node] = at
 
     def time(self, node: str, now: datetime) -> datetime | None:
-        """A node's time. Of a lost one, which reports none, as the worker's clock goes on."""
+        """A node's time. While a node is lost it goes on with the worker's clock."""
         known, state = self.latest.get(node), self._nodes.get(node)
         if state is not None and state.lost and state.changed is not None:
             known = max(known or state.at, state.at + (now - state.changed))

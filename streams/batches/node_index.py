@@ -1,6 +1,6 @@
-"""Which users have a binding or leg on which node, and when their first binding there is due.
+"""Which users have a binding or leg on which node, and when their first binding there expires.
 
-Derived from the session table: after recovery it is rebuilt piece by piece, beside the folds.
+Derived from the session table: after recovery it is rebuilt in pieces, beside the folds.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -13,7 +13,7 @@ from streams.batches.sweep import PATHS
 from streams.batches.timers import GRAIN, Bucket, GraceTimers, Timers
 from streams.models import Session
 
-# Users indexed between two turns of the others: some two milliseconds.
+# Users indexed before other tasks get their turn: about two milliseconds.
 INDEX_PIECE = 200
 
 
@@ -23,22 +23,23 @@ class NodeIndex:
     def __init__(
         self, sessions: Mapping[bytes, bytes], graces: GraceTimers, slack: timedelta
     ) -> None:
-        """`graces` gets those of recovered users. `slack`: how long after its expiry a binding is
-        due."""
+        """`graces` gets the timers of recovered users. `slack`: how long after its expiry a binding
+        is dropped."""
         self._sessions = sessions
         self._graces = graces
         self._slack = slack
-        # By node: its users, and where their timer there waits.
+        # By node: its users, and the bucket of their timer there.
         self._members: dict[str, dict[bytes, Bucket | None]] = {}
         self._timers: dict[str, Timers] = {}
         self._unindexed: Iterator[bytes] = iter(())
 
     def begin(self) -> None:
-        """Index every user that is in the table now, by `index_piece`. Folds index theirs."""
+        """Begin to index every user in the table, by `index_piece`. Folds index the users they
+        change."""
         self._unindexed = iter(list(self._sessions))
 
     def index_piece(self) -> bool:
-        """Index some more users; whether there are any left."""
+        """Index some more users; returns whether any were left."""
         read = models.decoder(Indexed).decode
         left = False
         for key in islice(self._unindexed, INDEX_PIECE):
@@ -52,13 +53,14 @@ class NodeIndex:
         return left
 
     def members_of(self, node: str) -> Collection[bytes]:
-        """All users with a binding or leg on the node, and perhaps some that had one."""
+        """All users with a binding or leg on the node, and perhaps some that had one. Completes the
+        index first."""
         while self.index_piece():
             pass
         return self._members.get(node, ())
 
     def add(self, key: bytes, session: Session | Indexed) -> None:
-        """Note on which nodes the user is, and when their bindings are due."""
+        """Add a user: the nodes of their bindings and legs, and the first expiry on each."""
         for binding in session.bindings.values():
             members = self._members.get(binding.node)
             if members is None:
@@ -73,7 +75,7 @@ class NodeIndex:
             if expiry is None:
                 members[key] = timer
             elif timer is None or expiry < timer.at:
-                # One timer a user and node: the earliest; a later expiry is found when it is due.
+                # One timer a user and node, the earliest; the fold then finds a later expiry.
                 timers = self._timers.get(binding.node)
                 if timers is None:
                     timers = self._timers[binding.node] = Timers()
@@ -82,7 +84,7 @@ class NodeIndex:
             self._members.setdefault(leg.node, {}).setdefault(key, None)
 
     def remove(self, node: str, key: bytes) -> None:
-        """The user has nothing on the node any more."""
+        """Remove a user who has nothing on the node any more."""
         members = self._members.get(node)
         if members is not None:
             members.pop(key, None)
@@ -92,7 +94,7 @@ class NodeIndex:
     ) -> list[tuple[str, bytes, datetime]]:
         """(node, user, node's time) of the timers that are due, each by its own node's clock.
 
-        A node whose clock does not go on keeps its timers, at no cost to the others.
+        A node whose clock stands still keeps its timers.
         """
         due: list[tuple[str, bytes, datetime]] = []
         for node, timers in self._timers.items():
@@ -102,16 +104,16 @@ class NodeIndex:
             members = self._members[node]
             for bucket in timers.due(now, self._slack):
                 for key in bucket.keys:
-                    if members.get(key) is bucket:  # else an earlier one replaced it
+                    if members.get(key) is bucket:  # else an earlier timer replaced it
                         members[key] = None
                         due.append((node, key, now))
         return due
 
     def retry(self, node: str, key: bytes, at: datetime) -> None:
-        """Set the timer of a user whose rule failed once more, by the node's clock."""
+        """Set the timer of a user whose rule failed again, to a time of the node's clock."""
         self._members[node][key] = self._timers[node].set(key, at)
 
     def due_at(self, node: str, key: bytes) -> datetime | None:
-        """When, on the node's clock, the user's timer there is due."""
+        """The time of the node's clock at which the user's timer there is due."""
         bucket = self._members.get(node, {}).get(key)
         return None if bucket is None else bucket.at + GRAIN + self._slack

@@ -1,9 +1,8 @@
-"""The sessions that a batch has opened: swept, changed by rules, published, written at the end.
+"""The sessions that a batch has opened: rules change them, and they are written at the end.
 
-What rules decide becomes records here, in the order in which they must become durable. Each event
-is a transaction: what a rule decided is put into records first and noted after that, and a session
-that a rule left half-changed is dropped and made anew from the table and from the earlier events of
-the batch. So is what a rule does for a sweep or a timer, where it fails for that user alone.
+Each application of a rule to a session is a transaction: its records are made first and added to
+the output after that. If a rule raises, the session is rebuilt from the table and from the rules
+applied to it earlier in the batch. In a sweep or a timer the failure costs that user alone.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from streams import models
 from streams.batches.effects import Record
 from streams.batches.journal import Journal
 from streams.batches.partition_state import PartitionState
-from streams.batches.placement import place
+from streams.batches.placement import check_placement
 from streams.batches.session_output import SessionOutput
 from streams.batches.sweep import PATHS, PIECE, Sweep
 from streams.folds.outcome import FoldResult
@@ -28,7 +27,7 @@ Rule = Callable[[Session], FoldResult]
 
 
 class _Decided(NamedTuple):
-    """What a rule decided, and what that makes: owners' records; the presence and its record."""
+    """The result of a rule, and the records made of it."""
 
     result: FoldResult
     owners: list[Record]
@@ -79,10 +78,10 @@ class OpenSessions:
         if session is None:
             value = self._partition.sessions.get(key)
             if value is None:
-                place(key, self._partition.number, self._partition.partitions)
+                check_placement(key, self._partition.number, self._partition.partitions)
                 return None
             session = self._open[key] = models.decode(Session, value)
-        for sweep in self._partition.sweeps:  # what was decided before comes before
+        for sweep in self._partition.sweeps:  # a sweep that began earlier is applied earlier
             if sweep.claim(key):
                 session = self._swept(sweep, key, session)
         return session
@@ -95,7 +94,7 @@ class OpenSessions:
         self._partition.sweeps.append(Sweep(node, rule, dict.fromkeys(members)))
 
     def sweep_piece(self) -> None:
-        """Go on with the sweeps, for so many users."""
+        """Apply the sweeps to the next users."""
         sweeps, left = self._partition.sweeps, PIECE
         while sweeps and left > 0:
             for key in sweeps[0].first(left):
@@ -104,17 +103,17 @@ class OpenSessions:
                     self._session(key)
                 except Exception as error:  # what the table holds cannot be read
                     self._output.rule_failed("sweep", error)
-                sweeps[0].claim(key)  # where it has not been claimed on the way
+                sweeps[0].claim(key)  # if opening it has not claimed it
             if not sweeps[0].waiting:
                 after = sweeps.pop(0).after
                 if after is not None:
                     self._output.effects.sweep_completions.append(after)
 
     def _swept(self, sweep: Sweep, key: bytes, session: Session) -> Session:
-        """The session with the sweep done; without it where its rule fails for this user.
+        """Apply the sweep to a session. If the rule fails, the session is as before.
 
-        It is not tried again: the sweep's event would wait for that, and with it the partition.
-        The user's next event, listing or expiry decides.
+        It is not retried: the sweep's event could not be acknowledged meanwhile. The user's next
+        event, listing or expiry decides.
         """
         if not _is_on(session, sweep.node):
             self._partition.index.remove(sweep.node, key)
@@ -138,10 +137,10 @@ class OpenSessions:
         except Exception:
             self._reopen(key)
             raise
-        self._note(key, session, rule, decided)
+        self._add(key, session, rule, decided)
 
     def _decide(self, key: bytes, session: Session, rule: Rule | None) -> _Decided:
-        """Change the session; nothing else may have been changed when something raises here."""
+        """Change the session, and make the records. Changes nothing else, because it may raise."""
         if rule is None:
             result, presence = FoldResult(), end_grace(session, self._now)
         else:
@@ -152,8 +151,8 @@ class OpenSessions:
         publication = self._output.publication(key, presence) if presence is not None else None
         return _Decided(result, self._output.owners(result), presence, publication)
 
-    def _note(self, key: bytes, session: Session, rule: Rule | None, decided: _Decided) -> None:
-        """What was decided, in effect. Nothing raises here."""
+    def _add(self, key: bytes, session: Session, rule: Rule | None, decided: _Decided) -> None:
+        """Add a decision to the output. Nothing raises here."""
         result, owners, presence, publication = decided
         if result.fence:
             self._output.fences[result.fence] += 1
@@ -161,7 +160,7 @@ class OpenSessions:
             self._open[key] = session
             self._touched.add(key)
         if key in self._open:
-            self._journal.note((key, rule))
+            self._journal.add((key, rule))
         self._output.effects.state.extend(owners)
         if presence is not None and publication is not None:
             self._touched.add(key)
@@ -170,10 +169,10 @@ class OpenSessions:
             self._output.publish(key, presence, publication)
 
     def _reopen(self, key: bytes) -> None:
-        """Drop a session that may be half-changed; as it was, from the table and the journal.
+        """Rebuild a session that may be half-changed, from the table and the journal.
 
-        The rules were applied once, so they can be applied again; should one raise now, the whole
-        batch fails, and is read again.
+        The rules were applied once without raising. If one raises now, the batch fails and is read
+        again.
         """
         if self._open.pop(key, None) is None:
             return
@@ -185,9 +184,9 @@ class OpenSessions:
 
     @contextmanager
     def all_or_nothing(self, node: str) -> Iterator[None]:
-        """What an event about a whole node changes: all of it, or nothing where something raises.
+        """Undo what an event changed of a node and its sweeps, if something raises.
 
-        Nodes' states are replaced, never changed (NodeState objects here may be shared).
+        Node states are replaced, never changed: NodeState objects may be shared.
         """
         nodes, sweeps = self._partition.nodes, self._partition.sweeps
         written = self._output.effects.state
@@ -206,7 +205,7 @@ class OpenSessions:
             raise
 
     def write(self) -> None:
-        """Write what was touched, with its changelog's records."""
+        """Write the changed sessions into the table, and their changelog records."""
         partition = self._partition
         if self._touched:
             partition.batch += 1

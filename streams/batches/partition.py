@@ -20,7 +20,7 @@ class LockedTable:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One partition number of everything, co-partitioned. `state` is that of `sessions`."""
+    """The co-partitioned tables of one partition number. `state` belongs to `sessions`."""
 
     number: int
     state: PartitionState
@@ -30,7 +30,7 @@ class Partition:
 
     @property
     def tables(self) -> tuple[LockedTable, ...]:
-        """Those that may become large."""
+        """The tables that may become large."""
         return self.sessions, self.connections, self.media
 
 
@@ -41,7 +41,8 @@ class PartitionAccess(Protocol):
         """The partitions that are this worker's and recovered; none while it is not live."""
 
     async def get(self, number: int) -> Partition:
-        """The partition as of its last recovery, made ready."""
+        """The partition as of its last recovery; made ready at the first call."""
 
     def current(self, number: int) -> Partition | None:
-        """The same, if it was made ready since its last recovery and nothing has failed."""
+        """The partition, if `get` has made it ready since its last recovery and nothing has
+        failed."""

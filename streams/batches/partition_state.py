@@ -1,6 +1,6 @@
-"""What a worker keeps in memory of one partition's sessions beside their table.
+"""The in-memory state of one partition's sessions, beside their table.
 
-All of it is derived: after recovery it is rebuilt from the session and node tables.
+It is derived: after recovery it is rebuilt from the session and node tables.
 """
 
 from collections.abc import Callable, Mapping, MutableMapping
@@ -17,7 +17,7 @@ from streams.settings import NO_GRACE
 
 
 class PartitionState:
-    """Sessions and nodes of one partition number.
+    """The sessions and nodes of one partition.
 
     The lock of its session table is held while a batch is folded into the sessions and made
     durable, so that the order of the writes is the order of the folds, whichever topic they came
@@ -54,7 +54,7 @@ class PartitionState:
         self.edge_listings = EdgeListings()
 
     def is_due(self, now: datetime) -> bool:
-        """Whether there is something to do though no event comes."""
+        """Whether a sweep or timer is due without a new event."""
         return bool(
             self.sweeps
             or self.graces.is_due(now)
@@ -63,7 +63,7 @@ class PartitionState:
         )
 
     def became_stale(self, now: datetime) -> list[str]:
-        """Nodes that have been uncertain for too long, and whose bindings are not marked yet."""
+        """The nodes that became stale, and whose bindings are not marked yet."""
         return [
             node
             for node, known in self.nodes.items()

@@ -1,8 +1,8 @@
-"""Does a record stand in the partition that its key belongs into?
+"""Checks that a record is in the partition of its key.
 
-Not after a topic was given more partitions, nor where a producer has another partitioner. Folded
-there it would begin a second state of its key beside the one in the right partition. A key that a
-table knows was placed when it came in, so only new ones are looked at.
+It is not after partitions were added to a topic, or if a producer uses another partitioner. Folded
+there, it would begin a second state of its key. A key in the table was checked when it was added,
+so only new keys are checked.
 """
 
 from runtime.partitioner import partition_of
@@ -12,7 +12,7 @@ class Misplaced(Exception):
     """The record's key belongs into another partition: it must not be folded here."""
 
 
-def place(key: bytes, number: int, partitions: int) -> None:
+def check_placement(key: bytes, number: int, partitions: int) -> None:
     """Raises Misplaced unless the key belongs into partition `number` of `partitions`."""
     if partitions > 1 and (right := partition_of(key, partitions)) != number:
         raise Misplaced(

@@ -1,4 +1,4 @@
-"""Records that a session's batch writes, with their CloudEvents headers."""
+"""Presence and owner records of a batch of sessions, with their CloudEvents headers."""
 
 from schemas import topics
 from schemas.cloudevents import event_headers, headers
@@ -23,7 +23,7 @@ def presence_record(
 
 
 def owner_record(owner: ConnectionOwner | CallOwner, traceparent: str | None) -> Record:
-    """The announcement of an owner, under its connection's key or its call's."""
+    """The record of an owner, under the key of its connection or call."""
     if isinstance(owner, CallOwner):
         topic, key = topics.CALL_OWNERS, owner.call_id
     else:

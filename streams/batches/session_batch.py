@@ -1,6 +1,6 @@
-"""One batch of one partition's sessions: decode, fold, and gather what must become durable.
+"""One batch of one partition's sessions: decode, fold, and collect the records to write.
 
-Every rule is in the folds. Knows neither Faust nor a clock (`now` is given).
+The rules are in the folds. It uses neither Kafka nor a clock: `now` is an argument.
 """
 
 from collections.abc import Callable, Iterable
@@ -46,16 +46,16 @@ _EventRule = Callable[[Session, Any], FoldResult]
 
 
 class SessionBatch:
-    """Folds records of one partition into its sessions; `finish` gives the effects."""
+    """Folds records of one partition into its sessions; `finish` returns the effects."""
 
     def __init__(self, partition: PartitionState, now: datetime, *, caught_up: bool = True) -> None:
         """`caught_up`: whether the registrations of this partition are folded up to their end.
 
-        Only then do other topics' times move the nodes' clocks: a refresh that is not read yet
-        must not find its binding expired.
+        Only then do the times of other topics advance the nodes' clocks: a binding must not expire
+        while its refresh is unread.
         """
         self.now = now
-        self.misplaced = False  # whether a record stands in a partition that is not its key's
+        self.misplaced = False  # whether a record is in another partition than its key's
         self.output = SessionOutput(partition.number, now)
         self._partition = partition
         self._sessions = OpenSessions(partition, self.output, now)
@@ -69,13 +69,13 @@ class SessionBatch:
             self.output.record = record
             try:
                 rule(self, read(record.value or b""))
-            except Exception as error:  # a rule's own fault must not stop everybody else
+            except Exception as error:  # an exception in a rule must not stop the other records
                 self.output.refuse(topic, error)
                 if isinstance(error, Misplaced):
                     self.misplaced = True
 
     def finish(self) -> Effects:
-        """Sweep a piece, fold the timers that are due, then write what was touched."""
+        """Sweep a piece, fold the timers that are due, then write the changed sessions."""
         self.output.record = None
         partition = self._partition
         self._nodes.mark_stale()
@@ -104,11 +104,12 @@ class SessionBatch:
             self._nodes.connections_listed(event)
         elif event.aor is not None:
             self._fold_own(event.aor, event, self._rule_for(event))
-        # Last: the time of an event that could not be folded moves no clock.
+        # Last: an event that could not be folded does not advance the clock.
         self._partition.clocks.advance(event.node, event.at)
 
     def _rule_for(self, event: RegistrationEvent) -> _EventRule:
-        """Of a client at an edge the edges' listings that came before count as well."""
+        """The rule for a registration: behind an edge, earlier listings of the edges count as
+        well."""
         kept = self._partition.edge_listings.kept
         if not kept or event.received is None or event.kind not in _CONFIRMING:
             return fold_registration
@@ -143,12 +144,12 @@ class SessionBatch:
             self._sessions.begin_sweep(end.node, lambda s: fold_calls_listed(s, end))
 
     def _has_process_ended(self, event: Any) -> bool:
-        """Whether the process that reports it has ended since: with all that it had."""
+        """Whether the process that reported it has ended since, with all its calls."""
         node = self._partition.nodes.get(event.node)
         return node is not None and has_ended(event, node)
 
     def _fold_own(self, aor: str, event: Any, rule: _EventRule) -> None:
-        """Fold what a node's own process reported, whether it still runs or not."""
+        """Fold an event of a node's process, which may have ended since."""
         node = self._partition.nodes.get(event.node)
         if node is not None and (
             is_late(event, node) or (event.kind in _CONFIRMING and has_ended(event, node))

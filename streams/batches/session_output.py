@@ -1,4 +1,4 @@
-"""What a batch of sessions gives out: records in their order, and what is counted of it."""
+"""The output of a batch of sessions: the records to write, and what is counted."""
 
 from collections import Counter, defaultdict
 from datetime import datetime
@@ -22,7 +22,7 @@ class SessionOutput:
         self._number = number
         self._now = now
         self._published: dict[bytes, Presence] = {}
-        self.record: Any = None  # the consumed one that is being folded, for its trace
+        self.record: Any = None  # the consumed record being folded, for its trace
         self.effects = Effects()
         self.fences: Counter[str] = Counter()
         self.causes: Counter[str] = Counter()
@@ -31,7 +31,7 @@ class SessionOutput:
         self.failures = Failures()  # of sweeps and timers
 
     def owners(self, result: FoldResult) -> list[Record]:
-        """The records that announce the owners a fold found."""
+        """The records of the owners in a fold's result."""
         if result.owner is None:
             return []
         return [owner_record(owner, self._trace()) for owner in (result.owner, *result.more_owners)]
@@ -48,12 +48,12 @@ class SessionOutput:
         self.effects.presence.append(publication)
 
     def refuse(self, topic: Topic, error: Exception) -> None:
-        """Make the record that is being folded a dead letter."""
+        """Write the record that is being folded as a dead letter."""
         self.fences[Fence.DEAD_LETTER] += 1
         self.effects.state.append(refusal(topic, self.record, error, self._now))
 
     def rule_failed(self, what: str, error: Exception) -> None:
-        """A rule failed for a user, or a node, whom no record is to blame for."""
+        """A rule failed in a sweep or a timer: no consumed record is the cause."""
         self.fences[Fence.RULE_FAILED] += 1
         self.failures.add(what, error)
 

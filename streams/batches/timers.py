@@ -1,4 +1,4 @@
-"""When bindings of a node's users may have expired, and when users' grace is over."""
+"""Timers for the expiry of bindings, by node, and for the end of users' grace."""
 
 import heapq
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ class Bucket:
 class Timers:
     """Timers of one node's users, by the second: a million so take a fifth of the memory.
 
-    A timer is never taken out: who set it knows whether it is still meant.
+    A timer is never cancelled: its owner knows whether it is still valid.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Timers:
         self._times: list[datetime] = []
 
     def set(self, key: bytes, at: datetime) -> Bucket:
-        """Wait for a time of the node's clock; gives where the timer lies."""
+        """Set a timer for a time of the node's clock; returns its bucket."""
         at = at.replace(microsecond=0)
         bucket = self._buckets.get(at)
         if bucket is None:
@@ -38,16 +38,16 @@ class Timers:
         return bucket
 
     def due(self, clock: datetime, slack: timedelta) -> list[Bucket]:
-        """Take out the buckets whose every time is at least `slack` before `clock`."""
+        """Remove and return the buckets whose every time is at least `slack` before `clock`."""
         due = []
-        # Subtracted, so that no time is too late to be reckoned with.
+        # A difference: the sum of a late expiry and the slack may exceed the latest time.
         while self._times and clock - self._times[0] >= slack + GRAIN:
             due.append(self._buckets.pop(heapq.heappop(self._times)))
         return due
 
 
 class GraceTimers:
-    """When the grace of one partition's users is over, by the worker's clock."""
+    """Ends of the grace of one partition's users, by the worker's clock."""
 
     def __init__(self) -> None:
         self._ends: list[tuple[datetime, bytes]] = []
@@ -59,7 +59,7 @@ class GraceTimers:
         return bool(self._ends) and self._ends[0][0] <= now
 
     def take_due(self, now: datetime) -> list[bytes]:
-        """The users whose grace may be over, each once."""
+        """Remove and return the users whose grace may be over, each once."""
         over: dict[bytes, None] = {}
         while self.is_due(now):
             over[heapq.heappop(self._ends)[1]] = None

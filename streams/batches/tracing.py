@@ -1,4 +1,4 @@
-"""Carrying an event's trace on to the records it causes (W3C Trace Context)."""
+"""Passes the trace of an event on to the records that it causes (W3C Trace Context)."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The Faust app: its settings, the batch transport, and the co-partitioned tables."""
+"""The Faust app: its settings, its sources, and the co-partitioned tables."""
 
 import asyncio
 import ssl
@@ -29,7 +29,7 @@ class StreamsApp(faust.App):  # type: ignore[misc]  # Faust is untyped
         super().__init__(*args, **kwargs)
 
     def recover(self, load: Load, check_assignment: CheckAssignment) -> None:
-        """How to load tables from files, and what to call with each assignment."""
+        """Set how tables are loaded from files, and what is called with each assignment."""
         self.tables.recovery.load = load
         self.tables.check_assignment = check_assignment
 
@@ -51,12 +51,13 @@ class StreamsApp(faust.App):  # type: ignore[misc]  # Faust is untyped
         return RuntimeError("Faust stopped by itself") if self.should_stop else None
 
     async def stop_without_commit(self) -> None:
-        """Stop, and leave what is in flight to whoever reads it next."""
+        """Stop without committing: what is in flight is read again."""
         self.consumer.commits_nothing = True
         await self.stop()
 
     def read(self, kafka: KafkaSettings, topics: Iterable[Topic], receiver: Receiver) -> None:
-        """Subscribe to topics; the receiver gets their records. Once, before the start."""
+        """Subscribe to topics, whose records go to the receiver. To be called once, before
+        `begin`."""
         self.receiver = receiver
         for topic in topics:
             name = kafka.name(topic)
@@ -90,8 +91,8 @@ def make_app(kafka: KafkaSettings, settings: StreamsSettings) -> StreamsApp:
         stream_wait_empty=True,
         stream_recovery_delay=0.0,
         TableManager=BatchTables,
-        # A standby would cost its tables' memory once more, and Faust would still read the whole
-        # changelog when it takes over: it does not carry a standby's offset into its active role.
+        # A standby would need the memory of its tables again, and Faust would still read the whole
+        # changelog on takeover: it does not keep a standby's offset for its active role.
         table_standby_replicas=0,
         topic_partitions=kafka.partitions,
         topic_replication_factor=kafka.replication_factor,

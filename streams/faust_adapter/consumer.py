@@ -1,4 +1,4 @@
-"""Faust's consumer, which hands each fetched batch of records over whole, at once.
+"""Faust's consumer, which passes on each fetched batch of records as a whole.
 
 Faust's own path costs two asyncio tasks and a queue entry a message. Here the records that one
 fetch brought for one partition go on as one list: those of changelogs to the recovery, those of
@@ -20,12 +20,12 @@ from streams.faust_adapter.fetcher import BUSY_WAIT_MS, Answers
 
 log = logs.get(__name__)
 
-# How long one round of fetching waits for a first record; and where partitions are left unread
-# because their receiver has no room, how long it waits for others.
+# How long one round of fetching waits for a first record; and how long if partitions are not read
+# because the receiver has no room for them.
 ROUND_SECONDS = 0.5
 FULL_ROUND_SECONDS = BUSY_WAIT_MS / 1000
-# Where no partition may be read, how soon it looks again: just after a recovery all are paused for
-# a moment. Faust would sleep for a second.
+# Poll interval while no partition may be read, as for a moment after a recovery. Faust would sleep
+# for a second.
 PAUSED_SECONDS = 0.01
 
 
@@ -39,22 +39,22 @@ class Receiver(Protocol):
         """Add one fetched batch of a partition; never waits."""
 
     async def drain(self) -> None:
-        """Drop what waits, and return when nothing is being folded any more."""
+        """Drop the waiting records, and return when none are being folded."""
 
 
 class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
     """The consumer of a StreamsApp, whose `sources` and `receiver` it feeds."""
 
-    # The group generation for which positions were last set, and how often they were set. What is
-    # fetched between a rebalance and that, or while it happens, comes from positions that hold no
-    # longer: handed over, it would be folded out of order and the gap before it committed away.
+    # The group generation for which positions were last set, and how often they were set. Records
+    # fetched between a rebalance and that seek, or during it, come from invalid positions: passed
+    # on, they would be folded out of order, and a commit would skip the gap before them.
     _sought_generation: int | None = None
     _seeks = 0
-    # Whether fetched records were dropped: the positions are past them, and must go back.
+    # Whether fetched records were dropped: the positions are beyond them, and must be set back.
     _dropped = False
-    # Set where a worker gives up what is in flight.
+    # Set when a worker stops without committing.
     commits_nothing = False
-    # How often all that was fetched has been handed over, or nothing had come for a while.
+    # Rounds of fetching in which all fetched records were passed on, or none arrived.
     rounds = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -65,13 +65,13 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
         return FetchThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[Any]:
-        """One round. An iterator over nothing: all is handed over already."""
+        """Fetch once. The iterator is empty: the records are passed on already."""
         await self._round(min(timeout, ROUND_SECONDS))
         return
         yield  # Faust iterates over it
 
     async def _round(self, timeout: float) -> None:
-        """Fetch, and hand over what came."""
+        """Fetch once, and pass the records on."""
         if self._dropped and self._sought_generation == self.app.consumer_generation_id:
             await self._seek_back()
         seeks = self._seeks
@@ -100,10 +100,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
             and self.flow_active
             and self._thread.taken_after == self._thread.seeks
         ):
-            self._tell_recovery(active)
+            self._report_positions(active)
 
     async def _fetch(self, timeout: float) -> tuple[dict[TP, list[Any]], set[TP]]:
-        """The records that came, and the partitions that may be read now."""
+        """The fetched records, and the partitions that may be read now."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         active = self._get_active_partitions()
@@ -121,14 +121,14 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
         return bool(self.app.receiver.has_room(self.app.sources[tp.topic], tp.partition))
 
     def is_pressed(self) -> bool:
-        """Whether presence stands still until this worker has fetched what it waits for."""
+        """Whether presence is delayed until this worker has fetched what it waits for."""
         return bool(self.app.rebalancing)
 
-    def _tell_recovery(self, active: set[TP]) -> None:
-        """How far the changelogs are read.
+    def _report_positions(self, active: set[TP]) -> None:
+        """Report the positions in the changelogs to the recovery.
 
-        They are active only from the recovery's seek on; what was taken since then and dropped,
-        was dropped because another rebalance began, which ends in another seek.
+        Changelogs are active from the recovery's seek on. Records that were dropped since then were
+        dropped because another rebalance began, which ends with another seek.
         """
         positions = {tp: self._thread.position(tp) for tp in active if self._is_changelog_tp(tp)}
         self.app.tables.recovery.reached(
@@ -136,10 +136,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
         )
 
     async def _seek_back(self) -> None:
-        """Read again what was dropped, unless a rebalance revokes partitions meanwhile.
+        """Read dropped records again, unless a rebalance revokes partitions meanwhile.
 
-        Then nothing is sound until the rebalance's own seek (aiokafka raises IllegalStateError, or
-        AssertionError when no partition is left).
+        Positions are invalid then until the rebalance's own seek (aiokafka raises
+        IllegalStateError, or AssertionError if no partition is left).
         """
         generation = self._sought_generation
         try:
@@ -152,10 +152,10 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
             self._dropped = False
 
     async def perform_seek(self) -> None:
-        """Seek every partition to where consumption must go on after a rebalance.
+        """Seek every partition to the position after a rebalance.
 
-        aiokafka's seek_to_committed leaves a partition without a committed offset where it is, so
-        what was dropped there would never be read: such a partition starts at its beginning.
+        aiokafka's seek_to_committed does not move a partition without a committed offset, so
+        records dropped there would never be read: such a partition is read from its beginning.
         """
         generation = self.app.consumer_generation_id
         self._seeks += 1
@@ -171,15 +171,15 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
         self._sought_generation = generation
 
     async def wait_empty(self) -> None:
-        """Before partitions are given up: let what is being folded become durable, and commit."""
+        """Before a revocation: wait until the current folds are durable, and commit."""
         await self.app.receiver.drain()
         await self.commit_and_end_transactions()
 
     def acknowledge(self, tp: TP, offset: int) -> None:
-        """All of the partition before an offset is done: it is committed soon.
+        """All records of the partition before `offset` are done: the next commit includes it.
 
-        Offsets of a partition only grow, so no gap is possible, and holes from compaction or
-        transactions need no bookkeeping.
+        A partition's offsets only grow, so gaps from compaction or transactions need no
+        bookkeeping.
         """
         self._acked[tp] = [offset]
 
@@ -189,13 +189,13 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
         return offsets[-1] if offsets and not self.commits_nothing else None
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Nothing: Faust's livelock detector asks aiokafka for a position that it does not have
-        right after a seek, and the failed assertion would end the consumer for a warning's sake.
+        """Disabled: Faust's livelock detector asks aiokafka for a position that it does not have
+        right after a seek, and the failed assertion would stop the consumer.
         """
 
     @property
     def member_id(self) -> str:
-        """This worker's name in the group, from the broker; empty once the group has removed it."""
+        """This worker's member id in the group; empty if the group has removed it."""
         return str(self._thread._consumer._coordinator.member_id)
 
     def high_watermark(self, tp: TP, written: int = 0) -> int | None:
@@ -204,7 +204,7 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
         return thread.high_watermark(tp, written)
 
     def is_in_flight(self, tp: TP) -> bool:
-        """Whether records of the partition are fetched and not handed over yet."""
+        """Whether records of the partition are fetched and not passed on yet."""
         thread: FetchThread = self._thread
         return thread.has_unread(tp)
 

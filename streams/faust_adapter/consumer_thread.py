@@ -1,4 +1,4 @@
-"""The thread of the worker's consumer: Faust's, with prompt fetches, and how far they have come."""
+"""The consumer's thread: Faust's, with prompt fetches, and the positions they have reached."""
 
 import time
 from collections.abc import Mapping
@@ -14,17 +14,16 @@ from streams.faust_adapter.fetcher import make_prompt, use_light_records
 # partition is asked for twice a second (fetcher.IDLE_WAIT_MS), but not while records of it wait to
 # be taken.
 WATERMARK_HOLDS_MS = 1000
-# After a fetch of fewer records the next is sent when they are asked for, not ahead: it would be
-# answered at once by the first record or two, and all that come after those would wait for a whole
-# round of folding more.
+# After a fetch of fewer records the next one is sent on request, not ahead: sent ahead, it would
+# return with the first record or two, and later ones would wait for another round of folding.
 AHEAD_FROM = 500
 
 
 class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust is untyped
     """Faust's consumer thread, with prompt fetches.
 
-    `seeks` counts how often the recovery has set positions; `taken_after` is that count when the
-    last fetch's records were taken, which is in this thread, as the seeks are. A fetch may wait
+    `seeks` counts how often the recovery has set positions. `taken_after` is that count when the
+    last fetch's records were taken, which happens in this thread, as the seeks do. A fetch may wait
     while a rebalance passes, so neither its beginning nor its end in the other thread is a sign.
     """
 

@@ -1,4 +1,4 @@
-"""How the transport's records are fetched: promptly, and as light objects.
+"""How records are fetched: promptly, and as small objects.
 
 aiokafka has no hook for either, so this module uses private names of its fetcher.
 """
@@ -11,16 +11,16 @@ from aiokafka.consumer import fetcher
 
 from streams.consumed import FetchedRecord
 
-# How long a fetch may wait at the broker for a first record: where it asks for every partition,
-# and where it leaves some out because their last records are not read yet, or a seek to where
-# there are records may come any moment. While one fetch waits no other is sent, so the partitions
-# left out wait with it (Faust asks for 1,500 ms).
+# How long a fetch may wait at the broker for a first record: if it asks for every partition, and if
+# it omits some because their last records are not read yet, or a seek may follow at any time. While
+# one fetch waits no other is sent, so the omitted partitions wait as well (Faust's value is 1,500
+# ms).
 IDLE_WAIT_MS = 500
 BUSY_WAIT_MS = 20
 
 
 class LightRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka is untyped
-    """The records of one partition in one fetch, unpacked one by one."""
+    """The records of one partition in one fetch."""
 
     def _consumer_record(self, tp: Any, record: Any) -> FetchedRecord:
         headers: tuple[tuple[str, bytes], ...] = ()
@@ -38,7 +38,7 @@ def use_light_records() -> None:
 
 
 class Answers:
-    """When a broker last answered anything; seconds of time.monotonic."""
+    """When a broker last answered, in seconds of time.monotonic."""
 
     def __init__(self) -> None:
         self.last = time.monotonic()
@@ -55,10 +55,11 @@ def make_prompt(
     is_wanted: Callable[[], bool],
     answers: Answers,
 ) -> None:
-    """Let a started Fetcher fetch while `is_wanted`, and wait no longer than unread partitions can.
+    """Let a started Fetcher send fetches only while `is_wanted`, with short waits while records are
+    unread.
 
-    Of changelog partitions records may lie unread for ever: nobody waits for those, except while
-    `is_pressed` (a rebalance and its recovery).
+    Changelog partitions may stay unread for ever. They do not count, except while `is_pressed` (a
+    rebalance and its recovery).
     """
     actions = running._get_actions_per_node
     send = running._client.send

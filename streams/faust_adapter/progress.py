@@ -1,4 +1,4 @@
-"""How far this worker's consumer has read, and whether: what others ask before they decide."""
+"""The position of this worker's consumer, and whether it is live."""
 
 from aiokafka.errors import KafkaError
 from faust.types import TP

@@ -1,8 +1,8 @@
-"""Recovery of the tables: each fetched batch of a changelog goes into its store in one step.
+"""Recovery of the tables: each fetched batch of a changelog is applied to its table at once.
 
-Faust's own path costs a message, an event, a queue entry and an asyncio task a record, and reads
-again what the worker itself has written to the partitions that it keeps in a rebalance. When to
-recover, to where, and what follows stay Faust's.
+Faust's own recovery costs a message, an event, a queue entry and an asyncio task for each record,
+and in a rebalance it reads the partitions again that the worker keeps. When to recover, up to which
+offset, and what follows remain Faust's.
 """
 
 import time
@@ -26,20 +26,20 @@ CheckAssignment = Callable[[set[TP]], Awaitable[None]]
 
 
 class BatchRecovery(Recovery):  # type: ignore[misc]  # Faust is untyped
-    """Recovers what the consumer hands over; there are no standby partitions (see make_app)."""
+    """Recovers from batches that the consumer passes on. There are no standbys (see make_app)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Changelog partitions recovered to their ends, and this worker's only ever since.
+        # Changelog partitions recovered to their ends, and owned by this worker since.
         self.whole: set[TP] = set()
-        # Fills an empty table from the worker's own file; gives the offset to read on from, at most
-        # the end that is given, or None.
+        # Loads an empty table from its checkpoint file; returns the offset to read on from, at most
+        # the given end, or None.
         self.load: Load | None = None
 
     def restore(self, tp: TP, batch: list[FetchedRecord]) -> None:
-        """Write records of a changelog partition, in order, into its table.
+        """Apply records of a changelog partition, in order, to its table.
 
-        Not those of a partition that is not being recovered now, nor those it has already.
+        Records of a partition that is not being recovered, or that it has already, are skipped.
         """
         seen = self.active_offsets.get(tp)
         if not self.in_recovery or tp not in self.active_tps or seen is None:
@@ -74,9 +74,9 @@ class BatchRecovery(Recovery):  # type: ignore[misc]  # Faust is untyped
     async def _build_offsets(
         self, consumer: Any, tps: set[TP], destination: Counter[TP], title: str
     ) -> None:
-        """Of a whole partition nothing is read: all after its recovery this worker wrote itself.
+        """Skip partitions in `whole`: this worker wrote everything after their recovery.
 
-        Of a new one, what comes after that which its file has.
+        New partitions are read from the end of their checkpoint file.
         """
         fresh = [tp for tp in tps - self.whole if destination.get(tp) is None]
         loaded = await self._load(fresh)
@@ -84,13 +84,13 @@ class BatchRecovery(Recovery):  # type: ignore[misc]  # Faust is untyped
             destination[tp] = offset
         await super()._build_offsets(consumer, tps, destination, title)
         for tp, offset in loaded.items():
-            if destination[tp] != offset:  # what lies between is no longer in Kafka
+            if destination[tp] != offset:  # the records between are no longer in Kafka
                 self.tp_to_table[tp].partition(tp.partition).adopt({}, 0)
         for tp in tps & self.whole:
             destination[tp] = max(destination[tp], self.active_highwaters[tp])
 
     async def _load(self, fresh: list[TP]) -> dict[TP, int]:
-        """The last offset that the files have, of the partitions whose files are good."""
+        """The last offset in the file of each partition whose file is usable."""
         loaded: dict[TP, int] = {}
         if self.load is None:
             return loaded
@@ -109,7 +109,7 @@ class BatchRecovery(Recovery):  # type: ignore[misc]  # Faust is untyped
 
     @Service.task  # type: ignore[untyped-decorator]  # Faust is untyped
     async def _slurp_changelogs(self) -> None:
-        """Nothing: no changelog record comes through the queue."""
+        """Disabled: no changelog record arrives through the queue."""
 
     @Service.task  # type: ignore[untyped-decorator]  # Faust is untyped
     async def _publish_stats(self) -> None:
@@ -140,10 +140,10 @@ class BatchTables(TableManager):  # type: ignore[misc]  # Faust is untyped
         newly_assigned: set[TP],
         generation_id: int = 0,
     ) -> None:
-        """As Faust's, but a partition is kept only if no other worker can have had it meanwhile.
+        """As Faust's, but a partition is kept only if no other worker can have owned it meanwhile.
 
-        Faust compares the assignments. A worker that was silent too long, or missed a generation,
-        may be given a partition again that another wrote to: it is recovered as a new one.
+        Faust compares the assignments. A worker that was removed from the group, or missed a
+        generation, may get a partition again that another worker wrote to: it is recovered anew.
         """
         if self.check_assignment is not None:
             await self.check_assignment(assigned)
@@ -152,13 +152,13 @@ class BatchTables(TableManager):  # type: ignore[misc]  # Faust is untyped
         self._membership = (member, generation_id)
         fresh = newly_assigned if kept else assigned
         self.recovery.whole -= revoked | fresh
-        # Faust would forget the old offset of a partition only when it goes, and if two rebalances
-        # follow each other quickly not even then.
+        # Faust drops the old offset of a partition only when it is revoked, and not even then if
+        # two rebalances follow each other quickly.
         for tp in fresh:
             self.recovery.revoke(tp)
         await super().on_rebalance(assigned, revoked, fresh, generation_id)
 
     async def on_start(self) -> None:
-        """As Faust's, without its second's sleep for tables that are added late: here none is."""
+        """As Faust's, without its sleep of a second for tables that are added late: none are."""
         await self._update_channels()
         await self.recovery.start()

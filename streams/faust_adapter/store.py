@@ -32,7 +32,7 @@ class PartitionedStore(Store):  # type: ignore[misc]  # Faust is untyped
         newly_assigned: set[TP],
         generation_id: int = 0,
     ) -> None:
-        """Forget what is not ours: recovery reads it anew, deletions included."""
+        """Drop revoked and new partitions: recovery reads them, deletions included."""
         del assigned, generation_id
         changelog = self.table.changelog_topic_name
         for tp in revoked | newly_assigned:

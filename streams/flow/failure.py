@@ -1,4 +1,4 @@
-"""The first failure of a worker's tasks: after it nothing is begun, and nothing acknowledged."""
+"""The first failure of a worker's tasks: after it nothing is started or acknowledged."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -11,13 +11,13 @@ log = logs.get(__name__)
 
 
 class Failure:
-    """`error` is what the first task that failed raised; the worker must stop then."""
+    """`error` is the exception of the first task that failed. The worker must stop then."""
 
     def __init__(self) -> None:
         self.error: BaseException | None = None
 
     async def succeeds(self, partition: int, work: Awaitable[Any]) -> bool:
-        """Do the work; False where it raised, or something else had failed before."""
+        """Await the work. Returns False if it raised, or if something had failed before."""
         if self.error is not None:
             if asyncio.iscoroutine(work):
                 work.close()

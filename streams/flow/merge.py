@@ -1,10 +1,10 @@
-"""One partition's session sources as one stream: batches of several topics, in order of time.
+"""One partition's session sources as one stream: records of several topics, in order of time.
 
-Kafka keeps no order between topics, and one fetch brings several. A call folded before the
-registration of the same second, or all calls of an hour before the first minute's registrations
-(a worker that catches up), would show states that never were. So a record is folded only when no
-topic is known to hold an older one: what is here is merged by the time of production, and a topic
-that has more to read is waited for.
+Kafka keeps no order between topics. If a call were folded before the registration of the same
+second, or (in a worker that catches up) an hour of calls before the first minute of registrations,
+subscribers would see states that never existed. So records are merged by their timestamps, and a
+record is taken only when no topic is known to hold an older one: the merge waits for a topic that
+has more to read.
 """
 
 import heapq
@@ -17,9 +17,10 @@ from streams.flow.merge_buffer import MergeBuffer
 
 log = logs.get(__name__)
 
-# A topic below its high watermark that does not deliver is waited for so long, and then skipped
-# until it delivers or its high watermark moves. Time alone is no sign: on a busy machine what
-# was fetched waits for its turn. While records of it are in flight the time does not begin.
+# After so many seconds and rounds of fetching without a record of a topic that is below its high
+# watermark, the merge skips the topic until one arrives or the high watermark changes. Seconds
+# alone do not suffice: on a busy machine fetched records wait for their turn. The time begins when
+# no records of the topic are in flight.
 STALL_SECONDS = 2.0
 STALL_ROUNDS = 8
 
@@ -27,14 +28,14 @@ Run = tuple[Topic, list[Any]]
 
 
 class Progress(Protocol):
-    """How far this worker's consumer has read its topics."""
+    """The position of this worker's consumer in its topics."""
 
     def high_watermark(self, topic: Topic, number: int, written: int = 0) -> int | None:
-        """A partition's end, as last heard; None where nothing was heard of it, or only so long
+        """A partition's end, as of the last fetch. None if it was not fetched yet, or so long
         before `written` (ms since the epoch) that an older record may lie beyond it."""
 
     def has_unread(self, topic: Topic, number: int, read: int, written: int = 0) -> bool:
-        """Whether records may lie beyond the offset `read`, as far as was `written` then (ms)."""
+        """Whether records written before `written` (ms) may lie beyond the offset `read`."""
 
     def is_in_flight(self, topic: Topic, number: int) -> bool:
         """Whether records of a partition are fetched and not handed over yet."""
@@ -46,7 +47,7 @@ class Progress(Protocol):
         """Whether a partition is this worker's, recovered and read."""
 
     def acknowledge(self, topic: Topic, number: int, offset: int) -> None:
-        """All records before an offset are folded, and what they caused is durable."""
+        """All records before `offset` are folded, and their effects are durable."""
 
 
 class Merge:
@@ -73,13 +74,13 @@ class Merge:
         return not any(map(len, self._buffers.values()))
 
     def clear(self) -> None:
-        """Drop what is here: it is not acknowledged, so it will be read again."""
+        """Drop all records. They are not acknowledged, so they will be read again."""
         self._buffers = {topic.name: MergeBuffer(topic) for topic in self._topics}
         self._stalled_since = None
 
     def take(self, now: float) -> list[Run]:
-        """Runs of records in order. None while a topic is waited for: ask again when something was
-        added, and now and then. `now` is in seconds of a clock that only goes forward."""
+        """Runs of records in order; empty while the merge waits for a topic. Call again when a
+        batch was added, and at the poll interval. `now` is in seconds of a monotonic clock."""
         buffers = self._buffers.values()
         fronts = [buffer for buffer in buffers if buffer.fill()]
         if not fronts:
@@ -95,7 +96,7 @@ class Merge:
         return _cut(fronts, [buffer for buffer in unfinished if buffer.has_front])
 
     def _has_more(self, buffer: MergeBuffer, written: int) -> bool:
-        """Whether records are known to lie beyond the front, as of what was `written` last."""
+        """Whether the topic has records beyond the front, written before `written`."""
         if buffer.has_batches_behind:
             return True
         if buffer.skipped_until != -1:
@@ -106,7 +107,7 @@ class Merge:
         return self._progress.has_unread(buffer.topic, self._number, buffer.received, written)
 
     def _is_stalled(self, missing: list[MergeBuffer], now: float) -> bool:
-        """Whether the missing topics have been waited for long enough."""
+        """Whether the wait for the missing topics has timed out."""
         progress, rounds = self._progress, self._progress.rounds()
         if self._stalled_since is None or any(
             progress.is_in_flight(buffer.topic, self._number) for buffer in missing
@@ -116,7 +117,7 @@ class Merge:
         return now - began > STALL_SECONDS and rounds - first >= STALL_ROUNDS
 
     def _skip(self, buffer: MergeBuffer, written: int) -> None:
-        """Wait no longer for a topic, until more is heard of it."""
+        """Wait no longer for a topic, until it delivers or its high watermark changes."""
         end = self._progress.high_watermark(buffer.topic, self._number, written)
         log.warning(
             "merge: timed out waiting for topic",
@@ -129,7 +130,7 @@ class Merge:
 
 
 def _cut(fronts: list[MergeBuffer], unfinished: list[MergeBuffer]) -> list[Run]:
-    """Everything up to the last time that every topic with more to come has reached."""
+    """The records up to the latest time that every topic with more to read has reached."""
     if len(fronts) == 1:  # most often: nothing to merge with
         return [(fronts[0].topic, fronts[0].take())]
     limit = min((buffer.newest for buffer in unfinished), default=None)

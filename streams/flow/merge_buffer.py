@@ -1,18 +1,18 @@
-"""The records of one topic that wait in a partition's merge: those to fold next, and the rest."""
+"""The records of one topic that wait in a partition's merge."""
 
 from collections import deque
 from typing import Any
 
 from schemas.topics import Topic
 
-# Batches that came while the last ones became durable are folded together, up to so many records:
-# each fold waits for Kafka, and one a batch would let batches queue. Cut smaller, a backlog took
-# two workers twice as long, for the same reason; more would keep other partitions waiting.
+# Batches that arrive while the previous one becomes durable are folded together, up to so many
+# records: each fold waits for Kafka, so one fold a batch would let batches queue. With a lower
+# limit two workers took twice as long for a backlog; a higher one would delay other partitions.
 MAX_BATCH_RECORDS = 1_000
 
 
 class MergeBuffer:
-    """The front is what the merge looks at; batches behind it follow when there is room."""
+    """A queue of batches. The merge compares the `front`, which `fill` extends from the batches."""
 
     __slots__ = ("_batches", "_front", "_newest", "_taken", "received", "skipped_until", "topic")
 

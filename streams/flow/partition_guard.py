@@ -1,8 +1,7 @@
-"""Nothing is folded wrongly after topics were given more partitions: the worker stops before.
+"""Stops the worker when the topics' partition counts have changed, before it folds wrongly.
 
-Three looks, each at what may be wrong first: the counts, now and then; the assignment, before what
-follows a rebalance is folded; a record whose key belongs into another partition, before its batch
-is made durable.
+It checks three things: the counts, periodically; the assignment, before anything is folded after a
+rebalance; and records whose key belongs to another partition, before their batch is made durable.
 """
 
 import asyncio
@@ -20,49 +19,51 @@ _TRY_AGAIN_SECONDS = 1.0
 
 
 class PartitionGuard:
-    """Of one worker. Each method raises WrongPartitionCounts where the worker must stop."""
+    """Checks of one worker. Each method raises WrongPartitionCounts if the worker must stop."""
 
     def __init__(
         self, counts: PartitionCounts, partitions: int, sources: Iterable[str], interval: float
     ) -> None:
-        """`sources`: the names of the topics of which one worker must have the same partitions."""
+        """`sources`: the names of the topics whose assigned partitions must be the same.
+        `interval`: seconds between two checks of the counts."""
         self._counts = counts
         self._partitions = partitions
         self._sources = frozenset(sources)
         self._interval = interval
 
     async def run(self) -> None:
-        """Look every so many seconds, for ever."""
+        """Check the counts periodically, for ever."""
         while True:
             await asyncio.sleep(self._interval)
-            await self._look()
+            await self._check()
 
     async def check_batch(self, number: int, *, misplaced: bool = False) -> None:
-        """Of partition `number`. A record out of place is a dead letter if the counts are right:
-        then its producer is wrong. Else it was right when its topic had as many as it should."""
+        """Check a batch of partition `number`. A misplaced record is a dead letter if the counts
+        are right, because then its producer is wrong. If they are wrong, the worker must stop."""
         if misplaced or number >= self._partitions:
-            await self._look()
+            await self._check()
         if number >= self._partitions:
             raise WrongPartitionCounts(
                 f"a record in partition {number}; kafka.partitions is {self._partitions}"
             )
 
     async def check_assignment(self, assigned: Iterable[Any]) -> None:
-        """Of the (topic, partition) that the worker has been given.
+        """Check the (topic, partition) pairs that are assigned to the worker.
 
-        Faust gives the topics of one count together, and those of another count by themselves: two
-        workers would each have a part of what belongs to one user.
+        Faust assigns topics with the same partition count together, and others separately: two
+        workers could each have a part of one user's topics.
         """
         numbers: dict[str, set[int]] = defaultdict(set)
         for tp in assigned:
             numbers[tp.topic].add(tp.partition)
         found = [numbers[name] for name in self._sources]
         if any(one != found[0] or max(one, default=0) >= self._partitions for one in found):
-            await self._look()
+            await self._check()
             log.warning("topics' partitions are not assigned together; their numbers are right")
 
-    async def _look(self) -> None:
-        """Waits while Kafka does not answer: nothing becomes durable then anyway."""
+    async def _check(self) -> None:
+        """Check the counts. Waits while Kafka does not answer: nothing becomes durable
+        meanwhile."""
         while True:
             try:
                 trouble = await asyncio.to_thread(self._counts.check)

@@ -1,7 +1,8 @@
-"""Queues between the consumer and the folds: a partition's records in order, beside all others'.
+"""Queues between the consumer and the folds: each partition's records in order.
 
-While one partition's batch becomes durable, another's is folded. A queue that is long enough has no
-room: the consumer leaves its partition unread until it has. Only what is durable is acknowledged.
+While the batch of one partition becomes durable, another's is folded. A full queue has no room: the
+consumer does not read its partition until it has. Records are acknowledged when their effects are
+durable.
 """
 
 import asyncio
@@ -14,13 +15,13 @@ from schemas.topics import Topic
 from streams.flow.failure import Failure
 from streams.flow.merge import Merge, Progress, Run
 
-# Records of a topic in a partition that may wait: two fetches or so of small records.
+# So many records of a topic in a partition make a queue full: about two fetches of small records.
 MAX_WAITING_RECORDS = 2_000
-# How often a queue looks again whether a topic that it waits for is stalled, or its partition live.
+# Poll interval of a queue that waits for a topic, or for its partition to be live.
 POLL_SECONDS = 0.1
 
-# Takes a partition and runs of records. Returns whether all that they cause is done: not while a
-# sweep is under way, which further calls, with or without records, go on with.
+# Folds runs of records of a partition. Returns whether no sweep is left; if one is, further calls,
+# with or without records, continue it.
 Fold = Callable[[int, list[Run]], Awaitable[bool]]
 
 
@@ -58,9 +59,9 @@ class PartitionQueues:
         queue.add(topic, records)
 
     async def drain(self) -> None:
-        """Drop what waits, and wait until nothing is being folded.
+        """Drop the waiting records, and return when none are being folded.
 
-        What is dropped is not acknowledged: who has the partition next reads it again.
+        Dropped records are not acknowledged: the partition's next owner reads them again.
         """
         for queue in self._tasks:
             queue.merge.clear()
@@ -98,7 +99,7 @@ class _PartitionQueue:
         self._clock = clock
         self._arrived = asyncio.Event()
         self._folding = asyncio.Lock()
-        self._is_done = True  # no sweep is left
+        self._is_done = True  # whether no sweep is left
         self._unacknowledged: dict[str, tuple[Topic, int]] = {}  # the offset after what is folded
 
     def add(self, topic: Topic, records: list[Any]) -> None:
@@ -106,7 +107,7 @@ class _PartitionQueue:
         self._arrived.set()
 
     async def run(self, failure: Failure) -> None:
-        """Fold what may be folded, until something fails."""
+        """Fold the records that the merge returns, until something fails."""
         while True:
             async with self._folding:
                 while self._is_done or self._progress.is_active(self._number):
@@ -119,7 +120,7 @@ class _PartitionQueue:
 
     async def drain(self) -> None:
         async with self._folding:
-            # In the middle of a sweep, which nobody need wait for: its event is read again.
+            # The events of an unfinished sweep are not acknowledged, and are read again.
             self._unacknowledged.clear()
 
     async def _fold_and_acknowledge(self, runs: list[Run]) -> None:
@@ -134,7 +135,7 @@ class _PartitionQueue:
             self._unacknowledged.clear()
 
     async def _arrival(self) -> None:
-        """Wait for records; not for long where there is something to do without."""
+        """Wait for records; if records wait or a sweep is left, for the poll interval at most."""
         has_work = not self.merge.is_empty or not self._is_done
         try:
             async with asyncio.timeout(POLL_SECONDS if has_work else None):

@@ -1,7 +1,7 @@
-"""The producer of the worker: makes batches' effects durable, in order.
+"""The worker's producer: makes the effects of batches durable, in order.
 
-Partitions settle together: what waits when one round has been acknowledged goes out in the next.
-Many small batches then cost Kafka and the loop few requests and few waits.
+Effects of all partitions are sent in rounds: what waits when a round has been acknowledged is sent
+in the next one. So many small batches cost few requests and few waits.
 """
 
 import asyncio
@@ -15,22 +15,22 @@ from runtime.kafka import KafkaSettings
 from schemas import topics
 from streams.batches.effects import Effects, Record
 
-# How often to look whether Kafka has acknowledged: at first, and when it takes longer. Each
-# acknowledgement needs Python's lock; a thread that waited in flush() would fight the folds for it.
-_FIRST_LOOK_SECONDS = 0.0005
-_LATER_LOOK_SECONDS = 0.005
+# Poll interval for acknowledgements: at first, and when it takes longer. Each acknowledgement needs
+# the GIL, and a thread that waited in flush() would compete with the folds for it.
+_FIRST_POLL_SECONDS = 0.0005
+_LATER_POLL_SECONDS = 0.005
 _CLOSE_SECONDS = 10.0
-# So few records are sent without lingering and usually acknowledged before anything else could run.
+# Up to so many records are sent without linger, and usually acknowledged before other tasks run.
 _FEW = 200
 _FEW_SECONDS = 0.005
 
 
 class DeliveryFailed(Exception):
-    """Kafka refused a record for good. The worker must stop: its memory is ahead of the log."""
+    """Kafka refused a record permanently. The worker must stop: its tables are ahead of Kafka."""
 
 
 class OrderedProducer:
-    """Produces effects through librdkafka: idempotent, acks=all, partition given."""
+    """Produces effects by librdkafka: idempotent, acks=all, partitions given."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._names = {topic.name: kafka.name(topic) for topic in topics.ALL}
@@ -39,11 +39,11 @@ class OrderedProducer:
                 **{
                     "queue.buffering.max.messages": 2_000_000,
                     "queue.buffering.max.kbytes": 1_048_576,
-                    # Long enough for a batch's records to gather, too short to be noticed.
+                    # Long enough to gather a batch's records, too short to be noticed.
                     "linger.ms": 1,
-                    # A worker that waits for Kafka is right; one that forgets is not.
+                    # Never drop a record: a worker waits for Kafka as long as it takes.
                     "message.timeout.ms": 0,
-                    # An empty queue and no error reported: all is acknowledged.
+                    # All is acknowledged when the queue is empty and no error was reported.
                     "delivery.report.only.error": True,
                 }
             )
@@ -53,7 +53,7 @@ class OrderedProducer:
         self._failure: KafkaError | None = None
 
     def list_topics(self, timeout: float) -> Any:
-        """The cluster's topics, as of now. Blocks; for any thread. Raises KafkaException."""
+        """The cluster's topics. Blocks; for any thread. Raises KafkaException."""
         return self._producer.list_topics(timeout=timeout)
 
     async def deliver(self, effects: Effects) -> None:
@@ -77,9 +77,9 @@ class OrderedProducer:
         return acknowledged
 
     async def _send(self) -> None:
-        """Rounds, one after another, as long as something waits."""
+        """Send rounds as long as something waits."""
         while self._waiting:
-            await asyncio.sleep(0)  # who has been waiting for the last round joins this one
+            await asyncio.sleep(0)  # deliveries that waited for the last round join this one
             sent, self._waiting = self._waiting, []
             error = await self._round([records for records, _ in sent])
             for _, acknowledged in sent:
@@ -91,14 +91,14 @@ class OrderedProducer:
                     acknowledged.set_exception(error)
 
     async def _round(self, lists: list[list[Record]]) -> Exception | None:
-        """Send and wait; what went wrong, if anything did."""
+        """Send and wait for acknowledgements. Returns the error, if any."""
         try:
             for records in lists:
                 self._produce(records)
             if len(self._producer) <= _FEW:
                 self._producer.flush(_FEW_SECONDS)
             await self._acknowledged()
-        except Exception as error:  # it is theirs who wait
+        except Exception as error:  # raised in each waiting delivery
             return error
         return DeliveryFailed(self._failure.str()) if self._failure is not None else None
 
@@ -115,16 +115,16 @@ class OrderedProducer:
                 )
 
     async def _acknowledged(self) -> None:
-        pause = _FIRST_LOOK_SECONDS
+        pause = _FIRST_POLL_SECONDS
         while len(self._producer):
             await asyncio.sleep(pause)
             self._producer.poll(0)
-            pause = min(pause * 1.2, _LATER_LOOK_SECONDS)
+            pause = min(pause * 1.2, _LATER_POLL_SECONDS)
 
     def _delivered(self, error: KafkaError | None, message: object) -> None:
         del message
         self._failure = self._failure or error
 
     def close(self) -> None:
-        """Everything settled is delivered already; what is not will be folded again."""
+        """Wait for what was sent. What is not acknowledged will be folded again."""
         self._producer.flush(_CLOSE_SECONDS)

@@ -1,7 +1,7 @@
-"""A table's partition in a file of the worker's own: recovery reads only what Kafka has after it.
+"""A checkpoint file of one partition's table: recovery reads only the changelog after it.
 
-The file may be lost, old, cut short or of other topics at any time: it is checked, and what is not
-found good is not used, for Kafka has it all. Written whole and renamed, so never half of two.
+The file may be lost, old, cut short or of another topic at any time. It is checked, and not used if
+anything is wrong: Kafka has all of it. It is written under another name and then renamed.
 """
 
 import os
@@ -17,7 +17,7 @@ from msgspec import Struct
 from runtime.private_folders import make_private_folder
 
 _FORMAT = 1
-# Entries written or read at a time: a millisecond, so that other threads get their turn.
+# Entries written or read at once: about a millisecond, then other threads get their turn.
 _PIECE = 5_000
 _LENGTH_BYTES = 4
 
@@ -27,14 +27,14 @@ class Unusable(Exception):
 
 
 class Header(Struct):
-    """What is known of the saved table."""
+    """The header of a checkpoint file."""
 
-    topic_id: str  # of the changelog: a topic made anew under the same name has another
-    offset: int  # all before it is in the table, and perhaps some after it
+    topic_id: str  # of the changelog: a topic created again under its name has another
+    offset: int  # all records before it are in the table, and perhaps some after it
     saved_at: float  # seconds since 1970
-    batch: int  # the last that was written and published
+    batch: int  # the last one written and published
     entries: int
-    dictionary: bytes  # with which the values are packed
+    dictionary: bytes  # the values are compressed with it
     format: int = _FORMAT
 
 
@@ -44,7 +44,7 @@ _read_piece = msgspec.msgpack.Decoder(dict[bytes, bytes]).decode
 
 
 def write(path: Path, header: Header, kept: Mapping[bytes, bytes]) -> int:
-    """Save packed values by key; gives the size in bytes. Raises OSError."""
+    """Save compressed values by key; returns the size in bytes. Raises OSError."""
     make_private_folder(path.parent)
     new = path.with_suffix(f".{os.getpid()}.new")
     try:
@@ -61,7 +61,7 @@ def write(path: Path, header: Header, kept: Mapping[bytes, bytes]) -> int:
 
 
 def read(file: BinaryIO) -> tuple[Header, Iterator[dict[bytes, bytes]]]:
-    """The header, and the entries in pieces. Raises Unusable, the pieces too."""
+    """The header, and an iterator of entries in pieces. Both raise Unusable."""
     try:
         header = _read_header(_checked(file))
     except msgspec.MsgspecError as error:

@@ -1,6 +1,6 @@
-"""The worker's tables on its own disk: which files there are, when they may be used, and their use.
+"""The checkpoint files of a worker: loading tables from them, and saving tables.
 
-A worker that starts again in the same place is live as soon as it has read the rest from Kafka.
+A worker that restarts with its files is live as soon as it has read the rest from Kafka.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from streams.tables.packed_table import PackedTable
 
 log = logs.get(__name__)
 
-# Deletions stay in a changelog for a day (delete.retention.ms); an older file would not learn of
-# them all. Clocks may differ by the second.
+# Deletions stay in a changelog for a day (delete.retention.ms); an older file would lack some of
+# them. Clocks may differ by seconds.
 _MOST_SECONDS = 12 * 3600.0
 _LEAST_SECONDS = -60.0
-# Of a table that nothing changes the file is written anew before it is too old.
+# The file of an unchanged table is written again before it becomes too old.
 _ANEW_SECONDS = _MOST_SECONDS / 2
 _FAILURES = (OSError, KafkaUnavailable, KafkaMisconfigured)
 
@@ -43,9 +43,9 @@ class Checkpoints:
         self._saved: dict[TopicPartition, tuple[int, float]] = {}  # up to which offset, and when
 
     async def load(self, tp: TopicPartition, table: PackedTable, end: int) -> int | None:
-        """Fill a table; the offset in its changelog to read on from, at most `end`.
+        """Load a table from its file. Returns the changelog offset to read on from, at most `end`.
 
-        None when it is not to be had from a file: the table is as it was.
+        None if there is no usable file; the table is unchanged then.
         """
         path = self._path(tp)
         if not path.exists():
@@ -68,7 +68,8 @@ class Checkpoints:
         return header.offset
 
     def saved_until(self, tp: TopicPartition) -> int:
-        """The offset in a changelog before which all is in its file; 0 without one that lasts."""
+        """The changelog offset up to which the file is complete; 0 if there is none, or it is
+        old."""
         offset, saved_at = self._saved.get(tp, (0, 0.0))
         return offset if self._clock() - saved_at < _ANEW_SECONDS else 0
 
@@ -79,10 +80,10 @@ class Checkpoints:
         offset: int,
         batch: int,
     ) -> None:
-        """Save a table (`PackedTable.packed`) that holds all of its changelog before `offset`, and
-        nothing that is not in its changelog. `batch` is the last written, and published.
+        """Save a table (`PackedTable.packed`) that has all of its changelog before `offset`, and
+        nothing that is not in its changelog. `batch` is the last one written and published.
 
-        What fails is logged: the table is in Kafka.
+        Errors are logged only: Kafka has the table.
         """
         dictionary, kept = packed
         try:

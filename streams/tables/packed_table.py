@@ -1,8 +1,7 @@
-"""A table's values of one partition as they lie in memory: compressed, each by itself.
+"""One partition's table in memory: each value is compressed by itself.
 
-The values of one table resemble each other, so a dictionary learned from the first of them makes
-the rest some eight times smaller: a million sessions fit where they would not. What Kafka holds is
-not touched by it.
+The values of a table resemble each other, so with a dictionary learned from the first values the
+others take about an eighth of the memory. The records in Kafka are not compressed by it.
 """
 
 from collections import deque
@@ -13,12 +12,12 @@ import zstandard
 
 from streams.consumed import FetchedRecord
 
-# Values kept as they are before a dictionary is learned from them, and its size.
+# Values stored uncompressed until a dictionary is learned from them, and its size.
 LEARNED_FROM = 1_000
 _DICTIONARY_BYTES = 8_192
 _LEVEL = 1
-_FRAME = zstandard.FRAME_HEADER  # no JSON begins so
-# Keys remembered of what recovery has read last: more than a batch usually writes.
+_FRAME = zstandard.FRAME_HEADER  # no JSON begins with it
+# Keys kept of the records that recovery read last: more than a batch usually writes.
 RECENT = 50_000
 
 
@@ -28,7 +27,7 @@ _Data = bytes | bytearray | memoryview
 class Packer:
     """Compresses the values of one table, in all its partitions. For one thread.
 
-    The dictionary is learned once: what is packed can be unpacked as long as the process lives.
+    The dictionary is learned once, so packed values can be unpacked as long as the process lives.
     """
 
     def __init__(self) -> None:
@@ -38,10 +37,10 @@ class Packer:
         self._decompress: zstandard.ZstdDecompressor | None = None
 
     def pack(self, value: bytes) -> bytes:
-        """A JSON value as it is kept."""
+        """Compress a JSON value."""
         if self._compress is not None:
-            # A copy: what the compressor gives was shortened from the longest that it could have
-            # become, and would keep the rest of that from all but a few other uses.
+            # A copy: the compressor's result is a shortened buffer, which keeps the memory of the
+            # longest possible result.
             return bytes(memoryview(self._compress.compress(value)))
         self._seen.append(value)
         if len(self._seen) == LEARNED_FROM:
@@ -49,7 +48,7 @@ class Packer:
         return value
 
     def pack_all(self, values: Iterable[bytes]) -> list[bytes]:
-        """The same of many at once, most of it without Python's lock."""
+        """Compress many values at once, mostly without the GIL."""
         rest, kept = iter(values), list[bytes]()
         if self._compress is None:  # until it has learned
             for value in rest:
@@ -63,7 +62,7 @@ class Packer:
         return kept
 
     def unpack(self, kept: bytes) -> bytes:
-        """The value again."""
+        """Decompress a value."""
         if self._decompress is None or not kept.startswith(_FRAME):
             return kept
         return self._decompress.decompress(kept)
@@ -72,12 +71,12 @@ class Packer:
         samples, self._seen = self._seen, []
         try:
             learned = zstandard.train_dictionary(_DICTIONARY_BYTES, samples)
-        except zstandard.ZstdError:  # too much alike, or too short: one of them serves as well
+        except zstandard.ZstdError:  # too similar, or too short: one of them serves as dictionary
             learned = zstandard.ZstdCompressionDict(samples[0])
         self._use(learned)
 
     def adopt(self, dictionary: bytes) -> None:
-        """Pack with a dictionary learned before, unless there is one already."""
+        """Use a dictionary learned before, unless there is one already."""
         if dictionary and not self.dictionary:
             self._seen = []
             self._use(zstandard.ZstdCompressionDict(dictionary))
@@ -98,7 +97,7 @@ class PackedTable(MutableMapping[bytes, bytes]):
         self._packer = packer
         self._pack, self._unpack = packer.pack, packer.unpack
         self._kept: dict[bytes, bytes] = {}
-        # Of the recovery: the keys read last, and the last batch before all that was read.
+        # From recovery: the keys read last, and the last batch before everything that was read.
         self.recent: deque[bytes] = deque(maxlen=RECENT)
         self.batch = 0
 
@@ -115,7 +114,7 @@ class PackedTable(MutableMapping[bytes, bytes]):
         return self._unpack(self._kept[key])
 
     def get(self, key: bytes, default: Any = None) -> Any:
-        """As a mapping's, by one call instead of three: it is asked for every event."""
+        """As Mapping.get, by one call instead of three: it is called for every event."""
         kept = self._kept.get(key)
         return default if kept is None else self._unpack(kept)
 
@@ -139,11 +138,11 @@ class PackedTable(MutableMapping[bytes, bytes]):
         self._kept.update(zip(last, self._packer.pack_all(last.values()), strict=True))
 
     def packed(self) -> tuple[bytes, dict[bytes, bytes]]:
-        """The dictionary, and the values as they lie here now."""
+        """The dictionary, and a copy of the compressed values."""
         return self._packer.dictionary, dict(self._kept)
 
     def repacked(self, dictionary: bytes, values: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
-        """Values packed with a dictionary, as they would lie here."""
+        """Values compressed with another dictionary, compressed with this table's."""
         self._packer.adopt(dictionary)
         if dictionary == self._packer.dictionary:
             return values
@@ -152,6 +151,6 @@ class PackedTable(MutableMapping[bytes, bytes]):
         return {key: self._pack(theirs.unpack(value)) for key, value in values.items()}
 
     def adopt(self, values: dict[bytes, bytes], batch: int) -> None:
-        """Take over values packed as they are here, and the last batch among them."""
+        """Replace the table by compressed values, and set the last batch among them."""
         self._kept, self.batch = values, batch
         self.recent.clear()

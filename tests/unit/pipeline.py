@@ -58,7 +58,7 @@ class Pipeline:
     def wait(self, duration: timedelta) -> None:
         """Let the worker's clock go on, and do what is due."""
         self.now += duration
-        self._deliver(self.copier.lose(self.now)[0])
+        self._deliver(self.copier.expire_leases(self.now)[0])
         while self.state.is_due(self.now):
             sessions = SessionBatch(self.state, self.now)
             self._deliver(sessions.finish())

@@ -253,8 +253,8 @@ def test_a_sweep_that_raises_for_one_user_goes_on_with_the_others(
     assert [r.topic for r in effects.sweep_completions] == [topics.NODE_STATE]
     assert batch.output.fences["rule-failed"] == 1
     logged: set[str] = set()
-    assert len(list(batch.output.failures.news(logged))) == 1
-    assert list(batch.output.failures.news(logged)) == []
+    assert len(list(batch.output.failures.new(logged))) == 1
+    assert list(batch.output.failures.new(logged)) == []
 
 
 def test_a_sweep_that_raises_costs_the_user_no_event_of_its_own(

@@ -173,25 +173,25 @@ def test_a_gap_that_a_listing_heals_at_once_is_not_told() -> None:
 
 def test_a_node_that_said_goodbye_is_not_lost() -> None:
     leases = Leases(5 * SECOND, 300 * SECOND)
-    leases.hear(0, node_said(NodeKind.UP, 0), NOW)
-    leases.hear(0, node_said(NodeKind.DOWN, 1), NOW)
-    assert leases.run_out(NOW + timedelta(days=1)) == []
+    leases.renew(0, node_said(NodeKind.UP, 0), NOW)
+    leases.renew(0, node_said(NodeKind.DOWN, 1), NOW)
+    assert leases.expire(NOW + timedelta(days=1)) == []
 
 
 def test_silence_while_kafka_was_away_is_nobodys_fault() -> None:
     leases = Leases(5 * SECOND, 300 * SECOND)
-    leases.hear(0, node_said(NodeKind.UP, 0), NOW)
-    leases.excuse(NOW + 60 * SECOND)
-    assert leases.run_out(NOW + 61 * SECOND) == []
-    (lost,) = leases.run_out(NOW + 66 * SECOND)
+    leases.renew(0, node_said(NodeKind.UP, 0), NOW)
+    leases.suspend(NOW + 60 * SECOND)
+    assert leases.expire(NOW + 61 * SECOND) == []
+    (lost,) = leases.expire(NOW + 66 * SECOND)
     assert (lost.node, lost.at) == ("fs1", moment(0))
 
 
 def test_what_another_worker_reads_now_is_not_this_ones_to_judge() -> None:
     leases = Leases(5 * SECOND, 300 * SECOND)
-    leases.hear(0, node_said(NodeKind.UP, 0), NOW)
+    leases.renew(0, node_said(NodeKind.UP, 0), NOW)
     leases.retain([1])
-    assert leases.run_out(NOW + 60 * SECOND) == []
+    assert leases.expire(NOW + 60 * SECOND) == []
 
 
 def test_a_worker_that_takes_over_gives_known_nodes_a_whole_lease() -> None:
@@ -199,9 +199,9 @@ def test_a_worker_that_takes_over_gives_known_nodes_a_whole_lease() -> None:
     _say(pipeline, NodeKind.UP, 0)
     leases = Leases(5 * SECOND, 300 * SECOND)
     leases.begin(0, pipeline.state.nodes.items(), NOW)
-    assert leases.run_out(NOW + 4 * SECOND) == []
-    assert [lease.node for lease in leases.run_out(NOW + 6 * SECOND)] == ["fs1"]
-    assert leases.hear(0, node_said(NodeKind.HEARTBEAT, 9), NOW + 7 * SECOND)
+    assert leases.expire(NOW + 4 * SECOND) == []
+    assert [lease.node for lease in leases.expire(NOW + 6 * SECOND)] == ["fs1"]
+    assert leases.renew(0, node_said(NodeKind.HEARTBEAT, 9), NOW + 7 * SECOND)
 
 
 def _crowd(size: int) -> PartitionState:
@@ -369,7 +369,7 @@ def test_a_worker_that_is_behind_loses_no_node() -> None:
 
     timekeeper = Timekeeper(worker, fold_due, nodes.check_leases, lambda: now)
     asyncio.run(timekeeper.tick())
-    leases.hear(0, node_said(NodeKind.UP, 0), now)
+    leases.renew(0, node_said(NodeKind.UP, 0), now)
     worker.unread = [0]
     now += 60 * SECOND
     asyncio.run(timekeeper.tick())

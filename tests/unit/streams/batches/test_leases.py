@@ -20,12 +20,12 @@ DAY = timedelta(days=1)
 def _leases(*said: NodeEvent) -> Leases:
     leases = Leases(5 * SECOND, 300 * SECOND)
     for event in said:
-        leases.hear(0, event, NOW)
+        leases.renew(0, event, NOW)
     return leases
 
 
 def _lost(leases: Leases, seconds: float) -> list[str]:
-    return [lease.node for lease in leases.run_out(NOW + seconds * SECOND)]
+    return [lease.node for lease in leases.expire(NOW + seconds * SECOND)]
 
 
 def test_who_takes_over_awaits_nobody_who_said_goodbye_or_is_lost_already() -> None:
@@ -52,35 +52,35 @@ def test_what_a_node_said_before_its_producer_stopped_does_not_shorten_its_lease
 def test_what_a_node_said_before_it_fell_silent_does_not_bring_it_back(again: NodeKind) -> None:
     leases = _leases(node_said(UP, 0), node_said(again, 9))
     assert _lost(leases, 301) == ["fs1"]
-    assert not leases.hear(0, node_said(again, 9), NOW + 302 * SECOND)
+    assert not leases.renew(0, node_said(again, 9), NOW + 302 * SECOND)
     assert _lost(leases, 999) == []
 
 
 def test_a_clock_that_was_set_back_is_no_silence() -> None:
     leases = _leases(node_said(HEARTBEAT, 100))
-    leases.hear(0, node_said(HEARTBEAT, 40), NOW + 4 * SECOND)
+    leases.renew(0, node_said(HEARTBEAT, 40), NOW + 4 * SECOND)
     assert _lost(leases, 6) == []
 
 
 def test_the_first_word_after_a_stopped_producers_last_brings_the_node_back() -> None:
     leases = _leases(node_said(UP, 0), node_said(UNWATCHED, 9))
-    assert leases.hear(0, node_said(UP, 12), NOW)
-    assert not leases.hear(0, node_said(HEARTBEAT, 13), NOW)
+    assert leases.renew(0, node_said(UP, 12), NOW)
+    assert not leases.renew(0, node_said(HEARTBEAT, 13), NOW)
     assert _lost(leases, 6) == ["fs1"]  # by the ordinary lease again
 
 
 def test_a_producer_that_stops_beside_a_silent_node_brings_nobody_back() -> None:
     leases = _leases(node_said(UP, 0))
     assert _lost(leases, 6) == ["fs1"]
-    assert not leases.hear(0, node_said(UNWATCHED, 9), NOW + 9 * SECOND)
+    assert not leases.renew(0, node_said(UNWATCHED, 9), NOW + 9 * SECOND)
     assert _lost(leases, 999) == []  # it was told already
-    assert leases.hear(0, node_said(UP, 12), NOW + 1000 * SECOND)
+    assert leases.renew(0, node_said(UP, 12), NOW + 1000 * SECOND)
 
 
 def test_the_next_process_is_awaited_though_only_its_producers_stop_was_told() -> None:
     leases = _leases(node_said(UP, 0))
     assert _lost(leases, 6) == ["fs1"]
-    assert not leases.hear(0, node_said(UNWATCHED, 9, boot="boot-b"), NOW)
+    assert not leases.renew(0, node_said(UNWATCHED, 9, boot="boot-b"), NOW)
     assert _lost(leases, 301) == ["fs1"]
 
 
@@ -92,8 +92,8 @@ def test_whose_producers_stop_is_the_first_that_is_heard_has_the_longer_lease_to
 
 def test_only_what_could_not_be_heard_is_excused() -> None:
     leases = _leases(node_said(UP, 0, "fs1"))
-    leases.hear(1, node_said(UP, 0, "fs2"), NOW)
-    leases.excuse(NOW + 4 * SECOND, [1, 2])
+    leases.renew(1, node_said(UP, 0, "fs2"), NOW)
+    leases.suspend(NOW + 4 * SECOND, [1, 2])
     assert _lost(leases, 6) == ["fs1"]
     assert _lost(leases, 10) == ["fs2"]
 
@@ -101,8 +101,8 @@ def test_only_what_could_not_be_heard_is_excused() -> None:
 def test_an_excuse_is_not_taken_back_by_a_shorter_one() -> None:
     """Producers need ten seconds to be heard again once Kafka is back."""
     leases = _leases(node_said(UP, 0))
-    leases.excuse(NOW + 10 * SECOND)
-    leases.excuse(NOW + 1 * SECOND, [0])
+    leases.suspend(NOW + 10 * SECOND)
+    leases.suspend(NOW + 1 * SECOND, [0])
     assert _lost(leases, 14) == []
     assert _lost(leases, 16) == ["fs1"]
 
