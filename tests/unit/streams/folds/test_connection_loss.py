@@ -41,6 +41,13 @@ def silent(port: int, at: float, **more: Any) -> Any:
 
 
 class TestWhichConnection:
+    def test_of_a_client_over_udp_the_kernel_never_knew_one(self) -> None:
+        """Its Contact names TCP."""
+        session, _ = apply(registered(1, transport_claimed=True), kernel_closed(60))
+        assert len(session.bindings) == 1
+        session, _ = apply(registered(1), kernel_closed(60))
+        assert not session.bindings
+
     def test_of_which_nobody_knows_the_cookie_it_is_the_last_registers_address(self) -> None:
         _, published = apply(
             same(registered(1)), same(refreshed(2, port=5062)), moved(5061, 9, cookie=7)

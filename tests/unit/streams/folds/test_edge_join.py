@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from schemas.node import NodeEvent
-from schemas.vocabulary import NodeKind, Source, Transport
+from schemas.session import Session
+from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Source, Transport
 from streams.folds import devices
 from streams.folds.connection_loss import fold_loss
 from streams.folds.edge_connections import fold_connections
@@ -23,7 +24,7 @@ from tests.unit.edge_site import (
     mark,
     row,
 )
-from tests.unit.stories import AOR, apply, loss, moment
+from tests.unit.stories import AOR, apply, loss, moment, node_change
 
 
 class TestConnected:
@@ -162,8 +163,9 @@ class TestConnected:
         ],
     )
     def test_ends_with_its_edge(self, change: NodeEvent, cause: str) -> None:
-        site = Site().apply(mark(NodeKind.UP, 0), behind(10), listing(20, {5061: 7}), change)
-        assert site.last == f"offline {cause}"
+        for known in (behind(10), row(10)):
+            site = Site().apply(mark(NodeKind.UP, 0), known, listing(20, {5061: 7}), change)
+            assert site.last == f"offline {cause}"
 
     def test_what_its_edge_reported_under_the_name_of_the_process_before(self) -> None:
         """The edge's listing shows the very connection, so it did not end with that process."""
@@ -345,6 +347,11 @@ class TestUnknown:
         site.apply(behind(40))
         assert site.places == [("fs1", None, 5061, False)]
 
+    def test_also_where_the_edge_is_heard_between_its_gap_and_its_listing(self) -> None:
+        site = Site().apply(mark(NodeKind.UP, 5), behind(10), BACK, mark(NodeKind.HEARTBEAT, 21))
+        site.apply(listing(22, {}, hosts=self.ELSEWHERE))
+        assert site.places == [("fs1", None, 5061, True)]
+
     def test_not_where_it_registered_before_or_after(self) -> None:
         site = Site().apply(mark(NodeKind.UP, 5), behind(4), BACK)
         site.apply(behind(22, 5062, call_id="two@phone"), listing(24, {}, hosts=self.ELSEWHERE))
@@ -390,3 +397,39 @@ class TestLoss:
         own.node, own.cookie = node, 7
         apply(own, loss(40, port=port, node=node), session=session)
         assert bool(devices.live(session)) is reachable
+
+
+def connected() -> Session:
+    """Behind the edge, by the edge's listing."""
+    session, _ = apply(behind(1))
+    alive: dict[tuple[str, int], int | None] = {("10.0.0.7", 5061): 7}
+    fold_connections(session, EdgeListing(listing(20, {5061: 7}), alive, set(HOSTS)))
+    return session
+
+
+class TestWhatIsNothingToIt:
+    def test_a_silent_peer_at_the_edge_ends_no_binding(self) -> None:
+        session = connected()
+        (key,) = session.bindings
+        silent = loss(30, node=EDGE, cookie=7, cause=Cause.CONNECTION_SUSPECT)
+        silent.binding = key
+        assert fold_loss(session, silent).fence == "behind-an-edge"
+        assert devices.live(session)
+
+    def test_the_end_of_its_connection_after_its_own_at_the_registrar(self) -> None:
+        gone = behind(2)
+        gone.kind = RegistrationKind.UNREGISTERED
+        known = behind(1)
+        known.source = gone.source = Source.OPENSIPS
+        session, _ = apply(known, gone)
+        (key,) = session.ended
+        end = loss(30, node=EDGE, cookie=7)
+        end.binding = key
+        assert fold_loss(session, end).fence == "no-such-binding"
+        assert list(session.ended) == [key]
+
+    @pytest.mark.parametrize("kind", [NodeKind.UP, NodeKind.DOWN])
+    def test_what_an_earlier_process_of_its_edge_reports_late(self, kind: NodeKind) -> None:
+        session = connected()
+        apply(node_change(kind, 15, "boot-z", EDGE), session=session)
+        assert devices.live(session)

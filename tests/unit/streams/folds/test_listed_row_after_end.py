@@ -41,6 +41,12 @@ class TestNamedLate:
         assert self._listed(cookie)[1:] == ["offline node-restarted"]
         assert self._listed(cookie, 60)[1:] == ["offline node-restarted"]
 
+    def test_without_cookies_nothing_shows_that_it_is_the_same(self) -> None:
+        expiry = {"expires_at": moment(3601)}
+        row = listed(2, "s", at=60, boot="boot-b", **expiry)
+        session, _ = apply(registered(1, **expiry), node_change(NodeKind.UP, 9, "boot-b"), row)
+        assert not session.bindings
+
     def test_a_listing_of_before_the_restart_shows_nothing(self) -> None:
         assert self._listed(7, 8.9)[1:] == ["offline node-restarted"]
 
