@@ -54,7 +54,7 @@ def settings_file() -> Path:
 
 def is_configured(section: str) -> bool:
     """Whether the settings have this section, in the file or the environment."""
-    if any(name.startswith(f"ROLLCALL_{section.upper()}_") for name in os.environ):
+    if any(name.startswith(section_prefix(section)) for name in os.environ):
         return True
     try:
         return f"[{section}]" in settings_file().read_text()
@@ -129,7 +129,7 @@ def load(settings: type[S], **overrides: object) -> S:
         name = ".".join(str(part) for part in first["loc"])
         raise BadSettings(
             f"{settings.section}.{name}: {first['msg']} (set it in [{settings.section}] of "
-            f"{settings_file()} or as ROLLCALL_{settings.section.upper()}_{name.upper()})"
+            f"{settings_file()} or as {section_prefix(settings.section)}{name.upper()})"
         ) from error
     except (SettingsError, RecursionError) as error:  # a list in the environment that is no JSON
         raise BadSettings(f"[{settings.section}]: {error}: {error.__cause__}"[:500]) from error

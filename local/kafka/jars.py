@@ -60,14 +60,19 @@ def locked(text: str) -> list[Jar]:
     return found
 
 
+def pinned() -> list[Jar]:
+    """The jars of jars.lock."""
+    return locked(LOCK.read_text())
+
+
 def version() -> str:
     """Of Apache Kafka."""
-    return next(jar.version for jar in locked(LOCK.read_text()) if jar.artifact == "kafka_2.13")
+    return next(jar.version for jar in pinned() if jar.artifact == "kafka_2.13")
 
 
 def missing() -> list[Jar]:
     """What a start has to fetch first."""
-    return [jar for jar in locked(LOCK.read_text()) if not jar.path.exists()]
+    return [jar for jar in pinned() if not jar.path.exists()]
 
 
 def classpath() -> str:
@@ -84,7 +89,7 @@ def classpath() -> str:
                 f"{type(error).__name__}: {error}. Check the network (HTTPS_PROXY, if you need "
                 "one), or point KAFKA_BOOTSTRAP_SERVERS at a cluster you have."
             ) from error
-    return ":".join(str(jar.path) for jar in locked(LOCK.read_text()))
+    return ":".join(str(jar.path) for jar in pinned())
 
 
 def _fetch_all(absent: list[Jar]) -> None:

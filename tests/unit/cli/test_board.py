@@ -40,7 +40,6 @@ def drawn(width: int, height: int, users: int, changes: int) -> list[str]:
         file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None
     )
     board = Board(console, "Rollcall", lambda: NOW)
-    board._live = None
     for number in range(changes):
         at = NOW + timedelta(milliseconds=number)
         board.users[f"{number % users}"] = one = presence(1000 + number % users, at=at)

@@ -1,6 +1,5 @@
 """The `rollcall` command line: users as arguments, unknown stages, and a quick start."""
 
-import os
 import re
 import subprocess
 import sys
@@ -16,8 +15,7 @@ from cli.kafka import reachable_kafka
 from cli.run import MODULES
 from runtime.kafka import KafkaSettings, KafkaUnavailable
 from runtime.settings import BadArgument
-
-ROOT = Path(__file__).parents[3]
+from tests.unit.cli.running import ROOT, run
 
 
 @pytest.mark.parametrize(
@@ -50,20 +48,6 @@ def test_command_line_starts_without_heavy_libraries() -> None:
     assert done.stdout.strip() == ""
 
 
-def run(folder: Path, *arguments: str, **environment: str) -> tuple[int, str, str]:
-    """The command in a folder without a stack; nobody listens where Kafka is by default."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
 COMMANDS = [
     *("up", "demo", "run", "watch", "who", "explain", "audit", "replay", "sockets", "topics"),
     *("doctor", "schemas export"),
@@ -90,7 +74,7 @@ def test_version() -> None:
 
 @pytest.mark.parametrize("command", ["who", "explain", "watch"])
 def test_a_wrong_user_is_quoted_before_anything_is_asked(command: str, tmp_path: Path) -> None:
-    assert run(tmp_path, command, "1001 @x") == (
+    assert run(tmp_path, command, "1001 @x")[:3] == (
         1,
         "",
         "rollcall: '1001 @x' is no user@domain: white space, control character or bracket in URI\n",
@@ -130,13 +114,13 @@ def test_a_wrong_value_is_named_without_a_traceback(
     arguments: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "a-file").touch()
-    status, _, err = run(tmp_path, *arguments)
+    status, _, err, _ = run(tmp_path, *arguments)
     assert status in (1, 2)
     assert message in err
     assert "Traceback" not in err
 
 
 def test_a_wrong_log_level_is_one_line(tmp_path: Path) -> None:
-    status, out, err = run(tmp_path, "who", ROLLCALL_LOG_LEVEL="chatty")
+    status, out, err, _ = run(tmp_path, "who", ROLLCALL_LOG_LEVEL="chatty")
     assert (status, out) == (1, "")
     assert err.startswith("rollcall: ROLLCALL_LOG_LEVEL='CHATTY' is no level: one of ")

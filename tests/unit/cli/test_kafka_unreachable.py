@@ -1,31 +1,10 @@
 """Kafka is unavailable: what each command prints, and its exit status."""
 
-import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
-
-
-def rollcall(folder: Path, address: str, *arguments: str) -> tuple[int, str, str, float]:
-    began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", *arguments],
-        cwd=folder,
-        env={
-            **{k: v for k, v in os.environ.items() if "KAFKA" not in k},
-            "PYTHONPATH": str(ROOT),
-            "ROLLCALL_KAFKA_BOOTSTRAP_SERVERS": address,
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return done.returncode, done.stdout, done.stderr, time.monotonic() - began
+from tests.unit.cli.running import ROOT, run
 
 
 @pytest.mark.parametrize(
@@ -44,8 +23,9 @@ def rollcall(folder: Path, address: str, *arguments: str) -> tuple[int, str, str
 def test_command_reports_in_one_line_that_kafka_does_not_answer(
     arguments: tuple[str, ...], closed_address: str, tmp_path: Path
 ) -> None:
-    *_, start = rollcall(tmp_path, closed_address, "topics")  # asks nobody
-    status, out, err, seconds = rollcall(tmp_path, closed_address, *arguments)
+    named = {"ROLLCALL_KAFKA_BOOTSTRAP_SERVERS": closed_address}
+    *_, start = run(tmp_path, "topics", **named)  # asks nobody
+    status, out, err, seconds = run(tmp_path, *arguments, **named)
     assert status == 1
     assert out == ""
     assert err == (
@@ -57,7 +37,7 @@ def test_command_reports_in_one_line_that_kafka_does_not_answer(
 
 
 def test_doctor_names_the_setting_and_checks_the_rest(closed_address: str, tmp_path: Path) -> None:
-    status, out, err, _ = rollcall(tmp_path, closed_address, "doctor")
+    status, out, err, _ = run(tmp_path, "doctor", ROLLCALL_KAFKA_BOOTSTRAP_SERVERS=closed_address)
     assert status == 1
     assert "ROLLCALL_KAFKA_BOOTSTRAP_SERVERS" in out
     assert "Connection refused" in out

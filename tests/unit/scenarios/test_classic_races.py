@@ -6,18 +6,17 @@ every interleaving is played. Whatever comes first, all end at the truth, and no
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from random import Random
 
 import pytest
 
+from streams.settings import NO_GRACE
 from tests.histories.facts import EDGE, REGISTRARS, Device
 from tests.histories.history import pipeline_with
 from tests.histories.interleaving import interleavings, streams
 from tests.histories.troubles import TroubledCluster
 from tests.histories.verdict import Judge
 
-NO_GRACE = timedelta(0)
 FS1, FS2 = REGISTRARS
 
 

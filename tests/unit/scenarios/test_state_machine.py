@@ -14,13 +14,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from streams.batches.leases import Leases
 from streams.batches.partition_state import PartitionState
+from streams.settings import NO_GRACE
 from tests.histories.facts import EDGE, REGISTRARS, Device
 from tests.histories.said import START, Said, Speaker
 from tests.histories.troubles import TroubledCluster
 from tests.histories.verdict import Judge
 from tests.unit.pipeline import Pipeline
 
-NO_GRACE, DAY = timedelta(0), timedelta(days=1)
+DAY = timedelta(days=1)
 PORTS = {False: (5061, 5062), True: (5071, 5072)}  # by whether behind the edge
 NODES = st.sampled_from((*REGISTRARS, EDGE))
 INDEX = st.integers(min_value=0, max_value=7)

@@ -61,7 +61,7 @@ def test_without_a_network_the_error_says_what_to_do(
 
 
 def test_the_lock_file_names_kafka_once_and_every_jar_by_hash() -> None:
-    found = jars.locked(jars.LOCK.read_text())
+    found = jars.pinned()
     assert len(found) == len({(jar.group, jar.artifact) for jar in found}) > 40
     assert all(len(bytes.fromhex(jar.sha256)) == 32 for jar in found)
     assert jars.version() == "4.3.1"
