@@ -11,7 +11,8 @@ from operate.explain.explanation import (
     NodeEntry,
 )
 from operate.explain.layout import Page, connection
-from operate.explain.phrases import LATE, MARKS, OVERDUE, RESTARTED, because, phrase
+from operate.explain.phrases import LATE, OVERDUE, RESTARTED
+from schemas.phrases import MARKS, because, phrase
 from schemas.vocabulary import RegistrationKind
 
 # Ends that are printed; `--json` has all that are kept.

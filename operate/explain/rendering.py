@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 from operate.explain.explanation import Explanation
 from operate.explain.inventory import Inventory
-from operate.explain.layout import Page, count, full
-from operate.explain.phrases import because
+from operate.explain.layout import Page, full
 from operate.explain.timeline import Timeline
-from schemas.vocabulary import Status
+from schemas.phrases import Change, headline
 
 
 def render(explanation: Explanation, width: int = 100) -> list[str]:
@@ -28,21 +27,13 @@ def render(explanation: Explanation, width: int = 100) -> list[str]:
 
 def _headline(of: Explanation, page: Page) -> Iterator[str]:
     answer = of.answer
-    is_, has = ("is", "has") if of.is_now else ("was", "had")
     if answer.cause is None or answer.at is None:
+        is_, has = ("is", "has") if of.is_now else ("was", "had")
         yield f"{of.aor} {is_} offline: it {has} never been reachable, as far as the log goes back."
         return
-    why = f"because {because(answer.cause)} ({answer.cause})"
-    since = page.at(answer.at)
-    if answer.reachable:
-        doing = "" if answer.status is Status.ONLINE else f", shown {answer.status}"
-        yield f"{of.aor} {is_} reachable: {count(len(answer.bindings), 'binding')}{doing}."
-        yield f"Last change {since}, {why}."
-    elif answer.status is Status.OFFLINE:
-        yield f"{of.aor} {is_} offline since {since}, {why}."
-    else:
-        yield f"{of.aor} {is_} not reachable since {since}, {why}."
-        yield f"It {is_} shown {answer.status} until its grace ends."
+    devices = len(answer.bindings) if answer.reachable else None
+    change = Change(answer.status, answer.cause, page.at(answer.at))
+    yield from headline(of.aor, change, devices, is_now=of.is_now)
     if answer.evidence:
         yield f"Evidence: {', '.join(answer.evidence)}"
 

@@ -3,7 +3,8 @@
 from operate.explain.events import Counted, Effect, Step, What
 from operate.explain.explanation import Explanation
 from operate.explain.layout import Page, count
-from operate.explain.phrases import LATE, MARKS, because, phrase, reason
+from operate.explain.phrases import LATE, reason
+from schemas.phrases import MARKS, because, phrase
 from schemas.vocabulary import NodeKind, Status
 
 # Steps that are printed; `--json` has all that are kept.

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import streams
 from operate.explain.differences import FLAGS
-from operate.explain.phrases import CAUSES, KINDS, MARKS, REASONS
+from operate.explain.phrases import REASONS
 from schemas.fences import Fence
+from schemas.phrases import CAUSES, KINDS, MARKS
 from schemas.vocabulary import CallKind, Cause, NodeKind, RegistrationKind
 from streams.folds.connection import _CAUSE_OF, _SUSPICIONS
 
