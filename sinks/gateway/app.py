@@ -4,15 +4,20 @@ from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from sinks.gateway.access import check_origin
+from sinks.gateway.access.identity import Identity
+from sinks.gateway.access.origins import (
+    check_origin,
+    cors_headers,
+    is_preflight,
+    preflight_headers,
+)
 from sinks.gateway.errors import Refused, UnknownUser
 from sinks.gateway.gateway import Gateway
-from sinks.gateway.origins import cors_headers, is_preflight, preflight_headers
 from sinks.gateway.query import aor_in, watch_of
 from sinks.gateway.transports import EVENT_STREAM, EventStream, serve_web_socket
 
@@ -27,36 +32,39 @@ def app(gateway: Gateway) -> Starlette:
 
     async def stream(request: Request) -> Response:
         try:
-            _check(gateway, request.headers)
-            watch = watch_of(request.scope["query_string"])
+            identity = await _identity(gateway, request)
+            watch = identity.scope.narrowed(watch_of(request.scope["query_string"]))
             if not any(kind in request.headers.get("accept", "*/*") for kind in _ANY):
                 return JSONResponse({"error": f"there is only {EVENT_STREAM}"}, status_code=406)
             gateway.admit()
         except Refused as refusal:
             return _answer(gateway, refusal)
-        return EventStream(gateway, watch)
+        return EventStream(gateway, watch, identity)
 
     async def web_socket(websocket: WebSocket) -> None:
         try:
-            _check(gateway, websocket.headers)
-            watch = watch_of(websocket.scope["query_string"])
+            identity = await _identity(gateway, websocket)
+            watch = identity.scope.narrowed(watch_of(websocket.scope["query_string"]))
             gateway.admit()
         except Refused as refusal:
             await websocket.send_denial_response(_answer(gateway, refusal))
             return
-        await serve_web_socket(gateway, watch, websocket)
+        await serve_web_socket(gateway, watch, identity, websocket)
 
     async def user(request: Request) -> Response:
         try:
-            _check(gateway, request.headers)
+            identity = await _identity(gateway, request)
             aor = aor_in(request.path_params["aor"])
             gateway.check_state()
-            if (message := gateway.hub.get(aor)) is None:
+            # A user outside the scope and one that does not exist look the same.
+            message = gateway.hub.get(aor) if identity.scope.allows(aor) else None
+            if message is None:
                 raise UnknownUser(f"no presence of {aor}")
         except Refused as refusal:
             return _answer(gateway, refusal)
         headers = {"cache-control": "no-store"}
-        return Response(message.value, media_type="application/json", headers=headers)
+        value = identity.scope.redact(message).value
+        return Response(value, media_type="application/json", headers=headers)
 
     def shared(handler: Handler) -> Handler:
         """The handler for pages of allowed origins too: preflights, and CORS headers."""
@@ -81,10 +89,11 @@ def app(gateway: Gateway) -> Starlette:
     )
 
 
-def _check(gateway: Gateway, headers: Headers) -> None:
-    """Raises NotAllowed."""
-    gateway.access.check(headers)
-    check_origin(headers, gateway.allowed_origins)
+async def _identity(gateway: Gateway, connection: HTTPConnection) -> Identity:
+    """Who asks. Raises NotAllowed, also for a page of an origin that is not allowed."""
+    check_origin(connection.headers, gateway.allowed_origins)
+    address = connection.client.host if connection.client else ""
+    return await gateway.access.authenticate(connection.headers, address)
 
 
 def _preflight(gateway: Gateway, headers: Headers) -> Response:

@@ -3,6 +3,7 @@
 Refused
 ├── BadQuery      change the request
 ├── NotAllowed    send a valid token, or use a page of an allowed origin
+├── Forbidden     ask only for what the token shows, or get a token with more
 ├── UnknownUser   nothing: there is no such user now
 └── TryElsewhere  wait and try again; another replica may have room, or may have started
 """
@@ -30,6 +31,13 @@ class NotAllowed(Refused):
         super().__init__(detail)
         self.status = status
         self.reason = reason
+
+
+class Forbidden(Refused):
+    """403: a user, domain or part of a record outside the token's scope; `field` names it."""
+
+    status = 403
+    reason = "scope"
 
 
 class UnknownUser(Refused):

@@ -19,6 +19,7 @@ class End(Enum):
     GONE = "gone"  # the subscriber disconnected
     STALLED = "stalled"  # it took nothing
     STOPPING = "stopping"  # the gateway ends
+    EXPIRED = "expired"  # its token did
 
 
 class Feed:
@@ -33,12 +34,18 @@ class Feed:
         *,
         client: Any = None,
         keep_alive: Callable[[], Awaitable[None]] | None = None,
+        shown: Callable[[Message], Message] | None = None,
+        expires_at: float | None = None,
     ) -> None:
         """`sent` is called with the messages sent, and whether the present state was sent before.
 
-        `client` identifies the connection to the server.
+        `client` identifies the connection to the server. `shown` makes of a message what this
+        subscriber may see of it (Scope.redact); None: all. `expires_at`: when its token expires,
+        seconds since the epoch.
         """
         self.client = client
+        self.expires_at = expires_at
+        self._shown = shown
         # The server itself pings a WebSocket.
         self.wants_keep_alives = keep_alive is not None
         self._hub = hub
@@ -87,7 +94,8 @@ class Feed:
     async def _send_all(self, messages: list[Message]) -> None:
         was_live = self._is_live
         self._is_live = was_live or LIVE in messages
-        await self._timed(self._send(messages))
+        shown = self._shown
+        await self._timed(self._send([shown(one) for one in messages] if shown else messages))
         self._keep_alive_due = False
         self._sent(messages, was_live)
 

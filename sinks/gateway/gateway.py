@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from runtime import logs, metrics
-from sinks.gateway.access import Access
+from sinks.gateway.access.authenticator import Authenticator
+from sinks.gateway.access.static_tokens import StaticTokens
 from sinks.gateway.errors import Refused, TryElsewhere
 from sinks.gateway.feed import End, Feed
 from sinks.gateway.hub import Hub
@@ -33,7 +34,7 @@ class Gateway:
         self._wall_clock = wall_clock
         self._keepalive = settings.keepalive.total_seconds()
         self._stalled_after = settings.stalled_after.total_seconds()
-        self.access = Access(settings.tokens)
+        self.access = Authenticator(StaticTokens(settings.static_tokens()))
         self.allowed_origins = frozenset(settings.allowed_origins)
         self.hub = Hub()
         # By feed, its transport.
@@ -113,15 +114,21 @@ class Gateway:
 
     # -- periodically -----------------------------------------------------------------------------
     def check(self, now: float) -> list[Feed]:
-        """Send keep-alives on quiet feeds; end and return the stalled ones.
+        """Send keep-alives on quiet feeds; end those whose token expired; end and return the
+        stalled ones, and expired ones that take nothing.
 
         Call it every CHECK_SECONDS with `now` on the loop's clock. Of many feeds that became quiet
         at once only some get a keep-alive each time: changes must not wait for all of them.
         """
-        stalled = []
+        stalled, late = [], []
+        wall_now = self._wall_clock()
         keep_alives = 1 + int(2 * len(self._feeds) * CHECK_SECONDS / self._keepalive)
         for feed in self._feeds:
-            if feed.sending_since is not None:
+            if feed.expires_at is not None and wall_now >= feed.expires_at:
+                if feed.ended is End.EXPIRED and feed.sending_since is not None:
+                    late.append(feed)  # it was asked to end at the last check
+                feed.end(End.EXPIRED)
+            elif feed.sending_since is not None:
                 if now - feed.sending_since >= self._stalled_after and feed.ended is None:
                     feed.end(End.STALLED)
                     stalled.append(feed)
@@ -135,7 +142,7 @@ class Gateway:
             metrics.GATEWAY_STALLED.add(len(stalled))
             self._log_once("subscriber stalled, disconnected", seconds=self._stalled_after)
         self._measure()
-        return stalled
+        return stalled + late
 
     def _measure(self) -> None:
         metrics.GATEWAY_SENT.add(self._sent - self._counted_sent)

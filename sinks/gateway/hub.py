@@ -37,6 +37,18 @@ class Hub:
         user = self._roster.get(aor)
         return user.newest if user else None
 
+    def within(self, watch: Watch) -> Iterator[Message]:
+        """The newest messages of all users watched: domain by domain, then single users.
+
+        To list what a client may see: `hub.within(scope.narrowed(Watch(…)))`, and of each message
+        `scope.redact(message)`. Between two of them no user may be added or removed.
+        """
+        for group in self._known_groups(watch):
+            yield from (user.newest for user in group.users if user is not None)
+        for aor in watch.single:
+            if user := self._roster.get(aor):
+                yield user.newest
+
     # -- for the subscribers ----------------------------------------------------------------------
     def subscribe(self, watch: Watch, wake: Callable[[], None]) -> Subscriber:
         """A new subscriber; the present state waits for it, and at least the marker LIVE."""
@@ -123,6 +135,12 @@ class Hub:
             for subscriber in subscribers or ():
                 if not (subscriber.cursors and subscriber.will_reach(user)):
                     yield subscriber
+
+    def _known_groups(self, watch: Watch) -> list[Group]:
+        if watch.everybody:
+            return [self._roster.everybody]
+        found = map(self._roster.find_domain, sorted(watch.domains))
+        return [group for group in found if group is not None]
 
     def _groups(self, watch: Watch) -> list[Group]:
         if watch.everybody:

@@ -71,6 +71,12 @@ def presence_message(value: bytes, at: float) -> Message:
     return Message(presence.aor, presence.version, head + data + _END, at, len(head))
 
 
+def reframed(message: Message, value: bytes) -> Message:
+    """The message with another JSON text (without line ends) of the same user and version."""
+    head = message.sse[: message.start]
+    return Message(message.aor, message.version, head + value + _END, message.at, message.start)
+
+
 def removal_message(aor: str, at: float) -> Message:
     """The message that there is no record of this user any more."""
     return _marker("removed", {"event": "removed", "aor": aor}, aor, at)
@@ -83,3 +89,5 @@ def _marker(event: str, content: dict[str, str], aor: str = "", at: float = 0.0)
 
 # After the present state, before the first change.
 LIVE = _marker("live", {"event": "live"})
+# The last event of a stream whose token has expired.
+EXPIRED = _marker("expired", {"event": "expired"})

@@ -4,15 +4,15 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from runtime.settings import Duration, StageSettings
-from sinks.gateway.origins import origin_in
+from sinks.gateway.access.identity import Identity
+from sinks.gateway.access.origins import origin_in
+from sinks.gateway.access.settings import ScopedToken, check_token
+from sinks.gateway.access.static_tokens import StaticToken
 
-# RFC 6750 §2.1: what may follow `Bearer`. A shorter token could be guessed.
-TOKEN_LENGTH_MIN = 16
-_is_token = re.compile(r"[A-Za-z0-9\-._~+/]+=*").fullmatch
 _SECOND = timedelta(seconds=1)
 
 
@@ -31,7 +31,12 @@ class GatewaySettings(StageSettings):
     host: str = "127.0.0.1"
     port: int = Field(8096, ge=0, le=65535, description="0: any free one, see /status.")
     tokens: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = Field(
-        (), description="Any of them, as `Authorization: Bearer TOKEN`; none: open to everybody."
+        (),
+        description="Any of them, as `Authorization: Bearer TOKEN`, shows everything; with no "
+        "token of any kind the gateway is open to everybody.",
+    )
+    token: tuple[ScopedToken, ...] = Field(
+        (), description="Tables `[[gateway.token]]`: tokens that show some users, some fields."
     )
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
         (),
@@ -52,14 +57,26 @@ class GatewaySettings(StageSettings):
     @field_validator("tokens")
     @classmethod
     def _tokens(cls, tokens: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        found = tuple(token for token in tokens if token.get_secret_value())
+        found = tuple(dict.fromkeys(token for token in tokens if token.get_secret_value()))
         for number, token in enumerate(found, 1):
-            text = token.get_secret_value()
-            if len(text) < TOKEN_LENGTH_MIN or not _is_token(text):
-                raise ValueError(
-                    f"token {number} is none: {TOKEN_LENGTH_MIN} or more of A-Z a-z 0-9 - . _ ~ + /"
-                )
+            check_token(token, f"token {number}")
         return found
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "GatewaySettings":
+        names = [token.name for token in self.token]
+        secrets = [token.secret for token in self.static_tokens()]
+        if len(set(names)) < len(names) or len(set(secrets)) < len(secrets):
+            raise ValueError("two tokens are the same, or have the same name")
+        return self
+
+    def static_tokens(self) -> list[StaticToken]:
+        """Every fixed token, with its scope."""
+        full = [
+            StaticToken(token.get_secret_value(), Identity(f"token {number}"))
+            for number, token in enumerate(self.tokens, 1)
+        ]
+        return full + [token.static() for token in self.token]
 
     @field_validator("allowed_origins")
     @classmethod

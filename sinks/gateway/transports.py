@@ -7,9 +7,10 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from sinks.gateway.access.identity import Identity
 from sinks.gateway.feed import End, Feed
 from sinks.gateway.gateway import Gateway
-from sinks.gateway.message import Message
+from sinks.gateway.message import EXPIRED, Message
 from sinks.gateway.subscriber import Watch
 
 EVENT_STREAM = "text/event-stream"
@@ -20,18 +21,22 @@ _HEADERS = {
 # After so many milliseconds a browser reconnects: spread, so that not all come at once.
 _RETRY_MS = (1_000, 5_000)
 _GOING_AWAY = 1001
+# RFC 6455 §7.4.2: 4000-4999 are the application's own. 4401 as HTTP's 401.
+TOKEN_EXPIRED = 4401
 
 
 class EventStream(Response):
-    """The response, which lasts until the subscriber disconnects or the gateway stops."""
+    """The response, which lasts until the subscriber disconnects, its token expires, or the gateway
+    stops."""
 
     media_type = EVENT_STREAM
 
-    def __init__(self, gateway: Gateway, watch: Watch) -> None:
+    def __init__(self, gateway: Gateway, watch: Watch, identity: Identity) -> None:
         super().__init__(headers=_HEADERS)
         del self.headers["content-length"]
         self._gateway = gateway
         self._watch = watch
+        self._identity = identity
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def write(body: bytes, *, more: bool = True) -> None:
@@ -56,10 +61,15 @@ class EventStream(Response):
             gateway.sent,
             client=scope.get("client"),
             keep_alive=keep_alive,
+            shown=self._identity.scope.redactor,
+            expires_at=self._identity.expires_at,
         )
         leaving = asyncio.create_task(_until_gone(receive, feed))
         try:
-            if await gateway.run(feed, "sse") is End.STOPPING:
+            ended = await gateway.run(feed, "sse")
+            if ended is End.EXPIRED:
+                await write(EXPIRED.sse, more=False)
+            elif ended is End.STOPPING:
                 await write(b"", more=False)
         finally:
             leaving.cancel()
@@ -72,7 +82,9 @@ async def _until_gone(receive: Receive, feed: Feed) -> None:
     feed.end(End.GONE)
 
 
-async def serve_web_socket(gateway: Gateway, watch: Watch, websocket: WebSocket) -> None:
+async def serve_web_socket(
+    gateway: Gateway, watch: Watch, identity: Identity, websocket: WebSocket
+) -> None:
     """Accept a WebSocket and feed it. The server pings; messages of the subscriber are ignored."""
 
     async def send_messages(messages: list[Message]) -> None:
@@ -86,10 +98,21 @@ async def serve_web_socket(gateway: Gateway, watch: Watch, websocket: WebSocket)
 
     await websocket.accept()
     client = websocket.scope.get("client")
-    feed = Feed(gateway.hub, watch, send_messages, gateway.sent, client=client)
+    feed = Feed(
+        gateway.hub,
+        watch,
+        send_messages,
+        gateway.sent,
+        client=client,
+        shown=identity.scope.redactor,
+        expires_at=identity.expires_at,
+    )
     leaving = asyncio.create_task(until_gone())
     try:
-        if await gateway.run(feed, "websocket") is End.STOPPING:
+        ended = await gateway.run(feed, "websocket")
+        if ended is End.EXPIRED:
+            await websocket.close(TOKEN_EXPIRED, "token expired")
+        elif ended is End.STOPPING:
             await websocket.close(_GOING_AWAY, "stopping")
     except (WebSocketDisconnect, RuntimeError):
         # RuntimeError: the subscriber broke the protocol, the server itself has closed, and the

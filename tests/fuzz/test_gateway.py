@@ -1,17 +1,21 @@
 """What strangers send the gateway: queries, tokens, origins; and records on their way to them."""
 
+import asyncio
 import contextlib
 import json
 
 import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from schemas import golden, topics
 from schemas.codec import InvalidRecord
 from schemas.sip_uri import aor_of
-from sinks.gateway.access import Access, check_origin
+from sinks.gateway.access.authenticator import Authenticator
+from sinks.gateway.access.identity import Identity
+from sinks.gateway.access.origins import check_origin
+from sinks.gateway.access.scope import Scope
+from sinks.gateway.access.static_tokens import StaticToken, StaticTokens
 from sinks.gateway.errors import BadQuery, NotAllowed
 from sinks.gateway.message import domain_of, presence_message
 from sinks.gateway.query import aor_in, watch_of
@@ -56,10 +60,11 @@ def test_any_path_is_a_user_or_bad(text: str) -> None:
 @given(texts(), texts())
 @example("Bearer ", "http://[::1")
 def test_no_header_admits_a_client_without_a_token(authorization: str, origin: str) -> None:
-    access = Access([SecretStr("a-token-that-no-text-here-has")])
+    known = StaticToken("a-token-that-no-text-here-has", Identity("x"))
+    access = Authenticator(StaticTokens([known]))
     for given_ in (authorization, f"Bearer {authorization}"):
         with contextlib.suppress(NotAllowed):
-            access.check({"authorization": given_})
+            asyncio.run(access.authenticate({"authorization": given_}, ""))
             raise AssertionError(f"let in: {given_!r}")
     with contextlib.suppress(NotAllowed):
         check_origin({"host": "presence.test", "origin": origin})
@@ -81,3 +86,5 @@ def test_any_record_is_one_event_or_invalid(value: bytes) -> None:
     read = msgspec.json.decode(message.text, type=dict[str, msgspec.Raw])
     assert int(bytes(read["version"])) == message.version
     assert aor_of(message.aor) == message.aor
+    shown = Scope(domains=frozenset({message.domain})).redact(message)
+    assert (shown.aor, shown.version, shown.sse.count(b"\n")) == (message.aor, message.version, 4)

@@ -117,3 +117,36 @@ def test_quiet_feeds_get_keep_alives_but_not_all_at_once() -> None:
                 await one.running
 
     run(test)
+
+
+def test_a_feed_ends_when_its_token_expires() -> None:
+    async def whole() -> None:
+        now = [1000.0]
+        gateway = Gateway(GatewaySettings(port=0), wall_clock=lambda: now[0])
+        taken: list[Message] = []
+        gate = asyncio.Event()
+
+        async def send(messages: list[Message]) -> None:
+            taken.extend(messages)
+            await gate.wait()
+
+        def feed(expires_at: float | None) -> Feed:
+            return Feed(gateway.hub, Watch(), send, gateway.sent, expires_at=expires_at)
+
+        feeds = [feed(None), feed(1010.0), feed(1020.0)]
+        running = [asyncio.create_task(gateway.run(one, "sse")) for one in feeds]
+        await turns()
+        now[0] = 1009.9
+        assert gateway.check(0.0) == []
+        now[0] = 1010.0
+        assert gateway.check(0.25) == []
+        # It takes nothing: the connection is ended by force.
+        assert gateway.check(0.5) == [feeds[1]]
+        gate.set()
+        assert await running[1] is End.EXPIRED
+        assert not running[0].done()
+        assert not running[2].done()
+        gateway.end_all()
+        assert [await one for one in running[::2]] == [End.STOPPING, End.STOPPING]
+
+    asyncio.run(whole())

@@ -1,9 +1,13 @@
 """The settings of the gateway: tokens, and bounds that are refused by name."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import SecretStr
 
 from runtime.settings import BadSettings, load
+from sinks.gateway.access.redaction import Part
+from sinks.gateway.access.scope import EVERYTHING
 from sinks.gateway.settings import GatewaySettings
 from tests.gateway import TOKEN
 
@@ -22,6 +26,15 @@ def test_tokens_are_one_text_or_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("TOKENS", "short"),
         ("TOKENS", "{no-characters-of-a-token}"),
+        ("TOKEN", '[{"token": "short", "name": "x", "domains": ["one.test"]}]'),
+        ("TOKEN", '[{"token": "long-enough-to-be-one", "name": "x"}]'),
+        ("TOKEN", '[{"token": "long-enough-to-be-one", "name": "a b", "domains": ["*"]}]'),
+        ("TOKEN", '[{"token": "long-enough-to-be-one", "name": "x", "domains": ["*.test"]}]'),
+        ("TOKEN", '[{"token": "long-enough-to-be-one", "name": "x", "aors": ["sip:*"]}]'),
+        (
+            "TOKEN",
+            '[{"token": "long-enough-to-be-one", "name": "x", "domains": ["*"], "fields": ["ip"]}]',
+        ),
         ("PORT", "65536"),
         ("SUBSCRIBERS_MAX", "0"),
         ("STALLED_AFTER", "0"),
@@ -36,3 +49,37 @@ def test_settings_that_cannot_work_are_named(
         load(GatewaySettings)
     if name == "TOKENS":
         assert value not in str(caught.value)
+    assert "long-enough" not in str(caught.value)
+
+
+SCOPED = '[{"token": "a-token-for-one-machine", "name": "door", "domains": ["One.test"]}]'
+
+
+def test_tokens_with_a_scope_show_what_they_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "rollcall.toml"
+    file.write_text(
+        '[[gateway.token]]\ntoken = "a-token-for-one-machine"\nname = "door"\n'
+        'aors = ["SIP:ann@One.test:5060"]\nfields = ["contact", "user_agent"]\n'
+        '[[gateway.token]]\ntoken = "a-token-for-the-board"\nname = "board"\ndomains = ["*"]\n'
+    )
+    monkeypatch.setenv("ROLLCALL_SETTINGS", str(file))
+    door, board = (token.identity for token in load(GatewaySettings).static_tokens())
+    assert (door.client, board.client) == ("door", "board")
+    assert door.scope.aors == {"sip:ann@one.test"}
+    assert door.scope.parts == {Part.CONTACT, Part.USER_AGENT}
+    assert board.scope.everybody
+    assert board.scope.parts == frozenset()
+    monkeypatch.setenv("ROLLCALL_GATEWAY_TOKENS", TOKEN)
+    full = load(GatewaySettings).static_tokens()[0].identity
+    assert (full.client, full.scope) == ("token 1", EVERYTHING)
+    monkeypatch.setenv("ROLLCALL_GATEWAY_TOKEN", SCOPED)
+    assert load(GatewaySettings).token[0].scope.domains == {"one.test"}
+
+
+def test_a_token_has_one_scope(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLCALL_GATEWAY_TOKENS", "a-token-for-one-machine")
+    monkeypatch.setenv("ROLLCALL_GATEWAY_TOKEN", SCOPED)
+    with pytest.raises(BadSettings, match="two tokens"):
+        load(GatewaySettings)

@@ -7,6 +7,9 @@ from a file the origin `file://` or `null`.
 
 import re
 from collections.abc import Mapping, Set
+from urllib.parse import urlsplit
+
+from sinks.gateway.errors import NotAllowed
 
 # Sent by pages from files, and by every sandboxed frame, whatever its page.
 OPAQUE = "null"
@@ -88,3 +91,29 @@ def preflight_headers() -> dict[str, str]:
         "access-control-allow-headers": _ALLOWED_HEADERS,
         "access-control-max-age": _PREFLIGHT_SECONDS,
     }
+
+
+def check_origin(headers: Mapping[str, str], allowed: Set[str] = frozenset()) -> None:
+    """Raises NotAllowed for a page of another origin that is not in `allowed` (`origin_in`).
+
+    Browsers let a page open a WebSocket to any host, and only `Origin` names the page: one of
+    another site could read what its visitor can reach. They open an event stream for it too, but do
+    not let it read. Programs send no Origin.
+    """
+    origin = headers.get("origin")
+    if origin is None or origin in allowed or _is_own(origin, headers.get("host", "")):
+        return
+    raise NotAllowed(
+        "a page of another origin, which gateway.allowed_origins does not name",
+        status=403,
+        reason="origin",
+    )
+
+
+def _is_own(origin: str, host: str) -> bool:
+    """Whether the page is of the host that is asked; a proxy may have taken its TLS off."""
+    try:
+        page = urlsplit(origin)
+    except ValueError:
+        return False
+    return page.scheme in ("http", "https") and page.netloc.lower() == host.lower() != ""

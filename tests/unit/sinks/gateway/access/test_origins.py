@@ -3,7 +3,8 @@
 import pytest
 
 from runtime.settings import BadSettings, load
-from sinks.gateway.origins import origin_in
+from sinks.gateway.access.origins import check_origin, origin_in
+from sinks.gateway.errors import NotAllowed
 from sinks.gateway.settings import GatewaySettings
 
 
@@ -71,3 +72,31 @@ def test_allowed_origins_are_one_text_or_a_list(monkeypatch: pytest.MonkeyPatch)
     assert load(GatewaySettings).allowed_origins == found
     assert load(GatewaySettings, allowed_origins=list(found)).allowed_origins == found
     assert load(GatewaySettings, allowed_origins="").allowed_origins == ()
+
+
+def test_a_page_of_another_origin_opens_no_web_socket() -> None:
+    check_origin({"host": "presence.test:8096"})
+    check_origin({"host": "Presence.test:8096", "origin": "https://presence.test:8096"})
+    for origin in ("https://evil.test", "null", "http://presence.test", "http://[", ""):
+        with pytest.raises(NotAllowed):
+            check_origin({"host": "presence.test:8096", "origin": origin})
+
+
+def test_pages_of_allowed_origins_are_admitted_by_their_whole_origin() -> None:
+    allowed = frozenset({"https://portal.test", "capacitor://localhost", "file://"})
+    for origin in allowed:
+        check_origin({"host": "presence.test", "origin": origin}, allowed)
+    for origin in (
+        "http://portal.test",
+        "https://portal.test:444",
+        "https://portal.test.evil.test",
+        "https://evil.test/https://portal.test",
+        "capacitor://localhost:1",
+        "null",
+        "",
+        "app://presence.test",  # no page of this host's own, though the names are alike
+    ):
+        with pytest.raises(NotAllowed):
+            check_origin({"host": "presence.test", "origin": origin}, allowed)
+    with pytest.raises(NotAllowed):
+        check_origin({"origin": "file://"})
