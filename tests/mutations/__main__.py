@@ -1,8 +1,8 @@
 """`python -m tests.mutations`: break the folds' rules one at a time; do the tests notice?
 
 Every condition is dropped, turned round, or thinned out, every write left out, every tolerance set
-to nothing. `--only TEXT` tries those whose name has it, `--list` shows them. The last line is one
-JSON object: `mutants`, `caught`, and the names of those that nothing noticed.
+to nothing. `--only TEXT ...` tries those whose name has one of them, `--list` shows them. The last
+line is one JSON object: `mutants`, `caught`, and the names of those that nothing noticed.
 """
 
 import argparse
@@ -55,18 +55,18 @@ STREAMS = Path(__file__).parents[2] / "streams"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mutations", description=__doc__)
-    parser.add_argument("--only", default="", help="part of the names to try")
+    parser.add_argument("--only", nargs="+", default=[""], help="parts of the names to try")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    chosen = [mutant for mutant in every() if options.only in mutant.name]
+    chosen = [m for m in every() if any(text in m.name for text in options.only)]
     if options.list:
         for mutant in chosen:
             sys.stdout.write(f"{mutant.name}\n")
         return
     outcomes: dict[str, bool] = {}
 
-    def told(mutant: Mutant, caught: bool) -> None:
+    def tried(mutant: Mutant, caught: bool) -> None:
         outcomes[mutant.name] = caught
         if not caught and mutant.module:
             sys.stdout.write(f"not noticed: {mutant.name} (line {mutant.line})\n")
@@ -74,10 +74,10 @@ def main() -> None:
         if len(outcomes) % 100 == 0:
             sys.stderr.write(f"{len(outcomes)} of {len(chosen)} tried\n")
 
-    try_all([Mutant("", NOTHING, 0, "")], 1, told)
+    try_all([Mutant("", NOTHING, 0, "")], 1, tried)
     if outcomes.pop(NOTHING):
         sys.exit("the tests fail with nothing broken: see to that first")
-    try_all(chosen, options.jobs, told)
+    try_all(chosen, options.jobs, tried)
     missed = [mutant.name for mutant in chosen if not outcomes[mutant.name]]
     result = {"mutants": len(chosen), "caught": len(chosen) - len(missed), "missed": missed}
     sys.stdout.write(f"{json.dumps(result)}\n")

@@ -1,5 +1,6 @@
 """Trying mutants: the fold tests, collected once, run on each in a fork of its own."""
 
+import gc
 import os
 import resource
 from collections import deque
@@ -41,11 +42,11 @@ TESTS = (
 )
 
 _NOT_TRIED = 3
-Told = Callable[[Mutant, bool], None]
+Tried = Callable[[Mutant, bool], None]
 
 
-def try_all(mutants: Iterable[Mutant], jobs: int, told: Told) -> None:
-    """Try each, `jobs` at a time; `told` hears of each whether anything noticed.
+def try_all(mutants: Iterable[Mutant], jobs: int, tried: Tried) -> None:
+    """Try each, `jobs` at a time; `tried` gets each, and whether anything noticed it.
 
     A crash and a hang are noticed too. Raises RuntimeError where the tests cannot be collected or
     a mutant cannot be put in its module's place: that is no notice.
@@ -54,7 +55,7 @@ def try_all(mutants: Iterable[Mutant], jobs: int, told: Told) -> None:
     settings.register_profile("steady", deadline=None, derandomize=True, database=None)
     settings.load_profile("steady")
     options = ["-s", "-p", "no:cacheprovider", "-p", "no:terminal", "-o", "addopts="]
-    code = pytest.main([*options, "-W", "ignore", *TESTS], plugins=[_Trials(mutants, jobs, told)])
+    code = pytest.main([*options, "-W", "ignore", *TESTS], plugins=[_Trials(mutants, jobs, tried)])
     if code != pytest.ExitCode.OK:
         raise RuntimeError(f"pytest could not begin: {code!r}")
 
@@ -62,16 +63,17 @@ def try_all(mutants: Iterable[Mutant], jobs: int, told: Told) -> None:
 class _Trials:
     """In place of pytest's loop over the tests: a loop over the mutants, each in a fork."""
 
-    def __init__(self, mutants: Iterable[Mutant], jobs: int, told: Told) -> None:
+    def __init__(self, mutants: Iterable[Mutant], jobs: int, tried: Tried) -> None:
         self._mutants = iter(mutants)
         self._jobs = jobs
-        self._told = told
+        self._tried = tried
         self._recent: deque[str] = deque(maxlen=RECENT)
         self._running: dict[int, tuple[Mutant, int]] = {}
         self._failed = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        gc.freeze()  # the forks share what is there: a collection in each would copy all of it
         for mutant in self._mutants:
             if len(self._running) >= self._jobs:
                 self._wait()
@@ -95,8 +97,8 @@ class _Trials:
     def _wait(self) -> None:
         child, status = os.wait()
         mutant, reading = self._running.pop(child)
-        with os.fdopen(reading) as told:
-            test = told.read()
+        with os.fdopen(reading) as notice:
+            test = notice.read()
         if test:
             if test in self._recent:
                 self._recent.remove(test)
@@ -104,7 +106,7 @@ class _Trials:
         code = os.waitstatus_to_exitcode(status)
         if code == _NOT_TRIED:
             raise RuntimeError(f"{mutant.name} could not be put in its module's place")
-        self._told(mutant, code != 0)
+        self._tried(mutant, code != 0)
 
     def _be_the_trial(self, session: pytest.Session, mutant: Mutant, writing: int) -> NoReturn:
         code = _NOT_TRIED
@@ -116,19 +118,22 @@ class _Trials:
             if mutant.module:
                 break_rule(mutant)
             code = 1
-            code = 0 if self._passes(session) else 1
+            code = 0 if self._passes(session, mutant) else 1
             os.write(writing, self._failed.encode())
         finally:
             os._exit(code)
 
-    def _passes(self, session: pytest.Session) -> bool:
-        recent = set(self._recent)
+    def _passes(self, session: pytest.Session, mutant: Mutant) -> bool:
+        """Run what noticed the mutants before, the module's own tests, and then all the rest."""
         by_name = {item.nodeid: item for item in session.items}
-        if not self._all_pass(by_name[name] for name in self._recent):
+        own = f"/test_{mutant.module.rpartition('.')[2]}"
+        likely = dict.fromkeys(self._recent)
+        likely.update(dict.fromkeys(name for name in by_name if own in name))
+        if not self._all_pass(by_name[name] for name in likely):
             return False
         if any(play(seed).wrong for seed in FIRST_HISTORIES):
             return False
-        if not self._all_pass(item for item in session.items if item.nodeid not in recent):
+        if not self._all_pass(item for name, item in by_name.items() if name not in likely):
             return False
         return not any(play(seed).wrong for seed in HISTORIES)
 
