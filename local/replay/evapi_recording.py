@@ -8,11 +8,12 @@ kinds are skipped.
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.replay.recording_times import MALFORMED, microseconds
+from local.replay.recording_rows import microseconds, move_epochs, read_rows
 
 # The times that the script writes into a line: `t`, and `read`, when it read the location table.
 _TIME = re.compile(rb'(?<!\\)("(?:t|read)":\s*"?)([0-9]{10})(\.[0-9]{1,9})?(?![0-9.])')
@@ -39,14 +40,10 @@ _LISTING_SPAN = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class RecordedLine:
-    """One line of evapi. `received` and `at` are the recorder's time, µs."""
+    """One line of evapi. `received` is the recorder's time, µs."""
 
     data: bytes
     received: int
-
-    @property
-    def at(self) -> int:
-        return self.received
 
     @property
     def name(self) -> bytes:
@@ -82,19 +79,15 @@ class RecordedLine:
 
     def moved(self, shift: int) -> bytes:
         """The data with every time of the server moved by `shift` µs, otherwise unchanged."""
-        seconds = round(shift / 1_000_000)
 
         def move(match: re.Match[bytes]) -> bytes:
             if match[3] is None:
-                return match[1] + b"%d" % (int(match[2]) + seconds)
+                return move_epochs(_TIME, match[0], shift)
             at = int(match[2]) * 1_000_000 + int(match[3][1:7].ljust(6, b"0")) + shift
             return match[1] + b"%d.%06d" % divmod(at, 1_000_000)
 
-        def move_seconds(match: re.Match[bytes]) -> bytes:
-            return match[1] + b"%d" % (int(match[2]) + seconds)
-
-        moved = _ROW.sub(move_seconds, _TIME.sub(move, self.data))
-        return _EXPIRED.sub(move_seconds, moved) if self.name == _CONTACT_EXPIRED else moved
+        moved = move_epochs(_ROW, _TIME.sub(move, self.data), shift)
+        return move_epochs(_EXPIRED, moved, shift) if self.name == _CONTACT_EXPIRED else moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +116,18 @@ Frame = RecordedLine | RecordedListing
 
 def read_kamailio(path: Path) -> list[Frame]:
     """The lines and listings of a recording, in order. Raises OSError, ValueError."""
+    return read_rows(path, "lines of Kamailio's evapi and answers to listings", _frames)
+
+
+def _frames(rows: Iterator[dict[str, Any]]) -> list[Frame]:
     frames: list[Frame] = []
-    try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            received, kind = microseconds(row["t"]), row.get("kind")
-            if kind == "evapi":
-                data = row["raw"].encode("utf-8", "surrogateescape").rstrip(b"\r\n")
-                frames.append(RecordedLine(data, received))
-            elif kind == "rpc":
-                _add(_answer(row, received), frames)
-    except (*MALFORMED, UnicodeError) as error:
-        raise ValueError(f"{path}: not a recording of Kamailio's evapi") from error
-    if not frames:
-        raise ValueError(f"{path}: contains no lines of evapi and no answers to listings")
+    for row in rows:
+        received, kind = microseconds(row["t"]), row.get("kind")
+        if kind == "evapi":
+            data = row["raw"].encode("utf-8", "surrogateescape").rstrip(b"\r\n")
+            frames.append(RecordedLine(data, received))
+        elif kind == "rpc":
+            _add(_answer(row, received), frames)
     return frames
 
 

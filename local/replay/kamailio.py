@@ -11,18 +11,19 @@ until the producer has asked for it, so that it counts in its recorded place.
 
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from local.replay.conductor import POLL_SECONDS, Conductor, Part
+from local.replay.conductor import POLL_SECONDS, Conductor
 from local.replay.evapi_recording import (
+    Frame,
     RecordedLine,
     RecordedListing,
     domain_of,
     read_kamailio,
 )
 from local.replay.evapi_server import EvapiServer
+from local.replay.pace import Feedback, Pace
 from local.replay.rpc_answers import NOT_NOW, USER_LISTING, RpcAnswers
 from local.replay.rpc_server import RpcServer
 from runtime.settings import is_configured
@@ -30,8 +31,6 @@ from streams.folds.ordering import EXPIRY_TOLERANCE, LISTING_LAG
 
 # A line's time is before its sending, by its delay in the recording.
 _AFTER_GAP_SECONDS = 0.1
-# After so many lines wait until the producer has read them.
-_UNREAD_MAX = 50
 # The producer lists all contacts every 2 s (producers/listing_times.py), one user immediately.
 _ASKED_SECONDS, _USER_ASKED_SECONDS, _NEXT_ASKED_SECONDS = 5.0, 1.0, 0.5
 # How long a command waits for an answer that comes later in the recording.
@@ -51,22 +50,16 @@ class KamailioReplay:
         capture: Path,
         *,
         speed: float | None = None,
-        ready: Callable[[], bool] = lambda: True,
-        read: Callable[[int], bool] = lambda _: True,
-        processed: Callable[[int], bool] = lambda _: True,
+        feedback: Feedback | None = None,
         conductor: Conductor | None = None,
     ) -> None:
-        """The callbacks are asked whether the producer has registered its connection (`ready`),
-        whether it has read so many bytes (`read`), and whether these are processed (`processed`);
-        unpaced, events of another kind wait for the latter.
-
-        Raises OSError, ValueError when `capture` is not a recording of Kamailio.
-        """
+        """Raises OSError, ValueError when `capture` is not a recording of Kamailio."""
         self.frames = read_kamailio(capture)
         self._paced = speed is not None
-        self._ready, self._read, self._processed = ready, read, processed
+        self._feedback = feedback or Feedback()
         conductor = conductor or Conductor(speed)
-        self._part: Part = conductor.join([frame.received for frame in self.frames])
+        self._part = conductor.join([frame.received for frame in self.frames])
+        self._pace = Pace(self._part, self._feedback, paced=self._paced)
         listings = [frame for frame in self.frames if isinstance(frame, RecordedListing)]
         self._lists = bool(listings)
         self._domain = domain_of(capture, self.frames)
@@ -126,7 +119,7 @@ class KamailioReplay:
                 first
             )  # listed before any event: the answer to the producer's first listing
         # The producer reports a gap up to its connection: the lines must be later.
-        if not self._part.wait_until(lambda: self._evapi.connected and self._ready()):
+        if not self._part.wait_until(lambda: self._evapi.connected and self._feedback.ready()):
             return
         if self._part.stopped.wait(_AFTER_GAP_SECONDS):
             return
@@ -134,30 +127,23 @@ class KamailioReplay:
             return
         if not self._part.begin():
             return
-        kind, unread = "", 0
         for index, frame in enumerate(self.frames):
-            if isinstance(frame, RecordedListing):
-                if index and not self._play_listing(index, frame):
-                    return
-            else:
-                if (
-                    kind
-                    and frame.kind not in ("", kind)
-                    and not self._part.wait_until(self._is_processed)
-                ):
-                    return
-                kind = frame.kind or kind
-                if not self._part.wait_for(index) or not self._wait_expiry(frame):
-                    return
-                if not self._send(frame):
-                    return
-                unread += 1
-            self._part.sent(index)
-            if unread >= _UNREAD_MAX:
-                unread = 0
-                if not self._part.wait_until(lambda: self._read(self.sent_events)):
-                    return
+            if not self._play_frame(index, frame):
+                return
         self.finished = True
+
+    def _play_frame(self, index: int, frame: Frame) -> bool:
+        if isinstance(frame, RecordedListing):
+            if index and not self._play_listing(index, frame):
+                return False
+            self._part.sent(index)
+            return True
+        return (
+            self._pace.wait_for(index, frame.kind, self.sent_events)
+            and self._wait_expiry(frame)
+            and self._send(frame)
+            and self._pace.sent(index, self.sent_events)
+        )
 
     def _play_listing(self, index: int, listing: RecordedListing) -> bool:
         if not self._part.wait_for(index):
@@ -212,9 +198,6 @@ class KamailioReplay:
         if line.kind == "registrations" and line.call_id:
             self._registered[line.call_id] = self._last_sent
         return True
-
-    def _is_processed(self) -> bool:
-        return self._paced or self._processed(self.sent_events)
 
     def _answer(self, method: str, params: Any) -> dict[str, Any]:
         """Answer a command; called in a thread of its own."""

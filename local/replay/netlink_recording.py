@@ -3,13 +3,12 @@
 A recording is JSON lines: `t` (epoch seconds), `local`, `remote`, `cookie` (hex), `state`.
 """
 
-import json
-import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.replay.recording_times import MALFORMED, microseconds
+from local.replay.recording_rows import microseconds, read_rows
 from producers.sockets.netlink import Socket, destroyed
 from schemas.origin import Address
 
@@ -26,8 +25,9 @@ class RecordedSocket:
     received: int
 
     @property
-    def at(self) -> int:
-        return self.received
+    def kind(self) -> str:
+        """Notifications wait for nothing but each other."""
+        return ""
 
     @property
     def data(self) -> bytes:
@@ -36,14 +36,11 @@ class RecordedSocket:
 
 def read_sockets(path: Path) -> list[RecordedSocket]:
     """The notifications of a recording, in order. Raises OSError, ValueError."""
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
-        found = [_read(row) for row in rows if "cookie" in row and "local" in row]
-    except (*MALFORMED, UnicodeDecodeError, struct.error) as error:
-        raise ValueError(f"{path}: not a recording of destroyed sockets") from error
-    if not found:
-        raise ValueError(f"{path}: contains no destroyed sockets")
-    return found
+    return read_rows(path, "destroyed sockets", _sockets)
+
+
+def _sockets(rows: Iterator[dict[str, Any]]) -> list[RecordedSocket]:
+    return [_read(row) for row in rows if "cookie" in row and "local" in row]
 
 
 def _read(row: dict[str, Any]) -> RecordedSocket:

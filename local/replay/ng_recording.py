@@ -4,15 +4,13 @@ JSON lines: `{"t": epoch seconds, "request": {"command", …}, "response": {…}
 of rtpengine. A round is one poll of rtpengine: a listing, the statistics, one answer per call.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local.replay.recording_times import MALFORMED, microseconds
+from local.replay.recording_rows import microseconds, read_rows
 from producers.rtpengine.answers import read_statistics
-from schemas.codec import InvalidRecord
 
 Answer = dict[str, Any]
 # daemon/control_ng.c: how many calls `list` has by default.
@@ -94,27 +92,24 @@ class _Row:
 
 def read_ng(path: Path) -> list[Round]:
     """The rounds of a recording, in order. Raises OSError, ValueError."""
-    try:
-        rows = [
-            _row(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines() if line
-        ]
-        last_seen = {call: index for index, row in enumerate(rows) for call in row.shows()}
-        rounds: list[Round] = []
-        keys: set[object] = set()
-        for index, row in enumerate(rows):
-            for change in _changes(row, last_seen, index):
-                key = _key(change)
-                late = rounds and row.received - rounds[-1].times[0] > _ROUND_SPAN
-                if not rounds or key in keys or late:
-                    rounds.append(Round([]))
-                    keys = set()
-                keys.add(key)
-                rounds[-1].changes.append(change)
-                rounds[-1].times.append(row.received)
-    except (*MALFORMED, UnicodeError, InvalidRecord) as error:
-        raise ValueError(f"{path}: not a recording of rtpengine's NG protocol") from error
-    if not rounds:
-        raise ValueError(f"{path}: contains no answers about calls")
+    return read_rows(path, "answers of rtpengine about calls", _rounds)
+
+
+def _rounds(recorded: Iterator[dict[str, Any]]) -> list[Round]:
+    rows = [_row(row) for row in recorded]
+    last_seen = {call: index for index, row in enumerate(rows) for call in row.shows()}
+    rounds: list[Round] = []
+    keys: set[object] = set()
+    for index, row in enumerate(rows):
+        for change in _changes(row, last_seen, index):
+            key = _key(change)
+            late = rounds and row.received - rounds[-1].times[0] > _ROUND_SPAN
+            if not rounds or key in keys or late:
+                rounds.append(Round([]))
+                keys = set()
+            keys.add(key)
+            rounds[-1].changes.append(change)
+            rounds[-1].times.append(row.received)
     return rounds
 
 

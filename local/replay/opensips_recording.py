@@ -4,12 +4,13 @@ A recording is JSON lines: `t` (epoch seconds), `b64`, and for a stream `conn` a
 """
 
 import base64
-import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from local.replay.recording_times import MALFORMED, microseconds
+from local.replay.recording_rows import microseconds, move_epochs, read_rows
 
 # Epochs as JSON (`"expires":1795500687`) and as 2.4 lines (`expires::1795500687`).
 _EPOCH = re.compile(rb'((?:"(?:expires|time|created)":|\n(?:expires|time|created)::))([0-9]{10})\b')
@@ -27,16 +28,12 @@ _KINDS = {
 class RecordedPiece:
     """One datagram, or one read of connection `connection`; `data` is empty at its end.
 
-    `received` and `at` are the recorder's time, µs: the events carry none.
+    `received` is the recorder's time, µs: the events carry none.
     """
 
     connection: int
     data: bytes
     received: int
-
-    @property
-    def at(self) -> int:
-        return self.received
 
     @property
     def kind(self) -> str:
@@ -47,22 +44,21 @@ class RecordedPiece:
 
     def moved(self, shift: int) -> bytes:
         """The data with every epoch moved by `shift` µs, otherwise unchanged."""
-        seconds = round(shift / 1_000_000)
-        return _EPOCH.sub(lambda match: match[1] + b"%d" % (int(match[2]) + seconds), self.data)
+        return move_epochs(_EPOCH, self.data, shift)
 
 
 def read_pieces(path: Path) -> list[RecordedPiece]:
     """The pieces of a recording, in order. Raises OSError, ValueError."""
-    pieces = []
-    try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            if row.get("kind", "data") not in ("data", "eof"):
-                continue
-            data = base64.b64decode(row.get("b64") or "")
-            pieces.append(RecordedPiece(int(row.get("conn", 0)), data, microseconds(row["t"])))
-    except (*MALFORMED, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a recording of OpenSIPS events") from error
-    if not pieces:
-        raise ValueError(f"{path}: contains no events")
-    return pieces
+    return read_rows(path, "events of OpenSIPS", _pieces)
+
+
+def _pieces(rows: Iterator[dict[str, Any]]) -> list[RecordedPiece]:
+    return [
+        RecordedPiece(
+            int(row.get("conn", 0)),
+            base64.b64decode(row.get("b64") or ""),
+            microseconds(row["t"]),
+        )
+        for row in rows
+        if row.get("kind", "data") in ("data", "eof")
+    ]

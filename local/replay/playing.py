@@ -1,6 +1,7 @@
 """Plays recordings: serves each one, and starts a real producer that reads it."""
 
 import time
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -10,6 +11,7 @@ from local.replay.conductor import Conductor
 from local.replay.freeswitch import FreeSwitchReplay
 from local.replay.kamailio import KamailioReplay
 from local.replay.opensips import OpenSipsReplay
+from local.replay.pace import Feedback
 from local.replay.recorded_server import RecordedServer
 from local.replay.rtpengine import RtpengineReplay
 from local.replay.sockets import SocketsReplay
@@ -43,46 +45,29 @@ class Playing:
             try:
                 self._servers.append(self._server(index, source))
             except (OSError, ValueError) as error:
-                raise BadArgument(f"{source.file}: {error}") from error
+                raise BadArgument(str(error)) from error
 
     def _server(self, index: int, source: Source) -> RecordedServer:
         """Raises OSError, ValueError."""
-        if source.kind == "opensips":
-            return OpenSipsReplay(
-                source.file,
-                target=("127.0.0.1", free_port()),
-                speed=self._speed,
-                ready=partial(self._is_ready, index),
-                read=partial(self._has_read, index),
-                processed=partial(self._processed, index),
-                conductor=self._conductor,
-            )
-        if source.kind == "sockets":
-            return SocketsReplay(
-                source.file,
-                target=("127.0.0.1", free_port()),
-                speed=self._speed,
-                ready=partial(self._is_ready, index),
-                read=partial(self._has_read, index),
-                conductor=self._conductor,
-            )
-        if source.kind == "kamailio":
-            return KamailioReplay(
-                source.file,
-                speed=self._speed,
-                ready=partial(self._is_connected, index),
-                read=partial(self._has_read, index),
-                processed=partial(self._processed, index),
-                conductor=self._conductor,
-            )
-        if source.kind == "rtpengine":
-            return RtpengineReplay(source.file, speed=self._speed, conductor=self._conductor)
+        file, speed, conductor = source.file, self._speed, self._conductor
+        processed = partial(self._processed, index)
+        feedback = Feedback(
+            partial(self._is_ready, index), partial(self._has_read, index), processed
+        )
+        match source.kind:
+            case "opensips" | "sockets":
+                replay = OpenSipsReplay if source.kind == "opensips" else SocketsReplay
+                target = "127.0.0.1", free_port()
+                return replay(
+                    file, target=target, speed=speed, feedback=feedback, conductor=conductor
+                )
+            case "kamailio":
+                feedback = replace(feedback, ready=partial(self._is_connected, index))
+                return KamailioReplay(file, speed=speed, feedback=feedback, conductor=conductor)
+            case "rtpengine":
+                return RtpengineReplay(file, speed=speed, conductor=conductor)
         return FreeSwitchReplay(
-            source.file,
-            speed=self._speed,
-            password=PASSWORD,
-            processed=partial(self._processed, index),
-            conductor=self._conductor,
+            file, speed=speed, password=PASSWORD, processed=processed, conductor=conductor
         )
 
     @property

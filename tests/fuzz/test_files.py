@@ -83,7 +83,7 @@ def test_any_file_is_a_recording_or_refused(lines: list[bytes]) -> None:
             continue
         for one in found:
             assert isinstance(one.data, bytes)
-            assert 0 <= one.at < 2**63
+            assert 0 <= one.received < 2**63
         if reader is read_sockets:
             server_ports(found)
         else:

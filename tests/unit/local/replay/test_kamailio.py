@@ -16,6 +16,7 @@ from local.replay.evapi_recording import (
     read_kamailio,
 )
 from local.replay.kamailio import KamailioReplay
+from local.replay.pace import Feedback
 from local.replay.rpc_answers import RpcAnswers
 from producers.kamailio.settings import KamailioSettings
 from producers.kamailio.stage import KamailioProducer
@@ -86,7 +87,7 @@ def played(path: Path, speed: float | None = None) -> Pipeline:
     def ready() -> bool:
         return bool(producer.status()["connected"])
 
-    replay = KamailioReplay(path, speed=speed, ready=ready, read=processed, processed=processed)
+    replay = KamailioReplay(path, speed=speed, feedback=Feedback(ready, processed, processed))
     stage = Stage("kamailio")
     replay.start()
     try:

@@ -78,3 +78,36 @@ def test_an_expiry_of_what_nobody_told_of_keeps_an_older_register_from_coming() 
 def test_an_expiry_ends_a_binding_whose_call_id_nobody_told() -> None:
     _, published = apply(registered(1, call_id=None), expired(2))
     assert shown(published)[-1] == "offline expired"
+
+
+@pytest.mark.parametrize(
+    ("profile", "due", "expires", "ends"),
+    [
+        ("external", 100, 300, False),  # the row that the client left at the profile before
+        ("external", 300, 300, True),
+        ("external", 298, 300, True),  # registrars round
+        ("external", None, 300, True),  # the registrar reports no expiry
+        ("external", 100, None, True),
+        ("internal", 100, 300, True),
+        (None, 100, 300, True),
+    ],
+)
+def test_expiry_of_an_older_row_at_another_registrar_ends_nothing(
+    profile: str | None, due: float | None, expires: float | None, ends: bool
+) -> None:
+    registration = registered(
+        1, registrar="internal", expires_at=None if expires is None else moment(expires)
+    )
+    old_row = expired(
+        2, registrar=profile, expired_due=None if due is None else moment(due), at=100
+    )
+    session, _ = apply(registration, old_row)
+    assert bool(session.ended) == ends
+
+
+def test_expiry_at_a_registrar_ends_a_binding_of_an_unknown_registrar() -> None:
+    session, _ = apply(
+        registered(1, registrar=None, expires_at=moment(300)),
+        expired(2, registrar="external", expired_due=moment(100)),
+    )
+    assert session.ended
