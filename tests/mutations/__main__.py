@@ -49,7 +49,6 @@ RULES = (
     "folds.outcome",
     "batches.leases",
 )
-NOTHING = "nothing broken"
 STREAMS = Path(__file__).parents[2] / "streams"
 
 
@@ -68,16 +67,13 @@ def main() -> None:
 
     def tried(mutant: Mutant, caught: bool) -> None:
         outcomes[mutant.name] = caught
-        if not caught and mutant.module:
+        if not caught:
             sys.stdout.write(f"not noticed: {mutant.name} (line {mutant.line})\n")
             sys.stdout.flush()
         if len(outcomes) % 100 == 0:
             sys.stderr.write(f"{len(outcomes)} of {len(chosen)} tried\n")
 
-    try_all([Mutant("", NOTHING, 0, "")], 1, tried)
-    if outcomes.pop(NOTHING):
-        sys.exit("the tests fail with nothing broken: see to that first")
-    try_all(chosen, options.jobs, tried)
+    try_all(chosen, {f"streams.{name}": _source(name) for name in RULES}, options.jobs, tried)
     missed = [mutant.name for mutant in chosen if not outcomes[mutant.name]]
     result = {"mutants": len(chosen), "caught": len(chosen) - len(missed), "missed": missed}
     sys.stdout.write(f"{json.dumps(result)}\n")

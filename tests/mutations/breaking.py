@@ -21,11 +21,15 @@ _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """`name` says where and what in words that survive edits elsewhere in the file."""
+    """`name` says where and what in words that survive edits elsewhere in the file.
+
+    `statement` is the line on which the broken statement begins, 0 for what runs at import.
+    """
 
     module: str
     name: str
     line: int
+    statement: int
     source: str
 
 
@@ -46,7 +50,8 @@ def mutants(module: str, source: str) -> Iterator[Mutant]:
             names[name] = names.get(name, 0) + 1
             if names[name] > 1:
                 name = f"{name} ({names[name]})"
-            yield Mutant(module, name, getattr(_at(tree, path), "lineno", 0), text)
+            line = getattr(_at(tree, path), "lineno", 0)
+            yield Mutant(module, name, line, _statement(tree, path), text)
 
 
 Path = tuple[tuple[str, int | None], ...]
@@ -82,6 +87,19 @@ def _at(tree: ast.AST, path: Path) -> ast.AST:
         child = getattr(node, field)
         node = child if number is None else child[number]
     return node
+
+
+def _statement(tree: ast.AST, path: Path) -> int:
+    """The first line of the innermost statement of a function that holds the place."""
+    line, node, within = 0, tree, False
+    for field, number in path:
+        child = getattr(node, field)
+        node = child if number is None else child[number]
+        if isinstance(node, ast.FunctionDef):
+            line, within = 0, True
+        elif within and isinstance(node, ast.stmt):
+            line = node.lineno
+    return line
 
 
 def _put(tree: ast.AST, path: Path, changed: ast.AST) -> None:

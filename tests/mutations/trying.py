@@ -1,10 +1,17 @@
-"""Trying mutants: the fold tests, collected once, run on each in a fork of its own."""
+"""Trying mutants: the checks, collected once, run on each in a fork of its own.
+
+A check is a test of the folds, or a generated history. Only those that run the broken statement are
+tried: first those that noticed the mutants before, and those of the module's own tests, then all
+others, the fastest first.
+"""
 
 import gc
 import os
+import pickle
 import resource
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NoReturn
 
 import pytest
@@ -13,11 +20,11 @@ from hypothesis import settings
 from tests.histories.history import play
 from tests.mutations.applying import break_rule
 from tests.mutations.breaking import Mutant
+from tests.mutations.reach import Reach, mark_statements
 
 TIMEOUT = 120  # seconds of the processor's time, the same on a busy machine; what hangs is noticed
-FIRST_HISTORIES = range(1, 100)
-HISTORIES = range(100, 1500)
-RECENT = 40  # tests that noticed a mutant, tried first: they notice its neighbours too
+HISTORIES = range(1, 1500)
+RECENT = 40  # checks that noticed a mutant, tried first: they notice its neighbours too
 TESTS = (
     "tests/unit/streams/folds",
     "tests/unit/scenarios/test_fold_properties.py",
@@ -45,17 +52,19 @@ _NOT_TRIED = 3
 Tried = Callable[[Mutant, bool], None]
 
 
-def try_all(mutants: Iterable[Mutant], jobs: int, tried: Tried) -> None:
+def try_all(mutants: Iterable[Mutant], sources: Mapping[str, str], jobs: int, tried: Tried) -> None:
     """Try each, `jobs` at a time; `tried` gets each, and whether anything noticed it.
 
-    A crash and a hang are noticed too. Raises RuntimeError where the tests cannot be collected or
-    a mutant cannot be put in its module's place: that is no notice.
+    `sources`: the rules' modules. A crash and a hang are noticed too. Raises RuntimeError where
+    the tests cannot be collected, a check fails with nothing broken, or a mutant cannot be put in
+    its module's place: that is no notice.
     """
     # A broken rule must be noticed each time, and not because the machine was busy.
     settings.register_profile("steady", deadline=None, derandomize=True, database=None)
     settings.load_profile("steady")
     options = ["-s", "-p", "no:cacheprovider", "-p", "no:terminal", "-o", "addopts="]
-    code = pytest.main([*options, "-W", "ignore", *TESTS], plugins=[_Trials(mutants, jobs, tried)])
+    trials = _Trials(mutants, sources, jobs, tried)
+    code = pytest.main([*options, "-W", "ignore", *TESTS], plugins=[trials])
     if code != pytest.ExitCode.OK:
         raise RuntimeError(f"pytest could not begin: {code!r}")
 
@@ -63,21 +72,29 @@ def try_all(mutants: Iterable[Mutant], jobs: int, tried: Tried) -> None:
 class _Trials:
     """In place of pytest's loop over the tests: a loop over the mutants, each in a fork."""
 
-    def __init__(self, mutants: Iterable[Mutant], jobs: int, tried: Tried) -> None:
+    def __init__(
+        self, mutants: Iterable[Mutant], sources: Mapping[str, str], jobs: int, tried: Tried
+    ) -> None:
         self._mutants = iter(mutants)
+        self._sources = sources
         self._jobs = jobs
         self._tried = tried
+        self._items: dict[str, pytest.Item] = {}
+        self._histories = {f"history {seed}": seed for seed in HISTORIES}
+        self._reach = Reach()
         self._recent: deque[str] = deque(maxlen=RECENT)
         self._running: dict[int, tuple[Mutant, int]] = {}
         self._failed = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self._items = {item.nodeid: item for item in session.items}
         gc.freeze()  # the forks share what is there: a collection in each would copy all of it
+        self._measure()
         for mutant in self._mutants:
             if len(self._running) >= self._jobs:
                 self._wait()
-            self._begin(session, mutant)
+            self._begin(mutant)
         while self._running:
             self._wait()
         return True
@@ -86,11 +103,38 @@ class _Trials:
         if report.failed:
             self._failed = report.nodeid
 
-    def _begin(self, session: pytest.Session, mutant: Mutant) -> None:
+    def _measure(self) -> None:
+        """Run every check once with nothing broken, and see how long it takes and what it runs."""
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
-            self._be_the_trial(session, mutant, writing)
+            self._in_fork(lambda: self._run_all(writing))
+        os.close(writing)
+        with os.fdopen(reading, "rb") as result:
+            measured = result.read()
+        os.waitpid(child, 0)
+        reach = pickle.loads(measured)
+        if not isinstance(reach, Reach):
+            raise RuntimeError(f"{reach} fails with nothing broken: see to that first")
+        self._reach = reach
+
+    def _run_all(self, writing: int) -> int:
+        take, began = mark_statements(self._sources), time.process_time()
+        reach, failed = Reach(), ""
+        for check, failed in self._results((*self._items, *self._histories)):
+            if failed:
+                break
+            reach.add(check, time.process_time() - began, take())
+            began = time.process_time()
+        with os.fdopen(writing, "wb") as result:
+            pickle.dump(failed or reach, result)
+        return 0
+
+    def _begin(self, mutant: Mutant) -> None:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            self._in_fork(lambda: self._try(mutant, writing))
         os.close(writing)
         self._running[child] = mutant, reading
 
@@ -98,53 +142,53 @@ class _Trials:
         child, status = os.wait()
         mutant, reading = self._running.pop(child)
         with os.fdopen(reading) as notice:
-            test = notice.read()
-        if test:
-            if test in self._recent:
-                self._recent.remove(test)
-            self._recent.appendleft(test)
+            check = notice.read()
+        if check:
+            if check in self._recent:
+                self._recent.remove(check)
+            self._recent.appendleft(check)
         code = os.waitstatus_to_exitcode(status)
         if code == _NOT_TRIED:
             raise RuntimeError(f"{mutant.name} could not be put in its module's place")
         self._tried(mutant, code != 0)
 
-    def _be_the_trial(self, session: pytest.Session, mutant: Mutant, writing: int) -> NoReturn:
-        code = _NOT_TRIED
+    def _in_fork(self, run: Callable[[], int]) -> NoReturn:
+        code = 1
         try:
             resource.setrlimit(resource.RLIMIT_CPU, (TIMEOUT, TIMEOUT))
             quiet = os.open(os.devnull, os.O_WRONLY)
             os.dup2(quiet, 1)
             os.dup2(quiet, 2)
-            if mutant.module:
-                break_rule(mutant)
-            code = 1
-            code = 0 if self._passes(session, mutant) else 1
-            os.write(writing, self._failed.encode())
+            code = run()
         finally:
             os._exit(code)
 
-    def _passes(self, session: pytest.Session, mutant: Mutant) -> bool:
-        """Run what noticed the mutants before, the module's own tests, and then all the rest."""
-        by_name = {item.nodeid: item for item in session.items}
+    def _try(self, mutant: Mutant, writing: int) -> int:
+        try:
+            break_rule(mutant)
+        except Exception:
+            return _NOT_TRIED
+        results = self._results(self._likely_first(mutant))
+        noticed = next((failed for _, failed in results if failed), "")
+        os.write(writing, noticed.encode())
+        return 1 if noticed else 0
+
+    def _likely_first(self, mutant: Mutant) -> list[str]:
+        reaching = dict.fromkeys(self._reach.of(mutant.module, mutant.statement))
         own = f"/test_{mutant.module.rpartition('.')[2]}"
-        likely = dict.fromkeys(self._recent)
-        likely.update(dict.fromkeys(name for name in by_name if own in name))
-        if not self._all_pass(by_name[name] for name in likely):
-            return False
-        if any(play(seed).wrong for seed in FIRST_HISTORIES):
-            return False
-        if not self._all_pass(item for name, item in by_name.items() if name not in likely):
-            return False
-        return not any(play(seed).wrong for seed in HISTORIES)
+        recent = [check for check in self._recent if check in reaching]
+        return list(
+            dict.fromkeys([*recent, *(name for name in reaching if own in name), *reaching])
+        )
 
-    def _all_pass(self, items: Iterable[pytest.Item]) -> bool:
-        for item, following in _with_next(items):
+    def _results(self, checks: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Run the checks in turn: each with its name again if it fails, else an empty one."""
+        tests = iter([self._items[check] for check in checks if check in self._items])
+        following = next(tests, None)
+        for check in checks:
+            if check in self._histories:
+                yield check, check if play(self._histories[check]).wrong else ""
+                continue
+            item, following = self._items[check], next(tests, None)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            if self._failed:
-                return False
-        return True
-
-
-def _with_next(items: Iterable[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
-    every = list(items)
-    return zip(every, [*every[1:], None], strict=False)  # of none, none
+            yield check, self._failed
