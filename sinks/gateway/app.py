@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -16,6 +17,9 @@ from sinks.gateway.access.origins import (
     is_preflight,
     preflight_headers,
 )
+from sinks.gateway.api.call import Operation
+from sinks.gateway.api.operations import OPERATIONS
+from sinks.gateway.api.serving import respond
 from sinks.gateway.errors import Refused, UnknownUser
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.query import aor_in, watch_of
@@ -66,6 +70,18 @@ def app(gateway: Gateway) -> Starlette:
         value = identity.scope.redact(message).value
         return Response(value, media_type="application/json", headers=headers)
 
+    def rest(operation: Operation) -> Handler:
+        """The handler of one operation of `/v1`."""
+
+        async def serve(request: Request) -> Response:
+            try:
+                identity = await _identity(gateway, request)
+                return await respond(operation, gateway, identity, request)
+            except Refused as refusal:
+                return _answer(gateway, refusal)
+
+        return serve
+
     def shared(handler: Handler) -> Handler:
         """The handler for pages of allowed origins too: preflights, and CORS headers."""
 
@@ -74,7 +90,11 @@ def app(gateway: Gateway) -> Starlette:
                 response = _preflight(gateway, request.headers)
             else:
                 response = await handler(request)
-            response.headers.update(cors_headers(request.headers, gateway.allowed_origins))
+            for name, value in cors_headers(request.headers, gateway.allowed_origins).items():
+                if name == "vary":
+                    response.headers.add_vary_header(value)
+                else:
+                    response.headers[name] = value
             return response
 
         return answer
@@ -85,8 +105,20 @@ def app(gateway: Gateway) -> Starlette:
             WebSocketRoute("/presence", web_socket),
             WebSocketRoute("/presence/ws", web_socket),
             Route("/presence/{aor:path}", shared(user), methods=_METHODS),
-        ]
+            *[
+                Route(one.route, shared(rest(one)), methods=(one.method, "OPTIONS"))
+                for one in OPERATIONS
+            ],
+        ],
+        exception_handlers={HTTPException: _no_route},
     )
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    """The router's 404 and 405, in the form of all other errors."""
+    del request
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
 async def _identity(gateway: Gateway, connection: HTTPConnection) -> Identity:

@@ -4,6 +4,8 @@ Refused
 ├── BadQuery      change the request
 ├── NotAllowed    send a valid token, or use a page of an allowed origin
 ├── Forbidden     ask only for what the token shows, or get a token with more
+├── NotAcceptable ask for a media type that there is
+├── UnsupportedType, TooLarge  send another body
 ├── UnknownUser   nothing: there is no such user now
 └── TryElsewhere  wait and try again; another replica may have room, or may have started
 """
@@ -38,6 +40,27 @@ class Forbidden(Refused):
 
     status = 403
     reason = "scope"
+
+
+class NotAcceptable(Refused):
+    """406: `Accept` excludes every media type there is."""
+
+    status = 406
+    reason = "not-acceptable"
+
+
+class TooLarge(Refused):
+    """413: a body past the limit."""
+
+    status = 413
+    reason = "too-large"
+
+
+class UnsupportedType(Refused):
+    """415: a body of another type."""
+
+    status = 415
+    reason = "unsupported-type"
 
 
 class UnknownUser(Refused):

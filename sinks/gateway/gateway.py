@@ -12,6 +12,7 @@ from sinks.gateway.access.static_tokens import StaticTokens
 from sinks.gateway.errors import Refused, TryElsewhere
 from sinks.gateway.feed import End, Feed
 from sinks.gateway.hub import Hub
+from sinks.gateway.lookup.index import Index
 from sinks.gateway.message import Message
 from sinks.gateway.settings import GatewaySettings
 
@@ -37,6 +38,7 @@ class Gateway:
         self.access = Authenticator(StaticTokens(settings.static_tokens()))
         self.allowed_origins = frozenset(settings.allowed_origins)
         self.hub = Hub()
+        self.index = Index(self.hub)
         # By feed, its transport.
         self._feeds: dict[Feed, str] = {}
         self._subscribers: Counter[str] = Counter(sse=0, websocket=0)
@@ -106,11 +108,15 @@ class Gateway:
     # -- presence ---------------------------------------------------------------------------------
     def apply(self, messages: list[Message]) -> None:
         """Apply what was read from Kafka, in order."""
+        hub, index = self.hub, self.index
         for message in messages:
-            if message.version:
-                self.hub.change(message)
-            else:
-                self.hub.remove(message)
+            old, position = hub.get(message.aor), hub.position(message.aor)
+            if not message.version:
+                hub.remove(message)
+                if old is not None:
+                    index.change(old, None, position)
+            elif hub.change(message):
+                index.change(old, message, hub.position(message.aor))
 
     # -- periodically -----------------------------------------------------------------------------
     def check(self, now: float) -> list[Feed]:

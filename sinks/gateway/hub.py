@@ -49,6 +49,26 @@ class Hub:
             if user := self._roster.get(aor):
                 yield user.newest
 
+    # -- for the index ----------------------------------------------------------------------------
+    @property
+    def positions(self) -> int:
+        """How many users there have been: each has a position below, and keeps it."""
+        return len(self._roster.everybody.users)
+
+    def position(self, aor: str) -> int:
+        """A user's position, -1 of an unknown one."""
+        user = self._roster.get(aor)
+        return user.position if user else -1
+
+    def at(self, position: int) -> Message | None:
+        """The newest message of the user at a position; None where it was removed."""
+        user = self._roster.everybody.users[position]
+        return user.newest if user else None
+
+    def newest(self) -> Iterator[Message]:
+        """The newest message of every user."""
+        return (user.newest for user in self._roster.everybody.users if user)
+
     # -- for the subscribers ----------------------------------------------------------------------
     def subscribe(self, watch: Watch, wake: Callable[[], None]) -> Subscriber:
         """A new subscriber; the present state waits for it, and at least the marker LIVE."""
@@ -96,14 +116,15 @@ class Hub:
         return taken
 
     # -- for the reader ---------------------------------------------------------------------------
-    def change(self, message: Message) -> None:
-        """Apply a presence record; no effect unless its version is newer."""
+    def change(self, message: Message) -> bool:
+        """Apply a presence record; no effect, and False, unless its version is newer."""
         user = self._roster.get(message.aor)
         if user is None:
             user = self._roster.add(message)
         elif message.version <= user.newest.version:
-            return
+            return False
         else:
+            message.aor = user.newest.aor  # one text for all records of the user
             user.newest = message
         for subscriber in self._watching(user):
             had_nothing = subscriber.has_nothing
@@ -111,6 +132,7 @@ class Hub:
             subscriber.waiting[message.aor] = message
             if had_nothing:
                 subscriber.wake()
+        return True
 
     def remove(self, message: Message) -> None:
         """Apply a removal: another record, of any version, may come later."""

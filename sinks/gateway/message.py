@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from schemas.codec import InvalidRecord, decode, encode
 from schemas.presence import Presence
 from schemas.sip_uri import MalformedUri, canonical_aor
+from sinks.gateway.facts import NO_FACTS, Facts, facts_of
 
 # Outside of JSON's strings, which hold no line ends, they are white space; in an event stream they
 # would end the data.
@@ -17,7 +18,7 @@ class Message:
     """A message as it is sent over SSE; the other forms are cut from it.
 
     `version` is 0 where it is no presence record. `at`: the record's time in Kafka, seconds since
-    the epoch; 0.0 where it is no record.
+    the epoch; 0.0 where it is no record. `facts`: what lists have of the record.
     """
 
     aor: str
@@ -25,6 +26,7 @@ class Message:
     sse: bytes
     at: float
     start: int
+    facts: Facts = NO_FACTS
 
     @property
     def value(self) -> bytes:
@@ -68,13 +70,15 @@ def presence_message(value: bytes, at: float) -> Message:
         raise InvalidRecord("version", "less than 1")
     head = f"id: {presence.aor}/{presence.version}\nevent: presence\ndata: ".encode()
     data = value.translate(_LINE_ENDS)
-    return Message(presence.aor, presence.version, head + data + _END, at, len(head))
+    sse = head + data + _END
+    return Message(presence.aor, presence.version, sse, at, len(head), facts_of(presence))
 
 
 def reframed(message: Message, value: bytes) -> Message:
     """The message with another JSON text (without line ends) of the same user and version."""
     head = message.sse[: message.start]
-    return Message(message.aor, message.version, head + value + _END, message.at, message.start)
+    sse = head + value + _END
+    return Message(message.aor, message.version, sse, message.at, message.start, message.facts)
 
 
 def removal_message(aor: str, at: float) -> Message:

@@ -18,11 +18,11 @@ def watch_of(query: bytes) -> Watch:
         if not pair:
             continue
         name, _, text = pair.partition(b"=")
-        field = _text(name, "query")
+        field = text_in(name, "query")
         if field == "aor":
-            aors.add(aor_in(_text(text, field)))
+            aors.add(aor_in(text_in(text, field)))
         elif field == "domain":
-            domains.add(domain_in(_text(text, field)))
+            domains.add(domain_in(text_in(text, field)))
         else:
             raise BadQuery("no such field: there are aor and domain", field[:80] or "query")
     return Watch(frozenset(aors), frozenset(domains))
@@ -43,8 +43,11 @@ def domain_in(text: str, field: str = "domain") -> str:
     return domain_of(aor_in(f"sip:any@{text}", field))
 
 
-def _text(raw: bytes, field: str) -> str:
-    """Percent-decoded. A `+` stays a `+`: AORs hold telephone numbers, and no blanks."""
+def text_in(raw: bytes, field: str) -> str:
+    """A part of a query, percent-decoded. Raises BadQuery.
+
+    A `+` stays a `+`: AORs hold telephone numbers, and no blanks.
+    """
     try:
         return unquote(raw.decode("ascii"), errors="strict")
     except UnicodeDecodeError as error:

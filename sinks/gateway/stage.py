@@ -98,6 +98,7 @@ class Sink:
 
         The gateway stays open while Kafka is unavailable later on: what was read is served.
         """
+        self._gateway.index.open()
         # These objects live on: the collector need not walk through them again and again.
         gc.collect()
         gc.freeze()

@@ -21,8 +21,8 @@ _is_app_host = re.compile(r"[A-Za-z0-9_.-]+").fullmatch
 _PORTS = {"http": "80", "https": "443"}
 
 # Headers a page may set and read besides those that all pages may.
-_ALLOWED_HEADERS = "Authorization, Cache-Control, Last-Event-ID"
-_EXPOSED_HEADERS = "Retry-After"
+_ALLOWED_HEADERS = "Authorization, Cache-Control, Content-Type, If-None-Match, Last-Event-ID"
+_EXPOSED_HEADERS = "ETag, Retry-After"
 _PREFLIGHT_SECONDS = "600"
 
 
@@ -87,7 +87,7 @@ def is_preflight(headers: Mapping[str, str]) -> bool:
 def preflight_headers() -> dict[str, str]:
     """A page of an allowed origin may read, with a token, and resume after a disconnect."""
     return {
-        "access-control-allow-methods": "GET, HEAD",
+        "access-control-allow-methods": "GET, HEAD, POST",
         "access-control-allow-headers": _ALLOWED_HEADERS,
         "access-control-max-age": _PREFLIGHT_SECONDS,
     }

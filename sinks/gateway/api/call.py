@@ -1,0 +1,70 @@
+"""One operation of the REST interface: what it is asked with, and what it answers."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from sinks.gateway.access.identity import Identity
+from sinks.gateway.gateway import Gateway
+
+JSON = "application/json"
+TEXT = "text/plain"
+
+
+class Parameters(BaseModel):
+    """Of a path, a query or a body. An unknown field is an error: a misspelt one would be lost."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Nothing(Parameters):
+    """No parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, checked: who asks, with which parameters, for which media type."""
+
+    gateway: Gateway
+    identity: Identity
+    path: Any
+    query: Any
+    body: Any
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent: the body in `media_type`."""
+
+    body: bytes
+    media_type: str = JSON
+    status: int = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One method of one path: what serves it, and what the OpenAPI document has of it.
+
+    `answers`: by media type the model (or a text's schema) of a 200; the first is the default.
+    `errors`: the statuses beside those every operation has.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    description: str = ""
+    handler: Callable[[Call], Awaitable[Answer]]
+    path_parameters: type[Parameters] = Nothing
+    query: type[Parameters] = Nothing
+    body: type[Parameters] | None = None
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    errors: tuple[int, ...] = ()
+
+    @property
+    def route(self) -> str:
+        """The path as Starlette matches it: an AOR may hold slashes."""
+        return self.path.replace("{aor}", "{aor:path}")

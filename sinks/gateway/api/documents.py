@@ -1,0 +1,35 @@
+"""What the operations answer with, as models: the OpenAPI document is generated from them."""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from schemas.presence import Presence
+
+
+@dataclass
+class Page:
+    """Some users of a list."""
+
+    users: list[Presence]
+    next: Annotated[str | None, Field(description="The next page's `cursor`; null: there is none.")]
+
+
+@dataclass
+class Found:
+    """The users asked for, in the order asked, each once."""
+
+    users: list[Presence]
+    unknown: Annotated[list[str], Field(description="Those without a record.")]
+
+
+@dataclass
+class Error:
+    """Why a request was not served."""
+
+    error: Annotated[str, Field(description="What is wrong, for people.")]
+    field: Annotated[
+        str | None,
+        Field(description="The parameter, header or field of the body at fault; absent if none."),
+    ] = None

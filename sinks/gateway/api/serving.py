@@ -1,0 +1,58 @@
+"""From an operation to an HTTP handler: checks the request, asks, and answers with an ETag."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sinks.gateway.access.identity import Identity
+from sinks.gateway.api.call import JSON, Call, Operation, Parameters
+from sinks.gateway.api.negotiation import etag, is_known, negotiated
+from sinks.gateway.api.parameters import checked, from_body, from_query
+from sinks.gateway.errors import BadQuery, TooLarge, UnsupportedType
+from sinks.gateway.gateway import Gateway
+
+# A thousand AORs of the greatest length, and room.
+BODY_BYTES_MAX = 1024 * 1024
+
+
+async def respond(
+    operation: Operation, gateway: Gateway, identity: Identity, request: Request
+) -> Response:
+    """The response to a request of this identity. Raises Refused."""
+    path = checked(operation.path_parameters, dict(request.path_params))
+    query = from_query(operation.query, request.scope["query_string"])
+    media_type = negotiated(request.headers.get("accept"), tuple(operation.answers))
+    body = await _body(operation, request)
+    gateway.check_state()
+    answer = await operation.handler(Call(gateway, identity, path, query, body, media_type))
+    tag = etag(answer.body, answer.media_type)
+    headers = {
+        # Kept by the client only, and asked for again each time (RFC 9111 §5.2.2).
+        "cache-control": "private, no-cache",
+        "etag": tag,
+        "vary": "Accept, Authorization",
+        "x-content-type-options": "nosniff",
+    }
+    if (
+        answer.status == 200
+        and operation.method == "GET"
+        and is_known(request.headers.get("if-none-match"), tag)
+    ):
+        return Response(status_code=304, headers=headers)
+    return Response(answer.body, answer.status, headers, answer.media_type)
+
+
+async def _body(operation: Operation, request: Request) -> Parameters | None:
+    """Raises BadQuery, TooLarge, UnsupportedType."""
+    if operation.body is None:
+        return None
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != JSON:
+        raise UnsupportedType(f"the body has to be {JSON}", "content-type")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            raise TooLarge(f"the body exceeds {BODY_BYTES_MAX} bytes", "body")
+    if not body:
+        raise BadQuery("the body is empty", "body")
+    return from_body(operation.body, bytes(body))

@@ -1,0 +1,131 @@
+"""Users by domain, status and node, each in order: what lists and counts are made of (pure).
+
+In a domain, users with the same status, reachability and node are on one shelf, a user with
+bindings on two nodes on two. So a filter chooses shelves, and no list looks at users that it does
+not have. A list is in order of domain and AOR, and goes on after any AOR, known or not.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
+from typing import NamedTuple
+
+from schemas.vocabulary import Status
+from sinks.gateway.facts import Facts
+from sinks.gateway.lookup.shelf import Shelf
+from sinks.gateway.message import Message, domain_of
+
+
+class Key(NamedTuple):
+    """One shelf of a domain. `node` is empty for users without a binding."""
+
+    status: Status
+    reachable: bool
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which users a list has; None: whatever they have there."""
+
+    statuses: frozenset[Status] | None = None
+    reachable: bool | None = None
+    nodes: frozenset[str] | None = None
+
+    def has(self, key: Key) -> bool:
+        """Whether users with this key are in the list."""
+        return (
+            (self.statuses is None or key.status in self.statuses)
+            and (self.reachable is None or key.reachable is self.reachable)
+            and (self.nodes is None or key.node in self.nodes)
+        )
+
+    def has_facts(self, facts: Facts) -> bool:
+        """Whether a user with these facts is in the list."""
+        return any(self.has(key) for key in keys_of(facts))
+
+
+def keys_of(facts: Facts) -> list[Key]:
+    """The shelves a user with these facts is on."""
+    return [Key(facts.status, facts.reachable, node) for node in facts.nodes or ("",)]
+
+
+class Directory:
+    """The users of one gateway, from `build` on."""
+
+    def __init__(self) -> None:
+        self._domains: dict[str, dict[Key, Shelf]] = {}
+        self._names = Shelf()
+
+    def build(self, messages: Iterable[Message]) -> None:
+        """Begin with these users: much faster than to add each."""
+        aors: dict[str, dict[Key, list[str]]] = {}
+        for message in messages:
+            shelves = aors.setdefault(message.domain, {})
+            for key in keys_of(message.facts):
+                shelves.setdefault(key, []).append(message.aor)
+        self._domains = {
+            domain: {key: Shelf(found) for key, found in shelves.items()}
+            for domain, shelves in aors.items()
+        }
+        self._names = Shelf(self._domains)
+
+    def change(self, old: Message | None, new: Message | None) -> None:
+        """A user's record has come (`old` is None), changed, or gone (`new` is None)."""
+        before = keys_of(old.facts) if old else []
+        after = keys_of(new.facts) if new else []
+        if before == after or (message := new or old) is None:
+            return
+        domain = message.domain
+        if (shelves := self._domains.get(domain)) is None:
+            shelves = self._domains[domain] = {}
+            self._names.add(domain)
+        for key in before:
+            if key not in after and (shelf := shelves.get(key)) is not None:
+                shelf.discard(message.aor)
+                if not shelf:
+                    del shelves[key]
+        for key in after:
+            if key not in before:
+                shelves.setdefault(key, Shelf()).add(message.aor)
+        if not shelves:
+            del self._domains[domain]
+            self._names.discard(domain)
+
+    def users(
+        self, domains: Set[str] | None, wanted: Filter, after: str | None = None
+    ) -> Iterator[str]:
+        """The users of these domains (None: of all), those after the AOR `after`, in order.
+
+        Not to be used after the next change.
+        """
+        since = ""
+        if after is not None:
+            since = domain_of(after)
+            if domains is None or since in domains:
+                yield from self._users(since, wanted, after)
+        names = (
+            self._names.after(since)
+            if domains is None
+            else sorted(domain for domain in domains if domain > since)
+        )
+        for domain in names:
+            yield from self._users(domain, wanted, "")
+
+    def counts(self, domains: Set[str] | None) -> Counter[Key]:
+        """How many users of these domains (None: of all) have each key."""
+        counts: Counter[Key] = Counter()
+        for domain in self._domains if domains is None else domains:
+            for key, shelf in self._domains.get(domain, {}).items():
+                counts[key] += len(shelf)
+        return counts
+
+    def _users(self, domain: str, wanted: Filter, after: str) -> Iterator[str]:
+        shelves = [
+            shelf.after(after)
+            for key, shelf in self._domains.get(domain, {}).items()
+            if wanted.has(key)
+        ]
+        return (aor for aor, _ in groupby(merge(*shelves)))
