@@ -28,7 +28,11 @@ class Subscription:
     def __init__(self, url: str, query: str, headers: dict[str, str] | None = None) -> None:
         self.url, self.query, self.headers = url, query, headers or {}
         self.events: list[tuple[str, dict[str, Any]]] = []
+        # Of presence records; and the last cursor received.
         self.ids: list[str] = []
+        self.cursor = ""
+        # What a browser would send to resume.
+        self.last_id = ""
         self.ended: object = None
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
@@ -42,6 +46,17 @@ class Subscription:
     def listen(self) -> object:
         """Record the events; returns how the connection ended."""
         raise NotImplementedError
+
+    def receive(self, event: str, content: dict[str, Any]) -> None:
+        """Record an event; cursors apart, which come at any time."""
+        self.cursor = content.get("cursor", self.cursor)
+        if event != "cursor":
+            self.events.append((event, content))
+
+    @property
+    def resumed(self) -> bool:
+        """As the event `live` has it."""
+        return next(bool(content["resumed"]) for kind, content in self.events if kind == "live")
 
     @property
     def is_live(self) -> bool:
@@ -90,10 +105,11 @@ class EventStream(Subscription):
         return "closed"
 
     def _dispatch(self, fields: dict[str, str]) -> None:
-        if "id" in fields:
+        if "id" in fields and fields["event"] == "presence":
             self.ids.append(fields["id"])
+        self.last_id = fields.get("id", self.last_id)
         if "data" in fields:
-            self.events.append((fields["event"], json.loads(fields["data"])))
+            self.receive(fields["event"], json.loads(fields["data"]))
 
 
 class WebSocket(Subscription):
@@ -107,6 +123,6 @@ class WebSocket(Subscription):
             try:
                 while True:
                     content = json.loads(socket.recv())
-                    self.events.append((content.get("event", "presence"), content))
+                    self.receive(content.get("event", "presence"), content)
             except ConnectionClosed as closed:
                 return closed.rcvd.code if closed.rcvd else closed

@@ -22,7 +22,7 @@ from sinks.gateway.api.operations import OPERATIONS
 from sinks.gateway.api.serving import respond
 from sinks.gateway.errors import Refused, UnknownUser
 from sinks.gateway.gateway import Gateway
-from sinks.gateway.query import aor_in, watch_of
+from sinks.gateway.query import aor_in, cursor_of, has_field, watch_of
 from sinks.gateway.transports import EVENT_STREAM, EventStream, serve_web_socket
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -37,23 +37,30 @@ def app(gateway: Gateway) -> Starlette:
     async def stream(request: Request) -> Response:
         try:
             identity = await _identity(gateway, request)
-            watch = identity.scope.narrowed(watch_of(request.scope["query_string"]))
+            query = request.scope["query_string"]
+            watch = identity.scope.narrowed(watch_of(query))
             if not any(kind in request.headers.get("accept", "*/*") for kind in _ANY):
                 return JSONResponse({"error": f"there is only {EVENT_STREAM}"}, status_code=406)
+            cursor = cursor_of(query, request.headers)
             gateway.admit()
+            await gateway.reach(cursor)
         except Refused as refusal:
             return _answer(gateway, refusal)
-        return EventStream(gateway, watch, identity)
+        only_cursors = has_field(query, "cursor")
+        return EventStream(gateway, watch, identity, cursor, only_cursors=only_cursors)
 
     async def web_socket(websocket: WebSocket) -> None:
         try:
             identity = await _identity(gateway, websocket)
-            watch = identity.scope.narrowed(watch_of(websocket.scope["query_string"]))
+            query = websocket.scope["query_string"]
+            watch = identity.scope.narrowed(watch_of(query))
+            cursor = cursor_of(query, websocket.headers)
             gateway.admit()
+            await gateway.reach(cursor)
         except Refused as refusal:
             await websocket.send_denial_response(_answer(gateway, refusal))
             return
-        await serve_web_socket(gateway, watch, identity, websocket)
+        await serve_web_socket(gateway, watch, identity, cursor, websocket)
 
     async def user(request: Request) -> Response:
         try:

@@ -1,16 +1,23 @@
 """One subscriber's connection: takes from the hub what waits, and sends it, until either ends."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any
 
+from sinks.gateway.cursor import Cursor
 from sinks.gateway.hub import Hub
-from sinks.gateway.message import LIVE, Message
+from sinks.gateway.message import Message
 from sinks.gateway.subscriber import Watch
 
 # Messages sent at once: one that is being sent can become outdated, one that waits is replaced.
 _AT_ONCE = 64
+# A subscriber whose messages never stop waiting has a cursor at least so often.
+CURSOR_SECONDS = 1.0
+# Where nothing it watches changes, it gets a new one in this part of the time that removals are
+# remembered, at random: not all at once.
+_REFRESHES = (1 / 48, 1 / 24)
 
 
 class End(Enum):
@@ -36,12 +43,16 @@ class Feed:
         keep_alive: Callable[[], Awaitable[None]] | None = None,
         shown: Callable[[Message], Message] | None = None,
         expires_at: float | None = None,
+        cursor: Cursor | None = None,
+        cursor_interval: float = CURSOR_SECONDS,
+        view: str = "",
     ) -> None:
         """`sent` is called with the messages sent, and whether the present state was sent before.
 
         `client` identifies the connection to the server. `shown` makes of a message what this
         subscriber may see of it (Scope.redact); None: all. `expires_at`: when its token expires,
-        seconds since the epoch.
+        seconds since the epoch. `cursor` is the subscriber's, to resume; new ones are sent after
+        changes, `cursor_interval` seconds apart or more. `view` names what `shown` shows.
         """
         self.client = client
         self.expires_at = expires_at
@@ -54,8 +65,14 @@ class Feed:
         self._keep_alive = keep_alive
         self._woken = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
-        self._subscriber = hub.subscribe(watch, self._woken.set)
-        self._is_live = False
+        self._subscriber = hub.subscribe(watch, self._woken.set, cursor, view=view)
+        self._cursor_interval = cursor_interval
+        remembered = hub.progress.remembered.total_seconds()
+        self._cursor_refresh = random.uniform(*_REFRESHES) * remembered
+        # When the last cursor was sent, and whether anything was sent after it.
+        self._cursor_at = self._clock()
+        self._cursor_owed = False
+        self._was_live = False
         self._keep_alive_due = False
         # When the send under way began (None: there is none), and when the last one ended.
         self.sending_since: float | None = None
@@ -68,9 +85,11 @@ class Feed:
             while self.ended is None:
                 if messages := self._hub.take(self._subscriber, _AT_ONCE):
                     await self._send_all(messages)
-                    if not self._is_live:
+                    if not self._subscriber.is_live:
                         # The state may be long: let other feeds send before its end.
                         await asyncio.sleep(0)
+                elif not self._subscriber.has_nothing:
+                    await asyncio.sleep(0)
                 elif self._keep_alive_due and self._keep_alive is not None:
                     self._keep_alive_due = False
                     await self._timed(self._keep_alive())
@@ -91,9 +110,22 @@ class Feed:
         self._keep_alive_due = True
         self._woken.set()
 
+    def check_cursor(self, now: float) -> None:
+        """Have a cursor sent if one is due; `now` is the loop's time."""
+        since = now - self._cursor_at
+        if since >= self._cursor_refresh or (self._cursor_owed and since >= CURSOR_SECONDS):
+            self._hub.mark(self._subscriber)
+
     async def _send_all(self, messages: list[Message]) -> None:
-        was_live = self._is_live
-        self._is_live = was_live or LIVE in messages
+        was_live = self._was_live
+        self._was_live = self._subscriber.is_live
+        now = self._clock()
+        is_due = now - self._cursor_at >= self._cursor_interval
+        if is_due and self._subscriber.has_nothing and not messages[-1].is_cursor:
+            messages.append(self._hub.cursor_of(self._subscriber))
+        self._cursor_owed = not messages[-1].is_cursor
+        if not self._cursor_owed:
+            self._cursor_at = now
         shown = self._shown
         await self._timed(self._send([shown(one) for one in messages] if shown else messages))
         self._keep_alive_due = False

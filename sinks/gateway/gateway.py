@@ -3,17 +3,19 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from runtime import logs, metrics
 from sinks.gateway.access.authenticator import Authenticator
 from sinks.gateway.access.static_tokens import StaticTokens
+from sinks.gateway.cursor import Cursor
 from sinks.gateway.errors import Refused, TryElsewhere
 from sinks.gateway.feed import End, Feed
 from sinks.gateway.hub import Hub
 from sinks.gateway.lookup.index import Index
 from sinks.gateway.message import Message
+from sinks.gateway.progress import Resume
 from sinks.gateway.settings import GatewaySettings
 
 log = logs.get(__name__)
@@ -22,6 +24,9 @@ log = logs.get(__name__)
 _SAMPLED = 100
 # So often all feeds are checked.
 CHECK_SECONDS = 0.25
+# A gateway that is behind a subscriber's cursor looks first after so long, in seconds.
+_RESUME_PAUSE = 0.02
+NOWHERE: Mapping[int, int] = {}
 
 
 class Gateway:
@@ -37,8 +42,9 @@ class Gateway:
         self._stalled_after = settings.stalled_after.total_seconds()
         self.access = Authenticator(StaticTokens(settings.static_tokens()))
         self.allowed_origins = frozenset(settings.allowed_origins)
-        self.hub = Hub()
+        self.hub = Hub(wall_clock)
         self.index = Index(self.hub)
+        self._resume_wait = settings.resume_wait.total_seconds()
         # By feed, its transport.
         self._feeds: dict[Feed, str] = {}
         self._subscribers: Counter[str] = Counter(sse=0, websocket=0)
@@ -67,6 +73,22 @@ class Gateway:
         if not self.is_caught_up:
             raise TryElsewhere("still reading the present state", reason="starting")
 
+    async def reach(self, cursor: Cursor | None) -> None:
+        """Return when this gateway has read as far as the cursor, or after `resume_wait`.
+
+        Another gateway may have been ahead by some milliseconds.
+        """
+        pause, waited = _RESUME_PAUSE, 0.0
+        while (
+            cursor is not None
+            and self.hub.progress.resume(cursor, cursor.tag) is Resume.LATER
+            and waited < self._resume_wait
+            and not self.is_stopping
+        ):
+            await asyncio.sleep(pause)
+            waited += pause
+            pause = min(2 * pause, 0.5)
+
     async def run(self, feed: Feed, transport: str) -> End:
         """Feed one subscriber until it or the gateway ends."""
         self._feeds[feed] = transport
@@ -83,7 +105,7 @@ class Gateway:
         self._sent += len(messages)
         if is_live and self._sent >= self._sample_at:
             self._sample_at = self._sent + _SAMPLED
-            if at := messages[-1].at:
+            if at := messages[0].at:
                 metrics.GATEWAY_DELAY.record(max(0.0, self._wall_clock() - at))
 
     def refuse(self, refusal: Refused) -> None:
@@ -106,8 +128,8 @@ class Gateway:
             self.emptied.set()
 
     # -- presence ---------------------------------------------------------------------------------
-    def apply(self, messages: list[Message]) -> None:
-        """Apply what was read from Kafka, in order."""
+    def apply(self, messages: list[Message], positions: Mapping[int, int] = NOWHERE) -> None:
+        """Apply what was read from Kafka, in order, up to these offsets of the partitions."""
         hub, index = self.hub, self.index
         for message in messages:
             old, position = hub.get(message.aor), hub.position(message.aor)
@@ -117,6 +139,7 @@ class Gateway:
                     index.change(old, None, position)
             elif hub.change(message):
                 index.change(old, message, hub.position(message.aor))
+        self.hub.advance(positions)
 
     # -- periodically -----------------------------------------------------------------------------
     def check(self, now: float) -> list[Feed]:
@@ -130,6 +153,7 @@ class Gateway:
         wall_now = self._wall_clock()
         keep_alives = 1 + int(2 * len(self._feeds) * CHECK_SECONDS / self._keepalive)
         for feed in self._feeds:
+            feed.check_cursor(now)
             if feed.expires_at is not None and wall_now >= feed.expires_at:
                 if feed.ended is End.EXPIRED and feed.sending_since is not None:
                     late.append(feed)  # it was asked to end at the last check

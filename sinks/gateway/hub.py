@@ -1,28 +1,43 @@
 """Who watches which users, and which messages wait for whom: between reader and connections.
 
-Pure: no I/O, no clock, no tasks. A subscriber's `wake` is called when its first message waits.
+Pure: no I/O, no tasks. A subscriber's `wake` is called when its first message waits.
 
 Invariants: at most one message of a user waits for a subscriber, the newest; versions of a user
-only grow for a subscriber, until the user's removal is sent; the marker LIVE comes after the state
-of each watched user, as it was at the subscription or later.
+only grow for a subscriber, until the user's removal is sent; the marker `live` comes after the
+state of each watched user, as it was at the subscription or later; a cursor comes after everything
+before its offsets.
 """
 
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from itertools import islice
 
-from sinks.gateway.message import LIVE, Message, domain_of
-from sinks.gateway.roster import Cursor, Group, Roster, User
-from sinks.gateway.subscriber import Subscriber, Watch
+from sinks.gateway.cursor import Cursor, tag_of
+from sinks.gateway.message import Message, cursor_message, domain_of, live_message, number_in
+from sinks.gateway.progress import Progress, Resume
+from sinks.gateway.recent import RecentChanges, Removals
+from sinks.gateway.roster import Group, Listing, Roster, User, is_newer
+from sinks.gateway.subscriber import CURSOR, LIVE, Subscriber, Watch
 
 Subscribers = dict[Subscriber, None]  # a set that keeps the order
+
+# Users of a listing that one call of `take` goes through: some milliseconds.
+_SCANNED_MAX = 20_000
+# Removals are kept for longer than cursors are accepted: clocks differ.
+_SPARE = timedelta(minutes=10)
 
 
 class Hub:
     """The newest message of every user, and the subscribers. Not thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """`clock`: seconds since 1970."""
+        self.progress = Progress(clock)
         self._roster = Roster()
+        self._recent = RecentChanges()
+        self._removals = Removals()
         self._by_aor: dict[str, Subscribers] = {}
         self._by_domain: dict[str, Subscribers] = {}
         self._of_everybody: Subscribers = {}
@@ -70,23 +85,64 @@ class Hub:
         return (user.newest for user in self._roster.everybody.users if user)
 
     # -- for the subscribers ----------------------------------------------------------------------
-    def subscribe(self, watch: Watch, wake: Callable[[], None]) -> Subscriber:
-        """A new subscriber; the present state waits for it, and at least the marker LIVE."""
-        subscriber = Subscriber(watch, wake)
+    def subscribe(
+        self,
+        watch: Watch,
+        wake: Callable[[], None],
+        cursor: Cursor | None = None,
+        *,
+        view: str = "",
+    ) -> Subscriber:
+        """A new subscriber; at least the marker `live` waits for it.
+
+        Before it comes what is newer than the cursor or, without one that this hub can resume from,
+        the present state. `view` names what is shown of the users: with another one than the
+        cursor's there is no resuming.
+        """
+        tag = tag_of(watch.names, view)
+        resumed = cursor is not None and self.progress.resume(cursor, tag) is Resume.NOW
+        subscriber = Subscriber(watch, wake, tag, resumed)
         if watch.everybody:
             self._of_everybody[subscriber] = None
         for name in watch.domains:
             self._by_domain.setdefault(name, {})[subscriber] = None
-        for group in self._groups(watch):
-            if group.users:
-                subscriber.cursors.append(Cursor(group, 0, len(group.users)))
+        since = self.progress.since(cursor) if cursor is not None and resumed else None
+        self._list_groups(subscriber, since)
         for aor in watch.single:
             self._by_aor.setdefault(aor, {})[subscriber] = None
-            if user := self._roster.get(aor):
-                subscriber.waiting[aor] = user.newest
-        if not subscriber.cursors:
-            subscriber.waiting[LIVE.aor] = LIVE
+            self._list_user(subscriber, aor, since)
+        if not subscriber.listings:
+            self._mark_live(subscriber)
         return subscriber
+
+    def _list_groups(self, subscriber: Subscriber, since: Sequence[int] | None) -> None:
+        groups = self._groups(subscriber.watch)
+        if since is None:
+            subscriber.listings = [Listing(g, 0, len(g.users)) for g in groups if g.users]
+            return
+        if not groups:
+            return
+        for message in self._removals.since(since):
+            if subscriber.watch.has_in_group(message.aor):
+                subscriber.removed[message.aor] = message
+        changed = self._recent.since(since)
+        if changed is None or len(changed) > sum(len(group.users) for group in groups):
+            subscriber.listings = [Listing(g, 0, len(g.users), since) for g in groups if g.users]
+            return
+        for user in changed:
+            if subscriber.watch.has_in_group(user.newest.aor):
+                subscriber.waiting[user.newest.aor] = user.newest
+
+    def _list_user(self, subscriber: Subscriber, aor: str, since: Sequence[int] | None) -> None:
+        if since is not None and (removal := self._removals.of(aor, since)) is not None:
+            subscriber.removed[aor] = removal
+        user = self._roster.get(aor)
+        if user is not None and (since is None or is_newer(user.newest, since)):
+            subscriber.waiting[aor] = user.newest
+
+    def _mark_live(self, subscriber: Subscriber) -> None:
+        cursor = self.progress.cursor(subscriber.tag)
+        subscriber.waiting[LIVE] = live_message(cursor, resumed=subscriber.resumed)
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
         """Forget the subscriber."""
@@ -99,21 +155,36 @@ class Hub:
         """Remove and return up to `most` (2 or more) waiting messages, the longest waiting first.
 
         Until the present state is sent, half of them are changes, so that neither waits for the end
-        of the other.
+        of the other. None may be returned though more wait: try again after others had their turn.
         """
         taken = list(islice(subscriber.removed.values(), most))
         for message in taken:
             del subscriber.removed[message.aor]
-        waiting, cursors = subscriber.waiting, subscriber.cursors
-        taken += _first(waiting, (most - len(taken)) // (2 if cursors else 1))
-        while cursors and len(taken) < most:
-            taken += cursors[0].take(most - len(taken))
-            if cursors[0].next == cursors[0].end:
-                cursors.pop(0)
-                if not cursors:
-                    waiting[LIVE.aor] = LIVE
+        waiting, listings = subscriber.waiting, subscriber.listings
+        taken += _first(waiting, (most - len(taken)) // (2 if listings else 1))
+        scanned = 0
+        while listings and len(taken) < most and scanned < _SCANNED_MAX:
+            scanned += most - len(taken)
+            taken += listings[0].take(most - len(taken))
+            if listings[0].next == listings[0].end:
+                listings.pop(0)
+                if not listings:
+                    self._mark_live(subscriber)
         taken += _first(waiting, most - len(taken))
         return taken
+
+    def mark(self, subscriber: Subscriber) -> None:
+        """Have the cursor of now sent, after everything that waits before it."""
+        if not subscriber.is_live or CURSOR in subscriber.waiting:
+            return
+        had_nothing = subscriber.has_nothing
+        subscriber.waiting[CURSOR] = self.cursor_of(subscriber)
+        if had_nothing:
+            subscriber.wake()
+
+    def cursor_of(self, subscriber: Subscriber) -> Message:
+        """The message with the cursor of now, for a subscriber that nothing waits for."""
+        return cursor_message(self.progress.cursor(subscriber.tag))
 
     # -- for the reader ---------------------------------------------------------------------------
     def change(self, message: Message) -> bool:
@@ -125,8 +196,13 @@ class Hub:
             return False
         else:
             message.aor = user.newest.aor  # one text for all records of the user
+            if number_in(user.newest.place) != number_in(message.place):
+                self._recent.remove(user)
             user.newest = message
+        self._recent.add(user)
         for subscriber in self._watching(user):
+            if subscriber.listings and subscriber.will_reach(user):
+                continue
             had_nothing = subscriber.has_nothing
             self.coalesced += message.aor in subscriber.waiting
             subscriber.waiting[message.aor] = message
@@ -136,27 +212,35 @@ class Hub:
 
     def remove(self, message: Message) -> None:
         """Apply a removal: another record, of any version, may come later."""
+        self._removals.add(message)
         user = self._roster.remove(message.aor)
         if user is None:
             return
+        self._recent.remove(user)
         for subscriber in self._watching(user):
+            if not subscriber.resumed and subscriber.listings and subscriber.will_reach(user):
+                continue  # it does not know the user
             had_nothing = subscriber.has_nothing
             self.coalesced += subscriber.waiting.pop(message.aor, None) is not None
             subscriber.removed[message.aor] = message
             if had_nothing:
                 subscriber.wake()
 
+    def advance(self, positions: Mapping[int, int]) -> None:
+        """Everything before these offsets, by partition, is applied."""
+        self.progress.advance(positions)
+        kept = self.progress.remembered + _SPARE
+        self._removals.forget(self.progress.now - kept.total_seconds())
+
     def _watching(self, user: User) -> Iterator[Subscriber]:
-        """The subscribers of a user, without those whose cursor will come to the user yet."""
+        """The subscribers that watch a user."""
         aor = user.newest.aor
         for subscribers in (
             self._by_aor.get(aor),
             self._by_domain.get(domain_of(aor)),
             self._of_everybody,
         ):
-            for subscriber in subscribers or ():
-                if not (subscriber.cursors and subscriber.will_reach(user)):
-                    yield subscriber
+            yield from subscribers or ()
 
     def _known_groups(self, watch: Watch) -> list[Group]:
         if watch.everybody:

@@ -1,6 +1,7 @@
 """One message to subscribers: a presence record, framed once for all of them (pure)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from schemas.codec import InvalidRecord, decode, encode
 from schemas.presence import Presence
@@ -11,6 +12,9 @@ from sinks.gateway.facts import NO_FACTS, Facts, facts_of
 # would end the data.
 _LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 _END = b"\n\n"
+_NUMBER_BITS = 16
+# Partitions of a topic.
+NUMBER_MAX = (1 << _NUMBER_BITS) - 1
 
 
 @dataclass(slots=True, eq=False)
@@ -18,7 +22,8 @@ class Message:
     """A message as it is sent over SSE; the other forms are cut from it.
 
     `version` is 0 where it is no presence record. `at`: the record's time in Kafka, seconds since
-    the epoch; 0.0 where it is no record. `facts`: what lists have of the record.
+    the epoch; 0.0 where it is no record. `facts`: what lists have of the record. `place`: its
+    partition and offset (place_of).
     """
 
     aor: str
@@ -27,6 +32,12 @@ class Message:
     at: float
     start: int
     facts: Facts = NO_FACTS
+    place: int = 0
+
+    @property
+    def sse_without_id(self) -> bytes:
+        """The event without its first line, the id `AOR/VERSION`; only of a presence record."""
+        return self.sse[self.sse.index(b"\n") + 1 :]
 
     @property
     def value(self) -> bytes:
@@ -39,8 +50,28 @@ class Message:
         return self.value.decode()
 
     @property
+    def is_cursor(self) -> bool:
+        """Whether a subscriber that has received it can resume there."""
+        return not self.aor
+
+    @property
     def domain(self) -> str:
         return domain_of(self.aor)
+
+
+def place_of(number: int, offset: int) -> int:
+    """Partition and offset in one number: half the memory of two, for each user."""
+    return offset << _NUMBER_BITS | number
+
+
+def number_in(place: int) -> int:
+    """The partition of a place."""
+    return place & NUMBER_MAX
+
+
+def offset_in(place: int) -> int:
+    """The offset of a place."""
+    return place >> _NUMBER_BITS
 
 
 def domain_of(aor: str) -> str:
@@ -48,7 +79,7 @@ def domain_of(aor: str) -> str:
     return aor.rpartition("@")[2]
 
 
-def presence_message(value: bytes, at: float) -> Message:
+def presence_message(value: bytes, at: float, place: int = 0) -> Message:
     """The message of a record's value. Its SSE id is `AOR/VERSION`, as that of the CloudEvent.
 
     Raises InvalidRecord: no presence record, no UTF-8, or an AOR that is not canonical (no request
@@ -70,28 +101,39 @@ def presence_message(value: bytes, at: float) -> Message:
         raise InvalidRecord("version", "less than 1")
     head = f"id: {presence.aor}/{presence.version}\nevent: presence\ndata: ".encode()
     data = value.translate(_LINE_ENDS)
-    sse = head + data + _END
-    return Message(presence.aor, presence.version, sse, at, len(head), facts_of(presence))
+    sse, facts = head + data + _END, facts_of(presence)
+    return Message(presence.aor, presence.version, sse, at, len(head), facts, place)
 
 
 def reframed(message: Message, value: bytes) -> Message:
     """The message with another JSON text (without line ends) of the same user and version."""
-    head = message.sse[: message.start]
-    sse = head + value + _END
-    return Message(message.aor, message.version, sse, message.at, message.start, message.facts)
+    sse = message.sse[: message.start] + value + _END
+    return replace(message, sse=sse)
 
 
-def removal_message(aor: str, at: float) -> Message:
+def removal_message(aor: str, at: float, place: int = 0) -> Message:
     """The message that there is no record of this user any more."""
-    return _marker("removed", {"event": "removed", "aor": aor}, aor, at)
+    return _marker({"event": "removed", "aor": aor}, aor=aor, at=at, place=place)
 
 
-def _marker(event: str, content: dict[str, str], aor: str = "", at: float = 0.0) -> Message:
-    head = f"event: {event}\ndata: ".encode()
-    return Message(aor, 0, head + encode(content) + _END, at, len(head))
+def live_message(cursor: str, *, resumed: bool) -> Message:
+    """After the present state, or after what is newer than the subscriber's cursor."""
+    return _marker({"event": "live", "resumed": resumed, "cursor": cursor}, cursor)
 
 
-# After the present state, before the first change.
-LIVE = _marker("live", {"event": "live"})
+def cursor_message(cursor: str) -> Message:
+    """Everything before this was sent: a subscriber that reconnects can resume here."""
+    return _marker({"event": "cursor", "cursor": cursor}, cursor)
+
+
+def _marker(
+    content: dict[str, Any], id_: str = "", *, aor: str = "", at: float = 0.0, place: int = 0
+) -> Message:
+    head = (f"id: {id_}\n" if id_ else "") + f"event: {content['event']}\ndata: "
+    encoded = head.encode()
+    sse = encoded + encode(content) + _END
+    return Message(aor, 0, sse, at, len(encoded), place=place)
+
+
 # The last event of a stream whose token has expired.
-EXPIRED = _marker("expired", {"event": "expired"})
+EXPIRED = _marker({"event": "expired"})

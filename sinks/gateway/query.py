@@ -1,8 +1,11 @@
 """Which users a request watches or asks for, from its query string and path (pure)."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from urllib.parse import unquote
 
 from schemas.sip_uri import MalformedUri, aor_of
+from sinks.gateway.cursor import Cursor, cursor_in
 from sinks.gateway.errors import BadQuery
 from sinks.gateway.message import domain_of
 from sinks.gateway.subscriber import Watch
@@ -23,9 +26,35 @@ def watch_of(query: bytes) -> Watch:
             aors.add(aor_in(text_in(text, field)))
         elif field == "domain":
             domains.add(domain_in(text_in(text, field)))
-        else:
-            raise BadQuery("no such field: there are aor and domain", field[:80] or "query")
+        elif field != "cursor":
+            raise BadQuery("no such field: there are aor, domain and cursor", field[:80] or "query")
     return Watch(frozenset(aors), frozenset(domains))
+
+
+def cursor_of(query: bytes, headers: Mapping[str, str]) -> Cursor | None:
+    """Where to resume: `Last-Event-ID`, else `cursor=…`, whose last one counts.
+
+    A browser that reconnects by itself sends both, and only the header is new. It may be the id of
+    a presence record, or any other: then there is no cursor. Raises BadQuery for the field.
+    """
+    texts = [text_in(text, "cursor") for text in _values(query, b"cursor")]
+    if "last-event-id" in headers:
+        with suppress(BadQuery):
+            return cursor_in(headers["last-event-id"])
+        return None
+    return cursor_in(texts[-1]) if texts and texts[-1] else None
+
+
+def has_field(query: bytes, field: str) -> bool:
+    """Whether the query has the field, also without a value."""
+    return any(True for _ in _values(query, field.encode()))
+
+
+def _values(query: bytes, field: bytes) -> Iterator[bytes]:
+    for pair in query.split(b"&"):
+        name, _, text = pair.partition(b"=")
+        if name == field:
+            yield text
 
 
 def aor_in(text: str, field: str = "aor") -> str:

@@ -1,6 +1,6 @@
 """From rollcall.presence, all partitions from their beginning, into messages for the hub."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from confluent_kafka import (
@@ -21,7 +21,8 @@ from runtime.lag import LagMeter, fetched_end
 from runtime.metrics import GATEWAY_KAFKA_AWAY
 from schemas.codec import InvalidRecord
 from schemas.topics import PRESENCE
-from sinks.gateway.message import Message, presence_message, removal_message
+from sinks.gateway.message import Message, place_of, presence_message, removal_message
+from sinks.gateway.topic import IdentityCheck, TopicReplaced, describe
 
 log = logs.get(__name__)
 
@@ -38,11 +39,13 @@ class Reader:
         self,
         kafka: KafkaSettings,
         dead_letters: DeadLetters,
-        apply: Callable[[list[Message]], None],
+        apply: Callable[[list[Message], Mapping[int, int]], None],
     ) -> None:
-        """`apply` is called with what was read, in order. Raises KafkaUnavailable,
-        KafkaMisconfigured."""
+        """`apply` is called with what was read, in order, and the next offset of each partition
+        that was read. Raises KafkaUnavailable, KafkaMisconfigured."""
         self._topic = kafka.name(PRESENCE)
+        self.topic = describe(kafka, self._topic)
+        self._identity = IdentityCheck(kafka, self._topic, self.topic)
         self._dead_letters = dead_letters
         self._apply = apply
         self.is_kafka_away = False
@@ -58,6 +61,8 @@ class Reader:
             [TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in self._ends]
         )
         self._positions: dict[tuple[str, int], int] = {}
+        # Of the partitions read in this step.
+        self._advanced: dict[int, int] = {}
         self._lag = LagMeter(_GROUP)
         self._end_of = fetched_end(self._consumer)
 
@@ -67,18 +72,20 @@ class Reader:
         return not self._ends
 
     def step(self, timeout: float = 0.1) -> None:
-        """Read once. Raises KafkaMisconfigured."""
+        """Read once. Raises KafkaMisconfigured, TopicReplaced."""
         # `consume` waits for all it is asked for or the whole timeout; `poll` for the first.
         if (first := self._consumer.poll(timeout)) is not None:
             messages: list[Message] = []
+            self._advanced = {}
             for record in (first, *self._consumer.consume(_FETCH, 0)):
                 self._accept(record, messages)
-            if messages:
-                self._apply(messages)
+            if self._advanced:
+                self._apply(messages, self._advanced)
         elif self.is_kafka_away:
             self._check_kafka()
         self._lag.measure(lambda: self._positions, self._end_of)
         self._dead_letters.poll()
+        self._identity.check()
 
     def close(self) -> None:
         self._consumer.close()
@@ -94,13 +101,13 @@ class Reader:
             else:
                 log.warning("error while reading presence", error=failure.str())
             return
-        at = (record.timestamp()[1] or 0) / 1000
+        at, place = (record.timestamp()[1] or 0) / 1000, place_of(number, offset)
         key, value = record.key(), record.value()
         try:
             if value is not None:
-                messages.append(presence_message(value, at))
+                messages.append(presence_message(value, at, place))
             elif key is not None:
-                messages.append(removal_message(key.decode(), at))
+                messages.append(removal_message(key.decode(), at, place))
         except (InvalidRecord, UnicodeDecodeError) as error:
             wrong = error if isinstance(error, InvalidRecord) else InvalidRecord("key", str(error))
             self._dead_letter(f"{self._topic}/{number}/{offset}", value or b"", wrong)
@@ -116,7 +123,9 @@ class Reader:
         self._dead_letters.post(Unusable(place, payload, error.reason, error.field))
 
     def _reached(self, number: int, offset: int) -> None:
-        self._positions[self._topic, number] = offset
+        if offset < self._positions.get((self._topic, number), 0):
+            raise TopicReplaced(f"{self._topic}/{number} was read to its end, and begins again")
+        self._positions[self._topic, number] = self._advanced[number] = offset
         if offset >= self._ends.get(number, offset + 1):
             del self._ends[number]
         if self.is_kafka_away:

@@ -3,9 +3,10 @@
 A list only grows at its end, so a position in it stays valid while users come and go.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sinks.gateway.message import Message
+from sinks.gateway.message import Message, number_in, offset_in
 
 
 @dataclass(slots=True, eq=False)
@@ -13,7 +14,7 @@ class Group:
     """All users of a domain, or (`of_all`) of all domains, in the order they became known."""
 
     of_all: bool = False
-    # None for a removed user: cursors may be within the list. Removals are rare.
+    # None for a removed user: listings may be within the list. Removals are rare.
     users: list["User | None"] = field(default_factory=list)
 
     def add(self, user: "User") -> int:
@@ -39,19 +40,30 @@ class User:
 
 
 @dataclass(slots=True, eq=False)
-class Cursor:
-    """How much of a group's state was sent to a subscriber: users from `next` to `end` are left."""
+class Listing:
+    """How much of a group's state was sent to a subscriber: users from `next` to `end` are left.
+
+    `since`: only users that changed at these offsets or after, by partition; None: all.
+    """
 
     group: Group
     next: int
     end: int
+    since: Sequence[int] | None = None
 
     def take(self, most: int) -> list[Message]:
-        """The next users of the group, as they are now."""
+        """The newest messages of the next `most` users of the group, of those it sends."""
         last = min(self.next + most, self.end)
-        users = self.group.users[self.next : last]
+        users, since = self.group.users[self.next : last], self.since
         self.next = last
-        return [user.newest for user in users if user is not None]
+        if since is None:
+            return [user.newest for user in users if user is not None]
+        return [u.newest for u in users if u is not None and is_newer(u.newest, since)]
+
+
+def is_newer(message: Message, since: Sequence[int]) -> bool:
+    """Whether the message is at these offsets (by partition) or after."""
+    return offset_in(message.place) >= since[number_in(message.place)]
 
 
 class Roster:

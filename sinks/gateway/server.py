@@ -4,7 +4,7 @@ import asyncio
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import uvicorn
@@ -12,7 +12,7 @@ from websockets import http11
 
 from runtime import logs
 from sinks.gateway.app import app
-from sinks.gateway.gateway import CHECK_SECONDS, Gateway
+from sinks.gateway.gateway import CHECK_SECONDS, NOWHERE, Gateway
 from sinks.gateway.listener import listen
 from sinks.gateway.message import Message
 from sinks.gateway.settings import GatewaySettings
@@ -74,11 +74,14 @@ class Server:
     def is_alive(self) -> bool:
         return self._thread.is_alive()
 
-    def apply(self, messages: list[Message]) -> None:
-        """Apply messages in the thread, in order; waits while it is behind and alive."""
+    def apply(self, messages: list[Message], positions: Mapping[int, int] = NOWHERE) -> None:
+        """Apply messages in the thread, in order, up to these offsets of the partitions.
+
+        Waits while the thread is behind and alive.
+        """
         while self.is_alive:
             if self._room.acquire(timeout=1.0):
-                self.call(self._apply_batch, messages)
+                self.call(self._apply_batch, messages, positions)
                 return
 
     def call(self, function: Callable[..., None], *arguments: object) -> None:
@@ -112,9 +115,9 @@ class Server:
         self._uvicorn.should_exit = True
         await serving
 
-    def _apply_batch(self, messages: list[Message]) -> None:
+    def _apply_batch(self, messages: list[Message], positions: Mapping[int, int]) -> None:
         self._room.release()
-        self._gateway.apply(messages)
+        self._gateway.apply(messages, positions)
 
     def _abort(self, client: object) -> None:
         """Reset a connection. To close it would wait until the subscriber has received the rest."""

@@ -54,6 +54,19 @@ class GatewaySettings(StageSettings):
         "disconnected.",
     )
 
+    resume_wait: Duration = Field(
+        timedelta(seconds=3),
+        ge=timedelta(0),
+        description="For so long a subscriber with a cursor waits for a gateway that is behind it; "
+        "then it gets the whole state.",
+    )
+    removals_kept: Duration = Field(
+        timedelta(hours=24),
+        ge=_SECOND,
+        description="For so long after a removal a subscriber can resume; at most as long as "
+        "Kafka keeps tombstones (the topic's delete.retention.ms).",
+    )
+
     @field_validator("tokens")
     @classmethod
     def _tokens(cls, tokens: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:

@@ -23,8 +23,8 @@ _LETTER_SECONDS = 300.0
 
 
 def run() -> None:
-    """Serve until the stage is stopped. Raises BadSettings, KafkaMisconfigured, and RuntimeError
-    when the server has ended by itself: a new process reads everything again."""
+    """Serve until the stage is stopped. Raises BadSettings, KafkaMisconfigured, TopicReplaced, and
+    RuntimeError when the server has ended by itself: a new process reads everything again."""
     # The objects of ten thousand connections live long, those of each message do not. With the
     # default thresholds the collector would walk through all of them every second.
     gc.set_threshold(50_000, 20, 100)
@@ -41,6 +41,7 @@ class Sink:
     def __init__(self, settings: GatewaySettings, kafka: KafkaSettings, stage: Stage) -> None:
         self._kafka = kafka
         self._stage = stage
+        self._removals_kept = settings.removals_kept
         self._gateway = Gateway(settings)
         self._server = Server(self._gateway, settings)
         self._dead_letters = DeadLetters(
@@ -77,12 +78,16 @@ class Sink:
         self._check_server()
         try:
             ensure_topics(self._kafka, timeout=5.0)
-            self._reader = Reader(self._kafka, self._dead_letters, self._server.apply)
+            reader = Reader(self._kafka, self._dead_letters, self._server.apply)
         except KafkaUnavailable:
             GATEWAY_KAFKA_AWAY.set(1)
             raise
         GATEWAY_KAFKA_AWAY.set(0)
-        return self._reader
+        self._reader, topic = reader, reader.topic
+        remembered = min(self._removals_kept, topic.tombstones_kept)
+        begin = self._gateway.hub.progress.begin
+        self._server.call(begin, topic.epoch, topic.partitions, remembered)
+        return reader
 
     def _read(self, reader: Reader) -> None:
         is_open = False

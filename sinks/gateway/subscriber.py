@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sinks.gateway.message import Message, domain_of
-from sinks.gateway.roster import Cursor, User
+from sinks.gateway.roster import Listing, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,29 +19,50 @@ class Watch:
     def everybody(self) -> bool:
         return not self.aors and not self.domains
 
+    def has_in_group(self, aor: str) -> bool:
+        """Whether the user is watched with all others, or with all of its domain."""
+        return self.everybody or domain_of(aor) in self.domains
+
+    @property
+    def names(self) -> list[str]:
+        """All that is watched, for a tag (cursor.tag_of)."""
+        return [*self.aors, *(f"@{name}" for name in self.domains)]
+
     @property
     def single(self) -> list[str]:
         """The users that are in no watched domain: no message is sent twice."""
         return [aor for aor in sorted(self.aors) if domain_of(aor) not in self.domains]
 
 
+# Where markers wait among the users' messages: no AOR.
+LIVE, CURSOR = "live", "cursor"
+
+
 @dataclass(slots=True, eq=False)
 class Subscriber:
     """The messages that wait for one subscriber. Only the hub changes them.
 
-    `cursors`: how much of the present state is still to be sent.
+    `tag`: of its cursors. `listings`: how much of the present state is still to be sent.
+    `resumed`: only what is newer than its cursor is sent.
     """
 
     watch: Watch
     wake: Callable[[], None]
+    tag: str = ""
+    resumed: bool = False
     waiting: OrderedDict[str, Message] = field(default_factory=OrderedDict)
     removed: dict[str, Message] = field(default_factory=dict)
-    cursors: list[Cursor] = field(default_factory=list)
+    listings: list[Listing] = field(default_factory=list)
 
     @property
     def has_nothing(self) -> bool:
-        return not (self.waiting or self.removed or self.cursors)
+        return not (self.waiting or self.removed or self.listings)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the marker was taken that follows the present state."""
+        return not self.listings and LIVE not in self.waiting
 
     def will_reach(self, user: User) -> bool:
-        """Whether a cursor has this user before it, so that its newest message will be sent."""
-        return any(c.next <= user.position_in(c.group) < c.end for c in self.cursors)
+        """Whether a listing has this user before it, so that its newest message will be sent."""
+        return any(one.next <= user.position_in(one.group) < one.end for one in self.listings)

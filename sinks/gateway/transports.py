@@ -8,7 +8,8 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sinks.gateway.access.identity import Identity
-from sinks.gateway.feed import End, Feed
+from sinks.gateway.cursor import Cursor
+from sinks.gateway.feed import CURSOR_SECONDS, End, Feed
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.message import EXPIRED, Message
 from sinks.gateway.subscriber import Watch
@@ -31,19 +32,33 @@ class EventStream(Response):
 
     media_type = EVENT_STREAM
 
-    def __init__(self, gateway: Gateway, watch: Watch, identity: Identity) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        watch: Watch,
+        identity: Identity,
+        cursor: Cursor | None,
+        *,
+        only_cursors: bool,
+    ) -> None:
+        """`only_cursors`: no event has another id than a cursor. Otherwise records have their own,
+        and a cursor follows each time, so that the last id is one."""
         super().__init__(headers=_HEADERS)
         del self.headers["content-length"]
         self._gateway = gateway
         self._watch = watch
         self._identity = identity
+        self._cursor = cursor
+        self._only_cursors = only_cursors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def write(body: bytes, *, more: bool = True) -> None:
             await send({"type": "http.response.body", "body": body, "more_body": more})
 
+        framed = _without_record_ids if self._only_cursors else _with_record_ids
+
         async def send_messages(messages: list[Message]) -> None:
-            await write(b"".join([message.sse for message in messages]))
+            await write(b"".join(map(framed, messages)))
 
         async def keep_alive() -> None:
             await write(b": keep-alive\n\n")
@@ -62,7 +77,10 @@ class EventStream(Response):
             client=scope.get("client"),
             keep_alive=keep_alive,
             shown=self._identity.scope.redactor,
+            view=self._identity.scope.view,
             expires_at=self._identity.expires_at,
+            cursor=self._cursor,
+            cursor_interval=CURSOR_SECONDS if self._only_cursors else 0.0,
         )
         leaving = asyncio.create_task(_until_gone(receive, feed))
         try:
@@ -75,6 +93,14 @@ class EventStream(Response):
             leaving.cancel()
 
 
+def _with_record_ids(message: Message) -> bytes:
+    return message.sse
+
+
+def _without_record_ids(message: Message) -> bytes:
+    return message.sse_without_id if message.version else message.sse
+
+
 async def _until_gone(receive: Receive, feed: Feed) -> None:
     """After the request the only event to come is the disconnect."""
     while (await receive())["type"] != "http.disconnect":
@@ -83,7 +109,11 @@ async def _until_gone(receive: Receive, feed: Feed) -> None:
 
 
 async def serve_web_socket(
-    gateway: Gateway, watch: Watch, identity: Identity, websocket: WebSocket
+    gateway: Gateway,
+    watch: Watch,
+    identity: Identity,
+    cursor: Cursor | None,
+    websocket: WebSocket,
 ) -> None:
     """Accept a WebSocket and feed it. The server pings; messages of the subscriber are ignored."""
 
@@ -105,7 +135,9 @@ async def serve_web_socket(
         gateway.sent,
         client=client,
         shown=identity.scope.redactor,
+        view=identity.scope.view,
         expires_at=identity.expires_at,
+        cursor=cursor,
     )
     leaving = asyncio.create_task(until_gone())
     try:

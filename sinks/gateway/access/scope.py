@@ -79,6 +79,11 @@ class Scope:
         """`redact`; None where it would change nothing."""
         return None if self.parts == ALL_PARTS else self.redact
 
+    @property
+    def view(self) -> str:
+        """The parts' names. With more of them, what was sent before must be sent again."""
+        return ",".join(sorted(self.parts))
+
     def redact_record(self, record: dict[str, Any]) -> dict[str, Any]:
         """The same for a record as JSON."""
         return redacted_record(record, self.parts)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, ClassVar
 
 from confluent_kafka import TopicCollection, TopicPartition
 
@@ -50,6 +50,16 @@ class NewTopic:
 class NewPartitions:
     def __init__(self, topic: str, new_total_count: int) -> None: ...
 
+class ResourceType:
+    TOPIC: ClassVar[int]
+
+class ConfigResource:
+    def __init__(self, restype: int, name: str) -> None: ...
+
+class ConfigEntry:
+    name: str
+    value: str
+
 class OffsetSpec:
     @classmethod
     def earliest(cls) -> OffsetSpec: ...
@@ -78,6 +88,9 @@ class AdminClient:
     def describe_topics(
         self, topics: TopicCollection, **options: Any
     ) -> dict[str, Future[TopicDescription]]: ...
+    def describe_configs(
+        self, resources: list[ConfigResource], **options: Any
+    ) -> dict[ConfigResource, Future[dict[str, ConfigEntry]]]: ...
     def list_offsets(
         self, topic_partition_offsets: Mapping[TopicPartition, OffsetSpec], **options: Any
     ) -> dict[TopicPartition, Future[ListOffsetsResultInfo]]: ...

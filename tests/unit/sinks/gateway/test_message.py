@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.codec import InvalidRecord, encode
-from sinks.gateway.message import LIVE, presence_message, removal_message
+from sinks.gateway.message import live_message, presence_message, removal_message
 from tests.user_center import presence
 
 ANN = "sip:ann@one.test"
@@ -15,7 +15,9 @@ def test_a_message_has_the_bytes_of_the_record() -> None:
     assert (message.value, message.text) == (value, value.decode())
     assert message.sse == b"id: sip:ann@one.test/7\nevent: presence\ndata: " + value + b"\n\n"
     assert (message.aor, message.version, message.domain) == (ANN, 7, "one.test")
-    assert LIVE.sse == b'event: live\ndata: {"event":"live"}\n\n'
+    live = b'id: c\nevent: live\ndata: {"event":"live","resumed":true,"cursor":"c"}\n\n'
+    assert live_message("c", resumed=True).sse == live
+    assert message.sse_without_id == b"event: presence\ndata: " + value + b"\n\n"
     assert removal_message(ANN, 0.0).text == '{"event":"removed","aor":"sip:ann@one.test"}'
 
 

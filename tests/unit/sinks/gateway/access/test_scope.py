@@ -5,7 +5,7 @@ import pytest
 from sinks.gateway.access.redaction import ALL_PARTS, Part
 from sinks.gateway.access.scope import EVERYTHING, Scope
 from sinks.gateway.errors import Forbidden
-from sinks.gateway.message import LIVE
+from sinks.gateway.message import EXPIRED
 from sinks.gateway.subscriber import Watch
 
 ANN, BOB, EVE = "sip:ann@one.test", "sip:bob@one.test", "sip:eve@two.test"
@@ -57,6 +57,6 @@ def test_only_a_scope_without_all_parts_redacts() -> None:
     assert EVERYTHING.redactor is None
     assert Scope(everybody=True, parts=ALL_PARTS).redactor is None
     assert SOME.redactor is not None
-    assert SOME.redact(LIVE) is LIVE
+    assert SOME.redact(EXPIRED) is EXPIRED
     assert Scope(parts=frozenset({Part.PEER})).grants(Part.PEER)
     assert not SOME.grants(Part.CONTACT)
