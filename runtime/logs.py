@@ -55,6 +55,11 @@ def configure(stage: str, default_level: str = "INFO") -> None:
     structlog.contextvars.bind_contextvars(stage=stage)
 
 
+def add_to_all(**fields: object) -> None:
+    """Add fields to every line that this thread and its asyncio tasks log from now on."""
+    structlog.contextvars.bind_contextvars(**fields)
+
+
 def get(name: str) -> structlog.stdlib.BoundLogger:
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
     return logger

@@ -100,6 +100,8 @@ FENCED = Tally("rollcall_fenced")
 PRESENCE_CHANGES = Tally("rollcall_presence_changes")
 # Nodes whose lease expired. Labels: node.
 NODES_LOST = Tally("rollcall_nodes_lost")
+# Worker processes that ended by themselves and were started again. Labels: process.
+WORKER_RESTARTS = Tally("rollcall_worker_restarts")
 # The worker's tables in its own files. Labels: outcome (saved, not-saved, loaded, not-used).
 SAVED_TABLES = Tally("rollcall_saved_tables")
 # Seconds from the cause (node's clock) until Kafka has the change, of some changes of each batch.

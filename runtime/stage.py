@@ -44,26 +44,34 @@ class Stage:
     stop: threading.Event = field(default_factory=threading.Event)
     ready: threading.Event = field(default_factory=threading.Event)
     status: StatusReport = dict
+    # What /metrics serves, in Prometheus' text format.
+    report_metrics: Callable[[], bytes] = generate_latest
     # Each returns a reason why the stage is not ready though `ready` is set, or None.
     hindrances: list[Callable[[], str | None]] = field(default_factory=list)
+    # Each returns a reason why the stage must be restarted, or None.
+    stuck_checks: list[Callable[[], str | None]] = field(default_factory=list)
     # Of the main loop: one that is stuck fails the liveness probe, and the process is restarted.
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
     # Called from the signal handler, beside setting `stop`; must be safe there.
     on_stop: Callable[[], None] | None = None
 
-    def start(self, http_port: int | None = None) -> None:
+    def start(self, http_port: int | None = None, listener: socket.socket | None = None) -> None:
         """Configure logging and metrics, serve HTTP (ROLLCALL_HTTP_PORT; 0 or unset: none).
 
-        Routes: /healthz, /readyz, /status, /metrics. Call in the main thread, once.
-        Raises BadSettings when the port is not valid, or taken.
+        `listener` is a bound socket to serve HTTP on instead. Routes: /healthz, /readyz, /status,
+        /metrics. Call in the main thread, once. Raises BadSettings when the port is not valid, or
+        taken.
         """
         logs.configure(self.name)
         _start_metrics(self.name)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle_signal)
-        port = http_port if http_port is not None else _port()
-        if port:
-            self._serve(os.environ.get("ROLLCALL_HTTP_HOST", "127.0.0.1"), port)
+        if listener is None:
+            port = http_port if http_port is not None else _port()
+            host = os.environ.get("ROLLCALL_HTTP_HOST", "127.0.0.1")
+            listener = _listen(host, port) if port else None
+        if listener is not None:
+            self._serve(listener)
 
     def wait_for_kafka(self, connect: Callable[[], T], pause: float = 1.0) -> T:
         """What `connect` returns, called again every `pause` seconds while it raises
@@ -100,7 +108,9 @@ class Stage:
 
         def healthz(request: Request) -> Response:
             del request
-            if stuck := self.heartbeat.stuck():
+            checks = (self.heartbeat.stuck, *self.stuck_checks)
+            stuck = next((reason for check in checks if (reason := check())), None)
+            if stuck:
                 return JSONResponse({"stage": self.name, "stuck": stuck}, status_code=503)
             return JSONResponse({"stage": self.name})
 
@@ -117,7 +127,7 @@ class Stage:
 
         def metrics(request: Request) -> Response:
             del request
-            return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+            return Response(self.report_metrics(), media_type=CONTENT_TYPE_LATEST)
 
         return Starlette(
             routes=[
@@ -128,12 +138,12 @@ class Stage:
             ]
         )
 
-    def _serve(self, host: str, port: int) -> None:
+    def _serve(self, listener: socket.socket) -> None:
         # No WebSockets here: importing their library would delay every stage's restart.
         config = uvicorn.Config(self.app(), log_config=None, access_log=False, ws="none")
         threading.Thread(
             target=uvicorn.Server(config).run,
-            args=([_listen(host, port)],),
+            args=([listener],),
             name="http",
             daemon=True,
         ).start()

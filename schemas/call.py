@@ -45,7 +45,7 @@ class CallEvent(Event):
         Field(description="ENDED: the SIP status, where there was one."),
     ] = None
     digit: Annotated[
-        Annotated[str, Field(max_length=1)] | None, Field(description="DTMF only.")
+        Annotated[str, Field(max_length=1)] | None, Field(description="DTMF, published in clear.")
     ] = None
     duration_ms: Annotated[
         Annotated[int, Field(ge=0)] | None,

@@ -98,7 +98,9 @@ class MediaEvent(Event):
     tag: Annotated[Text | None, Field(description="DTMF: of the party that pressed it.")] = None
     digit: Annotated[
         Annotated[str, Field(max_length=1)] | None,
-        Field(description="DTMF: 0-9, *, #, A-D, or ! for a hook flash (RFC 4733)."),
+        Field(
+            description="DTMF, published in clear: 0-9, *, #, A-D, ! for a hook flash (RFC 4733)."
+        ),
     ] = None
     duration_ms: Annotated[
         _Count | None, Field(description="DTMF: how long it was held, in milliseconds.")

@@ -77,8 +77,12 @@ class Partitions:
         return known if known.sessions.table is self._sessions.partition(number) else None
 
     def numbers(self) -> list[int]:
-        """The partitions owned since the start."""
+        """The partitions that were made ready and are still this worker's."""
         return sorted(self._partitions)
+
+    def release(self, kept: set[int]) -> None:
+        """Free all partitions but the kept ones: others are another worker's now."""
+        self._partitions = {n: known for n, known in self._partitions.items() if n in kept}
 
     def users(self) -> int:
         """Users in the tables."""

@@ -15,6 +15,12 @@ class StreamsSettings(StageSettings):
 
     section: ClassVar[str] = "streams"
 
+    processes: int = Field(
+        1,
+        ge=0,
+        description="Worker processes that one `rollcall run streams` starts, each with some of "
+        "the partitions; 0: one for each core that it may use. Never more than kafka.partitions.",
+    )
     batch_records: int = Field(
         20_000, ge=1, description="Records fetched at most at a time, over all partitions."
     )
@@ -56,19 +62,25 @@ class StreamsSettings(StageSettings):
     )
     instance: str | None = Field(
         None,
-        description="A name of this process that outlives it and that no other bears (the pod's in "
+        description="A name of this stage that outlives it and that no other bears (the pod's in "
         "a StatefulSet): stopped or killed, it gets its partitions back at once. If it does not "
         "come back, they stand still for session_timeout; without a name a worker that is stopped "
         "leaves them to the others at once.",
     )
     data_folder: str = Field(
-        ".rollcall/streams", description="For copies of the tables; it may be lost."
+        ".rollcall/streams",
+        description="For copies of the tables; it may be lost. With several processes each has a "
+        "folder of its own in it.",
     )
     save_interval: Duration = Field(
         timedelta(seconds=60),
         description="How often each partition's tables are copied there, so that a worker that "
         "starts again need not read all from Kafka. 0: never.",
     )
+
+    def process_count(self, partitions: int, cores: int) -> int:
+        """How many worker processes to run on so many cores: one that has no partition is idle."""
+        return min(self.processes or cores, partitions)
 
     def grace_of(self, aor: str) -> timedelta:
         """How long the status of this user (`sip:user@domain`) outlives a loss."""

@@ -1,14 +1,16 @@
-"""`rollcall run streams`: the stage around the worker."""
+"""`rollcall run streams`: the stage around the worker, or around several worker processes."""
 
 import asyncio
 import gc
 import os
+import socket
 
 from runtime import logs
 from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.partition_counts import WrongPartitionCounts
 from runtime.settings import load
 from runtime.stage import Stage, StageStopped
+from streams.processes.supervisor import supervise
 from streams.settings import StreamsSettings
 from streams.worker import Worker
 
@@ -18,19 +20,33 @@ log = logs.get(__name__)
 _LEAVE_SECONDS = 10.0
 
 
-def run() -> None:
-    """Fold until the stage is stopped. Exits with 1 if a batch failed: a fresh start retries it."""
+def run(listener: socket.socket | None = None) -> None:
+    """Fold until the stage is stopped. Exits with 1 if a batch failed: a fresh start retries it.
+
+    With `streams.processes` other than 1, worker processes fold. `listener`: see Stage.start.
+    """
     # A batch makes tens of thousands of short-lived objects: the default thresholds would walk
     # the indexes of a million users every few batches.
     gc.set_threshold(200_000, 20, 100)
     kafka, settings = load(KafkaSettings), load(StreamsSettings)
     stage = Stage("streams")
-    stage.start()
+    stage.start(listener=listener)
     try:
         stage.wait_for_kafka(lambda: ensure_topics(kafka))
     except StageStopped:
         return
-    asyncio.run(_work(stage, kafka, settings))
+    count = settings.process_count(kafka.partitions, _cores())
+    if count > 1:
+        supervise(stage, settings, count)
+    else:
+        asyncio.run(_work(stage, kafka, settings))
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # where there are no affinities, as on macOS
 
 
 async def _stay_idle(stage: Stage, worker: Worker) -> None:

@@ -130,6 +130,7 @@ class Worker:
         }
 
     async def _check_assignment(self, assigned: Iterable[TopicPartition]) -> None:
+        self._partitions.release({tp.partition for tp in assigned})
         await self._failure.succeeds(0, self._guard.check_assignment(assigned))
 
     async def _measure_lag(self) -> None:

@@ -58,7 +58,7 @@ def translate(event: SwitchEvent, context: Context) -> list[Translated]:
 
 
 def translate_digit(event: SwitchEvent, context: Context) -> list[Translated]:
-    """A digit an application took from the leg."""
+    """A digit an application took from the leg; its value only where the settings name a use."""
     leg = event.required("Unique-ID")
     samples = event.number("DTMF-Duration")
     digit = event.required("DTMF-Digit")
@@ -70,7 +70,7 @@ def translate_digit(event: SwitchEvent, context: Context) -> list[Translated]:
         CallKind.DTMF,
         leg,
         _identify(event, context, leg),
-        digit=digit,
+        digit=digit if context.digits_in_clear else None,
         duration_ms=samples * 1000 // _CLOCK_HZ if samples is not None else None,
     )
 

@@ -12,7 +12,7 @@ from producers.freeswitch.errors import ConnectionLost, EventSocketError, HalfOp
 from producers.freeswitch.intake import Intake
 from producers.freeswitch.lister import Lister
 from producers.freeswitch.settings import FreeSwitchSettings
-from producers.freeswitch.translation import SUBSCRIPTION
+from producers.freeswitch.translation import subscription
 from producers.freeswitch.uncertain_users import UNCERTAIN_MAX
 from producers.lease import keep_lease
 from producers.listing_times import ListingTimes
@@ -46,7 +46,7 @@ class Connection:
         """Connect and serve until the end. Raises the EventSocketError that ended it."""
         try:
             self._socket.connect()
-            self._socket.subscribe(SUBSCRIPTION)
+            self._socket.subscribe(subscription(with_digits=self._settings.dtmf))
             self._begin()
             self._socket.ended.wait()
             raise self._socket.failure or ConnectionLost("ended")

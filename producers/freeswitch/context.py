@@ -34,6 +34,8 @@ class Context:
     modes: Mode | Mapping[str, Mode] = "ask"
     # Profiles on which a call's From is believed without authentication.
     trusted_profiles: frozenset[str] = frozenset()
+    # Whether a keyed digit is published with its value.
+    digits_in_clear: bool = False
     known_rows: KnownRows = field(default_factory=KnownRows)
     verto: VertoClients = field(default_factory=VertoClients)
     # The switch overwrites a leg's dialed_user when it dials on, and its Channel-Call-UUID falls

@@ -17,6 +17,7 @@ from producers.freeswitch.framing import Frame, Skipped
 from producers.freeswitch.kernel import KernelLookup
 from producers.freeswitch.switch import Switch
 from producers.freeswitch.table_tracker import TableTracker
+from producers.keyed_digits import dead_letter_input
 from producers.publisher import Publisher
 from producers.translated import Translated
 from runtime import metrics
@@ -83,7 +84,9 @@ class Intake:
     def refuse(self, payload: bytes, reason: str, field_name: str | None = None) -> None:
         """Keep input that cannot be used."""
         self.dead_letters += 1
-        self.publisher.dead_letter(f"freeswitch/{self.node}", payload, reason, field_name)
+        self.publisher.dead_letter(
+            f"freeswitch/{self.node}", dead_letter_input(payload), reason, field_name
+        )
 
     def status(self) -> dict[str, Any]:
         return {

@@ -1,12 +1,13 @@
 """Settings of the FreeSWITCH producer: which switch, how often to list, which timeouts."""
 
 from datetime import timedelta
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, SecretStr, StringConstraints, field_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from producers.freeswitch.context import Context
 from producers.freeswitch.matching import Mode
+from producers.keyed_digits import DigitsUse
 from producers.setting_types import CloseTimeout, KernelMode, NodeName
 from runtime.settings import StageSettings
 
@@ -40,6 +41,8 @@ class FreeSwitchSettings(StageSettings):
         description="Sofia profiles on which a call's From names the user without authentication: "
         "only where nobody else can send calls to them.",
     )
+    dtmf: bool = Field(False, description="Publish that a digit was keyed, with its duration.")
+    dtmf_in_clear_for: DigitsUse = None
     kernel: KernelMode = Field(
         "auto",
         description="Ask this host's kernel for the connection of each registration; auto: where "
@@ -87,7 +90,14 @@ class FreeSwitchSettings(StageSettings):
             timedelta(seconds=self.expiry_margin_seconds),
             modes=self.multiple_registrations,
             trusted_profiles=frozenset(self.trusted_profiles),
+            digits_in_clear=self.dtmf_in_clear_for is not None,
         )
+
+    @model_validator(mode="after")
+    def _digits_are_read(self) -> Self:
+        if self.dtmf_in_clear_for is not None and not self.dtmf:
+            raise ValueError("dtmf_in_clear_for needs dtmf = true")
+        return self
 
     @field_validator("password")
     @classmethod

@@ -14,6 +14,7 @@ from producers.freeswitch.intake import Intake
 from producers.freeswitch.kernel import KernelLookup
 from producers.freeswitch.settings import DEFAULT_PASSWORD, FreeSwitchSettings
 from producers.freeswitch.switch import Switch
+from producers.keyed_digits import log_use
 from producers.publisher import Publisher
 from producers.running import run_producer
 from runtime import logs, metrics
@@ -50,6 +51,7 @@ class FreeSwitchProducer:
     def run(self) -> None:
         """Work until the stage's `stop` is set, then publish all that was read."""
         warn_of_default_password(self._settings)
+        log_use(NAME, self._settings.node, self._settings.dtmf_in_clear_for)
         worker, keeper = gevent.spawn(self._intake.work), gevent.spawn(self._keep_connected)
         while not self._stage.stop.is_set():
             gevent.sleep(_POLL_SECONDS)

@@ -32,8 +32,14 @@ CUSTOM_EVENTS: dict[str, Translator] = {
 }
 _TRANSLATORS = CHANNEL_EVENTS | CORE_EVENTS | CUSTOM_EVENTS
 
-# mod_event_socket: everything after CUSTOM is a subclass.
-SUBSCRIPTION = " ".join(("event json", *CORE_EVENTS, *CHANNEL_EVENTS, "CUSTOM", *CUSTOM_EVENTS))
+
+def subscription(*, with_digits: bool = False) -> str:
+    """The command that subscribes to what is translated; keyed digits only where they are wanted.
+
+    mod_event_socket: everything after CUSTOM is a subclass.
+    """
+    core = [name for name in CORE_EVENTS if with_digits or name != "DTMF"]
+    return " ".join(("event json", *core, *CHANNEL_EVENTS, "CUSTOM", *CUSTOM_EVENTS))
 
 
 def translate(event: SwitchEvent, context: Context) -> list[Translated]:

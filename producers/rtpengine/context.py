@@ -14,6 +14,8 @@ class Context:
     node: str
     boot: str
     ticks: Ticks = field(default_factory=Ticks)
+    # Whether a keyed digit is published with its value.
+    digits_in_clear: bool = False
 
     @property
     def dead_letter_key(self) -> str:

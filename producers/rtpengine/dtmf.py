@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterable
 
+from producers.keyed_digits import MASKED_INPUT
 from producers.publisher import Publisher
 from producers.rtpengine import translation
 from producers.rtpengine.context import Context
@@ -82,7 +83,7 @@ class DtmfListener:
             topic, key, event = translation.dtmf(context, context.ticks.now(), data)
         except InvalidRecord as error:
             key = context.dead_letter_key
-            self._publisher.dead_letter(key, data, error.reason, error.field)
+            self._publisher.dead_letter(key, MASKED_INPUT, error.reason, error.field)
             return
         self._publisher.publish(topic, key, event)
 

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
+from producers.keyed_digits import DigitsUse
 from producers.senders import LOCAL
 from producers.setting_types import CloseTimeout, NodeName
 from runtime.settings import StageSettings
@@ -40,6 +41,7 @@ class RtpengineSettings(StageSettings):
     listen_dtmf: HostPort | None = Field(
         None, description="For rtpengine's dtmf-log-dest (UDP); null: no DTMF."
     )
+    dtmf_in_clear_for: DigitsUse = None
     allowed_senders: list[str] = Field(
         [LOCAL],
         description="Addresses and networks from which DTMF is taken; local: this host's own.",

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from producers.backoff import Backoff
+from producers.keyed_digits import log_use
 from producers.publisher import Publisher
 from producers.receive_times import Ticks
 from producers.rtpengine.context import Context
@@ -31,7 +32,13 @@ class RtpengineProducer:
         self._publisher = publisher
         self._stage = stage
         ticks = Ticks()
-        context = Context(settings.node, f"run-{ticks.now().seq:x}", ticks)
+        context = Context(
+            settings.node,
+            f"run-{ticks.now().seq:x}",
+            ticks,
+            digits_in_clear=settings.dtmf_in_clear_for is not None,
+        )
+        log_use(NAME, settings.node, settings.dtmf_in_clear_for)
         self._labels = {"source": NAME, "node": settings.node}
         self.dtmf = (
             DtmfListener(settings.listen_dtmf, publisher, context, settings.allowed_senders)

@@ -32,7 +32,10 @@ def end(
 
 
 def dtmf(context: Context, received: Received, data: bytes) -> Translated:
-    """A datagram of `dtmf-log-dest`. Raises InvalidRecord."""
+    """A datagram of `dtmf-log-dest`; the digit's value only where the settings name a use.
+
+    Raises InvalidRecord.
+    """
     try:
         digit = Fields(json.loads(data))
     except (ValueError, RecursionError) as error:
@@ -48,7 +51,7 @@ def dtmf(context: Context, received: Received, data: bytes) -> Translated:
         tags=digit.items("tags"),
         streams=[],
         tag=digit.text("source_tag"),
-        digit=_DIGITS[code],
+        digit=_DIGITS[code] if context.digits_in_clear else None,
         duration_ms=digit.integer("duration"),
     )
     return Translated(MEDIA, event.call_id, event)

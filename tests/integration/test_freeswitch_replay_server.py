@@ -12,7 +12,7 @@ from greenswitch import InboundESL
 
 from local.replay.freeswitch import FreeSwitchReplay
 from producers.freeswitch.framing import Frame, Framing
-from producers.freeswitch.translation import SUBSCRIPTION
+from producers.freeswitch.translation import subscription
 from tests.eventually import eventually
 from tests.integration.freeswitch_process import CAPTURES
 
@@ -45,7 +45,7 @@ class Client:
         taken, self.frames = self.frames[:count], self.frames[count:]
         return taken
 
-    def subscribe(self, command: str = SUBSCRIPTION) -> None:
+    def subscribe(self, command: str = subscription(with_digits=True)) -> None:
         self.send("auth ClueCon")
         self.send(command)
         assert [f.headers["Content-Type"] for f in self.read(3)][1:] == ["command/reply"] * 2

@@ -4,11 +4,13 @@ import json
 import socket
 from contextlib import ExitStack, closing
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
 from producers import senders
+from producers.keyed_digits import MASKED_INPUT
 from producers.opensips.listener import Listener, StreamPeer
 from producers.opensips.secret import SharedSecret
 from producers.opensips.settings import OpenSipsSettings
@@ -150,6 +152,15 @@ def test_a_refused_senders_dtmf_is_not_taken() -> None:
         sender.sendto(b"no JSON: a dead letter of an allowed sender", ("127.0.0.1", one.port))
     one.stop()
     assert not collector.dead_letters
+
+
+def test_a_dead_letter_of_a_digit_holds_no_input() -> None:
+    publisher = MagicMock()
+    one = DtmfListener("127.0.0.1:0", publisher, MediaContext("rtpe1", "run-1"))
+    one.publish(b'{"event": 7, "callid": null}')
+    one.stop()
+    (_, payload, _, field), _ = publisher.dead_letter.call_args
+    assert (payload, field) == (MASKED_INPUT, "call_id")
 
 
 def signed(secret: Any) -> dict[str, Any]:

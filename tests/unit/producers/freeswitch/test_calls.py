@@ -114,10 +114,16 @@ def test_a_trunks_leg_has_no_user() -> None:
     assert record.event.aor is None
 
 
-def test_digits() -> None:
+def test_digits_are_masked() -> None:
     digits = [e for e in of_topic("calls", CALLS) if e.kind is CallKind.DTMF]
-    assert "".join(e.digit for e in digits) == "42#56"
+    assert [e.digit for e in digits] == [None] * 5
     assert [e.duration_ms for e in digits] == [120, 120, 120, 250, 250]
+
+
+def test_digits_in_clear_where_a_use_is_named() -> None:
+    context = Context("n", MARGIN, digits_in_clear=True)
+    events = [translation.translate(e, context)[0].event for e in switch_events("calls", "DTMF")]
+    assert "".join(e.digit for e in events) == "42#56"
 
 
 def test_hold_and_resume() -> None:

@@ -189,9 +189,16 @@ def test_recorded_digits_are_records() -> None:
     first = events[0]
     assert (first.kind, first.call_id) == (MediaKind.DTMF, "dtmf-1795502229@sip.test")
     assert (first.tag, first.tags) == ("ft-dtmf", ["ft-dtmf", "tt-dtmf"])
-    assert (first.digit, first.duration_ms, first.streams) == ("1", 160, [])
+    assert (first.digit, first.duration_ms, first.streams) == (None, 160, [])
+    assert not any(event.digit for event in events)
     assert {e.tag for e in events} == {"ft-dtmf", "tt-dtmf"}
     assert all(decode(MediaEvent, encode(e)) == e for e in events)
+
+
+def test_digits_in_clear_where_a_use_is_named() -> None:
+    context = Context("rtpe1", "up-1", digits_in_clear=True)
+    first = translation.dtmf(context, context.ticks.now(), datagrams()[0]).event
+    assert first.digit == "1"
 
 
 @pytest.mark.parametrize(
