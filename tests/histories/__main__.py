@@ -1,7 +1,7 @@
 """`python -m tests.histories --count N --seed S`: N generated histories against the folds.
 
 Each is drawn from its own seed, S, S+1, ...; the last line is one JSON object: how many were
-played, how many were wrong, and the seeds of those. `--show SEED` tells one of them event by event.
+played, how many were wrong, and the seeds of those. `--show SEED` prints one of them.
 """
 
 import argparse
@@ -28,9 +28,9 @@ def main() -> None:
 
 
 def show(seed: int) -> None:
-    """What was said in the order it was said, what was published, and what was wrong."""
-    verdict = play(seed)
-    for at, one in verdict.said:
+    """Print the reports in the order of arrival, the published records, and what was wrong."""
+    history = play(seed)
+    for at, one in history.reports:
         event = one.event
         what = (
             f"{event.kind} {getattr(event, 'aor', '') or ''} {getattr(event, 'contact', '') or ''}"
@@ -38,12 +38,12 @@ def show(seed: int) -> None:
         more = f"cookie={getattr(event, 'cookie', None)} seq={event.seq} {event.boot}"
         call = getattr(event, "call_id", None)
         sys.stdout.write(f"{at:9.2f} {one.at:9.2f} {one.source:13} {what} {more} {call or ''}\n")
-    for presence in verdict.published:
+    for presence in history.published:
         where = [(b.node, b.edge, b.remote.port if b.remote else None) for b in presence.bindings]
-        told = f"{presence.aor} v{presence.version} {presence.status} {presence.cause} {where}"
-        sys.stdout.write(f"{told} {presence.evidence}\n")
-    for line in verdict.wrong:
-        sys.stdout.write(f"WRONG {line}\n")
+        line = f"{presence.aor} v{presence.version} {presence.status} {presence.cause} {where}"
+        sys.stdout.write(f"{line} {presence.evidence}\n")
+    for wrong in history.wrong:
+        sys.stdout.write(f"WRONG {wrong}\n")
 
 
 if __name__ == "__main__":

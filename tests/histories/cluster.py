@@ -1,7 +1,7 @@
-"""A small, slow, obviously right SIP cluster: what its clients do, and what is said of it.
+"""A small, slow, obviously right SIP cluster: what its clients do, and what its sources report.
 
 It knows nothing of Rollcall's state. Each act changes the facts and appends what the real sources
-would say of it (`said`), with the imperfections they have.
+would report of it (`reports`), with the imperfections they have.
 """
 
 import random
@@ -14,12 +14,12 @@ from schemas.origin import Address
 from schemas.registration import RegistrationEvent
 from schemas.topics import Topic
 from schemas.vocabulary import Cause, ConnectionKind, NodeKind, RegistrationKind, Source
-from tests.histories.facts import EDGE, REGISTRARS, Device, Doubt, Facts
-from tests.histories.said import START, Said, Speaker
+from tests.histories.facts import EDGE, REGISTRARS, Device, Facts, Uncertainty
+from tests.histories.reports import START, Report, Reporter
 
 EXPIRES = 3600.0
 BEAT = 100.0  # seconds between two heartbeats of a node, that a history be short
-# Seconds within which the streams drop a binding that nobody says has expired: they read the time
+# Seconds within which the streams drop a binding whose expiry nobody reports: they read the time
 # off the heartbeats.
 OVERDUE = 36.0 + BEAT
 PROXY = Address(ip="10.9.9.9", port=40000)
@@ -27,24 +27,24 @@ PROXY = Address(ip="10.9.9.9", port=40000)
 
 @dataclass
 class Cluster(Facts):
-    """`speaks`: FreeSWITCH is set to tell of closed connections, without naming them.
+    """`reports_closes`: FreeSWITCH is set to report closed connections, without naming them.
 
-    `shares`: the registrars share a database, and each tells what expires in it.
+    `shares`: the registrars share a database, and each reports what expires in it.
     """
 
     chance: random.Random = field(default_factory=random.Random)
-    speaks: bool = False
+    reports_closes: bool = False
     shares: bool = False
-    nodes: dict[str, Speaker] = field(default_factory=dict)
-    said: list[Said] = field(default_factory=list)
-    # Of a source whose words do not get through now: whether they are lost, or held.
-    mute: dict[str, bool] = field(default_factory=dict)
+    nodes: dict[str, Reporter] = field(default_factory=dict)
+    reports: list[Report] = field(default_factory=list)
+    # Sources whose reports do not arrive now: whether they are lost, else held.
+    cut_off: dict[str, bool] = field(default_factory=dict)
     cookies: int = 0
     beaten: float = 1.0
 
     def __post_init__(self) -> None:
         for name in (*REGISTRARS, EDGE):
-            self.nodes.setdefault(name, Speaker(name))
+            self.nodes.setdefault(name, Reporter(name))
             self.mark(name, NodeKind.UP)
 
     # -- what clients do --------------------------------------------------------------------------
@@ -87,16 +87,16 @@ class Cluster(Facts):
         device.alive = False
         server = self.nodes[device.server]
         event = server.connection(self.now, ConnectionKind.CLOSED, device.remote, device.cookie)
-        self.say(f"{device.server}-kernel", topics.CONNECTIONS, event.connection, event)
+        self.report(f"{device.server}-kernel", topics.CONNECTIONS, event.connection, event)
         self.cause(device.aor, Cause.CONNECTION_CLOSED)
-        if self.speaks and not device.via_edge and device.registered:
+        if self.reports_closes and not device.via_edge and device.registered:
             lost = self.nodes[device.node].registration(
                 self.now,
                 RegistrationKind.CONNECTION_LOST,
                 aor=device.aor,
                 call_id=device.call_id,
             )
-            self.say(device.node, topics.REGISTRATIONS, device.aor, lost)
+            self.report(device.node, topics.REGISTRATIONS, device.aor, lost)
         self.note()
 
     def expire(self, device: Device) -> None:
@@ -104,7 +104,7 @@ class Cluster(Facts):
         self.advance(max(0.0, device.expires + 1 - self.now))
 
     def advance(self, seconds: float) -> None:
-        """Time passes: nodes say that they live, registrars drop what nobody renewed."""
+        """Time passes: nodes send heartbeats, registrars drop what nobody renewed."""
         until = self.now + seconds
         while self.now < until:
             dues = [d.expires + 1 for d in self.devices if d.registered]
@@ -123,25 +123,25 @@ class Cluster(Facts):
             if name not in self.down:
                 self.mark(name, NodeKind.HEARTBEAT)
 
-    # -- what sources say of it -------------------------------------------------------------------
+    # -- what sources report ----------------------------------------------------------------------
 
-    def say(self, source: str, topic: Topic, key: str, event: Any) -> None:
-        said = Said(self.now, source, topic, key, event)
-        if source in self.mute:
-            said.lost = self.mute[source]
-            said.held = float("inf")
-        self.said.append(said)
+    def report(self, source: str, topic: Topic, key: str, event: Any) -> None:
+        report = Report(self.now, source, topic, key, event)
+        if source in self.cut_off:
+            report.lost = self.cut_off[source]
+            report.held = float("inf")
+        self.reports.append(report)
 
     def mark(self, name: str, kind: NodeKind) -> None:
-        """A word of the producer's own: held when it is cut off, never lost on the way to it."""
-        said = self.nodes[name].mark(self.now, kind)
-        said.held = float("inf") if self.mute.get(name) is False else None
-        self.said.append(said)
+        """A producer's own event: held when it is cut off, never lost on the way to it."""
+        report = self.nodes[name].mark(self.now, kind)
+        report.held = float("inf") if self.cut_off.get(name) is False else None
+        self.reports.append(report)
 
     def of_registrar(
         self, device: Device, kind: RegistrationKind, node: str, **more: Any
     ) -> RegistrationEvent:
-        """What the registrar tells of a device."""
+        """What the registrar reports of a device."""
         event = self._event(device, kind, node, **more)
         if device.via_edge:
             event.remote, event.received, event.cookie = PROXY, device.remote, None
@@ -152,16 +152,16 @@ class Cluster(Facts):
         device.registered = False
         self.cause(device.aor, Cause.EXPIRED)
         if device.node in self.down:
-            return  # its row is dropped unheard when the registrar is back
-        if device.via_edge and self.mute.get(device.node):
-            # Only its edge is left to tell, and that one never says so.
-            self.doubts.append(Doubt(device.node, self.now, self.now + OVERDUE))
-        tellers = REGISTRARS if self.shares else (device.node,)
-        for name in tellers:
+            return  # its row is dropped without an event when the registrar is back
+        if device.via_edge and self.cut_off.get(device.node):
+            # Only its edge is left, which never reports an expiry.
+            self.uncertain.append(Uncertainty(device.node, self.now, self.now + OVERDUE))
+        reporters = REGISTRARS if self.shares else (device.node,)
+        for name in reporters:
             if name in self.down:
                 continue
             event = self.of_registrar(device, RegistrationKind.EXPIRED, name)
-            self.say(name, topics.REGISTRATIONS, device.aor, event)
+            self.report(name, topics.REGISTRATIONS, device.aor, event)
 
     def _registration(self, device: Device, kind: RegistrationKind) -> None:
         if kind is not RegistrationKind.UNREGISTERED:
@@ -171,9 +171,9 @@ class Cluster(Facts):
             event = self._event(device, kind, EDGE)
             event.source, event.registrar = Source.OPENSIPS, "edge"
             both.append((EDGE, event))
-        self.chance.shuffle(both)  # which of the two is told first is chance
+        self.chance.shuffle(both)  # which of the two is reported first is chance
         for name, event in both:
-            self.say(name, topics.REGISTRATIONS, device.aor, event)
+            self.report(name, topics.REGISTRATIONS, device.aor, event)
 
     def _event(
         self, device: Device, kind: RegistrationKind, name: str, **more: Any

@@ -1,11 +1,11 @@
-"""How what was said comes to the streams: late, twice, or not at all; each source in its order."""
+"""How reports arrive at the streams: late, twice, or not at all; each source in its order."""
 
 import heapq
 import random
 from dataclasses import dataclass
 from itertools import count
 
-from tests.histories.said import Said
+from tests.histories.reports import Report
 
 LATENESS = (0.0, 0.0, 0.02, 1.0)  # seconds, of a source's records in one topic
 FAR_BEHIND = 60.0  # of one source in some histories: its spool drains late
@@ -15,22 +15,22 @@ FAR_BEHIND = 60.0  # of one source in some histories: its spool drains late
 class Delivery:
     """`records` in the order of arrival, each with its time; `late` is the most any was late."""
 
-    records: list[tuple[float, Said]]
+    records: list[tuple[float, Report]]
     late: float
 
 
-def deliver(said: list[Said], chance: random.Random) -> Delivery:
+def deliver(reports: list[Report], chance: random.Random) -> Delivery:
     """Each source keeps its order in a topic; beyond that, anything."""
-    streams = sorted({(one.source, one.topic.name) for one in said})
+    streams = sorted({(one.source, one.topic.name) for one in reports})
     late = {stream: chance.choice(LATENESS) for stream in streams}
     if chance.random() < 0.1:
         behind = chance.choice([source for source, _ in streams])
         late |= {stream: FAR_BEHIND for stream in streams if stream[0] == behind}
     twice = chance.random() < 0.3
     order = count()
-    queue: list[tuple[float, int, Said]] = []
+    queue: list[tuple[float, int, Report]] = []
     last: dict[tuple[str, str], float] = {}
-    for one in said:
+    for one in reports:
         if one.lost:
             continue
         stream = (one.source, one.topic.name)
@@ -38,7 +38,7 @@ def deliver(said: list[Said], chance: random.Random) -> Delivery:
         arrival = max(last.get(stream, 0.0), left + late[stream])
         last[stream] = arrival
         heapq.heappush(queue, (arrival, next(order), one))
-        if twice and chance.random() < 0.2:  # a producer that was killed says it again
+        if twice and chance.random() < 0.2:  # a producer that was killed sends it again
             again = arrival + chance.choice((0.0, 2.0, 40.0))
             heapq.heappush(queue, (again, next(order), one))
     records = [

@@ -60,8 +60,8 @@ class Leg:
 
 
 @dataclass
-class Doubt:
-    """From `begun` to `over` a node was silent or lost what it had to say: nobody can know."""
+class Uncertainty:
+    """From `begun` to `over` a node reported nothing, or its reports were lost."""
 
     node: str
     begun: float
@@ -76,7 +76,7 @@ class Facts:
     devices: list[Device] = field(default_factory=list)
     legs: list[Leg] = field(default_factory=list)
     happened: dict[str, dict[Cause, float]] = field(default_factory=dict)
-    doubts: list[Doubt] = field(default_factory=list)
+    uncertain: list[Uncertainty] = field(default_factory=list)
     down: set[str] = field(default_factory=set)  # registrars that have stopped
     _moves: dict[str, list[tuple[float, _Places, _Places]]] = field(default_factory=dict)
 
@@ -140,13 +140,13 @@ class Facts:
         passed = bisect_right(moves, at, key=lambda move: move[0])
         return (bool(moves[passed - 1][1]), moves[passed - 1][0]) if passed else (False, 0.0)
 
-    def is_doubtful(self, aor: str, at: float, late: float) -> bool:
-        """Whether nobody could know of the user at a moment, by words at most `late` seconds late.
+    def is_uncertain(self, aor: str, at: float, late: float) -> bool:
+        """Whether no report, at most `late` seconds late, could show the user's state at a moment.
 
         A device may be forgotten by then: whoever was ever on the node counts.
         """
         nodes = {n for d in self.devices if d.aor == aor for n in (d.node, d.server)}
-        return any(d.node in nodes and d.begun <= at <= d.over + late for d in self.doubts)
+        return any(d.node in nodes and d.begun <= at <= d.over + late for d in self.uncertain)
 
     def cause(self, aor: str, cause: Cause) -> None:
         self.happened.setdefault(aor, {}).setdefault(cause, self.now)

@@ -1,4 +1,4 @@
-"""One history: acts drawn by a seed, what was said of them on its way, and the verdict."""
+"""One history: acts drawn by a seed, their reports on the way, and what was wrong at the end."""
 
 import random
 from dataclasses import dataclass, field
@@ -7,12 +7,12 @@ from datetime import timedelta
 from schemas.presence import Presence
 from streams.batches.leases import Leases
 from streams.batches.partition_state import PartitionState
+from tests.histories.checker import Checker
 from tests.histories.cluster import OVERDUE
 from tests.histories.delivery import deliver
 from tests.histories.facts import EDGE, REGISTRARS, Device
-from tests.histories.said import START, Said, Speaker
+from tests.histories.reports import START, Report, Reporter
 from tests.histories.troubles import TroubledCluster
-from tests.histories.verdict import Judge
 from tests.unit.pipeline import Pipeline
 
 USERS = ("1001", "1002")
@@ -25,54 +25,54 @@ SKEWS = (0.0, 0.0, 0.0, 0.02, -0.02, 0.05, -0.05)  # seconds, of a node's clock
 
 @dataclass
 class History:
-    """`wrong` says in words what was wrong; empty when nothing was."""
+    """`wrong` describes what was wrong; empty when nothing was."""
 
     seed: int
     wrong: list[str] = field(default_factory=list)
-    said: list[tuple[float, Said]] = field(default_factory=list)
+    reports: list[tuple[float, Report]] = field(default_factory=list)
     published: list[Presence] = field(default_factory=list)
 
 
 @dataclass
 class Scene:
-    """A history after its end: the cluster that knows the truth, and the folds that were told."""
+    """A history after its end: the cluster, and the folds that got its reports."""
 
     cluster: TroubledCluster
     pipeline: Pipeline
-    judge: Judge
-    said: list[tuple[float, Said]]
+    checker: Checker
+    reports: list[tuple[float, Report]]
 
 
 def play(seed: int) -> History:
     """Draw, deliver, and compare with the truth; what came then comes again."""
     scene = play_scene(seed)
-    scene.judge.repeat([said for _, said in scene.said])
-    return History(seed, scene.judge.wrong, scene.said, list(scene.pipeline.published))
+    scene.checker.repeat([report for _, report in scene.reports])
+    return History(seed, scene.checker.wrong, scene.reports, list(scene.pipeline.published))
 
 
 def play_scene(seed: int) -> Scene:
     """Draw and deliver; at last each registrar is listed once."""
     chance = random.Random(seed)
     cluster = draw(chance)
-    acts = len(cluster.said)
+    acts = len(cluster.reports)
     cluster.beat()
     for name in (*REGISTRARS, EDGE):
-        cluster.take_stock(name)
-    delivery = deliver(cluster.said[:acts], chance)
+        cluster.list_node(name)
+    delivery = deliver(cluster.reports[:acts], chance)
     grace = timedelta(seconds=chance.choice((0, 0, 20)))
     pipeline = pipeline_with(grace)
-    judge = Judge(cluster, pipeline, delivery.late)
+    checker = Checker(cluster, pipeline, delivery.late)
     cut = chance.randrange(len(delivery.records)) if chance.random() < 0.2 else None
     for number, (at, one) in enumerate(delivery.records):
-        judge.take(at, one)
+        checker.take(at, one)
         if number == cut:
-            judge.repeat([said for _, said in delivery.records[: number + 1]])
+            checker.repeat([report for _, report in delivery.records[: number + 1]])
     end = max(cluster.now, delivery.records[-1][0])
-    last = [(end, one) for one in cluster.said[acts:]]
+    last = [(end, one) for one in cluster.reports[acts:]]
     for at, one in last:
-        judge.take(at, one)
-    judge.conclude(grace)
-    return Scene(cluster, pipeline, judge, [*delivery.records, *last])
+        checker.take(at, one)
+    checker.conclude(grace)
+    return Scene(cluster, pipeline, checker, [*delivery.records, *last])
 
 
 def pipeline_with(grace: timedelta) -> Pipeline:
@@ -86,11 +86,16 @@ def pipeline_with(grace: timedelta) -> Pipeline:
 def draw(chance: random.Random) -> TroubledCluster:
     """A cluster that some acts have happened to; all troubles are over."""
     nodes = {
-        name: Speaker(name, skew=chance.choice(SKEWS), ticks=name != EDGE and chance.random() < 0.5)
+        name: Reporter(
+            name, skew=chance.choice(SKEWS), ticks=name != EDGE and chance.random() < 0.5
+        )
         for name in (*REGISTRARS, EDGE)
     }
     cluster = TroubledCluster(
-        chance=chance, speaks=chance.random() < 0.3, shares=chance.random() < 0.2, nodes=nodes
+        chance=chance,
+        reports_closes=chance.random() < 0.3,
+        shares=chance.random() < 0.2,
+        nodes=nodes,
     )
     for _ in range(ACTS):
         cluster.advance(chance.choice((0.0, 0.01, 0.3, 3.0, 30.0)))
@@ -203,7 +208,7 @@ def _move(cluster: TroubledCluster, chance: random.Random, device: Device) -> No
 
 def _call(cluster: TroubledCluster, chance: random.Random, device: Device) -> None:
     if device.node in cluster.unnamed:
-        return  # ended with the process that it is said to be of; no leg comes back from that
+        return  # ended with the process that its events name; no leg comes back from that
     legs = [leg for leg in cluster.legs if leg.aor == device.aor]
     if not legs or chance.random() < 0.3:
         cluster.ring(device)
@@ -236,24 +241,24 @@ def _trouble(cluster: TroubledCluster, chance: random.Random) -> None:
         if chance.random() < 0.5:
             cluster.lose(name)
         else:
-            cluster.silence(name)
+            cluster.disconnect(name)
         if chance.random() < 0.3:
             cluster.advance(2 * LEASE.total_seconds())
 
 
 def _stop_or_start(cluster: TroubledCluster, chance: random.Random) -> None:
-    """A registrar goes, or comes back; one whose words do not get through is left alone."""
+    """A registrar goes, or comes back; one that is cut off is left alone."""
     name = chance.choice(REGISTRARS)
     if name in cluster.down:
         cluster.start(name)
-    elif name not in cluster.mute and name not in cluster.unnamed:
+    elif name not in cluster.cut_off and name not in cluster.unnamed:
         cluster.stop(name)
 
 
 def _may_be_unnamed(cluster: TroubledCluster, name: str) -> bool:
     """Whether its producer may miss a restart: FreeSWITCH, whose clock ticks, names its process in
     every event."""
-    return not cluster.nodes[name].ticks and name not in cluster.mute
+    return not cluster.nodes[name].ticks and name not in cluster.cut_off
 
 
 def _free_port(
@@ -266,8 +271,8 @@ def _free_port(
         for d in cluster.devices
         if d.server == server
         and (d.registered or d.cookie is not None)
-        # Listed, not told of, and its port another's by now: nobody could see that it is dead.
-        and (d.alive or cluster.mute.get(server))
+        # Listed, its end not reported, its port another's by now: nothing shows that it is dead.
+        and (d.alive or cluster.cut_off.get(server))
     }
     free = [port for port in (EDGE_PORTS if edge else PORTS) if port not in taken]
     return chance.choice(free) if free else None

@@ -1,21 +1,21 @@
-"""Every order in which what was said may come: each source keeps its own in a topic."""
+"""Every order in which reports may arrive: each source keeps its own in a topic."""
 
 from collections.abc import Iterator
 
-from tests.histories.said import Said
+from tests.histories.reports import Report
 
-Stream = tuple[Said, ...]
+Stream = tuple[Report, ...]
 
 
-def streams(said: list[Said]) -> list[Stream]:
+def streams(reports: list[Report]) -> list[Stream]:
     """What keeps its order: the records of one source in one topic."""
-    found: dict[tuple[str, str], list[Said]] = {}
-    for one in said:
+    found: dict[tuple[str, str], list[Report]] = {}
+    for one in reports:
         found.setdefault((one.source, one.topic.name), []).append(one)
     return [tuple(one) for one in found.values()]
 
 
-def interleavings(waiting: list[Stream]) -> Iterator[list[Said]]:
+def interleavings(waiting: list[Stream]) -> Iterator[list[Report]]:
     """All of them, each once."""
     left = [stream for stream in waiting if stream]
     if not left:

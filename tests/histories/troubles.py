@@ -17,10 +17,10 @@ from schemas.vocabulary import (
     Source,
 )
 from tests.histories.cluster import EXPIRES, OVERDUE, Cluster
-from tests.histories.facts import EDGE, Device, Doubt, Leg
+from tests.histories.facts import EDGE, Device, Leg, Uncertainty
 
 AGAIN = 4.0  # seconds to the listing after that which makes up for lost events
-LATE_ROWS = 2.0  # seconds for which FreeSWITCH may list what it said to be gone
+LATE_ROWS = 2.0  # seconds for which FreeSWITCH may list what it reported as ended
 
 
 @dataclass
@@ -50,7 +50,7 @@ class TroubledCluster(Cluster):
 
     # -- listings ---------------------------------------------------------------------------------
 
-    def take_stock(self, name: str) -> None:
+    def list_node(self, name: str) -> None:
         """A complete listing of a node at one moment; a pure proxy's is of its connections."""
         if name == EDGE:
             self.list_connections()
@@ -82,14 +82,14 @@ class TroubledCluster(Cluster):
             )
             event.id, event.source = f"{snapshot}/{part}", Source.OPENSIPS
             event.boot, event.seq, event.at = place
-            self.say(EDGE, topics.REGISTRATIONS, EDGE, event)
+            self.report(EDGE, topics.REGISTRATIONS, EDGE, event)
         for device in self.devices:
             if device.via_edge:
                 for cause in (Cause.NODE_CERTAIN, Cause.NODE_UNCERTAIN):
                     self.cause(device.aor, cause)
 
     def begin_listing(self, name: str) -> None:
-        """Registrars list the dead, and for a moment what they said to be gone. One at a time."""
+        """Registrars list the dead, and for a moment what they reported as ended. One at a time."""
         self.listings = [listing for listing in self.listings if listing.node != name]
         node = self.nodes[name]
         node.listed += 1
@@ -130,30 +130,30 @@ class TroubledCluster(Cluster):
         return list({(d.aor, d.contact): d for d in found}.values())
 
     def finish_listing(self, listing: Listing) -> None:
-        """Its rows are told; of connections the kernel is asked only now."""
+        """Publish its rows; the kernel is asked about their connections only now."""
         self.listings.remove(listing)
         name, (boot, seq, at) = listing.node, listing.place
-        if boot != f"boot-{self.nodes[name].boot}" or name in self.mute:
+        if boot != f"boot-{self.nodes[name].boot}" or name in self.cut_off:
             return  # the event socket broke on the way: no listing
         for device, row in listing.rows:
             gone = self._ask_kernel(device, row)
             row.connection_gone = gone is not None
-            self.say(name, topics.REGISTRATIONS, device.aor, row)
+            self.report(name, topics.REGISTRATIONS, device.aor, row)
             if gone is None:
                 self.cause(device.aor, Cause.FOUND_IN_SNAPSHOT)
             else:
                 gone.at, gone.id = row.at, f"{row.id}/gone"
-                self.say(name, topics.CONNECTIONS, gone.connection, gone)
+                self.report(name, topics.CONNECTIONS, gone.connection, gone)
         end = self.nodes[name].registration(
             self.now, RegistrationKind.SNAPSHOT_ENDED, snapshot=listing.snapshot
         )
         end.id, end.boot, end.seq, end.at = f"{listing.snapshot}/end", boot, seq, at
-        self.say(name, topics.REGISTRATIONS, name, end)
+        self.report(name, topics.REGISTRATIONS, name, end)
         for leg in listing.legs:
-            self.say(name, topics.CALLS, leg.aor, leg)
+            self.report(name, topics.CALLS, leg.aor, leg)
         ended = self.nodes[name].call(self.now, CallKind.SNAPSHOT_ENDED, snapshot=listing.snapshot)
         ended.id, ended.boot, ended.seq, ended.at = f"{listing.snapshot}/legs", boot, seq, at
-        self.say(name, topics.CALLS, name, ended)
+        self.report(name, topics.CALLS, name, ended)
         for device in self.devices:
             if device.node == name:
                 self.cause(device.aor, Cause.MISSING_FROM_SNAPSHOT)
@@ -191,7 +191,7 @@ class TroubledCluster(Cluster):
     # -- servers ----------------------------------------------------------------------------------
 
     def restart(self, name: str, *, named: bool = True) -> None:
-        """Without goodbye: connections die unheard, bindings over UDP live on in the database.
+        """Without a DOWN: connections end unreported, bindings over UDP live on in the database.
 
         `named`: its producer knows at once that this is another process. Else it reports under the
         name of the one before, as OpenSIPS' does while MI does not answer.
@@ -199,7 +199,7 @@ class TroubledCluster(Cluster):
         self.now += 2.0  # what a process needs at least to start
         for device in self.devices:
             if name in (device.server, device.node):
-                self.cause(device.aor, Cause.NODE_RESTARTED)  # as may be told of what had ended
+                self.cause(device.aor, Cause.NODE_RESTARTED)  # may be published of what had ended
             if device.server == name and device.cookie is not None:
                 device.alive = False
                 self.cause(device.aor, Cause.CONNECTION_CLOSED)
@@ -212,7 +212,7 @@ class TroubledCluster(Cluster):
         else:
             self.listings = [listing for listing in self.listings if listing.node != name]
             self.unnamed.add(name)
-            self._doubt(name)
+            self._begin_uncertainty(name)
             self.note()
 
     def identify(self, name: str) -> None:
@@ -222,16 +222,16 @@ class TroubledCluster(Cluster):
         node.seq = 0
         if name in self.unnamed:
             self.unnamed.discard(name)
-            self._end_doubt(name)
+            self._end_uncertainty(name)
             for device in self.devices:
                 if name in (device.server, device.node):
                     self.cause(device.aor, Cause.NODE_RESTARTED)
         self.mark(name, NodeKind.UP)
         self.note()
-        self.take_stock(name)
+        self.list_node(name)
 
     def stop(self, name: str) -> None:
-        """A registrar ends and says so; the edges before it go on, with their connections."""
+        """A registrar ends with a DOWN; the edges before it go on, with their connections."""
         self.listings = [listing for listing in self.listings if listing.node != name]
         for device in self.devices:
             if device.node == name:
@@ -260,58 +260,58 @@ class TroubledCluster(Cluster):
                 self.cause(device.aor, Cause.MISSING_FROM_SNAPSHOT)
         self.mark(name, NodeKind.UP)
         self.note()
-        self.take_stock(name)
+        self.list_node(name)
 
     def troubled(self) -> list[str]:
-        """The nodes that are not heard now."""
-        return [name for name in self.nodes if name in self.mute]
+        """The nodes whose reports do not arrive now."""
+        return [name for name in self.nodes if name in self.cut_off]
 
-    def silence(self, name: str) -> None:
-        """The node is cut off from Kafka: its producers keep what they have to say."""
-        self.mute |= {name: False, f"{name}-kernel": False}
-        self._doubt(name)
+    def disconnect(self, name: str) -> None:
+        """The node is cut off from Kafka: its producers spool their events."""
+        self.cut_off |= {name: False, f"{name}-kernel": False}
+        self._begin_uncertainty(name)
 
     def lose(self, name: str) -> None:
         """The registrar's events do not reach its producer, which will learn of it.
 
-        Its kernel's may be lost as well: nobody else tells of connections, but the listing asks.
+        Its kernel's may be lost as well: nothing else reports connections, but the listing asks.
         """
-        self.mute[name] = True
+        self.cut_off[name] = True
         if self.chance.random() < 0.4:
-            self.mute[f"{name}-kernel"] = True
-        self._doubt(name)
+            self.cut_off[f"{name}-kernel"] = True
+        self._begin_uncertainty(name)
 
     def end_trouble(self, name: str) -> None:
-        """The node is heard again; after a loss it says so, and is listed."""
-        if self.mute[name]:
+        """The node's reports arrive again; after a loss it publishes a gap, and is listed."""
+        if self.cut_off[name]:
             self.advance(LATE_ROWS)  # the producer connects anew
-        lost = self.mute.pop(name)
-        self.mute.pop(f"{name}-kernel", None)
-        for said in self.said:
-            if said.source in (name, f"{name}-kernel") and said.held == float("inf"):
-                said.held = self.now
+        lost = self.cut_off.pop(name)
+        self.cut_off.pop(f"{name}-kernel", None)
+        for report in self.reports:
+            if report.source in (name, f"{name}-kernel") and report.held == float("inf"):
+                report.held = self.now
         self._touch(name)
         self.mark(name, NodeKind.GAP if lost else NodeKind.HEARTBEAT)
         if lost:
-            self.take_stock(name)
+            self.list_node(name)
         if lost and name == EDGE:
             self.advance(AGAIN)
-            self.take_stock(name)
-        self._end_doubt(name)
+            self.list_node(name)
+        self._end_uncertainty(name)
 
-    def _end_doubt(self, name: str) -> None:
-        for doubt in self.doubts:
-            if doubt.node == name and doubt.over == float("inf"):
-                # What an edge told that long ago has expired where nobody says so.
-                is_long = self.now - doubt.begun > EXPIRES
-                doubt.over = self.now + (OVERDUE if is_long else 0)
+    def _end_uncertainty(self, name: str) -> None:
+        for one in self.uncertain:
+            if one.node == name and one.over == float("inf"):
+                # What an edge reported that long ago has expired without an event.
+                is_long = self.now - one.begun > EXPIRES
+                one.over = self.now + (OVERDUE if is_long else 0)
 
-    def _doubt(self, name: str) -> None:
-        self.doubts.append(Doubt(name, self.now))
+    def _begin_uncertainty(self, name: str) -> None:
+        self.uncertain.append(Uncertainty(name, self.now))
         self._touch(name)
 
     def _touch(self, name: str) -> None:
-        """What may be said of users whose node is not heard."""
+        """Causes that may be published of users whose node reports nothing."""
         for device in self.devices:
             if name in (device.node, device.server):
                 for cause in (Cause.NODE_LOST, Cause.NODE_RESTORED, Cause.NODE_UNCERTAIN):
@@ -324,8 +324,8 @@ class TroubledCluster(Cluster):
         self.calls += 1
         leg = Leg(device.aor, device.node, f"leg-{self.calls}", CallState.RINGING)
         self.legs.append(leg)
-        self._tell(leg, CallKind.TRYING)
-        self._tell(leg, CallKind.RINGING)
+        self._report_call(leg, CallKind.TRYING)
+        self._report_call(leg, CallKind.RINGING)
         self.cause(leg.aor, Cause.CALL_RINGING)
         return leg
 
@@ -337,14 +337,14 @@ class TroubledCluster(Cluster):
             leg.state, kind, cause = CallState.HELD, CallKind.HELD, Cause.CALL_HELD
         else:
             leg.state, kind, cause = CallState.ANSWERED, CallKind.ANSWERED, Cause.CALL_ANSWERED
-        self._tell(leg, kind)
+        self._report_call(leg, kind)
         self.cause(leg.aor, cause)
 
     def hang_up(self, leg: Leg) -> None:
         self.legs.remove(leg)
-        self._tell(leg, CallKind.ENDED)
+        self._report_call(leg, CallKind.ENDED)
         self.cause(leg.aor, Cause.CALL_ENDED)
 
-    def _tell(self, leg: Leg, kind: CallKind) -> None:
+    def _report_call(self, leg: Leg, kind: CallKind) -> None:
         event = self.nodes[leg.node].call(self.now, kind, aor=leg.aor, leg=leg.id, call=leg.id)
-        self.say(leg.node, topics.CALLS, leg.aor, event)
+        self.report(leg.node, topics.CALLS, leg.aor, event)

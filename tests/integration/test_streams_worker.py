@@ -31,7 +31,7 @@ from schemas.vocabulary import Cause, ConnectionKind, NodeKind, RegistrationKind
 from tests.eventually import eventually
 from tests.kafka_logs import is_consumed, presences, read, write
 from tests.stages import StageProcess
-from tests.unit.stories import START
+from tests.unit.fold_events import START
 
 WORKER = "streams.stage"
 SOURCES = (REGISTRATIONS, CALLS, CONNECTIONS, NODES)

@@ -9,16 +9,16 @@ from schemas.registration import RegistrationEvent
 from schemas.vocabulary import ConnectionKind, Source, Transport
 from streams.folds.registration import fold_registration
 from streams.models import ConnectionOwner, Session
+from tests.unit.fold_events import AOR, moment, registered
 from tests.unit.pipeline import Pipeline
-from tests.unit.stories import AOR, moment, registered
 
 REMOTE = Address(ip="10.0.0.7", port=5061)
 
 
-def told(
+def reported(
     kind: ConnectionKind, at: float, *, source: Source = Source.SOCKETS, **more: Any
 ) -> ConnectionEvent:
-    """Of the connection from port 5061. The kernel counts microseconds, a server its words."""
+    """Of the connection from port 5061. The kernel's sequence is in microseconds."""
     boot = "kernel" if source is Source.SOCKETS else "boot-a"
     return ConnectionEvent(
         id=f"fs1/{boot}/{kind}-{at}",
@@ -34,11 +34,11 @@ def told(
 
 
 def closed(at: float, **more: Any) -> ConnectionEvent:
-    return told(ConnectionKind.CLOSED, at, **more)
+    return reported(ConnectionKind.CLOSED, at, **more)
 
 
 def reset(at: float, **more: Any) -> ConnectionEvent:
-    return told(ConnectionKind.RESET, at, **more)
+    return reported(ConnectionKind.RESET, at, **more)
 
 
 def denied(at: float) -> ConnectionEvent:
@@ -46,7 +46,7 @@ def denied(at: float) -> ConnectionEvent:
     return closed(at, reason="gone when listed")
 
 
-def hear(
+def feed(
     *events: ConnectionEvent | RegistrationEvent, pipeline: Pipeline | None = None
 ) -> Pipeline:
     pipeline = pipeline or Pipeline()
@@ -55,7 +55,7 @@ def hear(
             pipeline.feed(topics.CONNECTIONS, [(event.connection, event)])
         else:
             pipeline.feed(topics.REGISTRATIONS, [(AOR, event)])
-    # What two joins tell each other without end comes to rest here as a record that is refused.
+    # What two joins publish to each other without end stops here as a record that is refused.
     assert pipeline.dead_letters == []
     return pipeline
 

@@ -7,7 +7,7 @@ from schemas.origin import Address
 from schemas.presence import Presence
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import NodeKind, Source
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     loss,
     moment,
     registered,
@@ -21,7 +21,7 @@ def client(port: int = 5061) -> Address:
 
 
 def at_edge(event: RegistrationEvent, port: int = 5061) -> RegistrationEvent:
-    """The same event as an edge without a location table tells it."""
+    """The same event as an edge without a location table reports it."""
     event.registrar, event.source = "edge", Source.OPENSIPS
     event.remote = client(port)
     return event

@@ -10,8 +10,8 @@ from schemas.registration import LiveConnection, RegistrationEvent
 from schemas.vocabulary import ConnectionKind, NodeKind, RegistrationKind, Source, Transport
 from tests.unit.edge_events import behind as registered_behind
 from tests.unit.edge_events import client, edge
+from tests.unit.fold_events import moment
 from tests.unit.pipeline import Pipeline
-from tests.unit.stories import moment
 
 EDGE = "edge1"
 

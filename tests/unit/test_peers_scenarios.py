@@ -95,7 +95,7 @@ def test_why_one_is_not_run(text: str, name: str, why: str) -> None:
     assert why in (scenarios.read(text, name).skipped or "")
 
 
-def test_the_place_says_the_transport() -> None:
+def test_place_names_the_transport() -> None:
     assert scenarios.read(scenario(_REGISTER), "a/register_tcp/x.xml").over_tcp
     assert scenarios.read(scenario(_REGISTER), "a/register-ipv6.xml").over_ipv6
     assert scenarios.read(scenario(_REGISTER), "results/x.xml").skipped is None

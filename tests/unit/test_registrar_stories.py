@@ -40,7 +40,7 @@ def _row(contact: str, aor: str = "q1z@example.test") -> Row:
     return Row(aor, contact, "call")
 
 
-def test_a_seed_is_a_story() -> None:
+def test_same_seed_gives_the_same_client() -> None:
     assert [_story(seed) for seed in range(50)] == [_story(seed) for seed in range(50)]
     assert all(5 <= len(_story(seed).steps) <= 20 for seed in range(50))
 
@@ -91,7 +91,7 @@ def test_every_kind_of_step_is_generated() -> None:
     assert {step.profile for step in registers} == {0, 1}
 
 
-def test_each_story_has_a_user_of_its_own() -> None:
+def test_each_client_has_a_user_of_its_own() -> None:
     for seed in range(100):
         story = _story(seed)
         for step in story.steps:
@@ -141,6 +141,6 @@ def test_what_no_record_can_hold_is_set_aside() -> None:
     assert len(difference.unreadable) == 1
 
 
-def test_rows_are_found_by_their_story() -> None:
+def test_rows_are_found_by_their_client() -> None:
     rows = [_row(_A), _row(_B, aor="x-Q23Z@example.test"), _row(_A, aor="nobody@example.test")]
     assert {token: len(found) for token, found in by_token(rows).items()} == {"q1z": 1, "q23z": 1}

@@ -1,6 +1,6 @@
 """A worker that catches up reads its topics at different paces.
 
-No timer may ring too early, and what a process that has ended told last ended with it.
+No timer may fire early, and the last registration of an ended process has ended too.
 """
 
 from typing import Any
@@ -9,8 +9,8 @@ from schemas import codec, topics
 from schemas.topics import Topic
 from schemas.vocabulary import CallKind, NodeKind, Transport
 from streams.batches.session_batch import SessionBatch
+from tests.unit.fold_events import AOR, call, moment, node_change, refreshed, registered
 from tests.unit.pipeline import NOW, Consumed, Pipeline
-from tests.unit.stories import AOR, call, moment, node_change, refreshed, registered
 
 
 def _fold(pipeline: Pipeline, topic: Topic, events: list[Any], *, caught_up: bool) -> int:
@@ -20,7 +20,7 @@ def _fold(pipeline: Pipeline, topic: Topic, events: list[Any], *, caught_up: boo
     return len(batch.finish().presence)
 
 
-def test_neither_calls_nor_a_ticking_clock_expire_what_an_unread_refresh_keeps() -> None:
+def test_binding_with_an_unread_refresh_does_not_expire() -> None:
     pipeline = Pipeline()
     first = registered(1, expires_at=moment(60))
     assert _fold(pipeline, topics.REGISTRATIONS, [first], caught_up=True) == 1
@@ -32,7 +32,7 @@ def test_neither_calls_nor_a_ticking_clock_expire_what_an_unread_refresh_keeps()
     assert _fold(pipeline, topics.REGISTRATIONS, [late], caught_up=True) == 0
 
 
-def test_the_ticking_clock_expires_what_nothing_kept() -> None:
+def test_binding_without_a_refresh_expires_by_the_clock() -> None:
     pipeline = Pipeline()
     first = registered(1, expires_at=moment(60))
     _fold(pipeline, topics.REGISTRATIONS, [first], caught_up=True)
@@ -40,7 +40,7 @@ def test_the_ticking_clock_expires_what_nothing_kept() -> None:
     assert _fold(pipeline, topics.NODE_CHANGES, [tick], caught_up=True) == 1
 
 
-def test_what_the_process_before_told_last_ended_with_it() -> None:
+def test_last_registration_of_the_previous_process_ends_with_it() -> None:
     """Over UDP a binding outlives a restart; over TCP, to which the client had changed, it does
     not."""
     pipeline = Pipeline()
@@ -56,8 +56,8 @@ def test_what_the_process_before_told_last_ended_with_it() -> None:
     assert pipeline.published[-1].evidence == [over_tcp.id]
 
 
-def test_a_call_told_before_the_process_ended_and_read_after_that_does_not_begin() -> None:
-    """Its own end is never told: the lamp would stay on."""
+def test_call_of_an_ended_process_read_late_does_not_begin() -> None:
+    """Its end event never comes: the call would stay."""
     pipeline = Pipeline()
     elsewhere = registered(1, node="fs2")
     assert _fold(pipeline, topics.REGISTRATIONS, [elsewhere], caught_up=True) == 1

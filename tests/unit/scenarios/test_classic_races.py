@@ -11,11 +11,11 @@ from random import Random
 import pytest
 
 from streams.settings import NO_GRACE
+from tests.histories.checker import Checker
 from tests.histories.facts import EDGE, REGISTRARS, Device
 from tests.histories.history import pipeline_with
 from tests.histories.interleaving import interleavings, streams
 from tests.histories.troubles import TroubledCluster
-from tests.histories.verdict import Judge
 
 FS1, FS2 = REGISTRARS
 
@@ -122,26 +122,26 @@ RACES: tuple[Callable[[Scene], None], ...] = (
 
 
 @pytest.mark.parametrize("keeps_its_contact", [False, True], ids=["new contact", "same contact"])
-@pytest.mark.parametrize("where", ["registrar", "registrar that speaks", "edge"])
+@pytest.mark.parametrize("where", ["registrar", "reporting registrar", "edge"])
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.__name__)
 def test_every_order_ends_at_the_truth(
     race: Callable[[Scene], None], where: str, keeps_its_contact: bool
 ) -> None:
-    cluster = TroubledCluster(chance=Random(1), speaks=where == "registrar that speaks")
-    born = len(cluster.said)
+    cluster = TroubledCluster(chance=Random(1), reports_closes=where == "reporting registrar")
+    born = len(cluster.reports)
     race(Scene(cluster, where == "edge", "browser" if keeps_its_contact else None))
     cluster.advance(5)
-    acted = len(cluster.said)
+    acted = len(cluster.reports)
     cluster.advance(60)
     for name in REGISTRARS:
-        cluster.take_stock(name)
+        cluster.list_node(name)
     played = 0
-    for order in interleavings(streams(cluster.said[born:acted])):
-        judge = Judge(cluster, pipeline_with(NO_GRACE), late=float("inf"))
-        for one in [*cluster.said[:born], *order, *cluster.said[acted:]]:
-            judge.take(cluster.now, one)
-        judge.conclude(NO_GRACE)
-        judge.repeat(order)
-        assert judge.wrong == [], [(one.source, one.event.kind, one.event.seq) for one in order]
+    for order in interleavings(streams(cluster.reports[born:acted])):
+        checker = Checker(cluster, pipeline_with(NO_GRACE), late=float("inf"))
+        for one in [*cluster.reports[:born], *order, *cluster.reports[acted:]]:
+            checker.take(cluster.now, one)
+        checker.conclude(NO_GRACE)
+        checker.repeat(order)
+        assert checker.wrong == [], [(one.source, one.event.kind, one.event.seq) for one in order]
         played += 1
     assert played > 1 or race is unregister_after_a_refresh

@@ -1,6 +1,6 @@
 """What users of other systems complain about: a test for each, by the number it has there.
 
-A simulated cluster (tests/histories) does what the complaint tells of; its words go through the
+A simulated cluster (tests/histories) does what the complaint is about; its reports go through the
 folds. Complaints about producers and publishers have their tests beside those; docs/correctness.md
 lists them all, and the last test here holds it to that.
 """
@@ -19,7 +19,7 @@ from streams.folds.ordering import MAX_LISTABLE
 from tests.histories.cluster import EXPIRES
 from tests.histories.facts import REGISTRARS, Device
 from tests.histories.history import pipeline_with
-from tests.histories.said import Said
+from tests.histories.reports import Report
 from tests.histories.troubles import TroubledCluster
 from tests.unit.pipeline import Pipeline
 
@@ -30,11 +30,11 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass
 class Site:
-    """A cluster and the pipeline that hears it."""
+    """A cluster and the pipeline that reads its reports."""
 
     cluster: TroubledCluster = field(default_factory=lambda: TroubledCluster(chance=Random(1)))
     pipeline: Pipeline = field(default_factory=lambda: pipeline_with(timedelta(0)))
-    heard: int = 0
+    delivered: int = 0
 
     def register(self, port: int, node: str = FS1, call: str = "one", udp: bool = False) -> Device:
         self.cluster.advance(5)
@@ -42,11 +42,11 @@ class Site:
             USER, node, port, udp=udp, edge=False, call_id=f"{call}@phone", name="browser"
         )
 
-    def hear(self, order: list[Said] | None = None) -> list[str]:
-        """Let what was said since come in; the changes so far."""
-        said = order if order is not None else self.cluster.said[self.heard :]
-        self.heard = len(self.cluster.said)
-        for one in said:
+    def deliver(self, order: list[Report] | None = None) -> list[str]:
+        """Deliver the reports since the last call; the changes so far."""
+        arriving = order if order is not None else self.cluster.reports[self.delivered :]
+        self.delivered = len(self.cluster.reports)
+        for one in arriving:
             if not one.lost:
                 self.pipeline.feed(one.topic, [(one.key, one.event)])
         return self.pipeline.changes(USER)
@@ -56,124 +56,124 @@ class Site:
         return self.pipeline.online().get(USER, [])
 
 
-@pytest.mark.parametrize("speaks", [False, True], ids=["kernel", "kernel and FreeSWITCH"])
-def test_a_late_close_leaves_a_re_registered_user_online(speaks: bool) -> None:
+@pytest.mark.parametrize("reports_closes", [False, True], ids=["kernel", "kernel and FreeSWITCH"])
+def test_late_close_leaves_a_reregistered_user_online(reports_closes: bool) -> None:
     """restsend/rustpbx#274, the registrar role of 2600hz kazoo, JsSIP#929."""
     site = Site()
-    site.cluster.speaks = speaks
+    site.cluster.reports_closes = reports_closes
     old = site.register(5061)
     site.register(5062)
     site.cluster.close(old)
-    assert all(change.startswith("online") for change in site.hear())
+    assert all(change.startswith("online") for change in site.deliver())
     assert site.ports == [5062]
 
 
-def test_a_lost_connection_is_offline_at_once_whatever_the_registrar_lists() -> None:
+def test_lost_connection_is_offline_at_once_whatever_the_registrar_lists() -> None:
     """OpenSIPS#1769, OpenSIPS#2554, kamailio#915, kamailio#3985, kamailio#1366, drachtio-srf#57."""
     site = Site()
     site.cluster.close(site.register(5061))
-    assert site.hear()[-1] == "offline connection-closed"
+    assert site.deliver()[-1] == "offline connection-closed"
     for _ in range(3):
         site.cluster.advance(60)
-        site.cluster.take_stock(FS1)  # the dead binding is listed until it expires
-    assert site.hear()[-1] == "offline connection-closed"
+        site.cluster.list_node(FS1)  # the dead binding is listed until it expires
+    assert site.deliver()[-1] == "offline connection-closed"
     site.register(5062)
-    assert site.hear()[-1] == "online registered"
+    assert site.deliver()[-1] == "online registered"
 
 
-def test_lost_events_are_made_up_for_by_the_next_listing() -> None:
+def test_lost_events_are_corrected_by_the_next_listing() -> None:
     """freeswitch#2061, freeswitch#2143, freeswitch#2308, node-esl#34, OpenSIPS#535."""
     site = Site()
     gone = site.register(5061, call="gone", udp=True)
-    site.hear()
+    site.deliver()
     site.cluster.lose(FS1)
     site.cluster.unregister(gone)
     site.cluster.advance(10)
     site.cluster.register(USER, FS1, 5063, udp=False, edge=False, call_id="new@phone")
-    assert site.hear() == ["online registered"]
+    assert site.deliver() == ["online registered"]
     site.cluster.end_trouble(FS1)
-    changes = site.hear()
+    changes = site.deliver()
     assert "online found-in-snapshot" in changes
     assert site.ports == [5063]
 
 
-def test_what_one_replica_still_has_brings_nobody_back() -> None:
+def test_row_of_one_replica_revives_no_binding() -> None:
     """kamailio#3479, kamailio#265, OpenSIPS#3354, OpenSIPS#1749.
 
-    A binding is its node's: another node's word of the same contact neither ends nor revives it.
+    A binding is its node's: another node's report of the same contact neither ends nor revives it.
     """
     site = Site()
     site.cluster.shares = True
     device = site.register(5061, udp=True)
-    site.cluster.take_stock(FS2)  # which does not have it
-    site.hear()
+    site.cluster.list_node(FS2)  # which does not have it
+    site.deliver()
     assert site.ports == [5061]
     site.cluster.unregister(device)
     site.cluster.restart(FS2)
     site.cluster.advance(EXPIRES + 10)
-    assert site.hear()[-1] == "offline unregistered"
+    assert site.deliver()[-1] == "offline unregistered"
 
 
-def test_an_expiry_told_by_every_replica_ends_one_registration() -> None:
-    """kamailio#265: the other's word is about a row that has another registration by now."""
+def test_expiry_reported_by_every_replica_ends_one_registration() -> None:
+    """kamailio#265: the other's report is about a row that has another registration by now."""
     site = Site()
     site.cluster.shares = True
     site.register(5061, node=FS1, call="one", udp=True)
     site.cluster.advance(EXPIRES / 2)
     site.register(5061, node=FS2, call="two", udp=True)
-    site.hear()
-    site.cluster.advance(EXPIRES / 2 + 10)  # FS1's is due; FS2 tells so too
-    changes = site.hear()
+    site.deliver()
+    site.cluster.advance(EXPIRES / 2 + 10)  # FS1's is due; FS2 reports it too
+    changes = site.deliver()
     assert changes[-1] == "online expired"
     assert [b.node for b in site.pipeline.published[-1].bindings] == [FS2]
 
 
-def test_a_lamp_never_goes_back_from_ended_in_any_order() -> None:
+def test_ended_call_never_comes_back_in_any_order() -> None:
     """kamailio#3192, kamailio#3229, freeswitch#2741: "early" after "terminated" left it on."""
     site = Site()
     device = site.register(5061)
-    site.hear()
+    site.deliver()
     leg = site.cluster.ring(device)
     site.cluster.turn(leg)
     site.cluster.hang_up(leg)
-    early_last = list(reversed(site.cluster.said[site.heard :]))
-    site.hear(early_last)
+    early_last = list(reversed(site.cluster.reports[site.delivered :]))
+    site.deliver(early_last)
     last = site.pipeline.published[-1]
     assert (last.status, last.calls) == (Status.ONLINE, [])
 
 
-def test_a_lamp_whose_end_nobody_told_goes_out_with_the_next_listing() -> None:
+def test_call_without_end_event_is_cleared_by_next_listing() -> None:
     """OpenSIPS#3880, and calls that a restarted server forgot."""
     site = Site()
     device = site.register(5061)
     leg = site.cluster.ring(device)
     site.cluster.turn(leg)
-    assert site.hear()[-1] == "on-the-phone call-answered"
+    assert site.deliver()[-1] == "on-the-phone call-answered"
     site.cluster.lose(FS1)
     site.cluster.hang_up(leg)
-    assert site.hear()[-1] == "on-the-phone call-answered"
+    assert site.deliver()[-1] == "on-the-phone call-answered"
     site.cluster.advance(5)
     site.cluster.end_trouble(FS1)
-    assert site.hear()[-1].startswith("online")
+    assert site.deliver()[-1].startswith("online")
     other = site.cluster.ring(device)
     assert other.state is CallState.RINGING
     site.cluster.restart(FS1)
-    site.hear()
+    site.deliver()
     assert not site.pipeline.published[-1].calls
 
 
-def test_refreshes_make_no_storm() -> None:
-    """freeswitch#1174, freeswitch#1180: presence is told only when it changes."""
+def test_refreshes_publish_no_presence() -> None:
+    """freeswitch#1174, freeswitch#1180: presence is published only when it changes."""
     site = Site()
     device = site.register(5061)
     for _ in range(200):
         site.cluster.advance(30)
         site.cluster.refresh(device)
-        site.cluster.take_stock(FS1)
-    assert site.hear() == ["online registered"]
+        site.cluster.list_node(FS1)
+    assert site.deliver() == ["online registered"]
 
 
-def test_what_is_remembered_of_a_user_stays_bounded() -> None:
+def test_state_of_a_user_stays_bounded() -> None:
     """freeswitch#1183, phoenix_pubsub#71: memory grew with every client that had been there."""
     site = Site()
     sizes = []
@@ -184,12 +184,12 @@ def test_what_is_remembered_of_a_user_stays_bounded() -> None:
         leg = site.cluster.ring(device)
         site.cluster.hang_up(leg)
         site.cluster.close(device)
-        site.hear()
+        site.deliver()
         sizes.append(len(site.pipeline.state.sessions[f"sip:{USER}@example.test".encode()]))
     known = MAX_LISTABLE + 10
     assert max(sizes[known:]) <= max(sizes[:known]) * 1.05
     assert site.pipeline.published[-1].cause is Cause.CONNECTION_CLOSED
-    assert site.cluster.said[-1].topic is topics.CONNECTIONS
+    assert site.cluster.reports[-1].topic is topics.CONNECTIONS
 
 
 COMPLAINT = re.compile(
@@ -197,7 +197,7 @@ COMPLAINT = re.compile(
 )
 
 
-def test_every_complaint_listed_has_a_test_that_names_it() -> None:
+def test_every_listed_complaint_has_a_test() -> None:
     rows = [
         found
         for line in (ROOT / "docs" / "correctness.md").read_text().splitlines()

@@ -15,12 +15,12 @@ from streams.folds.connection_loss import fold_loss
 from streams.folds.registration import fold_registration
 from streams.models import Session
 from tests.unit.edge_events import behind, same
+from tests.unit.fold_events import AOR, listed, loss, moment, refreshed, registered
 from tests.unit.pipeline import Consumed, Pipeline
-from tests.unit.stories import AOR, listed, loss, moment, refreshed, registered
 
 
 def _closed(port: int, at: float) -> ConnectionEvent:
-    """The kernel's word; the registrar beside it asked for no cookie."""
+    """The kernel's report; the registrar beside it asked for no cookie."""
     remote = Address(ip="10.0.0.7", port=port)
     return ConnectionEvent(
         id=f"fs1/kernel/{port}-{at}",
@@ -55,11 +55,11 @@ def test_the_connection_that_a_refresh_came_over_takes_the_binding(before: dict[
 
 
 def test_the_proxys_connection_to_the_registrar_has_no_owner() -> None:
-    """Thousands of users are behind it, and its end says nothing of them."""
+    """Thousands of users are behind it, and its end does not concern them."""
     assert fold_registration(Session(aor=AOR), behind(1)).owner is None
 
 
-def test_what_is_read_again_announces_its_owner_again() -> None:
+def test_event_read_again_announces_its_owner_again() -> None:
     """A worker may have died when the session was durable, and the owner was not."""
     session = Session(aor=AOR)
     first, second, quiet = (
@@ -67,24 +67,24 @@ def test_what_is_read_again_announces_its_owner_again() -> None:
         registered(2, port=5062, cookie=8),
         refreshed(3, port=5062, cookie=8),
     )
-    told = [fold_registration(session, event).owner for event in (first, second)]
+    first_result = [fold_registration(session, event).owner for event in (first, second)]
     again = [fold_registration(session, event) for event in (first, second)]
-    assert [result.owner for result in again] == told
+    assert [result.owner for result in again] == first_result
     assert not any(result.changed for result in again)
     owners = [fold_registration(session, event).owner for event in (quiet, quiet, second)]
-    assert owners == [None, None, None]  # it announced none, and the other is not the last word
+    assert owners == [None, None, None]  # it announced none, and the other is not the last report
 
 
-def test_a_listed_one_that_is_read_again_announces_its_owner_again() -> None:
+def test_row_read_again_announces_its_owner_again() -> None:
     session = Session(aor=AOR)
     row = listed(9, "s1")
-    told, again = fold_registration(session, row), fold_registration(session, row)
-    assert told.owner is not None
-    assert again.owner == told.owner
+    first_result, again = fold_registration(session, row), fold_registration(session, row)
+    assert first_result.owner is not None
+    assert again.owner == first_result.owner
     assert not again.changed
 
 
-def test_a_crash_that_swallows_the_owner_does_not_hide_the_end() -> None:
+def test_crash_before_the_owner_is_published_does_not_hide_the_end() -> None:
     pipeline, event = Pipeline(), same(registered(1))
     swallowed = SessionBatch(pipeline.state, pipeline.now)
     swallowed.fold(topics.REGISTRATIONS, [Consumed(AOR.encode(), encode(event))])
@@ -96,7 +96,7 @@ def test_a_crash_that_swallows_the_owner_does_not_hide_the_end() -> None:
     assert pipeline.changes("1001")[-1] == "offline connection-closed"
 
 
-def test_who_only_claims_a_connection_has_none_to_lose() -> None:
+def test_claimed_connection_ends_no_binding() -> None:
     """A producer that was started again asks the kernel about the listed row, and it denies it."""
     claimed = registered(1, transport_claimed=True)
     row = listed(5, "s1", at=5, connection_gone=True)
@@ -112,7 +112,7 @@ def test_who_only_claims_a_connection_has_none_to_lose() -> None:
     assert pipeline.changes("1001")[-1] == "offline connection-closed"
 
 
-def test_an_end_that_the_kernel_reports_late_takes_who_seemed_to_claim_it() -> None:
+def test_late_end_by_the_kernel_ends_a_binding_that_seemed_to_claim_it() -> None:
     """The registration was read before the kernel had reported its connection's end."""
     end = replace(_closed(5061, at=2), cookie=77)
     pipeline = Pipeline()
@@ -121,7 +121,7 @@ def test_an_end_that_the_kernel_reports_late_takes_who_seemed_to_claim_it() -> N
     assert pipeline.changes("1001")[-1] == "offline connection-closed"
 
 
-def test_who_is_announced_again_still_only_claims_a_connection() -> None:
+def test_claim_survives_a_repeated_announcement() -> None:
     """An end of before took the owner away, not what is known of the transport."""
     session = Session(aor=AOR)
     fold_registration(session, registered(1, transport_claimed=True))

@@ -5,8 +5,7 @@ import pytest
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import RegistrationKind, Source
 from tests.unit.edge_events import behind, bindings, edge, from_edge, from_registrar, same
-from tests.unit.scenarios.test_edge_cut_off import row
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     apply,
     expired,
     listing_ended,
@@ -15,7 +14,8 @@ from tests.unit.stories import (
     registration,
     shown,
 )
-from tests.unit.stories import unregistered as signed_off
+from tests.unit.fold_events import unregistered as signed_off
+from tests.unit.scenarios.test_edge_cut_off import row
 
 ENDS = {
     "unregistered": signed_off(9, node="fs1"),
@@ -32,13 +32,13 @@ def at_table(event: RegistrationEvent) -> RegistrationEvent:
 
 @pytest.mark.parametrize("path", [True, False])
 @pytest.mark.parametrize("cause", ENDS)
-def test_a_proxy_that_keeps_nothing_keeps_nobody(cause: str, path: bool) -> None:
+def test_binding_of_a_pure_proxy_ends_with_the_registrars(cause: str, path: bool) -> None:
     session, published = apply(edge(1), behind(1, path=path), ENDS[cause])
     assert shown(published)[-1] == f"offline {cause}"
     assert session.bindings == {}
 
 
-def test_what_its_registrar_replaced_is_gone_at_the_edge_too() -> None:
+def test_binding_replaced_at_the_registrar_ends_at_the_edge() -> None:
     """The registrar keeps one contact a user, and reports no end of the other."""
     new = registered(9, node="fs1", port=5062, call_id="new@phone")
     new.remaining = [new.binding or ""]
@@ -48,22 +48,22 @@ def test_what_its_registrar_replaced_is_gone_at_the_edge_too() -> None:
 
 
 @pytest.mark.parametrize("cause", ENDS)
-def test_another_device_at_that_edge_stays(cause: str) -> None:
-    """Its registrar's word has not come yet."""
+def test_another_device_at_the_edge_stays(cause: str) -> None:
+    """Its registrar's report has not come yet."""
     _, published = apply(edge(1), behind(1), edge(2, 5062, call_id="other@phone"), ENDS[cause])
     assert bindings(published)[-1] == [("edge1", None, 5062)]
 
 
 @pytest.mark.parametrize("cause", ENDS)
-def test_who_registered_again_since_is_at_the_edge(cause: str) -> None:
-    """The registrar's word of that comes after its word of the end."""
+def test_client_that_registered_again_since_stays_at_the_edge(cause: str) -> None:
+    """The registrar's report of that comes after its report of the end."""
     session, published = apply(edge(1), behind(1), edge(50), ENDS[cause])
     assert bindings(published)[-1] == [("edge1", None, 5061)]
     _, published = apply(behind(50), session=session)
     assert bindings(published)[-1] == [("fs1", "edge1", 5061)]
 
 
-def test_an_edge_with_a_table_keeps_what_only_lapsed_and_not_who_left() -> None:
+def test_edge_with_a_table_keeps_expired_bindings_but_not_removed_ones() -> None:
     """A mid-registrar spares its registrar the refreshes; who answers no pings has left."""
     lapsed = expired(9, node="fs1", at=60, expired_due=moment(59))
     for gone, left in ((lapsed, [("edge1", None, 5061)]), (ENDS["unregistered"], [])):
@@ -74,7 +74,7 @@ def test_an_edge_with_a_table_keeps_what_only_lapsed_and_not_who_left() -> None:
     assert shown(published)[-1] == "offline ping-lost"
 
 
-def test_who_signs_off_where_its_refreshes_went_is_at_no_other_registrar() -> None:
+def test_unregister_at_the_registrar_of_the_refreshes_ends_all() -> None:
     """The edge's dispatcher chose another registrar for them; the first has its row still."""
     there = same(behind(20, 5061))
     there.node = "fs2"

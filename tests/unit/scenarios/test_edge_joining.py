@@ -9,7 +9,7 @@ from schemas.vocabulary import Cause, Source, Transport
 from streams.folds import devices
 from streams.folds.node import fold_staleness
 from tests.unit.edge_events import PROXY, behind, bindings, client, edge, edge_lost
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     apply,
     fold,
     loss,
@@ -24,15 +24,15 @@ PROXIES = (Source.OPENSIPS, Source.KAMAILIO)
 
 
 def with_table(event: RegistrationEvent, source: Source = Source.OPENSIPS) -> RegistrationEvent:
-    """As a proxy with a location table tells it: a mid-registrar, or a registrar itself."""
+    """As a proxy with a location table reports it: a mid-registrar, or a registrar itself."""
     event.source, event.registrar = source, "location"
     return event
 
 
 class TestWhoIsAnEdge:
     @pytest.mark.parametrize("proxy", PROXIES)
-    def test_a_proxy_that_keeps_nothing_is_one(self, proxy: Source) -> None:
-        """Its script says who came over which connection, before whichever registrar."""
+    def test_pure_proxy_is_one(self, proxy: Source) -> None:
+        """Its script reports who came over which connection, before whichever registrar."""
         at_edge, opensips = edge(1), with_table(behind(1, path=False))
         at_edge.source = proxy
         _, published = apply(at_edge, opensips, edge_lost(2))
@@ -83,7 +83,7 @@ class TestWhoIsAnEdge:
         assert len(published[-1].bindings) == 2
 
     def test_two_edges_are_none_of_one_another(self) -> None:
-        """The client moved from one to the other; its registrar is not watched, or later told."""
+        """The client moved from one to the other; its registrar is not watched, or read later."""
         moved = edge(2, 5062)
         moved.node = "edge2"
         session, published = apply(edge(1), moved)
@@ -92,7 +92,7 @@ class TestWhoIsAnEdge:
         _, ended = apply(loss(3, port=5062, node="edge2"), session=session)
         assert bindings(ended) == [[("edge1", None, 5061)]]  # which may live
 
-    def test_where_no_call_id_is_told_nothing_says_that_they_are_one(self) -> None:
+    def test_bindings_without_call_id_are_not_joined(self) -> None:
         _, published = apply(edge(1, call_id=None), behind(1, call_id=None), edge_lost(2))
         assert bindings(published)[-2:] == [
             [("edge1", None, 5061), ("fs1", None, 5061)],
@@ -101,17 +101,17 @@ class TestWhoIsAnEdge:
 
 
 class TestWhichEdgeIsShown:
-    def test_the_one_that_the_path_names(self) -> None:
+    def test_edge_that_the_path_names(self) -> None:
         _, published = apply(edge(1), edge(2, 5062), behind(3, 5061))
         assert ("fs1", "edge1", 5061) in bindings(published)[-1]
 
-    def test_without_a_path_the_newest(self) -> None:
+    def test_without_a_path_the_newest_edge(self) -> None:
         for order in ((1, 2), (2, 1)):
             events = [edge(seq, 5060 + seq) for seq in order]
             _, published = apply(*events, behind(3, path=False))
             assert bindings(published)[-1] == [("fs1", "edge1", 5062)]
 
-    def test_none_while_it_has_not_told_of_the_clients_new_connection(self) -> None:
+    def test_no_edge_before_it_reports_the_clients_new_connection(self) -> None:
         """What it still has is shown beside it: that connection may well live."""
         _, published = apply(edge(1, 5061), behind(2, 5062))
         assert bindings(published)[-1] == [("edge1", None, 5061), ("fs1", None, 5062)]
@@ -140,7 +140,7 @@ class TestWhatIsShown:
             _, published = apply(*events)
             assert [port for _, _, port in bindings(published)[-1]] == [5061, 5062]
 
-    def test_a_doubt_about_the_clients_connection_at_the_edge(self) -> None:
+    def test_suspicion_of_the_clients_connection_at_the_edge(self) -> None:
         """A proxy's connection to the registrar has none that would matter to the client."""
         session, _ = apply(edge(1), behind(1))
         suspect = edge_lost(2)
@@ -152,7 +152,7 @@ class TestWhatIsShown:
         _, published = apply(again, session=session)
         assert [b.suspect for b in published[-1].bindings] == [False]
 
-    def test_a_doubt_about_what_is_behind_no_edge(self) -> None:
+    def test_suspicion_of_a_binding_behind_no_edge(self) -> None:
         suspect = loss(2, cause=Cause.CONNECTION_SUSPECT)
         _, published = apply(registered(1), suspect)
         assert [b.suspect for b in published[-1].bindings] == [True]
@@ -160,14 +160,14 @@ class TestWhatIsShown:
     @pytest.mark.parametrize("node", ["edge1", "fs1"])
     def test_either_nodes_uncertainty_is_the_devices(self, node: str) -> None:
         session, _ = apply(edge(1), behind(1))
-        told = fold_staleness(session, node, moment(5), stale=True)
-        assert told.change is not None
+        result = fold_staleness(session, node, moment(5), stale=True)
+        assert result.change is not None
         assert [b.stale for b in devices.shown(session)] == [True]
         fold_staleness(session, node, moment(5) + timedelta(seconds=1), stale=False)
         assert [b.stale for b in devices.shown(session)] == [False]
 
 
-def test_without_a_path_too_the_end_of_the_proxys_connection_is_nobodys() -> None:
+def test_end_of_the_proxys_connection_without_a_path_ends_no_binding() -> None:
     session, _ = apply(edge(1), behind(1, path=False))
     assert fold(session, socket_closed(5, node="fs1")).fence == "behind-an-edge"
     assert len(devices.shown(session)) == 1

@@ -1,4 +1,4 @@
-"""Devices behind an edge whose words come late: what ended, and what stands behind that."""
+"""Devices behind an edge whose events come late: what ended, and what stands behind that."""
 
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import Cause, Source
@@ -13,29 +13,29 @@ from tests.unit.edge_events import (
     from_registrar,
     same,
 )
-from tests.unit.stories import AOR, apply, expired, listed, loss, moment, shown, unregistered
+from tests.unit.fold_events import AOR, apply, expired, listed, loss, moment, shown, unregistered
 
 
 class TestRestartedEdge:
-    """The edge's process ended at 9; some of its words of before come after that is known."""
+    """The edge's process ended at 9; some of its events of before come after that is known."""
 
-    def test_its_last_place_is_where_what_ended_had_come_from(self) -> None:
+    def test_its_last_event_moves_the_tombstone_to_the_clients_address(self) -> None:
         session, published = apply(
             from_edge(1, 5061), from_registrar(2, 5062, at=10), edge_restarted(9)
         )
         assert bindings(published)[-1] == [("fs1", None, 5062)]  # it came again, as it seems
         _, late = apply(from_edge(2, 5062, at=8), session=session)
         assert shown(late) == ["offline node-restarted"]
-        grave = session.ended[f"edge1|{CONTACT}"]
-        assert (grave.remote and grave.remote.port, grave.last_seq) == (5062, 2)
+        tombstone = session.ended[f"edge1|{CONTACT}"]
+        assert (tombstone.remote and tombstone.remote.port, tombstone.last_seq) == (5062, 2)
 
-    def test_a_word_before_the_last_one_changes_nothing(self) -> None:
+    def test_event_before_the_last_one_changes_nothing(self) -> None:
         session, _ = apply(from_edge(1, 5061), edge_restarted(9), from_edge(3, 5062, at=8))
         _, published = apply(from_edge(2, 5063, at=7), session=session)
         assert published == []
         assert session.ended[f"edge1|{CONTACT}"].last_seq == 3
 
-    def test_what_ended_may_have_been_another_devices(self) -> None:
+    def test_ended_binding_may_have_been_another_devices(self) -> None:
         for call_id, port in (("a", 5061), ("b", 5062)):
             session, _ = apply(
                 from_edge(1, 5061, call_id="a"),
@@ -47,7 +47,7 @@ class TestRestartedEdge:
 
 
 class TestTheEdgesMove:
-    def test_a_connection_it_has_left_takes_what_is_still_behind_it(self) -> None:
+    def test_end_of_the_previous_connection_ends_what_is_behind_it(self) -> None:
         """The client is at another registrar now; its old one has the old binding still."""
         session, _ = apply(
             from_edge(1, 5061, cookie=1),
@@ -61,7 +61,7 @@ class TestTheEdgesMove:
         _, again = apply(edge_closed(9, 5061, cookie=1), session=session)
         assert again == []
 
-    def test_the_old_registrars_word_may_come_after_that(self) -> None:
+    def test_event_of_the_previous_registrar_may_come_after_the_end(self) -> None:
         session, _ = apply(
             from_edge(1, 5061, cookie=1),
             from_edge(2, 5062, cookie=2),
@@ -71,7 +71,7 @@ class TestTheEdgesMove:
         _, published = apply(from_registrar(1, 5061), session=session)
         assert published == []
 
-    def test_and_after_the_new_one_has_taken_the_ended_ones_place(self) -> None:
+    def test_the_same_after_the_new_binding_replaced_the_ended_one(self) -> None:
         session, _ = apply(
             from_edge(1, 5061, cookie=1),
             edge_closed(2, 5061, cookie=1),
@@ -81,7 +81,7 @@ class TestTheEdgesMove:
         _, published = apply(from_registrar(1, 5061), session=session)
         assert published == []
 
-    def test_back_at_the_old_address_by_a_new_connection_it_is_reached_there(self) -> None:
+    def test_new_connection_from_the_previous_address_is_reachable(self) -> None:
         session, _ = apply(
             from_edge(1, 5061, cookie=1),
             from_edge(2, 5062, cookie=2),
@@ -92,7 +92,7 @@ class TestTheEdgesMove:
         _, published = apply(from_registrar(4, 5061), session=session)
         assert bindings(published)[-1] == [("edge1", None, 5062), ("fs1", None, 5061)]
 
-    def test_a_late_word_of_the_connection_that_ended_does_not_forget_its_end(self) -> None:
+    def test_late_event_of_an_ended_connection_keeps_its_tombstone(self) -> None:
         session, _ = apply(
             from_edge(1, 5061, cookie=1),
             from_edge(2, 5062, cookie=2),
@@ -105,15 +105,15 @@ class TestTheEdgesMove:
         assert kept in session.ended
 
 
-def test_a_client_that_came_again_is_not_taken_by_its_old_connections_end() -> None:
-    """Its edge has not told of the new one yet."""
+def test_end_of_the_previous_connection_leaves_a_client_that_reconnected() -> None:
+    """Its edge has not reported the new one yet."""
     session, _ = apply(edge(1, 5061), behind(1, 5061), behind(5, 5062))
     _, published = apply(loss(6, port=5061, node="edge1"), session=session)
     assert bindings(published) == [[("fs1", None, 5062)]]
 
 
-def test_an_address_that_no_edge_ever_names_does_not_say_that_it_came_again() -> None:
-    """Some sites' Path tells an address of inside: then any end at the edge is the device's."""
+def test_address_that_no_edge_reports_shows_no_new_connection() -> None:
+    """Some sites' Path has an address of inside: then any end at the edge is the device's."""
     inside = behind(5, 5062)
     assert inside.received is not None
     inside.received.ip = "192.168.0.1"
@@ -133,7 +133,7 @@ def test_unregistering_at_one_registrar_leaves_the_edge_to_another() -> None:
     assert bindings(published) == [[("fs2", "edge1", 5062)]]
 
 
-def test_what_the_registrar_no_longer_lists_is_not_at_the_edge_either() -> None:
+def test_binding_missing_from_the_registrars_listing_ends_at_the_edge() -> None:
     ended = listed(90, "s1", node="fs1")
     ended.kind, ended.aor, ended.contact, ended.binding = (
         ended.kind.SNAPSHOT_ENDED,
@@ -144,7 +144,7 @@ def test_what_the_registrar_no_longer_lists_is_not_at_the_edge_either() -> None:
     session, _ = apply(edge(1), behind(1))
     _, published = apply(ended, session=session)
     assert shown(published) == ["offline missing-from-snapshot"]
-    # Unless the edge knows of a later REGISTER, whose word of the registrar is missing.
+    # Unless the edge knows of a later REGISTER, which the registrar has not reported.
     session, _ = apply(edge(1), behind(1), edge(2, at=80))
     _, published = apply(ended, session=session)
     assert bindings(published) == [[("edge1", None, 5061)]]
@@ -160,7 +160,7 @@ def test_a_contact_taken_over_by_a_device_whose_edge_is_lost_is_cut_off() -> Non
     assert shown(published)[-1].startswith("offline")
 
 
-def test_an_edges_listing_does_not_bring_back_who_answers_no_pings() -> None:
+def test_listing_of_an_edge_revives_no_client_without_ping_answers() -> None:
     """A mid-registrar lists until the expiry; the registrar has given the client up."""
     at_mid, given_up = edge(1), expired(9, node="fs1", at=60, expired_due=moment(30))
     at_mid.registrar = "location"

@@ -1,4 +1,4 @@
-"""The edge's node falls silent, restarts or ends: what of the devices behind it?"""
+"""The edge's node is lost, restarts or ends: what of the devices behind it?"""
 
 import pytest
 
@@ -6,23 +6,23 @@ from schemas import topics
 from schemas.node import NodeEvent
 from schemas.vocabulary import NodeKind, Source
 from tests.unit.edge_events import behind, bindings, edge, edge_lost, from_edge, from_registrar
+from tests.unit.fold_events import AOR, apply, expired, moment, node_change, registered, shown
 from tests.unit.pipeline import Pipeline
-from tests.unit.stories import AOR, apply, expired, moment, node_change, registered, shown
 
 
 class TestSilentEdge:
-    def test_its_clients_are_out_of_reach_and_back_as_they_were(self) -> None:
-        silence, heard = (
+    def test_its_clients_are_unreachable_and_restored_unchanged(self) -> None:
+        loss, back = (
             node_change(kind, at, node="edge1")
             for kind, at in ((NodeKind.LOST, 9), (NodeKind.HEARTBEAT, 20))
         )
         for path in (True, False):
-            _, published = apply(edge(1), behind(1, path=path), silence, heard)
+            _, published = apply(edge(1), behind(1, path=path), loss, back)
             assert shown(published)[-2:] == ["offline node-lost", "online node-restored"]
             assert bindings(published)[-1] == [("fs1", "edge1", 5061)]
 
-    def test_that_an_earlier_connection_ended_does_not_keep_them(self) -> None:
-        """They came again, by that edge, and it told so: now nobody knows how they are."""
+    def test_end_of_an_earlier_connection_keeps_no_client_offline(self) -> None:
+        """They came again, by that edge, which reported it: now their state is unknown."""
         _, published = apply(
             edge(1, 5061),
             edge_lost(2, 5061),
@@ -32,8 +32,8 @@ class TestSilentEdge:
         )
         assert shown(published)[-1] == "offline node-lost"
 
-    def test_another_devices_silent_node_is_nothing_to_them(self) -> None:
-        """Came again, and its edge has not told of it yet; another phone is at a silent node."""
+    def test_lost_node_of_another_device_changes_nothing(self) -> None:
+        """Came again, and its edge has not reported it yet; another phone is at a lost node."""
         _, published = apply(
             registered(1, node="fs3", call_id="other@phone"),
             node_change(NodeKind.LOST, 2, node="fs3"),
@@ -53,10 +53,10 @@ class TestEndedEdge:
             (node_change(NodeKind.DOWN, 9, node="edge1"), "node-lost"),
         ],
     )
-    def test_ends_also_the_connections_that_it_had_not_told_of(
+    def test_ends_connections_that_it_had_not_reported_too(
         self, change: object, cause: str
     ) -> None:
-        """The client had come again from another port, of which only its registrar tells."""
+        """The client had come again from another port, which only its registrar reported."""
         _, published = apply(from_edge(1, 5061), from_registrar(1, 5061), change)
         assert shown(published)[-1] == f"offline {cause}"
         _, published = apply(from_edge(1, 5061), change, from_registrar(2, 5062, at=5))
@@ -66,17 +66,17 @@ class TestEndedEdge:
 
 
 class TestEndedRegistrar:
-    """Nobody is reached through an edge whose registrar has gone, however it went."""
+    """No client is reachable through an edge whose registrar has gone, however it went."""
 
     DOWN = node_change(NodeKind.DOWN, 9, node="fs1")
 
     @pytest.mark.parametrize("path", [True, False])
-    def test_nobody_is_reached_through_its_edge(self, path: bool) -> None:
+    def test_no_client_is_reachable_through_its_edge(self, path: bool) -> None:
         _, published = apply(edge(1), behind(1, path=path), self.DOWN)
         assert shown(published)[-1] == "offline node-lost"
         assert published[-1].bindings == []
 
-    def test_nor_where_the_edge_reports_only_now_what_was_before(self) -> None:
+    def test_late_report_of_the_edge_makes_no_client_reachable(self) -> None:
         session, published = apply(behind(1), self.DOWN, edge(1))
         assert shown(published) == ["online registered", "offline node-lost"]
         assert session.bindings  # it is known, and part of whatever comes
@@ -93,7 +93,7 @@ class TestEndedRegistrar:
         _, published = apply(edge(1), behind(1), self.DOWN, edge(2, at=40))
         assert bindings(published)[-1] == [("edge1", None, 5061)]
 
-    def test_a_mid_registrar_answers_by_itself_and_shows_nothing(self) -> None:
+    def test_register_at_a_mid_registrar_proves_no_registrar(self) -> None:
         first, later = edge(1), edge(2, at=90)
         for event in (first, later):
             event.registrar = "location"
@@ -110,7 +110,7 @@ class TestEndedRegistrar:
         other.node = "fs2"
         _, published = apply(edge(1), behind(1), other, self.DOWN)
         assert bindings(published)[-1] == [("fs2", "edge1", 5061)]
-        # Of another connection of the client's it says nothing.
+        # Of another connection of the client's it reports nothing.
         _, published = apply(edge(1), edge(2, 5062), other, behind(2, 5062), self.DOWN)
         assert bindings(published)[-1] == [("fs2", "edge1", 5061)]
 
@@ -126,7 +126,7 @@ class TestEndedRegistrar:
         _, published = apply(first, behind(1), later, self.DOWN)
         assert shown(published)[-1] == "offline node-lost"
 
-    def test_what_it_reported_last_is_read_after_its_end(self) -> None:
+    def test_its_last_event_is_read_after_its_end(self) -> None:
         pipeline = Pipeline()
         up, down = (
             NodeEvent(

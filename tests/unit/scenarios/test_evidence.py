@@ -1,16 +1,16 @@
-"""What one record says of all that one event ended: why, when, and by which events."""
+"""What one record shows of all that one event ended: why, when, and by which events."""
 
 import pytest
 
 from schemas import topics
 from schemas.vocabulary import CallKind, NodeKind
+from tests.unit.fold_events import AOR, apply, call, moment, node_change, registered, shown
 from tests.unit.pipeline import Pipeline
-from tests.unit.stories import AOR, apply, call, moment, node_change, registered, shown
 
 DOWN = node_change(NodeKind.DOWN, 9)
 
 
-def test_a_nodes_end_and_each_place_and_call_that_it_took_prove_it() -> None:
+def test_evidence_is_the_nodes_end_and_each_binding_and_call_it_ended() -> None:
     """A call that was only being tried is no evidence: nobody saw it."""
     first, second = registered(1), registered(2, port=5062, call_id="two")
     answered = call(CallKind.ANSWERED, 3)
@@ -19,14 +19,14 @@ def test_a_nodes_end_and_each_place_and_call_that_it_took_prove_it() -> None:
     assert published[-1].evidence == [DOWN.id, first.id, second.id, answered.id]
 
 
-def test_the_evidence_of_many_places_is_bounded() -> None:
+def test_evidence_of_many_bindings_is_bounded() -> None:
     many = [registered(n, port=6000 + n, call_id=f"{n}@phone") for n in range(1, 31)]
     _, published = apply(*many, node_change(NodeKind.DOWN, 99))
     assert len(published[-1].evidence) == 16
 
 
 @pytest.mark.parametrize("expiries", [(40, 60), (60, 40)])
-def test_of_places_that_expire_in_one_tick_the_last_ones_time_counts(
+def test_time_of_bindings_that_expire_together_is_the_last_ones(
     expiries: tuple[int, int],
 ) -> None:
     """Until then the user could be reached. 35 s: the registrar's own sweep is waited for."""

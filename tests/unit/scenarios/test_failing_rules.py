@@ -24,8 +24,7 @@ from streams.folds.connection import fold_owner
 from streams.folds.expiry import fold_expiry
 from streams.folds.node import fold_node_lost
 from streams.folds.presence import end_grace, fold_presence
-from tests.unit.pipeline import NOW, Consumed
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     AOR,
     call,
     listing_ended,
@@ -35,6 +34,7 @@ from tests.unit.stories import (
     socket_closed,
     unregistered,
 )
+from tests.unit.pipeline import NOW, Consumed
 
 BATCHES = "streams.batches"
 SESSION_BATCH, OPEN_SESSIONS = f"{BATCHES}.session_batch", f"{BATCHES}.open_sessions"
@@ -174,7 +174,7 @@ def test_a_first_event_whose_rule_raises_leaves_no_user(monkeypatch: pytest.Monk
     assert len(effects.state) == len(letters(effects)) == 1
 
 
-def test_a_failed_events_time_rings_nobodys_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_of_a_failed_event_starts_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A node's clock goes on by events that could be folded."""
     from streams.folds.registration import fold_registration
 
@@ -282,7 +282,7 @@ def test_a_stored_session_that_cannot_be_read_stops_no_sweep() -> None:
     assert known.sweeps == []
 
 
-def test_an_expiry_that_raises_leaves_the_user_and_rings_again(
+def test_expiry_that_raises_leaves_the_user_and_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known = partition()
@@ -320,7 +320,7 @@ def test_the_end_of_a_grace_that_raises_leaves_the_user_and_is_tried_again(
     assert len(ended.presence) == 1
 
 
-def test_an_end_of_a_listing_that_raises_is_done_to_nobody(
+def test_end_of_a_listing_that_raises_affects_no_user(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It speaks of users and of the node's certainty: of both or of neither."""

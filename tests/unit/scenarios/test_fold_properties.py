@@ -9,7 +9,7 @@ from schemas.session import Session
 from schemas.vocabulary import CallKind, NodeKind, RegistrationKind
 from streams.folds import devices
 from streams.folds.presence import effective
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     AOR,
     apply,
     call,

@@ -11,8 +11,7 @@ from schemas.registration import RegistrationEvent
 from schemas.vocabulary import CallKind, Status
 from streams.batches.partition_state import PartitionState
 from streams.folds.presence import current
-from tests.unit.pipeline import Pipeline
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     AOR,
     apply,
     call,
@@ -22,6 +21,7 @@ from tests.unit.stories import (
     registered,
     unregistered,
 )
+from tests.unit.pipeline import Pipeline
 
 GRACE = timedelta(seconds=3)
 
@@ -58,12 +58,12 @@ class Site:
         pytest.param(expired(2, expired_due=moment(600)), "administrative", id="flushed"),
     ],
 )
-def test_who_will_not_be_back_in_a_moment_gets_none(end: RegistrationEvent, cause: str) -> None:
+def test_ends_without_return_get_no_grace(end: RegistrationEvent, cause: str) -> None:
     site = Site(registered(1), end)
     assert site.pipeline.changes("1001")[1:] == [f"offline {cause}"]
 
 
-def test_a_call_that_ends_meanwhile_does_not_prolong_it_nor_explain_it() -> None:
+def test_call_that_ends_meanwhile_neither_prolongs_nor_explains_it() -> None:
     lost = loss(3)
     site = Site(registered(1), call(CallKind.ANSWERED, 2), lost)
     assert site.wait(2) is Status.ONLINE
@@ -75,7 +75,7 @@ def test_a_call_that_ends_meanwhile_does_not_prolong_it_nor_explain_it() -> None
     assert last.at == moment(5)  # as the version before: it never goes back
 
 
-def test_a_call_that_ends_after_it_does_not_bring_the_user_back() -> None:
+def test_call_that_ends_after_it_keeps_the_user_offline() -> None:
     """The switch hangs up minutes after the phone has gone."""
     site = Site(registered(1), call(CallKind.ANSWERED, 2), loss(3))
     assert site.wait(4) is Status.OFFLINE
@@ -84,7 +84,7 @@ def test_a_call_that_ends_after_it_does_not_bring_the_user_back() -> None:
     assert site.pipeline.changes("1001")[-1] == "offline call-ended"
 
 
-def test_who_is_lost_again_gets_a_whole_one_again() -> None:
+def test_second_loss_begins_a_whole_grace() -> None:
     site = Site(registered(1), loss(2))
     site.wait(1)
     site.apply(registered(3, port=5062))
@@ -94,7 +94,7 @@ def test_who_is_lost_again_gets_a_whole_one_again() -> None:
     assert site.wait(2) is Status.OFFLINE
 
 
-def test_of_who_was_never_shown_there_is_nothing_to_show_again() -> None:
+def test_user_who_was_never_shown_is_not_published() -> None:
     """A caller who never registered: a worker that starts anew repeats its last records."""
     session, _ = apply(call(CallKind.ANSWERED, 1))
     assert current(session) is None

@@ -30,20 +30,20 @@ WRONG_ONCE = (
 
 
 @pytest.mark.parametrize("first", range(1, HISTORIES, SHARE))
-def test_generated_histories_come_to_the_truth(first: int) -> None:
+def test_generated_histories_end_at_the_facts(first: int) -> None:
     wrong = {v.seed: v.wrong for v in map(play, range(first, first + SHARE)) if v.wrong}
     assert wrong == {}
 
 
 @pytest.mark.parametrize("seed", WRONG_ONCE)
-def test_histories_that_were_wrong_are_right(seed: int) -> None:
+def test_histories_that_were_wrong_once_are_right(seed: int) -> None:
     assert play(seed).wrong == []
 
 
 def test_a_history_is_the_same_each_time() -> None:
     one, again = play(7), play(7)
-    assert [(at, said.event) for at, said in one.said] == [
-        (at, said.event) for at, said in again.said
+    assert [(at, report.event) for at, report in one.reports] == [
+        (at, report.event) for at, report in again.reports
     ]
     assert one.published == again.published
-    assert len(one.said) > 10
+    assert len(one.reports) > 10

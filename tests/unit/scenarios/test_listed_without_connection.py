@@ -1,4 +1,4 @@
-"""A registrar lists clients whose connection is gone, as the kernel knows: nobody comes online."""
+"""A registrar lists clients whose connection is gone, as the kernel knows: none comes online."""
 
 from datetime import timedelta
 from typing import Any
@@ -31,22 +31,22 @@ def test_a_dead_client_that_is_listed_is_never_shown() -> None:
     assert statuses(row(5)) == ["online found-in-snapshot"]
 
 
-def test_it_stays_dead_for_the_next_listing() -> None:
+def test_next_listing_does_not_revive_it() -> None:
     later = row(9, at=row(5).at + timedelta(seconds=300))
     assert statuses(row(5, connection_gone=True), later) == []
 
 
-def test_it_comes_back_by_its_own_register() -> None:
+def test_its_own_register_revives_it() -> None:
     port = Address(ip="192.0.2.1", port=6060)
     back = event(9, Kind.REGISTERED, "sip:a@h", transport=Transport.TCP, remote=port, cookie=9)
     assert statuses(row(5, connection_gone=True), back) == ["online registered"]
 
 
-def test_a_register_of_before_does_not() -> None:
+def test_earlier_register_does_not_revive_it() -> None:
     before = event(4, Kind.REGISTERED, "sip:a@h", transport=Transport.TCP)
     assert statuses(row(5, connection_gone=True), before) == []
 
 
-def test_a_binding_that_is_known_is_left_to_the_connections_own_end() -> None:
+def test_known_binding_ends_by_the_end_of_its_connection_only() -> None:
     known = event(4, Kind.REGISTERED, "sip:a@h", transport=Transport.TCP, cookie=4)
     assert statuses(known, row(5, connection_gone=True)) == ["online registered"]

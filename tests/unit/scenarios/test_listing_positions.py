@@ -1,7 +1,7 @@
-"""Where a listing stands in its switch's history: at the last event heard, or nobody knows where.
+"""Where a listing stands in its switch's history: at the last event read, or at no known place.
 
 FreeSWITCH's listings have no sequence of their own. A quiet switch is listed at that of the last
-event; a producer that has just started has heard none, and lists at 0.
+event; a producer that has just started has read none, and lists at 0.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ ON, GONE = "online registered", "offline missing-from-snapshot"
 
 
 class Switch:
-    """One boot of one switch, and what of it was told."""
+    """One boot of one switch, and what of it was reported."""
 
     def __init__(self) -> None:
         self.pipeline = Pipeline()
@@ -57,7 +57,7 @@ class Switch:
 
 
 @pytest.mark.parametrize("seq", [100, 0, 105])
-def test_who_is_listed_stays(seq: int) -> None:
+def test_listed_binding_stays(seq: int) -> None:
     switch = Switch()
     switch.apply(RegistrationKind.REGISTERED, 100, 0)
     for at in (10, 14, 314):
@@ -66,7 +66,7 @@ def test_who_is_listed_stays(seq: int) -> None:
 
 
 @pytest.mark.parametrize("seq", [100, 0, 105])
-def test_who_is_not_listed_goes(seq: int) -> None:
+def test_unlisted_binding_ends(seq: int) -> None:
     switch = Switch()
     switch.apply(RegistrationKind.REGISTERED, 100, 0)
     switch.list_bindings(seq, 10)
@@ -75,14 +75,14 @@ def test_who_is_not_listed_goes(seq: int) -> None:
 
 
 @pytest.mark.parametrize("seq", [100, 0, 105])
-def test_who_is_found_stays_found(seq: int) -> None:
+def test_binding_found_by_a_listing_stays(seq: int) -> None:
     switch = Switch()
     for at in (10, 14, 314):
         switch.list_bindings(seq, at)
     assert switch.changes() == ["online found-in-snapshot"]
 
 
-def test_what_was_said_before_a_listing_is_not_newer_for_that() -> None:
+def test_event_from_before_a_listing_is_not_newer_than_the_listing() -> None:
     """Read again after a crash, an older unregister must not end what was registered after it."""
     switch = Switch()
     switch.apply(RegistrationKind.UNREGISTERED, 90, -5)
@@ -92,7 +92,7 @@ def test_what_was_said_before_a_listing_is_not_newer_for_that() -> None:
     assert switch.changes() == [ON]
 
 
-def test_who_is_not_listed_does_not_come_back_by_what_was_said_before() -> None:
+def test_event_from_before_a_listing_revives_no_unlisted_binding() -> None:
     switch = Switch()
     switch.apply(RegistrationKind.REGISTERED, 100, 0)
     switch.list_bindings(0, 10, found=False)
@@ -102,7 +102,7 @@ def test_who_is_not_listed_does_not_come_back_by_what_was_said_before() -> None:
     assert switch.changes() == [ON, GONE, ON]
 
 
-def test_what_is_said_after_a_listing_is_newer() -> None:
+def test_event_from_after_a_listing_is_newer() -> None:
     switch = Switch()
     switch.apply(RegistrationKind.REGISTERED, 100, 0)
     switch.list_bindings(0, 10)
@@ -110,7 +110,7 @@ def test_what_is_said_after_a_listing_is_newer() -> None:
     assert switch.changes() == [ON, "offline unregistered"]
 
 
-def test_a_listing_of_before_the_end_revives_nobody() -> None:
+def test_listing_from_before_the_end_revives_no_binding() -> None:
     switch = Switch()
     switch.apply(RegistrationKind.REGISTERED, 100, 0)
     switch.apply(RegistrationKind.UNREGISTERED, 101, 11)
@@ -118,7 +118,7 @@ def test_a_listing_of_before_the_end_revives_nobody() -> None:
     assert switch.changes() == [ON, "offline unregistered"]
 
 
-def test_one_of_long_after_the_end_does_and_older_words_do_not_end_it_again() -> None:
+def test_listing_from_long_after_the_end_revives_it_against_older_events() -> None:
     switch = Switch()
     switch.apply(RegistrationKind.REGISTERED, 100, 0)
     switch.apply(RegistrationKind.UNREGISTERED, 101, 1)

@@ -23,13 +23,21 @@ from streams.flow.partition_guard import PartitionGuard
 from streams.node_runner import NodeRunner
 from streams.tables.packed_table import PackedTable, Packer
 from streams.timekeeper import Timekeeper
+from tests.unit.fold_events import (
+    AOR,
+    call,
+    listed,
+    listing_ended,
+    moment,
+    registered,
+    unregistered,
+)
 from tests.unit.pipeline import NOW, Consumed, Pipeline
-from tests.unit.stories import AOR, call, listed, listing_ended, moment, registered, unregistered
 
 SECOND = timedelta(seconds=1)
 
 
-def node_said(kind: NodeKind, at: float, node: str = "fs1", boot: str = "boot-a") -> NodeEvent:
+def node_event(kind: NodeKind, at: float, node: str = "fs1", boot: str = "boot-a") -> NodeEvent:
     return NodeEvent(
         id=f"{node}/{boot}/{kind}/{at}",
         source=Source.FREESWITCH,
@@ -41,36 +49,36 @@ def node_said(kind: NodeKind, at: float, node: str = "fs1", boot: str = "boot-a"
     )
 
 
-def _say(pipeline: Pipeline, kind: NodeKind, at: float, **which: str) -> None:
-    event = node_said(kind, at, **which)
+def _feed_node(pipeline: Pipeline, kind: NodeKind, at: float, **which: str) -> None:
+    event = node_event(kind, at, **which)
     pipeline.feed(topics.NODES, [(event.node, event)])
 
 
-def _tell(pipeline: Pipeline, *events: Any) -> None:
+def _feed(pipeline: Pipeline, *events: Any) -> None:
     pipeline.feed(topics.REGISTRATIONS, [(AOR, event) for event in events])
 
 
-def test_a_silent_node_is_lost_and_comes_back_as_it_was() -> None:
+def test_silent_node_is_lost_and_restored_unchanged() -> None:
     pipeline = Pipeline()
-    _say(pipeline, NodeKind.UP, 0)
-    _tell(pipeline, registered(1))
+    _feed_node(pipeline, NodeKind.UP, 0)
+    _feed(pipeline, registered(1))
     pipeline.wait(4 * SECOND)
     assert pipeline.changes("1001") == ["online registered"]
     pipeline.wait(2 * SECOND)
-    pipeline.wait(2 * SECOND)  # it is told once
+    pipeline.wait(2 * SECOND)  # it is published once
     assert pipeline.changes("1001") == ["online registered", "offline node-lost"]
-    _say(pipeline, NodeKind.HEARTBEAT, 9)
+    _feed_node(pipeline, NodeKind.HEARTBEAT, 9)
     assert pipeline.changes("1001")[2:] == ["online node-restored"]
     assert pipeline.published[-1].bindings == pipeline.published[0].bindings
 
 
-def test_another_nodes_users_are_not_touched() -> None:
+def test_users_of_another_node_do_not_change() -> None:
     pipeline = Pipeline()
-    _say(pipeline, NodeKind.UP, 0)
-    _say(pipeline, NodeKind.UP, 0, node="fs2")
-    _tell(pipeline, registered(1), registered(1, node="fs2", port=5062))
+    _feed_node(pipeline, NodeKind.UP, 0)
+    _feed_node(pipeline, NodeKind.UP, 0, node="fs2")
+    _feed(pipeline, registered(1), registered(1, node="fs2", port=5062))
     pipeline.wait(4 * SECOND)
-    _say(pipeline, NodeKind.HEARTBEAT, 4, node="fs2")
+    _feed_node(pipeline, NodeKind.HEARTBEAT, 4, node="fs2")
     pipeline.wait(3 * SECOND)
     assert pipeline.changes("1001")[2:] == ["online node-lost"]
     assert pipeline.online() == {"1001": [5062]}
@@ -78,58 +86,58 @@ def test_another_nodes_users_are_not_touched() -> None:
 
 def test_the_next_process_takes_what_it_confirms_and_ends_the_rest() -> None:
     pipeline = Pipeline()
-    _say(pipeline, NodeKind.UP, 0)
+    _feed_node(pipeline, NodeKind.UP, 0)
     udp = Transport.UDP
-    _tell(pipeline, registered(1), registered(2, port=5070, transport=udp))
+    _feed(pipeline, registered(1), registered(2, port=5070, transport=udp))
     pipeline.wait(6 * SECOND)
-    _say(pipeline, NodeKind.UP, 20, boot="boot-b")
+    _feed_node(pipeline, NodeKind.UP, 20, boot="boot-b")
     assert pipeline.online() == {}
     row = listed(1, "s", at=21, boot="boot-b", port=5070, transport=udp)
-    _tell(pipeline, row, listing_ended(2, "s", at=21, boot="boot-b"))
+    _feed(pipeline, row, listing_ended(2, "s", at=21, boot="boot-b"))
     assert pipeline.changes("1001")[2:] == ["offline node-lost", "online found-in-snapshot"]
     assert pipeline.online() == {"1001": [5070]}
 
 
-def test_a_binding_told_by_the_lost_node_is_reachable_and_older_ones_wait() -> None:
+def test_binding_reported_by_the_lost_node_is_reachable_and_older_ones_wait() -> None:
     pipeline = Pipeline()
-    _say(pipeline, NodeKind.UP, 0)
-    _tell(pipeline, registered(1))
+    _feed_node(pipeline, NodeKind.UP, 0)
+    _feed(pipeline, registered(1))
     pipeline.wait(6 * SECOND)
-    _tell(pipeline, registered(2, port=5062))
+    _feed(pipeline, registered(2, port=5062))
     assert pipeline.online() == {"1001": [5062]}
-    _say(pipeline, NodeKind.HEARTBEAT, 9)
+    _feed_node(pipeline, NodeKind.HEARTBEAT, 9)
     assert pipeline.online() == {"1001": [5061, 5062]}
 
 
-def test_what_ended_while_the_node_was_lost_does_not_come_back() -> None:
+def test_binding_that_ended_while_the_node_was_lost_is_not_restored() -> None:
     pipeline = Pipeline()
-    _say(pipeline, NodeKind.UP, 0)
-    _tell(pipeline, registered(1, expires_at=moment(60)), registered(2, port=5062))
+    _feed_node(pipeline, NodeKind.UP, 0)
+    _feed(pipeline, registered(1, expires_at=moment(60)), registered(2, port=5062))
     pipeline.wait(6 * SECOND)
-    _tell(pipeline, unregistered(3, port=5062))  # from its producer's spool
+    _feed(pipeline, unregistered(3, port=5062))  # from its producer's spool
     pipeline.wait(timedelta(minutes=5))  # a lost node's time goes on: the other one expires
-    _say(pipeline, NodeKind.HEARTBEAT, 300)
+    _feed_node(pipeline, NodeKind.HEARTBEAT, 300)
     assert pipeline.changes("1001")[2:] == ["offline node-lost"]
     assert pipeline.online() == {}
 
 
-def test_calls_of_a_lost_node_are_out_of_sight_and_come_back() -> None:
+def test_calls_of_a_lost_node_are_hidden_and_restored() -> None:
     pipeline = Pipeline()
-    _say(pipeline, NodeKind.UP, 0)
-    _tell(pipeline, registered(1), registered(1, node="fs2", port=5062))
+    _feed_node(pipeline, NodeKind.UP, 0)
+    _feed(pipeline, registered(1), registered(1, node="fs2", port=5062))
     pipeline.feed(topics.CALLS, [(AOR, call(CallKind.ANSWERED, 3))])
     pipeline.wait(6 * SECOND)
     assert pipeline.changes("1001")[-1] == "online node-lost"
     assert pipeline.published[-1].calls == []
-    _say(pipeline, NodeKind.HEARTBEAT, 9)
+    _feed_node(pipeline, NodeKind.HEARTBEAT, 9)
     assert pipeline.changes("1001")[-1] == "on-the-phone node-restored"
 
 
 def test_a_stopped_producers_node_has_the_longer_lease() -> None:
     pipeline = Pipeline()
-    _say(pipeline, NodeKind.UP, 0)
-    _tell(pipeline, registered(1))
-    _say(pipeline, NodeKind.UNWATCHED, 1)
+    _feed_node(pipeline, NodeKind.UP, 0)
+    _feed(pipeline, registered(1))
+    _feed_node(pipeline, NodeKind.UNWATCHED, 1)
     pipeline.wait(timedelta(minutes=4))
     assert pipeline.changes("1001") == ["online registered"]
     pipeline.wait(timedelta(minutes=2))
@@ -138,76 +146,76 @@ def test_a_stopped_producers_node_has_the_longer_lease() -> None:
 
 def test_users_of_a_node_that_stays_uncertain_are_marked_until_a_listing_comes() -> None:
     pipeline = Pipeline()
-    _say(pipeline, NodeKind.UP, 0)
-    _tell(pipeline, registered(1))
-    _say(pipeline, NodeKind.GAP, 2)
-    _say(pipeline, NodeKind.HEARTBEAT, 3)
+    _feed_node(pipeline, NodeKind.UP, 0)
+    _feed(pipeline, registered(1))
+    _feed_node(pipeline, NodeKind.GAP, 2)
+    _feed_node(pipeline, NodeKind.HEARTBEAT, 3)
     pipeline.wait(4 * SECOND)
     assert pipeline.changes("1001") == ["online registered"]
-    _tell(pipeline, registered(4, port=5062))  # after the gap: certain
+    _feed(pipeline, registered(4, port=5062))  # after the gap: certain
     for number in range(4):  # it lives, but no listing comes
-        _say(pipeline, NodeKind.HEARTBEAT, 6 + 2 * number)
+        _feed_node(pipeline, NodeKind.HEARTBEAT, 6 + 2 * number)
         pipeline.wait(2 * SECOND)
     assert pipeline.changes("1001")[2:] == ["online node-uncertain"]
     assert [b.stale for b in pipeline.published[-1].bindings] == [True, False]
     whole = listing_ended(5, "s", at=14)
     whole.aor = None
-    _tell(pipeline, listed(5, "s", at=14), listed(5, "s", at=14, port=5062), whole)
+    _feed(pipeline, listed(5, "s", at=14), listed(5, "s", at=14, port=5062), whole)
     assert pipeline.changes("1001")[3:] == ["online found-in-snapshot"]
     assert [b.stale for b in pipeline.published[-1].bindings] == [False, False]
 
 
-def test_a_gap_that_a_listing_heals_at_once_is_not_told() -> None:
+def test_gap_followed_by_a_listing_is_not_published() -> None:
     pipeline = Pipeline()
-    _say(pipeline, NodeKind.UP, 0)
-    _tell(pipeline, registered(1))
-    _say(pipeline, NodeKind.GAP, 2)
+    _feed_node(pipeline, NodeKind.UP, 0)
+    _feed(pipeline, registered(1))
+    _feed_node(pipeline, NodeKind.GAP, 2)
     whole = listing_ended(5, "s", at=3)
     whole.aor = None  # of the node, not of one user
-    _tell(pipeline, listed(5, "s", at=3), whole)
+    _feed(pipeline, listed(5, "s", at=3), whole)
     for number in range(8):
-        _say(pipeline, NodeKind.HEARTBEAT, 4 + 2 * number)
+        _feed_node(pipeline, NodeKind.HEARTBEAT, 4 + 2 * number)
         pipeline.wait(2 * SECOND)
     assert pipeline.changes("1001") == ["online registered"]
 
 
-def test_a_node_that_said_goodbye_is_not_lost() -> None:
+def test_node_that_reported_its_shutdown_is_not_lost() -> None:
     leases = Leases(5 * SECOND, 300 * SECOND)
-    leases.renew(0, node_said(NodeKind.UP, 0), NOW)
-    leases.renew(0, node_said(NodeKind.DOWN, 1), NOW)
+    leases.renew(0, node_event(NodeKind.UP, 0), NOW)
+    leases.renew(0, node_event(NodeKind.DOWN, 1), NOW)
     assert leases.expire(NOW + timedelta(days=1)) == []
 
 
-def test_silence_while_kafka_was_away_is_nobodys_fault() -> None:
+def test_leases_are_suspended_while_kafka_is_unreachable() -> None:
     leases = Leases(5 * SECOND, 300 * SECOND)
-    leases.renew(0, node_said(NodeKind.UP, 0), NOW)
+    leases.renew(0, node_event(NodeKind.UP, 0), NOW)
     leases.suspend(NOW + 60 * SECOND)
     assert leases.expire(NOW + 61 * SECOND) == []
     (lost,) = leases.expire(NOW + 66 * SECOND)
     assert (lost.node, lost.at) == ("fs1", moment(0))
 
 
-def test_what_another_worker_reads_now_is_not_this_ones_to_judge() -> None:
+def test_nodes_of_a_partition_that_was_given_away_are_not_lost() -> None:
     leases = Leases(5 * SECOND, 300 * SECOND)
-    leases.renew(0, node_said(NodeKind.UP, 0), NOW)
+    leases.renew(0, node_event(NodeKind.UP, 0), NOW)
     leases.retain([1])
     assert leases.expire(NOW + 60 * SECOND) == []
 
 
 def test_a_worker_that_takes_over_gives_known_nodes_a_whole_lease() -> None:
     pipeline = Pipeline()
-    _say(pipeline, NodeKind.UP, 0)
+    _feed_node(pipeline, NodeKind.UP, 0)
     leases = Leases(5 * SECOND, 300 * SECOND)
     leases.begin(0, pipeline.state.nodes.items(), NOW)
     assert leases.expire(NOW + 4 * SECOND) == []
     assert [lease.node for lease in leases.expire(NOW + 6 * SECOND)] == ["fs1"]
-    assert leases.renew(0, node_said(NodeKind.HEARTBEAT, 9), NOW + 7 * SECOND)
+    assert leases.renew(0, node_event(NodeKind.HEARTBEAT, 9), NOW + 7 * SECOND)
 
 
 def _crowd(size: int) -> PartitionState:
     """Users registered on fs1, one binding each."""
     pipeline = Pipeline()
-    _say(pipeline, NodeKind.UP, 0)
+    _feed_node(pipeline, NodeKind.UP, 0)
     events = [(f"sip:u{n}@example.test", registered(n + 1, port=5061)) for n in range(size)]
     for aor, event in events:
         event.aor = aor
@@ -236,7 +244,7 @@ def test_a_lost_nodes_users_are_swept_in_pieces_and_at_once_when_touched() -> No
     assert not state.sweeps
 
 
-def test_a_return_in_the_middle_of_a_sweep_leaves_nobody_behind() -> None:
+def test_return_during_a_sweep_restores_every_user() -> None:
     state = _crowd(PIECE + 10)
     for number, kind in enumerate((NodeKind.LOST, NodeKind.HEARTBEAT)):
         change = topics.NODE_CHANGES.model(
@@ -297,7 +305,7 @@ class _Node:
         ([NodeKind.DOWN], False),
     ],
 )
-def test_a_crash_in_the_middle_of_a_sweep_leaves_nobody_behind(
+def test_crash_during_a_sweep_reaches_every_user(
     kinds: list[NodeKind], reachable: bool, is_between: bool
 ) -> None:
     """The change is read again then, for it is acknowledged when its sweep has ended.
@@ -355,8 +363,8 @@ class _Worker:
         self.lost += [record.key.decode() for record in effects.joins]
 
 
-def test_a_worker_that_is_behind_loses_no_node() -> None:
-    """Its heartbeats are in Kafka, and not read: that is no silence of the node's."""
+def test_worker_with_unread_heartbeats_loses_no_node() -> None:
+    """Its heartbeats are in Kafka, and not read: the node is not lost."""
     worker, now = _Worker(), NOW
     leases = Leases(5 * SECOND, 300 * SECOND)
     copier = NodeCopier(1, 5 * SECOND, leases)
@@ -369,7 +377,7 @@ def test_a_worker_that_is_behind_loses_no_node() -> None:
 
     timekeeper = Timekeeper(worker, fold_due, nodes.check_leases, lambda: now)
     asyncio.run(timekeeper.tick())
-    leases.renew(0, node_said(NodeKind.UP, 0), now)
+    leases.renew(0, node_event(NodeKind.UP, 0), now)
     worker.unread = [0]
     now += 60 * SECOND
     asyncio.run(timekeeper.tick())

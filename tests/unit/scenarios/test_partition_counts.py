@@ -19,9 +19,9 @@ from streams.batches.partition_state import PartitionState
 from streams.batches.session_batch import SessionBatch
 from streams.consumed import TopicPartition
 from streams.flow.partition_guard import PartitionGuard
+from tests.unit.fold_events import AOR, listing_ended, moment, refreshed, registered
 from tests.unit.pipeline import NOW, Consumed
 from tests.unit.runtime.test_partition_counts import KAFKA, TopicCounts
-from tests.unit.stories import AOR, listing_ended, moment, refreshed, registered
 
 RIGHT = partition_of(AOR.encode(), 4)
 WRONG = (RIGHT + 1) % 4

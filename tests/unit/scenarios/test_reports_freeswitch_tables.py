@@ -232,7 +232,7 @@ def test_profiles_share_a_table_where_a_register_renews_the_others_row(
     assert context.known_rows.is_one(own, other) == shares
 
 
-def test_what_cannot_be_asked_is_published_as_it_came(switch: FakeSwitch) -> None:
+def test_event_without_an_answer_is_published_unchanged(switch: FakeSwitch) -> None:
     """A recording answers nothing: the held end goes out."""
     switch.register("1001", A, "a")
     switch.register("1001", A, "b")

@@ -1,7 +1,7 @@
-"""Hypothesis chooses what happens in a cluster and whose next word comes, however late.
+"""Hypothesis chooses what happens in a cluster and whose next report comes, however late.
 
 Each source keeps its order in a topic; there is no other bound on the order of arrival. The checks
-are those of generated histories (tests/histories/verdict.py) but for the time that words take.
+are those of generated histories (tests/histories/checker.py) but for the time that reports take.
 """
 
 from collections import deque
@@ -15,10 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from streams.batches.leases import Leases
 from streams.batches.partition_state import PartitionState
 from streams.settings import NO_GRACE
+from tests.histories.checker import Checker
 from tests.histories.facts import EDGE, REGISTRARS, Device
-from tests.histories.said import START, Said, Speaker
+from tests.histories.reports import START, Report, Reporter
 from tests.histories.troubles import TroubledCluster
-from tests.histories.verdict import Judge
 from tests.unit.pipeline import Pipeline
 
 DAY = timedelta(days=1)
@@ -30,15 +30,15 @@ INDEX = st.integers(min_value=0, max_value=7)
 class ClusterAndFolds(RuleBasedStateMachine):
     """One user, up to a few devices, two registrars and an edge."""
 
-    @initialize(speaks=st.booleans(), ticks=st.booleans())
-    def begin(self, speaks: bool, ticks: bool) -> None:
-        nodes = {name: Speaker(name, ticks=ticks and name != EDGE) for name in (*REGISTRARS, EDGE)}
-        self.cluster = TroubledCluster(chance=Random(1), speaks=speaks, nodes=nodes)
+    @initialize(reports_closes=st.booleans(), ticks=st.booleans())
+    def begin(self, reports_closes: bool, ticks: bool) -> None:
+        nodes = {name: Reporter(name, ticks=ticks and name != EDGE) for name in (*REGISTRARS, EDGE)}
+        self.cluster = TroubledCluster(chance=Random(1), reports_closes=reports_closes, nodes=nodes)
         state = PartitionState(0, {}, {}, timedelta(seconds=35))
         self.pipeline = Pipeline(state=state, leases=Leases(DAY, DAY), now=START)
-        self.judge = Judge(self.cluster, self.pipeline, late=float("inf"))
-        self.under_way: dict[tuple[str, str], deque[Said]] = {}
-        self.come: list[Said] = []
+        self.checker = Checker(self.cluster, self.pipeline, late=float("inf"))
+        self.under_way: dict[tuple[str, str], deque[Report]] = {}
+        self.come: list[Report] = []
         self.seen = 0
 
     # -- what happens -----------------------------------------------------------------------------
@@ -122,7 +122,7 @@ class ClusterAndFolds(RuleBasedStateMachine):
     @rule(node=st.sampled_from(REGISTRARS))
     def list_node(self, node: str) -> None:
         self.cluster.advance(3)
-        self.cluster.take_stock(node)
+        self.cluster.list_node(node)
 
     # -- what comes -------------------------------------------------------------------------------
 
@@ -137,11 +137,11 @@ class ClusterAndFolds(RuleBasedStateMachine):
 
     @rule()
     def comes_again(self) -> None:
-        self.judge.repeat(self.come)
+        self.checker.repeat(self.come)
 
     @invariant()
     def nothing_is_wrong(self) -> None:
-        assert self.judge.wrong == []
+        assert self.checker.wrong == []
 
     def teardown(self) -> None:
         if not hasattr(self, "cluster"):
@@ -152,25 +152,25 @@ class ClusterAndFolds(RuleBasedStateMachine):
                 self._come(stream.popleft())
         self.cluster.advance(60)
         for name in REGISTRARS:
-            self.cluster.take_stock(name)
-        for one in self.cluster.said[self.seen :]:
+            self.cluster.list_node(name)
+        for one in self.cluster.reports[self.seen :]:
             self._come(one)
-        self.judge.conclude(NO_GRACE)
-        self.judge.repeat(self.come)
-        assert self.judge.wrong == []
+        self.checker.conclude(NO_GRACE)
+        self.checker.repeat(self.come)
+        assert self.checker.wrong == []
 
     def _living(self, which: int) -> Device:
         living = [d for d in self.cluster.devices if d.registered and d.alive]
         return living[which % len(living)]
 
     def _collect(self) -> None:
-        for one in self.cluster.said[self.seen :]:
+        for one in self.cluster.reports[self.seen :]:
             self.under_way.setdefault((one.source, one.topic.name), deque()).append(one)
-        self.seen = len(self.cluster.said)
+        self.seen = len(self.cluster.reports)
 
-    def _come(self, one: Said) -> None:
+    def _come(self, one: Report) -> None:
         self.come.append(one)
-        self.judge.take(self.cluster.now, one)
+        self.checker.take(self.cluster.now, one)
 
 
 TestClusterAndFolds = ClusterAndFolds.TestCase

@@ -11,8 +11,8 @@ from schemas.origin import Address
 from schemas.vocabulary import ConnectionKind, Source, Status, Transport
 from streams.batches.partition_state import PartitionState
 from streams.settings import StreamsSettings
+from tests.unit.fold_events import AOR, moment, refreshed, registered, unregistered
 from tests.unit.pipeline import Pipeline
-from tests.unit.stories import AOR, moment, refreshed, registered, unregistered
 
 REMOTE = Address(ip="10.0.0.7", port=5061)
 
@@ -33,7 +33,7 @@ def _socket(kind: ConnectionKind, at: float, **more: Any) -> ConnectionEvent:
     )
 
 
-def _tell(pipeline: Pipeline, *events: Any) -> None:
+def _feed(pipeline: Pipeline, *events: Any) -> None:
     for event in events:
         is_socket = isinstance(event, ConnectionEvent)
         topic = topics.CONNECTIONS if is_socket else topics.REGISTRATIONS
@@ -49,8 +49,8 @@ def _pipeline(grace: float = 0) -> Pipeline:
 
 def test_a_suspect_is_reachable_but_shown_until_it_recovers() -> None:
     pipeline = _pipeline()
-    _tell(pipeline, registered(1, cookie=7), _socket(ConnectionKind.SUSPECT, 2))
-    _tell(pipeline, _socket(ConnectionKind.RECOVERED, 3), _socket(ConnectionKind.RECOVERED, 4))
+    _feed(pipeline, registered(1, cookie=7), _socket(ConnectionKind.SUSPECT, 2))
+    _feed(pipeline, _socket(ConnectionKind.RECOVERED, 3), _socket(ConnectionKind.RECOVERED, 4))
     assert pipeline.changes("1001") == [
         "online registered",
         "online connection-suspect",
@@ -60,50 +60,50 @@ def test_a_suspect_is_reachable_but_shown_until_it_recovers() -> None:
     assert all(p.reachable for p in pipeline.published)
 
 
-def test_a_suspect_that_registers_again_is_none() -> None:
+def test_suspect_that_registers_again_is_no_longer_suspect() -> None:
     pipeline = _pipeline()
-    _tell(pipeline, registered(1, cookie=7), _socket(ConnectionKind.SUSPECT, 2))
-    _tell(pipeline, refreshed(3, cookie=7))
+    _feed(pipeline, registered(1, cookie=7), _socket(ConnectionKind.SUSPECT, 2))
+    _feed(pipeline, refreshed(3, cookie=7))
     assert pipeline.changes("1001")[2:] == ["online registered"]
     assert not pipeline.published[-1].bindings[0].suspect
 
 
 def test_a_suspect_that_times_out_is_offline() -> None:
     pipeline = _pipeline()
-    _tell(pipeline, registered(1, cookie=7), _socket(ConnectionKind.SUSPECT, 2))
-    _tell(pipeline, _socket(ConnectionKind.TIMED_OUT, 20))
+    _feed(pipeline, registered(1, cookie=7), _socket(ConnectionKind.SUSPECT, 2))
+    _feed(pipeline, _socket(ConnectionKind.TIMED_OUT, 20))
     assert pipeline.changes("1001")[2:] == ["offline connection-timed-out"]
 
 
 def test_suspicion_is_of_one_incarnation_and_waits_for_its_owner() -> None:
     pipeline = _pipeline()
-    _tell(pipeline, _socket(ConnectionKind.SUSPECT, 2, cookie=6), registered(3, cookie=7))
+    _feed(pipeline, _socket(ConnectionKind.SUSPECT, 2, cookie=6), registered(3, cookie=7))
     assert pipeline.changes("1001") == ["online registered"]
     other = _pipeline()
-    _tell(other, _socket(ConnectionKind.SUSPECT, 2), registered(1, cookie=7))
+    _feed(other, _socket(ConnectionKind.SUSPECT, 2), registered(1, cookie=7))
     assert other.changes("1001") == ["online registered", "online connection-suspect"]
 
 
 def test_a_second_incarnation_without_cookies_ends_too() -> None:
     """Registered, ended, registered again from the same port, ended: the kernel was not asked."""
     pipeline = _pipeline()
-    _tell(pipeline, registered(1), refreshed(3))
-    _tell(pipeline, _socket(ConnectionKind.CLOSED, 2))  # told after the second REGISTER
+    _feed(pipeline, registered(1), refreshed(3))
+    _feed(pipeline, _socket(ConnectionKind.CLOSED, 2))  # read after the second REGISTER
     assert pipeline.changes("1001") == ["online registered"]
-    _tell(pipeline, _socket(ConnectionKind.CLOSED, 4, cookie=8))
+    _feed(pipeline, _socket(ConnectionKind.CLOSED, 4, cookie=8))
     assert pipeline.changes("1001")[1:] == ["offline connection-closed"]
 
 
 def test_a_servers_own_end_is_the_nodes() -> None:
     pipeline = _pipeline()
-    _tell(pipeline, registered(1, cookie=7))
-    _tell(pipeline, _socket(ConnectionKind.CLOSED, 2, reason="listener gone"))
+    _feed(pipeline, registered(1, cookie=7))
+    _feed(pipeline, _socket(ConnectionKind.CLOSED, 2, reason="listener gone"))
     assert pipeline.changes("1001")[1:] == ["offline node-lost"]
 
 
 def test_status_outlives_a_loss_by_the_domains_grace() -> None:
     pipeline = _pipeline(grace=3)
-    _tell(pipeline, registered(1, cookie=7), _socket(ConnectionKind.CLOSED, 2))
+    _feed(pipeline, registered(1, cookie=7), _socket(ConnectionKind.CLOSED, 2))
     assert [(p.status, p.reachable) for p in pipeline.published][1:] == [(Status.ONLINE, False)]
     pipeline.wait(timedelta(seconds=2))
     assert len(pipeline.published) == 2
@@ -114,24 +114,24 @@ def test_status_outlives_a_loss_by_the_domains_grace() -> None:
     assert [p.version for p in pipeline.published] == [1, 2, 3]
 
 
-def test_who_is_back_within_the_grace_never_was_offline() -> None:
+def test_user_back_within_the_grace_was_never_offline() -> None:
     pipeline = _pipeline(grace=3)
-    _tell(pipeline, registered(1, cookie=7), _socket(ConnectionKind.CLOSED, 2))
-    _tell(pipeline, registered(3, port=5062))
+    _feed(pipeline, registered(1, cookie=7), _socket(ConnectionKind.CLOSED, 2))
+    _feed(pipeline, registered(3, port=5062))
     pipeline.wait(timedelta(seconds=60))
     assert {p.status for p in pipeline.published} == {Status.ONLINE}
     assert [p.reachable for p in pipeline.published] == [True, False, True]
 
 
-def test_who_signs_off_gets_no_grace() -> None:
+def test_unregister_gets_no_grace() -> None:
     pipeline = _pipeline(grace=3)
-    _tell(pipeline, registered(1), unregistered(2))
+    _feed(pipeline, registered(1), unregistered(2))
     assert pipeline.changes("1001")[1:] == ["offline unregistered"]
 
 
 def test_grace_goes_on_after_a_restart() -> None:
     before = _pipeline(grace=3)
-    _tell(before, registered(1, cookie=7), _socket(ConnectionKind.CLOSED, 2))
+    _feed(before, registered(1, cookie=7), _socket(ConnectionKind.CLOSED, 2))
     state = PartitionState(0, before.state.sessions, {}, timedelta(seconds=35))
     state.index.begin()
     assert state.index.index_piece()

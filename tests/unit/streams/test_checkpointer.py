@@ -93,7 +93,7 @@ async def _turns() -> None:
 
 
 def test_what_is_folded_and_not_durable_is_not_saved() -> None:
-    async def story() -> None:
+    async def check() -> None:
         worker, files = Worker(), Files()
         saver = worker.checkpointer(files)
         async with worker.lock:  # as a batch holds it until Kafka has acknowledged
@@ -104,11 +104,11 @@ def test_what_is_folded_and_not_durable_is_not_saved() -> None:
         await saving
         assert files.saved == [{b"a": b"{}"}]
 
-    asyncio.run(story())
+    asyncio.run(check())
 
 
 def test_a_partition_that_goes_meanwhile_is_not_saved() -> None:
-    async def story() -> None:
+    async def check() -> None:
         worker, files = Worker(), Files()
         async with worker.lock:
             saving = asyncio.create_task(worker.checkpointer(files).save_all())
@@ -117,11 +117,11 @@ def test_a_partition_that_goes_meanwhile_is_not_saved() -> None:
         await saving
         assert not files.saved
 
-    asyncio.run(story())
+    asyncio.run(check())
 
 
 def test_the_last_save_waits_for_the_one_under_way_and_is_the_last() -> None:
-    async def story() -> None:
+    async def check() -> None:
         worker, files = Worker(), Files()
         files.may_write.clear()
         saver = worker.checkpointer(files)
@@ -134,17 +134,17 @@ def test_the_last_save_waits_for_the_one_under_way_and_is_the_last() -> None:
         await asyncio.wait_for(running, 10)
         assert len(files.saved) == 2
 
-    asyncio.run(story())
+    asyncio.run(check())
 
 
 def test_what_is_saved_already_is_not_saved_again() -> None:
-    async def story() -> None:
+    async def check() -> None:
         worker, files = Worker(), Files()
         files.saved_to = 100
         await worker.checkpointer(files).save_all()
         assert not files.saved
 
-    asyncio.run(story())
+    asyncio.run(check())
 
 
 def test_a_stop_does_not_save_a_large_table_for_a_few_records() -> None:
@@ -164,7 +164,7 @@ def test_a_stop_does_not_save_a_large_table_for_a_few_records() -> None:
 
 
 def test_a_large_table_is_saved_once_in_a_while_all_the_same() -> None:
-    async def story() -> None:
+    async def check() -> None:
         worker, files = Worker(), Files()
         for number in range(400):
             worker.table[b"%d" % number] = b"{}"
@@ -173,15 +173,15 @@ def test_a_large_table_is_saved_once_in_a_while_all_the_same() -> None:
         await asyncio.wait_for(files.began.wait(), 10)
         running.cancel()
 
-    asyncio.run(story())
+    asyncio.run(check())
 
 
 @pytest.mark.parametrize("interval", [OFTEN, timedelta(0)])
-def test_nothing_is_saved_without_kafka_or_when_told_never_to(interval: timedelta) -> None:
-    async def story() -> None:
+def test_nothing_is_saved_without_kafka_or_with_interval_never(interval: timedelta) -> None:
+    async def check() -> None:
         worker, files = Worker(), Files()
         worker.error = KafkaUnavailable("no broker")
         await worker.checkpointer(files, interval).save_all()
         assert not files.saved
 
-    asyncio.run(story())
+    asyncio.run(check())

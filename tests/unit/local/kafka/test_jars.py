@@ -49,7 +49,7 @@ def test_an_error_page_is_not(cache: Path) -> None:
     assert list(cache.iterdir()) == []
 
 
-def test_without_a_network_the_error_says_what_to_do(
+def test_without_a_network_the_error_names_the_remedy(
     monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
     monkeypatch.setattr(jars, "REPOSITORY", "http://127.0.0.1:1/maven2")

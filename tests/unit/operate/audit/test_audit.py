@@ -18,7 +18,7 @@ from operate.audit.settings import AuditSettings
 from runtime.settings import BadArgument, BadSettings, load
 from schemas.presence import Presence
 from schemas.session import Session
-from tests.unit.stories import AOR, listed, moment
+from tests.unit.fold_events import AOR, listed, moment
 
 LIMITS = Limits(timedelta(seconds=10), timedelta(seconds=35))
 ONE = Disagreement(Kind.MISSING, "fs1", AOR, "sip:1001@10.0.0.7:5061;transport=tcp", "why")

@@ -18,7 +18,7 @@ from schemas.presence import Presence
 from schemas.session import Session
 from tests.histories.facts import EDGE, REGISTRARS
 from tests.histories.history import Scene, play_scene
-from tests.histories.said import START
+from tests.histories.reports import START
 
 LIMITS = Limits(expiry_tolerance=timedelta(seconds=10), expiry_slack=timedelta(seconds=35))
 SEEDS = st.integers(min_value=0, max_value=2**32)

@@ -13,7 +13,7 @@ from schemas.presence import Presence, PresenceBinding
 from schemas.registration import RegistrationEvent
 from schemas.session import Binding, EndedBinding, Session
 from schemas.vocabulary import Cause, Source, Status, Transport
-from tests.unit.stories import AOR, listed, moment
+from tests.unit.fold_events import AOR, listed, moment
 
 NOW = moment(1000)
 EXPIRES = moment(3600)

@@ -14,8 +14,7 @@ from operate.explain.rendering import render
 from schemas import codec, topics
 from schemas.node import NodeEvent
 from schemas.vocabulary import CallKind, Cause, NodeKind, RegistrationKind, Source, Status
-from tests.unit.operate.explain.logging_pipeline import LoggingPipeline
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     AOR,
     call,
     expired,
@@ -29,6 +28,7 @@ from tests.unit.stories import (
     socket_closed,
     unregistered,
 )
+from tests.unit.operate.explain.logging_pipeline import LoggingPipeline
 
 
 def node(kind: NodeKind, at: float, boot: str = "boot-a") -> NodeEvent:

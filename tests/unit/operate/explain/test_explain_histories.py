@@ -12,7 +12,7 @@ from streams.models import Presence
 from streams.settings import StreamsSettings
 from tests.histories.delivery import deliver
 from tests.histories.history import LEASE, draw
-from tests.histories.said import START
+from tests.histories.reports import START
 from tests.unit.operate.explain.logging_pipeline import LoggingPipeline
 
 HISTORIES, SHARE = 300, 100
@@ -24,7 +24,7 @@ Then = tuple[datetime, dict[str, Presence | None]]
 def played(seed: int) -> tuple[LoggingPipeline, Then]:
     """A history through a pipeline that keeps its log, and what was published in the middle."""
     chance = random.Random(seed)
-    delivery = deliver(draw(chance).said, chance)
+    delivery = deliver(draw(chance).reports, chance)
     grace = timedelta(seconds=chance.choice((0, 20)))
     settings = StreamsSettings(grace={"*": grace})
     state = PartitionState(0, {}, {}, settings.expiry_slack, settings.grace_of)
@@ -33,11 +33,11 @@ def played(seed: int) -> tuple[LoggingPipeline, Then]:
     )
     middle = chance.randrange(len(delivery.records))
     then: Then = START, {}
-    for number, (at, said) in enumerate(delivery.records):
+    for number, (at, report) in enumerate(delivery.records):
         pipeline.wait(START + timedelta(seconds=at) - pipeline.now)
         if number == middle:
             then = pipeline.now, {aor: pipeline.last(aor) for aor in users(pipeline)}
-        pipeline.feed(said.topic, [(said.key, said.event)])
+        pipeline.feed(report.topic, [(report.key, report.event)])
     pipeline.wait(grace + timedelta(seconds=1))
     return pipeline, then
 

@@ -13,8 +13,8 @@ from streams.batches.node_index import INDEX_PIECE
 from streams.batches.partition_state import PartitionState
 from streams.consumed import FetchedRecord, TopicPartition
 from streams.tables.packed_table import PackedTable, Packer
+from tests.unit.fold_events import node_change, registered
 from tests.unit.pipeline import Pipeline
-from tests.unit.stories import node_change, registered
 
 SLACK = timedelta(seconds=35)
 CHANGELOG = TopicPartition("rollcall.sessions", 0)
@@ -57,7 +57,7 @@ def test_of_the_last_batch_all_may_be_unpublished_and_of_the_others_nobody(
     assert number == len(users)
 
 
-def test_a_loss_before_all_is_indexed_is_told_to_everybody() -> None:
+def test_loss_before_all_is_indexed_reaches_every_user() -> None:
     users = INDEX_PIECE * 2 + 1
     before = Pipeline()
     events = [replace(registered(n), aor=f"sip:{n}@example.test") for n in range(1, users + 1)]

@@ -36,7 +36,7 @@ def _sought(consumer: Consumer) -> Any:
     return asyncio.run(thread._seek_to_committed())
 
 
-def test_one_request_tells_where_all_partitions_go_on() -> None:
+def test_one_request_gives_the_offsets_of_all_partitions() -> None:
     consumer = Consumer(PARTITIONS)
     found = _sought(consumer)
     assert consumer.requests == [PARTITIONS]

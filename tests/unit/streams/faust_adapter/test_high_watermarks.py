@@ -12,14 +12,14 @@ from streams.faust_adapter.consumer_thread import WATERMARK_HOLDS_MS, FetchThrea
 ONE, OTHER = TP("topic", 0), TP("topic", 1)
 
 
-def _watermark(tp: TP, written: int, **heard: int) -> int | None:
-    """Of a consumer's thread that is assigned ONE, of which a fetch brought what is `heard`."""
+def _watermark(tp: TP, written: int, **read_at: int) -> int | None:
+    """Of a consumer's thread that is assigned ONE, of which a fetch brought what is `read_at`."""
 
     async def asked() -> int | None:  # aiokafka's assignment wants a loop
         subscription = SubscriptionState()
         subscription.assign_from_user({ONE})
         state = subscription.subscription.assignment.state_value(ONE)
-        for name, value in heard.items():
+        for name, value in read_at.items():
             assert hasattr(state, name)
             setattr(state, name, value)
         thread = FetchThread.__new__(FetchThread)
@@ -29,11 +29,11 @@ def _watermark(tp: TP, written: int, **heard: int) -> int | None:
     return asyncio.run(asked())
 
 
-def test_an_end_tells_of_what_was_written_before_it_was_heard_and_a_little_longer() -> None:
-    heard = 1_700_000_000_000
-    assert _watermark(ONE, 0, highwater=7, timestamp=heard) == 7
-    assert _watermark(ONE, heard + WATERMARK_HOLDS_MS, highwater=7, timestamp=heard) == 7
-    assert _watermark(ONE, heard + WATERMARK_HOLDS_MS + 1, highwater=7, timestamp=heard) is None
+def test_high_watermark_covers_records_written_until_shortly_after_it_was_read() -> None:
+    read_at = 1_700_000_000_000
+    assert _watermark(ONE, 0, highwater=7, timestamp=read_at) == 7
+    assert _watermark(ONE, read_at + WATERMARK_HOLDS_MS, highwater=7, timestamp=read_at) == 7
+    assert _watermark(ONE, read_at + WATERMARK_HOLDS_MS + 1, highwater=7, timestamp=read_at) is None
 
 
 def test_a_producer_whose_clock_is_ahead_does_not_make_a_fresh_end_old() -> None:

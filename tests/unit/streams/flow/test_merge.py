@@ -145,7 +145,7 @@ def test_what_was_dropped_is_read_again() -> None:
 
 
 def test_a_topic_skipped_before_a_rebalance_is_waited_for_after_it() -> None:
-    """Another worker may have brought it on; what this one did not hear then says nothing now."""
+    """Another worker may have brought it on; what this one did not read then proves nothing now."""
     merge = _merge(lambda topic, _: None if topic is topics.REGISTRATIONS else 1)
     merge.add(topics.CALLS, _batch([20]))
     taken = [merge.take(round_ * STALLED) for round_ in range(STALL_ROUNDS + 1)]
@@ -159,7 +159,7 @@ def test_a_topic_skipped_before_a_rebalance_is_waited_for_after_it() -> None:
     assert _flat(merge.take(now + STALLED)) == [("registrations", 10)]
 
 
-def test_an_end_heard_before_what_is_here_was_written_does_not_tell() -> None:
+def test_high_watermark_read_before_the_record_was_written_proves_nothing() -> None:
     """Nothing lies beyond the end of long ago, but a registration came since, before the call."""
     fresh = False
 
@@ -176,12 +176,12 @@ def test_an_end_heard_before_what_is_here_was_written_does_not_tell() -> None:
     assert _flat(merge.take(0)) == [("registrations", 10), ("calls", 20)]
 
 
-def test_an_end_that_was_not_heard_again_is_waited_for_each_time() -> None:
+def test_high_watermark_that_was_not_read_again_is_waited_for_each_time() -> None:
     end: int | None = None
     merge = _merge(lambda topic, _: end if topic is topics.REGISTRATIONS else 0)
     now, waited = 0.0, []
-    for heard in (None, None, 0, None):
-        end = heard
+    for watermark in (None, None, 0, None):
+        end = watermark
         merge.add(topics.CALLS, _batch([20]))
         began = now
         while not merge.take(now):

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.origin import Address
 from schemas.vocabulary import Transport
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     apply,
     moment,
     refreshed,

@@ -9,7 +9,7 @@ from schemas.call import CallEvent
 from schemas.presence import Presence
 from schemas.session import Session
 from schemas.vocabulary import CallKind, CallState, NodeKind, Status
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     AOR,
     apply,
     call,
@@ -49,8 +49,8 @@ class TestWhatMovesALeg:
         )
         assert shown(published) == ["online registered", "on-the-phone call-answered"]
 
-    def test_a_bell_that_rings_on_is_told_once(self) -> None:
-        """A second 180, or the same one by a producer that was killed and says it again."""
+    def test_repeated_ringing_is_published_once(self) -> None:
+        """A second 180, or the same one by a producer that was killed and sends it again."""
         _, published = apply(
             registered(1),
             call(CallKind.RINGING, 2),
@@ -76,8 +76,8 @@ class TestWhatMovesALeg:
         )
         assert shown(published)[1:] == ["ringing call-ringing", "on-the-phone call-answered"]
 
-    def test_a_hold_that_is_over_and_told_again_holds_nothing(self) -> None:
-        """By a producer that was killed: its spool says it once more."""
+    def test_repeated_hold_that_is_over_holds_nothing(self) -> None:
+        """By a producer that was killed: its spool sends it once more."""
         _, published = apply(
             registered(1),
             call(CallKind.ANSWERED, 2),
@@ -102,8 +102,8 @@ class TestWhatALegIsKnownBy:
             ("c", "c"),
         ]
 
-    def test_a_call_id_once_told_is_kept_and_announced_once(self) -> None:
-        """Media is looked for under it; not each of the switch's events tells it."""
+    def test_call_id_is_kept_and_announced_once(self) -> None:
+        """Media is looked for under it; not each of the switch's events has it."""
         session = Session(aor=AOR)
         apply(registered(1), session=session)
         owners = [
@@ -125,15 +125,15 @@ class TestWhatALegIsKnownBy:
         session = Session(aor=AOR)
         apply(registered(1), session=session)
         ringing = call(CallKind.RINGING, 2, sip_call_id="a@fs1")
-        told, again = fold(session, ringing).owner, fold(session, ringing)
-        assert told is not None
-        assert again.owner == told
+        first, again = fold(session, ringing).owner, fold(session, ringing)
+        assert first is not None
+        assert again.owner == first
         assert again.change is None
 
 
 class TestListings:
     def test_a_leg_that_is_listed_as_ended_is_no_call_and_moves_none(self) -> None:
-        """Its own end is told by itself, and why."""
+        """Its own end is reported by itself, and why."""
         _, published = apply(
             registered(1),
             row(CallState.ENDED, 50, leg="unheard-of"),
@@ -149,7 +149,7 @@ class TestListings:
         assert shown(apply(*story)[1]) == ["online registered", "on-the-phone call-answered"]
 
     def test_a_row_of_the_listing_before_does_not_hide_that_this_one_shows_the_call(self) -> None:
-        """A producer that was killed says it again."""
+        """A producer that was killed sends it again."""
         earlier = row(CallState.ANSWERED, 300)
         _, published = apply(
             registered(1),
@@ -160,7 +160,7 @@ class TestListings:
         assert shown(published) == ["online registered", "on-the-phone call-answered"]
 
     @pytest.mark.parametrize(
-        ("listed_at", "told"),
+        ("listed_at", "more"),
         [
             (11.5, []),
             (12.0, []),
@@ -168,15 +168,15 @@ class TestListings:
         ],
     )
     def test_a_call_that_began_while_the_listing_was_made_is_left_to_the_next(
-        self, listed_at: float, told: list[str]
+        self, listed_at: float, more: list[str]
     ) -> None:
-        """The switch's table lags what it tells by up to two seconds."""
+        """The switch's table lags its events by up to two seconds."""
         _, published = apply(registered(1), call(CallKind.ANSWERED, 10), rows_end(listed_at))
-        assert shown(published) == ["online registered", "on-the-phone call-answered", *told]
+        assert shown(published) == ["online registered", "on-the-phone call-answered", *more]
 
     @pytest.mark.parametrize(("listed_at", "status"), [(61, "held"), (300, "on-the-phone")])
     def test_a_listing_that_lags_does_not_end_a_hold(self, listed_at: int, status: str) -> None:
-        """What the switch said of the hold itself is newer; a later listing knows better."""
+        """The switch's event of the hold itself is newer; a later listing knows better."""
         _, published = apply(
             registered(1),
             call(CallKind.ANSWERED, 2),
@@ -187,7 +187,7 @@ class TestListings:
         assert published[-1].status == status
 
     @pytest.mark.parametrize("answered", [48.5, 40.0])
-    def test_the_answer_to_a_call_that_was_first_listed_is_told_late(self, answered: float) -> None:
+    def test_answer_to_a_call_that_was_first_listed_is_read_late(self, answered: float) -> None:
         """It is of before the listing, which showed the call still ringing: the listing lagged,
         also by more than any was seen to. What it showed, its end does not end."""
         _, published = apply(
@@ -212,20 +212,20 @@ class TestWhatIsShown:
         assert published[-1].calls == []
         assert published[-1].status is Status.ONLINE
 
-    def test_nor_is_a_call_on_a_node_that_nobody_hears(self) -> None:
+    def test_call_on_a_lost_node_is_not_shown(self) -> None:
         _, published = apply(self.AWAY, call(CallKind.ANSWERED, 2), self.LOST)
         assert shown(published)[-1] == "online node-lost"
         assert published[-1].calls == []
 
     def test_its_end_then_shows_nothing(self) -> None:
-        """Told by a spool that drains before the node's heartbeats are heard again."""
+        """From a spool that drains before the node's heartbeats are read again."""
         session, published = apply(
             self.AWAY, call(CallKind.ANSWERED, 2), self.LOST, call(CallKind.ENDED, 4)
         )
         assert shown(published)[-1] == "online node-lost"
         assert session.calls == {}
 
-    def test_a_call_that_goes_on_is_shown_before_its_node_is_heard_again(self) -> None:
+    def test_call_that_goes_on_is_shown_before_its_node_is_back(self) -> None:
         _, published = apply(
             self.AWAY, call(CallKind.RINGING, 2), self.LOST, call(CallKind.ANSWERED, 4)
         )
@@ -256,7 +256,7 @@ def test_a_call_from_ringing_to_its_end() -> None:
 
 
 def test_a_call_never_comes_back_from_ended_nor_goes_back_to_ringing() -> None:
-    """Busy lamps stuck or out of order: kamailio#3192, freeswitch#2741."""
+    """Busy lamp fields stuck or out of order: kamailio#3192, freeswitch#2741."""
     events = [
         call(CallKind.TRYING, 2),
         call(CallKind.RINGING, 3),

@@ -11,57 +11,57 @@ from schemas.internal import ConnectionOwner, ConnectionState
 from schemas.origin import Address
 from schemas.vocabulary import Cause, ConnectionKind, Source, Transport
 from streams.folds.connection import fold_end, fold_owner
-from tests.unit.connection_events import closed, denied, hear, owner, reset, told
+from tests.unit.connection_events import closed, denied, feed, owner, reported, reset
+from tests.unit.fold_events import AOR, moment, refreshed, registered
 from tests.unit.pipeline import Pipeline
-from tests.unit.stories import AOR, moment, refreshed, registered
 
 HOUR = 3600
 
 
 class TestRegistrationsReadLate:
-    """The connection has long ended, by all that the kernel told, when its REGISTER is read."""
+    """The connection has long ended, by all that the kernel reported, when its REGISTER is read."""
 
     def test_it_ended_as_the_kernel_saw_it_whatever_listings_asked_since(self) -> None:
         """Each minute the registrar lists the dead client, and the kernel knows nothing of it."""
         minutes = [denied(60.0 * minute) for minute in range(1, 6)]
-        late = hear(reset(2, cookie=7), *minutes, registered(1, cookie=7))
+        late = feed(reset(2, cookie=7), *minutes, registered(1, cookie=7))
         assert late.changes("1001") == ["online registered", "offline connection-reset"]
 
     def test_what_a_listing_showed_is_not_forgotten_for_the_ports_next_client(self) -> None:
-        """The end of the first was lost while the watcher was down; the next one's is told."""
-        late = hear(denied(60), closed(70, cookie=8), registered(50, cookie=7))
+        """The end of the first was lost while the watcher was down; the next one's is reported."""
+        late = feed(denied(60), closed(70, cookie=8), registered(50, cookie=7))
         assert late.changes("1001")[-1] == "offline connection-closed"
 
     @pytest.mark.parametrize("again", [[], [60]], ids=["once", "with an old listing read again"])
     def test_of_many_listings_the_last_one_counts(self, again: list[float]) -> None:
         repeated = [denied(at) for at in again]
-        late = hear(denied(60), denied(120), *repeated, registered(90, cookie=7))
+        late = feed(denied(60), denied(120), *repeated, registered(90, cookie=7))
         assert late.changes("1001")[-1] == "offline connection-closed"
 
-    def test_the_servers_own_word_outlives_a_listing_that_had_begun_before(self) -> None:
+    def test_end_by_the_server_outlives_a_listing_that_had_begun_before(self) -> None:
         """By the clock the REGISTER may be later than the question; the server's count knows."""
         ended = reset(5, source=Source.OPENSIPS, seq=9)
-        late = hear(ended, denied(4.5), registered(8, at=4, cookie=7))
+        late = feed(ended, denied(4.5), registered(8, at=4, cookie=7))
         assert late.changes("1001")[-1] == "offline connection-reset"
 
 
 class TestServersOwnWord:
-    """It has no cookie: the server's own sequence tells what came first."""
+    """It has no cookie: the server's own sequence shows what came first."""
 
     def test_it_ends_what_was_registered_just_before(self) -> None:
         both = registered(8, at=4, cookie=7), reset(4.5, source=Source.OPENSIPS, seq=9)
         for events in (both, both[::-1]):
-            assert hear(*events).changes("1001")[-1] == "offline connection-reset"
+            assert feed(*events).changes("1001")[-1] == "offline connection-reset"
 
     def test_it_ends_nothing_that_was_registered_in_the_same_tick_after_it(self) -> None:
         both = reset(4, source=Source.FREESWITCH, seq=8), registered(9, at=4)
         for events in (both, both[::-1]):
-            assert hear(*events).online() == {"1001": [5061]}
+            assert feed(*events).online() == {"1001": [5061]}
 
     def test_after_its_restart_it_counts_anew(self) -> None:
         both = registered(50), reset(100, source=Source.FREESWITCH, boot="boot-b", seq=3)
         for events in (both, both[::-1]):
-            assert hear(*events).changes("1001")[-1] == "offline connection-reset"
+            assert feed(*events).changes("1001")[-1] == "offline connection-reset"
 
 
 class TestKernelsNo:
@@ -71,17 +71,17 @@ class TestKernelsNo:
         """From the same port, and by the registrar's clock, which lags, before the question."""
         both = denied(60), registered(1, at=59.99, cookie=9)
         for events in (both, both[::-1]):
-            assert hear(*events).online() == {"1001": [5061]}
+            assert feed(*events).online() == {"1001": [5061]}
 
     def test_its_own_row_has_no_cookie_and_ends(self) -> None:
         """The kernel does not know it either: asked at its REGISTER it knew none."""
         both = denied(60), registered(1, at=60)
         for events in (both, both[::-1]):
-            assert hear(*events).changes("1001")[-1] == "offline connection-closed"
+            assert feed(*events).changes("1001")[-1] == "offline connection-closed"
 
 
-def test_an_end_is_told_to_an_owner_once() -> None:
-    """The kernel tells it, and the server; and later the port's next connection ends."""
+def test_end_is_published_to_an_owner_once() -> None:
+    """The kernel reports it, and the server; and later the port's next connection ends."""
     state = ConnectionState()
     fold_owner(state, owner(1))
     assert len(fold_end(state, closed(2, cookie=7))) == 1
@@ -90,8 +90,8 @@ def test_an_end_is_told_to_an_owner_once() -> None:
 
 
 def test_a_connection_that_opened_has_not_ended() -> None:
-    opened = told(ConnectionKind.OPENED, 2, cookie=7)
-    pipeline = hear(registered(1), opened, refreshed(3, cookie=7))
+    opened = reported(ConnectionKind.OPENED, 2, cookie=7)
+    pipeline = feed(registered(1), opened, refreshed(3, cookie=7))
     assert pipeline.changes("1001") == ["online registered"]
 
 
@@ -108,28 +108,28 @@ def test_who_renews_often_does_not_push_out_who_renews_seldom() -> None:
             records.append((event.aor, event))
         pipeline.feed(topics.REGISTRATIONS, records)
     assert len(pipeline.online()) == 200
-    hear(closed(23 * HOUR, cookie=7), pipeline=pipeline)
+    feed(closed(23 * HOUR, cookie=7), pipeline=pipeline)
     assert pipeline.online() == {}
 
 
 class TestSuspicion:
-    def test_of_another_incarnation_tells_nobody(self) -> None:
+    def test_of_another_incarnation_reaches_no_owner(self) -> None:
         state = ConnectionState()
         fold_owner(state, owner(1, cookie=7))
-        assert fold_end(state, told(ConnectionKind.SUSPECT, 2, cookie=6)) == []
+        assert fold_end(state, reported(ConnectionKind.SUSPECT, 2, cookie=6)) == []
         assert fold_owner(state, owner(3, cookie=7)) == []
 
-    def test_that_is_over_is_told_to_nobody_who_comes_late(self) -> None:
+    def test_that_is_over_reaches_no_late_owner(self) -> None:
         state = ConnectionState()
-        fold_end(state, told(ConnectionKind.SUSPECT, 2, cookie=7))
-        fold_end(state, told(ConnectionKind.RECOVERED, 3, cookie=7))
+        fold_end(state, reported(ConnectionKind.SUSPECT, 2, cookie=7))
+        fold_end(state, reported(ConnectionKind.RECOVERED, 3, cookie=7))
         assert fold_owner(state, owner(1, cookie=7)) == []
 
     def test_of_who_ended_is_none_of_who_comes_from_that_port_next(self) -> None:
-        pipeline = hear(
+        pipeline = feed(
             registered(1),
-            told(ConnectionKind.SUSPECT, 2, cookie=7),
-            told(ConnectionKind.TIMED_OUT, 9, cookie=7),
+            reported(ConnectionKind.SUSPECT, 2, cookie=7),
+            reported(ConnectionKind.TIMED_OUT, 9, cookie=7),
             registered(20),
         )
         assert pipeline.changes("1001")[-2:] == [

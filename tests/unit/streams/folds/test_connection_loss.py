@@ -12,9 +12,9 @@ from schemas.vocabulary import Cause, Source
 from streams.folds.connection import fold_end, fold_owner
 from streams.folds.connection_loss import fold_loss
 from streams.models import ConnectionLoss, ConnectionOwner, Session
-from tests.unit.connection_events import closed, hear, reset
+from tests.unit.connection_events import closed, feed, reset
 from tests.unit.edge_events import CONTACT, edge, edge_closed, from_edge, from_registrar, same
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     AOR,
     apply,
     fold,
@@ -30,13 +30,13 @@ from tests.unit.stories import (
 
 
 def moved(port: int, at: float, **more: Any) -> Any:
-    """The kernel's word about a client whose contact is the same from every port."""
+    """The kernel's report about a client whose contact is the same from every port."""
     gone = kernel_closed(at, port=port, **more)
     gone.binding = f"fs1|{CONTACT}"
     return gone
 
 
-def silent(port: int, at: float, **more: Any) -> Any:
+def suspected(port: int, at: float, **more: Any) -> Any:
     return kernel_closed(at, port=port, cause=Cause.CONNECTION_SUSPECT, **more)
 
 
@@ -58,9 +58,9 @@ class TestWhichConnection:
         """The owner is known by its first REGISTER; the reset was before the second."""
         both = refreshed(9, at=4), reset(4, source=Source.FREESWITCH, seq=8)
         for events in (both, both[::-1]):
-            pipeline = hear(registered(1), *events)
+            pipeline = feed(registered(1), *events)
             assert pipeline.online() == {"1001": [5061]}
-            hear(reset(8, source=Source.FREESWITCH, seq=12), pipeline=pipeline)
+            feed(reset(8, source=Source.FREESWITCH, seq=12), pipeline=pipeline)
             assert pipeline.changes("1001")[-1] == "offline connection-reset"
 
     def test_the_kernel_may_not_have_known_one_that_came_as_it_was_asked(self) -> None:
@@ -79,7 +79,7 @@ class TestWhichConnection:
 
     def test_an_edges_second_connection_from_that_port_ends_too(self) -> None:
         """The first one's end came after the second one's REGISTER, and no kernel was asked."""
-        pipeline = hear()
+        pipeline = feed()
         first, second = edge(1), edge(3)
         for event in (first, second):
             pipeline.feed(topics.REGISTRATIONS, [(AOR, event)])
@@ -108,42 +108,42 @@ class TestSilentConnections:
         assert apply(quiet, session=session)[1] == []
         assert session.ended == {}
 
-    def test_told_twice_that_it_is_silent_nothing_changes(self) -> None:
-        session, published = apply(registered(1, cookie=7), silent(5061, 2, cookie=7))
+    def test_repeated_suspicion_changes_nothing(self) -> None:
+        session, published = apply(registered(1, cookie=7), suspected(5061, 2, cookie=7))
         assert published[-1].bindings[0].suspect
-        again = fold(session, silent(5061, 3, cookie=7))
+        again = fold(session, suspected(5061, 3, cookie=7))
         assert (again.fence, again.changed) == ("already-told", False)
 
-    def test_silence_proves_no_end_but_giving_up_does(self) -> None:
-        """Of two connections FreeSWITCH says that one closed; it was not this one, until later.
+    def test_suspicion_proves_no_end_but_a_timeout_does(self) -> None:
+        """Of two connections FreeSWITCH reports that one closed; it was not this one, until later.
 
         The registrar lists its dead client still.
         """
         closed_one = registered(1), registered(2, port=5062), socket_closed(3)
         given_up = kernel_closed(20, cookie=7, cause=Cause.CONNECTION_TIMED_OUT)
-        _, published = apply(*closed_one, silent(5061, 4, cookie=7), given_up, listed(60, "s"))
+        _, published = apply(*closed_one, suspected(5061, 4, cookie=7), given_up, listed(60, "s"))
         assert [p.bindings[0].remote.port for p in published[2:] if p.bindings[0].remote] == [5062]
 
 
 class TestGoneAlready:
-    """The connection's end is told of a binding that is no more."""
+    """The end of a connection whose binding has ended already."""
 
     def test_who_signed_off_before_may_be_listed_again(self) -> None:
-        """The client is back from the same port, and the word of its REGISTER was lost."""
+        """The client is back from the same port, and the report of its REGISTER was lost."""
         session, published = apply(
             registered(1), unregistered(2), kernel_closed(2.01, cookie=7), listed(60, "s")
         )
         assert shown(published)[-1] == "online found-in-snapshot"
         assert session.ended == {}
 
-    def test_an_inferred_end_is_certain_with_the_kernels_word(self) -> None:
+    def test_inferred_end_is_certain_with_the_kernels_report(self) -> None:
         _, published = apply(
             registered(1), socket_closed(2), kernel_closed(2.01, cookie=7), listed(60, "s")
         )
         assert shown(published)[-1] == "offline connection-closed"
 
-    def test_but_not_with_its_word_of_the_connection_before(self) -> None:
-        """Of two connections the other one closed, which only the next listing tells."""
+    def test_inferred_end_stays_with_the_kernels_report_of_the_connection_before(self) -> None:
+        """Of two connections the other one closed, which only the next listing shows."""
         _, published = apply(
             registered(1),
             refreshed(4),
@@ -154,8 +154,8 @@ class TestGoneAlready:
         )
         assert shown(published)[-1] == "online found-in-snapshot"
 
-    def test_what_the_registrar_said_of_one_is_not_its_word_of_the_next(self) -> None:
-        """Two connections close, and it says so of both. Of the second the kernel's is lost."""
+    def test_registrars_report_of_one_connection_is_not_of_the_next(self) -> None:
+        """Two connections close, and it reports both. The kernel's report of the second is lost."""
         _, published = apply(
             registered(1),
             registered(2, port=5062),
@@ -166,7 +166,7 @@ class TestGoneAlready:
         assert shown(published)[-1] == "offline connection-closed"
 
 
-def test_a_register_told_late_is_not_after_the_end_of_its_own_connection() -> None:
+def test_register_read_late_is_not_after_the_end_of_its_own_connection() -> None:
     """It names the connection, which was not known: at the first REGISTER no kernel was asked."""
     session, published = apply(registered(1), kernel_closed(6, cookie=8))
     assert shown(published)[-1] == "offline connection-closed"
@@ -174,7 +174,7 @@ def test_a_register_told_late_is_not_after_the_end_of_its_own_connection() -> No
 
 
 def test_a_client_behind_an_edge_is_not_back_at_the_older_of_two_ended_connections() -> None:
-    """It registered over that once more; only the registrar tells, when both have ended."""
+    """It registered over that once more; only the registrar reports it, when both have ended."""
     session, _ = apply(
         from_edge(1, 5061, cookie=1),
         from_edge(2, 5062, cookie=2),
@@ -194,7 +194,7 @@ def test_a_client_behind_an_edge_is_not_back_at_the_older_of_two_ended_connectio
 def test_who_is_announced_again_after_an_end_is_not_lost_by_it_again(
     came: list[tuple[int, int | None]], ended: int, cookie: int | None, source: Source
 ) -> None:
-    """Else the two would tell each other for ever. Also where the node's clock was set back."""
+    """Else the two would publish to each other for ever. Also with a clock set back."""
     session = Session(aor=AOR)
     for seq, (at, over) in enumerate(came):
         fold(session, registered(seq, at=at, cookie=over))
@@ -243,7 +243,7 @@ def test_port_reuse_an_old_close_does_not_end_the_new_incarnation() -> None:
 
 class TestKernelDenial:
     def test_a_kernels_no_ends_what_was_connected_well_before(self) -> None:
-        """The word of its end was lost; the listing asked the kernel, which knows nothing."""
+        """The report of its end was lost; the listing asked the kernel, which knows nothing."""
         denied = loss(60, at=60, cookie=None, source=Source.SOCKETS)
         _, published = apply(registered(1, cookie=8), refreshed(59, at=59.9, cookie=8), denied)
         assert shown(published)[-1] == "offline connection-closed"

@@ -2,7 +2,7 @@
 
 from streams.folds.registration import fold_registration
 from streams.models import Session
-from tests.unit.stories import refreshed, registered
+from tests.unit.fold_events import refreshed, registered
 
 
 def test_a_binding_without_an_address_hangs_on_no_connection() -> None:

@@ -1,4 +1,4 @@
-"""Who registered through an edge that did not report it: Path and the edge's connections tell."""
+"""Who registered through an edge that did not report it: by Path and the edge's connections."""
 
 from datetime import timedelta
 
@@ -12,11 +12,11 @@ from streams.folds.edge_listings import EdgeListing
 from tests.unit.edge_events import behind as registered_behind
 from tests.unit.edge_events import edge
 from tests.unit.edge_site import BACK, EDGE, HOSTS, Site, behind, closed, listing, mark, row
-from tests.unit.stories import apply, moment
+from tests.unit.fold_events import apply, moment
 
 
 class TestListings:
-    def test_one_that_names_no_connections_says_nothing_of_them(self) -> None:
+    def test_one_that_names_no_connections_changes_none(self) -> None:
         empty = listing(20, {})
         empty.connections = None
         assert Site().apply(behind(10), empty).last == "online registered"
@@ -53,9 +53,9 @@ class TestListings:
 
 
 class TestOneUser:
-    """What a listing says of one session, outside of a sweep."""
+    """What a listing changes in one session, outside of a sweep."""
 
-    def _said(self, *events: RegistrationEvent, at: float = 60) -> tuple[bool, Session]:
+    def _fold_listing(self, *events: RegistrationEvent, at: float = 60) -> tuple[bool, Session]:
         """Of a listing without any connection: whether it changes the session, and that."""
         session, _ = apply(*events)
         whole = EdgeListing(listing(at, {}), hosts=set(HOSTS))
@@ -72,12 +72,16 @@ class TestOneUser:
         nowhere = edge(1, 5065, call_id="four@phone")
         nowhere.remote = None
         for event in (plain, no_client, at_itself, elsewhere, nowhere):
-            assert self._said(event)[0] is False
+            assert self._fold_listing(event)[0] is False
 
     def test_what_was_the_edges_own_has_ended_for_good(self) -> None:
-        changed, session = self._said(edge(1))
-        (grave,) = session.ended.values()
-        assert (changed, grave.connection_gone, grave.cause) == (True, True, "connection-closed")
+        changed, session = self._fold_listing(edge(1))
+        (tombstone,) = session.ended.values()
+        assert (changed, tombstone.connection_gone, tombstone.cause) == (
+            True,
+            True,
+            "connection-closed",
+        )
 
     def test_an_older_listing_after_a_newer_one_changes_nothing(self) -> None:
         session, _ = apply(behind(1))
@@ -88,10 +92,10 @@ class TestOneUser:
         assert fold_connections(session, newer).changed is False
 
     def test_when_it_registered_counts_and_not_when_it_was_listed(self) -> None:
-        assert self._said(behind(1), row(59))[0] is True
-        assert self._said(behind(1), behind(59))[0] is False
-        assert self._said(row(59))[0] is False
-        assert self._said(row(50))[0] is True
+        assert self._fold_listing(behind(1), row(59))[0] is True
+        assert self._fold_listing(behind(1), behind(59))[0] is False
+        assert self._fold_listing(row(59))[0] is False
+        assert self._fold_listing(row(50))[0] is True
 
     def test_in_whose_gap_it_registered(self) -> None:
         def doubted(*events: RegistrationEvent, gap: bool = True) -> tuple[bool, bool]:

@@ -24,7 +24,7 @@ from tests.unit.edge_site import (
     mark,
     row,
 )
-from tests.unit.stories import AOR, apply, loss, moment, node_change
+from tests.unit.fold_events import AOR, apply, loss, moment, node_change
 
 
 class TestConnected:
@@ -131,7 +131,7 @@ class TestConnected:
         site = Site().apply(edge(1), behind(1), moved, listing(20, {5061: 6, 5062: 7}))
         assert site.places == [("fs1", EDGE, 5062, False)]
 
-    def test_where_the_clocks_do_not_tell_which_came_last_the_registrars_table_does(self) -> None:
+    def test_registrars_table_decides_where_clocks_are_too_close(self) -> None:
         """The edge's clock is 50 ms ahead, and between the two REGISTERs were 10 ms."""
         moved = behind(2, 5062, at=1.01)
         moved.contact = moved.binding = behind(1).contact
@@ -307,7 +307,7 @@ class TestNotConnected:
         site.apply(listing(30, {5061: 7}), closed(40))
         assert site.last == "online registered"
 
-    def test_a_path_that_does_not_tell_the_client_proves_nothing(self) -> None:
+    def test_path_without_the_clients_address_proves_nothing(self) -> None:
         event = behind(10)
         event.path = "<sip:192.0.2.9;lr>"
         assert Site().apply(event, listing(20, {})).last == "online registered"
@@ -337,7 +337,7 @@ class TestUnknown:
 
     ELSEWHERE = ("198.51.100.1:5060",)
 
-    def test_is_stale_where_it_registered_while_an_edge_was_not_heard(self) -> None:
+    def test_is_stale_where_it_registered_during_the_edges_gap(self) -> None:
         site = Site().apply(mark(NodeKind.UP, 5), behind(10), BACK)
         site.apply(listing(20, {}, hosts=self.ELSEWHERE))
         assert site.last == "online node-uncertain"
@@ -347,7 +347,7 @@ class TestUnknown:
         site.apply(behind(40))
         assert site.places == [("fs1", None, 5061, False)]
 
-    def test_also_where_the_edge_is_heard_between_its_gap_and_its_listing(self) -> None:
+    def test_is_stale_though_the_edge_reports_between_gap_and_listing(self) -> None:
         site = Site().apply(mark(NodeKind.UP, 5), behind(10), BACK, mark(NodeKind.HEARTBEAT, 21))
         site.apply(listing(22, {}, hosts=self.ELSEWHERE))
         assert site.places == [("fs1", None, 5061, True)]

@@ -7,10 +7,10 @@ from schemas.session import Session
 from schemas.vocabulary import Cause
 from streams.folds import devices
 from tests.unit.edge_events import PROXY, behind, bindings, client, edge, edge_lost
-from tests.unit.stories import apply, expired, fold, listed, shown
+from tests.unit.fold_events import apply, expired, fold, listed, shown
 
 
-def test_what_the_edge_lost_is_offline_and_stays_so_whatever_the_registrar_says() -> None:
+def test_binding_lost_at_the_edge_stays_offline_whatever_the_registrar_reports() -> None:
     session, published = apply(edge(1), behind(1), edge_lost(2))
     assert shown(published)[-1] == "offline connection-closed"
     for event in (
@@ -47,7 +47,7 @@ def test_without_a_path_the_last_edge_decides() -> None:
 
 @given(st.permutations(["edge", "behind", "lost", "late"]))
 def test_in_whatever_order_they_come_nobody_dead_is_reachable(order: list[str]) -> None:
-    """A REGISTER through the edge, the connection's end there, and a late word of the registrar."""
+    """A REGISTER through the edge, the connection's end there, a late event of the registrar."""
     events = {
         "edge": edge(1),
         "behind": behind(1),
@@ -60,7 +60,7 @@ def test_in_whatever_order_they_come_nobody_dead_is_reachable(order: list[str]) 
     # The streams join an end that came before its owner again when the owner comes.
     fold(session, edge_lost(2))
     assert devices.shown(session) == []
-    assert all(grave.cause is Cause.CONNECTION_CLOSED for grave in session.ended.values())
+    assert all(tombstone.cause is Cause.CONNECTION_CLOSED for tombstone in session.ended.values())
 
 
 def test_a_listing_does_not_give_a_dead_flow_the_others_edge() -> None:

@@ -1,7 +1,7 @@
-"""An edge's binding and the registrar's behind it: one device, whichever is told first."""
+"""An edge's binding and the registrar's behind it: one device, whichever is reported first."""
 
 from tests.unit.edge_events import PROXY, behind, bindings, edge, edge_lost
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     apply,
     fold,
     loss,

@@ -6,7 +6,7 @@ from schemas.vocabulary import (
     Cause,
 )
 from streams.folds.expiry import fold_expiry
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     apply,
     moment,
     registered,
@@ -24,7 +24,7 @@ def test_own_expiry_runs_on_the_nodes_clock() -> None:
     assert session.bindings == {}
 
 
-def test_what_says_no_expiry_never_expires_by_itself() -> None:
+def test_binding_without_expiry_never_expires_by_itself() -> None:
     session, _ = apply(registered(1))
     assert fold_expiry(session, "fs1", moment(10**7), timedelta(seconds=35)).changed is False
 

@@ -120,7 +120,7 @@ class TestRegister:
 
 
 class TestRow:
-    """A registrar lists a binding that nobody has reported; when it registered nobody knows."""
+    """A registrar lists a binding without a known REGISTER."""
 
     def test_whose_client_is_not_connected_waits_for_its_edge(self) -> None:
         """A registrar that is back lists its dead."""

@@ -2,7 +2,7 @@
 
 from schemas.vocabulary import RegistrationKind
 from tests.unit.edge_events import same
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     apply,
     listed,
     listing_ended,
@@ -21,7 +21,7 @@ def test_a_listing_of_the_process_before_changes_nothing() -> None:
     assert (binding.boot, binding.cookie) == ("boot-b", 9)
 
 
-def test_a_row_of_another_device_at_the_contact_says_nothing_of_the_one_before() -> None:
+def test_row_of_another_device_at_the_contact_takes_over_nothing() -> None:
     """Its REGISTER was not read."""
     lost = registration(RegistrationKind.PING_LOST, 2, cookie=7)
     for call_id, is_same in (("one@phone", True), ("two@phone", False), (None, True)):
@@ -46,7 +46,7 @@ class TestRows:
         row = listed(9, "s1")
         session, _ = apply(row)
         (binding,) = session.bindings.values()
-        binding.node_lost = True  # meanwhile the node has fallen silent
+        binding.node_lost = True  # meanwhile the node has been lost
         assert apply(row, session=session)[1] == []
         assert next(iter(session.bindings.values())).node_lost
 
@@ -72,7 +72,7 @@ class TestRows:
         (binding,) = session.bindings.values()
         assert (binding.suspect, binding.cookie) == (False, 8)
 
-    def test_a_row_tells_the_cookie_that_was_not_known(self) -> None:
+    def test_row_adds_an_unknown_cookie(self) -> None:
         session, _ = apply(registered(1), listed(60, "s1", cookie=8))
         assert next(iter(session.bindings.values())).cookie == 8
 

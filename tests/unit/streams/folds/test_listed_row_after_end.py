@@ -7,7 +7,7 @@ import pytest
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import NodeKind, Source, Transport
 from tests.unit.edge_events import CONTACT, same
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     apply,
     listed,
     loss,
@@ -94,7 +94,7 @@ class TestListedByTheNextProcess:
 
 
 class TestListedAfterItsConnectionEnded:
-    """The REGISTER from the same port was not heard: phones may have one for ever (5060)."""
+    """The REGISTER from the same port was not read: phones may have one for ever (5060)."""
 
     def _revived(self, **of_row: Any) -> bool:
         row = listed(

@@ -10,8 +10,8 @@ from schemas.vocabulary import CallKind, MediaKind, Source
 from streams import models
 from streams.folds.call import fold_call
 from streams.folds.media import fold_call_owner, fold_media
+from tests.unit.fold_events import AOR, call, moment, registered
 from tests.unit.pipeline import Pipeline
-from tests.unit.stories import AOR, call, moment, registered
 
 CALL_ID = "a-call@fs1"
 
@@ -51,7 +51,7 @@ def _pipeline(*kinds: CallKind) -> Pipeline:
     return pipeline
 
 
-def _tell(pipeline: Pipeline, *events: MediaEvent) -> None:
+def _feed(pipeline: Pipeline, *events: MediaEvent) -> None:
     for event in events:
         pipeline.feed(topics.MEDIA, [(event.call_id, event)])
 
@@ -81,10 +81,10 @@ GOOD, POOR = (
 )
 
 
-def test_the_worst_of_the_parties_figures_are_the_legs_and_nobody_is_told() -> None:
+def test_leg_gets_the_worst_figures_of_the_parties_unpublished() -> None:
     pipeline = _pipeline(CallKind.RINGING, CallKind.ANSWERED)
     before = len(pipeline.published)
-    _tell(pipeline, _media(MediaKind.QUALITY, 10, GOOD, POOR))
+    _feed(pipeline, _media(MediaKind.QUALITY, 10, GOOD, POOR))
     media = _leg(pipeline).media
     assert media is not None
     assert (media.mos, media.loss_percent, media.jitter_ms, media.round_trip_ms) == (2.1, 9, 30, 80)
@@ -94,17 +94,17 @@ def test_the_worst_of_the_parties_figures_are_the_legs_and_nobody_is_told() -> N
 
 def test_figures_that_come_before_the_leg_wait_for_it() -> None:
     pipeline = _pipeline()
-    _tell(pipeline, _media(MediaKind.QUALITY, 1, GOOD))
+    _feed(pipeline, _media(MediaKind.QUALITY, 1, GOOD))
     pipeline.feed(topics.CALLS, [(AOR, call(CallKind.ANSWERED, 2, sip_call_id=CALL_ID))])
     media = _leg(pipeline).media
     assert media is not None
     assert media.mos == 4.4
 
 
-def test_a_leg_that_tells_its_call_id_late_is_joined_then() -> None:
+def test_leg_that_reports_its_call_id_late_is_joined_then() -> None:
     pipeline = _pipeline()
     pipeline.feed(topics.CALLS, [(AOR, call(CallKind.RINGING, 2, sip_call_id=None))])
-    _tell(pipeline, _media(MediaKind.QUALITY, 3, GOOD))
+    _feed(pipeline, _media(MediaKind.QUALITY, 3, GOOD))
     assert _leg(pipeline).media is None
     pipeline.feed(topics.CALLS, [(AOR, call(CallKind.ANSWERED, 4, sip_call_id=CALL_ID))])
     assert _leg(pipeline).media is not None
@@ -112,7 +112,7 @@ def test_a_leg_that_tells_its_call_id_late_is_joined_then() -> None:
 
 def test_lost_media_shows_in_the_call_and_older_figures_do_not_take_it_back() -> None:
     pipeline = _pipeline(CallKind.ANSWERED)
-    _tell(
+    _feed(
         pipeline,
         _media(MediaKind.QUALITY, 10, GOOD),
         _media(MediaKind.TIMED_OUT, 70, GOOD),
@@ -127,10 +127,10 @@ def test_lost_media_shows_in_the_call_and_older_figures_do_not_take_it_back() ->
     assert pipeline.published[-1].evidence[0] == "rtpe1/boot/70"
 
 
-def test_media_that_comes_again_is_told_so() -> None:
+def test_media_that_comes_again_is_published() -> None:
     """A re-INVITE after rtpengine gave the call up, or a second rtpengine on its way."""
     pipeline = _pipeline(CallKind.ANSWERED)
-    _tell(pipeline, _media(MediaKind.TIMED_OUT, 70, GOOD), _media(MediaKind.QUALITY, 80, GOOD))
+    _feed(pipeline, _media(MediaKind.TIMED_OUT, 70, GOOD), _media(MediaKind.QUALITY, 80, GOOD))
     assert pipeline.changes("1001")[-2:] == [
         "on-the-phone media-lost",
         "on-the-phone media-restored",
@@ -140,15 +140,15 @@ def test_media_that_comes_again_is_told_so() -> None:
 
 def test_another_calls_media_and_digits_change_nothing() -> None:
     pipeline = _pipeline(CallKind.ANSWERED)
-    _tell(
+    _feed(
         pipeline,
         _media(MediaKind.QUALITY, 10, GOOD, call_id="other@fs1"),
         _media(MediaKind.DTMF, 11),
     )
     assert _leg(pipeline).media is None
-    _tell(pipeline, _media(MediaKind.QUALITY, 12, GOOD))
+    _feed(pipeline, _media(MediaKind.QUALITY, 12, GOOD))
     pipeline.feed(topics.CALLS, [(AOR, call(CallKind.ENDED, 20, sip_call_id=CALL_ID))])
-    _tell(pipeline, _media(MediaKind.ENDED, 21, GOOD))
+    _feed(pipeline, _media(MediaKind.ENDED, 21, GOOD))
     assert pipeline.changes("1001")[-1] == "online call-ended"
     assert not pipeline.dead_letters
 
@@ -157,24 +157,24 @@ def test_a_leg_that_comes_last_gets_what_was_measured_last() -> None:
     """Though older figures were read after that."""
     poor, good = _media(MediaKind.QUALITY, 20, POOR), _media(MediaKind.QUALITY, 10, GOOD)
     pipeline = _pipeline()
-    _tell(pipeline, poor, good)
+    _feed(pipeline, poor, good)
     pipeline.feed(topics.CALLS, [(AOR, call(CallKind.ANSWERED, 2, sip_call_id=CALL_ID))])
     media = _leg(pipeline).media
     assert media is not None
     assert media.mos == 2.1
 
 
-def test_a_leg_that_a_worker_announced_twice_is_told_once() -> None:
+def test_leg_announced_twice_is_answered_once() -> None:
     """Announcements go out before the state: after a crash they go out again."""
     known = _joined()
     fold_call_owner(known, _owner())
     assert len(fold_media(known, _media(MediaKind.QUALITY, 10, GOOD))) == 1
 
 
-def test_media_that_is_lost_stays_so_when_figures_of_before_are_told_again() -> None:
+def test_lost_media_stays_lost_when_earlier_figures_are_read_again() -> None:
     pipeline = _pipeline(CallKind.ANSWERED)
     before = _media(MediaKind.QUALITY, 10, GOOD)
-    _tell(pipeline, before, _media(MediaKind.TIMED_OUT, 70, GOOD))
+    _feed(pipeline, before, _media(MediaKind.TIMED_OUT, 70, GOOD))
     changes = pipeline.changes("1001")
     assert changes[-1] == "on-the-phone media-lost"
     (again,) = fold_media(_joined(), before)
@@ -187,7 +187,7 @@ def test_media_that_is_lost_stays_so_when_figures_of_before_are_told_again() -> 
 
 def test_media_that_is_only_measured_is_not_shown_as_lost() -> None:
     pipeline = _pipeline(CallKind.ANSWERED)
-    _tell(pipeline, _media(MediaKind.QUALITY, 10, GOOD), _media(MediaKind.QUALITY, 20, POOR))
+    _feed(pipeline, _media(MediaKind.QUALITY, 10, GOOD), _media(MediaKind.QUALITY, 20, POOR))
     pipeline.feed(topics.CALLS, [(AOR, call(CallKind.HELD, 30, sip_call_id=CALL_ID))])
     assert pipeline.changes("1001")[1:] == ["on-the-phone call-answered", "held call-held"]
     assert [c.media_lost for c in pipeline.published[-1].calls] == [False]

@@ -1,4 +1,4 @@
-"""A node's end, restart, silence or doubt: which of a user's places and calls it is about."""
+"""A node's end, restart, loss or uncertainty: which of a user's places and calls it is about."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from schemas.vocabulary import CallKind, Cause, NodeKind, RegistrationKind, Tran
 from streams.folds import devices
 from streams.folds.node import fold_staleness
 from tests.unit.edge_events import behind
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     apply,
     call,
     fold,
@@ -31,7 +31,7 @@ def _answered(seq: int, boot: str = "boot-a", leg: str = "leg-1") -> CallEvent:
 
 
 class TestEnd:
-    """The node has said that it stops."""
+    """The node has reported that it stops."""
 
     def test_is_also_that_of_what_outlived_an_earlier_restart(self) -> None:
         _, published = apply(
@@ -45,8 +45,8 @@ class TestEnd:
         _, published = apply(registered(1, at=6.0), node_change(DOWN, 5.98))
         assert shown(published) == [*ONLINE, "offline node-lost"]
 
-    def test_is_nothing_to_what_the_next_process_told_already(self) -> None:
-        """Registrations and calls are read before the nodes' words."""
+    def test_leaves_what_the_next_process_reported(self) -> None:
+        """Registrations and calls are read before the nodes' events."""
         session, published = apply(
             registered(1, at=10, boot="boot-b"), _answered(11, "boot-b"), node_change(DOWN, 9)
         )
@@ -91,12 +91,12 @@ class TestSilence:
 
     def test_is_also_that_of_what_outlived_an_earlier_restart(self) -> None:
         """A server that starts and dies again: its listing never came, its phones are over UDP."""
-        restart, silence = node_change(UP, 5, "boot-b"), node_change(LOST, 8, "boot-b")
-        heard = node_change(HEARTBEAT, 20, "boot-b")
-        _, published = apply(registered(1, transport=UDP), restart, silence, heard)
+        restart, loss = node_change(UP, 5, "boot-b"), node_change(LOST, 8, "boot-b")
+        back = node_change(HEARTBEAT, 20, "boot-b")
+        _, published = apply(registered(1, transport=UDP), restart, loss, back)
         assert shown(published) == [*ONLINE, "offline node-lost", "online node-restored"]
 
-    def test_is_nothing_to_what_the_next_process_told_already(self) -> None:
+    def test_leaves_what_the_next_process_reported(self) -> None:
         _, published = apply(
             registered(1, at=10, boot="boot-b"), _answered(11, "boot-b"), node_change(LOST, 9)
         )
@@ -123,13 +123,13 @@ class TestSilence:
         )
         assert shown(published) == [*ONLINE, "offline ping-lost"]
 
-    def test_that_is_told_again_is_no_news(self) -> None:
+    def test_repeated_changes_nothing(self) -> None:
         session, _ = apply(registered(1), _answered(2), node_change(LOST, 9))
         result = fold(session, node_change(LOST, 9))
         assert (result.changed, result.change) == (False, None)
 
     def test_is_proved_by_what_it_took(self) -> None:
-        """Of a first silence one phone and one call came back: of the second only they tell."""
+        """One phone and one call came back after a first loss: only they end by the second."""
         session, _ = apply(
             registered(1),
             registered(2, port=5062),
@@ -143,9 +143,9 @@ class TestSilence:
 
 
 class TestDoubt:
-    """Words of the node may be missing, and no listing comes."""
+    """Events of the node may be missing, and no listing comes."""
 
-    def test_is_about_what_is_there_and_was_told_before(self) -> None:
+    def test_marks_bindings_reported_before_it(self) -> None:
         before, elsewhere, since = (
             registered(1),
             registered(2, node="fs2"),
@@ -167,7 +167,7 @@ class TestDoubt:
         assert result.change.cause == "node-certain"
         assert [b.stale for b in devices.shown(session)] == [False]
 
-    def test_of_whom_nobody_reaches_is_told_nobody(self) -> None:
+    def test_unreachable_users_are_not_published(self) -> None:
         session, _ = apply(registered(1), node_change(LOST, 2))
         result = fold_staleness(session, "fs1", moment(5), stale=True)
         assert result.change is None
@@ -196,7 +196,7 @@ def test_a_restart_ends_connections_but_leaves_udp_to_the_snapshot() -> None:
     assert [b.transport for b in session.bindings.values()] == [Transport.UDP]
 
 
-def test_a_restart_told_late_leaves_what_registered_since() -> None:
+def test_restart_read_late_leaves_what_registered_since() -> None:
     session, _ = apply(
         registered(5, at=5, boot="boot-b"), node_change(NodeKind.UP, 3, boot="boot-b")
     )

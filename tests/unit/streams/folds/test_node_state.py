@@ -2,11 +2,11 @@
 
 from schemas.vocabulary import NodeKind
 from streams.folds.node_state import fold_node_state
+from tests.unit.fold_events import node_change
 from tests.unit.pipeline import NOW
-from tests.unit.stories import node_change
 
 
-def test_node_state_knows_down_until_the_node_says_up() -> None:
+def test_node_is_down_until_it_reports_up() -> None:
     down = fold_node_state(None, node_change(NodeKind.DOWN, 3), NOW)
     assert down is not None
     assert down.down

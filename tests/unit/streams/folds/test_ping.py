@@ -1,11 +1,11 @@
-"""Registrations: OPTIONS that a client answers or not, told twice, late, or before the expiry."""
+"""Registrations: OPTIONS, answered or not, reported twice, late, or before the expiry."""
 
 import pytest
 
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import RegistrationKind
 from tests.unit.edge_events import behind, bindings, edge
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     apply,
     expired,
     listed,
@@ -34,10 +34,10 @@ def test_each_further_ping_without_an_answer_shows_nothing_new() -> None:
 
 def test_who_answered_no_pings_when_it_expired_is_not_at_the_edge_either() -> None:
     """A mid-registrar keeps the binding of a client that its registrar has given up."""
-    at_mid, silent = edge(1), registration(LOST, 2, node="fs1")
+    at_mid, unanswered = edge(1), registration(LOST, 2, node="fs1")
     at_mid.registrar = "location"
     gone = expired(9, node="fs1", at=130)
-    session, published = apply(at_mid, behind(1, expires_at=moment(100)), silent, gone)
+    session, published = apply(at_mid, behind(1, expires_at=moment(100)), unanswered, gone)
     assert [presence.reachable for presence in published] == [True, True, False]
     assert session.bindings == {}
     # One that answered to the last may still be reached through its edge.

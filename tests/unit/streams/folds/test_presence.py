@@ -2,7 +2,7 @@
 
 from schemas.vocabulary import CallKind
 from tests.unit.edge_events import behind, edge, edge_lost
-from tests.unit.stories import apply, call, moment, registered, shown, socket_closed
+from tests.unit.fold_events import apply, call, moment, registered, shown, socket_closed
 
 
 def test_calls_of_a_user_who_never_registered_are_not_published() -> None:

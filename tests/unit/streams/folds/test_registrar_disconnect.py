@@ -1,4 +1,4 @@
-"""Connections that a registrar says it lost, and what is remembered of ends."""
+"""Connections that a registrar reports as lost, and what is kept of ends."""
 
 from itertools import permutations
 
@@ -6,7 +6,7 @@ import pytest
 
 from schemas.vocabulary import Cause, RegistrationKind, Transport
 from tests.unit.edge_events import behind
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     apply,
     fold,
     listed,
@@ -24,13 +24,13 @@ LOST = RegistrationKind.CONNECTION_LOST
 
 
 class TestNamedByTheRegistrar:
-    """OpenSIPS says which contact's connection was lost."""
+    """OpenSIPS names the contact whose connection was lost."""
 
     def test_it_ends_and_no_listing_revives_it(self) -> None:
         _, published = apply(registered(1), registration(LOST, 2), listed(90, "s"))
         assert shown(published)[-1] == "offline connection-closed"
 
-    def test_an_older_word_than_the_register_ends_nothing(self) -> None:
+    def test_event_older_than_the_register_ends_nothing(self) -> None:
         _, published = apply(registered(3), registration(LOST, 2))
         assert shown(published) == ["online registered"]
 
@@ -38,7 +38,7 @@ class TestNamedByTheRegistrar:
 class TestNotNamed:
     """FreeSWITCH names the user and the Call-ID."""
 
-    def test_an_older_word_than_the_register_ends_nothing(self) -> None:
+    def test_event_older_than_the_register_ends_nothing(self) -> None:
         session, published = apply(registered(5))
         assert fold(session, socket_closed(3)).fence == "no-such-binding"
         assert shown(published) == ["online registered"]
@@ -52,20 +52,20 @@ class TestNotNamed:
         "cause",
         [Cause.CONNECTION_CLOSED, Cause.CONNECTION_RESET, Cause.CONNECTION_TIMED_OUT],
     )
-    def test_what_the_kernel_told_already_is_not_told_of_another(self, cause: Cause) -> None:
+    def test_close_known_by_the_kernel_ends_no_other_binding(self, cause: Cause) -> None:
         _, published = apply(
             registered(1), registered(2, port=5062), loss(3, cause=cause), socket_closed(4)
         )
         assert published[-1].reachable
 
-    def test_what_was_told_of_one_connection_is_not_told_of_the_next(self) -> None:
-        """The kernel's word of the second was lost: only the registrar tells."""
+    def test_close_of_one_connection_does_not_end_the_next(self) -> None:
+        """The kernel's report of the second was lost: only the registrar's is there."""
         _, published = apply(
             registered(1), registered(2, port=5062), loss(3), socket_closed(4), socket_closed(5)
         )
         assert shown(published)[-1] == "offline connection-closed"
 
-    def test_what_the_kernel_told_already_ends_nothing_though_read_twice(self) -> None:
+    def test_close_known_by_the_kernel_ends_nothing_though_read_twice(self) -> None:
         close = socket_closed(4)
         _, published = apply(registered(1), registered(2, port=5062), loss(3), close, close)
         assert published[-1].reachable
@@ -90,7 +90,7 @@ class TestNotNamed:
 
 
 class TestLeftToTheKernel:
-    """A binding with a cookie: FreeSWITCH's word of its connection waits for the kernel's."""
+    """A binding with a cookie: FreeSWITCH's report of its connection waits for the kernel's."""
 
     def test_the_listing_that_follows_gives_the_reason(self) -> None:
         session, published = apply(
@@ -98,8 +98,8 @@ class TestLeftToTheKernel:
         )
         assert shown(published) == ["online registered", "offline connection-closed"]
         assert [id_.rpartition("/")[2] for id_ in published[-1].evidence] == ["20", "21", "1"]
-        (grave,) = session.ended.values()
-        assert grave.inferred
+        (tombstone,) = session.ended.values()
+        assert tombstone.inferred
 
     def test_who_is_listed_has_another_connection(self) -> None:
         _, published = apply(
@@ -151,7 +151,7 @@ def test_socket_close_does_not_touch_a_device_over_udp_or_with_another_call_id()
     assert len(published) == 2
 
 
-def test_a_socket_close_told_twice_ends_one_binding() -> None:
+def test_socket_close_reported_twice_ends_one_binding() -> None:
     close = socket_closed(3)
     session, _ = apply(registered(1), registered(2, port=5062), close, close)
     assert len(session.bindings) == 1
@@ -165,11 +165,11 @@ def test_two_socket_closes_end_both_bindings_of_a_call_id() -> None:
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_kernel_and_registrar_tell_of_one_close_in_any_order(order: tuple[int, ...]) -> None:
-    """The kernel names the connection; the registrar's word about it must not end another."""
+def test_kernel_and_registrar_report_one_close_in_any_order(order: tuple[int, ...]) -> None:
+    """The kernel names the connection; the registrar's report about it must not end another."""
     close = loss(4, port=5061)
-    told = [registered(2, port=5062), close, socket_closed(5)]
-    session, _ = apply(registered(1), *(told[i] for i in order))
+    reports = [registered(2, port=5062), close, socket_closed(5)]
+    session, _ = apply(registered(1), *(reports[i] for i in order))
     if order.index(2) > order.index(1):
         assert [b.contact for b in session.bindings.values()] == [
             "sip:1001@10.0.0.7:5062;transport=tcp"

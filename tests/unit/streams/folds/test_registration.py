@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 
 from schemas.vocabulary import RegistrationKind, Source
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     apply,
     fold,
     loss,
@@ -59,7 +59,7 @@ def test_a_repeat_changes_nothing() -> None:
 
 
 def test_contact_star_alone_ends_nothing() -> None:
-    """FreeSWITCH with multiple registrations keeps the bindings; a snapshot tells."""
+    """FreeSWITCH with multiple registrations keeps the bindings; a snapshot decides."""
     _, published = apply(registered(1), registration(RegistrationKind.WILDCARD, 2, port=None))
     assert shown(published) == ["online registered"]
 
@@ -113,7 +113,7 @@ def test_what_names_no_binding_ends_none(kind: RegistrationKind) -> None:
 
 class TestRegisterAfterEnd:
     def test_a_register_over_the_connection_that_ended_does_not_come_back(self) -> None:
-        """Whatever its clock says: a kernel never gives a cookie again."""
+        """Whatever its clock shows: a kernel never gives a cookie again."""
         ended = loss(1, at=2.0, cookie=7, source=Source.SOCKETS)
         session, _ = apply(registered(1, cookie=7), ended)
         late = refreshed(2, at=2.5, cookie=7)

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from schemas.vocabulary import Cause
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     apply,
     expired,
     moment,
@@ -20,7 +20,7 @@ from tests.unit.stories import (
         (moment(150), Cause.EXPIRED),
         (moment(4000), Cause.ADMINISTRATIVE),
         (moment(100), Cause.PING_LOST),
-        (None, Cause.EXPIRED),  # the registrar does not say what it had stored
+        (None, Cause.EXPIRED),  # the registrar does not report what it had stored
     ],
 )
 def test_why_a_registrar_dropped_a_binding(due: datetime | None, cause: Cause) -> None:
@@ -33,11 +33,11 @@ def test_why_a_registrar_dropped_a_binding(due: datetime | None, cause: Cause) -
     [
         (5, 4, False),  # the row of the REGISTER before, under the same Call-ID
         (5, 5, True),
-        (5, None, True),  # the registrar does not say
+        (5, None, True),  # the registrar does not report it
         (None, 4, True),
     ],
 )
-def test_what_expires_of_an_earlier_register_leaves_the_later_one(
+def test_expiry_of_an_earlier_register_leaves_the_later_one(
     known: int | None, expires: int | None, ends: bool
 ) -> None:
     session, _ = apply(registered(1, cseq=known), expired(2, cseq=expires))
@@ -50,7 +50,7 @@ def test_a_lower_cseq_of_another_call_id_is_no_earlier_register() -> None:
 
 
 def test_an_expiry_a_little_early_is_an_expiry() -> None:
-    """Registrars round: FreeSWITCH tells whole seconds."""
+    """Registrars round: FreeSWITCH reports whole seconds."""
     _, published = apply(
         registered(1, expires_at=moment(150)), expired(2, at=180, expired_due=moment(148))
     )
@@ -62,7 +62,7 @@ def test_an_expiry_a_little_early_is_an_expiry() -> None:
 
 
 def test_an_expiry_of_another_registration_of_the_contact_ends_nothing() -> None:
-    """Registrars with one database tell of each other's expiries."""
+    """Registrars with one database report each other's expiries."""
     _, published = apply(registered(1, call_id="b"), expired(2, call_id="a"))
     assert shown(published) == ["online registered"]
     for call_id in ("b", None):
@@ -70,12 +70,12 @@ def test_an_expiry_of_another_registration_of_the_contact_ends_nothing() -> None
         assert shown(published)[-1] == "offline expired"
 
 
-def test_an_expiry_of_what_nobody_told_of_keeps_an_older_register_from_coming() -> None:
+def test_expiry_of_an_unknown_binding_rejects_an_older_register() -> None:
     _, published = apply(expired(5), registered(4))
     assert published == []
 
 
-def test_an_expiry_ends_a_binding_whose_call_id_nobody_told() -> None:
+def test_expiry_ends_a_binding_with_unknown_call_id() -> None:
     _, published = apply(registered(1, call_id=None), expired(2))
     assert shown(published)[-1] == "offline expired"
 

@@ -108,7 +108,7 @@ def test_an_event_of_no_table_is_of_all() -> None:
 
 @pytest.mark.parametrize(("seconds", "left"), [(-1, ["sip:a@h"]), (1, [])])
 def test_where_the_sequence_is_not_known_time_decides(seconds: int, left: list[str]) -> None:
-    """A listing whose producer has heard nothing yet (ordering.UNKNOWN_SEQ)."""
+    """A listing whose producer has read nothing yet (ordering.UNKNOWN_SEQ)."""
     at = A.at + timedelta(seconds=seconds)
     assert shown(A, event(0, Kind.SNAPSHOT_ENDED, at=at, remaining=[], snapshot="s")) == left
 
@@ -173,7 +173,7 @@ def test_the_cause_is_what_showed_it(kind: Kind, cause: Cause) -> None:
     assert (ended.cause, ended.event) == (cause, "kam1/up-1/2")
 
 
-def test_within_one_process_its_sequence_decides_whatever_its_clock_says() -> None:
+def test_within_one_process_the_sequence_decides_not_the_clock() -> None:
     """The clock was set back between the two, or forth."""
     back = {"at": _AT - timedelta(seconds=60)}
     assert shown(A, event(2, Kind.REGISTERED, "sip:b@h", remaining=["sip:b@h"], **back)) == [

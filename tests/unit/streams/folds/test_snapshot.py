@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.vocabulary import CallKind, CallState, Cause
-from tests.unit.stories import apply, call, listed, listing_ended, registered, shown
+from tests.unit.fold_events import apply, call, listed, listing_ended, registered, shown
 
 
 def test_a_listing_ends_the_legs_that_it_does_not_show() -> None:

@@ -1,4 +1,4 @@
-"""Ends: what is remembered of a binding that is gone, so that a later word is judged rightly."""
+"""Ends: what is remembered of a binding that is gone, so that a later event is placed rightly."""
 
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Source
@@ -17,7 +17,7 @@ from tests.unit.edge_events import (
     from_registrar,
     same,
 )
-from tests.unit.stories import (
+from tests.unit.fold_events import (
     apply,
     expired,
     fold,
@@ -41,9 +41,9 @@ def edge_unregistered(seq: int) -> RegistrationEvent:
 
 
 class TestToldAgain:
-    """What one source told of is told by another, or by the same once more."""
+    """What one source reported is reported by another, or by the same once more."""
 
-    def test_no_register_of_before_the_registrars_own_word_comes_back(self) -> None:
+    def test_register_from_before_the_registrars_own_report_does_not_come_back(self) -> None:
         _, published = apply(registered(1), kernel_closed(2), unregistered(6), registered(5))
         assert shown(published) == ["online registered", "offline connection-closed"]
 
@@ -61,7 +61,7 @@ class TestToldAgain:
         )
         assert shown(published) == ["online registered", "offline node-lost"]
 
-    def test_its_last_registers_place_is_known_after_the_kernels_word_too(self) -> None:
+    def test_place_of_its_last_register_is_known_after_the_kernels_report_too(self) -> None:
         """All within one tick of the registrar's clock; its listing had begun before."""
         gone = kernel_closed(2, port=5063)
         gone.binding = f"fs1|{CONTACT}"
@@ -75,12 +75,12 @@ class TestToldAgain:
         assert shown(published)[-1] == "offline connection-closed"
 
     def test_whose_it_was_at_the_edge_is_still_known(self) -> None:
-        late = behind(2, at=2.5)  # the registrar's word of before
+        late = behind(2, at=2.5)  # the registrar's report of before
         _, published = apply(edge(1), edge_unregistered(2), edge_unregistered(3), late)
         assert shown(published) == ["online registered", "offline unregistered"]
 
     def test_when_it_was_last_at_the_edge_is_still_known(self) -> None:
-        """So the registrar's word of a later REGISTER need not wait for the edge's."""
+        """So the registrar's report of a later REGISTER need not wait for the edge's."""
         _, published = apply(
             edge(1), behind(1), edge_unregistered(2), edge_unregistered(3), behind(5, 5062)
         )
@@ -110,14 +110,14 @@ class TestListings:
             registered(50, at=later, port=5099, call_id="two"),
             unregistered(51, at=later + 1, port=5099, call_id="two"),
         )
-        assert [grave.call_id for grave in session.ended.values()] == ["two"]
+        assert [tombstone.call_id for tombstone in session.ended.values()] == ["two"]
         row = listed(60, "s", at=later + 60)
         row.remote, row.path, row.received = PROXY, "<sip:edge1;lr>", client()
         assert apply(row, session=session)[1] == []
         assert len(session.bindings) == 1
 
     def test_a_day_after_its_connections_end_a_binding_may_be_listed_again(self) -> None:
-        """From the same address by chance, and the word of its REGISTER was lost."""
+        """From the same address by chance, and the report of its REGISTER was lost."""
         for later, is_back in ((DAY - 3600, False), (DAY + 3600, True)):
             session, _ = apply(
                 registered(1),
@@ -130,14 +130,14 @@ class TestListings:
 
 
 def test_the_cookie_is_known_of_a_connection_that_the_kernel_only_denied() -> None:
-    """Its end was lost; a REGISTER over it that is told after that does not bring it back."""
+    """Its end was lost; a REGISTER over it that is reported after that does not bring it back."""
     denied = kernel_closed(60, cookie=None)
     session, published = apply(registered(1, cookie=8), denied)
     assert shown(published)[-1] == "offline connection-closed"
     assert apply(refreshed(2, at=58, cookie=8), session=session)[1] == []
 
 
-def test_the_end_that_was_told_last_is_remembered_longest() -> None:
+def test_last_reported_end_is_kept_longest() -> None:
     session, _ = apply(registered(1), unregistered(2))
     for number in range(MAX_LISTABLE + 8):
         if number == MAX_LISTABLE - 12:
@@ -160,7 +160,7 @@ class TestTakenOver:
         )
         assert session.ended == {}
 
-    def test_nothing_at_an_edge_that_told_no_call_id(self) -> None:
+    def test_nothing_at_an_edge_without_call_ids(self) -> None:
         session, _ = apply(from_edge(1, 5061, call_id=None), from_edge(2, 5062, call_id="b"))
         assert session.ended == {}
 
@@ -237,7 +237,7 @@ class TestWhatIsRemembered:
             )
         assert len(session.ended) == MAX_LISTABLE
 
-    def test_told_twice_a_left_connection_changes_nothing(self) -> None:
+    def test_repeated_end_of_a_previous_connection_changes_nothing(self) -> None:
         gone = edge_closed(9, 5061, cookie=1)
         session, _ = apply(from_edge(1, 5061, cookie=1), from_edge(2, 5062, cookie=2), gone)
         assert fold(session, gone).fence == "already-applied"

@@ -1,4 +1,4 @@
-"""Short hands for fold tests: events of one made-up user, told in the order of their seq."""
+"""Shorthands for fold tests: events of one made-up user, in the order of their seq."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

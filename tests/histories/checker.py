@@ -8,7 +8,7 @@ from schemas.presence import Presence
 from schemas.vocabulary import CallKind, Status
 from tests.histories.cluster import OVERDUE
 from tests.histories.facts import Facts
-from tests.histories.said import START, Said
+from tests.histories.reports import START, Report
 from tests.unit.pipeline import Pipeline
 
 # Beyond what a source is late: a node's clock in steps, and the time a listing takes.
@@ -16,8 +16,8 @@ ALLOWANCE = 0.1
 
 
 @dataclass
-class Judge:
-    """Plays records to a pipeline and compares with the facts. `wrong` says in words what was."""
+class Checker:
+    """Plays records to a pipeline, and describes in `wrong` how it differs from the facts."""
 
     facts: Facts
     pipeline: Pipeline
@@ -27,19 +27,19 @@ class Judge:
     _seen: int = 0
     _ended_legs: set[str] = field(default_factory=set)
 
-    def take(self, at: float, said: Said) -> None:
+    def take(self, at: float, report: Report) -> None:
         """One record comes in, at a moment of the true clock."""
         self._check_moment(at)
         if (passed := START + timedelta(seconds=at) - self.pipeline.now) > timedelta(0):
             self.pipeline.wait(passed)
         self._read(at)
-        self.pipeline.feed(said.topic, [(said.key, said.event)])
-        if said.topic is topics.CALLS and said.event.kind is CallKind.ENDED:
-            self._ended_legs.add(said.event.leg)
+        self.pipeline.feed(report.topic, [(report.key, report.event)])
+        if report.topic is topics.CALLS and report.event.kind is CallKind.ENDED:
+            self._ended_legs.add(report.event.leg)
         self._read(at)
         self._check_moment(at)
 
-    def repeat(self, records: list[Said]) -> None:
+    def repeat(self, records: list[Report]) -> None:
         """All that came in comes in once more: nothing may change."""
         before = len(self.pipeline.published)
         for one in records:
@@ -65,10 +65,10 @@ class Judge:
             if presence is None or unclear:
                 continue
             if presence.status is not self.facts.status(aor):
-                told = f"is {self.facts.status(aor)}"
-                self.wrong.append(f"{aor}: shown {presence.status}, {told}")
+                is_now = f"is {self.facts.status(aor)}"
+                self.wrong.append(f"{aor}: shown {presence.status}, {is_now}")
             if any(b.suspect or b.stale for b in bindings):
-                self.wrong.append(f"{aor}: still in doubt")
+                self.wrong.append(f"{aor}: still uncertain")
         if self.pipeline.dead_letters:
             self.wrong.append(f"{len(self.pipeline.dead_letters)} dead letters")
 
@@ -91,7 +91,7 @@ class Judge:
             if (
                 shown != true
                 and at - since > window
-                and not self.facts.is_doubtful(aor, at, window)
+                and not self.facts.is_uncertain(aor, at, window)
             ):
                 self.wrong.append(
                     f"{aor}: shown reachable={shown} at {at:.2f}, not since {since:.2f}"
@@ -113,7 +113,7 @@ class Judge:
         if before is not None and _shows(before) == _shows(presence):
             self.wrong.append(f"{aor}: version {presence.version} shows nothing new")
         happened = self.facts.happened.get(aor, {}).get(presence.cause, float("inf")) <= at
-        if not happened and not self.facts.is_doubtful(aor, at, OVERDUE):
+        if not happened and not self.facts.is_uncertain(aor, at, OVERDUE):
             self.wrong.append(f"{aor}: {presence.cause} never happened")
         if presence.reachable != bool(presence.bindings):
             self.wrong.append(f"{aor}: reachable {presence.reachable} with {presence.bindings}")

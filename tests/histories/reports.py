@@ -1,4 +1,4 @@
-"""What the sources of one SIP node say, in its words: its clock, its sequences, its records."""
+"""What the sources of one SIP node report: by its clock, its sequences, in its records."""
 
 import math
 import random
@@ -27,7 +27,7 @@ TICK = 0.02  # FreeSWITCH's event time stands still for so long, in seconds
 
 
 @dataclass(eq=False)
-class Said:
+class Report:
     """One record a source publishes: when, by the one true clock, in seconds.
 
     `held`: it reached its producer's spool only, and leaves it then. None of it arrives if `lost`.
@@ -43,7 +43,7 @@ class Said:
 
 
 @dataclass
-class Speaker:
+class Reporter:
     """One node. `skew`: how far its clock is ahead of the true one, in seconds.
 
     `ticks`: its registrar's clock goes in steps; its kernel's does not.
@@ -70,8 +70,8 @@ class Speaker:
         return f"boot-{self.boot}", self.seq, START + timedelta(seconds=at)
 
     def listing_place(self, now: float, chance: random.Random) -> tuple[str, int, datetime]:
-        """Where a listing stands. FreeSWITCH's stand at the last event its producer has heard, or
-        nobody knows where, if it has heard none (streams.folds.ordering.UNKNOWN_SEQ)."""
+        """Where a listing stands. FreeSWITCH's stand at the last event its producer has read, or
+        at no known place, if it has read none (streams.folds.ordering.UNKNOWN_SEQ)."""
         boot, seq, at = self.place(now)
         if not self.ticks:
             return boot, seq, at
@@ -85,7 +85,7 @@ class Speaker:
         return CallEvent(kind=kind, **self._origin(now), **fields)
 
     def _origin(self, now: float) -> dict[str, Any]:
-        """What every event of the registrar says of itself, at the next place in its history."""
+        """The fields of every event of the registrar, at the next place in its history."""
         boot, seq, at = self.place(now)
         return {
             "id": f"{self.name}/{boot}/{seq}",
@@ -114,7 +114,7 @@ class Speaker:
             cookie=cookie,
         )
 
-    def mark(self, now: float, kind: NodeKind) -> Said:
+    def mark(self, now: float, kind: NodeKind) -> Report:
         boot, _, at = self.place(now)
         event = NodeEvent(
             id=f"{self.name}/{boot}/{kind}/{self.seq}",
@@ -125,4 +125,4 @@ class Speaker:
             at=at,
             kind=kind,
         )
-        return Said(now, self.name, topics.NODES, self.name, event)
+        return Report(now, self.name, topics.NODES, self.name, event)
