@@ -16,6 +16,7 @@ from sinks.gateway.hub import Hub
 from sinks.gateway.lookup.index import Index
 from sinks.gateway.message import Message
 from sinks.gateway.progress import Resume
+from sinks.gateway.routing.addresses import Addresses
 from sinks.gateway.settings import GatewaySettings
 
 log = logs.get(__name__)
@@ -42,6 +43,8 @@ class Gateway:
         self._stalled_after = settings.stalled_after.total_seconds()
         self.access = Authenticator(StaticTokens(settings.static_tokens()))
         self.allowed_origins = frozenset(settings.allowed_origins)
+        self.addresses = Addresses(settings.nodes)
+        self.dial_profile = settings.dial_profile
         self.hub = Hub(wall_clock)
         self.index = Index(self.hub)
         self._resume_wait = settings.resume_wait.total_seconds()

@@ -12,6 +12,7 @@ from sinks.gateway.access.identity import Identity
 from sinks.gateway.access.origins import origin_in
 from sinks.gateway.access.settings import ScopedToken, check_token
 from sinks.gateway.access.static_tokens import StaticToken
+from sinks.gateway.routing.addresses import NextHop, next_hop_in
 
 _SECOND = timedelta(seconds=1)
 
@@ -21,6 +22,10 @@ def _listed(value: Any) -> Any:
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     return re.split(r"[\s,]+", value.strip(" \t\r\n,")) if isinstance(value, str) else value
+
+
+def _next_hop(value: Any) -> Any:
+    return next_hop_in(value) if isinstance(value, str) else value
 
 
 class GatewaySettings(StageSettings):
@@ -42,6 +47,16 @@ class GatewaySettings(StageSettings):
         (),
         description="Of web pages and apps, beside those of the gateway's own host; each as "
         "browsers send it: `https://portal.example.org`, `capacitor://localhost`, `file://`.",
+    )
+    nodes: dict[str, Annotated[NextHop, BeforeValidator(_next_hop)]] = Field(
+        {},
+        description='Where each node takes SIP, for routes: `fs1 = "10.0.0.1:5060"`, or of one '
+        'registrar `"fs1/external" = "10.0.0.1:5080;transport=tcp"`; else the node\'s own name.',
+    )
+    dial_profile: str = Field(
+        "internal",
+        pattern=r"^[A-Za-z0-9_.-]{1,80}$",
+        description="Sofia profile over which a FreeSWITCH that asks for a route calls.",
     )
     subscribers_max: int = Field(15_000, ge=1, description="More are answered 503.")
     keepalive: Duration = Field(

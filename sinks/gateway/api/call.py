@@ -49,7 +49,7 @@ class Operation:
     """One method of one path: what serves it, and what the OpenAPI document has of it.
 
     `answers`: by media type the model (or a text's schema) of a 200; the first is the default.
-    `errors`: the statuses beside those every operation has.
+    `errors`: the same of the statuses beside those that every operation has.
     """
 
     method: str
@@ -62,7 +62,7 @@ class Operation:
     query: type[Parameters] = Nothing
     body: type[Parameters] | None = None
     answers: Mapping[str, Any] = field(default_factory=dict)
-    errors: tuple[int, ...] = ()
+    errors: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def route(self) -> str:

@@ -1,11 +1,13 @@
 """What the operations answer with, as models: the OpenAPI document is generated from them."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from schemas.presence import Presence
+from schemas.vocabulary import Cause, Status
 
 
 @dataclass
@@ -33,3 +35,12 @@ class Error:
         str | None,
         Field(description="The parameter, header or field of the body at fault; absent if none."),
     ] = None
+
+
+@dataclass
+class Unreachable(Error):
+    """Why there is no route. A user without a record has no status, cause or time."""
+
+    status: Status | None = None
+    cause: Annotated[Cause | None, Field(description="Of the user's last change.")] = None
+    at: Annotated[datetime | None, Field(description="When that was, by its node's clock.")] = None

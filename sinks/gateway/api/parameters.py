@@ -55,6 +55,7 @@ def from_query(model: type[P], query: bytes) -> P:
 
     Raises BadQuery naming the field: unknown, given twice, not UTF-8, or refused by the model.
     """
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
     given: dict[str, Any] = {}
     for pair in query.split(b"&"):
         if not pair:
@@ -62,8 +63,8 @@ def from_query(model: type[P], query: bytes) -> P:
         raw_name, _, raw_text = pair.partition(b"=")
         name = text_in(raw_name, "query")
         text = text_in(raw_text, name[:80] or "query")
-        if (field := model.model_fields.get(name)) is None:
-            known = ", ".join(model.model_fields) or "none"
+        if (field := fields.get(name)) is None:
+            known = ", ".join(fields) or "none"
             raise BadQuery(f"no such field; there are: {known}", name[:80] or "query")
         if get_origin(field.annotation) is tuple:
             given.setdefault(name, []).append(text)

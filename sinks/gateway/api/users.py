@@ -11,9 +11,9 @@ from schemas.codec import decode, encode
 from schemas.presence import Presence
 from schemas.vocabulary import Status
 from sinks.gateway.access.redaction import Part
-from sinks.gateway.api.call import Answer, Call, Operation, Parameters
+from sinks.gateway.api.call import JSON, Answer, Call, Operation, Parameters
 from sinks.gateway.api.cursor import Cursor, cursor_after
-from sinks.gateway.api.documents import Found, Page
+from sinks.gateway.api.documents import Error, Found, Page
 from sinks.gateway.api.parameters import Bool, CanonicalAor, Domain, Number
 from sinks.gateway.api.scoped import ScopedUsers
 from sinks.gateway.errors import BadQuery, TryElsewhere
@@ -144,8 +144,8 @@ USER = Operation(
     summary="One user's presence.",
     handler=_user,
     path_parameters=UserPath,
-    answers={"application/json": Presence},
-    errors=(404,),
+    answers={JSON: Presence},
+    errors={404: {JSON: Error}},
 )
 USERS = Operation(
     method="GET",
@@ -156,7 +156,7 @@ USERS = Operation(
     "is there all the time is on exactly one page, whatever changes in between.",
     handler=_list,
     query=UsersQuery,
-    answers={"application/json": Page},
+    answers={JSON: Page},
 )
 QUERY = Operation(
     method="POST",
@@ -165,7 +165,7 @@ QUERY = Operation(
     summary=f"The presence of up to {AORS_MAX} users.",
     handler=_query,
     body=QueryBody,
-    answers={"application/json": Found},
-    errors=(413, 415),
+    answers={JSON: Found},
+    errors={413: {JSON: Error}, 415: {JSON: Error}},
 )
 OPERATIONS = (USER, USERS, QUERY)
