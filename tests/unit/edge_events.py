@@ -27,6 +27,12 @@ def at_edge(event: RegistrationEvent, port: int = 5061) -> RegistrationEvent:
     return event
 
 
+def with_table(event: RegistrationEvent, source: Source = Source.OPENSIPS) -> RegistrationEvent:
+    """As a proxy with a location table reports it: a mid-registrar, or a registrar itself."""
+    event.source, event.registrar = source, "location"
+    return event
+
+
 def edge(seq: int, port: int = 5061, **more: Any) -> RegistrationEvent:
     return at_edge(registered(seq, node="edge1", port=port, **more), port)
 

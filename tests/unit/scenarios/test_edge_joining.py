@@ -4,11 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.registration import RegistrationEvent
 from schemas.vocabulary import Cause, Source, Transport
 from streams.folds import devices
 from streams.folds.node import fold_staleness
-from tests.unit.edge_events import PROXY, behind, bindings, client, edge, edge_lost
+from tests.unit.edge_events import PROXY, behind, bindings, client, edge, edge_lost, with_table
 from tests.unit.fold_events import (
     apply,
     fold,
@@ -21,12 +20,6 @@ from tests.unit.fold_events import (
 )
 
 PROXIES = (Source.OPENSIPS, Source.KAMAILIO)
-
-
-def with_table(event: RegistrationEvent, source: Source = Source.OPENSIPS) -> RegistrationEvent:
-    """As a proxy with a location table reports it: a mid-registrar, or a registrar itself."""
-    event.source, event.registrar = source, "location"
-    return event
 
 
 class TestWhoIsAnEdge:

@@ -80,3 +80,20 @@ class TestRows:
         session, _ = apply(registered(1, cookie=8), listed(60, "s1", cookie=9))
         (binding,) = session.bindings.values()
         assert binding.cookie == 8
+
+    def test_older_row_at_another_registrar_confirms_nothing(self) -> None:
+        """A client that moves to another profile leaves its row there until that expires."""
+        at_internal = registered(1, registrar="internal", expires_at=moment(300))
+        for expires, registrar in ((100, "internal"), (298, "external")):
+            row = listed(60, "s1", registrar="external", expires_at=moment(expires))
+            session, _ = apply(at_internal, row)
+            (binding,) = session.bindings.values()
+            assert binding.registrar == registrar
+
+    def test_row_keeps_a_claimed_transport_until_it_shows_the_connection(self) -> None:
+        """Only the REGISTER shows that the transport is claimed; a cookie proves a connection."""
+        for port, cookie, claimed in ((5061, None, True), (5061, 8, False), (5062, None, False)):
+            row = same(listed(60, "s1", port=port, cookie=cookie))
+            session, _ = apply(same(registered(1, transport_claimed=True)), row)
+            (binding,) = session.bindings.values()
+            assert binding.transport_claimed is claimed

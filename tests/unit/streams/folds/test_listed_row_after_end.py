@@ -6,7 +6,7 @@ import pytest
 
 from schemas.registration import RegistrationEvent
 from schemas.vocabulary import NodeKind, Source, Transport
-from tests.unit.edge_events import CONTACT, same
+from tests.unit.edge_events import CONTACT, at_edge, edge_closed, from_registrar, same, with_table
 from tests.unit.fold_events import (
     apply,
     listed,
@@ -146,10 +146,25 @@ class TestListedAfterItsConnectionEnded:
             row.binding = row.contact = registered(1).contact
             return row
 
-        dead = at_5062(self._row(8, 640, dead=True, port=5062))
-        again = at_5062(self._row(20, 640, port=5062))
-        assert not self._listed(dead, again)
-        assert self._listed(again)
+        for expires in (600, 640):
+            dead = at_5062(self._row(8, expires, dead=True, port=5062))
+            again = at_5062(self._row(20, expires, port=5062))
+            assert not self._listed(dead, again)
+            assert self._listed(again)
+
+    def test_listed_dead_after_another_end_it_is_final(self) -> None:
+        dead, again = self._row(8, 640, dead=True), self._row(20, 640)
+        ends = registered(1, expires_at=moment(600)), unregistered(2)
+        assert not apply(*ends, dead, again)[0].bindings
+        assert apply(*ends, again)[0].bindings
+
+    def test_listed_dead_again_its_connection_stays_known(self) -> None:
+        """A refresh over it that is read late revives nothing."""
+        assert not self._listed(self._row(8, 600, dead=True), refreshed(4, cookie=7))
+
+    def test_without_a_known_expiry_no_row_is_of_another_register(self) -> None:
+        session, _ = apply(registered(1, cookie=7), loss(5, cookie=7), self._row(20, 640))
+        assert not session.bindings
 
     def test_a_listing_of_before_its_last_register_shows_nothing_new(self) -> None:
         assert self._listed(self._row(1, 640, dead=True), self._row(20, 640))
@@ -160,11 +175,41 @@ class TestListedAfterItsConnectionEnded:
         assert not session.bindings
         session, _ = apply(dead, self._row(20, 646))
         assert session.bindings
+        session, _ = apply(dead, self._row(20, 680, dead=True), self._row(30, 680))
+        assert not session.bindings
 
     def test_the_row_of_before_is_not_another_clients_on_its_port(self) -> None:
         assert not self._revived(expires_at=moment(600))
         assert not self._revived(expires_at=moment(604))
         assert not self._revived()
+
+
+class TestListedDeadAtAnEdge:
+    """A mid-registrar lists a binding whose connection has ended, which cuts off what is behind."""
+
+    def _at_edge(self, event: RegistrationEvent, port: int) -> RegistrationEvent:
+        return same(with_table(at_edge(event, port)))
+
+    def _dead(self, seq: int, port: int) -> RegistrationEvent:
+        row = listed(seq, f"s{seq}", node="edge1", port=port, connection_gone=True)
+        return self._at_edge(row, port)
+
+    def test_registrars_binding_of_that_connection_is_not_reachable(self) -> None:
+        later = self._at_edge(registered(9, node="edge1", port=5062), 5062)
+        session, _ = apply(self._dead(5, 5061), later, from_registrar(1, 5061))
+        assert [binding.edge_lost for binding in session.bindings.values()] == [False, True]
+
+    def test_dead_row_of_a_later_connection_cuts_off_what_is_behind_that(self) -> None:
+        """The registrar reports the new connection, which the edge's listing shows dead."""
+        first = self._at_edge(registered(1, node="edge1"), 5061)
+        behind_5062 = from_registrar(3, 5062, at=10)
+        _, published = apply(first, edge_closed(2, 5061), behind_5062, self._dead(20, 5062))
+        assert shown(published) == [
+            "online registered",
+            "offline connection-closed",
+            "online registered",
+            "offline connection-closed",
+        ]
 
 
 class TestListedAfterTheEnd:
@@ -205,6 +250,11 @@ class TestEnded:
     def test_a_row_of_before_the_end_revives_nothing_though_the_clock_was_set_back(self) -> None:
         _, published = apply(registered(1), unregistered(10, at=10), listed(9, "s1", at=60))
         assert shown(published)[-1] == "offline unregistered"
+
+    def test_the_same_process_lists_what_it_still_has(self) -> None:
+        expiry = {"expires_at": moment(600)}
+        session, _ = apply(registered(1, **expiry), unregistered(2), listed(60, "s1", **expiry))
+        assert session.bindings
 
     def test_what_a_listing_revives_leaves_no_tombstone(self) -> None:
         session, published = apply(registered(1), unregistered(2), listed(60, "s1"))
