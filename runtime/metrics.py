@@ -134,8 +134,8 @@ GATEWAY_SENT = Tally("rollcall_gateway_sent")
 GATEWAY_COALESCED = Tally("rollcall_gateway_coalesced")
 # Subscribers disconnected because they received nothing for gateway.stalled_after.
 GATEWAY_STALLED = Tally("rollcall_gateway_stalled")
-# Requests not served. Labels: reason (full, starting, stopping, unauthorized, scope, origin,
-# bad-query, unknown-user).
+# Requests not served. Labels: reason (full, starting, stopping, unauthorized, expired, keys, scope,
+# origin, host, tickets, bad-query, unknown-user, not-acceptable, too-large, unsupported-type).
 GATEWAY_REFUSED = Tally("rollcall_gateway_refused")
 # Users with a presence record.
 GATEWAY_USERS = _meter.create_gauge("rollcall_gateway_users", "1")

@@ -1,16 +1,16 @@
 """The HTTP interface: routes, checks of a request, and its answer."""
 
+import math
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from sinks.gateway.access.identity import Identity
 from sinks.gateway.access.origins import (
     check_origin,
     cors_headers,
@@ -20,9 +20,11 @@ from sinks.gateway.access.origins import (
 from sinks.gateway.api.call import Operation
 from sinks.gateway.api.operations import OPERATIONS
 from sinks.gateway.api.serving import respond
-from sinks.gateway.errors import Refused, UnknownUser
+from sinks.gateway.errors import Refused, TooMany, UnknownUser
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.query import aor_in, cursor_of, has_field, watch_of
+from sinks.gateway.request_checks import identify, identify_stream
+from sinks.gateway.ticket_route import ticket
 from sinks.gateway.transports import EVENT_STREAM, EventStream, serve_web_socket
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -36,35 +38,39 @@ def app(gateway: Gateway) -> Starlette:
 
     async def stream(request: Request) -> Response:
         try:
-            identity = await _identity(gateway, request)
-            query = request.scope["query_string"]
-            watch = identity.scope.narrowed(watch_of(query))
+            asked = await identify_stream(gateway, request)
+            watch = asked.identity.scope.narrowed(watch_of(asked.query))
             if not any(kind in request.headers.get("accept", "*/*") for kind in _ANY):
                 return JSONResponse({"error": f"there is only {EVENT_STREAM}"}, status_code=406)
-            cursor = cursor_of(query, request.headers)
+            cursor = cursor_of(asked.query, request.headers)
             gateway.admit()
             await gateway.reach(cursor)
         except Refused as refusal:
             return _answer(gateway, refusal)
-        only_cursors = has_field(query, "cursor")
-        return EventStream(gateway, watch, identity, cursor, only_cursors=only_cursors)
+        only_cursors = has_field(asked.query, "cursor")
+        return EventStream(gateway, watch, asked.identity, cursor, only_cursors=only_cursors)
 
     async def web_socket(websocket: WebSocket) -> None:
         try:
-            identity = await _identity(gateway, websocket)
-            query = websocket.scope["query_string"]
-            watch = identity.scope.narrowed(watch_of(query))
-            cursor = cursor_of(query, websocket.headers)
+            asked = await identify_stream(gateway, websocket)
+            watch = asked.identity.scope.narrowed(watch_of(asked.query))
+            cursor = cursor_of(asked.query, websocket.headers)
             gateway.admit()
             await gateway.reach(cursor)
         except Refused as refusal:
             await websocket.send_denial_response(_answer(gateway, refusal))
             return
-        await serve_web_socket(gateway, watch, identity, cursor, websocket)
+        await serve_web_socket(gateway, watch, asked.identity, cursor, websocket)
+
+    async def new_ticket(request: Request) -> Response:
+        try:
+            return await ticket(gateway, request)
+        except Refused as refusal:
+            return _answer(gateway, refusal)
 
     async def user(request: Request) -> Response:
         try:
-            identity = await _identity(gateway, request)
+            identity = await identify(gateway, request)
             aor = aor_in(request.path_params["aor"])
             gateway.check_state()
             # A user outside the scope and one that does not exist look the same.
@@ -82,7 +88,7 @@ def app(gateway: Gateway) -> Starlette:
 
         async def serve(request: Request) -> Response:
             try:
-                identity = await _identity(gateway, request)
+                identity = await identify(gateway, request)
                 return await respond(operation, gateway, identity, request)
             except Refused as refusal:
                 return _answer(gateway, refusal)
@@ -97,11 +103,15 @@ def app(gateway: Gateway) -> Starlette:
                 response = _preflight(gateway, request.headers)
             else:
                 response = await handler(request)
-            for name, value in cors_headers(request.headers, gateway.allowed_origins).items():
+            shared_with = cors_headers(
+                request.headers, gateway.allowed_origins, cookies=gateway.access.uses_cookies
+            )
+            for name, value in shared_with.items():
                 if name == "vary":
                     response.headers.add_vary_header(value)
                 else:
                     response.headers[name] = value
+            response.headers.setdefault("x-content-type-options", "nosniff")
             return response
 
         return answer
@@ -111,6 +121,7 @@ def app(gateway: Gateway) -> Starlette:
             Route("/presence", shared(stream), methods=_METHODS),
             WebSocketRoute("/presence", web_socket),
             WebSocketRoute("/presence/ws", web_socket),
+            Route("/v1/tickets", shared(new_ticket), methods=("POST", "OPTIONS")),
             Route("/presence/{aor:path}", shared(user), methods=_METHODS),
             *[
                 Route(one.route, shared(rest(one)), methods=(one.method, "OPTIONS"))
@@ -126,13 +137,6 @@ async def _no_route(request: Request, error: Exception) -> Response:
     del request
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-
-
-async def _identity(gateway: Gateway, connection: HTTPConnection) -> Identity:
-    """Who asks. Raises NotAllowed, also for a page of an origin that is not allowed."""
-    check_origin(connection.headers, gateway.allowed_origins)
-    address = connection.client.host if connection.client else ""
-    return await gateway.access.authenticate(connection.headers, address)
 
 
 def _preflight(gateway: Gateway, headers: Headers) -> Response:
@@ -154,7 +158,10 @@ def _answer(gateway: Gateway, refusal: Refused) -> JSONResponse:
         content["field"] = refusal.field
     headers = {}
     if refusal.status == 401:
-        headers["www-authenticate"] = "Bearer"
+        invalid = ', error="invalid_token"' if refusal.reason == "expired" else ""
+        headers["www-authenticate"] = f'Bearer realm="rollcall"{invalid}'
+    elif isinstance(refusal, TooMany):
+        headers["retry-after"] = str(math.ceil(refusal.retry_after))
     elif refusal.status == 503:
         headers["retry-after"] = "2"
     return JSONResponse(content, status_code=refusal.status, headers=headers)

@@ -7,6 +7,7 @@ Refused
 ├── NotAcceptable ask for a media type that there is
 ├── UnsupportedType, TooLarge  send another body
 ├── UnknownUser   nothing: there is no such user now
+├── TooMany       ask less often, or have fewer open at once
 └── TryElsewhere  wait and try again; another replica may have room, or may have started
 """
 
@@ -27,7 +28,12 @@ class BadQuery(Refused):
 
 
 class NotAllowed(Refused):
-    """401 without a valid token; 403 for a page of another origin."""
+    """401 without a valid token; 403 for a page of another origin; 421 for another host.
+
+    `why`: what the log has more than its sender.
+    """
+
+    why: str | None = None
 
     def __init__(self, detail: str, *, status: int, reason: str) -> None:
         super().__init__(detail)
@@ -68,6 +74,19 @@ class UnknownUser(Refused):
 
     status = 404
     reason = "unknown-user"
+
+
+class TooMany(Refused):
+    """429: this client's own limit is reached. `retry_after`: seconds."""
+
+    status = 429
+
+    def __init__(
+        self, detail: str, *, reason: str, retry_after: float = 2, field: str | None = None
+    ) -> None:
+        super().__init__(detail, field)
+        self.reason = reason
+        self.retry_after = retry_after
 
 
 class TryElsewhere(Refused):

@@ -9,6 +9,7 @@ from typing import Any
 from runtime import logs, metrics
 from sinks.gateway.access.authenticator import Authenticator
 from sinks.gateway.access.static_tokens import StaticTokens
+from sinks.gateway.access.tickets import Tickets
 from sinks.gateway.cursor import Cursor
 from sinks.gateway.errors import Refused, TryElsewhere
 from sinks.gateway.feed import End, Feed
@@ -41,7 +42,13 @@ class Gateway:
         self._wall_clock = wall_clock
         self._keepalive = settings.keepalive.total_seconds()
         self._stalled_after = settings.stalled_after.total_seconds()
-        self.access = Authenticator(StaticTokens(settings.static_tokens()))
+        self.access = Authenticator(
+            StaticTokens(settings.static_tokens()),
+            settings.jwt.verifier() if settings.jwt else None,
+            tickets=Tickets(settings.ticket_lifetime.total_seconds()),
+            cookie=settings.cookie or None,
+        )
+        self.allowed_hosts = frozenset(settings.allowed_hosts)
         self.allowed_origins = frozenset(settings.allowed_origins)
         self.addresses = Addresses(settings.nodes)
         self.dial_profile = settings.dial_profile
@@ -111,6 +118,10 @@ class Gateway:
             if at := messages[0].at:
                 metrics.GATEWAY_DELAY.record(max(0.0, self._wall_clock() - at))
 
+    def wall_now(self) -> float:
+        """Seconds since the epoch."""
+        return self._wall_clock()
+
     def refuse(self, refusal: Refused) -> None:
         """Count a request answered with an error; the first of each cause is logged."""
         self._refused[refusal.reason] += 1
@@ -153,7 +164,7 @@ class Gateway:
         at once only some get a keep-alive each time: changes must not wait for all of them.
         """
         stalled, late = [], []
-        wall_now = self._wall_clock()
+        wall_now = self.wall_now()
         keep_alives = 1 + int(2 * len(self._feeds) * CHECK_SECONDS / self._keepalive)
         for feed in self._feeds:
             feed.check_cursor(now)

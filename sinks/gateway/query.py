@@ -57,6 +57,18 @@ def _values(query: bytes, field: bytes) -> Iterator[bytes]:
             yield text
 
 
+def ticket_in(query: bytes) -> tuple[str | None, bytes]:
+    """The one-time ticket of a query (`ticket=…`), and the query without it. Raises BadQuery."""
+    pairs = query.split(b"&")
+    tickets = [pair for pair in pairs if pair.startswith(b"ticket=")]
+    if not tickets:
+        return None, query
+    if len(tickets) > 1:
+        raise BadQuery("more than one ticket", "ticket")
+    rest = b"&".join(pair for pair in pairs if not pair.startswith(b"ticket="))
+    return text_in(tickets[0].partition(b"=")[2], "ticket"), rest
+
+
 def aor_in(text: str, field: str = "aor") -> str:
     """The canonical AOR of a SIP URI. Raises BadQuery."""
     try:

@@ -50,6 +50,8 @@ class Server:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # Its own check, with the addresses of the proxies from the settings.
+                proxy_headers=False,
                 backlog=4096,
                 h11_max_incomplete_event_size=_REQUEST_BYTES,
                 ws_max_size=4096,
@@ -104,6 +106,7 @@ class Server:
 
     async def _main(self) -> None:
         serving = asyncio.create_task(self._uvicorn.serve([self._listener]))
+        maintaining = asyncio.create_task(self._gateway.access.maintain())
         while not self._stop.is_set() and not serving.done():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), CHECK_SECONDS)
@@ -113,6 +116,7 @@ class Server:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._gateway.emptied.wait(), STOP_SECONDS)
         self._uvicorn.should_exit = True
+        maintaining.cancel()
         await serving
 
     def _apply_batch(self, messages: list[Message], positions: Mapping[int, int]) -> None:

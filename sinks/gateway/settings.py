@@ -1,6 +1,7 @@
 """The section [gateway]: where subscribers are served, who may subscribe, and the timeouts."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 
@@ -8,20 +9,17 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_v
 from pydantic_settings import NoDecode
 
 from runtime.settings import Duration, StageSettings
+from sinks.gateway.access.credentials import COOKIE_PREFIXES
+from sinks.gateway.access.hosts import host_in
 from sinks.gateway.access.identity import Identity
 from sinks.gateway.access.origins import origin_in
-from sinks.gateway.access.settings import ScopedToken, check_token
+from sinks.gateway.access.settings import JwtSettings, ScopedToken, check_token, listed
 from sinks.gateway.access.static_tokens import StaticToken
 from sinks.gateway.routing.addresses import NextHop, next_hop_in
 
+# RFC 6265 §4.1.1: a token of RFC 2616, here without what is rare.
+_is_cookie_name = re.compile(r"[\w.-]+", re.ASCII).fullmatch
 _SECOND = timedelta(seconds=1)
-
-
-def _listed(value: Any) -> Any:
-    """A text from the environment as a list: parts are separated by white space or commas."""
-    if isinstance(value, SecretStr):
-        value = value.get_secret_value()
-    return re.split(r"[\s,]+", value.strip(" \t\r\n,")) if isinstance(value, str) else value
 
 
 def _next_hop(value: Any) -> Any:
@@ -35,7 +33,7 @@ class GatewaySettings(StageSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(8096, ge=0, le=65535, description="0: any free one, see /status.")
-    tokens: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)] = Field(
+    tokens: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(listed)] = Field(
         (),
         description="Any of them, as `Authorization: Bearer TOKEN`, shows everything; with no "
         "token of any kind the gateway is open to everybody.",
@@ -43,7 +41,21 @@ class GatewaySettings(StageSettings):
     token: tuple[ScopedToken, ...] = Field(
         (), description="Tables `[[gateway.token]]`: tokens that show some users, some fields."
     )
-    allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = Field(
+    jwt: JwtSettings | None = Field(None, description="The issuer of clients' tokens.")
+    cookie: str = Field(
+        "__Secure-rollcall",
+        description="The cookie that may have the token, for browsers; empty: none may.",
+    )
+    ticket_lifetime: Duration = Field(
+        timedelta(seconds=30),
+        ge=_SECOND,
+        le=timedelta(minutes=10),
+        description="Of POST /v1/tickets.",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = Field(
+        (), description="Names for the gateway in `Host`, with a port or for any; none: all."
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(listed)] = Field(
         (),
         description="Of web pages and apps, beside those of the gateway's own host; each as "
         "browsers send it: `https://portal.example.org`, `capacitor://localhost`, `file://`.",
@@ -90,6 +102,18 @@ class GatewaySettings(StageSettings):
             check_token(token, f"token {number}")
         return found
 
+    @field_validator("cookie")
+    @classmethod
+    def _cookie(cls, cookie: str) -> str:
+        if cookie and not (cookie.startswith(COOKIE_PREFIXES) and _is_cookie_name(cookie)):
+            raise ValueError(f"its name begins with {' or '.join(COOKIE_PREFIXES)}")
+        return cookie
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_checked(host_in, "host", host) for host in filter(None, hosts))
+
     @model_validator(mode="after")
     def _distinct(self) -> "GatewaySettings":
         names = [token.name for token in self.token]
@@ -109,10 +133,11 @@ class GatewaySettings(StageSettings):
     @field_validator("allowed_origins")
     @classmethod
     def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        found = []
-        for origin in filter(None, origins):
-            try:
-                found.append(origin_in(origin))
-            except ValueError as error:
-                raise ValueError(f"{origin[:200]!r} is no origin: {error}") from error
-        return tuple(found)
+        return tuple(_checked(origin_in, "origin", origin) for origin in filter(None, origins))
+
+
+def _checked(read: Callable[[str], str], what: str, text: str) -> str:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise ValueError(f"{text[:200]!r} is no {what}: {error}") from error

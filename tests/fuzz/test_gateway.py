@@ -7,6 +7,7 @@ import json
 import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
+from starlette.datastructures import Headers
 
 from schemas import golden, topics
 from schemas.codec import InvalidRecord
@@ -16,6 +17,7 @@ from sinks.gateway.access.identity import Identity
 from sinks.gateway.access.origins import check_origin
 from sinks.gateway.access.scope import Scope
 from sinks.gateway.access.static_tokens import StaticToken, StaticTokens
+from sinks.gateway.access.tickets import Tickets
 from sinks.gateway.errors import BadQuery, NotAllowed
 from sinks.gateway.message import domain_of, presence_message
 from sinks.gateway.query import aor_in, watch_of
@@ -61,10 +63,12 @@ def test_any_path_is_a_user_or_bad(text: str) -> None:
 @example("Bearer ", "http://[::1")
 def test_no_header_admits_a_client_without_a_token(authorization: str, origin: str) -> None:
     known = StaticToken("a-token-that-no-text-here-has", Identity("x"))
-    access = Authenticator(StaticTokens([known]))
+    access = Authenticator(StaticTokens([known]), tickets=Tickets(30), cookie="__Secure-t")
     for given_ in (authorization, f"Bearer {authorization}"):
         with contextlib.suppress(NotAllowed):
-            asyncio.run(access.authenticate({"authorization": given_}, ""))
+            raw = given_.encode("latin-1", "replace")
+            headers = Headers(raw=[(b"authorization", raw), (b"cookie", b"__Secure-t=" + raw)])
+            asyncio.run(access.authenticate(headers, "", 0.0))
             raise AssertionError(f"let in: {given_!r}")
     with contextlib.suppress(NotAllowed):
         check_origin({"host": "presence.test", "origin": origin})

@@ -22,7 +22,7 @@ _PORTS = {"http": "80", "https": "443"}
 
 # Headers a page may set and read besides those that all pages may.
 _ALLOWED_HEADERS = "Authorization, Cache-Control, Content-Type, If-None-Match, Last-Event-ID"
-_EXPOSED_HEADERS = "ETag, Retry-After"
+_EXPOSED_HEADERS = "ETag, Retry-After, WWW-Authenticate"
 _PREFLIGHT_SECONDS = "600"
 
 
@@ -64,11 +64,14 @@ def _host_and_port(place: str) -> tuple[str, str | None]:
     return host, port
 
 
-def cors_headers(headers: Mapping[str, str], allowed: Set[str]) -> dict[str, str]:
+def cors_headers(
+    headers: Mapping[str, str], allowed: Set[str], *, cookies: bool = False
+) -> dict[str, str]:
     """The headers with which a page of an allowed origin may read the answer.
 
     They name the origin itself, never `*`, and a cache must not use the answer for another origin
-    (`Vary`). Empty where no origin is allowed.
+    (`Vary`). Empty where no origin is allowed. `cookies`: the page may have its cookie sent, except
+    one of the origin `null`, which any page can have.
     """
     if not allowed:
         return {}
@@ -76,6 +79,8 @@ def cors_headers(headers: Mapping[str, str], allowed: Set[str]) -> dict[str, str
     if (origin := headers.get("origin")) in allowed:
         found["access-control-allow-origin"] = origin or ""
         found["access-control-expose-headers"] = _EXPOSED_HEADERS
+        if cookies and origin != OPAQUE:
+            found["access-control-allow-credentials"] = "true"
     return found
 
 

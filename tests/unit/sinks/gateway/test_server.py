@@ -152,10 +152,11 @@ def test_preflights_need_no_token(sharing: Server, server: Server) -> None:
         assert answer.headers["vary"] == "Origin"
         assert _cors(answer) == {
             "access-control-allow-origin": PORTAL,
+            "access-control-allow-credentials": "true",
             "access-control-allow-methods": "GET, HEAD, POST",
             "access-control-allow-headers": "Authorization, Cache-Control, Content-Type, "
             "If-None-Match, Last-Event-ID",
-            "access-control-expose-headers": "ETag, Retry-After",
+            "access-control-expose-headers": "ETag, Retry-After, WWW-Authenticate",
             "access-control-max-age": "600",
         }
         refused = ask(sharing, path, "OPTIONS", origin=ELSEWHERE, **asked)

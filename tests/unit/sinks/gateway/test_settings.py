@@ -35,6 +35,18 @@ def test_tokens_are_one_text_or_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
             "TOKEN",
             '[{"token": "long-enough-to-be-one", "name": "x", "domains": ["*"], "fields": ["ip"]}]',
         ),
+        ("COOKIE", "rollcall"),
+        ("COOKIE", "__Secure-a b"),
+        ("ALLOWED_HOSTS", "*.test"),
+        ("TICKET_LIFETIME", "0"),
+        ("JWT", "{}"),
+        ("JWT", '{"issuer": "i", "audience": "a"}'),
+        ("JWT", '{"issuer": "i", "audience": "a", "key_file": "k", "jwks_url": "http://x.test"}'),
+        ("JWT", '{"issuer": "i", "audience": "a", "jwks_url": "file:///etc/passwd"}'),
+        ("JWT", '{"issuer": "i", "audience": "a", "key_file": "k", "algorithms": ["HS256"]}'),
+        ("JWT", '{"issuer": "i", "audience": "a", "key_file": "k", "algorithms": ["none"]}'),
+        ("JWT", '{"issuer": "i", "audience": "a", "key_file": "k", "algorithms": []}'),
+        ("JWT", '{"issuer": "", "audience": "a", "key_file": "k"}'),
         ("PORT", "65536"),
         ("SUBSCRIBERS_MAX", "0"),
         ("STALLED_AFTER", "0"),
@@ -83,3 +95,20 @@ def test_a_token_has_one_scope(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROLLCALL_GATEWAY_TOKEN", SCOPED)
     with pytest.raises(BadSettings, match="two tokens"):
         load(GatewaySettings)
+
+
+def test_the_issuer_of_tokens_is_a_table_or_variables(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert load(GatewaySettings).jwt is None
+    file = tmp_path / "rollcall.toml"
+    file.write_text(
+        '[gateway.jwt]\nissuer = "i"\naudience = "a"\nkey_file = "k.pem"\nrefresh = 9\n'
+    )
+    monkeypatch.setenv("ROLLCALL_SETTINGS", str(file))
+    monkeypatch.setenv("ROLLCALL_GATEWAY_JWT__AUDIENCE", "b")
+    monkeypatch.setenv("ROLLCALL_GATEWAY_JWT__ALGORITHMS", "RS256, ES256")
+    found = load(GatewaySettings).jwt
+    assert found is not None
+    assert (found.issuer, found.audience, found.refresh.total_seconds()) == ("i", "b", 9)
+    assert found.algorithms == ("RS256", "ES256")

@@ -3,12 +3,14 @@
 import asyncio
 
 import pytest
+from starlette.datastructures import Headers
 
 from sinks.gateway.access.authenticator import Authenticator
 from sinks.gateway.access.identity import Identity
 from sinks.gateway.access.redaction import Part
 from sinks.gateway.access.scope import EVERYTHING, Scope
 from sinks.gateway.access.static_tokens import StaticToken, StaticTokens
+from sinks.gateway.access.tickets import Tickets
 from sinks.gateway.errors import NotAllowed
 from tests.gateway import TOKEN
 
@@ -17,8 +19,9 @@ TOKENS = StaticTokens([StaticToken("another-of-the-tokens", BOARD), StaticToken(
 
 
 def identity(tokens: StaticTokens, authorization: str | None) -> Identity:
-    headers = {} if authorization is None else {"authorization": authorization}
-    return asyncio.run(Authenticator(tokens).authenticate(headers, "192.0.2.7"))
+    headers = Headers({} if authorization is None else {"authorization": authorization})
+    access = Authenticator(tokens, tickets=Tickets(30))
+    return asyncio.run(access.authenticate(headers, "192.0.2.7", 0.0))
 
 
 @pytest.mark.parametrize(
