@@ -215,7 +215,11 @@ class Loss:
 
 @dataclass(slots=True, kw_only=True)
 class Session:
-    """The fold's state for one user. `version` counts published presence changes."""
+    """The fold's state for one user. `version` counts published presence changes.
+
+    A record whose key ends with a space and `refresh` is no session: it is what a REGISTER that
+    showed nothing new has changed since (docs/decisions/0011-refreshes-in-short.md).
+    """
 
     aor: Aor
     version: int = 0

@@ -38,3 +38,8 @@ class FetchedRecord(Struct, gc=False):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+
+
+# The end of the key of a record that is laid over a table's value under the rest of that key
+# (streams/tables/overlays.py). No AOR has white space in it.
+OVERLAY_END = b" refresh"

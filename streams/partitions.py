@@ -100,6 +100,8 @@ class Partitions:
                 self._settings.grace_of,
                 self._settings.stale_after,
                 self._kafka.partitions,
+                refreshes=sessions.overlays,
+                short_refreshes=self._settings.short_refreshes,
             ),
             LockedTable(topics.SESSIONS, sessions),
             LockedTable(topics.CONNECTION_STATE, self._connections.partition(number)),

@@ -60,6 +60,12 @@ class StreamsSettings(StageSettings):
         description="By domain, or `*`: how long `status` stays online after a connection or node "
         'was lost; `reachable` does not wait. `{"example.org": 3}`.',
     )
+    short_refreshes: bool = Field(
+        False,
+        description="Whether a REGISTER that only renews a binding is written as a short record "
+        "instead of the user's whole session. Set it to false until every worker of the group is "
+        "of a version that has this setting.",
+    )
     instance: str | None = Field(
         None,
         description="A name of this stage that outlives it and that no other bears (the pod's in "

@@ -12,6 +12,9 @@ from schemas import codec
 from schemas.presence import Presence
 from schemas.session import Session
 from schemas.topics import PRESENCE, SESSIONS
+from streams import models
+from streams.folds.refresh import Refresh, lay
+from streams.tables.overlays import overlaid_key
 
 T = TypeVar("T")
 
@@ -33,6 +36,21 @@ class Records(Mapping[str, T], Generic[T]):
         return len(self._values)
 
 
+class Sessions(Records[Session]):
+    """Sessions by AOR, with their last refreshes laid over them."""
+
+    def __init__(self, values: Mapping[str, bytes], refreshes: Mapping[str, bytes]) -> None:
+        super().__init__(Session, values)
+        self._refreshes = dict(refreshes)
+
+    def __getitem__(self, aor: str) -> Session:
+        session = super().__getitem__(aor)
+        refresh = self._refreshes.get(aor)
+        if refresh is not None:
+            lay(session, models.decode(Refresh, refresh))
+        return session
+
+
 class View:
     """Reads both topics without a consumer group; `refresh` reads on to their current ends."""
 
@@ -47,6 +65,7 @@ class View:
         self._presence: dict[str, bytes] = {}
         self._versions: dict[str, int] = {}
         self._sessions: dict[str, bytes] = {}
+        self._refreshes: dict[str, bytes] = {}
         self._readers = [TopicReader(kafka, topic) for topic in (PRESENCE, SESSIONS)]
 
     def refresh(self) -> None:
@@ -59,17 +78,13 @@ class View:
             if value := message.value():
                 self._add_presence(value)
         for message in sessions.read_to_end():
-            aor, value = (message.key() or b"").decode(), message.value()
-            if value is not None and self._concerns(value):
-                self._sessions[aor] = value
-            else:
-                self._sessions.pop(aor, None)
+            self._add_session(message.key() or b"", message.value())
 
     def presence(self) -> Records[Presence]:
         return Records(Presence, self._presence)
 
     def sessions(self) -> Records[Session]:
-        return Records(Session, self._sessions)
+        return Sessions(self._sessions, self._refreshes)
 
     def close(self) -> None:
         for reader in self._readers:
@@ -85,6 +100,17 @@ class View:
             self._presence[record.aor] = value
         else:
             self._presence.pop(record.aor, None)
+
+    def _add_session(self, key: bytes, value: bytes | None) -> None:
+        under = overlaid_key(key, value)
+        aor = (key if under is None else under).decode()
+        if under is None:
+            self._refreshes.pop(aor, None)
+            self._sessions.pop(aor, None)
+            if value is not None and self._concerns(value):
+                self._sessions[aor] = value
+        elif value is not None and aor in self._sessions:
+            self._refreshes[aor] = value
 
     def _concerns(self, value: bytes) -> bool:
         return self._names is None or any(name in value for name in self._names)

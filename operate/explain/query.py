@@ -15,8 +15,10 @@ from runtime.settings import load
 from schemas import topics
 from streams import models
 from streams.consumed import SESSION_SOURCES
+from streams.folds.refresh import Refresh, lay
 from streams.models import Presence, Session
 from streams.settings import StreamsSettings
+from streams.tables.overlays import overlay_key
 
 
 def explain(
@@ -78,10 +80,19 @@ def _published(kafka: KafkaSettings, span: Span, aor: str) -> tuple[Presence, da
 
 
 def _session(kafka: KafkaSettings, span: Span, aor: str) -> Session | None:
-    last = None
-    for record in _of_user(kafka, span, aor):
-        last = record
-    return models.decode(Session, last.value or b"") if last is not None else None
+    """The session as last written, with the last refresh laid over it."""
+    key, session, refresh = aor.encode(), None, None
+    for record in read(kafka, span):
+        if record.value is not None and record.key == key:
+            session = record.value
+        elif record.value is not None and record.key == overlay_key(key):
+            refresh = record.value
+    if session is None:
+        return None
+    found: Session = models.decode(Session, session)
+    if refresh is not None:
+        lay(found, models.decode(Refresh, refresh))
+    return found
 
 
 def _of_user(kafka: KafkaSettings, span: Span, aor: str) -> Iterator[LogRecord]:

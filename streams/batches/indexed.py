@@ -16,6 +16,7 @@ class IndexedBinding(Struct, gc=False):
     """The indexed part of schemas.session.Binding."""
 
     node: str
+    seq: int = 0
     expires_at: datetime | None = None
     path: str | None = None
     edge_connection: IndexedEdge | None = None

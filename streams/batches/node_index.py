@@ -11,7 +11,9 @@ from streams import models
 from streams.batches.indexed import Indexed
 from streams.batches.sweep import PATHS
 from streams.batches.timers import GRAIN, Bucket, GraceTimers, Timers
+from streams.folds.refresh import Refresh, expiry, renewed
 from streams.models import Session
+from streams.tables.overlays import Overlays
 
 # Users indexed before other tasks get their turn: about two milliseconds.
 INDEX_PIECE = 200
@@ -21,11 +23,16 @@ class NodeIndex:
     """The index of one partition's session table."""
 
     def __init__(
-        self, sessions: Mapping[bytes, bytes], graces: GraceTimers, slack: timedelta
+        self,
+        sessions: Mapping[bytes, bytes],
+        refreshes: Overlays,
+        graces: GraceTimers,
+        slack: timedelta,
     ) -> None:
-        """`graces` gets the timers of recovered users. `slack`: how long after its expiry a binding
-        is dropped."""
+        """`refreshes` are laid over `sessions`. `graces` gets the timers of recovered users.
+        `slack`: how long after its expiry a binding is dropped."""
         self._sessions = sessions
+        self._refreshes = refreshes
         self._graces = graces
         self._slack = slack
         # By node: its users, and the bucket of their timer there.
@@ -47,6 +54,9 @@ class NodeIndex:
             value = self._sessions.get(key)
             if value is not None:
                 session = read(value)
+                refresh = self._refreshes.get(key)
+                if refresh is not None:
+                    _renew(session, models.decode(Refresh, refresh))
                 self.add(key, session)
                 if session.grace_until is not None:
                     self._graces.add(key, session.grace_until)
@@ -117,3 +127,10 @@ class NodeIndex:
         """The time of the node's clock at which the user's timer there is due."""
         bucket = self._members.get(node, {}).get(key)
         return None if bucket is None else bucket.at + GRAIN + self._slack
+
+
+def _renew(session: Indexed, refresh: Refresh) -> None:
+    """The binding's timer is that of its last refresh."""
+    binding = renewed(session, refresh)
+    if binding is not None:
+        binding.expires_at = expiry(refresh)

@@ -20,7 +20,9 @@ from streams.batches.session_output import SessionOutput
 from streams.batches.sweep import PATHS, PIECE, Sweep
 from streams.folds.outcome import FoldResult
 from streams.folds.presence import end_grace, fold_presence
-from streams.models import Presence, Session
+from streams.folds.short_refresh import short_refresh
+from streams.models import Presence, RegistrationEvent, Session
+from streams.tables.overlays import overlay_key
 
 # Changes a session; None ends its grace if that is over.
 Rule = Callable[[Session], FoldResult]
@@ -45,12 +47,31 @@ class OpenSessions:
         self._open: dict[bytes, Session] = {}
         self._journal = Journal()  # of rules
         self._touched: set[bytes] = set()
+        self._refreshes: dict[bytes, bytes] = {}  # laid in this batch
 
     def fold(self, aor: str, rule: Rule) -> None:
         """Apply a rule to one user's session. Raises what the rule raised, with no effect."""
         key = aor.encode()
         session = self._session(key)
         self._transact(key, Session(aor=aor) if session is None else session, rule)
+
+    def refresh(self, event: RegistrationEvent) -> bool:
+        """Lay a REGISTER over its user's session, if it only renews the binding.
+
+        If not (False), the ordinary rules are to be applied. Raises InvalidRecord.
+        """
+        partition, key = self._partition, (event.aor or "").encode()
+        if key in self._open or any(key in sweep.waiting for sweep in partition.sweeps):
+            return False
+        session = partition.session(key)
+        if session is None:
+            return False
+        refresh = short_refresh(session, event, partition.nodes.get(event.node))
+        if refresh is None:
+            self._open[key] = session  # `fold` need not read it again
+            return False
+        partition.refreshes[key] = self._refreshes[key] = models.encode(refresh)
+        return True
 
     def fold_timer(self, key: bytes, rule: Rule) -> bool:
         """Apply the rule of a timer that was due; False when it failed, and had no effect."""
@@ -76,11 +97,11 @@ class OpenSessions:
         """A user's session; None of one who has none. Raises Misplaced."""
         session = self._open.get(key)
         if session is None:
-            value = self._partition.sessions.get(key)
-            if value is None:
+            session = self._partition.session(key)
+            if session is None:
                 check_placement(key, self._partition.number, self._partition.partitions)
                 return None
-            session = self._open[key] = models.decode(Session, value)
+            self._open[key] = session
         for sweep in self._partition.sweeps:  # a sweep that began earlier is applied earlier
             if sweep.claim(key):
                 session = self._swept(sweep, key, session)
@@ -176,8 +197,7 @@ class OpenSessions:
         """
         if self._open.pop(key, None) is None:
             return
-        value = self._partition.sessions.get(key)
-        session: Session = models.decode(Session, value) if value else Session(aor=key.decode())
+        session = self._partition.session(key) or Session(aor=key.decode())
         for rule in self._journal.of(key):
             self._decide(key, session, rule)
         self._open[key] = session
@@ -205,7 +225,8 @@ class OpenSessions:
             raise
 
     def write(self) -> None:
-        """Write the changed sessions into the table, and their changelog records."""
+        """Write the changed sessions into the table, and the changelog records of sessions and
+        refreshes."""
         partition = self._partition
         if self._touched:
             partition.batch += 1
@@ -217,6 +238,9 @@ class OpenSessions:
             value = encode(session)
             partition.sessions[key] = value
             write(Record(topics.SESSIONS, partition.number, key, value))
+        for key, refresh in self._refreshes.items():
+            if key not in self._touched:
+                write(Record(topics.SESSIONS, partition.number, overlay_key(key), refresh))
 
 
 def _is_on(session: Session, node: str) -> bool:

@@ -12,8 +12,10 @@ from streams.batches.node_index import NodeIndex
 from streams.batches.sweep import Sweep
 from streams.batches.timers import GraceTimers
 from streams.folds.edge_listings import EdgeListings
-from streams.models import NodeState
+from streams.folds.refresh import Refresh, lay
+from streams.models import NodeState, Session
 from streams.settings import NO_GRACE
+from streams.tables.overlays import Overlays
 
 
 class PartitionState:
@@ -33,14 +35,20 @@ class PartitionState:
         grace: Callable[[str], timedelta] = lambda _: NO_GRACE,
         stale_after: timedelta = timedelta(seconds=10),
         partitions: int = 1,
+        *,
+        refreshes: Overlays | None = None,
+        short_refreshes: bool = False,
     ) -> None:
         """`sessions` and `nodes` are the partition's tables. `slack`: how long after its expiry a
         binding is dropped. `grace(aor)`: how long the user's status outlives a loss. `stale_after`:
         how long a node may be uncertain before its bindings are stale. `partitions`: how many
-        there are."""
+        there are. `refreshes`: the records laid over `sessions` (streams/folds/refresh.py);
+        `short_refreshes`: whether such records are made."""
         self.number = number
         self.partitions = partitions
         self.sessions = sessions
+        self.refreshes: Overlays = {} if refreshes is None else refreshes
+        self.short_refreshes = short_refreshes
         self.slack = slack
         self.grace = grace
         self.stale_after = stale_after
@@ -49,9 +57,23 @@ class PartitionState:
         self.nodes = {key.decode(): models.decode(NodeState, value) for key, value in nodes.items()}
         self.clocks = NodeClocks(self.nodes)
         self.graces = GraceTimers()
-        self.index = NodeIndex(sessions, self.graces, slack)
+        self.index = NodeIndex(sessions, self.refreshes, self.graces, slack)
         self.sweeps: list[Sweep] = []
         self.edge_listings = EdgeListings()
+
+    def session(self, key: bytes) -> Session | None:
+        """A user's session, with the refresh laid over it; None of one who has none.
+
+        Raises InvalidRecord.
+        """
+        value = self.sessions.get(key)
+        if value is None:
+            return None
+        session: Session = models.decode(Session, value)
+        refresh = self.refreshes.get(key)
+        if refresh is not None:
+            lay(session, models.decode(Refresh, refresh))
+        return session
 
     def is_due(self, now: datetime) -> bool:
         """Whether a sweep or timer is due without a new event."""

@@ -103,7 +103,10 @@ class SessionBatch:
         elif event.kind is RegistrationKind.CONNECTIONS_LISTED:
             self._nodes.connections_listed(event)
         elif event.aor is not None:
-            self._fold_own(event.aor, event, self._rule_for(event))
+            rule = self._rule_for(event)
+            is_plain = self._partition.short_refreshes and rule is fold_registration
+            if not (is_plain and self._sessions.refresh(event)):
+                self._fold_own(event.aor, event, rule)
         # Last: an event that could not be folded does not advance the clock.
         self._partition.clocks.advance(event.node, event.at)
 

@@ -4,7 +4,8 @@ import faust
 from faust.stores.memory import Store
 from faust.types import TP
 
-from streams.tables.packed_table import PackedTable, Packer
+from streams.tables.packed_table import PackedTable
+from streams.tables.packer import Packer
 
 
 class PartitionedStore(Store):  # type: ignore[misc]  # Faust is untyped

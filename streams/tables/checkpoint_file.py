@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from runtime.private_folders import make_private_folder
 
-_FORMAT = 1
+_FORMAT = 2  # since 2, values may have overlays
 # Entries written or read at once: about a millisecond, then other threads get their turn.
 _PIECE = 5_000
 _LENGTH_BYTES = 4

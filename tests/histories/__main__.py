@@ -2,6 +2,7 @@
 
 Each is drawn from its own seed, S, S+1, ...; the last line is one JSON object: how many were
 played, how many were wrong, and the seeds of those. `--show SEED` prints one of them.
+With `--refreshing` most acts are refreshes, which the streams write in short.
 """
 
 import argparse
@@ -16,20 +17,21 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, help="one seed")
+    parser.add_argument("--refreshing", action="store_true", help="mostly refreshes")
     options = parser.parse_args()
     if options.show is not None:
-        show(options.show)
+        show(options.show, refreshing=options.refreshing)
         return
     seeds = range(options.seed, options.seed + options.count)
-    wrong = [seed for seed in seeds if play(seed).wrong]
+    wrong = [seed for seed in seeds if play(seed, refreshing=options.refreshing).wrong]
     result = {"histories": options.count, "wrong": len(wrong), "seeds": wrong[:100]}
     sys.stdout.write(f"{json.dumps(result)}\n")
     sys.exit(bool(wrong))
 
 
-def show(seed: int) -> None:
+def show(seed: int, *, refreshing: bool = False) -> None:
     """Print the reports in the order of arrival, the published records, and what was wrong."""
-    history = play(seed)
+    history = play(seed, refreshing=refreshing)
     for at, one in history.reports:
         event = one.event
         what = (

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from schemas.presence import Presence
 from streams.batches.leases import Leases
@@ -14,6 +15,7 @@ from tests.histories.facts import EDGE, REGISTRARS, Device
 from tests.histories.reports import START, Report, Reporter
 from tests.histories.troubles import TroubledCluster
 from tests.unit.pipeline import Pipeline
+from tests.unit.twins import Twins
 
 USERS = ("1001", "1002")
 PORTS = (5061, 5062, 5063)  # few, so that they are used again
@@ -31,6 +33,7 @@ class History:
     wrong: list[str] = field(default_factory=list)
     reports: list[tuple[float, Report]] = field(default_factory=list)
     published: list[Presence] = field(default_factory=list)
+    short: int = 0  # refreshes that were written in short
 
 
 @dataclass
@@ -43,24 +46,33 @@ class Scene:
     reports: list[tuple[float, Report]]
 
 
-def play(seed: int) -> History:
-    """Draw, deliver, and compare with the truth; what came then comes again."""
-    scene = play_scene(seed)
+def play(seed: int, *, refreshing: bool = False) -> History:
+    """Draw, deliver, and compare with the truth; what came then comes again.
+
+    `refreshing`: most acts are refreshes, as in life, and the reports are folded twice: with
+    refreshes written in short, and with all sessions written whole. Both must come to the same.
+    """
+    scene = play_scene(seed, refreshing=refreshing)
     scene.checker.repeat([report for _, report in scene.reports])
-    return History(seed, scene.checker.wrong, scene.reports, list(scene.pipeline.published))
+    pipeline, history = scene.pipeline, History(seed, scene.checker.wrong, scene.reports)
+    history.published = list(pipeline.published)
+    if isinstance(pipeline, Twins):
+        history.wrong += pipeline.different[:1]
+        history.short = pipeline.short
+    return history
 
 
-def play_scene(seed: int) -> Scene:
+def play_scene(seed: int, *, refreshing: bool = False) -> Scene:
     """Draw and deliver; at last each registrar is listed once."""
-    chance = random.Random(seed)
-    cluster = draw(chance)
+    chance = random.Random(f"refreshing {seed}" if refreshing else seed)
+    cluster = draw(chance, refreshing=refreshing)
     acts = len(cluster.reports)
     cluster.beat()
     for name in (*REGISTRARS, EDGE):
         cluster.list_node(name)
     delivery = deliver(cluster.reports[:acts], chance)
     grace = timedelta(seconds=chance.choice((0, 0, 20)))
-    pipeline = pipeline_with(grace)
+    pipeline = pipeline_with(grace, twins=refreshing)
     checker = Checker(cluster, pipeline, delivery.late)
     cut = chance.randrange(len(delivery.records)) if chance.random() < 0.2 else None
     for number, (at, one) in enumerate(delivery.records):
@@ -75,15 +87,19 @@ def play_scene(seed: int) -> Scene:
     return Scene(cluster, pipeline, checker, [*delivery.records, *last])
 
 
-def pipeline_with(grace: timedelta) -> Pipeline:
-    return Pipeline(
-        state=PartitionState(0, {}, {}, timedelta(seconds=35), lambda _: grace),
-        leases=Leases(LEASE, LEASE),
-        now=START,
-    )
+def pipeline_with(grace: timedelta, *, twins: bool = False) -> Pipeline:
+    if twins:
+        return Twins(**_parts(grace, short=True), whole=Pipeline(**_parts(grace, short=False)))
+    return Pipeline(**_parts(grace, short=True))
 
 
-def draw(chance: random.Random) -> TroubledCluster:
+def _parts(grace: timedelta, *, short: bool) -> dict[str, Any]:
+    slack = timedelta(seconds=35)
+    state = PartitionState(0, {}, {}, slack, lambda _: grace, short_refreshes=short)
+    return {"state": state, "leases": Leases(LEASE, LEASE), "now": START}
+
+
+def draw(chance: random.Random, *, refreshing: bool = False) -> TroubledCluster:
     """A cluster that some acts have happened to; all troubles are over."""
     nodes = {
         name: Reporter(
@@ -100,6 +116,8 @@ def draw(chance: random.Random) -> TroubledCluster:
     for _ in range(ACTS):
         cluster.advance(chance.choice((0.0, 0.01, 0.3, 3.0, 30.0)))
         act(cluster, chance)
+        if refreshing:
+            _refresh_some(cluster, chance)
     for name in list(cluster.troubled()):
         cluster.end_trouble(name)
     for name in sorted(cluster.unnamed):
@@ -112,9 +130,8 @@ def draw(chance: random.Random) -> TroubledCluster:
     return cluster
 
 
-def act(cluster: TroubledCluster, chance: random.Random) -> None:
-    """One thing that happens."""
-    living = [
+def _living(cluster: TroubledCluster) -> list[Device]:
+    return [
         device
         for device in cluster.devices
         if device.registered
@@ -122,6 +139,11 @@ def act(cluster: TroubledCluster, chance: random.Random) -> None:
         and not device.left
         and device.node not in cluster.down
     ]
+
+
+def act(cluster: TroubledCluster, chance: random.Random) -> None:
+    """One thing that happens."""
+    living = _living(cluster)
     if cluster.unnamed and chance.random() < 0.3:
         cluster.identify(chance.choice(sorted(cluster.unnamed)))
     what = chance.random()
@@ -145,6 +167,16 @@ def act(cluster: TroubledCluster, chance: random.Random) -> None:
         _call(cluster, chance, device)
     else:
         _trouble(cluster, chance)
+
+
+def _refresh_some(cluster: TroubledCluster, chance: random.Random) -> None:
+    """Some clients renew their bindings, some of them several times."""
+    for _ in range(chance.choice((0, 1, 3, 6))):
+        living = _living(cluster)
+        if not living:
+            return
+        cluster.refresh(chance.choice(living))
+        cluster.advance(chance.choice((0.0, 0.01, 3.0, 300.0)))
 
 
 def _close(cluster: TroubledCluster, chance: random.Random) -> None:

@@ -45,6 +45,8 @@ RULES = (
     "folds.snapshot",
     "folds.replaced_bindings",
     "folds.expiry",
+    "folds.refresh",
+    "folds.short_refresh",
     "folds.presence",
     "folds.outcome",
     "batches.leases",

@@ -12,6 +12,7 @@ import resource
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NoReturn
 
 import pytest
@@ -23,7 +24,7 @@ from tests.mutations.breaking import Mutant
 from tests.mutations.reach import Reach, mark_statements
 
 TIMEOUT = 120  # seconds of the processor's time, the same on a busy machine; what hangs is noticed
-HISTORIES = range(1, 1500)
+HISTORIES, REFRESHING = range(1, 1500), range(1, 100)
 RECENT = 40  # checks that noticed a mutant, tried first: they notice its neighbours too
 TESTS = (
     "tests/unit/streams/folds",
@@ -46,6 +47,7 @@ TESTS = (
     "tests/unit/scenarios/test_complaints.py",
     "tests/unit/scenarios/test_edge_captures.py",
     "tests/unit/scenarios/test_state_machine.py",
+    "tests/unit/scenarios/test_short_refreshes.py",
 )
 
 _NOT_TRIED = 3
@@ -80,7 +82,11 @@ class _Trials:
         self._jobs = jobs
         self._tried = tried
         self._items: dict[str, pytest.Item] = {}
-        self._histories = {f"history {seed}": seed for seed in HISTORIES}
+        self._histories = {f"history {seed}": partial(play, seed) for seed in HISTORIES}
+        self._histories |= {
+            f"refreshing history {seed}": partial(play, seed, refreshing=True)
+            for seed in REFRESHING
+        }
         self._reach = Reach()
         self._recent: deque[str] = deque(maxlen=RECENT)
         self._running: dict[int, tuple[Mutant, int]] = {}
@@ -187,7 +193,7 @@ class _Trials:
         following = next(tests, None)
         for check in checks:
             if check in self._histories:
-                yield check, check if play(self._histories[check]).wrong else ""
+                yield check, check if self._histories[check]().wrong else ""
                 continue
             item, following = self._items[check], next(tests, None)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)

@@ -5,6 +5,7 @@ import pytest
 from tests.histories.history import play
 
 HISTORIES, SHARE = 3_000, 500
+REFRESHING = 100
 WRONG_ONCE = (
     # Two REGISTERs within the difference of two clocks, the second's report by the edge lost.
     7063422,
@@ -33,6 +34,14 @@ WRONG_ONCE = (
 def test_generated_histories_end_at_the_facts(first: int) -> None:
     wrong = {v.seed: v.wrong for v in map(play, range(first, first + SHARE)) if v.wrong}
     assert wrong == {}
+
+
+@pytest.mark.parametrize("first", range(1, 4 * REFRESHING, REFRESHING))
+def test_refreshes_in_short_make_the_same_of_every_history(first: int) -> None:
+    """Sessions, timers and presence after every record, and the truth at the end."""
+    histories = [play(seed, refreshing=True) for seed in range(first, first + REFRESHING)]
+    assert {one.seed: one.wrong for one in histories if one.wrong} == {}
+    assert sum(one.short for one in histories) > 5 * REFRESHING
 
 
 @pytest.mark.parametrize("seed", WRONG_ONCE)

@@ -21,7 +21,8 @@ from streams.batches.session_batch import SessionBatch
 from streams.batches.sweep import PIECE
 from streams.flow.partition_guard import PartitionGuard
 from streams.node_runner import NodeRunner
-from streams.tables.packed_table import PackedTable, Packer
+from streams.tables.packed_table import PackedTable
+from streams.tables.packer import Packer
 from streams.timekeeper import Timekeeper
 from tests.unit.fold_events import (
     AOR,

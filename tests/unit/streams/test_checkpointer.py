@@ -13,7 +13,8 @@ from streams.batches.partition_state import PartitionState
 from streams.checkpointer import Checkpointer
 from streams.consumed import TopicPartition
 from streams.tables.checkpoints import Checkpoints
-from streams.tables.packed_table import PackedTable, Packer
+from streams.tables.packed_table import PackedTable
+from streams.tables.packer import Packer
 
 KAFKA = KafkaSettings()
 TABLES = (topics.SESSIONS, topics.CONNECTION_STATE, topics.MEDIA_STATE)

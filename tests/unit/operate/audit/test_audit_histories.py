@@ -16,6 +16,7 @@ from schemas import codec
 from schemas.origin import Address
 from schemas.presence import Presence
 from schemas.session import Session
+from streams import models
 from tests.histories.facts import EDGE, REGISTRARS
 from tests.histories.history import Scene, play_scene
 from tests.histories.reports import START
@@ -33,8 +34,8 @@ class Audited:
         self.listings = {name: self._listing(name) for name in (*REGISTRARS, EDGE)}
         self.presence = {one.aor: deepcopy(one) for one in scene.pipeline.published}
         self.sessions = {
-            key.decode(): codec.decode(Session, value)
-            for key, value in scene.pipeline.state.sessions.items()
+            key.decode(): codec.decode(Session, models.encode(scene.pipeline.state.session(key)))
+            for key in scene.pipeline.state.sessions
         }
 
     def _listing(self, name: str) -> Listing:

@@ -12,7 +12,8 @@ from streams.batches.last_batch import last_batch
 from streams.batches.node_index import INDEX_PIECE
 from streams.batches.partition_state import PartitionState
 from streams.consumed import FetchedRecord, TopicPartition
-from streams.tables.packed_table import PackedTable, Packer
+from streams.tables.packed_table import PackedTable
+from streams.tables.packer import Packer
 from tests.unit.fold_events import node_change, registered
 from tests.unit.pipeline import Pipeline
 

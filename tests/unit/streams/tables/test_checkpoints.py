@@ -15,7 +15,8 @@ from streams.consumed import TopicPartition
 from streams.tables import checkpoint_file
 from streams.tables.checkpoint_file import Header, Unusable
 from streams.tables.checkpoints import Checkpoints
-from streams.tables.packed_table import LEARNED_FROM, PackedTable, Packer
+from streams.tables.packed_table import PackedTable
+from streams.tables.packer import LEARNED_FROM, Packer
 
 TOPIC = TopicPartition("rollcall.sessions", 3)
 NOW = 1_790_000_000.0
@@ -80,6 +81,20 @@ def test_values_packed_with_another_dictionary_are_packed_anew(files: _Files) ->
     assert files.load(table=into) == table
     assert len(other) == LEARNED_FROM
     assert other[b"sip:5000000@example.org"] == _value(5_000_000)
+
+
+@pytest.mark.parametrize("is_repacked", [False, True])
+def test_overlays_come_back_with_their_values(files: _Files, *, is_repacked: bool) -> None:
+    table, other = _table(LEARNED_FROM * 2), _table(LEARNED_FROM, first=5_000_000)
+    laid, plain = b"sip:7@example.org", b"sip:8@example.org"
+    table.overlays[laid] = b"[1,2]"
+    files.save(table)
+    into = PackedTable(other._packer) if is_repacked else _table(0)
+    assert files.load(table=into) == table
+    assert into.overlays.get(laid) == b"[1,2]"
+    assert into.overlays.get(plain) is None
+    into[laid] = _value(7)
+    assert into.overlays.get(laid) is None
 
 
 def _make_topic_anew(files: _Files) -> None:

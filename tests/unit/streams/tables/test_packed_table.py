@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.tables.packed_table import LEARNED_FROM, PackedTable, Packer
+from streams.tables.overlays import overlay_key
+from streams.tables.packed_table import PackedTable
+from streams.tables.packer import LEARNED_FROM, Packer
 
 
 def _session(number: int) -> bytes:
@@ -87,6 +89,61 @@ def test_values_that_teach_nothing_do_no_harm(value: bytes) -> None:
     packer = Packer()
     kept = [packer.pack(value) for _ in range(LEARNED_FROM)] + [packer.pack(_session(1))]
     assert [packer.unpack(one) for one in kept] == [value] * LEARNED_FROM + [_session(1)]
+
+
+_CHANGES = st.lists(
+    st.lists(
+        st.tuples(
+            st.sampled_from([b"a", b"b"]),
+            st.sampled_from(["value", "overlay", "deletion"]),
+            st.integers(0, 9),
+        )
+    )
+)
+
+
+@given(_CHANGES)
+def test_an_overlay_lasts_until_its_value_is_written(batches: list[Any]) -> None:
+    """Restored in batches, it is the same as laid and written one by one."""
+    restored, table = PackedTable(TAUGHT), PackedTable(TAUGHT)
+    values, overlays = dict[bytes, bytes](), dict[bytes, bytes]()
+    for batch in batches:
+        records: list[Any] = []
+        for key, kind, number in batch:
+            overlay = f"[{number}]".encode()
+            if kind == "overlay":
+                records.append(SimpleNamespace(key=overlay_key(key), value=overlay))
+                if key in values:
+                    overlays[key] = table.overlays[key] = overlay
+            elif kind == "value":
+                records.append(SimpleNamespace(key=key, value=_session(number)))
+                values[key] = table[key] = _session(number)
+                overlays.pop(key, None)
+            else:
+                records.append(SimpleNamespace(key=key, value=None))
+                values.pop(key, None)
+                overlays.pop(key, None)
+                table.pop(key, None)
+        restored.restore(records)
+    for one in (restored, table):
+        assert one == values
+        assert one.items() == values.items()
+        assert {key: one.overlays.get(key) for key in (b"a", b"b", b"c")} == {
+            key: overlays.get(key) for key in (b"a", b"b", b"c")
+        }
+    assert set(restored.recent) <= {b"a", b"b"}
+
+
+def test_only_an_array_under_such_a_key_is_an_overlay() -> None:
+    """A Call-ID may be anything: the media table's keys are callers' text."""
+    key, value = overlay_key(b"a"), _session(1)
+    table = PackedTable(TAUGHT)
+    records: list[Any] = [SimpleNamespace(key=k, value=value) for k in (b"a", key)]
+    table.restore(records)
+    assert table == {b"a": value, key: value}
+    assert table.overlays.get(b"a") is None
+    table.restore([SimpleNamespace(key=key, value=None)])  # type: ignore[list-item]
+    assert table == {b"a": value}
 
 
 def test_a_key_that_goes_is_gone() -> None:
