@@ -16,6 +16,7 @@ from sinks.gateway.feed import End, Feed
 from sinks.gateway.hub import Hub
 from sinks.gateway.lookup.index import Index
 from sinks.gateway.message import Message
+from sinks.gateway.nodes.known import KnownNodes
 from sinks.gateway.progress import Resume
 from sinks.gateway.routing.addresses import Addresses
 from sinks.gateway.settings import GatewaySettings
@@ -54,6 +55,8 @@ class Gateway:
         self.dial_profile = settings.dial_profile
         self.hub = Hub(wall_clock)
         self.index = Index(self.hub)
+        self.nodes = KnownNodes()
+        self.node_lease = settings.node_lease
         self._resume_wait = settings.resume_wait.total_seconds()
         # By feed, its transport.
         self._feeds: dict[Feed, str] = {}

@@ -70,6 +70,11 @@ class GatewaySettings(StageSettings):
         pattern=r"^[A-Za-z0-9_.-]{1,80}$",
         description="Sofia profile over which a FreeSWITCH that asks for a route calls.",
     )
+    node_lease: Duration = Field(
+        timedelta(seconds=5),
+        ge=_SECOND,
+        description="The streams' own, `streams.node_lease`: shown with the nodes.",
+    )
     subscribers_max: int = Field(15_000, ge=1, description="More are answered 503.")
     keepalive: Duration = Field(
         timedelta(seconds=15), ge=_SECOND, description="A sign of life where nothing changes."

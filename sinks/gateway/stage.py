@@ -1,6 +1,7 @@
 """The stage `gateway`: presence from Kafka to whoever subscribes over HTTP."""
 
 import gc
+from collections.abc import Callable
 from typing import Any
 
 from runtime import logs
@@ -11,6 +12,8 @@ from runtime.settings import load
 from runtime.stage import Stage, StageStopped
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.listener import subscribers_possible
+from sinks.gateway.nodes.known import KnownNodes
+from sinks.gateway.nodes.reader import NodeReader
 from sinks.gateway.reader import Reader
 from sinks.gateway.server import Server
 from sinks.gateway.settings import GatewaySettings
@@ -48,6 +51,7 @@ class Sink:
             NAME, kafka, counted_as="undecodable", timeout=_LETTER_SECONDS
         )
         self._reader: Reader | None = None
+        self._nodes: NodeReader | None = None
         stage.status = self.status
 
     def run(self) -> None:
@@ -61,8 +65,9 @@ class Sink:
             self._stage.ready.clear()
             self._server.stop()
             self._dead_letters.close()
-            if self._reader is not None:
-                self._reader.close()
+            for one in (self._reader, self._nodes):
+                if one is not None:
+                    one.close()
 
     def status(self) -> dict[str, Any]:
         """What an operator asks first; counts since the start of this process."""
@@ -78,6 +83,7 @@ class Sink:
         self._check_server()
         try:
             ensure_topics(self._kafka, timeout=5.0)
+            self._nodes = self._nodes or NodeReader(self._kafka, self._call_with_nodes)
             reader = Reader(self._kafka, self._dead_letters, self._server.apply)
         except KafkaUnavailable:
             GATEWAY_KAFKA_AWAY.set(1)
@@ -94,6 +100,8 @@ class Sink:
         while not self._stage.stop.is_set():
             self._check_server()
             reader.step()
+            if self._nodes is not None:
+                self._nodes.step()
             if reader.is_caught_up and not is_open:
                 self._server.call(self._open)
                 is_open = True
@@ -110,6 +118,9 @@ class Sink:
         self._gateway.is_caught_up = True
         self._stage.ready.set()
         log.info("caught up", users=self._gateway.hub.users)
+
+    def _call_with_nodes(self, apply: Callable[[KnownNodes], None]) -> None:
+        self._server.call(apply, self._gateway.nodes)
 
     def _check_server(self) -> None:
         if not self._server.is_alive:

@@ -4,6 +4,7 @@ import socket
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +16,10 @@ from websockets.exceptions import InvalidStatus
 from runtime.dead_letters import DeadLetters
 from runtime.kafka import KafkaSettings, ensure_topics
 from schemas.codec import encode
-from schemas.topics import PRESENCE
+from schemas.internal import NodeState
+from schemas.node import NodeEvent
+from schemas.topics import NODE_STATE, NODES, PRESENCE
+from schemas.vocabulary import NodeKind, Source
 from sinks.gateway.reader import Reader
 from tests.eventually import eventually
 from tests.gateway import TOKEN, EventStream, Subscription, WebSocket, gateway
@@ -221,3 +225,31 @@ def read_until(reader: Reader, condition: Callable[[], bool]) -> None:
         return condition()
 
     eventually(is_so, interval=0)
+
+
+def test_nodes_have_the_state_that_the_streams_keep(
+    stage: StageProcess, kafka: KafkaSettings
+) -> None:
+    at = datetime.now(UTC)
+    state = NodeState(boot="b1", at=at, lost=True)
+    beat = NodeEvent(
+        id="fs1/b1/1",
+        source=Source.FREESWITCH,
+        node="fs1",
+        boot="b1",
+        seq=1,
+        at=at,
+        kind=NodeKind.HEARTBEAT,
+        version="1.10.12",
+    )
+    producer = Producer(kafka.producer())
+    for topic, value, partition in ((NODE_STATE, state, 0), (NODES, beat, kafka.partitions - 1)):
+        producer.produce(kafka.name(topic), key=b"fs1", value=encode(value), partition=partition)
+    assert producer.flush(30) == 0
+
+    def shown() -> bool:
+        nodes = {one["node"]: one for one in get(f"{url_of(stage)}/v1/nodes").json()["nodes"]}
+        one = nodes.get("fs1", {})
+        return (one.get("condition"), one.get("version")) == ("lost", "1.10.12")
+
+    eventually(shown, what="the node's state and event")

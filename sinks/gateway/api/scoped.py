@@ -13,8 +13,9 @@ from operator import itemgetter
 from sinks.gateway.access.redaction import Part
 from sinks.gateway.access.scope import Scope
 from sinks.gateway.errors import Forbidden, UnknownUser
+from sinks.gateway.facts import Facts
 from sinks.gateway.gateway import Gateway
-from sinks.gateway.lookup.directory import Filter, Key, keys_of
+from sinks.gateway.lookup.directory import Filter
 from sinks.gateway.lookup.places import domain_tags, tag_of
 from sinks.gateway.message import Message, domain_of
 
@@ -90,12 +91,12 @@ class ScopedUsers:
             if one > since and (message := self._hub.get(one[1])) is not None:
                 yield message
 
-    def counts(self) -> Counter[Key]:
-        """How many users have each status, reachability and node."""
+    def counts(self) -> Counter[Facts]:
+        """How many users have each status, reachability and nodes."""
         counts = self._index.directory.counts(self._domains(frozenset()))
         for aor in self._alone(frozenset()):
             if (message := self._hub.get(aor)) is not None:
-                counts.update(keys_of(message.facts))
+                counts[message.facts] += 1
         return counts
 
     def _domains(self, asked: Set[str]) -> Set[str] | None:

@@ -57,12 +57,15 @@ class Directory:
 
     def __init__(self) -> None:
         self._domains: dict[str, dict[Key, Shelf]] = {}
+        self._counts: dict[str, Counter[Facts]] = {}
         self._names = Shelf()
 
     def build(self, messages: Iterable[Message]) -> None:
         """Begin with these users: much faster than to add each."""
         aors: dict[str, dict[Key, list[str]]] = {}
+        self._counts.clear()
         for message in messages:
+            self._count(message, 1)
             shelves = aors.setdefault(message.domain, {})
             for key in keys_of(message.facts):
                 shelves.setdefault(key, []).append(message.aor)
@@ -78,6 +81,10 @@ class Directory:
         after = keys_of(new.facts) if new else []
         if before == after or (message := new or old) is None:
             return
+        if old:
+            self._count(old, -1)
+        if new:
+            self._count(new, 1)
         domain = message.domain
         if (shelves := self._domains.get(domain)) is None:
             shelves = self._domains[domain] = {}
@@ -114,13 +121,20 @@ class Directory:
         for domain in names:
             yield from self._users(domain, wanted, "")
 
-    def counts(self, domains: Set[str] | None) -> Counter[Key]:
-        """How many users of these domains (None: of all) have each key."""
-        counts: Counter[Key] = Counter()
-        for domain in self._domains if domains is None else domains:
-            for key, shelf in self._domains.get(domain, {}).items():
-                counts[key] += len(shelf)
+    def counts(self, domains: Set[str] | None) -> Counter[Facts]:
+        """How many users of these domains (None: of all) have the same facts."""
+        counts: Counter[Facts] = Counter()
+        for domain in self._counts if domains is None else domains:
+            counts.update(self._counts.get(domain, {}))
         return counts
+
+    def _count(self, message: Message, by: int) -> None:
+        counts = self._counts.setdefault(message.domain, Counter())
+        counts[message.facts] += by
+        if not counts[message.facts]:
+            del counts[message.facts]
+            if not counts:
+                del self._counts[message.domain]
 
     def _users(self, domain: str, wanted: Filter, after: str) -> Iterator[str]:
         shelves = [
