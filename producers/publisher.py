@@ -13,13 +13,14 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from producers.delivery import Delivery, Limits
+from producers.delivery_thread import DeliveryThread
 from producers.envelope import dead_letter_record, event_record
 from producers.kafka_session import KafkaSession
-from producers.native_threads import allocate_lock, start_new_thread
-from producers.publisher_log import PublisherLog, SpoolState, count_dead_letter
+from producers.native_threads import allocate_lock
+from producers.publisher_log import PublisherLog, count_dead_letter
 from producers.publisher_settings import PublisherSettings, librdkafka_options
 from producers.record import Record
-from producers.spool import Spool, SpoolUnwritable
+from producers.spool import Spool
 from producers.topic_partitions import TopicPartitions
 from runtime import logs
 from runtime.kafka import KafkaSettings, translate
@@ -29,9 +30,8 @@ __all__ = ["Publisher", "PublisherClosed", "PublisherSettings"]
 
 log = logs.get(__name__)
 
-# Poll intervals in seconds: of a caller that waits for room or for the end; of the delivery thread.
+# Poll interval of a caller that waits for room or for the end, seconds.
 _WAIT = 0.005
-_IDLE, _DRAINING = 0.1, 0.01
 
 
 class PublisherClosed(Exception):
@@ -41,7 +41,7 @@ class PublisherClosed(Exception):
 class Publisher:
     """One a producer process. Thread-safe; usable from gevent greenlets, patched or not.
 
-    A thread of its own (a real one) serves librdkafka and the spool. What an earlier run left in
+    A thread of its own serves librdkafka and the spool. What an earlier run left in
     the spool is published before anything new.
     """
 
@@ -70,11 +70,12 @@ class Publisher:
         self._lock = allocate_lock()
         self._waiting = 0  # callers in publish() that wait for room
         self._never_wait = False
-        self._closed = self._stopped = self._thread_ended = False
-        self._log = PublisherLog(name, kafka.name(DEAD_LETTERS), settings.spool_max_bytes)
+        self._closed = False
+        publisher_log = PublisherLog(name, kafka.name(DEAD_LETTERS), settings.spool_max_bytes)
+        self._thread = DeliveryThread(self._delivery, self._lock, self._partitions, publisher_log)
         if spool.count:
             log.info("the spool holds records of an earlier run", records=spool.count)
-        start_new_thread(self._serve, ())
+        self._thread.start()
 
     def publish(self, topic: Topic, key: str, event: Any, *, partition: int | None = None) -> None:
         """Accept one event for `topic`; returns at once, or when there is room for it again.
@@ -135,17 +136,15 @@ class Publisher:
         with self._lock:
             if self._closed:
                 return
-            self._closed = True
+            self._closed = self._thread.closing = True
         deadline = time.monotonic() + timeout
         while self._waiting:
             time.sleep(_WAIT)
         self.flush(deadline - time.monotonic())
-        self._stopped = True
-        while not self._thread_ended:
-            time.sleep(_WAIT)
+        self._thread.end()
         with self._lock:
             self._delivery.end(timeout=1.0)
-        self._report()
+        self._thread.report()
         left = self._delivery.counts.undelivered
         if left:
             log.warning("closed before Kafka had all: the spool keeps the rest", records=left)
@@ -192,33 +191,3 @@ class Publisher:
         return dead_letter_record(
             self._kafka, self._name, record.value, f"{record.topic}: {reason}"
         )
-
-    def _serve(self) -> None:
-        """The delivery thread: it must outlive whatever goes wrong in a round."""
-        while not self._stopped:
-            try:
-                session = self._delivery.session
-                reports = session.reports(_DRAINING if self._delivery.spooling else _IDLE)
-                with self._lock:
-                    self._delivery.take_reports(reports)
-                    try:
-                        self._delivery.advance()
-                    except SpoolUnwritable as error:
-                        self._delivery.counts.news.causes.add(str(error))
-                self._report()
-                self._partitions.check(self._log.once)
-            except Exception as error:
-                self._log.once(f"delivery: {error!r}", exc_info=True)
-                time.sleep(_IDLE)
-        self._thread_ended = True
-
-    def _report(self) -> None:
-        """What is new, to metrics and the log; outside the lock."""
-        with self._lock:
-            delivery = self._delivery
-            news = delivery.counts.take_news()
-            state = SpoolState(delivery.spooled, delivery.full, delivery.spooling)
-            errors, delivery.session.errors[:] = list(delivery.session.errors), []
-        if self._closed:
-            state = state._replace(active=self._log.state.active)  # that it ends is no news
-        self._log.report(news, errors, state)

@@ -5,7 +5,7 @@
     replay.finished         # True when everything has been sent
 
 The recorded lines are sent to the client of evapi; their times keep their distance to the time of
-receipt. Commands are answered by rpc_answers. Unpaced, the lines after a recorded listing wait
+receipt. Commands are answered by rpc_listings. Unpaced, the lines after a recorded listing wait
 until the producer has asked for it, so that it counts in its recorded place.
 """
 
@@ -24,17 +24,12 @@ from local.replay.evapi_recording import (
 )
 from local.replay.evapi_server import EvapiServer
 from local.replay.pace import Feedback, Pace
-from local.replay.rpc_answers import NOT_NOW, USER_LISTING, RpcAnswers
-from local.replay.rpc_server import RpcServer
+from local.replay.rpc_listings import RpcListings
 from runtime.settings import is_configured
 from streams.folds.ordering import EXPIRY_TOLERANCE, LISTING_LAG
 
 # A line's time is before its sending, by its delay in the recording.
 _AFTER_GAP_SECONDS = 0.1
-# The producer lists all contacts every 2 s (producers/listing_times.py), one user immediately.
-_ASKED_SECONDS, _USER_ASKED_SECONDS, _NEXT_ASKED_SECONDS = 5.0, 1.0, 0.5
-# How long a command waits for an answer that comes later in the recording.
-_ANSWER_SECONDS = 1.5
 # A listing is not compared with events of so shortly before it.
 _LAG_SECONDS = LISTING_LAG.total_seconds() + 0.1
 # A contact removed this long before its expiry has not expired. Unpaced, the replay waits so long
@@ -63,16 +58,12 @@ class KamailioReplay:
         listings = [frame for frame in self.frames if isinstance(frame, RecordedListing)]
         self._lists = bool(listings)
         self._domain = domain_of(capture, self.frames)
-        self._changed = threading.Condition()
-        self._answers = RpcAnswers(listings)
-        self._asked: set[int] = set()  # answers given, by identity
         self._evapi = EvapiServer()
-        self._rpc = RpcServer(self._answer)
+        self._rpc = RpcListings(listings, paced=self._paced)
         self._thread = threading.Thread(target=self._play, name="replay-kamailio", daemon=True)
         self._last_sent = (0, 0.0)  # when the last event was recorded, µs, and sent
-        self._registered: dict[
-            bytes, tuple[int, float]
-        ] = {}  # the same for each Call-ID's last registration
+        # The same of each Call-ID's last registration.
+        self._registered: dict[bytes, tuple[int, float]] = {}
         self.finished = False
 
     @property
@@ -115,15 +106,16 @@ class KamailioReplay:
     def _play(self) -> None:
         first = self.frames[0]
         if isinstance(first, RecordedListing):
-            self._offer(
-                first
-            )  # listed before any event: the answer to the producer's first listing
+            # Listed before any event: the answer to the producer's first listing.
+            self._rpc.offer(first)
         # The producer reports a gap up to its connection: the lines must be later.
         if not self._part.wait_until(lambda: self._evapi.connected and self._feedback.ready()):
             return
         if self._part.stopped.wait(_AFTER_GAP_SECONDS):
             return
-        if isinstance(first, RecordedListing) and not self._wait_asked(first):
+        if isinstance(first, RecordedListing) and not self._rpc.wait_asked(
+            first, self._part.stopped
+        ):
             return
         if not self._part.begin():
             return
@@ -150,8 +142,8 @@ class KamailioReplay:
             return False
         if not self._wait_apart(self._last_sent, listing.received, _LAG_SECONDS):
             return False
-        self._offer(listing)
-        return self._paced or self._wait_asked(listing)
+        self._rpc.offer(listing)
+        return self._paced or self._rpc.wait_asked(listing, self._part.stopped)
 
     def _wait_expiry(self, line: RecordedLine) -> bool:
         since = self._registered.get(line.call_id) if line.is_expiry else None
@@ -164,33 +156,9 @@ class KamailioReplay:
         apart = min((recorded - since[0]) / 1e6, most)
         return self._paced or self._part.wait_until(lambda: time.monotonic() - since[1] >= apart)
 
-    def _offer(self, listing: RecordedListing) -> None:
-        with self._changed:
-            self._answers.reached(listing)
-            self._changed.notify_all()
-
-    def _wait_asked(self, listing: RecordedListing) -> bool:
-        """Wait until the producer has asked for all of it, or has stopped asking.
-
-        False when stopped first.
-        """
-        left = {id(answer) for answer in listing.answers}
-        of_all = any(answer.method != USER_LISTING for answer in listing.answers)
-        until = time.monotonic() + (_ASKED_SECONDS if of_all else _USER_ASKED_SECONDS)
-        while left and time.monotonic() < until:
-            with self._changed:
-                self._changed.wait(POLL_SECONDS)
-                if left & self._asked:
-                    left -= self._asked
-                    until = time.monotonic() + _NEXT_ASKED_SECONDS
-            if self._part.stopped.is_set():
-                return False
-        return True
-
     def _send(self, line: RecordedLine) -> bool:
         """Send a line to the client; wait for one if there is none. False when stopped first."""
-        with self._changed:
-            self._answers.passed(line.kind)
+        self._rpc.passed(line.kind)
         while not self._evapi.send(line):
             if self._part.stopped.wait(POLL_SECONDS):
                 return False
@@ -198,18 +166,3 @@ class KamailioReplay:
         if line.kind == "registrations" and line.call_id:
             self._registered[line.call_id] = self._last_sent
         return True
-
-    def _answer(self, method: str, params: Any) -> dict[str, Any]:
-        """Answer a command; called in a thread of its own."""
-        # Unpaced, a listing must be asked for in its place among the events, not before.
-        waits = self._paced or method == USER_LISTING
-        until = time.monotonic() + (_ANSWER_SECONDS if waits else 0.0)
-        with self._changed:
-            while (found := self._answers.answer(method, params)) is None:
-                left = until - time.monotonic()
-                if left <= 0 or not self._answers.is_upcoming(method, params):
-                    return NOT_NOW
-                self._changed.wait(left)
-            self._asked.add(id(found))
-            self._changed.notify_all()
-            return found.outcome
