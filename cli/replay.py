@@ -22,13 +22,15 @@ from local.stack import Stack
 from local.stack_file import read_stack
 from operate.call_records import CallBook
 from operate.presence_log import Subscriber, records
+from operate.speech_records import SpeechBook
 from operate.topic_reader import TopicReader, end_offsets
 from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.kafka_reach import require_kafka
 from runtime.settings import BadArgument
 from schemas.call import CallEvent
 from schemas.presence import Presence
-from schemas.topics import CALLS, PRESENCE
+from schemas.speech import SpeechEvent
+from schemas.topics import CALLS, PRESENCE, SPEECH
 
 FOLD_SECONDS = 120.0
 
@@ -46,6 +48,7 @@ def replay(
     with _stack() as stack:
         kafka = stack.kafka
         before_presence, before_calls = end_offsets(kafka, PRESENCE), end_offsets(kafka, CALLS)
+        before_speech = end_offsets(kafka, SPEECH)
         changes = TopicReader(kafka, PRESENCE, before_presence)
         subscriber = Subscriber()
 
@@ -64,7 +67,7 @@ def replay(
                 _print(presence, json_lines)
         changes.close()
         if calls:
-            _print_calls(kafka, before_calls, json_lines)
+            _print_calls(kafka, before_calls, before_speech, json_lines)
 
 
 @contextlib.contextmanager
@@ -105,12 +108,17 @@ def _print(presence: Presence, json_lines: bool) -> None:
         typer.echo(as_line(presence))
 
 
-def _print_calls(kafka: KafkaSettings, start: dict[int, int], json_lines: bool) -> None:
-    reader = TopicReader(kafka, CALLS, start)
-    book = CallBook()
+def _print_calls(
+    kafka: KafkaSettings, calls: dict[int, int], speech: dict[int, int], json_lines: bool
+) -> None:
+    """The calls from these offsets on, with their speech sessions."""
+    reader, sessions = TopicReader(kafka, CALLS, calls), TopicReader(kafka, SPEECH, speech)
+    book, spoken = CallBook(), SpeechBook()
     book.apply(records(CallEvent, reader.read_to_end()))
+    spoken.apply(records(SpeechEvent, sessions.read_to_end()))
     reader.close()
-    for record in book.records():
+    sessions.close()
+    for record in book.records(spoken):
         if json_lines:
             emit(record)
         else:

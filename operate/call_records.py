@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from operate.speech_records import SpeechBook
+from operate.times import iso
 from schemas.call import CallEvent
 from schemas.vocabulary import CallKind, CallState, Direction
 
@@ -83,16 +85,17 @@ class CallBook:
                 self.legs[key] = leg
             leg.apply(event)
 
-    def records(self) -> list[dict[str, Any]]:
-        """One record per call, ready for JSON, sorted by start."""
+    def records(self, speech: SpeechBook | None = None) -> list[dict[str, Any]]:
+        """One record per call with its speech sessions, ready for JSON, sorted by start."""
+        book = speech or SpeechBook()
         calls: dict[tuple[str, str], list[LegRecord]] = {}
         for (node, _), leg in self.legs.items():
             calls.setdefault((node, leg.call), []).append(leg)
-        records = [_record(node, call, legs) for (node, call), legs in calls.items()]
+        records = [_record(node, call, legs, book) for (node, call), legs in calls.items()]
         return sorted(records, key=lambda record: (record["started"] or "", record["call"]))
 
 
-def _record(node: str, call: str, legs: list[LegRecord]) -> dict[str, Any]:
+def _record(node: str, call: str, legs: list[LegRecord], speech: SpeechBook) -> dict[str, Any]:
     legs.sort(key=lambda leg: (leg.leg != call, leg.seq))
     first = legs[0]
     answered = [leg.answered for leg in legs if leg.answered]
@@ -104,12 +107,13 @@ def _record(node: str, call: str, legs: list[LegRecord]) -> dict[str, Any]:
         "node": node,
         "users": list(dict.fromkeys(leg.aor for leg in legs if leg.aor)),
         "state": max(live, key=_RANK.__getitem__) if live else CallState.ENDED,
-        "started": _iso(min(leg.started for leg in legs if leg.started)),
-        "answered": _iso(first.answered or min(answered, default=None)),
-        "ended": _iso(max(ended)) if ended and not live else None,
+        "started": iso(min(leg.started for leg in legs if leg.started)),
+        "answered": iso(first.answered or min(answered, default=None)),
+        "ended": iso(max(ended)) if ended and not live else None,
         "cause": first.cause,
         "status_code": first.status_code,
         "legs": [_leg(leg) for leg in legs],
+        "speech": speech.of(node, [leg.leg for leg in legs]),
     }
 
 
@@ -121,12 +125,8 @@ def _leg(leg: LegRecord) -> dict[str, Any]:
         "sip_call_id": leg.sip_call_id,
         "peer": leg.peer,
         "state": leg.state,
-        "answered": _iso(leg.answered),
-        "ended": _iso(leg.ended),
+        "answered": iso(leg.answered),
+        "ended": iso(leg.ended),
         "cause": leg.cause,
         "status_code": leg.status_code,
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat().replace("+00:00", "Z") if moment else None

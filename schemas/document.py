@@ -23,6 +23,7 @@ _SHOWN = {
     "rollcall.nodes": "up",
     "rollcall.calls": "answered",
     "rollcall.media": "quality",
+    "rollcall.speech": "ended",
 }
 _INTRODUCTION = """\
 # Events

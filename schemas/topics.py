@@ -23,6 +23,7 @@ from schemas.node import NodeEvent
 from schemas.presence import Presence
 from schemas.registration import RegistrationEvent
 from schemas.session import Session
+from schemas.speech import SpeechEvent
 
 
 class Cleanup(StrEnum):
@@ -90,6 +91,15 @@ MEDIA = Topic(
     type="rollcall.media",
     writers=("producers",),
     readers=("streams", "sinks/clickhouse"),
+)
+SPEECH = Topic(
+    name="rollcall.speech",
+    title="Speech recognisers and synthesisers in calls",
+    key="AOR of the leg's user (leg id where it has none)",
+    model=SpeechEvent,
+    type="rollcall.speech",
+    writers=("producers",),
+    readers=("sinks/clickhouse",),
 )
 SESSIONS = Topic(
     name="rollcall.sessions",
@@ -221,6 +231,7 @@ ALL = (
     CALLS,
     NODES,
     MEDIA,
+    SPEECH,
     SESSIONS,
     PRESENCE,
     DEAD_LETTERS,

@@ -113,6 +113,23 @@ class MediaKind(StrEnum):
     DTMF = "dtmf"  # one digit, seen in the media
 
 
+class SpeechKind(StrEnum):
+    """What happened in a speech session."""
+
+    STARTED = "started"  # the call was given a recogniser or a synthesiser
+    INPUT_STARTED = "input-started"  # the recogniser heard the caller begin to speak
+    RESULT = "result"  # the recogniser completed, with a cause
+    NO_RESULT = "no-result"  # a recogniser has had no result for ten seconds; once a session
+    ENDED = "ended"  # the session is over
+
+
+class SpeechResource(StrEnum):
+    """What a speech session uses (RFC 6787: speechrecog, speechsynth)."""
+
+    RECOGNISER = "recogniser"
+    SYNTHESISER = "synthesiser"
+
+
 class NodeKind(StrEnum):
     """What happened to a SIP node."""
 

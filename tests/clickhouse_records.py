@@ -12,6 +12,7 @@ from schemas.node import NodeEvent
 from schemas.origin import Address
 from schemas.presence import Presence, PresenceBinding, PresenceCall
 from schemas.registration import RegistrationEvent
+from schemas.speech import SpeechEvent
 from schemas.vocabulary import (
     CallKind,
     CallState,
@@ -22,6 +23,8 @@ from schemas.vocabulary import (
     NodeKind,
     RegistrationKind,
     Source,
+    SpeechKind,
+    SpeechResource,
     Status,
     Transport,
 )
@@ -101,6 +104,28 @@ def node(number: int = 1, **fields: Any) -> NodeEvent:
         "uptime_seconds": 12.5,
     }
     return build(NodeEvent, **{**defaults, **fields})
+
+
+def speech(number: int = 1, **fields: Any) -> SpeechEvent:
+    defaults: dict[str, Any] = {
+        **_origin(number),
+        "kind": SpeechKind.ENDED,
+        "session": "node-1/boot-1/7",
+        "resource": SpeechResource.RECOGNISER,
+        "aor": "sip:alice@example.org",
+        "leg": "leg-1",
+        "call": "leg-1",
+        "engine": "unimrcp",
+        "server": "mrcp-1",
+        "started_at": AT,
+        "input_started_at": AT,
+        "result_at": AT,
+        "results": 1,
+        "ended_at": AT,
+        "cause": "success",
+        "latency": 0.48,
+    }
+    return build(SpeechEvent, **{**defaults, **fields})
 
 
 def media(number: int = 1, **fields: Any) -> MediaEvent:

@@ -1,9 +1,14 @@
 """Reads a recording of a switch's event socket: its frames and times, and moves the times."""
 
+import json
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from local.replay.recording_rows import microseconds, read_rows
 
 _LENGTH = re.compile(rb"^Content-Length: *([0-9]+)$", re.MULTILINE)
 _TYPE = re.compile(rb"^Content-Type: *(\S+)$", re.MULTILINE)
@@ -54,8 +59,13 @@ def rebased(body: bytes, shift: int, *, expiry: bool) -> bytes:
 
 
 def read_capture(path: Path) -> list[RecordedFrame]:
-    """The frames of `path` in order, without the handshake. Raises OSError, ValueError."""
+    """The frames of `path` in order, without the handshake. Raises OSError, ValueError.
+
+    `path` holds the bytes of the socket, or JSON lines: `{"t": epoch seconds, "event": {…}}`.
+    """
     data = path.read_bytes()
+    if data.startswith(b'{"t"'):
+        return read_rows(path, "FreeSWITCH's events", _events)
     arrivals = _arrivals(path.with_name(f"{path.name}.ts"))
     frames: list[RecordedFrame] = []
     position, last_at = 0, 0
@@ -76,6 +86,17 @@ def read_capture(path: Path) -> list[RecordedFrame]:
         frames.append(_frame(kind, body, last_at, arrivals.at(position - 1) or last_at))
     if not any(frame.at for frame in frames):
         raise ValueError(f"{path}: no text/event-json frames: not a recording of `event json`")
+    return frames
+
+
+def _events(rows: Iterator[dict[str, Any]]) -> list[RecordedFrame]:
+    """Frames of rows with a `t` and an `event`, as the switch would have sent them."""
+    frames = []
+    for row in rows:
+        event = row["event"]
+        body = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
+        at = int(event["Event-Date-Timestamp"])
+        frames.append(_frame("text/event-json", body, at, microseconds(row["t"])))
     return frames
 
 

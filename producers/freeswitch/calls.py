@@ -45,7 +45,7 @@ def translate(event: SwitchEvent, context: Context) -> list[Translated]:
     """One step of a leg."""
     kind = KINDS[event.name]
     leg = event.required("Unique-ID")
-    identity = _identify(event, context, leg)
+    identity = identify(event, context, leg)
     fields: dict[str, Any] = {}
     if kind is CallKind.BRIDGED:
         fields["other_leg"] = event.identifier("Other-Leg-Unique-ID")
@@ -69,7 +69,7 @@ def translate_digit(event: SwitchEvent, context: Context) -> list[Translated]:
         context,
         CallKind.DTMF,
         leg,
-        _identify(event, context, leg),
+        identify(event, context, leg),
         digit=digit if context.digits_in_clear else None,
         duration_ms=samples * 1000 // _CLOCK_HZ if samples is not None else None,
     )
@@ -98,7 +98,8 @@ def _record(
     return [Translated(CALLS, identity.aor or leg, record)]
 
 
-def _identify(event: SwitchEvent, context: Context, leg: str) -> LegIdentity:
+def identify(event: SwitchEvent, context: Context, leg: str) -> LegIdentity:
+    """The user and call of a leg, by the first event of it. Raises InvalidRecord."""
     known = context.legs.get(leg)
     if known is not None:
         return known

@@ -1,6 +1,6 @@
 """Lists the channels of a switch and publishes the snapshot of calls."""
 
-from producers.freeswitch import calls
+from producers.freeswitch import calls, speech
 from producers.freeswitch import event as events
 from producers.freeswitch import snapshot as snapshots
 from producers.freeswitch.client import EventSocket
@@ -38,6 +38,8 @@ class ChannelLister:
                 if identity.aor is not None:
                     self._intake.context.legs.setdefault(record.event.leg, identity)
                 self._intake.publish([record])
+        context, at = self._intake.context, began.event.at
+        self._intake.publish(speech.listed(context, {row.get("uuid", "") for row in rows}, at))
         ended = snapshots.call_mark(snapshot, CallKind.SNAPSHOT_ENDED)
         self._intake.publisher.publish_everywhere(*ended)
 

@@ -7,6 +7,7 @@ from typing import NoReturn
 import gevent
 from gevent import Greenlet
 
+from producers.freeswitch import speech
 from producers.freeswitch.client import event_socket
 from producers.freeswitch.errors import ConnectionLost, EventSocketError, HalfOpen
 from producers.freeswitch.intake import Intake
@@ -46,7 +47,9 @@ class Connection:
         """Connect and serve until the end. Raises the EventSocketError that ended it."""
         try:
             self._socket.connect()
-            self._socket.subscribe(subscription(with_digits=self._settings.dtmf))
+            self._socket.subscribe(
+                subscription(with_digits=self._settings.dtmf, with_speech=self._settings.speech)
+            )
             self._begin()
             self._socket.ended.wait()
             raise self._socket.failure or ConnectionLost("ended")
@@ -106,6 +109,7 @@ class Connection:
         if self._switch.lives:
             switch = self._switch
             self._intake.publish([switch.mark(NodeKind.HEARTBEAT, switch.clock.now())])
+            self._intake.publish(speech.tick(self._intake.context, switch.clock.now()))
         return True
 
     def _watch(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.known_rows import KnownRows
 from producers.freeswitch.matching import Mode, mode_of
+from producers.freeswitch.speech_sessions import SpeechSessions
 from producers.freeswitch.verto_clients import VertoClients
 from schemas.vocabulary import Direction, Source
 
@@ -38,6 +39,9 @@ class Context:
     digits_in_clear: bool = False
     known_rows: KnownRows = field(default_factory=KnownRows)
     verto: VertoClients = field(default_factory=VertoClients)
+    # None: speech is not observed. `speech_text`: whether what was recognised is published.
+    speech: SpeechSessions | None = None
+    speech_text: bool = False
     # The switch overwrites a leg's dialed_user when it dials on, and its Channel-Call-UUID falls
     # back at hangup: the first event is right. Oldest first; ended legs leave.
     legs: OrderedDict[str, LegIdentity] = field(default_factory=OrderedDict)

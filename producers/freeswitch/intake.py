@@ -17,7 +17,7 @@ from producers.freeswitch.framing import Frame, Skipped
 from producers.freeswitch.kernel import KernelLookup
 from producers.freeswitch.switch import Switch
 from producers.freeswitch.table_tracker import TableTracker
-from producers.keyed_digits import dead_letter_input
+from producers.private_input import dead_letter_input
 from producers.publisher import Publisher
 from producers.translated import Translated
 from runtime import metrics

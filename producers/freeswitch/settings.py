@@ -7,7 +7,8 @@ from pydantic import Field, SecretStr, StringConstraints, field_validator, model
 
 from producers.freeswitch.context import Context
 from producers.freeswitch.matching import Mode
-from producers.keyed_digits import DigitsUse
+from producers.freeswitch.speech_sessions import SpeechSessions
+from producers.private_input import DigitsUse
 from producers.setting_types import CloseTimeout, KernelMode, NodeName
 from runtime.settings import StageSettings
 
@@ -43,6 +44,10 @@ class FreeSwitchSettings(StageSettings):
     )
     dtmf: bool = Field(False, description="Publish that a digit was keyed, with its duration.")
     dtmf_in_clear_for: DigitsUse = None
+    speech: bool = Field(
+        True, description="Observe speech recognisers and synthesisers: two events an application."
+    )
+    speech_text: bool = Field(False, description="Publish what was recognised, too: personal data.")
     kernel: KernelMode = Field(
         "auto",
         description="Ask this host's kernel for the connection of each registration; auto: where "
@@ -90,6 +95,8 @@ class FreeSwitchSettings(StageSettings):
             timedelta(seconds=self.expiry_margin_seconds),
             modes=self.multiple_registrations,
             trusted_profiles=frozenset(self.trusted_profiles),
+            speech=SpeechSessions() if self.speech else None,
+            speech_text=self.speech_text,
             digits_in_clear=self.dtmf_in_clear_for is not None,
         )
 

@@ -14,7 +14,7 @@ from producers.freeswitch.intake import Intake
 from producers.freeswitch.kernel import KernelLookup
 from producers.freeswitch.settings import DEFAULT_PASSWORD, FreeSwitchSettings
 from producers.freeswitch.switch import Switch
-from producers.keyed_digits import log_use
+from producers.private_input import log_use
 from producers.publisher import Publisher
 from producers.running import run_producer
 from runtime import logs, metrics

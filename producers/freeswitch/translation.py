@@ -5,7 +5,15 @@ Pure but for the context, which remembers legs of calls. One table: event name â
 
 from collections.abc import Callable
 
-from producers.freeswitch import calls, connections, nodes, registrations, verto
+from producers.freeswitch import (
+    calls,
+    connections,
+    nodes,
+    registrations,
+    speech,
+    speech_events,
+    verto,
+)
 from producers.freeswitch.context import Context
 from producers.freeswitch.event import SwitchEvent
 from producers.translated import Translated
@@ -33,13 +41,17 @@ CUSTOM_EVENTS: dict[str, Translator] = {
 _TRANSLATORS = CHANNEL_EVENTS | CORE_EVENTS | CUSTOM_EVENTS
 
 
-def subscription(*, with_digits: bool = False) -> str:
-    """The command that subscribes to what is translated; keyed digits only where they are wanted.
+def subscription(*, with_digits: bool = False, with_speech: bool = True) -> str:
+    """The command that subscribes to what is translated; digits and speech where they are wanted.
 
     mod_event_socket: everything after CUSTOM is a subclass.
     """
     core = [name for name in CORE_EVENTS if with_digits or name != "DTMF"]
-    return " ".join(("event json", *core, *CHANNEL_EVENTS, "CUSTOM", *CUSTOM_EVENTS))
+    customs = [*CUSTOM_EVENTS]
+    if with_speech:
+        core += speech_events.EVENTS
+        customs += speech_events.CUSTOM_EVENTS
+    return " ".join(("event json", *core, *CHANNEL_EVENTS, "CUSTOM", *customs))
 
 
 def translate(event: SwitchEvent, context: Context) -> list[Translated]:
@@ -48,4 +60,5 @@ def translate(event: SwitchEvent, context: Context) -> list[Translated]:
     Raises schemas.codec.InvalidRecord naming the header at fault.
     """
     translator = _TRANSLATORS.get(event.name)
-    return translator(event, context) if translator else []
+    records = translator(event, context) if translator else []
+    return records + speech.translate(event, context)

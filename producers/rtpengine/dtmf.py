@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Iterable
 
-from producers.keyed_digits import MASKED_INPUT
+from producers.private_input import MASKED_INPUT
 from producers.publisher import Publisher
 from producers.rtpengine import translation
 from producers.rtpengine.context import Context

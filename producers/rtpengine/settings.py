@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
-from producers.keyed_digits import DigitsUse
+from producers.private_input import DigitsUse
 from producers.senders import LOCAL
 from producers.setting_types import CloseTimeout, NodeName
 from runtime.settings import StageSettings

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from producers.backoff import Backoff
-from producers.keyed_digits import log_use
+from producers.private_input import log_use
 from producers.publisher import Publisher
 from producers.receive_times import Ticks
 from producers.rtpengine.context import Context

@@ -136,6 +136,24 @@ class MediaRow(EventRow, kw_only=True):
     duration_ms: int | None
 
 
+class SpeechRow(EventRow, kw_only=True, gc=False):
+    session: str
+    resource: str
+    aor: str
+    leg: str
+    call: str | None
+    engine: str | None
+    server: str | None
+    started_at: datetime
+    input_started_at: datetime | None
+    result_at: datetime | None
+    results: int
+    ended_at: datetime | None
+    cause: str | None
+    latency: float | None
+    text: str | None
+
+
 class DeadLetterRow(Row, kw_only=True, gc=False):
     id: str
     at: datetime

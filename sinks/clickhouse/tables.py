@@ -11,6 +11,7 @@ from sinks.clickhouse import event_rows, rows
 from sinks.clickhouse.media_rows import media
 from sinks.clickhouse.presence_rows import presence
 from sinks.clickhouse.rows import Delivery, Row
+from sinks.clickhouse.speech_rows import speech
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,7 @@ TABLES = (
     Table(name="calls", topic=topics.CALLS, row=rows.CallRow, translate=event_rows.call),
     Table(name="nodes", topic=topics.NODES, row=rows.NodeRow, translate=event_rows.node),
     Table(name="media", topic=topics.MEDIA, row=rows.MediaRow, translate=media),
+    Table(name="speech", topic=topics.SPEECH, row=rows.SpeechRow, translate=speech),
     Table(name="presence_history", topic=topics.PRESENCE, row=rows.PresenceRow, translate=presence),
     Table(
         name="dead_letters",

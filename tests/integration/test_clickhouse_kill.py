@@ -65,6 +65,7 @@ def expected(events: int) -> dict[str, int]:
         "connections": 0,
         "nodes": 0,
         "media": 0,
+        "speech": 0,
     }
 
 

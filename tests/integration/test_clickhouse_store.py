@@ -170,7 +170,10 @@ def test_golden_examples_are_read_as_they_were_written(tmp_path: Path, chosen: T
 
 # Fields of a listing of connections that are not stored (docs/clickhouse.md).
 _NOT_STORED = ("parts", "part", "hosts", "connections")
-_TIMES = ("at", "table_at", "expires_at", "expired_due", "since", "created_at", "last_packet_at")
+_TIMES = (
+    *("at", "table_at", "expires_at", "expired_due", "since", "created_at", "last_packet_at"),
+    *("started_at", "input_started_at", "result_at", "ended_at"),
+)
 
 
 def _flat(value: dict[str, Any]) -> dict[str, Any]:
@@ -227,6 +230,7 @@ def test_repeats_are_one_row_before_any_merge(tmp_path: Path) -> None:
             store(database, "calls", records.call(1), offset=offset)
             store(database, "nodes", records.node(1), offset=offset)
             store(database, "media", records.media(1), offset=offset)
+            store(database, "speech", records.speech(1), offset=offset)
             store(database, "presence_history", records.presence(1), offset=offset)
         assert {view: count(database, view) for view in VIEWS if view != "dead_letters"} == {
             "registrations": 1,
@@ -234,6 +238,7 @@ def test_repeats_are_one_row_before_any_merge(tmp_path: Path) -> None:
             "calls": 1,
             "nodes": 1,
             "media": 1,
+            "speech": 1,
             "presence_history": 1,
             "presence": 1,
         }

@@ -169,3 +169,22 @@ def test_recorded_pace_gives_the_same_changes(tmp_path: Path, streams: KafkaSett
     )
     assert datetime.now().timestamp() - began > 2.2  # 4.5 s were recorded
     assert changes(lines(done)) == EXPECTED["reg_blind"]
+
+
+def test_speech_of_a_call_and_a_killed_server(tmp_path: Path, streams: KafkaSettings) -> None:
+    speech = CAPTURES.parent / "speech"
+    names = ("fs_pds_success", "fs_pds_server_killed", "fs_speak")
+    sources = [f"freeswitch={speech / name}.esl.json" for name in names]
+    nodes = [option for node in ("fs-1", "fs-2", "fs-3") for option in ("--node", node)]
+    done = rollcall("replay", *sources, *nodes, "--calls", "--json", folder=tmp_path, kafka=streams)
+    found = {call["node"]: call["speech"] for call in lines(done)}
+    (heard,), (killed,), (spoken,) = (found[node] for node in ("fs-1", "fs-2", "fs-3"))
+    assert (heard["kind"], heard["cause"], heard["server"]) == (
+        "recogniser",
+        "success",
+        "local-mrcp2",
+    )
+    assert heard["latency"] == pytest.approx(0.470, abs=0.02)  # as on the control connection
+    assert (killed["cause"], killed["latency"]) == ("server-lost", None)
+    assert epoch(killed["ended"]) - epoch(killed["started"]) == pytest.approx(2.86, abs=0.01)
+    assert (spoken["kind"], spoken["cause"]) == ("synthesiser", "normal")

@@ -10,10 +10,10 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from producers import senders
-from producers.keyed_digits import MASKED_INPUT
 from producers.opensips.listener import Listener, StreamPeer
 from producers.opensips.secret import SharedSecret
 from producers.opensips.settings import OpenSipsSettings
+from producers.private_input import MASKED_INPUT
 from producers.receive_times import Ticks
 from producers.rtpengine.context import Context as MediaContext
 from producers.rtpengine.dtmf import DtmfListener

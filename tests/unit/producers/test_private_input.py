@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from producers.freeswitch.settings import FreeSwitchSettings
-from producers.keyed_digits import MASKED_INPUT, dead_letter_input
+from producers.private_input import MASKED_INPUT, dead_letter_input
 
 
 def test_digits_are_off_and_masked_by_default() -> None:

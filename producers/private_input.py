@@ -1,7 +1,7 @@
-"""Whether keyed digits (DTMF) are published: a producer's setting, applied before translation.
+"""Keyed digits (DTMF) and spoken words: published only where a setting asks for them.
 
 Callers key PINs and card numbers. So digits are masked unless a setting names what they are used
-for, and a dead letter never holds the input they came in.
+for, and a dead letter never holds an input with digits or words.
 """
 
 from typing import Annotated
@@ -13,9 +13,9 @@ from runtime import logs
 log = logs.get(__name__)
 
 # What stands in a dead letter instead of the input.
-MASKED_INPUT = b"keyed digits: the input is not kept"
-# The header of FreeSWITCH's event that holds one.
-_HEADER = b"DTMF-Digit"
+MASKED_INPUT = b"keyed digits or spoken words: the input is not kept"
+# Headers of FreeSWITCH's events that hold them.
+_HEADERS = (b"DTMF-Digit", b"Speech-Type", b"detect_speech_result")
 
 DigitsUse = Annotated[
     str | None,
@@ -36,4 +36,4 @@ def log_use(section: str, node: str | None, use: str | None) -> None:
 
 def dead_letter_input(payload: bytes) -> bytes:
     """An event of FreeSWITCH as a dead letter may hold it."""
-    return MASKED_INPUT if _HEADER in payload else payload
+    return MASKED_INPUT if any(name in payload for name in _HEADERS) else payload
