@@ -35,6 +35,7 @@ def demo(folder: Path, seconds: float) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     stack = Stack(folder, typer.echo)
     stack.start()
+    typer.echo(f"the board, until the demo ends: {stack.gateway_url}/")
     try:
         board = _play(stack, sources, seconds, console)
         _sum_up(stack, board, console)

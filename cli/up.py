@@ -37,6 +37,7 @@ def _print_addresses(stack: Stack) -> None:
     if stack.user_center_url:
         places["user center's users"] = f"{stack.user_center_url}/users"
     if stack.gateway_url:
+        places["board"] = f"{stack.gateway_url}/"
         places["subscribe"] = f"curl -N {stack.gateway_url}/presence"
     for name, place in places.items():
         typer.echo(f"{name:<{max(map(len, places))}}  {place}")

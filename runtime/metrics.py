@@ -126,7 +126,7 @@ COALESCED = Tally("rollcall_user_center_coalesced")
 DELIVERY_FAILURES = Tally("rollcall_user_center_failures")
 
 # -- gateway --------------------------------------------------------------------------------------
-# Subscribers now. Labels: transport (sse, websocket).
+# Subscribers now. Labels: transport (sse, websocket, board).
 GATEWAY_SUBSCRIBERS = _meter.create_gauge("rollcall_gateway_subscribers", "1")
 # Messages sent to subscribers' connections.
 GATEWAY_SENT = Tally("rollcall_gateway_sent")

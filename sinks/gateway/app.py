@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -20,6 +21,7 @@ from sinks.gateway.access.origins import (
 from sinks.gateway.api.call import Operation
 from sinks.gateway.api.operations import OPERATIONS
 from sinks.gateway.api.serving import respond
+from sinks.gateway.board_routes import board_routes
 from sinks.gateway.errors import Refused, TooMany, UnknownUser
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.query import aor_in, cursor_of, has_field, watch_of
@@ -123,6 +125,7 @@ def app(gateway: Gateway) -> Starlette:
             WebSocketRoute("/presence/ws", web_socket),
             Route("/v1/tickets", shared(new_ticket), methods=("POST", "OPTIONS")),
             Route("/presence/{aor:path}", shared(user), methods=_METHODS),
+            *board_routes(gateway, partial(_answer, gateway)),
             *[
                 Route(one.route, shared(rest(one)), methods=(one.method, "OPTIONS"))
                 for one in OPERATIONS

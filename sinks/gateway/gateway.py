@@ -10,6 +10,8 @@ from runtime import logs, metrics
 from sinks.gateway.access.authenticator import Authenticator
 from sinks.gateway.access.static_tokens import StaticTokens
 from sinks.gateway.access.tickets import Tickets
+from sinks.gateway.board.board import Board
+from sinks.gateway.board.feed import BoardFeed
 from sinks.gateway.cursor import Cursor
 from sinks.gateway.errors import Refused, TryElsewhere
 from sinks.gateway.feed import End, Feed
@@ -57,10 +59,20 @@ class Gateway:
         self.index = Index(self.hub)
         self.nodes = KnownNodes()
         self.node_lease = settings.node_lease
+        # Assigned by the stage: whether Kafka cannot be read now.
+        self.is_kafka_away: Callable[[], bool] = lambda: False
+        self.board = Board(
+            self.hub,
+            is_caught_up=lambda: self.is_caught_up,
+            is_kafka_away=lambda: self.is_kafka_away(),
+            nodes=self.nodes,
+            node_lease=self.node_lease,
+            clock=wall_clock,
+        )
         self._resume_wait = settings.resume_wait.total_seconds()
         # By feed, its transport.
-        self._feeds: dict[Feed, str] = {}
-        self._subscribers: Counter[str] = Counter(sse=0, websocket=0)
+        self._feeds: dict[Feed | BoardFeed, str] = {}
+        self._subscribers: Counter[str] = Counter(sse=0, websocket=0, board=0)
         self._refused: Counter[str] = Counter()
         self._logged: set[str] = set()
         self._sent = self._stalled = self._counted_sent = self._counted_coalesced = 0
@@ -102,7 +114,7 @@ class Gateway:
             waited += pause
             pause = min(2 * pause, 0.5)
 
-    async def run(self, feed: Feed, transport: str) -> End:
+    async def run(self, feed: Feed | BoardFeed, transport: str) -> End:
         """Feed one subscriber until it or the gateway ends."""
         self._feeds[feed] = transport
         self._subscribers[transport] += 1
@@ -147,26 +159,29 @@ class Gateway:
     # -- presence ---------------------------------------------------------------------------------
     def apply(self, messages: list[Message], positions: Mapping[int, int] = NOWHERE) -> None:
         """Apply what was read from Kafka, in order, up to these offsets of the partitions."""
-        hub, index = self.hub, self.index
+        hub, index, board = self.hub, self.index, self.board
         for message in messages:
             old, position = hub.get(message.aor), hub.position(message.aor)
             if not message.version:
                 hub.remove(message)
                 if old is not None:
                     index.change(old, None, position)
+                    board.change(old, None)
             elif hub.change(message):
                 index.change(old, message, hub.position(message.aor))
+                board.change(old, message)
         self.hub.advance(positions)
 
     # -- periodically -----------------------------------------------------------------------------
-    def check(self, now: float) -> list[Feed]:
+    def check(self, now: float) -> list[Feed | BoardFeed]:
         """Send keep-alives on quiet feeds; end those whose token expired; end and return the
         stalled ones, and expired ones that take nothing.
 
         Call it every CHECK_SECONDS with `now` on the loop's clock. Of many feeds that became quiet
         at once only some get a keep-alive each time: changes must not wait for all of them.
         """
-        stalled, late = [], []
+        stalled: list[Feed | BoardFeed] = []
+        late: list[Feed | BoardFeed] = []
         wall_now = self.wall_now()
         keep_alives = 1 + int(2 * len(self._feeds) * CHECK_SECONDS / self._keepalive)
         for feed in self._feeds:
@@ -188,6 +203,7 @@ class Gateway:
             self._stalled += len(stalled)
             metrics.GATEWAY_STALLED.add(len(stalled))
             self._log_once("subscriber stalled, disconnected", seconds=self._stalled_after)
+        self.board.tick()
         self._measure()
         return stalled + late
 

@@ -52,6 +52,7 @@ class Sink:
         )
         self._reader: Reader | None = None
         self._nodes: NodeReader | None = None
+        self._gateway.is_kafka_away = self._is_kafka_away
         stage.status = self.status
 
     def run(self) -> None:
@@ -73,10 +74,13 @@ class Sink:
         """What an operator asks first; counts since the start of this process."""
         return {
             "url": self._server.url,
-            "kafka_away": self._reader is None or self._reader.is_kafka_away,
+            "kafka_away": self._is_kafka_away(),
             "dead_letters": self._reader.dead_letters if self._reader else 0,
             **self._gateway.status(),
         }
+
+    def _is_kafka_away(self) -> bool:
+        return self._reader is None or self._reader.is_kafka_away
 
     def _open_reader(self) -> Reader:
         """Raises KafkaUnavailable, KafkaMisconfigured, RuntimeError."""

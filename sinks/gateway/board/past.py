@@ -1,0 +1,53 @@
+"""The states of users since this gateway started: the last ones of each, bounded (pure)."""
+
+from collections import deque
+from typing import NamedTuple
+
+from sinks.gateway.board.row import Row
+
+EACH = 20
+OVERALL = 100_000
+
+
+class State(NamedTuple):
+    """A state, and the ids of the events that prove it; `read_at`: when it was written to Kafka,
+    seconds since the epoch."""
+
+    row: Row
+    evidence: tuple[str, ...]
+    read_at: float
+
+
+class Past:
+    """States of all users who have changed. The oldest of all go first."""
+
+    def __init__(self, each: int = EACH, overall: int = OVERALL) -> None:
+        self._each, self._overall = each, overall
+        self._states: dict[str, deque[State]] = {}
+        self._order: deque[State] = deque()
+
+    def __contains__(self, aor: str) -> bool:
+        return aor in self._states
+
+    def add(self, state: State) -> None:
+        """Keep a user's newest state."""
+        states = self._states.setdefault(state.row.aor, deque(maxlen=self._each))
+        states.append(state)
+        self._order.append(state)
+        while len(self._order) > self._overall:
+            self._drop(self._order.popleft())
+
+    def of(self, aor: str) -> list[State]:
+        """The user's states, the newest first; none for a user who has not changed."""
+        return list(reversed(self._states.get(aor, ())))
+
+    def forget(self, aor: str) -> None:
+        """A user who has no record any more."""
+        self._states.pop(aor, None)
+
+    def _drop(self, oldest: State) -> None:
+        states = self._states.get(oldest.row.aor)
+        if states and states[0] is oldest:
+            states.popleft()
+            if not states:
+                del self._states[oldest.row.aor]

@@ -1,0 +1,134 @@
+"""The rows of all users, and the lists made of them, which pages that ask the same share."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sinks.gateway.access.scope import Scope
+from sinks.gateway.board.request import Selection
+from sinks.gateway.board.row import Row, row_of
+from sinks.gateway.board.view import Pause, View
+from sinks.gateway.hub import Hub
+
+# Rows made between two looks at the clock.
+_STEP = 128
+# Rows and lists that nobody watches are kept for so long: a page that is loaded again needs them.
+KEPT_SECONDS, VIEW_KEPT_SECONDS = 300.0, 30.0
+# Lists kept at most; a page that needs another one gets it all the same.
+MOST_VIEWS = 64
+
+
+@dataclass(slots=True)
+class _Shared:
+    """A list, how many pages have it, and since when none has it."""
+
+    view: View
+    building: "asyncio.Task[None]"
+    pages: int = 0
+    unused_since: float | None = None
+
+
+class Rows:
+    """Belongs to the event loop."""
+
+    def __init__(self, hub: Hub, flaps: Callable[[str], int]) -> None:
+        """`flaps` returns how often a user became unreachable within the last hour."""
+        self._hub = hub
+        self._flaps = flaps
+        self._rows: dict[str, Row] = {}
+        self._loading: asyncio.Task[None] | None = None
+        self._removed: set[str] = set()
+        self._views: dict[tuple[Selection, Scope], _Shared] = {}
+        self._unwatched_since: float | None = None
+
+    # -- changes ----------------------------------------------------------------------------------
+    def change(self, row: Row) -> None:
+        """A user's row is new or has changed."""
+        if self._loading is not None:
+            self._removed.discard(row.aor)
+            self._put(self._rows.get(row.aor), row)
+
+    def remove(self, aor: str) -> None:
+        """A user is gone."""
+        if self._loading is not None:
+            if not self._loading.done():
+                self._removed.add(aor)
+            if (old := self._rows.pop(aor, None)) is not None:
+                for shared in self._views.values():
+                    shared.view.change(old, None)
+
+    def set_flaps(self, aor: str) -> None:
+        """A user has fewer flaps than before."""
+        if (old := self._rows.get(aor)) is not None:
+            new = Row(
+                old.aor,
+                old.text,
+                old.version,
+                old.facts,
+                old.cause,
+                old.at,
+                old.devices,
+                self._flaps(aor),
+            )
+            self._put(old, new)
+
+    def _put(self, old: Row | None, new: Row) -> None:
+        self._rows[new.aor] = new
+        for shared in self._views.values():
+            shared.view.change(old, new)
+
+    # -- lists ------------------------------------------------------------------------------------
+    async def view(self, selection: Selection, scope: Scope) -> View:
+        """The list of a selection, complete. Each call needs a call of `leave`."""
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._load())
+        await asyncio.shield(self._loading)
+        key = selection, scope
+        if (shared := self._views.get(key)) is None:
+            view = View(selection, scope)
+            building = asyncio.create_task(view.build(list(self._rows.values())))
+            shared = self._views[key] = _Shared(view, building)
+        shared.pages += 1
+        try:
+            await asyncio.shield(shared.building)
+        except BaseException:
+            self.leave(shared.view)
+            raise
+        return shared.view
+
+    def leave(self, view: View) -> None:
+        """One page fewer needs the list."""
+        for shared in self._views.values():
+            if shared.view is view:
+                shared.pages -= 1
+
+    def expire(self, now: float, *, is_watched: bool) -> None:
+        """Drop what nobody has needed for a while; `now` in seconds."""
+        for key, shared in list(self._views.items()):
+            if shared.pages:
+                shared.unused_since = None
+            elif shared.unused_since is None:
+                shared.unused_since = now
+            if shared.unused_since is not None and (
+                now - shared.unused_since > VIEW_KEPT_SECONDS or len(self._views) > MOST_VIEWS
+            ):
+                shared.building.cancel()
+                del self._views[key]
+        if is_watched or self._loading is None:
+            self._unwatched_since = None
+        elif self._unwatched_since is None:
+            self._unwatched_since = now
+        elif now - self._unwatched_since > KEPT_SECONDS and not self._views:
+            self._loading.cancel()
+            self._loading, self._rows, self._removed = None, {}, set()
+
+    async def _load(self) -> None:
+        """Read the rows of all users, in slices; changes meanwhile are newer."""
+        pause, rows, removed = Pause(), self._rows, self._removed
+        for number, message in enumerate(list(self._hub.newest())):
+            aor = message.aor
+            if aor not in rows and aor not in removed:
+                rows[aor] = row_of(message, flaps=self._flaps(aor))
+            if number % _STEP == 0:
+                await pause()
+        removed.clear()

@@ -1,0 +1,139 @@
+// Why one user is shown as it is: the record in words, its bindings and calls, its states before.
+
+import { CONFIDENCES, STATUSES, age, byId, element, fullTime, statusMark, timeOfDay, user } from "./dom.js";
+
+/** `on.close()` closes it. */
+export class Details {
+  #panel = byId("details");
+  #body = byId("details-body");
+  #title = byId("details-title");
+  #clock = () => Date.now() / 1000;
+  aor = null;
+
+  constructor(on) {
+    byId("details-close").addEventListener("click", () => on.close());
+    this.#panel.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") on.close();
+    });
+  }
+
+  set clock(clock) {
+    this.#clock = clock;
+  }
+
+  /** Open it for a user, before anything of the user is known. */
+  open(aor) {
+    this.aor = aor;
+    const [name, domain] = user(aor);
+    this.#title.replaceChildren(name, element("span", { className: "domain" }, domain));
+    this.#body.replaceChildren(element("p", { className: "note" }, "Loading…"));
+    this.#panel.hidden = false;
+    document.body.dataset.details = "open";
+    this.#title.focus();
+  }
+
+  close() {
+    this.aor = null;
+    this.#panel.hidden = true;
+    delete document.body.dataset.details;
+  }
+
+  show({ aor, explanation }) {
+    if (aor !== this.aor) return;
+    if (explanation === null) {
+      this.#body.replaceChildren(element("p", {}, `There is no record of ${aor} any more.`));
+      return;
+    }
+    const { record, sentences, marks, states, source } = explanation;
+    const open = new Set([...this.#body.querySelectorAll("details[open]")].map((one) => one.dataset.key));
+    this.#body.replaceChildren(
+      element("p", { className: "headline" }, statusMark(record.status), ` ${sentences.join(" ")}`),
+      ...section("Bindings", record.bindings, (binding, index) => this.#binding(binding, marks[index])),
+      ...section("Calls", record.calls, (call) => this.#call(call)),
+      ...section("Evidence", record.evidence, (id) => element("li", {}, element("code", {}, id))),
+      ...section("Before", states, (state) => this.#state(state, open)),
+      element("p", { className: "note" }, source),
+    );
+  }
+
+  #binding(binding, marks) {
+    const since = Date.parse(binding.since) / 1000;
+    return element(
+      "li",
+      {},
+      element("p", { className: "title" }, element("b", {}, binding.node), binding.edge ? ` behind the edge ${binding.edge}` : ""),
+      ...marks.map((mark) => element("p", { className: "mark" }, mark)),
+      list([
+        ["Device", binding.user_agent],
+        ["Contact", binding.contact],
+        ["Address", binding.remote ? `${address(binding.remote)}${binding.transport ? ` over ${binding.transport}` : ""}` : binding.transport],
+        ["Path", binding.path],
+        ["Registrar", binding.registrar],
+        ["Since", `${fullTime(since)}, ${age(this.#clock() - since)} ago`],
+      ]),
+    );
+  }
+
+  #call(call) {
+    const since = Date.parse(call.since) / 1000;
+    const way = { incoming: "is called", outgoing: "calls" }[call.direction] ?? "in a call";
+    return element(
+      "li",
+      {},
+      element("p", { className: "title" }, element("b", {}, call.state), ` on ${call.node}: ${way}`),
+      call.media_lost ? element("p", { className: "mark" }, "no media of this call is received") : "",
+      list([
+        ["Peer", call.peer],
+        ["Call-ID", call.sip_call_id],
+        ["Leg", call.leg],
+        ["Since", `${fullTime(since)}, ${age(this.#clock() - since)} ago`],
+      ]),
+    );
+  }
+
+  #state(state, open) {
+    const key = String(state.version);
+    const label = STATUSES[state.status] ?? state.status;
+    const sure = state.confidence === "sure" ? "" : ` (${CONFIDENCES[state.confidence]})`;
+    return element(
+      "li",
+      {},
+      element(
+        "details",
+        { "data-key": key, open: open.has(key) },
+        element(
+          "summary",
+          {},
+          element("time", { dateTime: new Date(state.at * 1000).toISOString(), title: fullTime(state.at) }, timeOfDay(state.at)),
+          statusMark(state.status),
+          element("span", { className: "why" }, `${sure} ${state.because}`),
+        ),
+        list([
+          ["State", `${label}${sure}, version ${state.version}`],
+          ["Cause", `${state.because} (${state.cause})`],
+          ["Happened", fullTime(state.at)],
+          ["In Kafka", fullTime(state.read_at)],
+          ["Nodes", state.nodes.join(", ")],
+          ["Evidence", state.evidence.join("\n")],
+        ]),
+      ),
+    );
+  }
+}
+
+function section(title, items, make) {
+  if (!items?.length) return [];
+  return [element("h3", {}, title), element("ul", { className: "entries" }, ...items.map(make))];
+}
+
+function list(pairs) {
+  return element(
+    "dl",
+    {},
+    ...pairs.filter(([, value]) => value).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
+  );
+}
+
+function address({ ip, port }) {
+  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
+}

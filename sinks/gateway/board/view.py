@@ -1,0 +1,91 @@
+"""The selected users in their order, kept up to date change by change.
+
+Everything that takes time with the number of users is done in slices, between which the event loop
+serves others.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sortedcontainers import SortedKeyList
+
+from sinks.gateway.access.scope import Scope
+from sinks.gateway.board.matching import Matcher
+from sinks.gateway.board.request import SORTS, Selection
+from sinks.gateway.board.row import Row
+
+# The loop is not held for longer.
+SLICE_SECONDS = 0.003
+# Rows between two looks at the clock.
+_STEP = 512
+
+
+class Pause:
+    """Lets the event loop serve others when a slice's time is over."""
+
+    def __init__(self) -> None:
+        self._until = time.perf_counter() + SLICE_SECONDS
+
+    async def __call__(self) -> None:
+        if time.perf_counter() > self._until:
+            await asyncio.sleep(0)
+            self._until = time.perf_counter() + SLICE_SECONDS
+
+
+class View:
+    """One selection of the rows one viewer may see. Belongs to the event loop."""
+
+    def __init__(self, selection: Selection, scope: Scope) -> None:
+        self.selection = selection
+        self.is_complete = False
+        self._matcher = Matcher(selection, scope)
+        self._rows: Any = SortedKeyList(key=SORTS[selection.sort])
+        # Users whose row changed while the view was built: what is still to be read of them is old.
+        self._changed: set[str] = set()
+        # Called after each change of the view.
+        self.listeners: set[Callable[[], None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    async def build(self, rows: Sequence[Row]) -> None:
+        """Fill the view. `change` is called for every change from now on, also meanwhile."""
+        found: list[Row] = []
+        pause = Pause()
+        for first in range(0, len(rows), _STEP):
+            found += self._matcher.select(rows[first : first + _STEP])
+            await pause()
+        for first in range(0, len(found), _STEP):
+            changed = self._changed
+            self._rows.update(row for row in found[first : first + _STEP] if row.aor not in changed)
+            await pause()
+        self._changed.clear()
+        self.is_complete = True
+        self._announce()
+
+    def change(self, old: Row | None, new: Row | None) -> None:
+        """A user's row has changed; None: there was none before, or is none any more."""
+        left = self._matcher.select([old]) if old is not None else ()
+        come = self._matcher.select([new]) if new is not None else ()
+        if not self.is_complete and (row := new or old) is not None:
+            self._changed.add(row.aor)
+        for row in left:
+            self._rows.discard(row)
+        for row in come:
+            self._rows.add(row)
+        if left or come:
+            self._announce()
+
+    def window(self, start: int, count: int) -> list[Row]:
+        """Up to `count` rows from position `start` on."""
+        size = len(self._rows)
+        start, stop = min(start, size), min(start + count, size)
+        if not self.selection.descending:
+            return list(self._rows.islice(start, stop))
+        return list(self._rows.islice(size - stop, size - start, reverse=True))
+
+    def _announce(self) -> None:
+        for listener in self.listeners:
+            listener()

@@ -1,0 +1,292 @@
+"""The board in a real Chromium: real Kafka, the gateway as a process, the page as people use it."""
+
+import json
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from runtime.kafka import KafkaSettings, ensure_topics
+from schemas.origin import Address
+from schemas.presence import Presence, PresenceBinding
+from schemas.vocabulary import Cause, Status, Transport
+from tests.eventually import eventually
+from tests.gateway import TOKEN, gateway
+from tests.integration.conftest import delete_topics
+from tests.stages import StageProcess
+from tests.user_center import publish
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here (.ci/sip-programs)")
+
+USERS = 300
+PHONE = {"width": 360, "height": 740}
+DESK = {"width": 1280, "height": 800}
+
+
+def aor(number: int) -> str:
+    return f"sip:{1000 + number}@one.test" if number % 3 else f"sip:{1000 + number}@two.test"
+
+
+def user(number: int, version: int, *, online: bool, cause: Cause | None = None) -> Presence:
+    """On node fs1 or fs2; every tenth is suspect."""
+    now = datetime.now(UTC)
+    binding = PresenceBinding(
+        node=f"fs{number % 2 + 1}",
+        contact=f"sip:{number}@192.0.2.7:5060;transport=tcp",
+        transport=Transport.TCP,
+        remote=Address(ip="192.0.2.7", port=40_000 + number),
+        edge="edge1" if number % 5 == 0 else None,
+        user_agent="Yealink <b>T46</b>" if number % 2 else "Zoiper 5",
+        suspect=number % 10 == 0,
+        since=now - timedelta(hours=1),
+    )
+    return Presence(
+        aor=aor(number),
+        version=version,
+        status=Status.ONLINE if online else Status.OFFLINE,
+        reachable=online,
+        cause=cause or (Cause.REGISTERED if online else Cause.UNREGISTERED),
+        at=now,
+        bindings=[binding] if online else [],
+        calls=[],
+        evidence=[f"fs1/boot/{number}-{version}"],
+    )
+
+
+@pytest.fixture(scope="module")
+def kafka(broker: str) -> Iterator[KafkaSettings]:
+    settings = KafkaSettings(bootstrap_servers=broker, namespace=f"t{uuid.uuid4().hex[:8]}.")
+    ensure_topics(settings)
+    publish(settings, [user(number, 1, online=number % 4 != 0) for number in range(USERS)])
+    yield settings
+    delete_topics(settings)
+
+
+@pytest.fixture(scope="module")
+def stage(kafka: KafkaSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StageProcess]:
+    with gateway(tmp_path_factory.mktemp("board"), kafka) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # The tests run as root in CI, where Chromium's sandbox cannot start.
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+class Visit:
+    """A page that is watched: messages of the console, errors, and every address it asks."""
+
+    def __init__(self, browser: Browser, url: str, **context: Any) -> None:
+        self._context = browser.new_context(**{"viewport": DESK, **context})
+        self.page: Page = self._context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.problems: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", self._note_message)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("websocket", lambda socket: self.asked.append(socket.url))
+        self.url = url
+        self.page.goto(url)
+
+    def _note_message(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.problems.append(message.text)
+
+    def row(self, name: str) -> Any:
+        """The row of a user, by what the list has of the AOR."""
+        return self.page.locator("#space .row", has=self.page.locator(f".user[title='{name}']"))
+
+    @property
+    def names(self) -> list[str]:
+        """The AORs in sight, from top to bottom."""
+        script = """rows => rows.filter(row => row.querySelector('.user')?.title)
+            .sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
+            .map(row => row.querySelector('.user').title)"""
+        found: list[str] = self.page.locator("#space .row").evaluate_all(script)
+        return found
+
+    def close(self) -> None:
+        self._context.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, stage: StageProcess) -> Iterator[Visit]:
+    """Of a page that has its rows; at the end nothing went wrong and nobody else was asked."""
+    found = Visit(browser, str(stage.status()["url"]))
+    expect(found.page.locator("#connection-text")).to_have_text("Live")
+    expect(found.page.locator("#found")).to_have_text(f"{USERS} users")
+    yield found
+    found.close()
+    assert found.problems == []
+    host = found.url.partition("://")[2]
+    assert [one for one in found.asked if one.partition("://")[2].partition("/")[0] != host] == []
+
+
+def test_users_are_listed_searched_sorted_and_filtered(visit: Visit) -> None:
+    page = visit.page
+    assert visit.names[:3] == [aor(0), aor(1), aor(2)]
+    grid = page.get_by_role("grid", name="Users")
+    expect(grid).to_have_attribute("aria-rowcount", str(USERS + 1))
+    expect(page.get_by_role("button", name="Reachable")).to_contain_text(str(USERS * 3 // 4))
+
+    page.get_by_role("searchbox").fill("zoiper 104")
+    wanted = [n for n in range(40, 50) if n % 2 == 0 and n % 4]
+    expect(page.locator("#found")).to_have_text(f"{len(wanted)} users found")
+    assert sorted(visit.names) == sorted(map(aor, wanted))
+    page.get_by_role("searchbox").fill("nobody at all")
+    expect(page.get_by_text("No user found")).to_be_visible()
+    page.get_by_role("button", name="Clear search and filters").click()
+    expect(page.locator("#found")).to_have_text(f"{USERS} users")
+
+    page.locator("#tiles").get_by_role("button", name="Suspect").click()
+    suspect = [n for n in range(0, USERS, 10) if n % 4]
+    expect(page.locator("#found")).to_have_text(f"{len(suspect)} users found")
+    expect(page.locator("#space .row .badge.suspect").first).to_be_visible()
+    page.get_by_role("button", name="Remove the filter Suspect").click()
+    page.locator("#nodes").get_by_role("button", name="fs2").click()
+    expect(page.locator("#found")).to_have_text(re.compile(r"^150 users found$"))
+    page.get_by_role("button", name="Remove the filter Node: fs2").click()
+
+    head = page.get_by_role("columnheader", name="Devices")
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "descending")
+    page.get_by_role("columnheader", name="User").get_by_role("button").click()
+    expect(page.locator("#found")).to_have_text(f"{USERS} users")
+    eventually(lambda: visit.names == sorted(visit.names) != [], what="sorted")
+    assert "sort" not in page.url
+
+
+def test_a_client_that_is_lost_shows_within_a_second(visit: Visit, kafka: KafkaSettings) -> None:
+    number = 1
+    row = visit.row(aor(number))
+    expect(row.locator(".status").first).to_have_text("Online")
+    publish(kafka, [user(number, 2, online=False, cause=Cause.CONNECTION_RESET)])
+    began = time.monotonic()
+    expect(row.locator(".status").first).to_have_text("Offline", timeout=1000)
+    assert time.monotonic() - began < 1
+    expect(row.locator(".why")).to_have_text("its connection was reset")
+    expect(row.locator(".flaps")).to_have_text("1")
+    page = visit.page
+    expect(page.locator("#causes")).to_contain_text("connection reset")
+    expect(page.locator("#losses").get_by_role("button").first).to_contain_text("1001@one.test")
+    publish(kafka, [user(number, 3, online=True)])
+    expect(row.locator(".status").first).to_have_text("Online", timeout=1000)
+
+
+def test_a_user_is_explained_and_the_explanation_follows(
+    visit: Visit, kafka: KafkaSettings
+) -> None:
+    page, number = visit.page, 5
+    visit.row(aor(number)).click()
+    details = page.get_by_role("dialog")
+    expect(details.get_by_role("heading", name="1005@one.test")).to_be_focused()
+    expect(details).to_contain_text(f"{aor(number)} is reachable: 1 binding.")
+    expect(details).to_contain_text("behind the edge edge1")
+    # A client's text is no HTML.
+    expect(details).to_contain_text("Yealink <b>T46</b>")
+    expect(details).to_contain_text("fs1/boot/5-1")
+    publish(kafka, [user(number, 2, online=False, cause=Cause.EXPIRED)])
+    expect(details).to_contain_text("because the registration was not renewed in time (expired)")
+    before = details.locator("details").nth(1)
+    before.locator("summary").click()
+    expect(before).to_contain_text("fs1/boot/5-1")
+    assert "user=sip%3A1005" in page.url
+    page.keyboard.press("Escape")
+    expect(details).to_be_hidden()
+    expect(page.get_by_role("grid", name="Users")).to_be_focused()
+    publish(kafka, [user(number, 3, online=True)])
+
+
+def test_the_list_is_used_by_keyboard(visit: Visit) -> None:
+    page = visit.page
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Sort by")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    grid = page.get_by_role("grid", name="Users")
+    expect(grid).to_be_focused()
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    expect(grid).to_have_attribute("aria-activedescendant", "row-2")
+    page.keyboard.press("End")
+    last = page.locator(f"#row-{USERS - 1}")
+    expect(last).to_be_visible()
+    expect(last).to_have_attribute("aria-rowindex", str(USERS + 1))
+    expect(last.locator(".user b")).not_to_be_empty()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.get_by_role("button", name="Close").press("Enter")
+    expect(grid).to_be_focused()
+    page.keyboard.press("Home")
+    expect(page.locator("#row-0")).to_be_visible()
+
+
+def test_a_bookmark_brings_back_what_was_selected(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_role("searchbox").fill("yealink")
+    expect(page.locator("#found")).to_have_text("150 users found")
+    page.get_by_role("columnheader", name="Since").get_by_role("button").click()
+    address = page.url
+    page.goto("about:blank")
+    page.goto(address)
+    expect(page.locator("#found")).to_have_text("150 users found")
+    expect(page.get_by_role("searchbox")).to_have_value("yealink")
+    expect(page.get_by_role("columnheader", name="Since")).to_have_attribute(
+        "aria-sort", "descending"
+    )
+
+
+def test_a_gateway_that_goes_and_comes_back_is_shown(
+    visit: Visit, browser: Browser, kafka: KafkaSettings, tmp_path: Path
+) -> None:
+    with gateway(tmp_path, kafka) as own:
+        other = Visit(browser, str(own.status()["url"]))
+        expect(other.page.locator("#found")).to_have_text(f"{USERS} users")
+        own.kill()
+        banner = other.page.get_by_role("alert").filter(has_text="cannot be reached")
+        expect(banner).to_be_visible()
+        expect(banner).to_contain_text("What is shown is of")
+        expect(other.page.locator("#connection-text")).to_have_text("Not connected")
+        expect(other.row(aor(1))).to_be_visible()  # what was known stays in sight
+        other.close()
+    assert visit.problems == []
+
+
+def test_with_tokens_the_page_asks_for_one_and_shows_its_users_only(
+    browser: Browser, kafka: KafkaSettings, tmp_path: Path
+) -> None:
+    token = {"token": TOKEN, "name": "two", "domains": ["two.test"]}
+    with gateway(tmp_path, kafka, TOKEN=json.dumps([token])) as own:
+        visit = Visit(browser, str(own.status()["url"]))
+        page = visit.page
+        expect(page.get_by_label("Token")).to_be_focused()
+        page.keyboard.type("not-the-right-token")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert").filter(has_text="token")).to_be_visible()
+        page.get_by_label("Token").fill(TOKEN)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.locator("#found")).to_have_text(f"{USERS // 3} users")
+        assert {name.partition("@")[2] for name in visit.names} == {"two.test"}
+        expect(page.locator("#domains tr")).to_have_count(1)
+        page.get_by_role("searchbox").fill("yealink")
+        expect(page.get_by_text("No user found")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_label("Token")).to_be_visible()
+        assert [one for one in visit.asked if TOKEN in one] == []
+        assert TOKEN not in page.evaluate("JSON.stringify([localStorage, sessionStorage])")
+        visit.close()

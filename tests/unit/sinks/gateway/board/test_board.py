@@ -1,0 +1,242 @@
+"""What the board shows of changes: counts, losses, flaps, delays, history, explanations."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from schemas.internal import NodeState
+from schemas.node import NodeEvent
+from schemas.vocabulary import Cause, NodeKind, Source, Status
+from sinks.gateway.access.redaction import ALL_PARTS
+from sinks.gateway.access.scope import EVERYTHING, Scope
+from sinks.gateway.board.board import Board
+from sinks.gateway.board.request import Selection
+from sinks.gateway.hub import Hub
+from sinks.gateway.message import Message
+from sinks.gateway.nodes.known import KnownNodes
+from tests.unit.sinks.gateway.board.users import ANN, AT, BOB, EVE, binding, message, record
+
+NOW = AT.timestamp()
+ONE = Scope(domains=frozenset({"one.test"}), parts=ALL_PARTS)
+
+
+class Scene:
+    """A board over a hub, with a clock of its own."""
+
+    def __init__(self) -> None:
+        self.hub = Hub()
+        self.nodes = KnownNodes()
+        self.now = NOW + 100
+        self.is_caught_up = self.is_kafka_away = False
+        self.board = Board(
+            self.hub,
+            is_caught_up=lambda: self.is_caught_up,
+            is_kafka_away=lambda: self.is_kafka_away,
+            nodes=self.nodes,
+            node_lease=timedelta(seconds=5),
+            clock=lambda: self.now,
+        )
+
+    def apply(self, *messages: Message) -> None:
+        for one in messages:
+            old = self.hub.get(one.aor)
+            if self.hub.change(one):
+                self.board.change(old, one)
+
+    def open(self) -> "Scene":
+        self.is_caught_up = True
+        self.board.tick()
+        return self
+
+    def at(self, seconds: float) -> "Scene":
+        self.now = NOW + seconds
+        self.board.tick()
+        return self
+
+
+@pytest.fixture
+def scene() -> Scene:
+    found = Scene()
+    found.apply(
+        message(record(ANN, 1, binding("fs1"), binding("fs2", stale=True))),
+        message(record(BOB, 1, binding("fs2", stale=True), status=Status.RINGING)),
+        message(record(EVE, 1, binding("fs2", suspect=True))),
+    )
+    return found.open()
+
+
+def totals(summary: dict[str, object]) -> tuple[object, ...]:
+    return tuple(summary[name] for name in ("users", "reachable", "suspect", "unknown"))
+
+
+def test_users_are_counted_by_status_node_and_domain(scene: Scene) -> None:
+    summary = scene.board.summary(EVERYTHING)
+    assert totals(summary) == (3, 3, 1, 1)
+    assert summary["statuses"] == {
+        "offline": 0,
+        "online": 2,
+        "ringing": 1,
+        "on-the-phone": 0,
+        "held": 0,
+    }
+    nodes = {one["node"]: totals(one) for one in summary["nodes"]}
+    assert nodes == {"fs1": (1, 1, 0, 0), "fs2": (3, 3, 1, 1)}
+    assert {one["domain"]: one["users"] for one in summary["domains"]} == {
+        "one.test": 2,
+        "two.test": 1,
+    }
+    scene.apply(message(record(BOB, 2)), message(record(EVE, 2, binding("fs3"))))
+    scene.at(200)
+    assert totals(scene.board.summary(EVERYTHING)) == (3, 2, 0, 0)
+    removed = scene.hub.get(ANN)
+    scene.board.change(removed, None)
+    scene.at(300)
+    assert totals(scene.board.summary(EVERYTHING)) == (2, 1, 0, 0)
+
+
+def test_nodes_have_their_condition_and_lease(scene: Scene) -> None:
+    heard = NodeEvent(
+        id="fs1/b/1",
+        source=Source.FREESWITCH,
+        node="fs1",
+        boot="b",
+        seq=1,
+        at=AT,
+        kind=NodeKind.UP,
+        version="1.10.12",
+    )
+    scene.nodes.hear(heard, AT)
+    scene.nodes.set_state("fs1", NodeState(boot="b", at=AT))
+    scene.nodes.set_state("fs9", NodeState(boot="b", at=AT, lost=True))
+    nodes = {one["node"]: one for one in scene.board.summary(EVERYTHING)["nodes"]}
+    assert list(nodes) == ["fs1", "fs2", "fs9"]
+    assert (nodes["fs1"]["condition"], nodes["fs1"]["version"]) == ("up", "1.10.12")
+    assert nodes["fs1"]["lease_ends_at"] == nodes["fs1"]["heard_at"] + 5 == NOW + 5
+    assert (nodes["fs9"]["condition"], nodes["fs9"]["lease_ends_at"]) == ("lost", None)
+    assert nodes["fs2"]["condition"] == "unknown"
+    mine = scene.board.summary(ONE)["nodes"]
+    assert [one["node"] for one in mine] == ["fs1", "fs2"], "those of its users"
+
+
+def test_a_viewer_gets_counts_of_its_scope_only(scene: Scene) -> None:
+    scene.apply(message(record(BOB, 2)), message(record(EVE, 2)))
+    scene.at(200)
+    summary = scene.board.summary(ONE)
+    assert totals(summary) == (2, 1, 0, 0)
+    assert [one["domain"] for one in summary["domains"]] == ["one.test"]
+    assert [one["aor"] for one in summary["losses"]["last"]] == [BOB]
+    assert summary["losses"]["causes"] == [{"cause": "connection-closed", "count": 1}]
+    single = scene.board.summary(Scope(aors=frozenset({EVE})))
+    assert totals(single) == (1, 0, 0, 0)
+    assert [one["aor"] for one in single["losses"]["last"]] == [EVE]
+    assert scene.board.explain(EVE, ONE) is None
+    assert scene.board.history(Scope(aors=frozenset({EVE}))) is None
+
+
+def test_losses_of_the_last_hour_count_by_cause_also_those_read_at_the_start() -> None:
+    scene = Scene()
+    hour_ago = scene.now - 3600
+    scene.apply(
+        message(record(ANN, 1, binding()), hour_ago - 10),
+        message(record(ANN, 2), hour_ago - 5),  # too long ago
+        message(record(ANN, 3, binding()), scene.now - 60),
+        message(record(ANN, 4, cause=Cause.EXPIRED), scene.now - 30),
+    )
+    scene.open()
+    losses = scene.board.summary(EVERYTHING)["losses"]
+    assert losses["causes"] == [{"cause": "expired", "count": 1}]
+    assert [one["cause"] for one in losses["last"]] == ["expired"]
+    scene.at(100 + 3700)
+    assert scene.board.summary(EVERYTHING)["losses"]["causes"] == []
+
+
+def test_flaps_are_losses_of_a_user_within_the_hour(scene: Scene) -> None:
+    async def main() -> None:
+        view = await scene.board.view(Selection(sort="flaps", descending=True), EVERYTHING)
+        for version in range(2, 8):
+            bindings = (binding(),) if version % 2 else ()
+            scene.apply(message(record(BOB, version, *bindings), scene.now))
+        assert [(row.aor, row.flaps) for row in view.window(0, 1)] == [(BOB, 3)]
+        scene.at(3702)
+        assert {row.flaps for row in view.window(0, 3)} == {0}
+        assert len(view) == 3
+        scene.board.leave(view)
+
+    asyncio.run(main())
+
+
+def test_delays_are_of_the_last_minute_and_never_negative(scene: Scene) -> None:
+    scene.now = NOW + 12
+    scene.apply(message(record(BOB, 2), NOW + 11.5))  # its cause was at 2 s
+    scene.apply(message(record(EVE, 50), NOW + 11.9))  # by a clock that is ahead
+    delay = scene.board.summary(EVERYTHING)["delay"]
+    assert delay["changes"] == 2
+    assert delay["cause"] == {"p50": 10_000.0, "p99": 10_000.0}
+    assert delay["kafka"]["p99"] == 500.0
+    assert scene.at(80).board.summary(EVERYTHING)["delay"]["cause"]["p50"] is None
+
+
+def test_history_shows_when_nothing_was_known(scene: Scene) -> None:
+    scene.at(110)
+    scene.is_kafka_away = True
+    scene.at(120).at(130)
+    scene.is_kafka_away = False
+    scene.apply(message(record(BOB, 2)))
+    scene.at(140).at(141)
+    history = scene.board.history(EVERYTHING)
+    assert history is not None
+    assert [one[1:] for one in history["hour"]["samples"]] == [
+        [3, 1, None],
+        [3, 1, None],
+        [0, 0, "kafka-away"],
+        [0, 0, "kafka-away"],
+        [2, 0, None],
+    ]
+    assert history["day"]["samples"][0][3] == "kafka-away", "a gap is not averaged away"
+    mine = scene.board.history(ONE)
+    assert mine is not None
+    assert mine["hour"]["samples"][-1][1:] == [1, 0, None]
+
+
+def test_explanation_has_the_record_in_words_and_the_states_before(scene: Scene) -> None:
+    scene.apply(message(record(BOB, 2, cause=Cause.CONNECTION_RESET)))
+    found = scene.board.explain(BOB, EVERYTHING)
+    assert found is not None
+    assert found["sentences"] == [
+        "sip:bob@one.test is offline since 2026-01-02 03:04:07.000Z, because its connection was "
+        "reset (connection-reset)."
+    ]
+    assert [(one["version"], one["status"]) for one in found["states"]] == [
+        (2, "offline"),
+        (1, "ringing"),
+    ]
+    assert found["states"][1]["evidence"] == (f"{BOB}/1",)
+    ann = scene.board.explain(ANN, Scope(domains=frozenset({"one.test"})))
+    assert ann is not None
+    assert "contact" not in ann["record"]["bindings"][0]
+    assert ann["marks"][0] == []
+    assert "no listing has come since" in ann["marks"][1][0]
+    assert scene.board.explain("sip:nobody@one.test", EVERYTHING) is None
+
+
+def test_lists_follow_changes_and_are_shared(scene: Scene) -> None:
+    heard: list[str | None] = []
+
+    async def main() -> None:
+        view = await scene.board.view(Selection(), EVERYTHING)
+        assert await scene.board.view(Selection(), EVERYTHING) is view
+        assert [row.aor for row in view.window(0, 9)] == [ANN, BOB, EVE]
+        listener: Callable[[str | None], None] = heard.append
+        scene.board.listeners.add(listener)
+        scene.apply(message(record(BOB, 2)), message(record("sip:aa@one.test", 1, binding())))
+        assert [row.aor for row in view.window(0, 9)] == ["sip:aa@one.test", ANN, BOB, EVE]
+        assert view.window(2, 1)[0].version == 2
+        assert heard == [BOB, "sip:aa@one.test"]
+        scene.board.leave(view)
+        scene.board.leave(view)
+        scene.at(200).at(300)
+        assert await scene.board.view(Selection(), EVERYTHING) is not view
+
+    asyncio.run(main())
