@@ -33,7 +33,7 @@ def apply_confirmation(
     new.edge_lost = is_cut_off(session, old, new, event)
     new.registrar_lost = _has_lost_registrar(session, new)
     for edge in session.bindings.values():
-        if edge.registrar_lost and is_part_of(edge, new):
+        if is_part_of(edge, new):
             edge.registrar_lost = False
     recheck_behind(session, new)
 

@@ -5,7 +5,15 @@ import pytest
 from schemas import topics
 from schemas.node import NodeEvent
 from schemas.vocabulary import NodeKind, Source
-from tests.unit.edge_events import behind, bindings, edge, edge_lost, from_edge, from_registrar
+from tests.unit.edge_events import (
+    behind,
+    bindings,
+    edge,
+    edge_lost,
+    from_edge,
+    from_registrar,
+    with_table,
+)
 from tests.unit.fold_events import AOR, apply, expired, moment, node_change, registered, shown
 from tests.unit.pipeline import Pipeline
 
@@ -85,6 +93,15 @@ class TestEndedRegistrar:
         after = behind(1, at=20, boot="boot-b")
         _, published = apply(edge(1), behind(1), self.DOWN, edge(2, at=20), after)
         assert bindings(published)[-1] == [("fs1", "edge1", 5061)]
+
+    def test_a_mid_registrars_binding_outlives_the_one_that_brought_it_back(self) -> None:
+        """The registrar lets it expire, which the mid-registrar spares it the refreshes of."""
+        at_mid = with_table(edge(1))
+        back = behind(1, at=20, boot="boot-b")
+        session, published = apply(at_mid, behind(1), self.DOWN, back)
+        assert bindings(published)[-1] == [("fs1", "edge1", 5061)]
+        _, published = apply(expired(2, at=90, node="fs1", boot="boot-b"), session=session)
+        assert bindings(published)[-1] == [("edge1", None, 5061)]
 
     def test_a_later_register_at_the_proxy_shows_that_there_is_one_again(self) -> None:
         """Which one is not known: nobody watches it."""

@@ -8,6 +8,7 @@ from schemas.origin import Address
 from schemas.vocabulary import Transport
 from tests.unit.fold_events import (
     apply,
+    listed,
     moment,
     refreshed,
     registered,
@@ -74,3 +75,31 @@ def test_a_refresh_shows_nothing_new() -> None:
     session, published = apply(registered(1), refreshed(2), refreshed(3))
     assert shown(published) == ["online registered"]
     assert next(iter(session.bindings.values())).since == moment(1)
+
+
+@pytest.mark.parametrize(
+    ("registrars", "moved_from"),
+    [
+        (["internal", "internal"], None),
+        (["internal", "external"], "internal"),
+        (["internal", "external", "external"], "internal"),
+        (["internal", "external", None], "internal"),
+        (["internal", "external", "third"], "external"),
+    ],
+)
+def test_registrar_before_is_kept_until_the_client_moves_again(
+    registrars: list[str | None], moved_from: str | None
+) -> None:
+    events = [registered(seq, registrar=name) for seq, name in enumerate(registrars, 1)]
+    session, _ = apply(*events)
+    (binding,) = session.bindings.values()
+    assert binding.moved_from == moved_from
+
+
+def test_row_shows_which_registrar_holds_the_binding() -> None:
+    row = listed(60, "s", registrar="external")
+    session, _ = apply(
+        registered(1, registrar="internal"), registered(2, registrar="external"), row
+    )
+    (binding,) = session.bindings.values()
+    assert (binding.registrar, binding.moved_from) == ("external", None)

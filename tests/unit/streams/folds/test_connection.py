@@ -112,6 +112,14 @@ def test_who_renews_often_does_not_push_out_who_renews_seldom() -> None:
     assert pipeline.online() == {}
 
 
+def test_kernels_denial_ends_no_binding_that_only_claims_its_transport() -> None:
+    """There was no connection when the client registered either."""
+    for claimed, lost in ((True, 0), (False, 1)):
+        state = ConnectionState()
+        fold_owner(state, owner(1, transport_claimed=claimed))
+        assert len(fold_end(state, denied(60))) == lost
+
+
 class TestSuspicion:
     def test_of_another_incarnation_reaches_no_owner(self) -> None:
         state = ConnectionState()

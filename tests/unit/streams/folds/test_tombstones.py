@@ -1,8 +1,15 @@
 """Ends: what is remembered of a binding that is gone, so that a later event is placed rightly."""
 
 from schemas.registration import RegistrationEvent
-from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Source
-from streams.folds.ordering import LISTABLE, MAX_LISTABLE, MAX_TOMBSTONES, limit_tombstones
+from schemas.vocabulary import Cause, NodeKind, RegistrationKind, Source, Transport
+from streams.folds.ordering import (
+    LISTABLE,
+    MAX_LISTABLE,
+    MAX_TOMBSTONES,
+    UNKNOWN_SEQ,
+    limit_tombstones,
+)
+from streams.folds.tombstones import last_seq
 from tests.unit.edge_events import (
     CONTACT,
     PROXY,
@@ -252,3 +259,43 @@ class TestWhatIsRemembered:
         late.registrar, late.source = "edge", Source.OPENSIPS
         session, _ = apply(edge(1), late)
         assert session.ended == {}
+
+
+class TestLastSequence:
+    """Of a process, to place a listing that has none of its own."""
+
+    def test_of_a_binding_its_confirmations_within_its_process(self) -> None:
+        (binding,) = apply(registered(5))[0].bindings.values()
+        assert last_seq(binding, "boot-a") == 5
+        assert last_seq(binding, "boot-b") == UNKNOWN_SEQ
+        assert last_seq(None, "boot-a") == UNKNOWN_SEQ
+
+    def test_of_an_ended_binding_the_later_of_its_end_and_last_confirmation(self) -> None:
+        (ended,) = apply(registered(5), unregistered(9))[0].ended.values()
+        assert last_seq(ended, "boot-a") == 9
+        (restarted,) = apply(registered(5), node_change(NodeKind.UP, 9, "boot-b"))[0].ended.values()
+        assert last_seq(restarted, "boot-a") == 5
+        restarted.seq = 3
+        assert last_seq(restarted, "boot-b") == 3
+
+
+class TestExpiry:
+    """A row with the expiry of an ended binding on a connection is older than the end."""
+
+    def _revived(self, transport: Transport = Transport.TCP) -> bool:
+        first = registered(1, expires_at=moment(600), transport=transport)
+        ends = socket_closed(2), unregistered(3)
+        row = listed(0, "s", at=20, boot="boot-b", expires_at=moment(600))
+        return bool(apply(first, *ends, row)[0].bindings)
+
+    def test_is_kept_when_the_binding_ends_once_more(self) -> None:
+        assert not self._revived()
+
+    def test_is_not_known_without_a_connection(self) -> None:
+        assert self._revived(Transport.UDP)
+        session, _ = apply(registered(1, expires_at=moment(600)))
+        (binding,) = session.bindings.values()
+        binding.transport = None
+        apply(unregistered(3), session=session)
+        (tombstone,) = session.ended.values()
+        assert tombstone.expires_at is None
