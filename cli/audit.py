@@ -6,7 +6,7 @@ from datetime import timedelta
 import typer
 from rich.console import Console
 
-from cli.console import DEFAULT_FOLDER, emit
+from cli.console import emit
 from cli.kafka import reachable_kafka
 from operate.audit.audit import Audit
 from operate.audit.nodes import names_of, nodes_of
@@ -26,7 +26,7 @@ def audit(nodes: list[str], settle: float | None, json_lines: bool) -> bool:
     settle_time = settings.settle if settle is None else timedelta(seconds=settle)
     registrars = nodes_of(nodes or settings.nodes)
     limits = limits_of(settings, load(StreamsSettings))
-    view = View(reachable_kafka(DEFAULT_FOLDER), names_of(registrars))
+    view = View(reachable_kafka(), names_of(registrars))
     try:
         seconds = settle_time.total_seconds()
         report = Audit(registrars, view, limits, seconds, time.sleep).run()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.arguments import Folder, Json, OptionalUser, User, Users, examples
+from cli.arguments import Folder, Json, OptionalUser, StackFolder, User, Users, examples
 from cli.console import DEFAULT_FOLDER
 from cli.plain_errors import plain_errors
 
@@ -115,12 +115,12 @@ def watch(aors: Users = None, as_json: Json = False) -> None:
         "rollcall who --json",
     )
 )
-def who(aor: OptionalUser = None, as_json: Json = False) -> None:
+def who(aor: OptionalUser = None, folder: StackFolder = None, as_json: Json = False) -> None:
     """Print the current presence of every user, or of one."""
     from cli.who import who as command
 
     with plain_errors():
-        command(aor, as_json)
+        command(aor, folder, as_json)
 
 
 @app.command(
@@ -141,13 +141,35 @@ def explain(
         str | None,
         typer.Option(metavar="TIME", help="Read the log only from then on; default: all of it."),
     ] = None,
+    folder: StackFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Explain a user's presence, now or at TIME: its evidence, and which events were ignored."""
     from cli.explain import explain as command
 
     with plain_errors():
-        command(aor, at, since, as_json)
+        command(aor, at, since, folder, as_json)
+
+
+@app.command(
+    epilog=examples(
+        'rollcall query "SELECT aor, status, cause FROM presence"',
+        'rollcall query "SELECT * FROM calls ORDER BY at" --folder .rollcall/demo --json',
+    )
+)
+def query(
+    sql: Annotated[str, typer.Argument(help="A SELECT; the views are in docs/clickhouse.md.")],
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="An ended stack's; default: clickhouse.url, else clickhouse.folder."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask ClickHouse about the past. A stack on chDB has to be stopped first."""
+    from cli.query import query as command
+
+    with plain_errors():
+        command(sql, folder, as_json)
 
 
 @app.command(
@@ -176,8 +198,9 @@ def audit(
 
 @app.command(
     epilog=examples(
-        "rollcall replay freeswitch=esl.jsonl",
-        "rollcall replay freeswitch=esl.jsonl sockets=sockets.jsonl --json",
+        "rollcall replay freeswitch=tests/captures/freeswitch/calls.json",
+        "rollcall replay freeswitch=tests/captures/freeswitch/calls.json --into stack",
+        "rollcall replay freeswitch=esl.json sockets=sockets.jsonl --into kafka-1:9092 --json",
     )
 )
 def replay(
@@ -193,6 +216,14 @@ def replay(
     speed: Annotated[
         float | None, typer.Option(help="1 is as recorded; default: as fast as possible.")
     ] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TARGET",
+            help="stack (the one that runs here), a stack's folder or stack.json, or HOST:PORT "
+            "of a Kafka; default: a temporary one.",
+        ),
+    ] = None,
     as_json: Json = False,
     calls: Annotated[bool, typer.Option("--calls", help="Print call records instead.")] = False,
 ) -> None:
@@ -200,7 +231,7 @@ def replay(
     from cli.replay import replay as command
 
     with plain_errors():
-        command(sources, node or [], speed, as_json, calls)
+        command(sources, node or [], speed, into, as_json, calls)
 
 
 @app.command(

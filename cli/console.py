@@ -8,6 +8,7 @@ from runtime.settings import BadArgument
 from schemas.sip_uri import MalformedUri, aor_of
 
 DEFAULT_FOLDER = Path(".rollcall")
+DEMO_FOLDER = DEFAULT_FOLDER / "demo"
 
 
 def canonical(aor: str) -> str:

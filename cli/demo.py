@@ -11,7 +11,9 @@ import typer
 from rich.console import Console
 
 from cli.board import Board
+from cli.console import DEMO_FOLDER
 from cli.errors import ReplayTimeout
+from cli.next_commands import next_commands
 from local.demo import CATCH_UP_SECONDS, clickhouse_rows, recordings, user_center_agreement
 from local.replay.playing import Playing
 from local.replay.sources import Source
@@ -20,6 +22,7 @@ from local.stack import Stack
 from local.stack_file import read_stack
 from operate.presence_log import Subscriber, present
 from operate.topic_reader import TopicReader, end_offsets
+from schemas.presence import Presence
 from schemas.topics import PRESENCE
 
 
@@ -29,20 +32,28 @@ def demo(folder: Path, seconds: float) -> None:
         signal.signal(number, lambda *_: sys.exit(143))
     sources = recordings()
     console = Console()
-    folder = folder / "demo"
+    folder = folder / DEMO_FOLDER.name
     if read_stack(folder) is None:
         # The recordings have the same events each time: old data would make them repeats.
         shutil.rmtree(folder, ignore_errors=True)
-    stack = Stack(folder, typer.echo)
-    stack.start()
-    typer.echo(f"the board, until the demo ends: {stack.gateway_url}/")
+    stack = Stack(folder, typer.echo, isolated=True)
     try:
+        stack.start()
+        typer.echo(f"the board, until the demo ends: {stack.gateway_url}/")
         board = _play(stack, sources, seconds, console)
-        _sum_up(stack, board, console)
-    except KeyboardInterrupt:
-        typer.echo("stopping…")
-    finally:
+        users = present(stack.kafka)
+        _sum_up(stack, board, users, console)
         stack.stop()
+    except BaseException:
+        stack.abort()
+        raise
+    typer.echo(
+        "The recordings have ended, and the stack has stopped. Its data and logs stay in "
+        f"{folder} until the next demo. Ask them:"
+    )
+    for command in next_commands(folder, users.values()):
+        typer.echo(f"  {command}")
+    typer.echo("`make up` starts a stack that keeps running.")
 
 
 def _play(stack: Stack, sources: list[Source], seconds: float, console: Console) -> Board:
@@ -74,9 +85,8 @@ def _play(stack: Stack, sources: list[Source], seconds: float, console: Console)
     return board
 
 
-def _sum_up(stack: Stack, board: Board, console: Console) -> None:
+def _sum_up(stack: Stack, board: Board, users: dict[str, Presence], console: Console) -> None:
     console.rule("summary")
-    users = present(stack.kafka)
     reachable = sum(presence.reachable for presence in users.values())
     console.print(f"users      {len(users)}, {reachable} reachable at the end")
     causes = ", ".join(f"{cause} {count}" for cause, count in board.causes.most_common())
@@ -90,6 +100,3 @@ def _sum_up(stack: Stack, board: Board, console: Console) -> None:
         )
     console.print(f"ClickHouse {clickhouse_rows(stack, users)}")
     console.print(f"user center {user_center_agreement(stack, users)}")
-    console.print(
-        f"logs stay in {stack.folder}/logs until the next demo; `make up` keeps a stack running"
-    )

@@ -1,7 +1,5 @@
 """`rollcall doctor`: checks that everything Rollcall needs is there, and prints remedies."""
 
-from functools import partial
-
 from rich.console import Console
 
 from cli.console import DEFAULT_FOLDER
@@ -15,7 +13,7 @@ def doctor() -> bool:
     """Run every check and print its result; whether all passed."""
     console = Console(highlight=False)
     well = True
-    for name, check in checks(partial(kafka_settings, DEFAULT_FOLDER), read_stack(DEFAULT_FOLDER)):
+    for name, check in checks(kafka_settings, read_stack(DEFAULT_FOLDER)):
         try:
             console.print(f"[green]ok[/]      {name}: {check()}")
         except CheckFailed as error:

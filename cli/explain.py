@@ -3,11 +3,12 @@
 import json
 import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 
 import typer
 
-from cli.console import DEFAULT_FOLDER, canonical, emit
-from cli.kafka import reachable_kafka
+from cli.console import canonical, emit
+from cli.kept_data import readable_kafka
 from operate.explain import query
 from operate.explain.rendering import render
 from operate.explain.time_expressions import parse_time
@@ -16,13 +17,16 @@ from schemas import codec
 _COLUMNS = 100
 
 
-def explain(aor: str, at: str | None, since: str | None, as_json: bool) -> None:
+def explain(
+    aor: str, at: str | None, since: str | None, folder: Path | None, as_json: bool
+) -> None:
     """Print the explanation. Raises BadArgument and what query.explain raises."""
     now = datetime.now(UTC)
     time = parse_time(at, now) if at is not None else None
     first = parse_time(since, now).at if since is not None else None
     user = canonical(aor)
-    found = query.explain(reachable_kafka(DEFAULT_FOLDER), user, time, first, now)
+    with readable_kafka(folder) as kafka:
+        found = query.explain(kafka, user, time, first, now)
     if as_json:
         emit(json.loads(codec.encode(found)))
         return

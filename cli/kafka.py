@@ -1,19 +1,19 @@
 """The Kafka that a command uses: the one in the settings, else the running stack's."""
 
-from pathlib import Path
-
+from cli.console import DEFAULT_FOLDER, DEMO_FOLDER
+from local.stack import kafka_of
 from local.stack_file import read_stack
 from runtime.kafka import KafkaSettings, KafkaUnavailable
 from runtime.kafka_reach import require_kafka
 from runtime.settings import load
 
 
-def reachable_kafka(folder: Path) -> KafkaSettings:
+def reachable_kafka() -> KafkaSettings:
     """The settings of the Kafka that commands use, after it has answered.
 
     Raises BadSettings, KafkaUnavailable.
     """
-    settings = kafka_settings(folder)
+    settings = kafka_settings()
     try:
         require_kafka(settings)
     except KafkaUnavailable as error:
@@ -23,11 +23,12 @@ def reachable_kafka(folder: Path) -> KafkaSettings:
     return settings
 
 
-def kafka_settings(folder: Path) -> KafkaSettings:
-    """The settings of the Kafka that commands use. Raises BadSettings."""
+def kafka_settings() -> KafkaSettings:
+    """The Kafka of the settings, else of the stack or demo that runs here. Raises BadSettings."""
     settings = load(KafkaSettings)
     if "bootstrap_servers" in settings.model_fields_set:
         return settings
-    if (running := read_stack(folder)) is not None:
-        return load(KafkaSettings, bootstrap_servers=running["kafka"]["bootstrap_servers"])
+    for folder in (DEFAULT_FOLDER, DEMO_FOLDER):
+        if (running := read_stack(folder)) is not None:
+            return kafka_of(running)
     return settings

@@ -1,104 +1,94 @@
 """`rollcall replay`: plays recordings to the real producers; prints what a subscriber reads."""
 
-import contextlib
 import json
+import math
 import signal
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import typer
+from confluent_kafka import Message
 
 from cli.console import DEFAULT_FOLDER, emit
-from cli.errors import ReplayTimeout
-from cli.kafka import kafka_settings
 from cli.rendering import as_json, as_line
+from cli.replay_into import replay_stack
+from cli.replay_patience import STALL_SECONDS, Patience
 from local.replay.playing import Playing
 from local.replay.sources import parse_sources
 from local.replay.streams_progress import StreamsProgress
 from local.stack import Stack
-from local.stack_file import read_stack
 from operate.call_records import CallBook
 from operate.presence_log import Subscriber, records
 from operate.speech_records import SpeechBook
 from operate.topic_reader import TopicReader, end_offsets
-from runtime.kafka import KafkaSettings, ensure_topics
-from runtime.kafka_reach import require_kafka
+from runtime.kafka import KafkaSettings
 from runtime.settings import BadArgument
 from schemas.call import CallEvent
 from schemas.presence import Presence
 from schemas.speech import SpeechEvent
 from schemas.topics import CALLS, PRESENCE, SPEECH
 
-FOLD_SECONDS = 120.0
-
 
 def replay(
-    sources: list[str], nodes: list[str], speed: float | None, json_lines: bool, calls: bool
+    sources: list[str],
+    nodes: list[str],
+    speed: float | None,
+    into: str | None,
+    json_lines: bool,
+    calls: bool,
 ) -> None:
-    """Play, wait until everything is processed, print. Raises BadArgument, ReplayTimeout."""
+    """Play, wait until everything is processed, print.
+
+    `into`: cli.replay_into. Raises BadArgument, ReplayTimeout, and what replay_stack raises.
+    """
     parsed = parse_sources(sources, nodes)
-    if speed is not None and speed <= 0:
-        raise BadArgument("--speed must be above 0")
+    if speed is not None and not 0 < speed < math.inf:
+        raise BadArgument("--speed must be above 0, and a number")
     # A file that is not a recording is refused before anything is started.
     Playing(Stack(DEFAULT_FOLDER, typer.echo), parsed, speed)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds: everything is stopped
-    with _stack() as stack:
+    with replay_stack(into) as stack:
         kafka = stack.kafka
         before_presence, before_calls = end_offsets(kafka, PRESENCE), end_offsets(kafka, CALLS)
         before_speech = end_offsets(kafka, SPEECH)
         changes = TopicReader(kafka, PRESENCE, before_presence)
         subscriber = Subscriber()
+        count = 0
 
-        def show(timeout: float) -> None:
-            for presence in subscriber.news(changes.poll(timeout)):
+        def show(messages: Iterator[Message]) -> None:
+            nonlocal count
+            for presence in subscriber.news(messages):
+                count += 1
                 if not calls:
                     _print(presence, json_lines)
 
         with Playing(stack, parsed, speed) as playing:
-            _wait(playing.unfinished, lambda: show(0.05), stack, playing.seconds + FOLD_SECONDS)
+
+            def so_far() -> str:
+                return f"{playing.share_sent:.0%} sent, {count} changes"
+
+            def wait(left: Callable[[], str | None], timeout: float) -> None:
+                patience = Patience(STALL_SECONDS + playing.longest_pause)
+                while (what := left()) is not None:
+                    show(changes.poll(timeout))
+                    stack.watch()
+                    patience.wait(what, so_far)
+
+            wait(playing.unfinished, 0.05)
         progress = StreamsProgress(kafka)
-        _wait(progress.behind, lambda: show(0.3), stack, FOLD_SECONDS)
+        wait(progress.behind, 0.3)
         progress.close()
-        for presence in subscriber.news(changes.read_to_end()):
-            if not calls:
-                _print(presence, json_lines)
+        show(changes.read_to_end())
         changes.close()
         if calls:
             _print_calls(kafka, before_calls, before_speech, json_lines)
+        elif not count:
+            _note_nothing_new(into)
 
 
-@contextlib.contextmanager
-def _stack() -> Iterator[Stack]:
-    """A stack that uses the configured or running Kafka; else a temporary one with streams only."""
-    kafka = kafka_settings(DEFAULT_FOLDER)
-    running = read_stack(DEFAULT_FOLDER)
-    is_existing = running is not None or "bootstrap_servers" in kafka.model_fields_set
-    with tempfile.TemporaryDirectory(prefix="rollcall-replay-") as folder:
-        stack = Stack(Path(folder), lambda text: typer.echo(text, err=True), ("streams",))
-        if is_existing:
-            require_kafka(kafka)
-            stack.kafka = kafka
-            ensure_topics(kafka)
-        else:
-            stack.start()
-        try:
-            yield stack
-        finally:
-            stack.stop()
-
-
-def _wait(
-    left: Callable[[], str | None], meanwhile: Callable[[], None], stack: Stack, seconds: float
-) -> None:
-    deadline = time.monotonic() + seconds
-    while (what := left()) is not None:
-        meanwhile()
-        stack.watch()
-        if time.monotonic() > deadline:
-            raise ReplayTimeout(f"after {seconds:.0f} s not processed: {what}")
+def _note_nothing_new(into: str | None) -> None:
+    again = " there: events played before are known" if into is not None else ""
+    typer.echo(f"nobody's presence has changed{again}", err=True)
 
 
 def _print(presence: Presence, json_lines: bool) -> None:

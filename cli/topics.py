@@ -3,7 +3,6 @@
 import typer
 from rich.console import Console
 
-from cli.console import DEFAULT_FOLDER
 from cli.kafka import kafka_settings, reachable_kafka
 from cli.layout import Column, lay_out
 from runtime.kafka import ensure_topics
@@ -23,11 +22,11 @@ _COLUMNS = (
 def topics(create: bool) -> None:
     """Print the table, or create topics. Raises KafkaUnavailable, KafkaMisconfigured."""
     if create:
-        kafka = reachable_kafka(DEFAULT_FOLDER)
+        kafka = reachable_kafka()
         ensure_topics(kafka)
         typer.echo(f"all topics exist at {kafka.bootstrap_servers}")
         return
-    kafka = kafka_settings(DEFAULT_FOLDER)
+    kafka = kafka_settings()
     rows = [
         [
             kafka.name(topic),

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli.console import DEFAULT_FOLDER, canonical, emit
+from cli.console import canonical, emit
 from cli.kafka import reachable_kafka
 from cli.rendering import as_json, as_line
 from operate.presence_log import Subscriber
@@ -13,7 +13,7 @@ from schemas.topics import PRESENCE
 def watch(aors: list[str], json_lines: bool) -> None:
     """Print each change from now on, of all users or of `aors`."""
     wanted = {canonical(aor) for aor in aors}
-    kafka = reachable_kafka(DEFAULT_FOLDER)
+    kafka = reachable_kafka()
     reader = TopicReader(kafka, PRESENCE, end_offsets(kafka, PRESENCE))
     subscriber = Subscriber()
     try:

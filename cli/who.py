@@ -1,20 +1,22 @@
 """`rollcall who`: prints the current presence of users, from the compacted presence topic."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import typer
 from rich.console import Console
 
-from cli.console import DEFAULT_FOLDER, canonical, emit
-from cli.kafka import reachable_kafka
+from cli.console import canonical, emit
+from cli.kept_data import readable_kafka
 from cli.rendering import as_json, as_table, shared_domain
 from operate.presence_log import UnknownUser, present
 
 
-def who(aor: str | None, json_lines: bool) -> None:
+def who(aor: str | None, folder: Path | None, json_lines: bool) -> None:
     """Print all users, or the one. Raises UnknownUser when the one has never registered."""
     wanted = canonical(aor) if aor is not None else None
-    users = present(reachable_kafka(DEFAULT_FOLDER))
+    with readable_kafka(folder) as kafka:
+        users = present(kafka)
     if wanted is not None:
         if wanted not in users:
             raise UnknownUser(f"{wanted} has never registered")

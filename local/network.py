@@ -1,13 +1,8 @@
 """Ports of this machine: which are free, which have a listener, which are claimed."""
 
-import fcntl
 import os
 import socket
-import tempfile
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
-from typing import IO
 
 HOST = "127.0.0.1"
 
@@ -43,15 +38,21 @@ def usual_port(port: int, user: str, report: Callable[[str], None]) -> int:
 
 
 def _claim(port: int) -> bool:
-    """Claim the port until this process ends; whether no other process had claimed it."""
+    """Claim the port until this process ends; whether no other process had claimed it.
+
+    By an abstract socket (unix(7)), which leaves no file behind, of this user and port.
+    """
+    if port in _claims:
+        return True
+    claim = socket.socket(socket.AF_UNIX)
     try:
-        # A record lock (fcntl(2)) on one byte of the file per port.
-        fcntl.lockf(_claims(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        claim.bind(f"\0rollcall-{os.getuid()}-port-{port}")
     except OSError:
+        claim.close()
         return False
+    _claims[port] = claim.detach()  # it stays open, and is not closed with an object
     return True
 
 
-@cache
-def _claims() -> IO[str]:
-    return (Path(tempfile.gettempdir()) / f"rollcall-{os.getuid()}-ports.lock").open("w")
+# The sockets' descriptors by port.
+_claims: dict[int, int] = {}

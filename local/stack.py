@@ -6,14 +6,16 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from local.kafka import EmbeddedKafka
-from local.network import usual_port
+from local.kafka.embedded import DEFAULT_PORT
+from local.network import free_port, usual_port
 from local.processes import is_running, stop_pid, uninterrupted
 from local.stack_file import read_stack, recorded_owner, recorded_stages, stack_file, write_stack
 from local.stage_process import READY_SECONDS, STAGE_COMMAND, STOP_SECONDS, StageProcess
-from runtime.kafka import KafkaSettings, ensure_topics
+from runtime.kafka import KafkaSettings, SecurityProtocol, ensure_topics
 from runtime.kafka_reach import require_kafka
 from runtime.private_folders import make_private_folder
 from runtime.settings import load
@@ -21,18 +23,43 @@ from runtime.settings import load
 Report = Callable[[str], None]
 USER_CENTER_PORT = 8095
 GATEWAY_PORT = 8096
+ABORT_SECONDS = 1.5
 STAGES = ("streams", "clickhouse", "reference-user-center", "user-center", "gateway")
+
+# What the settings of another cluster would change, as an isolated stack's broker needs it.
+OWN_KAFKA: dict[str, Any] = {
+    "namespace": "",
+    "replication_factor": 1,
+    "security_protocol": SecurityProtocol.PLAINTEXT,
+    "sasl_mechanism": "",
+}
 
 
 class StackRunning(Exception):
     """A stack already runs in this folder: use it, or stop it first."""
 
 
+def kafka_of(running: dict[str, Any]) -> KafkaSettings:
+    """The Kafka of a running stack, by the document of its stack.json. Raises BadSettings."""
+    kafka = running["kafka"]
+    own = OWN_KAFKA if kafka.get("isolated") else {"namespace": kafka["namespace"]}
+    return load(KafkaSettings, bootstrap_servers=kafka["bootstrap_servers"], **own)
+
+
 class Stack:
     """A stack in one folder, which may be deleted while it is stopped; `report` gets progress."""
 
-    def __init__(self, folder: Path, report: Report, stages: Iterable[str] = STAGES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        report: Report,
+        stages: Iterable[str] = STAGES,
+        *,
+        isolated: bool = False,
+    ) -> None:
+        """`isolated`: with a Kafka and a chDB of its own even where the settings name others."""
         self.folder = folder.absolute()
+        self._isolated = isolated
         self._report = report
         self._names = tuple(stages)
         self._kafka: EmbeddedKafka | None = None
@@ -67,7 +94,10 @@ class Stack:
                 self.add(name, environment)
             self.wait_ready()
         except BaseException:
-            self.stop()
+            if self._isolated:
+                self.abort()
+            else:
+                self.stop()
             raise
 
     def _stop_orphans(self) -> None:
@@ -79,14 +109,17 @@ class Stack:
 
     def _start_kafka(self) -> None:
         self.kafka = load(KafkaSettings)
-        if "bootstrap_servers" in self.kafka.model_fields_set:
+        if "bootstrap_servers" in self.kafka.model_fields_set and not self._isolated:
             self._report(f"using Kafka at {self.kafka.bootstrap_servers}")
             require_kafka(self.kafka)
         else:
             self._kafka = EmbeddedKafka(self.folder / "kafka")
-            self._kafka.start(report=self._report)
+            # An isolated one is not found by commands that try the usual port.
+            port = free_port() if self._isolated else DEFAULT_PORT
+            self._kafka.start(port, self._report)
+            own = OWN_KAFKA if self._isolated else {}
             servers = self._kafka.bootstrap_servers
-            self.kafka = load(KafkaSettings, bootstrap_servers=servers)
+            self.kafka = load(KafkaSettings, bootstrap_servers=servers, **own)
         ensure_topics(self.kafka)
 
     def add(
@@ -135,12 +168,34 @@ class Stack:
             process.stop()
         if self._kafka is not None:
             self._kafka.stop()
+        self._unlink()
+
+    def abort(self) -> None:
+        """Stop everything at once, and kill what is slow: for data that can be made again.
+
+        A second Ctrl-C waits for it.
+        """
+        deadline = time.monotonic() + ABORT_SECONDS
+        parts: list[StageProcess | EmbeddedKafka] = [*self.stages.values()]
+        if self._kafka is not None:
+            parts.append(self._kafka)
+        with uninterrupted():
+            for part in parts:
+                part.terminate()
+            for part in parts:
+                part.stop(max(0.0, deadline - time.monotonic()))
+            self._unlink()
+
+    def _unlink(self) -> None:
         if recorded_owner(self.folder) == os.getpid():  # never another stack's file
             self.file.unlink()
 
     def _base(self) -> dict[str, str]:
+        own = OWN_KAFKA if self._isolated else {"namespace": self.kafka.namespace}
+        kafka = {"bootstrap_servers": self.kafka.bootstrap_servers} | own
         return {
-            "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
+            # Over a settings file, and over KAFKA_BOOTSTRAP_SERVERS.
+            **{f"ROLLCALL_KAFKA_{name.upper()}": str(value) for name, value in kafka.items()},
             "ROLLCALL_STREAMS_DATA_FOLDER": str(self.folder / "streams"),
             # Stable over restarts, and different for each folder: several may use one cluster.
             "ROLLCALL_STREAMS_INSTANCE": str(uuid5(NAMESPACE_URL, self.folder.resolve().as_uri())),
@@ -150,7 +205,9 @@ class Stack:
     def _environment(self) -> dict[str, str]:
         """More of the stages' environment: folders, ports, the user center's secret."""
         environment = {}
-        if "ROLLCALL_CLICKHOUSE_URL" not in os.environ:
+        if self._isolated:
+            environment["ROLLCALL_CLICKHOUSE_URL"] = ""
+        if self._isolated or not os.environ.get("ROLLCALL_CLICKHOUSE_URL"):
             environment["ROLLCALL_CLICKHOUSE_FOLDER"] = str(self.folder / "clickhouse")
         if "reference-user-center" in self._names:
             port = usual_port(USER_CENTER_PORT, "the user center", self._report)
@@ -186,13 +243,14 @@ class Stack:
             "kafka": {
                 "bootstrap_servers": self.kafka.bootstrap_servers,
                 "namespace": self.kafka.namespace,
+                "isolated": self._isolated,
                 "pid": self._kafka.pid if self._kafka else None,
             },
             "stages": {
                 label: {"pid": p.pid, "http": p.http, "log": str(p.log)}
                 for label, p in self.stages.items()
             },
-            "clickhouse": os.environ.get("ROLLCALL_CLICKHOUSE_URL")
+            "clickhouse": (not self._isolated and os.environ.get("ROLLCALL_CLICKHOUSE_URL"))
             or str(self.folder / "clickhouse"),
             "user_center": self.user_center_url or None,
             "gateway": self.gateway_url or None,

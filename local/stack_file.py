@@ -6,10 +6,12 @@ from typing import Any
 
 from local.processes import is_running
 
+STACK_FILE = "stack.json"
+
 
 def stack_file(folder: Path) -> Path:
     """The path of the file."""
-    return folder / "stack.json"
+    return folder / STACK_FILE
 
 
 def read_stack(folder: Path) -> dict[str, Any] | None:

@@ -111,14 +111,19 @@ class StageProcess:
         self.start()
         return True
 
-    def stop(self) -> None:
-        """Send SIGTERM, after 20 s SIGKILL; returns when the process has ended."""
+    def terminate(self) -> None:
+        """Send SIGTERM, and do not wait."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Send SIGTERM, after `seconds` SIGKILL; returns when the process has ended."""
         if self._process is None:
             return
         if self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(STOP_SECONDS)
+                self._process.wait(seconds)
             except subprocess.TimeoutExpired:
                 self._process.kill()
         self._process.wait()

@@ -170,13 +170,16 @@ def ensure_topics(settings: KafkaSettings, timeout: float = 30.0) -> None:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise translate(error, settings) from error
+    wait_for_leaders(settings, [topic.topic for topic in missing], timeout)
+
+
+def wait_for_leaders(settings: KafkaSettings, names: Iterable[str], timeout: float = 30.0) -> None:
+    """Return when these topics can be read and written: they are new, or their broker is.
+
+    Raises KafkaUnavailable after `timeout` seconds, KafkaMisconfigured.
+    """
     try:
-        wait_until_led(
-            lambda: AdminClient(settings.client()),
-            [topic.topic for topic in missing],
-            settings.partitions,
-            timeout,
-        )
+        wait_until_led(lambda: AdminClient(settings.client()), names, settings.partitions, timeout)
     except KafkaException as error:
         raise translate(error, settings) from error
 

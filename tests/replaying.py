@@ -11,6 +11,11 @@ from runtime.kafka import KafkaSettings
 from tests.integration.rollcall_process import COMMAND, environment
 
 
+def into(kafka: KafkaSettings) -> tuple[str, ...]:
+    """The option of a replay into that cluster; the namespace is in the environment."""
+    return ("--into", kafka.bootstrap_servers)
+
+
 def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     """The JSON objects that a command printed; it must have succeeded."""
     assert done.returncode == 0, done.stderr
@@ -63,7 +68,7 @@ class Replay:
         self._out, self._err = folder / "replay.jsonl", folder / "replay.err"
         with self._out.open("w") as out, self._err.open("w") as err:
             self.process = subprocess.Popen(
-                [*COMMAND, "replay", *arguments, "--json"],
+                [*COMMAND, "replay", *arguments, *(into(kafka) if kafka else ()), "--json"],
                 cwd=folder,
                 env=environment(kafka) | {"TMPDIR": str(self._temporary)},
                 stdin=subprocess.DEVNULL,

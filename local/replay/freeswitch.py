@@ -79,6 +79,11 @@ class FreeSwitchReplay:
         return self._playback.sent_events
 
     @property
+    def total_events(self) -> int:
+        """The recorded events; a client may subscribe to fewer."""
+        return sum(1 for frame in self.frames if frame.name)
+
+    @property
     def finished(self) -> bool:
         """Whether everything a client subscribed to has been sent to it."""
         return self._playback.finished

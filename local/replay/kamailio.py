@@ -71,6 +71,11 @@ class KamailioReplay:
         """In bytes: a stream has no boundaries."""
         return self._evapi.sent_bytes
 
+    @property
+    def total_events(self) -> int:
+        """The same unit."""
+        return sum(len(f.data) for f in self.frames if isinstance(f, RecordedLine))
+
     def start(self) -> None:
         """Listen, and start the sending thread. Raises OSError."""
         self._rpc.start()

@@ -53,7 +53,7 @@ def read_pieces(path: Path) -> list[RecordedPiece]:
 
 
 def _pieces(rows: Iterator[dict[str, Any]]) -> list[RecordedPiece]:
-    return [
+    pieces = [
         RecordedPiece(
             int(row.get("conn", 0)),
             base64.b64decode(row.get("b64") or ""),
@@ -62,3 +62,5 @@ def _pieces(rows: Iterator[dict[str, Any]]) -> list[RecordedPiece]:
         for row in rows
         if row.get("kind", "data") in ("data", "eof")
     ]
+    # Rows without bytes are of another recorder.
+    return pieces if any(piece.data for piece in pieces) else []

@@ -3,13 +3,15 @@
 import time
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from types import TracebackType
 from typing import Any
 
 from local.network import free_port
-from local.replay.conductor import Conductor
+from local.replay.conductor import PAUSE_MAX, Conductor
 from local.replay.freeswitch import FreeSwitchReplay
 from local.replay.kamailio import KamailioReplay
+from local.replay.kinds import not_of_kind
 from local.replay.opensips import OpenSipsReplay
 from local.replay.pace import Feedback
 from local.replay.recorded_server import RecordedServer
@@ -18,20 +20,22 @@ from local.replay.sockets import SocketsReplay
 from local.replay.sources import Source
 from local.replay.streams_progress import StreamsProgress
 from local.stack import Stack
-from local.stage_process import StageProcess
+from local.stage_process import STOP_SECONDS, StageProcess
 from runtime.settings import BadArgument
 from schemas.presence import Presence
 
 PASSWORD = "ClueCon"
 # FreeSWITCH's clock: an event may be played so much before its time.
 _CLOCK_STEP_SECONDS = 0.02
+# After an error or Ctrl-C nobody reads what the producers have left.
+_ABORT_SECONDS = 1.0
 
 
 class Playing:
     """Plays several recordings at once, each through its own producer process."""
 
     def __init__(self, stack: Stack, sources: list[Source], speed: float | None) -> None:
-        """Raises BadArgument when a file is not a recording."""
+        """Raises BadArgument when a file is not a recording, OSError when it cannot be read."""
         self._stack = stack
         self._speed = speed
         self._sources = sources
@@ -44,8 +48,8 @@ class Playing:
         for index, source in enumerate(sources):
             try:
                 self._servers.append(self._server(index, source))
-            except (OSError, ValueError) as error:
-                raise BadArgument(str(error)) from error
+            except ValueError as error:
+                raise BadArgument(not_of_kind(source.kind, source.file, error)) from error
 
     def _server(self, index: int, source: Source) -> RecordedServer:
         """Raises OSError, ValueError."""
@@ -78,6 +82,23 @@ class Playing:
         spans = [s.frames[-1].received - s.frames[0].received for s in self._servers]
         return max(spans) / 1e6 / self._speed
 
+    @property
+    def longest_pause(self) -> float:
+        """The longest time without an event, in seconds of the play."""
+        if self._speed is None:
+            return PAUSE_MAX
+        times = sorted(frame.received for server in self._servers for frame in server.frames)
+        return max((b - a for a, b in pairwise(times)), default=0) / 1e6 / self._speed
+
+    @property
+    def share_sent(self) -> float:
+        """How much of the recordings has been sent, from 0 to 1."""
+        shares = [
+            1.0 if one.finished else min(1.0, one.sent_events / max(1, one.total_events))
+            for one in self._servers
+        ]
+        return sum(shares) / len(shares)
+
     def __enter__(self) -> "Playing":
         for index, (source, server) in enumerate(zip(self._sources, self._servers, strict=True)):
             server.start()
@@ -97,7 +118,10 @@ class Playing:
         trace: TracebackType | None,
     ) -> None:
         for producer in self._producers:
-            producer.stop()
+            producer.terminate()
+        deadline = time.monotonic() + (STOP_SECONDS if error is None else _ABORT_SECONDS)
+        for producer in self._producers:
+            producer.stop(max(0.0, deadline - time.monotonic()))
             self._stack.forget(producer)
         for server in self._servers:
             server.stop()

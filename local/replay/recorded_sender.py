@@ -42,6 +42,11 @@ class RecordedSender(ABC, Generic[SentPiece]):
         self.sent_events = 0
         self.finished = False
 
+    @property
+    def total_events(self) -> int:
+        """How much it sends, in the unit of `sent_events`."""
+        return len(self.frames)
+
     @abstractmethod
     def send(self, piece: SentPiece) -> int:
         """Send one piece; how much that was, in the unit of `sent_events`."""

@@ -24,6 +24,10 @@ class RecordedServer(Protocol):
         """How much was sent so far, in the unit of `received`."""
 
     @property
+    def total_events(self) -> int:
+        """How much it sends at most, in the same unit."""
+
+    @property
     def finished(self) -> bool:
         """Whether everything was sent. Read it before `sent_events`, which is final then."""
 

@@ -57,6 +57,11 @@ class RtpengineReplay:
         self.sent_events = 0  # rounds reached
         self.finished = False
 
+    @property
+    def total_events(self) -> int:
+        """The rounds."""
+        return len(self.frames)
+
     def start(self) -> None:
         """Listen, and start the threads. Raises OSError."""
         self._socket = socket.socket(type=socket.SOCK_DGRAM)

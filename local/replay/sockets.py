@@ -32,7 +32,12 @@ class SocketsReplay(RecordedSender[RecordedSocket]):
         super().__init__("sockets", recorded, speed=speed, feedback=feedback, conductor=conductor)
         self._ports = server_ports(recorded)
         self._target = target
+        self._socket: socket.socket | None = None
+
+    def start(self) -> None:
+        """Open the socket, and start the sending thread."""
         self._socket = socket.socket(type=socket.SOCK_DGRAM)
+        super().start()
 
     def environment(self, node: str | None) -> dict[str, str]:
         """Settings of a watcher that reads what this sends instead of netlink."""
@@ -51,9 +56,11 @@ class SocketsReplay(RecordedSender[RecordedSocket]):
     def stop(self) -> None:
         """Stop sending, and close the socket."""
         super().stop()
-        self._socket.close()
+        if self._socket is not None:
+            self._socket.close()
 
     def send(self, piece: RecordedSocket) -> int:
         """Send a notification as a datagram."""
+        assert self._socket is not None, "start first"
         self._socket.sendto(piece.data, self._target)
         return 1

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.replay.kinds import KINDS
 from runtime.settings import BadArgument
 
-KINDS = ("freeswitch", "opensips", "kamailio", "sockets", "rtpengine")
 # The servers whose sockets a kernel's recording may have; clients are connected to the first.
 _SERVERS = ("opensips", "kamailio", "freeswitch")
 
@@ -47,7 +47,9 @@ def parse_sources(arguments: list[str], nodes: list[str]) -> list[Source]:
 def _read(argument: str) -> tuple[str, Path]:
     kind, equals, name = argument.partition("=")
     if not equals or kind not in KINDS:
-        raise BadArgument(f"{argument!r} is not SOURCE=FILE with SOURCE one of {KINDS}")
+        raise BadArgument(
+            f"{argument[:100]!r} is not SOURCE=FILE with SOURCE one of {', '.join(KINDS)}"
+        )
     file = Path(name)
     if not file.is_file():
         raise BadArgument(f"no file {file}")

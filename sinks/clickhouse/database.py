@@ -9,6 +9,7 @@ import clickhouse_connect
 import msgspec
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.query import QueryResult
 
 from runtime.private_folders import make_private_folder
 from sinks.clickhouse.settings import ClickHouseSettings
@@ -16,6 +17,8 @@ from sinks.clickhouse.settings import ClickHouseSettings
 _encoder = msgspec.json.Encoder()
 # One insert is one block, written when the call returns; times are ISO 8601.
 _INSERT = {"date_time_input_format": "best_effort", "async_insert": 0}
+# 2: settings of the session may still be set, which the client does.
+_READ_ONLY = {"readonly": 2}
 # UNKNOWN_USER, WRONG_PASSWORD, ACCESS_DENIED, AUTHENTICATION_FAILED: no waiting helps.
 _REFUSALS = frozenset({192, 193, 497, 516})
 # They log each failure before raising it, at length; the retries log it in one line.
@@ -60,11 +63,23 @@ class Database:
     ) -> list[tuple[Any, ...]]:
         """The rows of a SELECT that may run for `seconds`. Raises as `command`."""
         limits = {"max_execution_time": seconds} if seconds else None
+        return [tuple(row) for row in self._select(sql, parameters, limits).result_rows]
+
+    def select(self, sql: str) -> tuple[list[str], list[dict[str, Any]]]:
+        """The names of the columns, and the rows by name; nothing can be written by it.
+
+        Raises as `command`.
+        """
+        result = self._select(sql, None, _READ_ONLY)
+        return list(result.column_names), [dict(row) for row in result.named_results()]
+
+    def _select(
+        self, sql: str, parameters: dict[str, Any] | None, limits: dict[str, Any] | None
+    ) -> QueryResult:
         try:
-            result = self._reader.query(sql, parameters=parameters, settings=limits)
+            return self._reader.query(sql, parameters=parameters, settings=limits)
         except (ClickHouseError, OSError) as error:
             raise _translate(error, self._settings) from error
-        return [tuple(row) for row in result.result_rows]
 
     def insert(self, table: str, rows: Sequence[msgspec.Struct]) -> None:
         """Write rows; all are stored when it returns, any may be when it raises (as `command`)."""

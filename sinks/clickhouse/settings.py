@@ -14,7 +14,9 @@ class ClickHouseSettings(StageSettings):
 
     section: ClassVar[str] = "clickhouse"
 
-    url: str | None = Field(None, description="http(s)://HOST[:PORT] of a server; null: chDB.")
+    url: str | None = Field(
+        None, description="http(s)://HOST[:PORT] of a server; null or empty: chDB."
+    )
     folder: Path = Field(
         Path(".rollcall/clickhouse"),
         description="chDB's data. One process at a time can open it.",
@@ -35,9 +37,9 @@ class ClickHouseSettings(StageSettings):
     @field_validator("url")
     @classmethod
     def _http(cls, url: str | None) -> str | None:
-        if url is not None and (
-            urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname
-        ):
+        if not url:
+            return None
+        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise ValueError("must be http://HOST[:PORT] or https://HOST[:PORT]")
         return url
 

@@ -16,7 +16,7 @@ from schemas import codec
 from schemas.topics import REGISTRATIONS
 from tests.integration.rollcall_process import ROOT, rollcall
 from tests.kafka_logs import ends
-from tests.replaying import final, lines
+from tests.replaying import final, into, lines
 from tests.stages import StageProcess
 
 CAPTURE = ROOT / "tests" / "captures" / "freeswitch" / "reg_sockclose_on.json"
@@ -35,7 +35,7 @@ def test_replayed_user_is_explained_from_the_log(kafka: KafkaSettings, tmp_path:
     streams = StageProcess("streams.stage", tmp_path, kafka)
     try:
         # Paced: unpaced, all that shows a user can come in one millisecond.
-        replay = ("replay", f"freeswitch={CAPTURE}", "--json", "--speed", "40")
+        replay = ("replay", f"freeswitch={CAPTURE}", *into(kafka), "--json", "--speed", "40")
         played = lines(rollcall(*replay, folder=tmp_path, kafka=kafka))
     finally:
         streams.terminate()

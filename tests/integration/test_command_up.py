@@ -16,6 +16,7 @@ from tests.integration.rollcall_process import COMMAND, Up, environment, rollcal
 from tests.replaying import changes, lines
 
 pytestmark = pytest.mark.timeout(300)
+INTO = ("--into", "stack")
 
 
 @contextmanager
@@ -41,14 +42,14 @@ def test_stack_is_watched_queried_stopped_and_started_again(tmp_path: Path) -> N
     with Up(tmp_path) as up:
         with watching(tmp_path) as out:
             # Only a received change shows that it has started to read.
-            lines(rollcall("replay", one, "--node", "fs-0", "--json", folder=tmp_path))
+            lines(rollcall("replay", one, "--node", "fs-0", *INTO, "--json", folder=tmp_path))
             eventually(
                 lambda: _received(out) or _replay_another_node(tmp_path),
                 60,
                 what="watch receives changes",
             )
             before = len(_received(out))
-            printed = lines(rollcall("replay", two, "--json", folder=tmp_path))
+            printed = lines(rollcall("replay", two, *INTO, "--json", folder=tmp_path))
             eventually(
                 lambda: len(_received(out)) >= before + len(printed),
                 30,
@@ -91,7 +92,7 @@ _numbers = iter(range(1, 1000))
 def _replay_another_node(folder: Path) -> bool:
     """Make another change, on a node not played before; whether it is received shows later."""
     capture = f"freeswitch={CAPTURES / 'reg_blind'}.json"
-    rollcall("replay", capture, "--node", f"fs-{next(_numbers)}", folder=folder)
+    rollcall("replay", capture, "--node", f"fs-{next(_numbers)}", *INTO, folder=folder)
     return False
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from runtime.kafka import KafkaSettings
 from tests.integration.rollcall_process import rollcall
-from tests.replaying import changes, lines
+from tests.replaying import changes, into, lines
 from tests.stages import StageProcess
 from tests.unit.opensips_capture import EDGES
 from tests.unit.scenarios.test_edge_captures import EXPECTED
@@ -32,6 +32,7 @@ def test_three_sources_at_once(
                 f"opensips={EDGES / name}.datagram",
                 f"sockets={EDGES / name}.sockets.jsonl",
                 *speed,
+                *into(kafka),
                 "--json",
                 folder=tmp_path,
                 kafka=kafka,

@@ -14,7 +14,7 @@ from schemas.topics import MEDIA
 from schemas.vocabulary import MediaKind
 from tests.integration.rollcall_process import rollcall
 from tests.kafka_logs import read
-from tests.replaying import changes, lines
+from tests.replaying import changes, into, lines
 from tests.stages import StageProcess
 from tests.unit.kamailio_capture import CAPTURES
 from tests.unit.producers.kamailio.test_captures import EXPECTED
@@ -33,10 +33,21 @@ def test_replay_gives_the_expected_presence(streams: KafkaSettings, tmp_path: Pa
     """Captures whose ends usrloc itself reports; their users are different ones."""
     for name in ("sc_a_unreg", "sc_b_tls"):
         source = f"kamailio={CAPTURES / name}.jsonl"
-        done = rollcall("replay", source, "--node", name, "--json", folder=tmp_path, kafka=streams)
+        done = rollcall(
+            "replay",
+            source,
+            "--node",
+            name,
+            *into(streams),
+            "--json",
+            folder=tmp_path,
+            kafka=streams,
+        )
         assert changes(lines(done)) == EXPECTED[name], name
     source = f"kamailio={CAPTURES / 'sc_sipp_call.jsonl'}"
-    done = rollcall("replay", source, "--calls", "--json", folder=tmp_path, kafka=streams)
+    done = rollcall(
+        "replay", source, *into(streams), "--calls", "--json", folder=tmp_path, kafka=streams
+    )
     (call,) = lines(done)
     assert (call["call_id"], call["state"]) == ("1-15602@127.0.0.1", "ended")
     assert set(call["users"]) == {"sip:alice@sip.test", "sip:bob@sip.test"}
@@ -64,7 +75,7 @@ def test_calls_and_their_media_on_one_clock(streams: KafkaSettings, tmp_path: Pa
         _asked(3.1, "statistics", _counted(43, timeouts=1)),
     )
     sources = ("kamailio=call.jsonl", "rtpengine=media.jsonl")
-    done = rollcall("replay", *sources, "--json", folder=tmp_path, kafka=streams)
+    done = rollcall("replay", *sources, *into(streams), "--json", folder=tmp_path, kafka=streams)
     begun = ["online registered", "on-the-phone call-answered", "on-the-phone media-lost"]
     assert changes(lines(done)) == {"ann": [*begun, "online call-ended"]}
     events = [codec.validate(MediaEvent, m.value() or b"") for m in read(streams, MEDIA)]

@@ -9,7 +9,7 @@ from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind
 from tests.integration.rollcall_process import rollcall
 from tests.kafka_logs import read
-from tests.replaying import changes, lines
+from tests.replaying import changes, into, lines
 from tests.stages import StageProcess
 from tests.unit.opensips_capture import CAPTURES, EDGES
 from tests.unit.producers.opensips.test_captures import EXPECTED, EXPECTED_OF_ONE
@@ -29,7 +29,9 @@ def test_replay_gives_the_expected_presence(kafka: KafkaSettings, tmp_path: Path
         ):
             source = f"opensips={CAPTURES / file}"
             done = rollcall(
-                "replay", source, "--node", file, "--json", folder=tmp_path, kafka=kafka
+                *("replay", source, "--node", file, *into(kafka), "--json"),
+                folder=tmp_path,
+                kafka=kafka,
             )
             assert changes(lines(done)) == truth, file
     finally:
@@ -48,6 +50,7 @@ def test_two_sources_are_played_on_one_clock(kafka: KafkaSettings, tmp_path: Pat
                 f"opensips={EDGES / 'B0_two_users.datagram'}",
                 *(argument for node in nodes for argument in ("--node", node)),
                 *speed,
+                *into(kafka),
                 "--json",
                 folder=tmp_path,
                 kafka=kafka,

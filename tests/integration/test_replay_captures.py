@@ -18,7 +18,7 @@ from schemas import codec
 from schemas.presence import Presence
 from tests.capture_truth import CAPTURES, EXPECTED
 from tests.integration.rollcall_process import rollcall
-from tests.replaying import changes, epoch, final, lines, recorded_times, user
+from tests.replaying import changes, epoch, final, into, lines, recorded_times, user
 from tests.stages import StageProcess
 
 # The switch's hangup causes by the SIP status of the answer.
@@ -50,7 +50,9 @@ def test_subscriber_sees_what_the_clients_did(
     name: str, tmp_path: Path, streams: KafkaSettings
 ) -> None:
     began = time.time()
-    done = rollcall("replay", source(name), "--json", folder=tmp_path, kafka=streams)
+    done = rollcall(
+        "replay", source(name), *into(streams), "--json", folder=tmp_path, kafka=streams
+    )
     ended = time.time()
     records = lines(done)
     assert changes(records) == {u: seen for u, seen in EXPECTED[name].items() if seen}
@@ -76,7 +78,15 @@ def test_subscriber_sees_what_the_clients_did(
 def test_call_records_agree_with_what_the_phones_did(
     tmp_path: Path, streams: KafkaSettings
 ) -> None:
-    done = rollcall("replay", source("calls"), "--calls", "--json", folder=tmp_path, kafka=streams)
+    done = rollcall(
+        "replay",
+        source("calls"),
+        *into(streams),
+        "--calls",
+        "--json",
+        folder=tmp_path,
+        kafka=streams,
+    )
     records = {record["call_id"]: record for record in lines(done)}
     truth = [json.loads(t) for t in (CAPTURES / "calls.truth.jsonl").read_text().splitlines()]
     calls = [call for call in truth if "code" in call and call.get("call_id") and "frm" in call]
@@ -123,7 +133,16 @@ def test_two_switches_at_once_do_not_affect_each_other(
 ) -> None:
     names = ("reg_udp", "reg_tcp_multi")
     done = rollcall(
-        *("replay", *map(source, names), "--node", "fs-1", "--node", "fs-2", "--json"),
+        *(
+            "replay",
+            *map(source, names),
+            "--node",
+            "fs-1",
+            "--node",
+            "fs-2",
+            *into(streams),
+            "--json",
+        ),
         folder=tmp_path,
         kafka=streams,
     )
@@ -138,10 +157,10 @@ def test_two_switches_at_once_do_not_affect_each_other(
 def test_user_on_two_switches_is_online_while_either_has_a_binding(
     tmp_path: Path, streams: KafkaSettings
 ) -> None:
-    one = ("replay", source("restart_after"), "--node", "fs-1", "--json")
+    one = ("replay", source("restart_after"), "--node", "fs-1", *into(streams), "--json")
     lines(rollcall(*one, folder=tmp_path, kafka=streams))
     # The same users come and go on another node.
-    other = ("replay", source("options_ping"), "--node", "fs-2", "--json")
+    other = ("replay", source("options_ping"), "--node", "fs-2", *into(streams), "--json")
     seen = changes(lines(rollcall(*other, folder=tmp_path, kafka=streams)))
     assert seen["1001"] == ["online registered", "online unregistered"]
     assert seen["1002"] == ["online registered", "online ping-lost"]
@@ -153,19 +172,29 @@ def test_user_on_two_switches_is_online_while_either_has_a_binding(
 
 def test_same_recording_again_changes_nothing(tmp_path: Path, streams: KafkaSettings) -> None:
     """A repeat has the same event ids, so nothing in it is new, whatever its times are moved to."""
-    once = lines(rollcall("replay", source("reg_udp"), "--json", folder=tmp_path, kafka=streams))
-    again = lines(rollcall("replay", source("reg_udp"), "--json", folder=tmp_path, kafka=streams))
+    replay = ("replay", source("reg_udp"), *into(streams), "--json")
+    once = lines(rollcall(*replay, folder=tmp_path, kafka=streams))
+    done = rollcall(*replay, folder=tmp_path, kafka=streams)
+    again = lines(done)
     who = lines(rollcall("who", "--json", folder=tmp_path, kafka=streams))
     assert [(p["aor"], p["status"]) for p in who] == [
         (aor, last["status"]) for aor, last in sorted(final(once).items())
     ]
     assert changes(again) == {}
+    assert "events played before are known" in done.stderr
 
 
 def test_recorded_pace_gives_the_same_changes(tmp_path: Path, streams: KafkaSettings) -> None:
     began = datetime.now().timestamp()
     done = rollcall(
-        "replay", source("reg_blind"), "--speed", "2", "--json", folder=tmp_path, kafka=streams
+        "replay",
+        source("reg_blind"),
+        "--speed",
+        "2",
+        *into(streams),
+        "--json",
+        folder=tmp_path,
+        kafka=streams,
     )
     assert datetime.now().timestamp() - began > 2.2  # 4.5 s were recorded
     assert changes(lines(done)) == EXPECTED["reg_blind"]

@@ -25,7 +25,7 @@ from tests.eventually import eventually
 from tests.integration.clickhouse_support import opened
 from tests.integration.freeswitch_process import records
 from tests.integration.rollcall_process import rollcall
-from tests.replaying import changes, lines
+from tests.replaying import changes, into, lines
 from tests.stages import StageProcess
 
 # The recording's first seconds: three users register, the first calls the second.
@@ -120,7 +120,11 @@ def test_hostile_callers_change_only_what_is_theirs(
             "sinks.clickhouse.stage", tmp_path, kafka, ROLLCALL_CLICKHOUSE_FOLDER=str(store)
         ) as sink,
     ):
-        done = rollcall("replay", f"freeswitch={recording}", "--json", folder=tmp_path, kafka=kafka)
+        done = rollcall(
+            *("replay", f"freeswitch={recording}", *into(kafka), "--json"),
+            folder=tmp_path,
+            kafka=kafka,
+        )
         seen = lines(done)
         letters = [letter for _, letter in records(kafka, topics.DEAD_LETTERS)]
         rows = sink.status

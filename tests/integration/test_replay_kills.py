@@ -26,7 +26,7 @@ from tests.integration.clickhouse_support import opened
 from tests.integration.conftest import delete_topics
 from tests.integration.freeswitch_process import translated
 from tests.integration.rollcall_process import Up, rollcall
-from tests.replaying import Replay, changes, final, lines
+from tests.replaying import Replay, changes, final, into, lines
 from tests.stages import StageProcess
 
 pytestmark = pytest.mark.timeout(300)
@@ -50,7 +50,7 @@ def undisturbed(
     kafka = KafkaSettings(bootstrap_servers=broker, namespace=f"t{uuid.uuid4().hex[:8]}.")
     ensure_topics(kafka)
     with StageProcess("streams.stage", folder, kafka):
-        lines(rollcall("replay", SOURCE, "--json", folder=folder, kafka=kafka))
+        lines(rollcall("replay", SOURCE, *into(kafka), "--json", folder=folder, kafka=kafka))
         yield lines(rollcall("who", "--json", folder=folder, kafka=kafka))
     delete_topics(kafka)
 

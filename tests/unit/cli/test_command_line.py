@@ -50,7 +50,7 @@ def test_command_line_starts_without_heavy_libraries() -> None:
 
 COMMANDS = [
     *("up", "demo", "run", "watch", "who", "explain", "audit", "replay", "sockets", "topics"),
-    *("doctor", "schemas export"),
+    *("doctor", "query", "schemas export"),
 ]
 
 
@@ -86,6 +86,7 @@ def test_without_a_stack_the_way_to_one_is_named(
     own: bool, closed_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not where the user has named a Kafka: a stack would not be that."""
+    monkeypatch.chdir(tmp_path)
     if own:
         monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", closed_address)
     else:
@@ -94,7 +95,7 @@ def test_without_a_stack_the_way_to_one_is_named(
         KafkaSettings.model_rebuild(force=True)
     try:
         with pytest.raises(KafkaUnavailable, match=f"Kafka at {closed_address}") as caught:
-            reachable_kafka(tmp_path)
+            reachable_kafka()
     finally:
         monkeypatch.undo()
         KafkaSettings.model_rebuild(force=True)

@@ -6,6 +6,10 @@ import pytest
 
 from tests.unit.cli.running import ROOT, run
 
+CAPTURES = ROOT / "tests" / "captures" / "freeswitch"
+# Stands for the address in the arguments.
+ADDRESS = "ADDRESS"
+
 
 @pytest.mark.parametrize(
     "arguments",
@@ -16,7 +20,7 @@ from tests.unit.cli.running import ROOT, run
         ("explain", "sip:1001@example.test", "--json"),
         ("audit", "opensips:os1=http://127.0.0.1:9/mi"),
         ("topics", "--create"),
-        ("replay", f"freeswitch={ROOT / 'tests' / 'captures' / 'freeswitch' / 'calls.json'}"),
+        ("replay", f"freeswitch={CAPTURES / 'calls.json'}", "--into", ADDRESS),
     ],
     ids=lambda arguments: " ".join(arguments[:2])[:20],
 )
@@ -25,7 +29,8 @@ def test_command_reports_in_one_line_that_kafka_does_not_answer(
 ) -> None:
     named = {"ROLLCALL_KAFKA_BOOTSTRAP_SERVERS": closed_address}
     *_, start = run(tmp_path, "topics", **named)  # asks nobody
-    status, out, err, seconds = run(tmp_path, *arguments, **named)
+    given = [closed_address if one == ADDRESS else one for one in arguments]
+    status, out, err, seconds = run(tmp_path, *given, **named)
     assert status == 1
     assert out == ""
     assert err == (

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,13 +15,13 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[int]:
-    """A port that is free, and not claimed."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    with (tmp_path / f"rollcall-{os.getuid()}-ports.lock").open("w") as claims:
-        monkeypatch.setattr(network, "_claims", lambda: claims)
-        yield network.free_port()
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A port that is free, and not claimed after the test."""
+    claims: dict[int, int] = {}
+    monkeypatch.setattr(network, "_claims", claims)
+    yield network.free_port()
+    for claim in claims.values():
+        os.close(claim)
 
 
 def of_another_process(port: int) -> int:
