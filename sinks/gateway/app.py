@@ -28,6 +28,7 @@ from sinks.gateway.query import aor_in, cursor_of, has_field, watch_of
 from sinks.gateway.request_checks import identify, identify_stream
 from sinks.gateway.ticket_route import ticket
 from sinks.gateway.transports import EVENT_STREAM, EventStream, serve_web_socket
+from sinks.gateway.view import View, fields_of
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -41,7 +42,8 @@ def app(gateway: Gateway) -> Starlette:
     async def stream(request: Request) -> Response:
         try:
             asked = await identify_stream(gateway, request)
-            watch = asked.identity.scope.narrowed(watch_of(asked.query))
+            watch = asked.identity.scope.narrowed(watch_of(asked.query, gateway.watched_max))
+            view = View(asked.identity.scope.parts, fields_of(asked.query))
             if not any(kind in request.headers.get("accept", "*/*") for kind in _ANY):
                 return JSONResponse({"error": f"there is only {EVENT_STREAM}"}, status_code=406)
             cursor = cursor_of(asked.query, request.headers)
@@ -50,19 +52,20 @@ def app(gateway: Gateway) -> Starlette:
         except Refused as refusal:
             return _answer(gateway, refusal)
         only_cursors = has_field(asked.query, "cursor")
-        return EventStream(gateway, watch, asked.identity, cursor, only_cursors=only_cursors)
+        return EventStream(gateway, watch, asked.identity, view, cursor, only_cursors=only_cursors)
 
     async def web_socket(websocket: WebSocket) -> None:
         try:
             asked = await identify_stream(gateway, websocket)
-            watch = asked.identity.scope.narrowed(watch_of(asked.query))
+            watch = asked.identity.scope.narrowed(watch_of(asked.query, gateway.watched_max))
+            view = View(asked.identity.scope.parts, fields_of(asked.query))
             cursor = cursor_of(asked.query, websocket.headers)
             gateway.admit()
             await gateway.reach(cursor)
         except Refused as refusal:
             await websocket.send_denial_response(_answer(gateway, refusal))
             return
-        await serve_web_socket(gateway, watch, asked.identity, cursor, websocket)
+        await serve_web_socket(gateway, watch, asked.identity, view, cursor, websocket)
 
     async def new_ticket(request: Request) -> Response:
         try:

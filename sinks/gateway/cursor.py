@@ -19,7 +19,7 @@ from sinks.gateway.errors import BadQuery
 _VERSION = 1
 _EPOCH_BYTES = 8
 _CRC_BYTES = 2
-_WHOM_MAX = (1 << 40) - 1
+_WHOM_MAX = (1 << 48) - 1
 # Kafka's offsets are signed 64-bit numbers, of partitions there are fewer than these.
 _OFFSET_MAX = 2**63 - 1
 _PARTITIONS_MAX = 2**16
@@ -58,9 +58,14 @@ def tagged(text: str, tag: str) -> str:
 
 def tag_of(users: Iterable[str], view: str) -> str:
     """The tag of a subscription: who is watched (in any order), and what is shown of them."""
-    whom = sum(zlib.crc32(name.encode(), 1) << 8 ^ zlib.crc32(name.encode()) for name in users)
-    data = (whom & _WHOM_MAX).to_bytes(5, "big") + zlib.crc32(view.encode()).to_bytes(4, "big")
+    whom = sum(zlib.crc32(name.encode(), 1) << 16 ^ zlib.crc32(name.encode()) for name in users)
+    data = (whom & _WHOM_MAX).to_bytes(6, "big") + zlib.crc32(view.encode()).to_bytes(4, "big")[1:]
     return base64.urlsafe_b64encode(data).decode()
+
+
+def view_in(tag: str) -> str:
+    """The part of a tag that belongs to what is shown, of whomever."""
+    return tag[8:]
 
 
 def epoch_of(identity: str) -> bytes:

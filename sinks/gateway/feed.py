@@ -9,7 +9,7 @@ from typing import Any
 from sinks.gateway.cursor import Cursor
 from sinks.gateway.hub import Hub
 from sinks.gateway.message import Message
-from sinks.gateway.subscriber import Watch
+from sinks.gateway.subscriber import ANSWER, Subscriber, Watch
 
 # Messages sent at once: one that is being sent can become outdated, one that waits is replaced.
 _AT_ONCE = 64
@@ -64,6 +64,7 @@ class Feed:
         self._sent = sent
         self._keep_alive = keep_alive
         self._woken = asyncio.Event()
+        self._answered = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
         self._subscriber = hub.subscribe(watch, self._woken.set, cursor, view=view)
         self._cursor_interval = cursor_interval
@@ -110,6 +111,17 @@ class Feed:
         self._keep_alive_due = True
         self._woken.set()
 
+    @property
+    def subscriber(self) -> Subscriber:
+        """What the hub knows it by."""
+        return self._subscriber
+
+    async def answer(self, message: Message) -> None:
+        """Send the answer to a command, after all that waits; returns when it was sent."""
+        self._answered.clear()
+        self._hub.queue(self._subscriber, ANSWER, message)
+        await self._answered.wait()
+
     def check_cursor(self, now: float) -> None:
         """Have a cursor sent if one is due; `now` is the loop's time."""
         since = now - self._cursor_at
@@ -129,6 +141,8 @@ class Feed:
         shown = self._shown
         await self._timed(self._send([shown(one) for one in messages] if shown else messages))
         self._keep_alive_due = False
+        if ANSWER not in self._subscriber.waiting:
+            self._answered.set()
         self._sent(messages, was_live)
 
     async def _timed(self, sending: Awaitable[None]) -> None:

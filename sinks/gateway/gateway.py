@@ -69,6 +69,7 @@ class Gateway:
             node_lease=self.node_lease,
             clock=wall_clock,
         )
+        self.watched_max = settings.watched_max
         self._resume_wait = settings.resume_wait.total_seconds()
         # By feed, its transport.
         self._feeds: dict[Feed | BoardFeed, str] = {}

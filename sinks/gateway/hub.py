@@ -11,11 +11,20 @@ before its offsets.
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 
-from sinks.gateway.cursor import Cursor, tag_of
-from sinks.gateway.message import Message, cursor_message, domain_of, live_message, number_in
+from sinks.gateway.cursor import Cursor, tag_of, view_in
+from sinks.gateway.errors import BadQuery
+from sinks.gateway.message import (
+    Message,
+    cursor_message,
+    domain_of,
+    left_message,
+    live_message,
+    number_in,
+)
 from sinks.gateway.progress import Progress, Resume
 from sinks.gateway.recent import RecentChanges, Removals
 from sinks.gateway.roster import Group, Listing, Roster, User, is_newer
@@ -27,6 +36,15 @@ Subscribers = dict[Subscriber, None]  # a set that keeps the order
 _SCANNED_MAX = 20_000
 # Removals are kept for longer than cursors are accepted: clocks differ.
 _SPARE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchChange:
+    """How many users are watched more, and less; `resumed`: the added ones since a cursor."""
+
+    added: int
+    removed: int
+    resumed: bool
 
 
 class Hub:
@@ -101,7 +119,7 @@ class Hub:
         """
         tag = tag_of(watch.names, view)
         resumed = cursor is not None and self.progress.resume(cursor, tag) is Resume.NOW
-        subscriber = Subscriber(watch, wake, tag, resumed)
+        subscriber = Subscriber(watch, wake, view, tag, resumed)
         if watch.everybody:
             self._of_everybody[subscriber] = None
         for name in watch.domains:
@@ -131,14 +149,14 @@ class Hub:
             return
         for user in changed:
             if subscriber.watch.has_in_group(user.newest.aor):
-                subscriber.waiting[user.newest.aor] = user.newest
+                _queue(subscriber, user.newest, is_known=True)
 
     def _list_user(self, subscriber: Subscriber, aor: str, since: Sequence[int] | None) -> None:
         if since is not None and (removal := self._removals.of(aor, since)) is not None:
             subscriber.removed[aor] = removal
         user = self._roster.get(aor)
         if user is not None and (since is None or is_newer(user.newest, since)):
-            subscriber.waiting[aor] = user.newest
+            _queue(subscriber, user.newest, is_known=since is not None)
 
     def _mark_live(self, subscriber: Subscriber) -> None:
         cursor = self.progress.cursor(subscriber.tag)
@@ -150,6 +168,54 @@ class Hub:
         _remove(self._by_aor, subscriber.watch.single, subscriber)
         for name in _remove(self._by_domain, subscriber.watch.domains, subscriber):
             self._roster.forget(name)
+
+    def rewatch(
+        self,
+        subscriber: Subscriber,
+        add: Sequence[str],
+        remove: Sequence[str],
+        cursor: Cursor | None,
+        most: int,
+    ) -> WatchChange:
+        """Watch these users too, and those no more; the state of the added ones waits then.
+
+        Of them only what is newer than the cursor, if there is one that this hub can resume from:
+        the subscriber has them up to there. Raises BadQuery naming the field, and changes nothing:
+        a user of a watched domain is removed, or more than `most` would be watched by name.
+        """
+        watch = subscriber.watch
+        for number, aor in enumerate(remove):
+            if watch.has_in_group(aor):
+                raise BadQuery("a user that is watched with its domain", f"remove[{number}]")
+        added = {aor for aor in add if aor not in watch.aors and not watch.has_in_group(aor)}
+        removed = watch.aors & set(remove)
+        aors = (watch.aors - removed) | added
+        if added and len(aors) > most:
+            raise BadQuery(f"{most} users at most can be watched by name", "add")
+        resumed, since = False, None
+        if cursor is not None and view_in(cursor.tag) == view_in(subscriber.tag):
+            resumed = self.progress.resume(cursor, cursor.tag) is Resume.NOW
+            since = self.progress.since(cursor) if resumed else None
+        _remove(self._by_aor, removed, subscriber)
+        for aor in removed:
+            subscriber.waiting.pop(aor, None)
+            subscriber.removed.pop(aor, None)
+        subscriber.watch = replace(watch, aors=aors, only_named=True)
+        subscriber.tag = tag_of(subscriber.watch.names, subscriber.view)
+        had_nothing = subscriber.has_nothing
+        for aor in added:
+            self._by_aor.setdefault(aor, {})[subscriber] = None
+            self._list_user(subscriber, aor, since)
+        if had_nothing and not subscriber.has_nothing:
+            subscriber.wake()
+        return WatchChange(len(added), len(removed), resumed)
+
+    def queue(self, subscriber: Subscriber, key: str, message: Message) -> None:
+        """Have a message sent that is about no user, after all that waits."""
+        had_nothing = subscriber.has_nothing
+        subscriber.waiting[key] = message
+        if had_nothing:
+            subscriber.wake()
 
     def take(self, subscriber: Subscriber, most: int) -> list[Message]:
         """Remove and return up to `most` (2 or more) waiting messages, the longest waiting first.
@@ -165,7 +231,11 @@ class Hub:
         scanned = 0
         while listings and len(taken) < most and scanned < _SCANNED_MAX:
             scanned += most - len(taken)
-            taken += listings[0].take(most - len(taken))
+            for message in listings[0].take(most - len(taken)):
+                if subscriber.watch.shows(message):
+                    taken.append(message)
+                elif subscriber.resumed:
+                    taken.append(left_message(message))
             if listings[0].next == listings[0].end:
                 listings.pop(0)
                 if not listings:
@@ -177,10 +247,7 @@ class Hub:
         """Have the cursor of now sent, after everything that waits before it."""
         if not subscriber.is_live or CURSOR in subscriber.waiting:
             return
-        had_nothing = subscriber.has_nothing
-        subscriber.waiting[CURSOR] = self.cursor_of(subscriber)
-        if had_nothing:
-            subscriber.wake()
+        self.queue(subscriber, CURSOR, self.cursor_of(subscriber))
 
     def cursor_of(self, subscriber: Subscriber) -> Message:
         """The message with the cursor of now, for a subscriber that nothing waits for."""
@@ -190,6 +257,7 @@ class Hub:
     def change(self, message: Message) -> bool:
         """Apply a presence record; no effect, and False, unless its version is newer."""
         user = self._roster.get(message.aor)
+        was_reachable = user is not None and user.newest.facts.reachable
         if user is None:
             user = self._roster.add(message)
         elif message.version <= user.newest.version:
@@ -205,8 +273,8 @@ class Hub:
                 continue
             had_nothing = subscriber.has_nothing
             self.coalesced += message.aor in subscriber.waiting
-            subscriber.waiting[message.aor] = message
-            if had_nothing:
+            _queue(subscriber, message, is_known=was_reachable)
+            if had_nothing and not subscriber.has_nothing:
                 subscriber.wake()
         return True
 
@@ -252,6 +320,18 @@ class Hub:
         if watch.everybody:
             return [self._roster.everybody]
         return [self._roster.domain(name) for name in sorted(watch.domains)]
+
+
+def _queue(subscriber: Subscriber, message: Message, *, is_known: bool) -> None:
+    """Have the message sent; or, where the user is not to be shown any more, that it is not.
+
+    `is_known`: the subscriber may have the user.
+    """
+    waiting = subscriber.waiting
+    if subscriber.watch.shows(message):
+        waiting[message.aor] = message
+    elif waiting.pop(message.aor, None) is not None or is_known:
+        subscriber.removed[message.aor] = left_message(message)
 
 
 def _first(waiting: OrderedDict[str, Message], most: int) -> list[Message]:

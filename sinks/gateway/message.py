@@ -1,6 +1,7 @@
 """One message to subscribers: a presence record, framed once for all of them (pure)."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from schemas.codec import InvalidRecord, decode, encode
@@ -13,6 +14,9 @@ from sinks.gateway.facts import NO_FACTS, Facts, facts_of
 _LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 _END = b"\n\n"
 _NUMBER_BITS = 16
+_LEFT_KEPT = 1024
+# In the place of the AOR of a message that is about no user, and is no cursor.
+ANSWER = "answer"
 # Partitions of a topic.
 NUMBER_MAX = (1 << _NUMBER_BITS) - 1
 
@@ -124,6 +128,18 @@ def live_message(cursor: str, *, resumed: bool) -> Message:
 def cursor_message(cursor: str) -> Message:
     """Everything before this was sent: a subscriber that reconnects can resume here."""
     return _marker({"event": "cursor", "cursor": cursor}, cursor)
+
+
+@lru_cache(_LEFT_KEPT)
+def left_message(message: Message) -> Message:
+    """To subscribers of reachable users: the user is none any more."""
+    content = {"event": "removed", "aor": message.aor, "reason": "unreachable"}
+    return _marker(content, aor=message.aor, at=message.at, place=message.place)
+
+
+def answer_message(content: dict[str, Any]) -> Message:
+    """The answer to a subscriber's command."""
+    return _marker(content, aor=ANSWER)
 
 
 def _marker(

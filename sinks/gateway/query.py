@@ -10,13 +10,18 @@ from sinks.gateway.errors import BadQuery
 from sinks.gateway.message import domain_of
 from sinks.gateway.subscriber import Watch
 
+_FIELDS = "aor, domain, fields, only, watch and cursor"
 
-def watch_of(query: bytes) -> Watch:
-    """`aor=…` and `domain=…`, each as often as wanted; none: everybody.
 
-    Raises BadQuery, also for an unknown field: a misspelt one would watch everybody.
+def watch_of(query: bytes, most: int | None = None) -> Watch:
+    """`aor=…` and `domain=…`, each as often as wanted; none: everybody, or with `watch=named`
+    nobody. With `only=reachable` those of them who are reachable.
+
+    Raises BadQuery, also for an unknown field: a misspelt one would watch everybody; and where more
+    than `most` users are named.
     """
     aors, domains = set(), set()
+    only_reachable = only_named = False
     for pair in query.split(b"&"):
         if not pair:
             continue
@@ -26,9 +31,21 @@ def watch_of(query: bytes) -> Watch:
             aors.add(aor_in(text_in(text, field)))
         elif field == "domain":
             domains.add(domain_in(text_in(text, field)))
-        elif field != "cursor":
-            raise BadQuery("no such field: there are aor, domain and cursor", field[:80] or "query")
-    return Watch(frozenset(aors), frozenset(domains))
+        elif field == "only":
+            only_reachable = _one_of(text, field, "reachable")
+        elif field == "watch":
+            only_named = _one_of(text, field, "named")
+        elif field not in ("fields", "cursor"):
+            raise BadQuery(f"no such field: there are {_FIELDS}", field[:80] or "query")
+    if most is not None and len(aors) > most:
+        raise BadQuery(f"{most} users at most can be watched by name", "aor")
+    return Watch(frozenset(aors), frozenset(domains), only_reachable, only_named)
+
+
+def _one_of(text: bytes, field: str, known: str) -> bool:
+    if text_in(text, field) != known:
+        raise BadQuery(f"there is only {known}", field)
+    return True
 
 
 def cursor_of(query: bytes, headers: Mapping[str, str]) -> Cursor | None:
@@ -37,7 +54,7 @@ def cursor_of(query: bytes, headers: Mapping[str, str]) -> Cursor | None:
     A browser that reconnects by itself sends both, and only the header is new. It may be the id of
     a presence record, or any other: then there is no cursor. Raises BadQuery for the field.
     """
-    texts = [text_in(text, "cursor") for text in _values(query, b"cursor")]
+    texts = [text_in(text, "cursor") for text in values_of(query, b"cursor")]
     if "last-event-id" in headers:
         with suppress(BadQuery):
             return cursor_in(headers["last-event-id"])
@@ -47,10 +64,11 @@ def cursor_of(query: bytes, headers: Mapping[str, str]) -> Cursor | None:
 
 def has_field(query: bytes, field: str) -> bool:
     """Whether the query has the field, also without a value."""
-    return any(True for _ in _values(query, field.encode()))
+    return any(True for _ in values_of(query, field.encode()))
 
 
-def _values(query: bytes, field: bytes) -> Iterator[bytes]:
+def values_of(query: bytes, field: bytes) -> Iterator[bytes]:
+    """The values of a field, percent-encoded."""
     for pair in query.split(b"&"):
         name, _, text = pair.partition(b"=")
         if name == field:

@@ -54,7 +54,7 @@ class Server:
                 proxy_headers=False,
                 backlog=4096,
                 h11_max_incomplete_event_size=_REQUEST_BYTES,
-                ws_max_size=4096,
+                ws_max_size=_REQUEST_BYTES,
                 ws_ping_interval=settings.keepalive.total_seconds(),
                 # A slow answer is no stall, and TCP notices a peer that is gone.
                 ws_ping_timeout=None,

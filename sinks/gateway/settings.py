@@ -86,6 +86,9 @@ class GatewaySettings(StageSettings):
         "disconnected.",
     )
 
+    watched_max: int = Field(
+        10_000, ge=1, description="Users that one subscriber watches by name, not with a domain."
+    )
     resume_wait: Duration = Field(
         timedelta(seconds=3),
         ge=timedelta(0),

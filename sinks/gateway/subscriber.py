@@ -10,14 +10,24 @@ from sinks.gateway.roster import Listing, User
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Whom a subscriber watches: these users, everybody of these domains; neither: everybody."""
+    """Whom a subscriber watches: these users, everybody of these domains; neither: everybody.
+
+    `only_reachable`: of them those who are reachable now. `only_named`: where nobody is named,
+    nobody is watched.
+    """
 
     aors: frozenset[str] = frozenset()
     domains: frozenset[str] = frozenset()
+    only_reachable: bool = False
+    only_named: bool = False
 
     @property
     def everybody(self) -> bool:
-        return not self.aors and not self.domains
+        return not self.aors and not self.domains and not self.only_named
+
+    def shows(self, message: Message) -> bool:
+        """Whether a watched user with this record is to be shown."""
+        return not self.only_reachable or message.facts.reachable
 
     def has_in_group(self, aor: str) -> bool:
         """Whether the user is watched with all others, or with all of its domain."""
@@ -26,7 +36,8 @@ class Watch:
     @property
     def names(self) -> list[str]:
         """All that is watched, for a tag (cursor.tag_of)."""
-        return [*self.aors, *(f"@{name}" for name in self.domains)]
+        names = [*self.aors, *(f"@{name}" for name in self.domains)]
+        return [*names, "?reachable"] if self.only_reachable else names
 
     @property
     def single(self) -> list[str]:
@@ -35,19 +46,20 @@ class Watch:
 
 
 # Where markers wait among the users' messages: no AOR.
-LIVE, CURSOR = "live", "cursor"
+LIVE, CURSOR, ANSWER = "live", "cursor", "answer"
 
 
 @dataclass(slots=True, eq=False)
 class Subscriber:
     """The messages that wait for one subscriber. Only the hub changes them.
 
-    `tag`: of its cursors. `listings`: how much of the present state is still to be sent.
-    `resumed`: only what is newer than its cursor is sent.
+    `view` names what is shown of the users, `tag` is that of its cursors. `listings`: how much of
+    the present state is still to be sent. `resumed`: only what is newer than its cursor is sent.
     """
 
     watch: Watch
     wake: Callable[[], None]
+    view: str = ""
     tag: str = ""
     resumed: bool = False
     waiting: OrderedDict[str, Message] = field(default_factory=OrderedDict)

@@ -8,11 +8,13 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sinks.gateway.access.identity import Identity
+from sinks.gateway.commands import Commands
 from sinks.gateway.cursor import Cursor
 from sinks.gateway.feed import CURSOR_SECONDS, End, Feed
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.message import EXPIRED, Message
 from sinks.gateway.subscriber import Watch
+from sinks.gateway.view import View
 
 EVENT_STREAM = "text/event-stream"
 _HEADERS = {
@@ -37,6 +39,7 @@ class EventStream(Response):
         gateway: Gateway,
         watch: Watch,
         identity: Identity,
+        view: View,
         cursor: Cursor | None,
         *,
         only_cursors: bool,
@@ -48,6 +51,7 @@ class EventStream(Response):
         self._gateway = gateway
         self._watch = watch
         self._identity = identity
+        self._view = view
         self._cursor = cursor
         self._only_cursors = only_cursors
 
@@ -76,8 +80,8 @@ class EventStream(Response):
             gateway.sent,
             client=scope.get("client"),
             keep_alive=keep_alive,
-            shown=self._identity.scope.redactor,
-            view=self._identity.scope.view,
+            shown=self._view.shown,
+            view=self._view.name,
             expires_at=self._identity.expires_at,
             cursor=self._cursor,
             cursor_interval=CURSOR_SECONDS if self._only_cursors else 0.0,
@@ -112,18 +116,19 @@ async def serve_web_socket(
     gateway: Gateway,
     watch: Watch,
     identity: Identity,
+    view: View,
     cursor: Cursor | None,
     websocket: WebSocket,
 ) -> None:
-    """Accept a WebSocket and feed it. The server pings; messages of the subscriber are ignored."""
+    """Accept a WebSocket, feed it, and do what its messages ask. The server pings."""
 
     async def send_messages(messages: list[Message]) -> None:
         for message in messages:
             await websocket.send_text(message.text)
 
     async def until_gone() -> None:
-        while (await websocket.receive())["type"] != "websocket.disconnect":
-            pass
+        while (event := await websocket.receive())["type"] != "websocket.disconnect":
+            await commands.handle(event.get("text"))
         feed.end(End.GONE)
 
     await websocket.accept()
@@ -134,11 +139,12 @@ async def serve_web_socket(
         send_messages,
         gateway.sent,
         client=client,
-        shown=identity.scope.redactor,
-        view=identity.scope.view,
+        shown=view.shown,
+        view=view.name,
         expires_at=identity.expires_at,
         cursor=cursor,
     )
+    commands = Commands(gateway.hub, feed, identity.scope, gateway.watched_max)
     leaving = asyncio.create_task(until_gone())
     try:
         ended = await gateway.run(feed, "websocket")

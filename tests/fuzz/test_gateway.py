@@ -18,15 +18,24 @@ from sinks.gateway.access.origins import check_origin
 from sinks.gateway.access.scope import Scope
 from sinks.gateway.access.static_tokens import StaticToken, StaticTokens
 from sinks.gateway.access.tickets import Tickets
-from sinks.gateway.errors import BadQuery, NotAllowed
+from sinks.gateway.commands import command_in, content_in, id_in
+from sinks.gateway.cursor import Cursor, cursor_in, epoch_of, tag_of
+from sinks.gateway.errors import BadQuery, NotAllowed, Refused
 from sinks.gateway.message import domain_of, presence_message
-from sinks.gateway.query import aor_in, watch_of
+from sinks.gateway.query import aor_in, cursor_of, watch_of
+from sinks.gateway.view import NAMES, fields_of
 from tests.fuzz.hostile import fuzzed, mutated, odd_json, texts
 
+CURSOR = (
+    Cursor(epoch_of("a topic"), 29_000_000, (7, 2**40, 0, 1), tag_of(["@x"], "")).encode().encode()
+)
+# Query fields that do not name users.
+OTHERS = {b"fields", b"only", b"cursor"}
 QUERIES = [
     b"",
     b"aor=sip:1001@sip.example.test&domain=sip.example.test",
     b"aor=sip%3Aa%2540@%5B2001:db8::1%5D:5060&aor=sip:+49@x&domain=[::1]",
+    b"domain=x.test&fields=status,bindings.node&only=reachable&watch=named&cursor=" + CURSOR,
     b"aor=%22Bob%22%20%3Csip:bob@x;transport=tcp%3E&&domain=X.test:5060",
 ]
 RECORDS = [one.text.encode() for one in golden.examples(topics.PRESENCE)]
@@ -48,7 +57,35 @@ def test_any_query_watches_canonical_users_or_is_bad(query: bytes) -> None:
         return
     assert {aor_of(aor) for aor in watch.aors} == watch.aors
     assert {domain_of(aor_of(f"sip:x@{domain}")) for domain in watch.domains} == watch.domains
-    assert watch.everybody is not any(part for part in query.split(b"&"))
+    selecting = {part.partition(b"=")[0] for part in query.split(b"&")} - OTHERS
+    assert watch.everybody is not any(selecting)
+
+
+@fuzzed(300)
+@given(mutated(QUERIES) | mutated([CURSOR]).map(lambda text: b"cursor=" + text))
+def test_any_cursor_is_read_or_bad_and_as_an_id_never_refused(query: bytes) -> None:
+    with contextlib.suppress(BadQuery):
+        found = cursor_of(query, {})
+        assert found is None or cursor_in(found.encode()) == found
+    with contextlib.suppress(BadQuery):
+        assert fields_of(query) <= NAMES
+    cursor_of(b"", {"last-event-id": query.decode("latin-1")})
+
+
+@fuzzed(300)
+@given(odd_json([{"add": ["sip:a@x"], "remove": ["sip:b@x"], "cursor": CURSOR.decode(), "id": 1}]))
+def test_any_command_is_done_or_refused_with_its_field(text: bytes) -> None:
+    try:
+        content = content_in(text.decode("utf-8", "replace"))
+        id_in(content)
+        command = command_in(content, Scope(domains=frozenset({"x"})))
+    except Refused as error:
+        json.dumps({"error": str(error), "field": error.field}).encode()
+        faults = [error.field]
+    else:
+        faults = []
+        assert all(domain_of(aor) == "x" for aor in command.add)
+    assert all(faults)
 
 
 @fuzzed(300)

@@ -1,13 +1,16 @@
 """Subscribers of real gateways reconnect: only what is newer is sent, and nothing is lost."""
 
+import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
+from websockets.sync.client import connect
 
 from runtime.kafka import KafkaSettings, ensure_topics
 from schemas.topics import PRESENCE
@@ -164,3 +167,38 @@ def test_a_topic_that_was_made_again_ends_the_gateway_and_its_cursors(
         again = resumed(EventStream, url_of(stage), WHOLE, first)
         assert (again.resumed, len(again.versions)) == (False, 8)
     delete_topics(kafka)
+
+
+def test_a_web_socket_watches_more_users_and_fewer(
+    two: tuple[StageProcess, StageProcess], kafka: KafkaSettings
+) -> None:
+    """From nobody on, with some fields of those who are reachable."""
+    ann, bob = (f"sip:{name}@narrow.test" for name in ("ann", "bob"))
+    publish(kafka, [presence(ann, 1), presence(bob, 1)])
+    one, other = map(url_of, two)
+    eventually(lambda: httpx.get(f"{one}/presence/{bob}", trust_env=False).is_success, what="read")
+    query = "watch=named&only=reachable&fields=status"
+    with connect(f"{one}/presence/ws?{query}".replace("http", "ws", 1), proxy=None) as socket:
+
+        def received() -> dict[str, Any]:
+            content: dict[str, Any] = json.loads(socket.recv(10))
+            return content if content.get("event") != "cursor" else received()
+
+        assert received()["event"] == "live"
+        socket.send(json.dumps({"add": [ann, "no AOR"], "id": 1}))
+        assert (received() | {"error": ""}) == {
+            "event": "error", "id": 1, "field": "add[1]", "error": ""
+        }  # fmt: skip
+        socket.send(json.dumps({"add": [ann, bob], "id": 2}))
+        state = [received() for _ in range(2)]
+        assert [{*one} for one in state] == [{"aor", "version", "status"}] * 2
+        answer = received()
+        assert (answer["event"], answer["id"], answer["added"]) == ("watching", 2, 2)
+        publish(kafka, [presence(ann, 2)])
+        assert received() == {"event": "removed", "aor": ann, "reason": "unreachable"}
+        socket.send(json.dumps({"remove": [bob], "id": 3}))
+        assert received()["watched"] == 1
+        publish(kafka, [presence(bob, 2), presence(ann, 3)])
+        assert received() == {"aor": ann, "version": 3, "status": "online"}
+    reachable = "domain=narrow.test&only=reachable"
+    eventually(lambda: EventStream(other, reachable).wait_live().last == {ann: 3}, what="read")

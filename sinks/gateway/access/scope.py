@@ -4,8 +4,8 @@ What a client asks for is checked against its scope before anything is looked up
 depends on users outside it: one of those and one that does not exist look the same.
 """
 
-from collections.abc import Callable, Set
-from dataclasses import dataclass, field
+from collections.abc import Set
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sinks.gateway.access.redaction import ALL_PARTS, Part, redacted_message, redacted_record
@@ -66,23 +66,13 @@ class Scope:
             return asked
         if self.is_empty:
             raise Forbidden("this token shows nobody")
-        return Watch(frozenset(self.aors), frozenset(self.domains))
+        return replace(asked, aors=frozenset(self.aors), domains=frozenset(self.domains))
 
     def redact(self, message: Message) -> Message:
         """The message without the parts that are not granted; kept for the next subscriber."""
         if self.parts == ALL_PARTS or not message.version:
             return message
         return redacted_message(message, self.parts)
-
-    @property
-    def redactor(self) -> Callable[[Message], Message] | None:
-        """`redact`; None where it would change nothing."""
-        return None if self.parts == ALL_PARTS else self.redact
-
-    @property
-    def view(self) -> str:
-        """The parts' names. With more of them, what was sent before must be sent again."""
-        return ",".join(sorted(self.parts))
 
     def redact_record(self, record: dict[str, Any]) -> dict[str, Any]:
         """The same for a record as JSON."""

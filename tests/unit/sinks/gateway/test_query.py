@@ -2,8 +2,9 @@
 
 import pytest
 
+from sinks.gateway.cursor import Cursor, epoch_of
 from sinks.gateway.errors import BadQuery
-from sinks.gateway.query import domain_in, watch_of
+from sinks.gateway.query import cursor_of, domain_in, has_field, watch_of
 from sinks.gateway.subscriber import Watch
 
 ANN, BOB = "sip:ann@one.test", "sip:bob@one.test"
@@ -40,12 +41,36 @@ def test_queries(query: bytes, aors: list[str], domains: list[str]) -> None:
         (b"domain=one test", "domain"),
         (b"aors=sip:ann@one.test", "aors"),
         (b"Aor=sip:ann@one.test", "Aor"),
+        (b"only=online", "only"),
+        (b"watch=", "watch"),
     ],
 )
 def test_bad_queries_name_the_field(query: bytes, field: str) -> None:
     with pytest.raises(BadQuery) as caught:
         watch_of(query)
     assert caught.value.field == field
+
+
+def test_a_query_narrows_to_named_or_reachable_users() -> None:
+    assert watch_of(b"watch=named") == Watch(only_named=True)
+    assert not watch_of(b"watch=named").everybody
+    assert watch_of(b"only=reachable&domain=one.test").only_reachable
+    with pytest.raises(BadQuery) as caught:
+        watch_of(b"aor=sip:ann@one.test&aor=sip:bob@one.test", 1)
+    assert caught.value.field == "aor"
+
+
+def test_the_last_event_id_counts_more_than_the_query() -> None:
+    """A browser that reconnects sends the address of the page again, with an old cursor."""
+    old, new = (Cursor(epoch_of("t"), 1, (n,)) for n in (1, 2))
+    query = f"domain=one.test&cursor={old.encode()}".encode()
+    assert cursor_of(query, {}) == old
+    assert cursor_of(query, {"last-event-id": new.encode()}) == new
+    assert cursor_of(query, {"last-event-id": "sip:ann@one.test/7"}) is None
+    assert cursor_of(b"cursor=", {}) is cursor_of(b"", {}) is None
+    assert has_field(b"cursor=", "cursor")
+    with pytest.raises(BadQuery):
+        cursor_of(b"cursor=no", {})
 
 
 def test_domains_are_as_aors_have_them() -> None:

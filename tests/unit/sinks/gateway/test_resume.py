@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sinks.gateway.hub as hub_module
 from schemas.codec import decode
+from schemas.vocabulary import Status
 from sinks.gateway.cursor import Cursor, cursor_in, epoch_of, tag_of
+from sinks.gateway.errors import BadQuery
+from sinks.gateway.facts import NO_FACTS, Facts
 from sinks.gateway.hub import Hub
 from sinks.gateway.message import Message, domain_of, place_of, removal_message
 from sinks.gateway.progress import DAY, Resume
@@ -64,12 +68,20 @@ class Replica:
         for aor, version, number, offset in self.topic.records[self.read : self.read + most]:
             place = place_of(number, offset)
             if version:
-                self.hub.change(Message(aor, version, b"", NOW, 0, place=place))
+                facts = REACHABLE if is_reachable(version) else NO_FACTS
+                self.hub.change(Message(aor, version, b"", NOW, 0, facts, place))
             else:
                 self.hub.remove(removal_message(aor, NOW, place))
             self.hub.advance({number: offset + 1})
             self.read += 1
         return self
+
+
+REACHABLE = Facts(Status.ONLINE, True, ())
+
+
+def is_reachable(version: int) -> bool:
+    return version % 3 > 0
 
 
 def no_wake() -> None:
@@ -116,6 +128,15 @@ class Client:
                 self.users = dict(self.fresh)
             self.fresh = None
         self.cursor = content["cursor"]
+
+    def rewatch(self, add: list[str], remove: list[str]) -> None:
+        """Users of watched domains stay; of the removed ones nothing is kept."""
+        remove = [aor for aor in remove if not self.watch.has_in_group(aor)]
+        self.hub.rewatch(self.subscriber, add, remove, None, 10)
+        self.watch = self.subscriber.watch
+        for users in (self.users, self.fresh or {}):
+            for aor in remove:
+                users.pop(aor, None)
 
     def drain(self) -> "Client":
         while self.take():
@@ -259,10 +280,83 @@ def test_users_that_changed_are_found_without_a_walk_through_the_domain(
     assert content_of(client.connect(replica.hub).drain()) == [(EVE, 2)]
 
 
+def test_a_user_who_is_reachable_no_more_leaves_a_subscription_to_reachable_ones() -> None:
+    topic = topic_of((ANN, 1), (BOB, 3), (EVE, 1))
+    replica = Replica(topic).apply()
+    for watch in (
+        Watch(only_reachable=True),
+        Watch(frozenset({ANN, BOB, EVE}), only_reachable=True),
+    ):
+        client = Client(watch).connect(replica.hub).drain()
+        assert client.users == {aor: v for aor, v in topic.state.items() if is_reachable(v)}
+        before = client.cursor
+        version = topic.state[EVE] // 3 * 3 + 3
+        topic.append(EVE, version)
+        topic.append(BOB, topic.state[BOB] + 3)
+        replica.apply()
+        last = client.hub.take(client.subscriber, 10)
+        assert [message.text for message in last] == [
+            f'{{"event":"removed","aor":"{EVE}","reason":"unreachable"}}'
+        ], "and nothing of BOB, who was not reachable before"
+        client.cursor = before
+        assert EVE not in client.connect(replica.hub).drain().users
+        assert client.subscriber.resumed
+        topic.append(EVE, version + 1)
+        assert client.connect(replica.apply().hub).drain().users[EVE] == version + 1
+
+
+def test_users_are_added_with_their_state_and_removed_at_once() -> None:
+    topic = topic_of((ANN, 1), (BOB, 1), (EVE, 1))
+    replica = Replica(topic).apply()
+    client = Client(Watch(frozenset({ANN}), only_named=True)).connect(replica.hub).drain()
+    change = replica.hub.rewatch(client.subscriber, [BOB, ANN, EVE], [], None, 3)
+    assert (change.added, change.removed, change.resumed) == (2, 0, False)
+    assert client.drain().users == topic.state
+    topic.append(BOB, 2)
+    replica.apply().hub.rewatch(client.subscriber, [], [BOB, AORS[3]], None, 3)
+    topic.append(BOB, 4)
+    replica.apply()
+    assert not client.take()
+    assert client.subscriber.watch.aors == {ANN, EVE}
+    replica.hub.rewatch(client.subscriber, [], [ANN, EVE], None, 3)
+    topic.append(ANN, 2)
+    replica.apply()
+    assert not client.take(), "nobody is watched, not everybody"
+    replica.hub.unsubscribe(client.subscriber)
+    assert not replica.hub._by_aor
+
+
+def test_users_are_added_since_a_cursor() -> None:
+    topic = topic_of((ANN, 1), (BOB, 1))
+    replica = Replica(topic).apply()
+    first = Client(Watch(frozenset({ANN, BOB}))).connect(replica.hub).drain()
+    cursor = cursor_in(first.cursor)
+    topic.append(BOB, 2)
+    client = Client(Watch(only_named=True)).connect(replica.apply().hub).drain()
+    assert replica.hub.rewatch(client.subscriber, [ANN, BOB], [], cursor, 9).resumed
+    assert content_of(client.drain()) == [(BOB, 2)]
+    narrow = replica.hub.subscribe(Watch(only_named=True), no_wake, view="status")
+    assert not replica.hub.rewatch(narrow, [ANN], [], cursor, 9).resumed, "it has seen other fields"
+
+
+def test_what_cannot_be_added_or_removed_changes_nothing() -> None:
+    hub = Replica(topic_of((ANN, 1), (BOB, 1))).apply().hub
+    watch = Watch(frozenset({EVE}), frozenset({"one.test"}))
+    subscriber = hub.subscribe(watch, no_wake)
+    for add, remove, field_ in (([], [EVE, ANN], "remove[1]"), ([AORS[3], AORS[4]], [], "add")):
+        with pytest.raises(BadQuery) as caught:
+            hub.rewatch(subscriber, add, remove, None, 2)
+        assert caught.value.field == field_
+        assert subscriber.watch == watch
+    assert hub.rewatch(subscriber, [ANN], [], None, 2).added == 0, "its domain is watched"
+
+
 WATCHES = st.builds(
     Watch,
     st.frozensets(st.sampled_from(AORS), max_size=3),
     st.frozensets(st.sampled_from(("one.test", "two.test")), max_size=2),
+    st.booleans(),
+    st.booleans(),
 )
 STEPS = st.lists(
     st.one_of(
@@ -271,6 +365,9 @@ STEPS = st.lists(
         st.tuples(st.just("connect"), st.integers(0, 2)),
         st.tuples(st.just("take"), st.integers(2, 4)),
         st.tuples(st.just("mark")),
+        st.tuples(
+            st.just("rewatch"), st.sets(st.sampled_from(AORS)), st.sets(st.sampled_from(AORS))
+        ),
         st.tuples(st.just("restart"), st.integers(0, 2)),
     ),
     max_size=60,
@@ -298,6 +395,8 @@ def test_a_client_that_moves_between_gateways_ends_with_the_present_state(
                 client.connect(replicas[number].hub)
             case "take", [int() as most]:
                 client.take(most)
+            case "rewatch", [set() as add, set() as remove] if client.watch.only_named:
+                client.rewatch(sorted(add - remove), sorted(remove))
             case "mark", []:
                 client.hub.mark(client.subscriber)
             case "restart", [int() as number] if replicas[number].hub is not client.hub:
@@ -306,13 +405,14 @@ def test_a_client_that_moves_between_gateways_ends_with_the_present_state(
     for replica in replicas:
         replica.apply()
     client.drain()
-    watched = all_of(watch)
-    assert client.users == {aor: v for aor, v in topic.state.items() if watched(aor)}
+    watched = all_of(client.watch)
+    assert client.users == {aor: v for aor, v in topic.state.items() if watched(aor, v)}
 
 
-def all_of(watch: Watch) -> Callable[[str], bool]:
-    def watched(aor: str) -> bool:
-        everybody = not watch.aors and not watch.domains
-        return everybody or aor in watch.aors or domain_of(aor) in watch.domains
+def all_of(watch: Watch) -> Callable[[str, int], bool]:
+    def watched(aor: str, version: int) -> bool:
+        everybody = not watch.aors and not watch.domains and not watch.only_named
+        named = everybody or aor in watch.aors or domain_of(aor) in watch.domains
+        return named and (is_reachable(version) or not watch.only_reachable)
 
     return watched

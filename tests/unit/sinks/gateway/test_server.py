@@ -75,7 +75,8 @@ def test_both_web_socket_paths_send_state_and_changes(server: Server) -> None:
         with opened(server, f"{path}?aor={ANN}") as client:
             assert json.loads(client.recv(5))["version"] == version
             assert json.loads(client.recv(5))["event"] == "live"
-            client.send("messages of a subscriber are ignored")
+            client.send("this is no command")
+            assert json.loads(client.recv(5))["field"] == "message"
             server.apply([presence_message(encode(presence(ANN, version + 1)), 0.0)])
             assert json.loads(client.recv(5))["version"] == version + 1
 
