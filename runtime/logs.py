@@ -6,9 +6,12 @@ import sys
 
 import structlog
 
+from runtime.log_limits import BoundedLog
 from runtime.masking import mask_event
 from runtime.settings import BadSettings
 
+# Loggers to which anybody who reaches a port can make a library write.
+STRANGERS_LOGGERS = ("uvicorn.error", "asyncio")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -52,6 +55,10 @@ def configure(stage: str, default_level: str = "INFO") -> None:
     root.setLevel(level)
     for chatty in ("uvicorn", "httpx", "faust", "mode", "aiokafka"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    for bounded in STRANGERS_LOGGERS:
+        named = logging.getLogger(bounded)
+        if not any(isinstance(one, BoundedLog) for one in named.filters):
+            named.addFilter(BoundedLog())
     structlog.contextvars.bind_contextvars(stage=stage)
 
 

@@ -22,11 +22,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from runtime import logs
+from runtime.connection_guard import ConnectionGuard, ConnectionLimits
+from runtime.guarded_http import end_late_request, guarded
 from runtime.heartbeat import Heartbeat
 from runtime.kafka import KafkaUnavailable
 from runtime.masking import masked_values
 from runtime.settings import BadSettings
 
+# Probes and scrapers are few, and ask at once. These are much fewer than files a process may open.
+_HTTP_LIMITS = ConnectionLimits(
+    total=256,
+    pending=64,
+    per_address=256,
+    request_seconds=5.0,
+    stalled_seconds=30.0,
+    buffered_bytes=64 * 1024 * 1024,
+)
 StatusReport = Callable[[], dict[str, Any]]
 T = TypeVar("T")
 log = logs.get(__name__)
@@ -140,7 +151,13 @@ class Stage:
 
     def _serve(self, listener: socket.socket) -> None:
         # No WebSockets here: importing their library would delay every stage's restart.
-        config = uvicorn.Config(self.app(), log_config=None, access_log=False, ws="none")
+        config = uvicorn.Config(
+            self.app(),
+            log_config=None,
+            access_log=False,
+            http=guarded(ConnectionGuard(_HTTP_LIMITS, timed_out=end_late_request)),
+            ws="none",
+        )
         threading.Thread(
             target=uvicorn.Server(config).run,
             args=([listener],),

@@ -1,0 +1,140 @@
+"""uvicorn's protocols with a connection guard: requests that never end, clients that never read.
+
+uvicorn itself has a timeout for idle connections after a response only (`timeout_keep_alive`), and
+none for a request's headers and body.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from runtime.connection_guard import Connection, ConnectionGuard
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+# More in a connection's own buffer, and its client counts as slow.
+_HIGH_WATER = 16 * 1024
+_TOO_MANY = b'{"error":"too many connections of this address"}'
+_HEADERS = [
+    (b"content-type", b"application/json"),
+    (b"content-length", str(len(_TOO_MANY)).encode()),
+    (b"retry-after", b"5"),
+    (b"connection", b"close"),
+]
+_TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+def end_late_request(connection: Connection) -> None:
+    """Answer 408 (RFC 9110 §15.5.9) and close; a connection that sent nothing gets no answer."""
+    transport = cast(asyncio.Transport, connection)
+    protocol = transport.get_protocol()
+    if isinstance(protocol, GuardedHttp) and protocol.has_begun_request:
+        transport.write(_TIMED_OUT)
+        transport.close()
+    else:
+        transport.abort()
+
+
+class GuardedHttp(H11Protocol):
+    """HTTP/1.1. Subclasses made by `guarded` have their server's `guard`."""
+
+    guard: ConnectionGuard
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._is_allowed = True
+        self._has_received = False
+
+    @property
+    def has_begun_request(self) -> bool:
+        """Whether a part of a request was received, and no response to it has begun."""
+        is_open = self.cycle is not None and not self.cycle.response_complete
+        return self._has_received and not (is_open and self.cycle.response_started)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=_HIGH_WATER)
+        address = self.client[0] if self.client else ""
+        self._is_allowed = self.guard.opened(transport, address, self.loop.time())
+        self.guard.keep_sweeping(self.loop)
+        if not self._is_allowed:
+            self.app = _too_many
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.guard.closed(self.transport)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._has_received = True
+        super().data_received(data)
+        self._note_state()
+
+    def on_response_complete(self) -> None:
+        self._has_received = False
+        super().on_response_complete()
+        self._note_state()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.guard.paused(self.transport, self.loop.time())
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.guard.resumed(self.transport)
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        if self._is_allowed:
+            self.guard.has_request(self.transport)
+            super().handle_websocket_upgrade(event)
+            return
+        for part in (
+            h11.Response(status_code=429, headers=_HEADERS),
+            h11.Data(data=_TOO_MANY),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(part) or b"")
+        self.transport.close()
+
+    def _note_state(self) -> None:
+        if self.transport.get_protocol() is not self:
+            return  # it is a WebSocket now
+        if self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
+            self.guard.awaits_request(self.transport, self.loop.time())
+        else:
+            self.guard.has_request(self.transport)
+
+
+def guarded(guard: ConnectionGuard) -> type[GuardedHttp]:
+    """The HTTP protocol of a server with this guard, for `uvicorn.Config(http=…)`."""
+    return type("Guarded", (GuardedHttp,), {"guard": guard})
+
+
+def guarded_web_socket(guard: ConnectionGuard) -> "type[WebSocketsSansIOProtocol]":
+    """The same for WebSockets, for `uvicorn.Config(ws=…)`."""
+    # Imported here: stages without WebSockets start faster without their library.
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    class GuardedWebSocket(WebSocketsSansIOProtocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            guard.closed(self.transport)
+            super().connection_lost(exc)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            guard.paused(self.transport, self.loop.time())
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            guard.resumed(self.transport)
+
+    return GuardedWebSocket
+
+
+async def _too_many(scope: Any, receive: Any, send: Any) -> None:
+    """The ASGI application of connections past the limit of their address."""
+    del scope, receive
+    await send({"type": "http.response.start", "status": 429, "headers": _HEADERS})
+    await send({"type": "http.response.body", "body": _TOO_MANY, "more_body": False})

@@ -1,0 +1,193 @@
+"""A real server with a connection guard: clients that send or read too slowly, or too much."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from runtime.connection_guard import ConnectionGuard, ConnectionLimits
+from runtime.guarded_http import end_late_request, guarded, guarded_web_socket
+from tests.eventually import eventually
+
+LIMITS: dict[str, Any] = {
+    "total": 1_000,
+    "pending": 50,
+    "per_address": 1_000,
+    "request_seconds": 60.0,
+    "stalled_seconds": 60.0,
+    "buffered_bytes": 1_000_000_000,
+}
+MEGABYTES_8 = b"x" * 8_000_000
+
+
+async def _echo(request: Request) -> Response:
+    return PlainTextResponse(await request.body())
+
+
+async def _large(request: Request) -> Response:
+    del request
+    return Response(MEGABYTES_8)
+
+
+async def _flood(websocket: WebSocket) -> None:
+    await websocket.accept()
+    with contextlib.suppress(Exception):
+        while True:
+            await websocket.send_bytes(MEGABYTES_8)
+            await asyncio.sleep(0)
+
+
+@contextmanager
+def serving(**limits: Any) -> Iterator[tuple[int, ConnectionGuard]]:
+    """A server with these limits: its port and its guard."""
+    guard = ConnectionGuard(ConnectionLimits(**{**LIMITS, **limits}), timed_out=end_late_request)
+    routes = [
+        Route("/", _echo, methods=["GET", "POST"]),
+        Route("/large", _large),
+        WebSocketRoute("/", _flood),
+    ]
+    config = uvicorn.Config(
+        Starlette(routes=routes),
+        log_config=None,
+        access_log=False,
+        http=guarded(guard),
+        ws=guarded_web_socket(guard),
+        timeout_graceful_shutdown=1,
+    )
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2_000)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield listener.getsockname()[1], guard
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listener.close()
+
+
+def opened(port: int, data: bytes = b"") -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", port), timeout=10)
+    client.sendall(data)
+    return client
+
+
+def rest_of(client: socket.socket) -> bytes:
+    """What is received until the server closes; empty where it resets."""
+    data = b""
+    with contextlib.suppress(ConnectionResetError):
+        while part := client.recv(65_536):
+            data += part
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "answer"),
+    [
+        (b"", b""),
+        (b"GET / HTT", b"HTTP/1.1 408 "),
+        (b"GET / HTTP/1.1\r\nhost: x\r\nx-a: b\r\n", b"HTTP/1.1 408 "),
+        (b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nslow", b"HTTP/1.1 408 "),
+        (b"GET / HTTP/1.1\r\nhost: x\r\n\r\nGET / HT", b"HTTP/1.1 200 "),
+    ],
+)
+def test_a_request_that_does_not_end_is_ended(data: bytes, answer: bytes) -> None:
+    with serving(request_seconds=1.0) as (port, guard), closing(opened(port, data)) as client:
+        began = time.monotonic()
+        received = rest_of(client)
+        assert 0.5 <= time.monotonic() - began < 8
+        assert received.startswith(answer)
+        assert bool(received) == bool(answer)
+        eventually(lambda: len(guard) == 0)
+
+
+def test_a_request_that_comes_byte_by_byte_has_no_longer() -> None:
+    with (
+        serving(request_seconds=1.0) as (port, _),
+        closing(opened(port, b"GET / HTTP/1.1\r\n")) as c,
+    ):
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() - began < 10:
+                c.sendall(b"T")
+                c.settimeout(0.05)
+                with contextlib.suppress(TimeoutError):
+                    if not c.recv(100).startswith(b"HTTP/1.1 408"):
+                        break
+        assert time.monotonic() - began < 8
+
+
+def test_others_are_served_among_connections_that_send_nothing() -> None:
+    with serving() as (port, guard), ExitStack() as idle:
+        for number in range(300):
+            idle.enter_context(closing(opened(port, b"" if number % 2 else b"GET / HTTP/1.1\r\n")))
+        with httpx.Client(trust_env=False) as client:
+            for _ in range(20):
+                assert client.get(f"http://127.0.0.1:{port}/").status_code == 200
+        assert guard.pending <= LIMITS["pending"]
+
+
+def test_a_full_server_serves_a_new_connection_instead_of_a_pending_one() -> None:
+    with serving(total=20) as (port, guard), ExitStack() as idle:
+        for _ in range(40):
+            idle.enter_context(closing(opened(port)))
+        answer = httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
+        assert answer.status_code == 200
+        assert len(guard) <= 20
+
+
+def test_an_address_with_too_many_gets_429() -> None:
+    with serving(per_address=2) as (port, guard), ExitStack() as idle:
+        for _ in range(2):
+            idle.enter_context(closing(opened(port)))
+        eventually(lambda: len(guard) == 2)
+        answer = httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
+        with pytest.raises(InvalidStatus) as caught:
+            connect(f"ws://127.0.0.1:{port}/", proxy=None)
+        assert caught.value.response.status_code == 429
+
+
+@pytest.mark.parametrize("limit", [{"stalled_seconds": 1.0}, {"buffered_bytes": 1_000_000}])
+@pytest.mark.parametrize("path", ["/large", "ws"])
+def test_a_client_that_does_not_read_is_disconnected(limit: dict[str, Any], path: str) -> None:
+    with serving(**limit) as (port, guard), ExitStack() as clients:
+        if path == "ws":
+            clients.enter_context(connect(f"ws://127.0.0.1:{port}/", proxy=None, max_queue=1))
+        else:
+            request = f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode()
+            clients.enter_context(closing(opened(port, request)))
+        eventually(lambda: len(guard) == 1)
+        eventually(lambda: len(guard) == 0, what="dropped")
+
+
+def test_a_slow_reader_that_takes_all_gets_all() -> None:
+    with serving(stalled_seconds=60) as (port, _):
+        client = opened(port, b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        with closing(client):
+            assert len(rest_of(client)) > len(MEGABYTES_8)
+
+
+def test_a_web_socket_counts_until_it_is_closed() -> None:
+    with serving(request_seconds=1.0) as (port, guard):
+        with connect(f"ws://127.0.0.1:{port}/", proxy=None, max_size=None) as client:
+            began = time.monotonic()
+            while time.monotonic() - began < 2:
+                assert client.recv(10)
+            assert (len(guard), guard.pending) == (1, 0)
+        eventually(lambda: len(guard) == 0)
