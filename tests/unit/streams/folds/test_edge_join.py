@@ -433,3 +433,12 @@ class TestWhatIsNothingToIt:
         session = connected()
         apply(node_change(kind, 15, "boot-z", EDGE), session=session)
         assert devices.live(session)
+
+    @pytest.mark.parametrize(
+        ("node", "boot", "reachable"),
+        [(EDGE, "boot-a", False), (EDGE, "boot-z", True), ("edge2", "boot-a", True)],
+    )
+    def test_loss_of_another_node_or_process(self, node: str, boot: str, reachable: bool) -> None:
+        session = connected()
+        apply(node_change(NodeKind.LOST, 30, boot, node), session=session)
+        assert bool(devices.live(session)) is reachable
