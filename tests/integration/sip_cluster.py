@@ -105,10 +105,10 @@ class Node:
 
 
 class Cluster:
-    """The streams, and what is told of the nodes that a test starts beside them."""
+    """The streams, and what is known of the nodes that a test starts beside them."""
 
     def __init__(self, kafka: KafkaSettings, folder: Path, **streams: str) -> None:
-        self._witnesses = itertools.count(1)
+        self._extra = itertools.count(1)
         self.streams = StageProcess("streams.stage", folder, kafka, **streams)
         self._presence = TopicLog(kafka, PRESENCE)
         self._by_user: dict[str, list[Presence]] = {}
@@ -152,8 +152,8 @@ class Cluster:
             # Which of three stages did not do its part?
             nodes = [str(e) for e in self.nodes.read() if e.kind is not NodeKind.HEARTBEAT][-5:]
             history = [(p.status, p.cause) for p in self.history(user)]
-            heard = f"nodes {nodes}, {user} {history}, streams {self.streams.status()}"
-            raise AssertionError(f"{error}; {heard}") from error
+            context = f"nodes {nodes}, {user} {history}, streams {self.streams.status()}"
+            raise AssertionError(f"{error}; {context}") from error
         assert state is not None
         return state
 
@@ -167,9 +167,9 @@ class Cluster:
     def offline(self, user: str) -> Presence:
         return self.when(user, lambda p: p.status is Status.OFFLINE, "offline")
 
-    def settle(self, server_port: int) -> None:
-        """What was told before is folded by the time that later clients' ends are, whoever's."""
-        users = [f"witness-{next(self._witnesses)}" for _ in range(8)]  # in most partitions
+    def fold_all(self, server_port: int) -> None:
+        """Everything reported before is folded by the time that the ends of later clients are."""
+        users = [f"extra-{next(self._extra)}" for _ in range(8)]  # in most partitions
         clients = [SipClient(server_port, user) for user in users]
         for client in clients:
             client.register()
@@ -207,7 +207,7 @@ class Cluster:
         )
         first.close()
         self.end_of(first.port, node)
-        self.settle(server_port)
+        self.fold_all(server_port)
         assert self.online(user).bindings[0].remote.port == second.port  # type: ignore[union-attr]  # else it fails
         assert self.offline_count(user) == 0
         return second
@@ -216,9 +216,9 @@ class Cluster:
         return sum(state.status is Status.OFFLINE for state in self.history(user))
 
     def end_of(self, port: int, node: str = "kam1") -> Any:
-        """The end of the last connection from a client's port, once it is told."""
+        """The end of the last connection from a client's port, once it is published."""
 
-        def told() -> Any:
+        def ended() -> Any:
             ends = [
                 event
                 for event in self.connections.read()
@@ -226,4 +226,4 @@ class Cluster:
             ]
             return ends[-1] if ends else None
 
-        return eventually(told, what=f"the end of the connection from {port}")
+        return eventually(ended, what=f"the end of the connection from {port}")

@@ -38,8 +38,8 @@ def test_three_sources_at_once(
                 kafka=kafka,
             )
             seen = {
-                user: [change for change, _ in groupby(told)]
-                for user, told in changes(lines(done)).items()
+                user: [change for change, _ in groupby(shown)]
+                for user, shown in changes(lines(done)).items()
             }
             assert seen == EXPECTED[name], name
     finally:

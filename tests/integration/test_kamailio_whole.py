@@ -113,7 +113,7 @@ def test_end_of_the_last_client_does_not_end_the_next_on_its_port(
     second.reset()
     again = registered(port, "port-new", port=first.port)
     # Whichever came first, the old connection's end or the new one's REGISTER: the user is there.
-    cluster.settle(port)
+    cluster.fold_all(port)
     assert cluster.online("port-new").bindings[0].contact == again.contact
     again.close()
     assert cluster.offline("port-new").cause is Cause.CONNECTION_CLOSED

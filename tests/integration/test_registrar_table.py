@@ -1,4 +1,4 @@
-"""Presence against a real Kamailio's own table, by generated clients: a small run of fixed stories.
+"""Presence against a real Kamailio's own table, by generated clients: a small run of fixed scripts.
 
 `python -m tests.registrars --count N --seed S` plays as many as you like.
 """
@@ -19,7 +19,7 @@ class _Kamailio(Kamailio):
 def test_presence_is_what_usrloc_lists() -> None:
     need_programs("kamailio")
     report: list[str] = []
-    chosen = running.stories(_Kamailio, SEED, STEPS)
+    chosen = running.scripts(_Kamailio, SEED, STEPS)
     summary = running.run(_Kamailio, chosen, report.append)
     assert not summary.wrong, "\n".join(report)
     assert summary.steps >= STEPS

@@ -136,15 +136,15 @@ def test_hostile_callers_change_only_what_is_theirs(
     assert changes(seen) == {"1001": calling, "1002": called, "1003": [ON]}
 
     # Each broken event is set aside with its source, its field and the reason.
-    told = [(letter.source, letter.field, letter.reason) for letter in letters]
+    found = [(letter.source, letter.field, letter.reason) for letter in letters]
     expected = [("freeswitch/vm", name, reason) for name, _, reason in BROKEN]
-    assert [t for t in told if t[1] is not None] == expected
-    not_json, too_large = (t for t in told if t[1] is None)
+    assert [t for t in found if t[1] is not None] == expected
+    not_json, too_large = (t for t in found if t[1] is None)
     assert not_json[2].startswith("not JSON")
     assert too_large[2].startswith("frame too large")
     with opened(ClickHouseSettings(folder=store)) as database:
         stored = database.query("SELECT source, field, reason FROM dead_letters")
-    assert sorted(map(str, stored)) == sorted(map(str, told))
+    assert sorted(map(str, stored)) == sorted(map(str, found))
 
     _check_records(kafka, seen)
 
@@ -166,5 +166,5 @@ def _check_records(kafka: KafkaSettings, seen: list[dict[str, Any]]) -> None:
         agents.add(getattr(event, "user_agent", None))
     assert agents - {None} <= set(HOSTILE)
     assert len(agents) > 2
-    told = {b["user_agent"] for presence in seen for b in presence["bindings"]}
-    assert told <= set(HOSTILE)
+    agents = {b["user_agent"] for presence in seen for b in presence["bindings"]}
+    assert agents <= set(HOSTILE)

@@ -66,7 +66,7 @@ def test_a_silent_nodes_users_are_lost_and_restored_also_by_another_worker(
         eventually(lambda: all_are(kafka, "offline node-lost", USERS), 60, interval=0.5)
         with beats(kafka, 10_000):
             eventually(lambda: all_are(kafka, "online node-restored", USERS), 60, interval=0.5)
-        worker.kill()  # and nothing more is heard of the node: only the next one can tell
+        worker.kill()  # of the node no more comes: only the next worker can publish that
         worker.start()
         eventually(lambda: all_are(kafka, "offline node-lost", USERS), 90, interval=0.5)
     assert {len(history) for history in histories(kafka).values()} == {4}

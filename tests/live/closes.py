@@ -86,7 +86,7 @@ def main() -> int:
     parser.add_argument("--phones", type=int, default=120)
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    users = [f"witness-{number}" for number in range(1, arguments.phones + 1)]
+    users = [f"extra-{number}" for number in range(1, arguments.phones + 1)]
     with tempfile.TemporaryDirectory(prefix="rollcall-closes-") as folder:
         kafka = EmbeddedKafka(Path(folder) / "kafka")
         kafka.start()

@@ -15,7 +15,7 @@ USERS = (
     *("alice", "bob", "carol", "killed", "both", "datagrams", "missed"),
     *("server-tcp", "server-udp", "moves-true", "moves-false", "port-old", "port-new"),
     *(f"ends-by-{end}" for end in ("reset", "close", "half_close", "unregister", "star")),
-    *(f"witness-{number}" for number in range(1, 201)),
+    *(f"extra-{number}" for number in range(1, 201)),
 )
 
 

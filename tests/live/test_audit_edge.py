@@ -60,7 +60,7 @@ def test_a_phone_that_died_while_its_edges_producer_was_away(
     assert audit(cluster, topics, tmp_path)[:2] == (0, []), "it lives"
 
     client.kill()
-    eventually(lambda: audit(cluster, topics, tmp_path)[0] == 1, 60, what="the audit says it")
+    eventually(lambda: audit(cluster, topics, tmp_path)[0] == 1, 60, what="the audit shows it")
     status, wrong, _ = audit(cluster, topics, tmp_path)
     assert [(one["kind"], one["node"], one["aor"]) for one in wrong] == [
         ("dead-connection", EDGE, state.aor)

@@ -38,7 +38,7 @@ def test_kill_9_of_the_client(cluster: EdgeCluster, port: int) -> None:
     behind_the_edge(cluster, "killed", client.port)
     client.kill()
     assert cluster.offline("killed").cause in {Cause.CONNECTION_CLOSED, Cause.CONNECTION_RESET}
-    cluster.settle(port)
+    cluster.fold_all(port)
     assert cluster.history("killed")[-1].status is Status.OFFLINE
 
 
@@ -68,7 +68,7 @@ def test_a_producer_is_killed_and_started_again(
     node = cluster.registrar if which == "registrar" else cluster.edge
     node.producer.kill()
     node.producer.start()
-    cluster.settle(port)
+    cluster.fold_all(port)
     assert cluster.online("both").bindings[0].edge == EDGE
     assert cluster.offline_count("both") == before
     client.close()

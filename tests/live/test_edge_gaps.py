@@ -20,7 +20,7 @@ from tests.live.clusters import EDGE, NODE, EdgeCluster
 
 PHONES = 20
 ENDS = {Cause.CONNECTION_CLOSED, Cause.CONNECTION_RESET}
-_users = itertools.count(101)  # those before are the cluster's own witnesses
+_users = itertools.count(101)  # those before are the cluster's own
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def cluster(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[E
 @pytest.fixture
 def phones(cluster: EdgeCluster) -> Iterator[list[SipClient]]:
     """Connected clients, that have not registered."""
-    found = [SipClient(cluster.server.port, f"witness-{next(_users)}") for _ in range(PHONES)]
+    found = [SipClient(cluster.server.port, f"extra-{next(_users)}") for _ in range(PHONES)]
     yield found
     for phone in found:
         phone.close()
@@ -109,7 +109,7 @@ def test_it_is_asked_once_for_what_it_has_not(cluster: EdgeCluster) -> None:
 def test_phones_that_register_at_once_after_a_restart_of_the_edge_are_online(
     cluster: EdgeCluster, how: str
 ) -> None:
-    users = [f"witness-{next(_users)}" for _ in range(PHONES // 2)]
+    users = [f"extra-{next(_users)}" for _ in range(PHONES // 2)]
     before = [SipClient(cluster.server.port, user) for user in users]
     for phone in before:
         phone.register()
@@ -123,7 +123,7 @@ def test_phones_that_register_at_once_after_a_restart_of_the_edge_are_online(
     for phone in after:
         phone.register()
     all_behind(cluster, after)
-    cluster.settle(cluster.server.port)
+    cluster.fold_all(cluster.server.port)
     for phone in after:
         assert is_behind(cluster.history(phone.user)[-1])
         phone.close()
@@ -134,7 +134,7 @@ def test_phones_that_register_at_once_after_a_restart_of_the_edge_are_online(
 def test_nobody_is_reached_through_an_edge_whose_registrar_is_gone(
     cluster: EdgeCluster, how: str
 ) -> None:
-    users = [f"witness-{next(_users)}" for _ in range(PHONES // 4)]
+    users = [f"extra-{next(_users)}" for _ in range(PHONES // 4)]
     phones = [SipClient(cluster.server.port, user) for user in users]
     for phone in phones:
         phone.register()

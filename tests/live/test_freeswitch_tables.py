@@ -22,8 +22,10 @@ HOWS = ("ask", "set")
 PROMPT = timedelta(seconds=1)
 # So that two expiries differ, as the switch compares them; and for what must not change.
 A_SECOND = timedelta(seconds=1.1)
-_STORIES = ("second", "reboots", "leaves", "star", "renews", "quick", "closes", "line1", "line2")
-_USERS = [f"{story}-{mode}-{how}" for story in _STORIES for mode in MODES for how in HOWS]
+_BEHAVIOURS = ("second", "reboots", "leaves", "star", "renews", "quick", "closes", "line1", "line2")
+_USERS = [
+    f"{behaviour}-{mode}-{how}" for behaviour in _BEHAVIOURS for mode in MODES for how in HOWS
+]
 
 
 @pytest.fixture(scope="module")

@@ -69,7 +69,7 @@ def test_one_contact_a_user(lab: Open, usrloc: str) -> None:
         one.agrees("alice")
     assert len(one.listed("alice")) == 1
     devices[-1].unregister()
-    one.agrees("alice", 4)  # write-back tells with its timer
+    one.agrees("alice", 4)  # write-back reports with its timer
     assert one.shown("alice") == []
 
 

@@ -24,6 +24,6 @@ def test_presence_is_what_the_registrar_lists(
 ) -> None:
     need_program(variable, program)
     report: list[str] = []
-    summary = running.run(kind, running.stories(kind, SEED, STEPS), report.append)
+    summary = running.run(kind, running.scripts(kind, SEED, STEPS), report.append)
     assert not summary.wrong, "\n".join(report)
     assert summary.steps >= STEPS

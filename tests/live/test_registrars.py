@@ -34,17 +34,17 @@ def test_kill_9_of_the_client(cluster: LiveCluster, port: int) -> None:
     client.kill()
     state = cluster.offline("killed")
     assert state.cause in (Cause.CONNECTION_CLOSED, Cause.CONNECTION_RESET)
-    told = [e for e in cluster.registrations.read() if e.aor == state.aor]
-    event = next(e for e in told if e.kind is RegistrationKind.REGISTERED)
+    events = [e for e in cluster.registrations.read() if e.aor == state.aor]
+    event = next(e for e in events if e.kind is RegistrationKind.REGISTERED)
     assert event.cookie is not None
-    # OpenSIPS tells of the end, too; the kernel knows which connection it was.
+    # OpenSIPS reports the end, too; the kernel knows which connection it was.
     assert any(end.cookie == event.cookie for end in cluster.connections.read())
 
 
 @pytest.mark.parametrize(
     ("end", "causes"),
     [
-        # OpenSIPS tells of an end without its kind, and may be before the kernel.
+        # OpenSIPS reports an end without its kind, and may be before the kernel.
         ("reset", {Cause.CONNECTION_RESET, Cause.CONNECTION_CLOSED}),
         ("close", {Cause.CONNECTION_CLOSED}),
         ("half_close", {Cause.CONNECTION_CLOSED}),
@@ -68,7 +68,7 @@ def test_all_contacts_are_taken_back(cluster: LiveCluster, port: int) -> None:
     client.contact = "*"
     client.unregister()
     if cluster.kind == "freeswitch":  # with multiple-registrations it keeps them all
-        cluster.settle(port)
+        cluster.fold_all(port)
         assert cluster.offline_count("ends-by-star") == 0
         client.close()
         cluster.offline("ends-by-star")
@@ -99,7 +99,7 @@ def test_end_of_the_last_client_does_not_end_the_next_on_its_port(
     second = registered(port, "port-new", port=first.port)
     cluster.offline("port-old")
     cluster.online("port-new")
-    cluster.settle(port)
+    cluster.fold_all(port)
     assert cluster.online("port-new").bindings[0].contact == second.contact
     assert cluster.offline_count("port-new") == 0
     second.close()
@@ -219,7 +219,7 @@ def test_killed_server_ends_its_bindings(cluster: LiveCluster, port: int) -> Non
 
     cluster.server.start()
     eventually(cluster.is_known, what="the server answers its producer again")
-    cluster.settle(port)
+    cluster.fold_all(port)
     assert cluster.history("server-tcp")[-1].status is Status.OFFLINE
     # FreeSWITCH keeps its registrations in a file; of those over UDP nobody knows otherwise.
     if cluster.kind == "freeswitch":

@@ -11,7 +11,7 @@ import struct
 import time
 
 from tests.registrars.digest import Digest
-from tests.registrars.story import Network, Register
+from tests.registrars.script import Network, Register
 
 ANSWER_SECONDS = 4.0
 _branches = itertools.count(1)

@@ -1,4 +1,4 @@
-"""The registrar's table against presence, for one story. Pure.
+"""The registrar's table against presence, for one script. Pure.
 
 Equal means: of each AOR the same contacts, as multisets of text, and the user reachable exactly
 where there is one. A contact whose connection has ended is not to be shown, though a registrar may

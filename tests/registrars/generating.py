@@ -1,6 +1,6 @@
-"""Seed → story: what one user's devices send, in what order. Pure.
+"""Seed → script: what one user's devices send, in what order. Pure.
 
-The same seed gives the same story for ever, so that `--show SEED` finds it again.
+The same seed gives the same script for ever, so that `--show SEED` finds it again.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from tests.registrars import contacts
 from tests.registrars.contacts import Contact, Place
-from tests.registrars.story import DOMAIN, Lose, Network, Pause, Register, Step, Story
+from tests.registrars.script import DOMAIN, Lose, Network, Pause, Register, Script, Step
 from tests.registrars.writing import CHOOSE, Listed, Writer
 
 
@@ -42,11 +42,11 @@ class _Device:
     cseq: int
 
 
-def generate(seed: int, option_sets: int, profiles: Sequence[int], traits: Traits = _ALL) -> Story:
+def generate(seed: int, option_sets: int, profiles: Sequence[int], traits: Traits = _ALL) -> Script:
     """`profiles`: how many each option set has."""
     rng = Random(f"story-{seed}")
     options = rng.randrange(option_sets)
-    return _Author(rng, seed, options, profiles[options], traits).story()
+    return _Author(rng, seed, options, profiles[options], traits).script()
 
 
 class _Author:
@@ -60,10 +60,10 @@ class _Author:
         )
         self._devices = [self._device(n) for n in range(count)]
 
-    def story(self) -> Story:
+    def script(self) -> Script:
         rng = self._rng
         steps: list[Step] = [self._step() for _ in range(rng.randrange(5, 21))]
-        return Story(self._seed, self._options, self._writer.token, self._networks, tuple(steps))
+        return Script(self._seed, self._options, self._writer.token, self._networks, tuple(steps))
 
     def _device(self, number: int) -> _Device:
         rng = self._rng

@@ -11,7 +11,7 @@ from tests.integration.kamailio_server import KamailioServer
 from tests.registrars.json_rpc import ask
 from tests.registrars.kamailio_options import OPTION_SETS, KamailioOptions, tuned
 from tests.registrars.registrar import NEVER, NODE, Registrar, run_and_close
-from tests.registrars.story import DOMAIN
+from tests.registrars.script import DOMAIN
 from tests.registrars.table import Row, client_port
 
 

@@ -19,7 +19,7 @@ from tests.registrars.opensips_options import (
     tuned,
 )
 from tests.registrars.registrar import NEVER, NODE, Registrar, run_and_close
-from tests.registrars.story import DOMAIN
+from tests.registrars.script import DOMAIN
 from tests.registrars.table import Row, client_port
 
 _MATCHING = {0: "contact", 1: "contact-callid"}

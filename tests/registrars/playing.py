@@ -1,4 +1,4 @@
-"""Plays one story at a registrar, and compares after each step."""
+"""Plays one script at a registrar, and compares after each step."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tests.registrars.client import Device
 from tests.registrars.comparing import Difference, compare
 from tests.registrars.registrar import Registrar
-from tests.registrars.story import Lose, Pause, Register, Step, Story
+from tests.registrars.script import Lose, Pause, Register, Script, Step
 from tests.registrars.table import Row
 
 _AFTERWARDS_SECONDS = 0.4
@@ -30,14 +30,16 @@ class Outcome:
 
 
 class Player:
-    """Of one story. `report` is given every step, line by line."""
+    """Of one script. `report` is given every step, line by line."""
 
-    def __init__(self, story: Story, registrar: Registrar, report: Report = lambda _: None) -> None:
-        self._story = story
+    def __init__(
+        self, script: Script, registrar: Registrar, report: Report = lambda _: None
+    ) -> None:
+        self._script = script
         self._registrar = registrar
         self._report = report
         self._devices = [
-            Device(network, authenticates=registrar.authenticates) for network in story.networks
+            Device(network, authenticates=registrar.authenticates) for network in script.networks
         ]
         # Which connection a REGISTER came over; those that have ended.
         self._over: dict[tuple[str, int], tuple[int, int]] = {}
@@ -47,9 +49,9 @@ class Player:
 
     def play(self) -> Outcome:
         """Until the last step, or the first wrong one."""
-        outcome = Outcome(self._story.seed)
+        outcome = Outcome(self._script.seed)
         try:
-            for number, step in enumerate(self._story.steps, 1):
+            for number, step in enumerate(self._script.steps, 1):
                 answer = self._do(step)
                 outcome.steps += 1
                 accepted = answer is None or answer.startswith("SIP/2.0 200")
@@ -109,7 +111,7 @@ class Player:
         """
         waited, before = 0.0, time.monotonic()
         while True:
-            rows = self._registrar.table(time.monotonic()).get(self._story.token, [])
+            rows = self._registrar.table(time.monotonic()).get(self._script.token, [])
             difference = self._difference(rows)
             now = time.monotonic()
             waited, before = waited + min(now - before, _ROUND_SECONDS), now
@@ -127,7 +129,7 @@ class Player:
             device.notice()  # some servers end the connection of a request that they cannot read
             if is_open and not device.is_open:
                 self._end(number, connection, device.port)
-        shown = self._registrar.view.shown(self._story.token)
+        shown = self._registrar.view.shown(self._script.token)
         counts_rows = self._registrar.counts_rows
         return compare(rows, shown, self._is_dead, counts_rows=counts_rows)
 
@@ -143,13 +145,13 @@ class Player:
 
     def _evidence(self) -> list[str]:
         """What presence was made of last: it may not come out so a second time."""
-        view, token = self._registrar.view, self._story.token
+        view, token = self._registrar.view, self._script.token
         shown = [f"{one.aor} {one.status} {one.cause} {one.evidence}" for one in view.shown(token)]
         return shown + view.published(token)[-_EVIDENCE:]
 
     def _unexplained(self, difference: Difference, *, accepted: bool) -> list[str]:
         """Dead letters of a REGISTER that was accepted, all of whose contacts can be read."""
-        letters = self._registrar.view.dead_letters(self._story.token)
+        letters = self._registrar.view.dead_letters(self._script.token)
         new, self._dead_letters = letters[self._dead_letters :], len(letters)
         for letter in new:
             self._report(f"  dead letter: {letter.field}: {letter.reason} {letter.payload!r}")
@@ -161,7 +163,7 @@ class Player:
         for row in rows:
             dead = "  (its connection has ended)" if self._is_dead(row) else ""
             self._report(f"  listed: {row.aor} {row.contact} {row.call_id} {row.cseq}{dead}")
-        for presence in self._registrar.view.shown(self._story.token):
+        for presence in self._registrar.view.shown(self._script.token):
             self._report(f"  shown: {presence.aor} {presence.status} {presence.cause}")
             for binding in presence.bindings:
                 self._report(f"      {binding.contact}")
@@ -171,13 +173,13 @@ class Player:
             self._report(f"  DIFFERENT: {line}")
 
     def _leave(self) -> None:
-        for event in self._registrar.view.published(self._story.token):
+        for event in self._registrar.view.published(self._script.token):
             self._report(f"  published: {event}")
         for device in self._devices:
             device.close()
-        rows = self._registrar.table(time.monotonic()).get(self._story.token, [])
+        rows = self._registrar.table(time.monotonic()).get(self._script.token, [])
         self._registrar.remove(rows)
-        self._registrar.view.forget(self._story.token)
+        self._registrar.view.forget(self._script.token)
 
 
 def _summary(step: Step, answer: str | None) -> str:

@@ -47,7 +47,7 @@ class PresenceView:
         self._clock.join()
 
     def shown(self, token: str) -> list[Presence]:
-        """The last record of each AOR of this story."""
+        """The last record of each AOR of this script."""
         with self._lock:
             return list(self._last.get(token, {}).values())
 
@@ -56,15 +56,15 @@ class PresenceView:
             return list(self._dead.get(token, ()))
 
     def published(self, token: str) -> list[str]:
-        """Each registration event of this story, in short, in order."""
+        """Each registration event of this script, in short, in order."""
         with self._lock:
             return list(self._log.get(token, ()))
 
     def forget(self, token: str) -> None:
-        """The story has ended."""
+        """The script has ended."""
         with self._lock:
-            for of_story in (self._last, self._dead, self._log):
-                of_story.pop(token, None)
+            for of_script in (self._last, self._dead, self._log):
+                of_script.pop(token, None)
 
     # What producers call of producers.publisher.Publisher:
 

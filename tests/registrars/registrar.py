@@ -89,7 +89,7 @@ class Registrar(ABC):
 
     @abstractmethod
     def make_producer(self, publisher: Any, stage: Stage) -> Callable[[], None]:
-        """The product's producer beside it; what runs it until the stage is told to stop."""
+        """The product's producer beside it; what runs it until the stage is to stop."""
 
     @abstractmethod
     def list_rows(self) -> list[Row]:
@@ -97,7 +97,7 @@ class Registrar(ABC):
 
     @abstractmethod
     def remove(self, rows: Iterable[Row]) -> None:
-        """Let the registrar forget these users: their story has ended."""
+        """Let the registrar forget these users: their script has ended."""
 
     @abstractmethod
     def stop_server(self) -> None: ...

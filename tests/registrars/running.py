@@ -1,4 +1,4 @@
-"""Many stories at once: grouped by option set, several in flight at each server."""
+"""Many scripts at once: grouped by option set, several in flight at each server."""
 
 import tempfile
 import threading
@@ -14,10 +14,10 @@ from typing import Any
 from tests.registrars import generating
 from tests.registrars.playing import Outcome, Player
 from tests.registrars.registrar import Registrar, without_periodic_listings
-from tests.registrars.story import Story
+from tests.registrars.script import Script
 
 AT_ONCE = 6  # servers
-IN_FLIGHT = 12  # stories at each
+IN_FLIGHT = 12  # scripts at each
 
 
 @dataclass(slots=True)
@@ -39,34 +39,34 @@ class Summary:
         }
 
 
-def story_of(kind: type[Any], seed: int) -> Story:
-    """The story of one seed at this kind of registrar."""
+def script_of(kind: type[Any], seed: int) -> Script:
+    """The script of one seed at this kind of registrar."""
     sets = kind.OPTION_SETS
     profiles = [one.profiles for one in sets]
     traits: Any = kind
     return generating.generate(seed, len(sets), profiles, traits)
 
 
-def stories(kind: type[Any], seed: int, count: int) -> list[Story]:
-    """Stories of at least `count` steps in all, each of a seed of its own."""
+def scripts(kind: type[Any], seed: int, count: int) -> list[Script]:
+    """Scripts of at least `count` steps in all, each of a seed of its own."""
     rng = Random(f"run-{seed}")
-    found: list[Story] = []
+    found: list[Script] = []
     steps = 0
     while steps < count:
-        story = story_of(kind, rng.randrange(10**9))
-        found.append(story)
-        steps += len(story.steps)
+        script = script_of(kind, rng.randrange(10**9))
+        found.append(script)
+        steps += len(script.steps)
     return found
 
 
 def run(
-    kind: type[Any], chosen: Sequence[Story], log: Callable[[str], None] = lambda _: None
+    kind: type[Any], chosen: Sequence[Script], log: Callable[[str], None] = lambda _: None
 ) -> Summary:
-    """Play these stories, one server after the other."""
+    """Play these scripts, one server after the other."""
     summary = Summary(kind.__name__.lower())
-    groups: dict[int, list[Story]] = defaultdict(list)
-    for story in chosen:
-        groups[story.options].append(story)
+    groups: dict[int, list[Script]] = defaultdict(list)
+    for script in chosen:
+        groups[script.options].append(script)
     with (
         without_periodic_listings(),
         tempfile.TemporaryDirectory(prefix="rollcall-registrars-") as folder,
@@ -106,6 +106,6 @@ def _count(summary: Summary, outcomes: Sequence[Outcome]) -> None:
     summary.wrong += [outcome for outcome in outcomes if outcome.wrong]
 
 
-def _play(registrar: Registrar, chosen: Sequence[Story]) -> list[Outcome]:
+def _play(registrar: Registrar, chosen: Sequence[Script]) -> list[Outcome]:
     with ThreadPoolExecutor(IN_FLIGHT) as pool:
-        return list(pool.map(lambda story: Player(story, registrar).play(), chosen))
+        return list(pool.map(lambda script: Player(script, registrar).play(), chosen))

@@ -1,4 +1,4 @@
-"""The registrar's own table, asked for on behalf of all stories in flight at once."""
+"""The registrar's own table, asked for on behalf of all scripts in flight at once."""
 
 import re
 import threading
@@ -35,11 +35,11 @@ def client_port(*texts: str | None) -> int | None:
     return None
 
 
-Table = dict[str, list[Row]]  # by the story's token
+Table = dict[str, list[Row]]  # by the script's token
 
 
 def token_of(text: str) -> str | None:
-    """The story that an AOR belongs to."""
+    """The script that an AOR belongs to."""
     found = _TOKEN.search(text)
     return found[0].lower() if found else None
 

@@ -7,7 +7,7 @@ from random import Random
 from typing import TypeAlias
 
 from tests.registrars.contacts import Contact
-from tests.registrars.story import DOMAIN
+from tests.registrars.script import DOMAIN
 
 _USERS = (
     "{t}",

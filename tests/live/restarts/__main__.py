@@ -53,7 +53,7 @@ def _play(
     arguments: argparse.Namespace,
 ) -> int:
     cluster = EdgeCluster(kafka, folder) if kind == "edge" else LiveCluster(kind, kafka, folder)
-    users = [f"witness-{number}" for number in range(1, arguments.phones + 1)]
+    users = [f"extra-{number}" for number in range(1, arguments.phones + 1)]
     wrong = 0
     try:
         for scenario in scenarios:

@@ -1,4 +1,4 @@
-"""The differential test's own parts: stories that stay the same, a comparison that is strict."""
+"""The differential test's own parts: scripts that stay the same, a comparison that is strict."""
 
 import re
 from datetime import UTC, datetime
@@ -10,14 +10,14 @@ from schemas.presence import Presence, PresenceBinding
 from schemas.vocabulary import Cause, Status
 from tests.registrars.comparing import compare
 from tests.registrars.generating import generate
-from tests.registrars.story import Lose, Pause, Register, Story
+from tests.registrars.script import Lose, Pause, Register, Script
 from tests.registrars.table import Row, by_token, token_of
 
 _AOR = "sip:q1z@example.test"
 _A, _B = "sip:a@192.0.2.1", "sip:b@192.0.2.2"
 
 
-def _story(seed: int) -> Story:
+def _script(seed: int) -> Script:
     return generate(seed, 4, (1, 1, 2, 1))
 
 
@@ -41,8 +41,8 @@ def _row(contact: str, aor: str = "q1z@example.test") -> Row:
 
 
 def test_same_seed_gives_the_same_client() -> None:
-    assert [_story(seed) for seed in range(50)] == [_story(seed) for seed in range(50)]
-    assert all(5 <= len(_story(seed).steps) <= 20 for seed in range(50))
+    assert [_script(seed) for seed in range(50)] == [_script(seed) for seed in range(50)]
+    assert all(5 <= len(_script(seed).steps) <= 20 for seed in range(50))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_every_shape_is_generated(pattern: str) -> None:
     headers = [
         header
         for seed in range(400)
-        for step in _story(seed).steps
+        for step in _script(seed).steps
         if isinstance(step, Register)
         for header in step.headers
     ]
@@ -84,20 +84,20 @@ def test_every_shape_is_generated(pattern: str) -> None:
 
 
 def test_every_kind_of_step_is_generated() -> None:
-    steps = [step for seed in range(200) for step in _story(seed).steps]
+    steps = [step for seed in range(200) for step in _script(seed).steps]
     assert {type(step) for step in steps} == {Register, Lose, Pause}
-    of_two_profiles = [_story(seed) for seed in range(200) if _story(seed).options == 2]
+    of_two_profiles = [_script(seed) for seed in range(200) if _script(seed).options == 2]
     registers = [s for one in of_two_profiles for s in one.steps if isinstance(s, Register)]
     assert {step.profile for step in registers} == {0, 1}
 
 
 def test_each_client_has_a_user_of_its_own() -> None:
     for seed in range(100):
-        story = _story(seed)
-        for step in story.steps:
+        script = _script(seed)
+        for step in script.steps:
             if isinstance(step, Register):
                 (to,) = (header for header in step.headers if header.startswith("To:"))
-                assert token_of(unquote(to)) == story.token
+                assert token_of(unquote(to)) == script.token
 
 
 def test_equal_is_nothing() -> None:

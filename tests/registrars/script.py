@@ -1,4 +1,4 @@
-"""A story: one user's devices and what they do, step by step, at a registrar of one option set.
+"""A script: one user's devices and what they do, step by step, at a registrar of one option set.
 
 Made by `generating.py` from a seed alone, played by `playing.py`.
 """
@@ -41,7 +41,7 @@ Step: TypeAlias = Register | Lose | Pause
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class Script:
     """`token` stands in the user's every spelling, in lower or upper case, and in no other's."""
 
     seed: int
