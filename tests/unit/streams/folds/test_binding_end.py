@@ -34,11 +34,3 @@ class TestCutOff:
         assert site.last == "offline node-restarted"
         site.apply(listing(31, {5061: 7}, boot="boot-b"))
         assert site.places == [("fs1", EDGE, 5061, False)]
-
-    def test_devices_binding_at_another_registrar_is_cut_off_too(self) -> None:
-        """The client registered at both over that one connection."""
-        site = Site().apply(behind(10), listing(20, {5061: 7}))
-        other = behind(10)
-        other.node, other.path = "fs2", "<sip:inside;lr>"
-        site.apply(other, closed(30))
-        assert site.published[-1].bindings == []

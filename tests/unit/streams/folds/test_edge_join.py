@@ -407,6 +407,19 @@ def connected() -> Session:
     return session
 
 
+def test_end_of_its_connection_cuts_off_the_devices_binding_at_another_registrar() -> None:
+    """Which no listing has been joined with yet."""
+    session = connected()
+    (key,) = session.bindings
+    other = behind(30)
+    other.node = "fs2"
+    apply(other, session=session)
+    end = loss(40, node=EDGE, cookie=7)
+    end.binding = key
+    fold_loss(session, end)
+    assert devices.live(session) == []
+
+
 class TestWhatIsNothingToIt:
     def test_a_silent_peer_at_the_edge_ends_no_binding(self) -> None:
         session = connected()
