@@ -18,8 +18,10 @@ TOKEN = "a-token-for-the-tests"
 
 def gateway(folder: Path, kafka: KafkaSettings, **environment: str) -> StageProcess:
     """A gateway as a process of its own, on any free port."""
-    own = {f"ROLLCALL_GATEWAY_{name}": value for name, value in environment.items()}
-    return StageProcess("sinks.gateway.stage", folder, kafka, ROLLCALL_GATEWAY_PORT="0", **own)
+    own = {
+        f"ROLLCALL_GATEWAY_{name}": value for name, value in ({"PORT": "0"} | environment).items()
+    }
+    return StageProcess("sinks.gateway.stage", folder, kafka, **own)
 
 
 class Subscription:

@@ -20,7 +20,7 @@ from sinks.gateway.access.origins import (
 )
 from sinks.gateway.api.call import Operation
 from sinks.gateway.api.operations import OPERATIONS
-from sinks.gateway.api.serving import respond
+from sinks.gateway.api.serving import in_text, respond
 from sinks.gateway.board_routes import board_routes
 from sinks.gateway.errors import Refused, TooMany, UnknownUser
 from sinks.gateway.gateway import Gateway
@@ -96,7 +96,7 @@ def app(gateway: Gateway) -> Starlette:
                 identity = await identify(gateway, request)
                 return await respond(operation, gateway, identity, request)
             except Refused as refusal:
-                return _answer(gateway, refusal)
+                return in_text(operation, request, _answer(gateway, refusal))
 
         return serve
 

@@ -11,7 +11,7 @@ from local.network import free_port
 from tests.integration.server_process import ServerProcess
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "kamailio.md"
-_PACKAGES = "kamailio kamailio-extra-modules sip-tester"
+_PACKAGES = "kamailio kamailio-extra-modules kamailio-utils-modules sip-tester"
 
 _COMMON = """#!KAMAILIO
 debug=1
@@ -74,11 +74,13 @@ request_route {
 """
 
 
-def need_programs(*names: str) -> None:
-    """Skip the test where these are not installed."""
-    modules = list(Path("/usr/lib").glob("*/kamailio/modules/evapi.so"))
-    if not modules or not all(shutil.which(name) for name in names):
-        pytest.skip(f"needs {', '.join(names)} and evapi: apt-get install {_PACKAGES}")
+def need_programs(*names: str, modules: Sequence[str] = ("evapi",)) -> None:
+    """Skip the test where these are not installed, or Kamailio lacks a module."""
+    folders = list(Path("/usr/lib").glob("*/kamailio/modules"))
+    lacking = [one for one in modules if not any((at / f"{one}.so").exists() for at in folders)]
+    if lacking or not all(shutil.which(name) for name in names):
+        wanted = ", ".join((*names, *modules))
+        pytest.skip(f"needs {wanted}: apt-get install {_PACKAGES}")
 
 
 class KamailioServer(ServerProcess):

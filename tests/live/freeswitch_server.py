@@ -39,6 +39,8 @@ class FreeSwitchServer(ServerProcess):
     # Its own log has the name that is usual.
     name = "freeswitch-output"
     start_seconds = 60
+    more_modules: tuple[str, ...] = ()
+    more_configuration = ""
 
     def __init__(
         self,
@@ -72,7 +74,8 @@ class FreeSwitchServer(ServerProcess):
 
     @property
     def _modules(self) -> tuple[str, ...]:
-        return _MODULES if self.verto_port is None else (*_MODULES, "rtc", "verto")
+        verto = () if self.verto_port is None else ("rtc", "verto")
+        return (*_MODULES, *verto, *self.more_modules)
 
     def _configuration(self, users: Iterable[str]) -> str:
         password = f'<params><param name="password" value="{PASSWORD}"/></params>'
@@ -97,20 +100,25 @@ class FreeSwitchServer(ServerProcess):
   </settings></configuration>
   <configuration name="event_socket.conf"><settings>{_parameters(events)}</settings></configuration>
   <configuration name="sofia.conf"><profiles>{sofia}</profiles></configuration>
+  {self.more_configuration}
   <configuration name="verto.conf"><profiles>{self._verto()}</profiles></configuration>
 </section>
-<section name="dialplan"><context name="default">
-  <extension name="user"><condition field="destination_number" expression="^(.+)$">
-    <action application="set" data="hangup_after_bridge=true"/>
-    <action application="bridge" data="user/$1@{DOMAIN}"/>
-  </condition></extension>
-</context></section>
+<section name="dialplan"><context name="default">{self.dialplan()}</context></section>
 <section name="directory"><domain name="{DOMAIN}">
   <params><param name="dial-string" value="{_DIAL}"/>
   <param name="jsonrpc-allowed-methods" value="verto"/></params>
   <groups><group name="all"><users>{everybody}</users></group></groups>
 </domain></section>
 </document>
+"""
+
+    def dialplan(self) -> str:
+        """The extensions of the one context."""
+        return f"""
+  <extension name="user"><condition field="destination_number" expression="^(.+)$">
+    <action application="set" data="hangup_after_bridge=true"/>
+    <action application="bridge" data="user/$1@{DOMAIN}"/>
+  </condition></extension>
 """
 
     def _verto(self) -> str:

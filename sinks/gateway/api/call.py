@@ -49,7 +49,9 @@ class Operation:
     """One method of one path: what serves it, and what the OpenAPI document has of it.
 
     `answers`: by media type the model (or a text's schema) of a 200; the first is the default.
-    `errors`: the same of the statuses beside those that every operation has.
+    `errors`: the same of the statuses beside those that every operation has. `text_error`: what a
+    client that asks for text gets in place of any other error, where it would read JSON as its own
+    commands.
     """
 
     method: str
@@ -63,6 +65,7 @@ class Operation:
     body: type[Parameters] | None = None
     answers: Mapping[str, Any] = field(default_factory=dict)
     errors: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    text_error: str | None = None
 
     @property
     def route(self) -> str:

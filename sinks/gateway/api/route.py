@@ -80,4 +80,5 @@ ROUTE = Operation(
     query=RouteQuery,
     answers={JSON: Routing, TEXT: str},
     errors={404: {JSON: Unreachable, TEXT: str}},
+    text_error=dial_string.UNKNOWN,
 )

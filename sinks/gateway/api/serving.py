@@ -1,13 +1,15 @@
 """From an operation to an HTTP handler: checks the request, asks, and answers with an ETag."""
 
+from contextlib import suppress
+
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from sinks.gateway.access.identity import Identity
-from sinks.gateway.api.call import JSON, Call, Operation, Parameters
+from sinks.gateway.api.call import JSON, TEXT, Call, Operation, Parameters
 from sinks.gateway.api.negotiation import etag, is_known, negotiated
 from sinks.gateway.api.parameters import checked, from_body, from_query
-from sinks.gateway.errors import BadQuery, TooLarge, UnsupportedType
+from sinks.gateway.errors import BadQuery, NotAcceptable, TooLarge, UnsupportedType
 from sinks.gateway.gateway import Gateway
 
 # A thousand AORs of the greatest length, and room.
@@ -56,3 +58,18 @@ async def _body(operation: Operation, request: Request) -> Parameters | None:
     if not body:
         raise BadQuery("the body is empty", "body")
     return from_body(operation.body, bytes(body))
+
+
+def in_text(operation: Operation, request: Request, error: Response) -> Response:
+    """The response to a request that was refused: as text where that was asked for."""
+    wants_text = False
+    with suppress(NotAcceptable):
+        wants_text = negotiated(request.headers.get("accept"), tuple(operation.answers)) == TEXT
+    if operation.text_error is None or not wants_text:
+        return error
+    kept = {
+        name: value
+        for name, value in error.headers.items()
+        if name in ("retry-after", "www-authenticate")
+    }
+    return PlainTextResponse(operation.text_error, error.status_code, kept)

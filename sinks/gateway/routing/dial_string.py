@@ -14,6 +14,7 @@ from urllib.parse import quote
 # registered (mod_dptools, error_outgoing_channel()).
 NOT_REGISTERED = "error/USER_NOT_REGISTERED"
 NO_ROUTE = "error/NO_ROUTE_DESTINATION"
+UNKNOWN = "error/NORMAL_TEMPORARY_FAILURE"
 
 _UNSAFE = re.compile(r"%[0-9A-Fa-f]{2}|[^A-Za-z0-9_.+*-]")
 _is_safe = re.compile(r"[A-Za-z0-9_.+*-]+").fullmatch

@@ -56,6 +56,13 @@ class Routing:
     aor: str
     version: Annotated[int, Field(description="Of the presence record.")]
     routes: list[Route]
+    next_hops: Annotated[
+        list[str],
+        Field(
+            description="Where all routes that are as good as the first go, each node once; "
+            "empty: the first is local, or no address is known."
+        ),
+    ]
     dial_string: Annotated[
         str | None,
         Field(
@@ -73,14 +80,17 @@ def routing_of(
         presence.bindings, key=lambda one: (_rank(one), one.node != asking, -_age_key(one))
     )
     routes = [_route(presence.aor, one, addresses, profile, asking) for one in order]
-    ready = [(one, route.dial_string) for one, route in zip(order, routes, strict=True)]
-    dialled = [(_rank(one), text) for one, text in ready if text is not None]
-    best = [text for rank, text in dialled if rank == dialled[0][0]]
+    ranked = [(_rank(one), route) for one, route in zip(order, routes, strict=True)]
+    usable = [(rank, route) for rank, route in ranked if route.next_hop or route.dial_string]
+    best = [route for rank, route in usable if rank == usable[0][0]]
+    hops = dict.fromkeys(route.next_hop for route in best if route.next_hop)
+    dialled = [route.dial_string for route in best if route.dial_string]
     return Routing(
         aor=presence.aor,
         version=presence.version,
         routes=routes,
-        dial_string=dial_string.at_once(best) if best else None,
+        next_hops=list(hops),
+        dial_string=dial_string.at_once(dialled) if dialled else None,
     )
 
 

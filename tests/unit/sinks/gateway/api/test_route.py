@@ -14,6 +14,7 @@ def test_a_route_has_the_forms_of_each_server(ask: Ask) -> None:
     assert (found["aor"], found["version"], found["dial_string"]) == (ANN, 1, THROUGH)
     (route,) = found["routes"]
     assert (route["node"], route["uri"], route["next_hop"]) == ("node-1", ANN, "sip:node-1")
+    assert found["next_hops"] == ["sip:node-1"]
     assert route["route"] == "<sip:node-1;lr>"
     assert route["contact"] == f"{ANN}:5060;transport=tcp"
 
@@ -52,6 +53,19 @@ def test_a_token_gets_routes_of_its_own_users_without_what_it_may_not_see(ask: A
     assert outside.status_code == missing.status_code == 404
     assert outside.json() == {"error": f"no presence of {BOB}", "field": "aor"}
     assert missing.json()["error"] == "no presence of sip:zz@one.test"
+
+
+def test_as_text_every_error_ends_the_call(ask: Ask, gateway: Gateway) -> None:
+    gateway.is_caught_up = False
+    for path, token, status in (
+        (f"/v1/users/{ANN}/route", OF_SOME, 503),
+        (f"/v1/users/{ANN}/route?x=y", OF_SOME, 400),
+        (f"/v1/users/{ANN}/route", "nobody", 401),
+    ):
+        answer = ask(path, token, headers=_TEXT)
+        assert (answer.status_code, answer.text) == (status, "error/NORMAL_TEMPORARY_FAILURE")
+        assert ("retry-after" in answer.headers) is (status == 503)
+        assert ask(path, token).json()["error"]
 
 
 def test_the_profile_is_no_way_into_the_dial_string(ask: Ask) -> None:
