@@ -275,7 +275,7 @@ def topics(
     )
 )
 def doctor() -> None:
-    """Check settings, broker, topics, ClickHouse, user center and event socket."""
+    """Check the settings, the data folders, and every server that the settings name."""
     from cli.doctor import doctor as command
 
     with plain_errors():

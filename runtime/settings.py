@@ -53,13 +53,13 @@ def settings_file() -> Path:
 
 
 def is_configured(section: str) -> bool:
-    """Whether the settings have this section, in the file or the environment."""
-    if any(name.startswith(section_prefix(section)) for name in os.environ):
+    """Whether the settings have this section, in the file or the environment.
+
+    Raises BadSettings where the file cannot be read.
+    """
+    if any(name.upper().startswith(section_prefix(section)) for name in os.environ):
         return True
-    try:
-        return f"[{section}]" in settings_file().read_text()
-    except OSError:
-        return False
+    return section in _sections()
 
 
 class StageSettings(BaseSettings):
@@ -91,7 +91,15 @@ class StageSettings(BaseSettings):
 
 
 def _section(name: str) -> dict[str, Any]:
-    """The file's `[name]`; empty where there is no such section, or no file and none is named."""
+    """The file's `[name]`; empty where there is no such section. Raises BadSettings."""
+    section = _sections().get(name, {})
+    if not isinstance(section, dict):
+        raise BadSettings(f"{settings_file()}: {name} is no table: write [{name}]")
+    return section
+
+
+def _sections() -> dict[str, Any]:
+    """What the file has; empty where there is no file and none is named. Raises BadSettings."""
     try:
         text = settings_file().read_text(encoding="utf-8")
     except FileNotFoundError as error:
@@ -106,10 +114,7 @@ def _section(name: str) -> dict[str, Any]:
         raise BadSettings(f"{settings_file()}: not TOML: {error}") from error
     if unknown := unknown_section(sections):
         raise BadSettings(f"{settings_file()}: {unknown}")
-    section = sections.get(name, {})
-    if not isinstance(section, dict):
-        raise BadSettings(f"{settings_file()}: {name} is no table: write [{name}]")
-    return section
+    return sections
 
 
 S = TypeVar("S", bound=StageSettings)
@@ -127,9 +132,10 @@ def load(settings: type[S], **overrides: object) -> S:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
+        variable = section_prefix(settings.section) + name.partition(".")[0].upper()
         raise BadSettings(
             f"{settings.section}.{name}: {first['msg']} (set it in [{settings.section}] of "
-            f"{settings_file()} or as {section_prefix(settings.section)}{name.upper()})"
+            f"{settings_file()} or as {variable})"
         ) from error
     except (SettingsError, RecursionError) as error:  # a list in the environment that is no JSON
         raise BadSettings(f"[{settings.section}]: {error}: {error.__cause__}"[:500]) from error
