@@ -17,6 +17,12 @@ from sinks.gateway.api.documents import Error, Found, Page
 from sinks.gateway.api.parameters import Bool, CanonicalAor, Domain, Number
 from sinks.gateway.api.scoped import ScopedUsers
 from sinks.gateway.errors import BadQuery, TryElsewhere
+from sinks.gateway.formats.dialog_info import MEDIA_TYPE as DIALOG_INFO
+from sinks.gateway.formats.dialog_info import dialog_info
+from sinks.gateway.formats.pidf import MEDIA_TYPE as PIDF
+from sinks.gateway.formats.pidf import pidf
+from sinks.gateway.formats.reginfo import MEDIA_TYPE as REGINFO
+from sinks.gateway.formats.reginfo import reginfo
 from sinks.gateway.lookup.directory import Filter
 from sinks.gateway.lookup.matching import Wanted, address_in
 
@@ -60,8 +66,18 @@ class QueryBody(Parameters):
 
 
 async def _user(call: Call) -> Answer:
-    users = ScopedUsers(call.gateway, call.identity.scope)
-    return Answer(users.shown(users.message(call.path.aor)))
+    scope = call.identity.scope
+    users = ScopedUsers(call.gateway, scope)
+    message = users.message(call.path.aor)
+    if call.media_type == JSON:
+        return Answer(users.shown(message))
+    presence = decode(Presence, message.value)
+    if call.media_type == PIDF:
+        return Answer(pidf(presence, scope.parts), PIDF)
+    if call.media_type == DIALOG_INFO:
+        return Answer(dialog_info(presence, scope.parts), DIALOG_INFO)
+    users.require(Part.CONTACT, "accept")
+    return Answer(reginfo(presence), REGINFO)
 
 
 async def _list(call: Call) -> Answer:
@@ -144,7 +160,9 @@ USER = Operation(
     summary="One user's presence.",
     handler=_user,
     path_parameters=UserPath,
-    answers={JSON: Presence},
+    description="As JSON the record itself; as PIDF with RPID, dialog-info or reginfo for programs "
+    "that read these.",
+    answers={JSON: Presence, PIDF: str, DIALOG_INFO: str, REGINFO: str},
     errors={404: {JSON: Error}},
 )
 USERS = Operation(

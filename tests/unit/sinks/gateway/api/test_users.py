@@ -172,3 +172,22 @@ def test_parts_that_are_not_granted_are_neither_shown_nor_searched(ask: Ask) -> 
         answer = ask(f"/v1/users?{query}", OF_SOME)
         assert (answer.status_code, answer.json()["field"]) == (403, query.partition("=")[0])
     assert ask("/v1/users", "a-token-nobody-has").status_code == 401
+
+
+def test_accept_chooses_the_format(ask: Ask) -> None:
+    for kind, text in (
+        ("application/json", '"aor"'),
+        ("application/pidf+xml", "<basic>open</basic>"),
+        ("application/dialog-info+xml", "<dialog-info "),
+        ("application/reginfo+xml", "<registration "),
+        ("text/html, application/pidf+xml;q=0.9, application/json;q=0.1", "<presence "),
+        ("application/pidf+xml;q=0, */*", '"aor"'),
+    ):
+        answer = ask(f"/v1/users/{ANN}", headers={"accept": kind})
+        assert answer.status_code == 200
+        assert text in answer.text
+        assert answer.headers["vary"] == "Accept, Authorization"
+    kinds = {"accept": "application/reginfo+xml"}
+    assert ask(f"/v1/users/{ANN}", OF_SOME, headers=kinds).json()["field"] == "accept"
+    kinds = {"accept": "application/pidf+xml"}
+    assert "192.0.2.1" not in ask(f"/v1/users/{ANN}", OF_SOME, headers=kinds).text
