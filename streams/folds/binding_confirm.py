@@ -15,6 +15,40 @@ def confirm(
     session: Session, key: str, old: Binding | None, event: RegistrationEvent, cause: Cause
 ) -> FoldResult:
     """Put the binding that the event reports under `key`, in place of `old` if there was one."""
+    new = _made_of(event, old)
+    # The same contact with another Call-ID is another device, and ends the old one.
+    replaced = old if old is not None and old.call_id != new.call_id else None
+    joined = _is_joined(session, old, new, replaced)
+    before = devices.shown(session) if joined else None
+    session.bindings[key] = new
+    if joined:
+        device_updates.apply_confirmation(session, old, new, event)
+        if replaced is not None:
+            add_replaced_tombstone(session, key, replaced, event)
+            edge_loss.recheck_behind(session, replaced)
+        seen = before != devices.shown(session)
+    else:
+        seen = old is None or _shows_differently(old, new)
+    result = FoldResult(changed=True, owner=announcement(session, key, old, new, event))
+    if seen:
+        result.change = Change(cause, event.at, [event.id])
+    return result
+
+
+def _is_joined(
+    session: Session, old: Binding | None, new: Binding, replaced: Binding | None
+) -> bool:
+    """Whether the rules for devices with bindings on several nodes apply."""
+    # What is cut off stays cut off, even if the edge's tombstone has been dropped.
+    if (old is not None and old.edge_lost) or edges.is_joined(session, new.node, new.call_id):
+        return True
+    return replaced is not None and (
+        edges.may_be_edge(replaced) or edges.is_joined(session, replaced.node, replaced.call_id)
+    )
+
+
+def _made_of(event: RegistrationEvent, old: Binding | None) -> Binding:
+    """The binding that the event reports, with what of `old` still holds."""
     known = None if _is_another_devices_row(old, event) else old
     new = Binding(
         node=event.node,
@@ -45,44 +79,27 @@ def confirm(
     if event.kind is not RegistrationKind.SNAPSHOT_ROW:
         new.registered_at = event.at
     elif known is not None:
-        new.registered_at = known.registered_at
-        # A listing proves neither that the client answers pings nor that it has reconnected.
-        new.ping_lost, new.ping_seq = known.ping_lost, known.ping_seq
-        new.suspect = known.suspect and known.remote == new.remote
-        new.edge_uncertain = known.edge_uncertain
-        if known.cookie is not None and new.remote == known.remote:
-            new.cookie = known.cookie  # the kernel's may be another client's, on the same port
-        if new.cookie is None and new.remote == known.remote:
-            new.transport_claimed = known.transport_claimed  # only the REGISTER shows it
-    if old is not None and (old.call_id, old.received) == (new.call_id, new.received):
-        new.edge_connection = old.edge_connection
+        _keep_what_no_row_shows(new, known)
     if old is not None:
+        if (old.call_id, old.received) == (new.call_id, new.received):
+            new.edge_connection = old.edge_connection
         is_same = (old.remote, old.cookie) == (new.remote, new.cookie)
         new.connected_at = old.connected_at if is_same else new.confirmed_at
-    # What is cut off stays cut off, even if the edge's tombstone has been dropped.
-    joined = (old is not None and old.edge_lost) or edges.is_joined(session, new.node, new.call_id)
-    # The same contact with another Call-ID is another device, and ends the old one.
-    replaced = old if old is not None and old.call_id != new.call_id else None
-    if replaced is not None:
-        joined = (
-            joined
-            or edges.may_be_edge(replaced)
-            or edges.is_joined(session, replaced.node, replaced.call_id)
-        )
-    before = devices.shown(session) if joined else None
-    session.bindings[key] = new
-    if joined:
-        device_updates.apply_confirmation(session, old, new, event)
-        if replaced is not None:
-            add_replaced_tombstone(session, key, replaced, event)
-            edge_loss.recheck_behind(session, replaced)
-        seen = before != devices.shown(session)
-    else:
-        seen = old is None or _shows_differently(old, new)
-    result = FoldResult(changed=True, owner=announcement(session, key, old, new, event))
-    if seen:
-        result.change = Change(cause, event.at, [event.id])
-    return result
+    return new
+
+
+def _keep_what_no_row_shows(new: Binding, known: Binding) -> None:
+    """A listing proves neither that the client answers pings nor that it has reconnected."""
+    new.registered_at = known.registered_at
+    new.ping_lost, new.ping_seq = known.ping_lost, known.ping_seq
+    new.edge_uncertain = known.edge_uncertain
+    if new.remote != known.remote:
+        return
+    new.suspect = known.suspect
+    if known.cookie is not None:
+        new.cookie = known.cookie  # the kernel's may be another client's, on the same port
+    if new.cookie is None:
+        new.transport_claimed = known.transport_claimed  # only the REGISTER shows it
 
 
 def _is_another_devices_row(old: Binding | None, event: RegistrationEvent) -> bool:

@@ -87,13 +87,14 @@ def _source(name: str) -> str:
 
 
 def every() -> list[Mutant]:
-    """All mutants of all folds, but those that are known to change nothing."""
-    return [
-        mutant
-        for name in RULES
-        for mutant in mutants(f"streams.{name}", _source(name))
-        if mutant.name not in HARMLESS
-    ]
+    """All mutants of all folds, but those that are known to change nothing.
+
+    Raises LookupError where one of these does not exist any more.
+    """
+    found = [mutant for name in RULES for mutant in mutants(f"streams.{name}", _source(name))]
+    if gone := HARMLESS.keys() - {mutant.name for mutant in found}:
+        raise LookupError(f"harmless.py lists what is no mutant: {sorted(gone)}")
+    return [mutant for mutant in found if mutant.name not in HARMLESS]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ HARMLESS: dict[str, str] = {
     "streams.folds.replaced_bindings.end_replaced: always binding_key(event.node, event.binding)": (
         "no binding's key is made of None"
     ),
-    "streams.folds.binding_confirm.confirm: without ''": (
+    "streams.folds.binding_confirm._made_of: without ''": (
         "all callers check that there is a contact: the condition is for the type checker"
     ),
     "streams.folds.binding_confirm.confirm: always devices.shown(session)": (
@@ -16,7 +16,7 @@ HARMLESS: dict[str, str] = {
     "streams.folds.listed_row._began_before: without at is None": (
         "a process and the time of its last event are set together: for the type checker"
     ),
-    "streams.folds.binding_confirm.confirm: without old.edge_lost": (
+    "streams.folds.binding_confirm._is_joined: without old.edge_lost": (
         "the rules for devices are applied too often, with the same result"
     ),
     "streams.folds.edge_loss._ended_before: without last is not None": (
