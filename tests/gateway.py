@@ -18,9 +18,9 @@ TOKEN = "a-token-for-the-tests"
 
 def gateway(folder: Path, kafka: KafkaSettings, **environment: str) -> StageProcess:
     """A gateway as a process of its own, on any free port."""
-    own = {
-        f"ROLLCALL_GATEWAY_{name}": value for name, value in ({"PORT": "0"} | environment).items()
-    }
+    # Tests do not wait for their subscriptions to end one by one.
+    given = {"PORT": "0", "LIMITS__STOP_SPREAD": "0", **environment}
+    own = {f"ROLLCALL_GATEWAY_{name}": value for name, value in given.items()}
     return StageProcess("sinks.gateway.stage", folder, kafka, **own)
 
 

@@ -5,19 +5,13 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from sinks.gateway.access.origins import (
-    check_origin,
-    cors_headers,
-    is_preflight,
-    preflight_headers,
-)
+from sinks.gateway.access.origins import cors_headers, is_preflight, preflight_headers
 from sinks.gateway.api.call import Operation
 from sinks.gateway.api.operations import OPERATIONS
 from sinks.gateway.api.serving import in_text, respond
@@ -25,7 +19,13 @@ from sinks.gateway.board_routes import board_routes
 from sinks.gateway.errors import Refused, TooMany, UnknownUser
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.query import aor_in, cursor_of, has_field, watch_of
-from sinks.gateway.request_checks import identify, identify_stream
+from sinks.gateway.request_checks import (
+    address_of,
+    check_page,
+    client_of,
+    identify,
+    identify_stream,
+)
 from sinks.gateway.ticket_route import ticket
 from sinks.gateway.transports import EVENT_STREAM, EventStream, serve_web_socket
 from sinks.gateway.view import View, fields_of
@@ -47,10 +47,11 @@ def app(gateway: Gateway) -> Starlette:
             if not any(kind in request.headers.get("accept", "*/*") for kind in _ANY):
                 return JSONResponse({"error": f"there is only {EVENT_STREAM}"}, status_code=406)
             cursor = cursor_of(asked.query, request.headers)
-            gateway.admit()
+            gateway.check_state()
             await gateway.reach(cursor)
+            gateway.admit(asked.identity, watch)
         except Refused as refusal:
-            return _answer(gateway, refusal)
+            return _answer(gateway, request, refusal)
         only_cursors = has_field(asked.query, "cursor")
         return EventStream(gateway, watch, asked.identity, view, cursor, only_cursors=only_cursors)
 
@@ -60,10 +61,11 @@ def app(gateway: Gateway) -> Starlette:
             watch = asked.identity.scope.narrowed(watch_of(asked.query, gateway.watched_max))
             view = View(asked.identity.scope.parts, fields_of(asked.query))
             cursor = cursor_of(asked.query, websocket.headers)
-            gateway.admit()
+            gateway.check_state()
             await gateway.reach(cursor)
+            gateway.admit(asked.identity, watch)
         except Refused as refusal:
-            await websocket.send_denial_response(_answer(gateway, refusal))
+            await websocket.send_denial_response(_answer(gateway, websocket, refusal))
             return
         await serve_web_socket(gateway, watch, asked.identity, view, cursor, websocket)
 
@@ -71,7 +73,7 @@ def app(gateway: Gateway) -> Starlette:
         try:
             return await ticket(gateway, request)
         except Refused as refusal:
-            return _answer(gateway, refusal)
+            return _answer(gateway, request, refusal)
 
     async def user(request: Request) -> Response:
         try:
@@ -83,7 +85,7 @@ def app(gateway: Gateway) -> Starlette:
             if message is None:
                 raise UnknownUser(f"no presence of {aor}")
         except Refused as refusal:
-            return _answer(gateway, refusal)
+            return _answer(gateway, request, refusal)
         headers = {"cache-control": "no-store"}
         value = identity.scope.redact(message).value
         return Response(value, media_type="application/json", headers=headers)
@@ -96,7 +98,7 @@ def app(gateway: Gateway) -> Starlette:
                 identity = await identify(gateway, request)
                 return await respond(operation, gateway, identity, request)
             except Refused as refusal:
-                return in_text(operation, request, _answer(gateway, refusal))
+                return in_text(operation, request, _answer(gateway, request, refusal))
 
         return serve
 
@@ -105,7 +107,7 @@ def app(gateway: Gateway) -> Starlette:
 
         async def answer(request: Request) -> Response:
             if request.method == "OPTIONS":
-                response = _preflight(gateway, request.headers)
+                response = _preflight(gateway, request)
             else:
                 response = await handler(request)
             shared_with = cors_headers(
@@ -145,20 +147,20 @@ async def _no_route(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
-def _preflight(gateway: Gateway, headers: Headers) -> Response:
+def _preflight(gateway: Gateway, request: Request) -> Response:
     """A browser asks for a page. It sends no token yet: only the request itself has it."""
-    if not is_preflight(headers):
+    if not is_preflight(request.headers):
         return Response(status_code=405, headers={"allow": "GET, HEAD"})
     try:
-        check_origin(headers, gateway.allowed_origins)
+        check_page(gateway, request)
     except Refused as refusal:
-        return _answer(gateway, refusal)
+        return _answer(gateway, request, refusal)
     return Response(status_code=204, headers=preflight_headers())
 
 
-def _answer(gateway: Gateway, refusal: Refused) -> JSONResponse:
+def _answer(gateway: Gateway, connection: HTTPConnection, refusal: Refused) -> JSONResponse:
     """The error as JSON: what is wrong, and the field at fault."""
-    gateway.refuse(refusal)
+    gateway.refuse(refusal, address_of(gateway, connection), client_of(connection))
     content = {"error": str(refusal)}
     if refusal.field is not None:
         content["field"] = refusal.field

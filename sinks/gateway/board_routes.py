@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -22,8 +22,10 @@ from sinks.gateway.transports import TOKEN_EXPIRED
 _GOING_AWAY, _INVALID = 1001, 1008
 
 
-def board_routes(gateway: Gateway, answer: Callable[[Refused], Response]) -> list[BaseRoute]:
-    """The routes. `answer` makes a response of a refusal."""
+def board_routes(
+    gateway: Gateway, answer: Callable[[HTTPConnection, Refused], Response]
+) -> list[BaseRoute]:
+    """The routes. `answer` makes a response of a refusal of a request."""
     files = assets()
 
     def file(request: Request) -> Response:
@@ -38,18 +40,18 @@ def board_routes(gateway: Gateway, answer: Callable[[Refused], Response]) -> lis
         """Whether the page may open its feed: a refused WebSocket shows a page no reason."""
         try:
             identity = await identify(gateway, request)
-            gateway.admit()
+            gateway.admit(identity)
         except Refused as refusal:
-            return answer(refusal)
+            return answer(request, refusal)
         headers = {"cache-control": "no-store"}
         return JSONResponse({"client": identity.client}, headers=headers)
 
     async def feed(websocket: WebSocket) -> None:
         try:
             asked = await identify_stream(gateway, websocket)
-            gateway.admit()
+            gateway.admit(asked.identity)
         except Refused as refusal:
-            await websocket.send_denial_response(answer(refusal))
+            await websocket.send_denial_response(answer(websocket, refusal))
             return
         await _serve(gateway, asked.identity, websocket)
 
@@ -72,7 +74,7 @@ async def _serve(gateway: Gateway, identity: Identity, websocket: WebSocket) -> 
     )
     asking = asyncio.create_task(_take_requests(websocket, feed))
     try:
-        match await gateway.run(feed, "board"):
+        match await gateway.run(feed, "board", identity):
             case End.STOPPING:
                 await websocket.close(_GOING_AWAY, "stopping")
             case End.EXPIRED:

@@ -5,7 +5,7 @@ done whole or not at all, and answered once; an error ends nothing.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,11 +92,20 @@ def _users(value: Any, field: str) -> tuple[str, ...]:
 class Commands:
     """Handles the commands of one connection, one after the other."""
 
-    def __init__(self, hub: Hub, feed: Feed, scope: Scope, watched_max: int) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        feed: Feed,
+        scope: Scope,
+        watched_max: int,
+        check_room: Callable[[int], None],
+    ) -> None:
+        """`check_room` raises TryElsewhere where so many more users cannot be watched here."""
         self._hub = hub
         self._feed = feed
         self._scope = scope
         self._watched_max = watched_max
+        self._check_room = check_room
 
     async def handle(self, text: str | None) -> None:
         """Do what a message asks for; returns when its answer was sent, or the feed ended.
@@ -120,6 +129,7 @@ class Commands:
 
     def _do(self, command: Command, id_: Id) -> Message:
         subscriber = self._feed.subscriber
+        self._check_room(len(command.add))
         change = self._hub.rewatch(
             subscriber, command.add, command.remove, command.cursor, self._watched_max
         )

@@ -80,6 +80,11 @@ class Feed:
         self.quiet_since = self._clock()
         self.ended: End | None = None
 
+    @property
+    def waiting(self) -> int:
+        """How many messages wait for the subscriber."""
+        return len(self.subscriber.waiting) + len(self.subscriber.removed)
+
     async def run(self) -> End:
         """Until `end` is called. The subscriber is forgotten when it returns."""
         try:

@@ -1,6 +1,7 @@
 """The gateway within its event loop: admits subscribers, feeds them, and finds stalled ones."""
 
 import asyncio
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -8,6 +9,7 @@ from typing import Any
 
 from runtime import logs, metrics
 from sinks.gateway.access.authenticator import Authenticator
+from sinks.gateway.access.identity import Identity
 from sinks.gateway.access.static_tokens import StaticTokens
 from sinks.gateway.access.tickets import Tickets
 from sinks.gateway.board.board import Board
@@ -16,12 +18,15 @@ from sinks.gateway.cursor import Cursor
 from sinks.gateway.errors import Refused, TryElsewhere
 from sinks.gateway.feed import End, Feed
 from sinks.gateway.hub import Hub
+from sinks.gateway.limits.guard import Limits
+from sinks.gateway.limits.refusal_log import RefusalLog
 from sinks.gateway.lookup.index import Index
 from sinks.gateway.message import Message
 from sinks.gateway.nodes.known import KnownNodes
 from sinks.gateway.progress import Resume
 from sinks.gateway.routing.addresses import Addresses
 from sinks.gateway.settings import GatewaySettings
+from sinks.gateway.subscriber import Watch
 
 log = logs.get(__name__)
 
@@ -29,6 +34,13 @@ log = logs.get(__name__)
 _SAMPLED = 100
 # So often all feeds are checked.
 CHECK_SECONDS = 0.25
+# So often, in seconds, all that waits is counted: a walk through all feeds.
+_BACKLOG_SECONDS = 1.0
+# What a waiting message takes: messages themselves are shared, and kept anyway.
+_WAITING_BYTES = 150
+# A stop ends some feeds each so many seconds.
+_DRAIN_STEP = 0.05
+NOBODY = Watch(only_named=True)
 # A gateway that is behind a subscriber's cursor looks first after so long, in seconds.
 _RESUME_PAUSE = 0.02
 NOWHERE: Mapping[int, int] = {}
@@ -38,11 +50,18 @@ class Gateway:
     """All but `is_caught_up`, `is_stopping` and `status` belongs to the event loop's thread."""
 
     def __init__(
-        self, settings: GatewaySettings, wall_clock: Callable[[], float] = time.time
+        self,
+        settings: GatewaySettings,
+        wall_clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`wall_clock`: seconds since the epoch."""
+        """`wall_clock`: seconds since the epoch; `clock`: one that only goes forward."""
         self._settings = settings
         self._wall_clock = wall_clock
+        self._clock = clock
+        self.limits = Limits(settings.limits)
+        self._refusal_log = RefusalLog()
+        self._backlogs_due = 0.0
         self._keepalive = settings.keepalive.total_seconds()
         self._stalled_after = settings.stalled_after.total_seconds()
         self.access = Authenticator(
@@ -84,13 +103,20 @@ class Gateway:
         self.emptied = asyncio.Event()
 
     # -- subscribers ------------------------------------------------------------------------------
-    def admit(self) -> None:
-        """Return when another subscriber may connect. Raises TryElsewhere."""
+    def admit(self, identity: Identity, watch: Watch = NOBODY) -> None:
+        """Return when another subscriber may connect. Raises TryElsewhere, TooMany."""
         self.check_state()
         if len(self._feeds) >= self._settings.subscribers_max:
             raise TryElsewhere(
                 f"{self._settings.subscribers_max} subscribers are here already", reason="full"
             )
+        self.limits.shares.check(identity)
+        self.check_watched(len(watch.aors))
+
+    def check_watched(self, more: int) -> None:
+        """Raises TryElsewhere where so many more users cannot be watched by name."""
+        if self.hub.named + more > self._settings.limits.watched_max:
+            raise TryElsewhere("too many users are watched by name here", reason="watched")
 
     def check_state(self) -> None:
         """Raises TryElsewhere until the present state is read, and while stopping."""
@@ -115,15 +141,17 @@ class Gateway:
             waited += pause
             pause = min(2 * pause, 0.5)
 
-    async def run(self, feed: Feed | BoardFeed, transport: str) -> End:
+    async def run(self, feed: Feed | BoardFeed, transport: str, identity: Identity) -> End:
         """Feed one subscriber until it or the gateway ends."""
         self._feeds[feed] = transport
         self._subscribers[transport] += 1
+        self.limits.shares.add(identity)
         try:
             return await feed.run()
         finally:
             del self._feeds[feed]
             self._subscribers[transport] -= 1
+            self.limits.shares.remove(identity)
             self._note_emptied()
 
     def sent(self, messages: list[Message], is_live: bool) -> None:
@@ -134,20 +162,56 @@ class Gateway:
             if at := messages[0].at:
                 metrics.GATEWAY_DELAY.record(max(0.0, self._wall_clock() - at))
 
+    def now(self) -> float:
+        """Seconds on a clock that only goes forward."""
+        return self._clock()
+
     def wall_now(self) -> float:
         """Seconds since the epoch."""
         return self._wall_clock()
 
-    def refuse(self, refusal: Refused) -> None:
-        """Count a request answered with an error; the first of each cause is logged."""
-        self._refused[refusal.reason] += 1
-        metrics.GATEWAY_REFUSED.add(1, {"reason": refusal.reason})
-        self._log_once(
-            f"request refused: {refusal.reason}", detail=str(refusal), field=refusal.field
-        )
+    def refuse(self, refusal: Refused, address: str, client: str | None = None) -> None:
+        """Count and log a request answered with an error; of many only some are logged."""
+        why = getattr(refusal, "why", None) or str(refusal)
+        self._refuse(refusal.reason, address, client, detail=why, field=refusal.field)
+
+    def refuse_connection(self, reason: str, address: str) -> None:
+        """The same for a connection that is closed without an answer, or with one of the guard."""
+        self._refuse(reason, address, None)
+
+    def _refuse(self, reason: str, address: str, client: str | None, **details: Any) -> None:
+        self._refused[reason] += 1
+        metrics.GATEWAY_REFUSED.add(1, {"reason": reason})
+        more = self._refusal_log.admit(reason, client or address, self.now())
+        if more is not None:
+            log.warning(
+                "request refused",
+                reason=reason,
+                address=address,
+                client=client,
+                **{name: value for name, value in details.items() if value is not None},
+                **more,
+            )
+
+    async def drain(self) -> None:
+        """Admit nobody any more, and end the feeds one by one over `stop_spread`, so that not all
+        subscribers reconnect elsewhere at once."""
+        self.is_stopping = True
+        spread = self._settings.limits.stop_spread.total_seconds()
+        feeds = list(self._feeds)
+        random.shuffle(feeds)
+        began, ended = self.now(), 0
+        while ended < len(feeds):
+            due = len(feeds) if not spread else 1 + len(feeds) * (self.now() - began) / spread
+            for feed in feeds[ended : int(due)]:
+                feed.end(End.STOPPING)
+            ended = max(ended, int(due))
+            if ended < len(feeds):
+                await asyncio.sleep(_DRAIN_STEP)
+        self.end_all()
 
     def end_all(self) -> None:
-        """Admit nobody any more, and end every feed, so that subscribers reconnect elsewhere."""
+        """Admit nobody any more, and end every feed at once."""
         self.is_stopping = True
         self._note_emptied()
         for feed in self._feeds:
@@ -201,12 +265,35 @@ class Gateway:
                 feed.keep_alive_due()
                 keep_alives -= 1
         if stalled:
+            self._log_once("subscriber stalled, disconnected", seconds=self._stalled_after)
+        if backlogs := self._largest_backlogs(now):
+            self._log_once("too much waits for all subscribers, those with most disconnected")
+            stalled += backlogs
+        if stalled:
             self._stalled += len(stalled)
             metrics.GATEWAY_STALLED.add(len(stalled))
-            self._log_once("subscriber stalled, disconnected", seconds=self._stalled_after)
         self.board.tick()
         self._measure()
         return stalled + late
+
+    def _largest_backlogs(self, now: float) -> list[Feed | BoardFeed]:
+        """Feeds to disconnect because too much waits for all together: those with most."""
+        if now < self._backlogs_due:
+            return []
+        self._backlogs_due = now + _BACKLOG_SECONDS
+        room = self._settings.limits.bytes_waiting_max // _WAITING_BYTES
+        excess = sum(feed.waiting for feed in self._feeds) - room
+        if excess <= 0:
+            return []
+        found = []
+        for feed in sorted(self._feeds, key=lambda one: one.waiting, reverse=True):
+            if excess <= 0:
+                break
+            if feed.ended is None:
+                excess -= feed.waiting
+                feed.end(End.STALLED)
+                found.append(feed)
+        return found
 
     def _measure(self) -> None:
         metrics.GATEWAY_SENT.add(self._sent - self._counted_sent)

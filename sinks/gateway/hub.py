@@ -60,6 +60,8 @@ class Hub:
         self._by_domain: dict[str, Subscribers] = {}
         self._of_everybody: Subscribers = {}
         self.coalesced = 0
+        # Users watched by name, of all subscribers.
+        self.named = 0
 
     @property
     def users(self) -> int:
@@ -120,6 +122,7 @@ class Hub:
         tag = tag_of(watch.names, view)
         resumed = cursor is not None and self.progress.resume(cursor, tag) is Resume.NOW
         subscriber = Subscriber(watch, wake, view, tag, resumed)
+        self.named += len(watch.aors)
         if watch.everybody:
             self._of_everybody[subscriber] = None
         for name in watch.domains:
@@ -164,6 +167,7 @@ class Hub:
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
         """Forget the subscriber."""
+        self.named -= len(subscriber.watch.aors)
         self._of_everybody.pop(subscriber, None)
         _remove(self._by_aor, subscriber.watch.single, subscriber)
         for name in _remove(self._by_domain, subscriber.watch.domains, subscriber):
@@ -196,6 +200,7 @@ class Hub:
         if cursor is not None and view_in(cursor.tag) == view_in(subscriber.tag):
             resumed = self.progress.resume(cursor, cursor.tag) is Resume.NOW
             since = self.progress.since(cursor) if resumed else None
+        self.named += len(aors) - len(watch.aors)
         _remove(self._by_aor, removed, subscriber)
         for aor in removed:
             subscriber.waiting.pop(aor, None)

@@ -15,17 +15,19 @@ _SEND_BUFFER = 64 * 1024
 _OTHER_FILES = 200
 
 
-def subscribers_possible(wanted: int) -> int:
-    """How many subscribers this process may have open files for, `wanted` at most.
+def subscribers_possible(wanted: int, pending: int) -> int:
+    """How many subscribers this process may have open files for, `wanted` at most, beside so many
+    connections whose request is not complete.
 
     Raises the soft limit of open files to the hard one.
     """
+    others = _OTHER_FILES + pending
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard == resource.RLIM_INFINITY or wanted + _OTHER_FILES <= hard:
+    if hard == resource.RLIM_INFINITY or wanted + others <= hard:
         return wanted
-    possible = max(1, hard - _OTHER_FILES)
+    possible = max(1, hard - others)
     log.warning("open files limit the number of subscribers", set=wanted, possible=possible)
     return possible
 

@@ -1,6 +1,6 @@
-"""What each request passes before its handler: host, origin, and who sent it."""
+"""What each request passes before its handler: its client's rate, host, origin, and its token."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import HTTPConnection
 
@@ -12,10 +12,10 @@ from sinks.gateway.query import ticket_in
 
 
 async def identify(gateway: Gateway, connection: HTTPConnection) -> Identity:
-    """Who sends a request, by its token. Raises NotAllowed, TryElsewhere."""
-    check_page(gateway, connection)
-    address = address_of(connection)
-    return await gateway.access.authenticate(connection.headers, address, gateway.wall_now())
+    """Who sends a request, by its token. Raises NotAllowed, TooMany, TryElsewhere."""
+    address = check_page(gateway, connection)
+    found = await gateway.access.authenticate(connection.headers, address, gateway.wall_now())
+    return _known(gateway, connection, found, address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +34,34 @@ async def identify_stream(gateway: Gateway, connection: HTTPConnection) -> Asked
     ticket, query = ticket_in(connection.scope["query_string"])
     if ticket is None:
         return Asked(await identify(gateway, connection), query)
-    check_page(gateway, connection)
-    redeemed = gateway.access.redeem(ticket, address_of(connection), gateway.wall_now())
-    return Asked(redeemed, query)
+    address = check_page(gateway, connection)
+    redeemed = gateway.access.redeem(ticket, address, gateway.wall_now())
+    return Asked(_known(gateway, connection, redeemed, address), query)
 
 
-def check_page(gateway: Gateway, connection: HTTPConnection) -> None:
-    """Raises NotAllowed for a host or an origin that is not allowed."""
+def check_page(gateway: Gateway, connection: HTTPConnection) -> str:
+    """The client's address. Raises TooMany for one that asks too often, NotAllowed for a host or an
+    origin that is not allowed."""
+    address = address_of(gateway, connection)
+    gateway.limits.check_address(address, gateway.now())
     check_host(connection.headers.get("host"), gateway.allowed_hosts)
     check_origin(connection.headers, gateway.allowed_origins)
+    return address
 
 
-def address_of(connection: HTTPConnection) -> str:
-    """The client's address."""
-    return connection.client.host if connection.client else ""
+def address_of(gateway: Gateway, connection: HTTPConnection) -> str:
+    """The client's address, which a trusted proxy may report."""
+    peer = connection.client.host if connection.client else ""
+    forwarded = connection.headers.getlist("x-forwarded-for")
+    return gateway.limits.proxies.client(peer, forwarded)
+
+
+def client_of(connection: HTTPConnection) -> str | None:
+    """The holder of the token, where it is known by now."""
+    return getattr(connection.state, "client", None)
+
+
+def _known(gateway: Gateway, connection: HTTPConnection, found: Identity, address: str) -> Identity:
+    connection.state.client = found.client
+    gateway.limits.check_client(found.client, gateway.now())
+    return replace(found, address=address)

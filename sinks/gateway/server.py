@@ -11,6 +11,9 @@ import uvicorn
 from websockets import http11
 
 from runtime import logs
+from runtime.connection_guard import ConnectionGuard
+from runtime.guarded_http import end_late_request, guarded, guarded_web_socket
+from runtime.metrics import GATEWAY_CONNECTIONS
 from sinks.gateway.app import app
 from sinks.gateway.gateway import CHECK_SECONDS, NOWHERE, Gateway
 from sinks.gateway.listener import listen
@@ -38,14 +41,22 @@ class Server:
         self._listener = listen(settings)
         host, port = self._listener.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        stalled_after = settings.stalled_after.total_seconds()
+        self._guard = ConnectionGuard(
+            settings.limits.of_connections(settings.subscribers_max, stalled_after),
+            is_proxy=gateway.limits.proxies.has,
+            refused=gateway.refuse_connection,
+            timed_out=end_late_request,
+        )
+        self._stop_seconds = STOP_SECONDS + settings.limits.stop_spread.total_seconds()
         # By default the library does not answer a longer WebSocket request.
         http11.MAX_LINE_LENGTH = http11.MAX_NUM_HEADERS = _REQUEST_BYTES
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 app(gateway),
                 loop="asyncio",
-                http="h11",
-                ws="websockets-sansio",
+                http=guarded(self._guard),
+                ws=guarded_web_socket(self._guard),
                 lifespan="off",
                 log_config=None,
                 access_log=False,
@@ -91,10 +102,19 @@ class Server:
         with suppress(RuntimeError):  # its loop has ended by itself
             self._loop.call_soon_threadsafe(function, *arguments)
 
-    def stop(self) -> None:
-        """End every subscription, then the thread."""
+    @property
+    def connections(self) -> int:
+        """How many are open, with those whose request is not complete."""
+        return len(self._guard)
+
+    def begin_stop(self) -> None:
+        """End the subscriptions one by one, then the thread; until then messages are applied."""
         self.call(self._stop.set)
-        self._thread.join(3 * STOP_SECONDS)
+
+    def stop(self) -> None:
+        """The same, and return when the thread has ended."""
+        self.begin_stop()
+        self._thread.join(2 * STOP_SECONDS + self._stop_seconds)
 
     # -- in the thread ----------------------------------------------------------------------------
     def _run(self) -> None:
@@ -110,14 +130,21 @@ class Server:
         while not self._stop.is_set() and not serving.done():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), CHECK_SECONDS)
-            for feed in self._gateway.check(self._loop.time()):
-                self._abort(feed.client)
-        self._gateway.end_all()
+            self._check()
+        draining = asyncio.create_task(self._gateway.drain())
+        while not draining.done():
+            await asyncio.wait([draining], timeout=CHECK_SECONDS)
+            self._check()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._gateway.emptied.wait(), STOP_SECONDS)
         self._uvicorn.should_exit = True
         maintaining.cancel()
         await serving
+
+    def _check(self) -> None:
+        GATEWAY_CONNECTIONS.set(len(self._guard))
+        for feed in self._gateway.check(self._loop.time()):
+            self._abort(feed.client)
 
     def _apply_batch(self, messages: list[Message], positions: Mapping[int, int]) -> None:
         self._room.release()

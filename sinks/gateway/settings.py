@@ -15,6 +15,7 @@ from sinks.gateway.access.identity import Identity
 from sinks.gateway.access.origins import origin_in
 from sinks.gateway.access.settings import JwtSettings, ScopedToken, check_token, listed
 from sinks.gateway.access.static_tokens import StaticToken
+from sinks.gateway.limits.settings import LimitSettings
 from sinks.gateway.routing.addresses import NextHop, next_hop_in
 
 # RFC 6265 §4.1.1: a token of RFC 2616, here without what is rare.
@@ -74,6 +75,9 @@ class GatewaySettings(StageSettings):
         timedelta(seconds=5),
         ge=_SECOND,
         description="The streams' own, `streams.node_lease`: shown with the nodes.",
+    )
+    limits: LimitSettings = Field(
+        LimitSettings(), description="How much one client, and all together, may take."
     )
     subscribers_max: int = Field(15_000, ge=1, description="More are answered 503.")
     keepalive: Duration = Field(

@@ -34,7 +34,7 @@ def run() -> None:
     settings, kafka = load(GatewaySettings), load(KafkaSettings)
     stage = Stage(NAME)
     stage.start()
-    possible = subscribers_possible(settings.subscribers_max)
+    possible = subscribers_possible(settings.subscribers_max, settings.limits.pending_max)
     Sink(settings.model_copy(update={"subscribers_max": possible}), kafka, stage).run()
 
 
@@ -74,6 +74,7 @@ class Sink:
         """What an operator asks first; counts since the start of this process."""
         return {
             "url": self._server.url,
+            "connections": self._server.connections,
             "kafka_away": self._is_kafka_away(),
             "dead_letters": self._reader.dead_letters if self._reader else 0,
             **self._gateway.status(),
@@ -103,12 +104,21 @@ class Sink:
         is_open = False
         while not self._stage.stop.is_set():
             self._check_server()
-            reader.step()
-            if self._nodes is not None:
-                self._nodes.step()
+            self._step(reader)
             if reader.is_caught_up and not is_open:
                 self._server.call(self._open)
                 is_open = True
+
+        # Subscriptions end one by one: until then they get what changes.
+        self._stage.ready.clear()
+        self._server.begin_stop()
+        while self._server.is_alive:
+            self._step(reader)
+
+    def _step(self, reader: Reader) -> None:
+        reader.step()
+        if self._nodes is not None:
+            self._nodes.step()
 
     def _open(self) -> None:
         """Admit subscribers. Called in the server's thread, which has applied all messages by now.

@@ -88,7 +88,7 @@ class EventStream(Response):
         )
         leaving = asyncio.create_task(_until_gone(receive, feed))
         try:
-            ended = await gateway.run(feed, "sse")
+            ended = await gateway.run(feed, "sse", self._identity)
             if ended is End.EXPIRED:
                 await write(EXPIRED.sse, more=False)
             elif ended is End.STOPPING:
@@ -144,10 +144,12 @@ async def serve_web_socket(
         expires_at=identity.expires_at,
         cursor=cursor,
     )
-    commands = Commands(gateway.hub, feed, identity.scope, gateway.watched_max)
+    commands = Commands(
+        gateway.hub, feed, identity.scope, gateway.watched_max, gateway.check_watched
+    )
     leaving = asyncio.create_task(until_gone())
     try:
-        ended = await gateway.run(feed, "websocket")
+        ended = await gateway.run(feed, "websocket", identity)
         if ended is End.EXPIRED:
             await websocket.close(TOKEN_EXPIRED, "token expired")
         elif ended is End.STOPPING:

@@ -32,6 +32,8 @@ class BoardFeed:
 
     # The server pings a WebSocket.
     wants_keep_alives = False
+    # Nothing is queued: see above.
+    waiting = 0
 
     def __init__(
         self,

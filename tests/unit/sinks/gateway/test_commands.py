@@ -73,7 +73,7 @@ async def answers(scope: Scope, *texts: str | None) -> list[dict[str, Any]]:
 
     feed = Feed(hub, Watch(only_named=True), send, lambda _messages, _live: None)
     running = asyncio.create_task(feed.run())
-    commands = Commands(hub, feed, scope, watched_max=2)
+    commands = Commands(hub, feed, scope, watched_max=2, check_room=lambda _more: None)
     for text in texts:
         await commands.handle(text)
     feed.end(End.GONE)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from schemas.codec import encode
+from sinks.gateway.access.identity import Identity
 from sinks.gateway.feed import End, Feed
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.message import Message, presence_message
@@ -29,7 +30,7 @@ class Connection:
         self.gate = asyncio.Event()
         self.gate.set()
         self.feed = Feed(gateway.hub, Watch(), self.send, gateway.sent, keep_alive=self.keep_alive)
-        self.running = asyncio.create_task(gateway.run(self.feed, "sse"))
+        self.running = asyncio.create_task(gateway.run(self.feed, "sse", Identity("x")))
 
     async def send(self, messages: list[Message]) -> None:
         self.taken.append([(message.aor, message.version) for message in messages])
@@ -134,7 +135,7 @@ def test_a_feed_ends_when_its_token_expires() -> None:
             return Feed(gateway.hub, Watch(), send, gateway.sent, expires_at=expires_at)
 
         feeds = [feed(None), feed(1010.0), feed(1020.0)]
-        running = [asyncio.create_task(gateway.run(one, "sse")) for one in feeds]
+        running = [asyncio.create_task(gateway.run(one, "sse", Identity("x"))) for one in feeds]
         await turns()
         now[0] = 1009.9
         assert gateway.check(0.0) == []

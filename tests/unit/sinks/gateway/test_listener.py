@@ -10,8 +10,8 @@ from sinks.gateway.settings import GatewaySettings
 
 
 def test_no_more_subscribers_than_files_may_be_open() -> None:
-    assert subscribers_possible(1) == 1
-    assert subscribers_possible(10**12) < 10**12
+    assert subscribers_possible(1, 10) == 1
+    assert subscribers_possible(10**12, 10) < 10**12
 
 
 def test_a_port_that_is_taken_is_named() -> None:

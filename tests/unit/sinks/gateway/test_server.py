@@ -10,6 +10,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from schemas.codec import encode
+from sinks.gateway.access.identity import Identity
 from sinks.gateway.errors import TryElsewhere
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.message import presence_message
@@ -218,4 +219,4 @@ def test_a_stop_ends_all_subscriptions(gateway: Gateway) -> None:
     eventually(lambda: stream.ended and web_socket.ended)
     assert (stream.ended, web_socket.ended) == ("closed", 1001)
     with pytest.raises(TryElsewhere):
-        gateway.admit()
+        gateway.admit(Identity("x"))
