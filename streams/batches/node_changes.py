@@ -8,6 +8,7 @@ from schemas.fences import Fence
 from schemas.vocabulary import NodeKind
 from streams import models
 from streams.batches.effects import Record
+from streams.batches.node_rollback import all_or_nothing
 from streams.batches.open_sessions import OpenSessions
 from streams.batches.partition_state import PartitionState
 from streams.batches.session_output import SessionOutput
@@ -50,7 +51,7 @@ class NodeChanges:
     def change(self, change: NodeChange) -> None:
         """A node has started, ended, was lost or is back; or its time has advanced."""
         node = change.node
-        with self._sessions.all_or_nothing(node):
+        with all_or_nothing(self._partition, self._output, node):
             old = self._partition.nodes.get(node)
             new = fold_node_state(old, change, self._now)
             if new is None:
@@ -70,7 +71,7 @@ class NodeChanges:
 
     def registrations_listed(self, end: RegistrationEvent) -> None:
         """A complete listing of a node's registrations has ended."""
-        with self._sessions.all_or_nothing(end.node):
+        with all_or_nothing(self._partition, self._output, end.node):
             self._sessions.begin_sweep(end.node, lambda s: fold_registrations_listed(s, end))
             self._mark_listed(end.node, end.at)
 
@@ -89,7 +90,7 @@ class NodeChanges:
                 return  # read again: it does not show what was registered since
             if known.gap_at is not None and known.gap_from is not None:
                 listing.gap = known.gap_from, known.gap_at
-        with self._sessions.all_or_nothing(node):
+        with all_or_nothing(self._partition, self._output, node):
             for members in (node, PATHS):
                 self._sessions.begin_sweep(members, lambda s: fold_connections(s, listing))
             self._mark_listed(node, first.at)
@@ -99,7 +100,7 @@ class NodeChanges:
         """Mark the bindings of nodes that became stale."""
         for node in self._partition.became_stale(self._now):
             try:
-                with self._sessions.all_or_nothing(node):
+                with all_or_nothing(self._partition, self._output, node):
                     known = self._copy(node)
                     known.stale, at = True, known.gap_at or known.at
                     self._sweep_staleness(node, at, stale=True)

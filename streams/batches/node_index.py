@@ -134,3 +134,17 @@ def _renew(session: Indexed, refresh: Refresh) -> None:
     binding = renewed(session, refresh)
     if binding is not None:
         binding.expires_at = expiry(refresh)
+
+
+def is_on(session: Session, node: str) -> bool:
+    """Whether the user still has on the node what `NodeIndex.add` looks for."""
+    bindings = session.bindings.values()
+    if node == PATHS:
+        return any(binding.path is not None for binding in bindings)
+    return (
+        any(binding.node == node for binding in bindings)
+        or any(leg.node == node for leg in session.calls.values())
+        or any(
+            one.edge_connection is not None and one.edge_connection.node == node for one in bindings
+        )
+    )

@@ -5,8 +5,7 @@ the output after that. If a rule raises, the session is rebuilt from the table a
 applied to it earlier in the batch. In a sweep or a timer the failure costs that user alone.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,10 +13,11 @@ from schemas import topics
 from streams import models
 from streams.batches.effects import Record
 from streams.batches.journal import Journal
+from streams.batches.node_index import is_on
 from streams.batches.partition_state import PartitionState
 from streams.batches.placement import check_placement
 from streams.batches.session_output import SessionOutput
-from streams.batches.sweep import PATHS, PIECE, Sweep
+from streams.batches.sweep import PIECE, Sweep
 from streams.folds.outcome import FoldResult
 from streams.folds.presence import end_grace, fold_presence
 from streams.folds.short_refresh import short_refresh
@@ -136,7 +136,7 @@ class OpenSessions:
         It is not retried: the sweep's event could not be acknowledged meanwhile. The user's next
         event, listing or expiry decides.
         """
-        if not _is_on(session, sweep.node):
+        if not is_on(session, sweep.node):
             self._partition.index.remove(sweep.node, key)
             return session
         try:
@@ -202,28 +202,6 @@ class OpenSessions:
             self._decide(key, session, rule)
         self._open[key] = session
 
-    @contextmanager
-    def all_or_nothing(self, node: str) -> Iterator[None]:
-        """Undo what an event changed of a node and its sweeps, if something raises.
-
-        Node states are replaced, never changed: NodeState objects may be shared.
-        """
-        nodes, sweeps = self._partition.nodes, self._partition.sweeps
-        written = self._output.effects.state
-        known, lengths = nodes.get(node), (len(sweeps), len(written))
-        after = [sweep.after for sweep in sweeps]
-        try:
-            yield
-        except Exception:
-            if known is None:
-                nodes.pop(node, None)
-            else:
-                nodes[node] = known
-            del sweeps[lengths[0] :], written[lengths[1] :]
-            for sweep, record in zip(sweeps, after, strict=True):
-                sweep.after = record
-            raise
-
     def write(self) -> None:
         """Write the changed sessions into the table, and the changelog records of sessions and
         refreshes."""
@@ -241,17 +219,3 @@ class OpenSessions:
         for key, refresh in self._refreshes.items():
             if key not in self._touched:
                 write(Record(topics.SESSIONS, partition.number, overlay_key(key), refresh))
-
-
-def _is_on(session: Session, node: str) -> bool:
-    """Whether the user has something on the node."""
-    bindings = session.bindings.values()
-    if node == PATHS:
-        return any(binding.path is not None for binding in bindings)
-    return (
-        any(binding.node == node for binding in bindings)
-        or any(leg.node == node for leg in session.calls.values())
-        or any(
-            one.edge_connection is not None and one.edge_connection.node == node for one in bindings
-        )
-    )
