@@ -11,8 +11,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from schemas.codec import encode
 from sinks.gateway.access.origins import cors_headers, is_preflight, preflight_headers
 from sinks.gateway.api.call import Operation
+from sinks.gateway.api.openapi import document
 from sinks.gateway.api.operations import OPERATIONS
 from sinks.gateway.api.serving import in_text, respond
 from sinks.gateway.board_routes import board_routes
@@ -33,6 +35,7 @@ from sinks.gateway.view import View, fields_of
 Handler = Callable[[Request], Awaitable[Response]]
 
 _METHODS = ("GET", "OPTIONS")
+_ALLOW = "GET, HEAD"
 _ANY = ("*/*", "text/*", EVENT_STREAM)
 
 
@@ -90,6 +93,12 @@ def app(gateway: Gateway) -> Starlette:
         value = identity.scope.redact(message).value
         return Response(value, media_type="application/json", headers=headers)
 
+    described = encode(document())
+
+    async def openapi(request: Request) -> Response:
+        del request
+        return Response(described, media_type="application/json")
+
     def rest(operation: Operation) -> Handler:
         """The handler of one operation of `/v1`."""
 
@@ -102,12 +111,15 @@ def app(gateway: Gateway) -> Starlette:
 
         return serve
 
-    def shared(handler: Handler) -> Handler:
-        """The handler for pages of allowed origins too: preflights, and CORS headers."""
+    def shared(handler: Handler, allow: str = _ALLOW) -> Handler:
+        """The handler for pages of allowed origins too: preflights, and CORS headers.
+
+        `allow`: the methods there are.
+        """
 
         async def answer(request: Request) -> Response:
             if request.method == "OPTIONS":
-                response = _preflight(gateway, request)
+                response = _preflight(gateway, request, allow)
             else:
                 response = await handler(request)
             shared_with = cors_headers(
@@ -128,11 +140,12 @@ def app(gateway: Gateway) -> Starlette:
             Route("/presence", shared(stream), methods=_METHODS),
             WebSocketRoute("/presence", web_socket),
             WebSocketRoute("/presence/ws", web_socket),
-            Route("/v1/tickets", shared(new_ticket), methods=("POST", "OPTIONS")),
+            Route("/openapi.json", shared(openapi), methods=_METHODS),
+            Route("/v1/tickets", shared(new_ticket, "POST"), methods=("POST", "OPTIONS")),
             Route("/presence/{aor:path}", shared(user), methods=_METHODS),
             *board_routes(gateway, partial(_answer, gateway)),
             *[
-                Route(one.route, shared(rest(one)), methods=(one.method, "OPTIONS"))
+                Route(one.route, shared(rest(one), one.allow), methods=(one.method, "OPTIONS"))
                 for one in OPERATIONS
             ],
         ],
@@ -147,10 +160,10 @@ async def _no_route(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
-def _preflight(gateway: Gateway, request: Request) -> Response:
+def _preflight(gateway: Gateway, request: Request, allow: str) -> Response:
     """A browser asks for a page. It sends no token yet: only the request itself has it."""
     if not is_preflight(request.headers):
-        return Response(status_code=405, headers={"allow": "GET, HEAD"})
+        return Response(status_code=405, headers={"allow": allow})
     try:
         check_page(gateway, request)
     except Refused as refusal:

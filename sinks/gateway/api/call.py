@@ -68,6 +68,11 @@ class Operation:
     text_error: str | None = None
 
     @property
+    def allow(self) -> str:
+        """The path's methods: with GET there is HEAD too."""
+        return "GET, HEAD" if self.method == "GET" else self.method
+
+    @property
     def route(self) -> str:
         """The path as Starlette matches it: an AOR may hold slashes."""
         return self.path.replace("{aor}", "{aor:path}")

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from sinks.gateway.access.identity import Identity
@@ -51,10 +51,13 @@ async def _body(operation: Operation, request: Request) -> Parameters | None:
     if media_type != JSON:
         raise UnsupportedType(f"the body has to be {JSON}", "content-type")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise TooLarge(f"the body exceeds {BODY_BYTES_MAX} bytes", "body")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > BODY_BYTES_MAX:
+                raise TooLarge(f"the body exceeds {BODY_BYTES_MAX} bytes", "body")
+    except ClientDisconnect as error:  # no answer reaches it
+        raise BadQuery("the request was not completed", "body") from error
     if not body:
         raise BadQuery("the body is empty", "body")
     return from_body(operation.body, bytes(body))
