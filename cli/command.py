@@ -153,27 +153,6 @@ def explain(
 
 @app.command(
     epilog=examples(
-        'rollcall query "SELECT aor, status, cause FROM presence"',
-        'rollcall query "SELECT * FROM calls ORDER BY at" --folder .rollcall/demo --json',
-    )
-)
-def query(
-    sql: Annotated[str, typer.Argument(help="A SELECT; the views are in docs/clickhouse.md.")],
-    folder: Annotated[
-        Path | None,
-        typer.Option(help="An ended stack's; default: clickhouse.url, else clickhouse.folder."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Ask ClickHouse about the past. A stack on chDB has to be stopped first."""
-    from cli.query import query as command
-
-    with plain_errors():
-        command(sql, folder, as_json)
-
-
-@app.command(
-    epilog=examples(
         "rollcall audit",
         "rollcall audit freeswitch:fs1=10.0.0.5:8021 opensips:os1=http://10.0.0.6:8888/mi",
     )
@@ -232,6 +211,44 @@ def replay(
 
     with plain_errors():
         command(sources, node or [], speed, into, as_json, calls)
+
+
+@app.command(
+    epilog=examples(
+        "rollcall query",
+        "rollcall query losses-by-cause --from -7d",
+        "rollcall query online-at --at 14:03 --node fs-1 --json",
+        "rollcall query --sql 'SELECT cause, count() FROM presence_history GROUP BY cause'",
+    )
+)
+def query(
+    name: Annotated[
+        str | None, typer.Argument(help="A question; without any they are listed.")
+    ] = None,
+    sql: Annotated[str | None, typer.Option(help="A SELECT of the store's views.")] = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="Default: now.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Default: a day before --to.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Default: now.")] = None,
+    node: Annotated[str | None, typer.Option(help="Of this SIP node only.")] = None,
+    domain: Annotated[str | None, typer.Option(help="Of users of this domain only.")] = None,
+    aor: Annotated[str | None, typer.Option(help="Of this user only.")] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="A stack's; default: clickhouse.url, else clickhouse.folder."),
+    ] = None,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header.")] = False,
+) -> None:
+    """Ask the store of the past: a named question, or SQL."""
+    from cli.query import Form
+    from cli.query import query as command
+
+    form = Form.JSON if as_json else Form.CSV if as_csv else Form.TABLE
+    options = {"at": at, "from": since, "to": until, "node": node, "domain": domain, "aor": aor}
+    with plain_errors():
+        command(name, sql, options, folder, form)
 
 
 @app.command(

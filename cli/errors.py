@@ -5,11 +5,13 @@ from local.kafka.jars import KafkaJarsUnavailable
 from local.stack import StackRunning
 from local.stage_process import StageFailed
 from operate.presence_log import UnknownUser
+from operate.queries.catalogue import UnknownQuery
 from operate.topic_reader import NotReadToEnd
 from producers.sockets.errors import KernelRefuses
 from runtime.kafka import KafkaMisconfigured, KafkaUnavailable
 from runtime.settings import BadArgument, BadSettings
 from schemas.sip_uri import MalformedUri
+from sinks.clickhouse.errors import StatementRefused, StoreMisconfigured, StoreUnavailable
 
 
 class ReplayTimeout(Exception):
@@ -30,5 +32,9 @@ ACTIONABLE = (
     NotReadToEnd,
     StackRunning,
     StageFailed,
+    StatementRefused,
+    StoreMisconfigured,
+    StoreUnavailable,
+    UnknownQuery,
     UnknownUser,
 )

@@ -9,12 +9,6 @@ from pathlib import Path
 
 from schemas.presence import Presence
 
-# Calls of the recordings, each with its users and its last event.
-CALLS = (
-    "SELECT formatDateTime(min(at), '%T') AS began, arraySort(groupUniqArray(aor)) AS users, "
-    "argMax(cause, at) AS ended FROM calls WHERE aor != '' GROUP BY call ORDER BY began"
-)
-
 
 def next_commands(folder: Path, users: Iterable[Presence]) -> list[str]:
     """The commands that ask the data in `folder`: who, explain one of `users`, and the calls."""
@@ -24,7 +18,7 @@ def next_commands(folder: Path, users: Iterable[Presence]) -> list[str]:
     if known:
         aor = shlex.quote(known[0].aor.removeprefix("sip:"))
         found.append(f"{program} explain {aor} --folder {place}")
-    return [*found, f'{program} query "{CALLS}" --folder {place}']
+    return [*found, f"{program} query calls --folder {place}"]
 
 
 def _program() -> str:

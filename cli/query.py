@@ -1,57 +1,150 @@
-"""`rollcall query`: one SELECT of ClickHouse, a server or an ended stack's chDB."""
+"""`rollcall query`: asks the store a named question, or one in SQL, and prints the answer."""
 
+import csv
 import json
+import sys
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
+import typer
 from rich.console import Console
 
-from cli.console import DEMO_FOLDER, emit
+from cli.console import DEMO_FOLDER, canonical, emit
 from cli.layout import Column, lay_out
+from operate.explain.time_expressions import parse_time
+from operate.queries.catalogue import NamedQuery, catalogue, find
 from runtime.settings import BadArgument, load
-from sinks.clickhouse.database import Database, StoreMisconfigured, StoreUnavailable
+from schemas.sip_uri import MalformedUri, aor_of
+from sinks.clickhouse.asking.answer import Answer
+from sinks.clickhouse.asking.client import ask
 from sinks.clickhouse.settings import ClickHouseSettings
 
-_LEAST = 6
-# Where the output is not a terminal, nothing is cut.
+# Where no --from is given.
+_SPAN = timedelta(days=1)
+_CELL_LEAST = 8  # characters to which a column may be cut
 _UNLIMITED = 100_000
 
 
-def query(sql: str, folder: Path | None, json_lines: bool) -> None:
-    """Print the rows: a table that fits the terminal, or JSON lines. Raises BadArgument."""
-    try:
-        with Database(_settings(folder)) as database:
-            names, rows = database.select(sql)
-    except (StoreUnavailable, StoreMisconfigured) as error:
-        raise BadArgument(str(error).partition("\n")[0]) from error
-    if json_lines:
-        for row in rows:
-            emit(json.loads(json.dumps(row, default=str)))
+class Form(StrEnum):
+    """How an answer is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+def query(
+    name: str | None,
+    sql: str | None,
+    options: dict[str, str | None],
+    folder: Path | None,
+    form: Form,
+) -> None:
+    """Print the answer. Raises BadArgument, UnknownQuery, StatementRefused, StoreUnavailable.
+
+    `options`: at, from, to, node, domain and aor as given. `folder`: of a stack.
+    """
+    if sql is None and name is None:
+        _list(form)
         return
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = _UNLIMITED
-    table = lay_out(
-        [Column(name, _LEAST) for name in names],
-        [[_text(row[name]) for name in names] for row in rows],
-        console.width,
-    )
-    console.print(table)
+    if sql is not None and name is not None:
+        raise BadArgument("either NAME or --sql, not both")
+    settings = _settings(folder)
+    if sql is not None:
+        if given := [option for option, value in options.items() if value is not None]:
+            raise BadArgument(f"--{given[0]} is for a named query: write it into the SQL")
+        _print(ask(settings, sql, {}), form)
+        return
+    chosen = find(name or "")
+    _print(ask(settings, chosen.sql, _parameters(chosen, options)), form)
 
 
 def _settings(folder: Path | None) -> ClickHouseSettings:
-    """Raises BadArgument where there are no data."""
-    settings = load(ClickHouseSettings)
+    """The store of the settings, of a stack's folder, or that the demo left."""
     if folder is not None:
-        settings = load(ClickHouseSettings, url=None, folder=folder / "clickhouse")
-    elif settings.url is None and not settings.folder.is_dir():
-        settings = load(ClickHouseSettings, folder=DEMO_FOLDER / "clickhouse")
-    if settings.url is None and not settings.folder.is_dir():
-        raise BadArgument(f"no ClickHouse data in {settings.folder}, and clickhouse.url is not set")
+        return load(ClickHouseSettings, url=None, folder=folder / "clickhouse")
+    settings = load(ClickHouseSettings)
+    demo = DEMO_FOLDER / "clickhouse"
+    if settings.url is None and not settings.folder.is_dir() and demo.is_dir():
+        return load(ClickHouseSettings, folder=demo)
     return settings
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return str(value)
+def _list(form: Form) -> None:
+    for name, one in catalogue().items():
+        if form is Form.JSON:
+            emit({"name": name, "question": one.question, "parameters": sorted(one.parameters)})
+        else:
+            typer.echo(f"{name:24} {one.question}")
+
+
+def _parameters(chosen: NamedQuery, options: dict[str, str | None]) -> dict[str, str]:
+    """The values of the query's parameters. Raises BadArgument."""
+    for option, value in options.items():
+        if value is not None and option not in chosen.parameters:
+            takes = ", ".join(f"--{one}" for one in sorted(chosen.parameters))
+            raise BadArgument(f"{chosen.name} has no --{option}: it takes {takes}")
+    now = datetime.now(UTC)
+    end = _time(options["to"], now, now)
+    found = {
+        "at": _text(_time(options["at"], now, now)),
+        "from": _text(_time(options["from"], now, end - _SPAN)),
+        "to": _text(end),
+        "node": options["node"] or "",
+        "domain": _domain(options["domain"]),
+        "aor": canonical(options["aor"]) if options["aor"] else "",
+    }
+    if "from" in chosen.parameters and found["from"] >= found["to"]:
+        raise BadArgument("--from has to be before --to")
+    return {key: value for key, value in found.items() if key in chosen.parameters}
+
+
+def _time(given: str | None, now: datetime, default: datetime) -> datetime:
+    return parse_time(given, now).at if given is not None else default
+
+
+def _text(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+
+
+def _domain(given: str | None) -> str:
+    if not given:
+        return ""
+    try:
+        return aor_of(f"sip:x@{given}").partition("@")[2]
+    except MalformedUri as error:
+        raise BadArgument(f"{given[:100]!r} is no domain: {error}") from error
+
+
+def _print(answer: Answer, form: Form) -> None:
+    if form is Form.JSON:
+        for row in answer.rows:
+            emit(dict(zip(answer.columns, row, strict=True)))
+    elif form is Form.CSV:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(answer.columns)
+        writer.writerows([[_cell(value) for value in row] for row in answer.rows])
+    elif answer.rows:
+        console = Console(highlight=False, markup=False)
+        if not console.is_terminal:  # nothing is cut for a file or a pipe
+            console.width = _UNLIMITED
+        columns = [
+            Column(name, least=_CELL_LEAST, rank=number)
+            for number, name in enumerate(answer.columns)
+        ]
+        rows = [[_short(_cell(value)) for value in row] for row in answer.rows]
+        console.print(lay_out(columns, rows, console.width))
+    else:
+        typer.echo("no rows")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _short(text: str) -> str:
+    """A time to the second where nothing is below it; other texts as they are."""
+    return text.removesuffix("Z").removesuffix(".000000")

@@ -9,16 +9,14 @@ import clickhouse_connect
 import msgspec
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from clickhouse_connect.driver.query import QueryResult
 
 from runtime.private_folders import make_private_folder
-from sinks.clickhouse.settings import ClickHouseSettings
+from sinks.clickhouse.errors import StoreMisconfigured, StoreUnavailable
+from sinks.clickhouse.settings import ClickHouseSettings, User
 
 _encoder = msgspec.json.Encoder()
 # One insert is one block, written when the call returns; times are ISO 8601.
 _INSERT = {"date_time_input_format": "best_effort", "async_insert": 0}
-# 2: settings of the session may still be set, which the client does.
-_READ_ONLY = {"readonly": 2}
 # UNKNOWN_USER, WRONG_PASSWORD, ACCESS_DENIED, AUTHENTICATION_FAILED: no waiting helps.
 _REFUSALS = frozenset({192, 193, 497, 516})
 # They log each failure before raising it, at length; the retries log it in one line.
@@ -26,28 +24,23 @@ for _noisy in ("clickhouse_connect", "urllib3"):
     logging.getLogger(_noisy).setLevel(logging.CRITICAL)
 
 
-class StoreUnavailable(Exception):
-    """ClickHouse did not do it now. Wait and try again; the message has its answer."""
-
-
-class StoreMisconfigured(Exception):
-    """ClickHouse will not do it until settings or permissions change."""
-
-
 class Database:
-    """One connection to write and one to read, so that no query delays a write. Thread-safe."""
+    """One connection to write and two to read, so that no query delays a write. Thread-safe."""
 
-    def __init__(self, settings: ClickHouseSettings) -> None:
-        """Connect, and create the database if it is missing.
+    def __init__(self, settings: ClickHouseSettings, *, for_questions: bool = False) -> None:
+        """Connect, and create the database if it is missing; `for_questions`: only to `ask`.
 
         Raises StoreUnavailable, StoreMisconfigured.
         """
         self._settings = settings
         try:
-            with _connect(settings, None) as client:
-                client.command(f"CREATE DATABASE IF NOT EXISTS {settings.database}")
-            self._client = _connect(settings, settings.database)
-            self._reader = _connect(settings, settings.database)
+            if not for_questions:
+                with _connect(settings, None) as client:
+                    client.command(f"CREATE DATABASE IF NOT EXISTS {settings.database}")
+            user = settings.reader if for_questions else settings.writer
+            self._client = _connect(settings, settings.database, user)
+            self._reader = _connect(settings, settings.database, user)
+            self._asked = _connect(settings, settings.database, settings.reader)
         except (ClickHouseError, OSError) as error:
             raise _translate(error, settings) from error
 
@@ -63,21 +56,19 @@ class Database:
     ) -> list[tuple[Any, ...]]:
         """The rows of a SELECT that may run for `seconds`. Raises as `command`."""
         limits = {"max_execution_time": seconds} if seconds else None
-        return [tuple(row) for row in self._select(sql, parameters, limits).result_rows]
-
-    def select(self, sql: str) -> tuple[list[str], list[dict[str, Any]]]:
-        """The names of the columns, and the rows by name; nothing can be written by it.
-
-        Raises as `command`.
-        """
-        result = self._select(sql, None, _READ_ONLY)
-        return list(result.column_names), [dict(row) for row in result.named_results()]
-
-    def _select(
-        self, sql: str, parameters: dict[str, Any] | None, limits: dict[str, Any] | None
-    ) -> QueryResult:
         try:
-            return self._reader.query(sql, parameters=parameters, settings=limits)
+            result = self._reader.query(sql, parameters=parameters, settings=limits)
+        except (ClickHouseError, OSError) as error:
+            raise _translate(error, self._settings) from error
+        return [tuple(row) for row in result.result_rows]
+
+    def ask(self, sql: str, parameters: dict[str, Any], limits: dict[str, Any], form: str) -> bytes:
+        """The answer to a statement within limits, in one of ClickHouse's formats.
+
+        On a connection of its own. Raises as `command`.
+        """
+        try:
+            return bytes(self._asked.raw_query(sql, parameters, limits, form))
         except (ClickHouseError, OSError) as error:
             raise _translate(error, self._settings) from error
 
@@ -92,6 +83,7 @@ class Database:
     def close(self) -> None:
         self._client.close()
         self._reader.close()
+        self._asked.close()
 
     def __enter__(self) -> "Database":
         return self
@@ -100,19 +92,21 @@ class Database:
         self.close()
 
 
-def _connect(settings: ClickHouseSettings, database: str | None) -> Client:
+def _connect(
+    settings: ClickHouseSettings, database: str | None, user: User | None = None
+) -> Client:
     if settings.url is None:
         make_private_folder(settings.folder)
         return clickhouse_connect.get_client(
             interface="chdb", path=str(settings.folder), database=database
         )
-    url = urlsplit(settings.url)
+    url, (name, password) = urlsplit(settings.url), user or settings.writer
     return clickhouse_connect.get_client(
         interface=url.scheme,
         host=url.hostname,
         port=url.port or (8443 if url.scheme == "https" else 8123),
-        username=settings.user,
-        password=settings.password.get_secret_value(),
+        username=name,
+        password=password.get_secret_value(),
         database=database or "default",
         autogenerate_session_id=False,  # /status queries from its own thread
         connect_timeout=10,

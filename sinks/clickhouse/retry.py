@@ -9,7 +9,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 from runtime import logs, metrics
 from runtime.kafka import KafkaUnavailable
 from runtime.stage import StageStopped
-from sinks.clickhouse.database import StoreUnavailable
+from sinks.clickhouse.errors import StoreUnavailable
 
 T = TypeVar("T")
 _UNAVAILABLE = (StoreUnavailable, KafkaUnavailable)

@@ -8,6 +8,8 @@ from pydantic import Field, SecretStr, field_validator
 
 from runtime.settings import StageSettings
 
+User = tuple[str, SecretStr]
+
 
 class ClickHouseSettings(StageSettings):
     """Section `clickhouse`: chDB in `folder` unless `url` names a server."""
@@ -24,6 +26,10 @@ class ClickHouseSettings(StageSettings):
     database: str = Field("rollcall", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     user: str = "default"
     password: SecretStr = SecretStr("")
+    query_user: str | None = Field(
+        None, description="For `rollcall query` on a server: one with SELECT only; null: `user`."
+    )
+    query_password: SecretStr = SecretStr("")
     batch_rows: int = Field(20_000, ge=1, description="A batch is due with so many records,")
     batch_bytes: int = Field(32 << 20, ge=1, description="or so many bytes of values,")
     batch_seconds: float = Field(1.0, gt=0, description="or when its oldest record waits so long.")
@@ -42,6 +48,16 @@ class ClickHouseSettings(StageSettings):
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise ValueError("must be http://HOST[:PORT] or https://HOST[:PORT]")
         return url
+
+    @property
+    def writer(self) -> User:
+        """Who stores."""
+        return self.user, self.password
+
+    @property
+    def reader(self) -> User:
+        """Who asks."""
+        return (self.query_user, self.query_password) if self.query_user else self.writer
 
     @property
     def place(self) -> str:

@@ -11,7 +11,8 @@ from runtime.kafka import KafkaSettings, topic_ids
 from runtime.lag import LagMeter
 from runtime.stage import StageStopped
 from sinks.clickhouse.batch import Batch
-from sinks.clickhouse.database import Database, StoreUnavailable
+from sinks.clickhouse.database import Database
+from sinks.clickhouse.errors import StoreUnavailable
 from sinks.clickhouse.positions import Partition, Positions
 from sinks.clickhouse.reader import Reader
 from sinks.clickhouse.retry import retry

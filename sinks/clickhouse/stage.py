@@ -1,9 +1,12 @@
 """`rollcall run clickhouse`: settings, connections and signals around the sink."""
 
+import contextlib
+
 from runtime import logs
 from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.settings import load
 from runtime.stage import Stage, StageStopped
+from sinks.clickhouse.asking.endpoint import Endpoint
 from sinks.clickhouse.database import Database
 from sinks.clickhouse.migration import load as load_migrations
 from sinks.clickhouse.migration import migrate
@@ -35,7 +38,10 @@ def run() -> None:
         sink = Sink(kafka, settings, database, stage.stop, stage.ready.set)
         stage.status = sink.status
         _log.info("storing", store=settings.place, database=settings.database)
-        sink.run()
+        with contextlib.ExitStack() as stack:
+            if settings.url is None:
+                stack.callback(Endpoint(settings.folder, database).close)
+            sink.run()
     except StageStopped:
         return
     finally:

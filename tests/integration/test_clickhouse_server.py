@@ -8,7 +8,8 @@ from benchmarks.clickhouse_server import PASSWORD, Server, serving
 from local.network import free_port
 from runtime.kafka import KafkaSettings
 from schemas import topics
-from sinks.clickhouse.database import Database, StoreMisconfigured
+from sinks.clickhouse.database import Database
+from sinks.clickhouse.errors import StoreMisconfigured
 from sinks.clickhouse.settings import ClickHouseSettings
 from tests import clickhouse_records as records
 from tests.eventually import eventually

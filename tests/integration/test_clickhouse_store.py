@@ -15,7 +15,8 @@ import pytest
 
 from schemas import golden
 from sinks.clickhouse import migration
-from sinks.clickhouse.database import Database, StoreUnavailable
+from sinks.clickhouse.database import Database
+from sinks.clickhouse.errors import StoreUnavailable
 from sinks.clickhouse.positions import PositionRow
 from sinks.clickhouse.rows import Delivery, Row
 from sinks.clickhouse.tables import TABLES, VIEWS, Table, to_row

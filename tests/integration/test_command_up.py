@@ -36,6 +36,11 @@ def watching(folder: Path) -> Iterator[Path]:
         process.wait()
 
 
+def _nodes_in_store(folder: Path) -> set[str]:
+    """The nodes whose events the running sink has stored, by its own answer."""
+    return {row["node"] for row in lines(rollcall("query", "nodes", "--json", folder=folder))}
+
+
 def test_stack_is_watched_queried_stopped_and_started_again(tmp_path: Path) -> None:
     file = tmp_path / ".rollcall" / "stack.json"
     one, two = (f"freeswitch={CAPTURES / name}.json" for name in ("reg_blind", "restart_after"))
@@ -59,6 +64,7 @@ def test_stack_is_watched_queried_stopped_and_started_again(tmp_path: Path) -> N
         assert changes(printed) == EXPECTED["restart_after"]
         who = lines(rollcall("who", "--json", folder=tmp_path))
         assert {"1001", "1002"} <= set(changes(who))
+        eventually(lambda: "fs-0" in _nodes_in_store(tmp_path), 30, what="the sink answers")
         assert not list(tmp_path.glob("*spool*")), "a replay leaves nothing in the user's folder"
 
         second = rollcall("up", folder=tmp_path)

@@ -39,8 +39,7 @@ def test_they_name_the_folder_and_a_user_who_is_not_reachable(
     who, explain, query = map(shlex.split, next_commands(Path("a folder/demo"), users))
     assert who == [PROGRAM, "who", "--folder", "a folder/demo"]
     assert explain == [PROGRAM, "explain", "1'2@example.test", "--folder", "a folder/demo"]
-    assert query[:2] == [PROGRAM, "query"]
-    assert query[2].startswith("SELECT ")
+    assert query == [PROGRAM, "query", "calls", "--folder", "a folder/demo"]
 
 
 def test_without_users_there_is_none_to_explain() -> None:

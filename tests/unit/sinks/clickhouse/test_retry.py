@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from runtime.stage import StageStopped
-from sinks.clickhouse.database import StoreMisconfigured, StoreUnavailable
+from sinks.clickhouse.errors import StoreMisconfigured, StoreUnavailable
 from sinks.clickhouse.retry import retry
 
 

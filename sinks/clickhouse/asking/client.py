@@ -1,0 +1,52 @@
+"""Asks the store: the running sink over its socket, a server by its URL, else chDB's own folder."""
+
+from collections.abc import Mapping
+
+import httpx
+
+from sinks.clickhouse.asking.answer import FORMAT, LIMITS, Answer, read_answer
+from sinks.clickhouse.asking.endpoint import SOCKET_NAME, short_path
+from sinks.clickhouse.asking.statement import checked
+from sinks.clickhouse.database import Database
+from sinks.clickhouse.errors import StatementRefused, StoreUnavailable
+from sinks.clickhouse.settings import ClickHouseSettings
+from sinks.clickhouse.tables import VIEWS
+
+# Longer than a statement may run.
+_TIMEOUT_SECONDS = LIMITS["max_execution_time"] + 10
+_REFUSED = (400, 413)
+
+
+def ask(settings: ClickHouseSettings, sql: str, parameters: Mapping[str, object]) -> Answer:
+    """The answer to a SELECT of the views; `parameters` stand in it as `{name:Type}`.
+
+    Raises StatementRefused, StoreUnavailable, StoreMisconfigured.
+    """
+    statement = checked(sql, VIEWS)
+    if settings.url is None:
+        if (settings.folder / SOCKET_NAME).exists():
+            try:
+                return _ask_sink(settings, sql, parameters)
+            except httpx.ConnectError:
+                pass  # of a killed sink: nobody has the folder open
+        if not settings.folder.is_dir():
+            raise StoreUnavailable(
+                f"there is no store at {settings.folder} (clickhouse.folder): `rollcall up` or "
+                "`rollcall run clickhouse` makes one"
+            )
+    with Database(settings, for_questions=True) as database:
+        return read_answer(database.ask(statement, dict(parameters), LIMITS, FORMAT))
+
+
+def _ask_sink(settings: ClickHouseSettings, sql: str, parameters: Mapping[str, object]) -> Answer:
+    with short_path(settings.folder) as path:
+        transport = httpx.HTTPTransport(uds=path)
+        with httpx.Client(transport=transport, timeout=_TIMEOUT_SECONDS) as client:
+            body = {"sql": sql, "parameters": dict(parameters)}
+            response = client.post("http://sink/query", json=body)
+    if response.is_success:
+        return read_answer(response.content)
+    error = response.json().get("error", response.text)
+    if response.status_code in _REFUSED:
+        raise StatementRefused(error)
+    raise StoreUnavailable(error)

@@ -1,0 +1,13 @@
+"""What goes wrong with the store, named for the reaction it asks for."""
+
+
+class StoreUnavailable(Exception):
+    """ClickHouse did not do it now. Wait and try again; the message has its answer."""
+
+
+class StoreMisconfigured(Exception):
+    """ClickHouse will not do it until settings or permissions change."""
+
+
+class StatementRefused(Exception):
+    """The statement is not one that may be run; the message names what is not allowed."""

@@ -1,0 +1,215 @@
+"""Questions to the store: named queries on a recorded switch, SQL beside the sink that stores."""
+
+import json
+import stat
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from operate.queries.catalogue import find
+from schemas.presence import PresenceCall
+from schemas.topics import CALLS, REGISTRATIONS
+from schemas.vocabulary import CallState, Cause, Direction, Status
+from sinks.clickhouse.asking import endpoint
+from sinks.clickhouse.asking.client import ask
+from sinks.clickhouse.database import Database
+from sinks.clickhouse.errors import StatementRefused, StoreUnavailable
+from sinks.clickhouse.rows import Delivery
+from sinks.clickhouse.settings import ClickHouseSettings
+from sinks.clickhouse.tables import TABLES, to_row
+from tests import clickhouse_records as records
+from tests.integration.clickhouse_support import opened, settings
+from tests.integration.rollcall_process import rollcall
+from tests.unit.freeswitch_capture import of_topic
+
+# The recording's hour; its truth file is the phones' own account.
+FROM, TO = "2026-11-24 06:00:00", "2026-11-24 07:00:00"
+ALL = {"node": "", "domain": "", "aor": "", "from": FROM, "to": TO}
+DAY = datetime(2026, 11, 24, tzinfo=UTC)
+NOBODY: dict[str, Any] = {"reachable": False, "bindings": [], "calls": [], "status": Status.OFFLINE}
+
+
+def store(database: Database, name: str, values: list[Any]) -> None:
+    (table,) = [one for one in TABLES if one.name == name]
+    rows = [
+        to_row(table, Delivery("t", 0, offset, records.value(value)))
+        for offset, value in enumerate(values)
+    ]
+    database.insert(table.raw, [row for row in rows if row is not None])
+
+
+def presences() -> list[Any]:
+    """Alice is lost three times; eleven others together at 06:30:10; the last one stays."""
+
+    def at(minute: int, second: int = 0) -> datetime:
+        return DAY + timedelta(hours=6, minutes=minute, seconds=second)
+
+    alice = "sip:alice@example.org"
+    found = []
+    for number in range(3):
+        up, down = at(1 + 5 * number), at(3 + 5 * number)
+        found.append(
+            records.presence(2 * number + 1, aor=alice, at=up, cause=Cause.REGISTERED, calls=[])
+        )
+        found.append(
+            records.presence(
+                2 * number + 2, aor=alice, at=down, cause=Cause.CONNECTION_RESET, **NOBODY
+            )
+        )
+    for number in range(12):
+        aor = f"sip:{number:02}@example.net"
+        found.append(records.presence(1, aor=aor, at=at(20), cause=Cause.REGISTERED, calls=[]))
+        if number != 11:
+            lost = records.presence(2, aor=aor, at=at(30, 10), cause=Cause.NODE_LOST, **NOBODY)
+            found.append(lost)
+    return found
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> ClickHouseSettings:
+    """A folder with the recorded calls and registrations, and the presences above."""
+    chosen = settings(tmp_path_factory.mktemp("store") / "clickhouse")
+    with opened(chosen) as database:
+        store(database, "calls", of_topic("calls", CALLS))
+        store(database, "registrations", of_topic("calls", REGISTRATIONS))
+        store(database, "presence_history", presences())
+        store(database, "speech", [records.speech(1, at=DAY + timedelta(hours=6))])
+    return chosen
+
+
+def rows(chosen: ClickHouseSettings, name: str, **changed: str) -> list[dict[str, Any]]:
+    one = find(name)
+    given = {"at": TO, **ALL, **changed}
+    answer = ask(chosen, one.sql, {key: given[key] for key in one.parameters})
+    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+
+
+def test_answer_rate_is_that_of_the_phones(recorded: ClickHouseSettings) -> None:
+    """1001 made the 13 calls of the truth file, 8 of them answered, and one that was recorded."""
+    (hour,) = rows(recorded, "answer-rate", aor="sip:1001@sip.example.test")
+    assert (hour["made"], hour["answered"], hour["percent"]) == (14, 9, 64.3)
+
+
+def test_calls(recorded: ClickHouseSettings) -> None:
+    found = {call["call_id"]: call for call in rows(recorded, "calls")}
+    busy = found["1864e3bbe0709e90@probe-call"]
+    assert (busy["answered"], busy["cause"]) == (0, "USER_BUSY")
+    assert "sip:1001@sip.example.test" in busy["users"].split()
+    assert found["c0e7fafe27b142c8@probe-call"]["answered"] == 1
+
+
+def test_registrations_by_agent(recorded: ClickHouseSettings) -> None:
+    agents = {row["agent"]: row["users"] for row in rows(recorded, "registrations-by-agent")}
+    assert agents["Yealink SIP-T46S 66.84.0.15"] == 1
+    assert agents["fsprobe/0.1 (tcp)"] == 3
+
+
+def test_losses_flapping_and_mass_losses(recorded: ClickHouseSettings) -> None:
+    losses = {
+        row["cause"]: (row["losses"], row["users"]) for row in rows(recorded, "losses-by-cause")
+    }
+    assert losses == {"node-lost": (11, 11), "connection-reset": (3, 1)}
+    (flapping,) = rows(recorded, "flapping")
+    assert (flapping["aor"], flapping["losses"]) == ("sip:alice@example.org", 3)
+    assert flapping["most_often"] == "connection-reset"
+    (mass,) = rows(recorded, "mass-losses")
+    assert (mass["losses"], mass["causes"]) == (11, "node-lost")
+    assert mass["minute"].startswith("2026-11-24T06:30:00")
+    assert not rows(recorded, "losses-by-cause", domain="example.com")
+
+
+def test_online_at_and_over_time(recorded: ClickHouseSettings) -> None:
+    def who(at: str, **changed: str) -> list[str]:
+        return [row["aor"] for row in rows(recorded, "online-at", at=f"2026-11-24 {at}", **changed)]
+
+    assert who("06:00:59") == []
+    assert who("06:02:00") == ["sip:alice@example.org"]
+    assert len(who("06:25:00")) == 12
+    assert who("06:31:00") == ["sip:11@example.net"]
+    assert who("06:31:00", node="elsewhere") == []
+    minutes = {row["minute"][11:16]: row["reachable"] for row in rows(recorded, "online-over-time")}
+    assert minutes == {
+        "06:01": 1,
+        "06:03": 0,
+        "06:06": 1,
+        "06:08": 0,
+        "06:11": 1,
+        "06:13": 0,
+        "06:20": 12,
+        "06:30": 1,
+    }
+
+
+def test_stuck_busy_and_speech(recorded: ClickHouseSettings) -> None:
+    now = datetime.now(UTC)
+    with opened(recorded) as database:
+        for name, hours in (("short", 1), ("stuck", 5)):
+            call = PresenceCall(
+                node="fs-1",
+                leg=name,
+                call=name,
+                direction=Direction.OUTGOING,
+                peer="1002",
+                state=CallState.ANSWERED,
+                since=now - timedelta(hours=hours),
+            )
+            aor = f"sip:{name}@example.com"
+            busy = records.presence(1, aor=aor, at=now, status=Status.ON_THE_PHONE, calls=[call])
+            store(database, "presence_history", [busy])
+    (stuck,) = rows(recorded, "stuck-busy")
+    assert (stuck["aor"], stuck["node"]) == ("sip:stuck@example.com", "fs-1")
+    (server,) = rows(recorded, "speech")
+    assert (server["server"], server["sessions"], server["p50_s"]) == ("mrcp-1", 1, 0.48)
+
+
+@pytest.mark.parametrize("name", ["refused-by-reason", "media-quality", "nodes"])
+def test_queries_of_what_is_not_there_have_no_rows(recorded: ClickHouseSettings, name: str) -> None:
+    assert rows(recorded, name) == []
+
+
+def test_the_running_sink_answers_over_its_socket(tmp_path: Path) -> None:
+    chosen = settings(tmp_path / "clickhouse")
+    asked: list[list[Any]] = []
+    with opened(chosen) as database:
+        one = endpoint.Endpoint(chosen.folder, database)
+        try:
+            assert stat.S_IMODE((chosen.folder / endpoint.SOCKET_NAME).stat().st_mode) == 0o600
+
+            def question() -> None:
+                count = "SELECT count() FROM registrations"
+                asked.extend(ask(chosen, count, {}).rows[0] for _ in range(20))
+
+            thread = threading.Thread(target=question)
+            thread.start()
+            for number in range(20):  # stores while it is asked
+                store(database, "registrations", [records.registration(number)])
+            thread.join()
+            assert ask(chosen, "SELECT count() FROM registrations", {}).rows == [[20]]
+            with pytest.raises(StatementRefused, match="the function file is not allowed"):
+                ask(chosen, "SELECT file('/etc/passwd')", {})
+            with pytest.raises(StoreUnavailable, match="UNKNOWN_IDENTIFIER"):
+                ask(chosen, "SELECT nothing FROM presence", {})
+        finally:
+            one.close()
+    assert not (chosen.folder / endpoint.SOCKET_NAME).exists()
+
+
+def test_command(recorded: ClickHouseSettings, tmp_path: Path) -> None:
+    def command(*words: str) -> str:
+        place = ("--folder", str(recorded.folder.parent))
+        done = rollcall("query", *words, *place, folder=tmp_path)
+        return done.stdout
+
+    assert "losses-by-cause" in command()
+    printed = command(
+        *("losses-by-cause", "--from", "2026-11-24T06:00Z", "--to", "2026-11-24T07:00Z", "--json")
+    )
+    assert [json.loads(line)["cause"] for line in printed.splitlines()] == [
+        "node-lost",
+        "connection-reset",
+    ]
+    count = command("--sql", "SELECT count() AS legs FROM calls WHERE kind = 'trying'", "--csv")
+    assert count == "legs\n35\n"
