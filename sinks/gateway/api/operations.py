@@ -1,7 +1,12 @@
 """All operations of the REST interface: the routes and the OpenAPI document are made of them."""
 
-from sinks.gateway.api import nodes, route, users
+from sinks.gateway.api import explain, nodes, route, users
 from sinks.gateway.api.call import Operation
 
 # A path that begins as another one comes before it.
-OPERATIONS: tuple[Operation, ...] = (route.ROUTE, *users.OPERATIONS, nodes.NODES)
+OPERATIONS: tuple[Operation, ...] = (
+    route.ROUTE,
+    explain.EXPLAIN,
+    *users.OPERATIONS,
+    nodes.NODES,
+)

@@ -6,11 +6,16 @@ events were ignored, and states of before this gateway started.
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from schemas.phrases import MARKS, Change, because, headline
+from schemas.presence import Presence
 from schemas.vocabulary import Cause, Status
 from sinks.gateway.board.past import State
+from sinks.gateway.facts import Confidence
 
 SOURCE = (
     "From the published record, and the states this gateway has read since it started. "
@@ -18,13 +23,46 @@ SOURCE = (
 )
 
 
+@dataclass
+class FormerState:
+    """One state of the user, read since this gateway started."""
+
+    version: int
+    status: Status
+    reachable: bool
+    confidence: Annotated[
+        Confidence, Field(description="How sure it is that the best binding is reachable.")
+    ]
+    cause: Cause
+    because: Annotated[str, Field(description="The cause in words.")]
+    at: Annotated[datetime, Field(description="When the cause happened, by its node's clock.")]
+    written_at: Annotated[datetime, Field(description="When the record was written to Kafka.")]
+    nodes: list[str]
+    evidence: Annotated[list[str], Field(description="Ids of the events that prove it.")]
+
+
+@dataclass
+class Explanation:
+    """Why one user is shown as it is."""
+
+    sentences: Annotated[list[str], Field(description="The state in words, as of now.")]
+    record: Presence
+    marks: Annotated[
+        list[list[str]], Field(description="Of each binding of the record: what is uncertain.")
+    ]
+    states: Annotated[
+        list[FormerState], Field(description="Newest first; none of a user who has not changed.")
+    ]
+    source: Annotated[str, Field(description="What this is made of.")]
+
+
 def explanation(record: dict[str, Any], states: Iterable[State]) -> dict[str, Any]:
-    """The explanation of a user. `record`: the presence record as JSON, without what the viewer may
-    not see; `states`: the newest first."""
+    """An Explanation as JSON. `record`: the presence record, without what the viewer may not see;
+    `states`: the newest first."""
     aor, at = record["aor"], datetime.fromisoformat(record["at"])
     status, cause = Status(record["status"]), Cause(record["cause"])
     bindings = len(record["bindings"]) if record["reachable"] else None
-    change = Change(status, cause, f"{utc(at)}Z")
+    change = Change(status, cause, f"{_text(at)}Z")
     return {
         "sentences": list(headline(aor, change, bindings, is_now=True)),
         "record": record,
@@ -34,7 +72,7 @@ def explanation(record: dict[str, Any], states: Iterable[State]) -> dict[str, An
     }
 
 
-def utc(at: datetime) -> str:
+def _text(at: datetime) -> str:
     """`2026-01-31 12:03:07.123`."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
@@ -52,8 +90,8 @@ def _state(state: State) -> dict[str, Any]:
         "confidence": row.facts.confidence,
         "cause": row.cause,
         "because": because(row.cause),
-        "at": row.at,
-        "read_at": state.read_at,
+        "at": datetime.fromtimestamp(row.at, UTC),
+        "written_at": datetime.fromtimestamp(state.written_at, UTC),
         "nodes": row.facts.nodes,
         "evidence": state.evidence,
     }

@@ -22,7 +22,7 @@ from sinks.gateway.feed import End
 from sinks.gateway.message import Message
 
 # Rows are pushed so often at most, counts at most so often and at least so often.
-ROWS_SECONDS = 0.1
+ROWS_SECONDS = 0.05
 SUMMARY_SECONDS = 0.5
 SUMMARY_MOST_SECONDS = 2.0
 

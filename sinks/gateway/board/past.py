@@ -10,12 +10,12 @@ OVERALL = 100_000
 
 
 class State(NamedTuple):
-    """A state, and the ids of the events that prove it; `read_at`: when it was written to Kafka,
-    seconds since the epoch."""
+    """A state, and the ids of the events that prove it; `written_at`: to Kafka, seconds
+    since the epoch."""
 
     row: Row
     evidence: tuple[str, ...]
-    read_at: float
+    written_at: float
 
 
 class Past:

@@ -16,13 +16,14 @@ const STATES = {
   login: "Signed out",
   away: "Kafka is away",
 };
-// Searches wait for so long after a key, in milliseconds.
-const TYPING_MS = 60;
+// A search waits for the answer to the one before, but not longer, in milliseconds.
+const PATIENCE_MS = 500;
 
 const selection = { search: "", sort: "user", descending: false };
 let rowsWanted = { start: 0, count: 80 };
 let id = 0;
 let isAsking = false;
+let isWaiting = false; // for rows of the selection
 let summary = null;
 let clockDifference = 0;
 let state = "connecting";
@@ -61,6 +62,8 @@ function showSummary(found) {
 function showRows(rows) {
   users.show(rows, rows.id !== id);
   if (rows.id !== id) return;
+  isWaiting = false;
+  if (byId("search").value.trim() !== selection.search) search();
   if (!rows.total) users.empty = emptyText();
   const isAll = !selection.search && !FILTERS.some((name) => selection[name] !== undefined);
   const text = isAll ? plural(rows.total, "user") : `${plural(rows.total, "user")} found`;
@@ -80,6 +83,22 @@ function emptyText() {
     element("p", {}, "Searched are users, devices, nodes and edges."),
     element("button", { type: "button", className: "plain", onclick: clear }, "Clear search and filters"),
   ];
+}
+
+// What is typed while the gateway searches is searched next: one search at a time.
+let searchedAt = 0;
+let patience = 0;
+function search() {
+  clearTimeout(patience);
+  const wait = isWaiting ? searchedAt + PATIENCE_MS - Date.now() : 0;
+  if (wait > 0) {
+    patience = setTimeout(search, wait);
+    return;
+  }
+  const words = byId("search").value.trim();
+  if (words === selection.search) return;
+  searchedAt = Date.now();
+  select({ search: words });
 }
 
 // -- to the gateway -------------------------------------------------------------------------------
@@ -111,6 +130,7 @@ function select(changes) {
   setText(byId("direction"), selection.descending ? "↓" : "↑");
   showFilters();
   users.reset();
+  isWaiting = true;
   remember();
   ask();
 }
@@ -226,11 +246,7 @@ const asOf = () => (summary ? `What is shown is of ${timeOfDay(summary.now)} UTC
 byId("sort").append(...SORTS.map(([name, title]) => element("option", { value: name }, title)));
 byId("sort").addEventListener("change", (event) => sortBy(event.target.value));
 byId("direction").addEventListener("click", () => select({ descending: !selection.descending }));
-let typing = 0;
-byId("search").addEventListener("input", (event) => {
-  clearTimeout(typing);
-  typing = setTimeout(() => select({ search: event.target.value.trim() }), TYPING_MS);
-});
+byId("search").addEventListener("input", search);
 document.querySelector("form.tools").addEventListener("submit", (event) => event.preventDefault());
 document.addEventListener("keydown", (event) => {
   const isTyping = event.target.matches("input, select, textarea");

@@ -47,12 +47,13 @@ export class Details {
     const { record, sentences, marks, states, source } = explanation;
     const open = new Set([...this.#body.querySelectorAll("details[open]")].map((one) => one.dataset.key));
     this.#body.replaceChildren(
-      element("p", { className: "headline" }, statusMark(record.status), ` ${sentences.join(" ")}`),
+      element("p", { className: "headline" }, statusMark(record.status)),
+      ...sentences.map((sentence) => element("p", {}, sentence)),
       ...section("Bindings", record.bindings, (binding, index) => this.#binding(binding, marks[index])),
       ...section("Calls", record.calls, (call) => this.#call(call)),
       ...section("Evidence", record.evidence, (id) => element("li", {}, element("code", {}, id))),
       ...section("Before", states, (state) => this.#state(state, open)),
-      element("p", { className: "note" }, source),
+      element("p", { className: "note" }, ...withCode(source)),
     );
   }
 
@@ -93,6 +94,7 @@ export class Details {
 
   #state(state, open) {
     const key = String(state.version);
+    const at = Date.parse(state.at) / 1000;
     const label = STATUSES[state.status] ?? state.status;
     const sure = state.confidence === "sure" ? "" : ` (${CONFIDENCES[state.confidence]})`;
     return element(
@@ -104,15 +106,15 @@ export class Details {
         element(
           "summary",
           {},
-          element("time", { dateTime: new Date(state.at * 1000).toISOString(), title: fullTime(state.at) }, timeOfDay(state.at)),
+          element("time", { dateTime: state.at, title: fullTime(at) }, timeOfDay(at)),
           statusMark(state.status),
           element("span", { className: "why" }, `${sure} ${state.because}`),
         ),
         list([
           ["State", `${label}${sure}, version ${state.version}`],
           ["Cause", `${state.because} (${state.cause})`],
-          ["Happened", fullTime(state.at)],
-          ["In Kafka", fullTime(state.read_at)],
+          ["Happened", fullTime(at)],
+          ["In Kafka", fullTime(Date.parse(state.written_at) / 1000)],
           ["Nodes", state.nodes.join(", ")],
           ["Evidence", state.evidence.join("\n")],
         ]),
@@ -124,6 +126,11 @@ export class Details {
 function section(title, items, make) {
   if (!items?.length) return [];
   return [element("h3", {}, title), element("ul", { className: "entries" }, ...items.map(make))];
+}
+
+/** A text in which `…` is code. */
+function withCode(text) {
+  return text.split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
 }
 
 function list(pairs) {

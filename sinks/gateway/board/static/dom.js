@@ -41,7 +41,8 @@ export function age(seconds) {
   const minutes = Math.floor(whole / 60);
   if (minutes < 60) return `${minutes} m`;
   const hours = Math.floor(minutes / 60);
-  if (hours < 48) return minutes % 60 ? `${hours} h ${minutes % 60} m` : `${hours} h`;
+  if (hours >= 10 && hours < 48) return `${hours} h`;
+  if (hours < 10) return minutes % 60 ? `${hours} h ${minutes % 60} m` : `${hours} h`;
   return `${Math.floor(hours / 24)} d`;
 }
 

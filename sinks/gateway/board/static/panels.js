@@ -104,8 +104,8 @@ export class Panels {
     setText(byId("nodes-total"), nodes.length ? number(nodes.length) : "");
     fill(byId("nodes"), nodes, (one) => one.node, (one) => {
       const [state, meaning] = CONDITIONS[one.condition];
-      const heard = one.heard_at ? `Last heard ${age(now - one.heard_at)} ago` : "Not heard";
-      const lease = one.lease_ends_at ? `${Math.max(0, one.lease_ends_at - now).toFixed(0)} s left` : "–";
+      const heard = one.heard_at ? `Last heard ${age(now - one.heard_at)} ago; lost when its lease ends` : "Not heard";
+      const lease = one.lease_ends_at ? `${Math.max(0, one.lease_ends_at - now).toFixed(0)} s` : "–";
       const version = [one.source, one.version].filter(Boolean).join(" ");
       return element(
         "tr",

@@ -40,6 +40,7 @@ export class Users {
   #total = null;
   #active = -1;
   #frame = 0;
+  #isBusy = true; // no rows of this selection yet
   #versions = new Map();
   #causes = {};
   #clock = () => Date.now() / 1000;
@@ -82,6 +83,7 @@ export class Users {
     this.#sent = new Map(known.map((row) => [row.aor, row]));
     if (isOld) return;
     this.#window = { start, rows: known };
+    this.#isBusy = false;
     this.#total = total;
     this.#grid.setAttribute("aria-rowcount", total + 1);
     if (this.#active >= total) this.#active = total - 1;
@@ -96,6 +98,7 @@ export class Users {
     this.#versions.clear();
     this.#grid.scrollTop = 0;
     this.#asked = { start: 0, count: 0 };
+    this.#isBusy = true;
     this.#draw();
   }
 
@@ -146,6 +149,7 @@ export class Users {
       row.element.style.transform = `translateY(${this.#grid.scrollTop + (index - first) * height}px)`;
       this.#fill(row, index);
     }
+    this.#grid.setAttribute("aria-busy", this.#isBusy);
     this.#empty.hidden = this.#total !== 0;
     this.#space.hidden = this.#total === 0;
     if (this.#active >= 0) this.#grid.setAttribute("aria-activedescendant", `row-${this.#active}`);
