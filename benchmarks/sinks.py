@@ -85,6 +85,9 @@ def server(scene: Scene, url: str | None) -> Iterator[dict[str, str]]:
             process.terminate()
 
 
+_TOKEN = "a-token-for-the-benchmark"
+
+
 def measure_user_center(scene: Scene, users: int) -> dict[str, Any]:
     progress("the user center...")
     port, secret = free_port(), "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
@@ -94,6 +97,7 @@ def measure_user_center(scene: Scene, users: int) -> dict[str, Any]:
         ROLLCALL_REFERENCE_USER_CENTER_PORT=str(port),
         ROLLCALL_REFERENCE_USER_CENTER_DATA=str(scene.folder),
         ROLLCALL_REFERENCE_USER_CENTER_SECRET=secret,
+        ROLLCALL_REFERENCE_USER_CENTER_TOKEN=_TOKEN,
     )
     sink = scene.prepare_stage(
         "user-center",
@@ -113,7 +117,8 @@ def _delivered(sink: StageProcess) -> int:
 def _users_at(url: str) -> int:
     """The number of reachable users at the center, read page by page."""
     count, after = 0, None
-    with httpx.Client(base_url=url, trust_env=False) as client:
+    headers = {"authorization": f"Bearer {_TOKEN}"}
+    with httpx.Client(base_url=url, headers=headers, trust_env=False) as client:
         while True:
             query = {"limit": "1000", "reachable": "true"} | ({"after": after} if after else {})
             page = client.get("/users", params=query).json()

@@ -66,6 +66,7 @@ class Stack:
         self.stages: dict[str, StageProcess] = {}
         self.kafka = KafkaSettings()
         self.user_center_url = ""
+        self._user_center_token = ""
         self.gateway_url = ""
 
     @property
@@ -212,11 +213,13 @@ class Stack:
         if "reference-user-center" in self._names:
             port = usual_port(USER_CENTER_PORT, "the user center", self._report)
             self.user_center_url = f"http://127.0.0.1:{port}"
-            secret = self._secret()
+            secret = self._kept("user-center.secret", _new_webhook_secret)
+            self._user_center_token = self._kept("user-center.token", secrets.token_urlsafe)
             environment |= {
                 "ROLLCALL_REFERENCE_USER_CENTER_PORT": str(port),
                 "ROLLCALL_REFERENCE_USER_CENTER_DATA": str(self.folder),
                 "ROLLCALL_REFERENCE_USER_CENTER_SECRET": secret,
+                "ROLLCALL_REFERENCE_USER_CENTER_TOKEN": self._user_center_token,
                 "ROLLCALL_USER_CENTER_URL": f"{self.user_center_url}/presence",
                 "ROLLCALL_USER_CENTER_SECRET": secret,
             }
@@ -229,12 +232,12 @@ class Stack:
             }
         return environment
 
-    def _secret(self) -> str:
-        """The webhook secret of this folder, made once and readable only by its owner."""
-        path = self.folder / "user-center.secret"
+    def _kept(self, name: str, new: Callable[[], str]) -> str:
+        """A secret of this folder, made once and readable only by its owner."""
+        path = self.folder / name
         if not path.exists():
             path.touch(mode=0o600)
-            path.write_text("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
+            path.write_text(new())
         return path.read_text().strip()
 
     def _write(self) -> None:
@@ -253,6 +256,11 @@ class Stack:
             "clickhouse": (not self._isolated and os.environ.get("ROLLCALL_CLICKHOUSE_URL"))
             or str(self.folder / "clickhouse"),
             "user_center": self.user_center_url or None,
+            "user_center_token": self._user_center_token or None,
             "gateway": self.gateway_url or None,
         }
         write_stack(self.folder, document)
+
+
+def _new_webhook_secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()

@@ -30,6 +30,9 @@ from sinks.user_center.reader import GROUP
 from sinks.user_center.settings import UserCenterSettings
 from sinks.user_center.stage import Sink
 
+# What lists of the reference user center need.
+READ_TOKEN = "a-token-for-lists-of-users"
+READ_HEADERS = {"authorization": f"Bearer {READ_TOKEN}"}
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -207,7 +210,7 @@ def user_center(url_or_folder: str | Path, **bounds: int) -> Iterator[tuple[str,
     store = Store(database)
     limits = {"body_max_bytes": 8 * 1024 * 1024, "events_max": 10_000, **bounds}
     try:
-        with serving(app(store, SECRET, **limits)) as url:
+        with serving(app(store, SECRET, token=READ_TOKEN, **limits)) as url:
             yield url, store
     finally:
         store.close()

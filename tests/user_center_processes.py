@@ -13,7 +13,7 @@ import httpx
 
 from runtime.kafka import KafkaSettings
 from tests.eventually import eventually
-from tests.user_center import SECRET
+from tests.user_center import READ_TOKEN, SECRET
 
 Process = subprocess.Popen[bytes]
 
@@ -21,7 +21,7 @@ Process = subprocess.Popen[bytes]
 @contextmanager
 def reference_user_center(folder: Path, **settings: str) -> Iterator[tuple[Process, str]]:
     """The process, ready, and its base URL; `settings` of its section by name."""
-    section = {"SECRET": SECRET, "PORT": "0", "DATA": str(folder), **settings}
+    section = {"SECRET": SECRET, "PORT": "0", "DATA": str(folder), "TOKEN": READ_TOKEN, **settings}
     environment = {f"ROLLCALL_REFERENCE_USER_CENTER_{k}": v for k, v in section.items()}
     module = "local.reference_user_center.stage"
     with _running(module, environment) as (process, health):

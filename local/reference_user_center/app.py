@@ -1,5 +1,6 @@
 """The reference user center's HTTP interface: takes presence records, answers queries of users."""
 
+import hmac
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,9 +21,17 @@ from schemas.vocabulary import Status
 _PAGE = 100
 
 
-def app(store: Store, secret: str, *, body_max_bytes: int, events_max: int) -> Starlette:
-    """The ASGI application over a store. `secret` is shared with the sink."""
-    service = _Service(store, Webhook(secret), body_max_bytes, events_max)
+def app(
+    store: Store,
+    secret: str,
+    *,
+    body_max_bytes: int,
+    events_max: int,
+    token: str | None = None,
+) -> Starlette:
+    """The ASGI application over a store. `secret` is shared with the sink; `token` is what lists of
+    users need, None: they are refused."""
+    service = _Service(store, Webhook(secret), body_max_bytes, events_max, token)
     return Starlette(
         routes=[
             Route("/presence", service.presence, methods=["POST"]),
@@ -41,12 +50,18 @@ def app(store: Store, secret: str, *, body_max_bytes: int, events_max: int) -> S
 
 class _Service:
     def __init__(
-        self, store: Store, webhook: Webhook, body_max_bytes: int, events_max: int
+        self,
+        store: Store,
+        webhook: Webhook,
+        body_max_bytes: int,
+        events_max: int,
+        token: str | None,
     ) -> None:
         self._store = store
         self._webhook = webhook
         self._body_max_bytes = body_max_bytes
         self._events_max = events_max
+        self._token = token.encode() if token is not None else None
 
     async def presence(self, request: Request) -> Response:
         """200 {received, applied}; or an error {error, index, field}, without any effect."""
@@ -92,7 +107,17 @@ class _Service:
         return _error(404, "unknown user") if found is None else JSONResponse(found)
 
     def users(self, request: Request) -> Response:
-        """200 {users, next}: a page by AOR; `next` is the `after` of the following page or null."""
+        """200 {users, next}: a page by AOR; `next` is the `after` of the following page or null.
+
+        401 without the token, 403 where none is set: who asks for one user knows its AOR already,
+        a list names everybody.
+        """
+        if self._token is None:
+            return _error(403, "users are listed only with reference_user_center.token set")
+        if not hmac.compare_digest(_bearer(request), self._token):
+            response = _error(401, "a valid token is missing: Authorization: Bearer TOKEN")
+            response.headers["www-authenticate"] = "Bearer"
+            return response
         try:
             query = _query(request.query_params)
         except ValueError as error:
@@ -120,6 +145,12 @@ def verified(webhook: Webhook, body: bytes, headers: Mapping[str, str]) -> bool:
     ):  # ValueError: malformed headers
         return False
     return True
+
+
+def _bearer(request: Request) -> bytes:
+    """The token of a request, empty where it has none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip().encode("utf-8", "replace") if scheme.lower() == "bearer" else b""
 
 
 def _query(parameters: Mapping[str, str]) -> dict[str, Any]:

@@ -26,7 +26,10 @@ def document() -> dict[str, Any]:
             "/users/{aor}": {"get": _user()},
             "/healthz": {"get": {"responses": {"200": _json({"type": "object"})}}},
         },
-        "components": {"schemas": schemas},
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
     }
 
 
@@ -89,7 +92,8 @@ def _users() -> dict[str, Any]:
         "parameters": [
             {"name": name, "in": "query", "schema": schema} for name, schema in queries.items()
         ],
-        "responses": {"200": _json(page), **_errors(400, 503)},
+        "security": [{"token": []}],
+        "responses": {"200": _json(page), **_errors(400, 401, 403, 503)},
     }
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 from sqlalchemy.engine import make_url
 
 from runtime.settings import StageSettings
+from sinks.gateway.access.static_tokens import check_token
 from sinks.user_center.settings import checked_secret
 
 
@@ -18,6 +19,9 @@ class ReferenceUserCenterSettings(StageSettings):
     host: str = "127.0.0.1"
     port: int = Field(8095, ge=0, le=65535, description="0 takes any free port, see /status.")
     secret: SecretStr = Field(description="whsec_ and base64 of 24-64 random bytes.")
+    token: SecretStr | None = Field(
+        None, description="Lists of users need it, as `Authorization: Bearer TOKEN`."
+    )
     data: Path = Field(Path(".rollcall"), description="Folder of the SQLite file.")
     database_url: SecretStr | None = Field(
         None, description="postgresql://…; without it, SQLite in `data`."
@@ -29,6 +33,11 @@ class ReferenceUserCenterSettings(StageSettings):
     @classmethod
     def _secret(cls, secret: SecretStr) -> SecretStr:
         return checked_secret(secret)
+
+    @field_validator("token")
+    @classmethod
+    def _token(cls, token: SecretStr | None) -> SecretStr | None:
+        return check_token(token, "it") if token and token.get_secret_value() else None
 
     def url(self) -> str:
         """The SQLAlchemy URL of the database, with the driver this project ships."""

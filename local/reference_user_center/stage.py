@@ -41,6 +41,7 @@ def _serve(settings: ReferenceUserCenterSettings, store: Store, stage: Stage) ->
         settings.secret.get_secret_value(),
         body_max_bytes=settings.body_max_bytes,
         events_max=settings.events_max,
+        token=settings.token.get_secret_value() if settings.token else None,
     )
     server = uvicorn.Server(
         uvicorn.Config(application, log_config=None, access_log=False, timeout_graceful_shutdown=5)

@@ -13,8 +13,8 @@ from sinks.gateway.access.credentials import COOKIE_PREFIXES
 from sinks.gateway.access.hosts import host_in
 from sinks.gateway.access.identity import Identity
 from sinks.gateway.access.origins import origin_in
-from sinks.gateway.access.settings import JwtSettings, ScopedToken, check_token, listed
-from sinks.gateway.access.static_tokens import StaticToken
+from sinks.gateway.access.settings import JwtSettings, ScopedToken, listed
+from sinks.gateway.access.static_tokens import StaticToken, check_token
 from sinks.gateway.limits.settings import LimitSettings
 from sinks.gateway.routing.addresses import NextHop, next_hop_in
 

@@ -15,12 +15,12 @@ from local.reference_user_center.openapi import document
 from local.reference_user_center.store import Store
 from runtime.stage import Stage
 from tests.fuzz.hostile import fuzzed, mutated, odd_json, scratch_folder
-from tests.user_center import SECRET, event, presence, signed
+from tests.user_center import READ_TOKEN, SECRET, event, presence, signed
 
 _EVENT = event(presence("sip:alice@example.com", 1))
 _BODY = json.dumps([_EVENT, event(presence("sip:bob@example.com", 3))]).encode()
 _STORE = Store(f"sqlite:///{scratch_folder() / 'users.db'}")
-CENTER = app(_STORE, SECRET, body_max_bytes=2**23, events_max=50)
+CENTER = app(_STORE, SECRET, body_max_bytes=2**23, events_max=50, token=READ_TOKEN)
 _schema = schemathesis.openapi.from_asgi("/openapi.json", CENTER)
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -119,7 +119,8 @@ _QUERIES = [b"limit=10&after=sip:a@x", b"status=online&reachable=true", b"limit=
 @example("/users/", b"sip:a\n@x")  # was answered in another form
 def test_any_request_is_answered(path: str, query: bytes) -> None:
     for suffix in ("", query.decode("utf-8", "replace")) if path == "/users/" else ("",):
-        status, _, answer = asked(CENTER, "GET", path + suffix, query, {}, b"")
+        headers = {"authorization": f"Bearer {READ_TOKEN}".encode()}
+        status, _, answer = asked(CENTER, "GET", path + suffix, query, headers, b"")
         assert status in (200, 400, 404, 405)
         assert "error" in json.loads(answer) or status == 200
         assert path != "/users" or len(json.loads(answer).get("users", [])) <= 1000

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.user_center import event, presence, signed, user_center
+from tests.user_center import READ_HEADERS, READ_TOKEN, event, presence, signed, user_center
 from tests.user_center_processes import reference_user_center
 
 ALICE = "sip:alice@example.com"
@@ -24,7 +24,7 @@ def http(tmp_path: Path) -> Iterator[httpx.Client]:
     bounds = {"body_max_bytes": 20_000, "events_max": 20}
     with (
         user_center(tmp_path, **bounds) as (url, _store),
-        httpx.Client(base_url=url, trust_env=False) as client,
+        httpx.Client(base_url=url, headers=READ_HEADERS, trust_env=False) as client,
     ):
         yield client
 
@@ -151,6 +151,24 @@ def test_users_are_paged(http: httpx.Client) -> None:
     assert seen == everyone
     online = http.get("/users", params={"status": "online", "reachable": "true"}).json()["users"]
     assert [user["aor"] for user in online] == everyone[::2]
+
+
+@pytest.mark.parametrize(
+    "authorization", ["", READ_TOKEN, f"Basic {READ_TOKEN}", "Bearer", f"Bearer {READ_TOKEN}x"]
+)
+def test_users_are_listed_only_with_the_token(http: httpx.Client, authorization: str) -> None:
+    _post(http, _body(event(presence(ALICE, 1))))
+    answer = http.get("/users", headers={"authorization": authorization})
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    assert ALICE not in answer.text
+    assert http.get(f"/users/{ALICE}", headers={"authorization": ""}).status_code == 200
+
+
+def test_without_a_token_set_nobody_lists_users(tmp_path: Path) -> None:
+    with reference_user_center(tmp_path, TOKEN="") as (_, url):
+        answer = httpx.get(f"{url}/users", headers={"authorization": "Bearer"}, trust_env=False)
+        assert answer.status_code == 403
+        assert "reference_user_center.token" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("query", ["status=away", "reachable=1", "limit=0", "limit=x", "after=%00"])

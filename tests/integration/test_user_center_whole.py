@@ -24,6 +24,7 @@ from schemas.presence import Presence
 from sinks.user_center.stage import Sink
 from tests.eventually import eventually
 from tests.user_center import (
+    READ_HEADERS,
     dead_letters,
     event,
     lag,
@@ -90,10 +91,16 @@ def _versions_over_http(url: str) -> dict[str, int]:
     after: str | None = ""
     while after is not None:
         query: dict[str, str | int] = {"limit": 1000, "after": after}
-        page = httpx.get(f"{url}/users", params=query, trust_env=False).json()
+        page = _list(url, query)
         found |= {user["aor"]: user["version"] for user in page["users"]}
         after = page["next"]
     return found
+
+
+def _list(url: str, query: dict[str, str | int]) -> dict[str, Any]:
+    answer = httpx.get(f"{url}/users", params=query, headers=READ_HEADERS, trust_env=False)
+    page: dict[str, Any] = answer.json()
+    return page
 
 
 def test_kill_of_the_user_center_loses_nothing(kafka: KafkaSettings, tmp_path: Path) -> None:
@@ -113,7 +120,7 @@ def test_kill_of_the_user_center_loses_nothing(kafka: KafkaSettings, tmp_path: P
                 process.wait()
         with reference_user_center(tmp_path, PORT=str(port)) as (_, url):
             eventually(lambda: sending.status()["waiting_users"] == 0)
-            users = httpx.get(f"{url}/users?limit=1000", trust_env=False).json()["users"]
+            users = _list(url, {"limit": 1000})["users"]
             assert {u["aor"]: u["version"] for u in users} == dict.fromkeys(USERS, 15)
     assert lag(kafka) == 0
 

@@ -25,13 +25,10 @@ from sinks.gateway.access.jwt_verifier import JwtVerifier
 from sinks.gateway.access.key_sources import keys_of_file, keys_of_url
 from sinks.gateway.access.redaction import Part
 from sinks.gateway.access.scope import Scope
-from sinks.gateway.access.static_tokens import StaticToken
+from sinks.gateway.access.static_tokens import StaticToken, check_token
 from sinks.gateway.errors import BadQuery
 from sinks.gateway.query import aor_in, domain_in
 
-# RFC 6750 §2.1: what may follow `Bearer`. A shorter token could be guessed.
-TOKEN_LENGTH_MIN = 16
-_is_token = re.compile(r"[A-Za-z0-9\-._~+/]+=*").fullmatch
 # In `domains` of a token from the settings: everybody.
 EVERYBODY = "*"
 
@@ -41,14 +38,6 @@ def listed(value: Any) -> Any:
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     return re.split(r"[\s,]+", value.strip(" \t\r\n,")) if isinstance(value, str) else value
-
-
-def check_token(token: SecretStr, name: str) -> SecretStr:
-    """Raises ValueError with `name`, never with the token: too short, or wrong characters."""
-    text = token.get_secret_value()
-    if len(text) < TOKEN_LENGTH_MIN or not _is_token(text):
-        raise ValueError(f"{name} is none: {TOKEN_LENGTH_MIN} or more of A-Z a-z 0-9 - . _ ~ + /")
-    return token
 
 
 class ScopedToken(BaseModel):

@@ -1,10 +1,25 @@
 """Tokens from the settings: each a fixed secret with a scope, for machines (pure)."""
 
 import hmac
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from pydantic import SecretStr
+
 from sinks.gateway.access.identity import Identity
+
+# RFC 6750 §2.1: what may follow `Bearer`. A shorter token could be guessed.
+TOKEN_LENGTH_MIN = 16
+_is_token = re.compile(r"[A-Za-z0-9\-._~+/]+=*").fullmatch
+
+
+def check_token(token: SecretStr, name: str) -> SecretStr:
+    """Raises ValueError with `name`, never with the token: too short, or wrong characters."""
+    text = token.get_secret_value()
+    if len(text) < TOKEN_LENGTH_MIN or not _is_token(text):
+        raise ValueError(f"{name} is none: {TOKEN_LENGTH_MIN} or more of A-Z a-z 0-9 - . _ ~ + /")
+    return token
 
 
 @dataclass(frozen=True, slots=True)
