@@ -19,6 +19,7 @@ from runtime.kafka import KafkaSettings, SecurityProtocol, ensure_topics
 from runtime.kafka_reach import require_kafka
 from runtime.private_folders import make_private_folder
 from runtime.settings import load
+from sinks.gateway.settings import GatewaySettings
 
 Report = Callable[[str], None]
 USER_CENTER_PORT = 8095
@@ -68,6 +69,7 @@ class Stack:
         self.user_center_url = ""
         self._user_center_token = ""
         self.gateway_url = ""
+        self.gateway_token: str | None = None
 
     @property
     def file(self) -> Path:
@@ -226,6 +228,7 @@ class Stack:
         if "gateway" in self._names:
             port = usual_port(GATEWAY_PORT, "the gateway", self._report)
             self.gateway_url = f"http://127.0.0.1:{port}"
+            self.gateway_token = load(GatewaySettings).token_of_everything()
             environment |= {
                 "ROLLCALL_GATEWAY_HOST": "127.0.0.1",
                 "ROLLCALL_GATEWAY_PORT": str(port),
@@ -258,6 +261,7 @@ class Stack:
             "user_center": self.user_center_url or None,
             "user_center_token": self._user_center_token or None,
             "gateway": self.gateway_url or None,
+            "gateway_token": self.gateway_token,
         }
         write_stack(self.folder, document)
 

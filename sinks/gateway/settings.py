@@ -142,6 +142,12 @@ class GatewaySettings(StageSettings):
         ]
         return full + [token.static() for token in self.token]
 
+    def token_of_everything(self) -> str | None:
+        """A fixed token that shows everybody, the one with most parts; None where there is none."""
+        whole = [one for one in self.static_tokens() if one.identity.scope.everybody]
+        found = max(whole, key=lambda one: len(one.identity.scope.parts), default=None)
+        return found.secret if found is not None else None
+
     @field_validator("allowed_origins")
     @classmethod
     def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:

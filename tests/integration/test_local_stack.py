@@ -10,6 +10,7 @@ import pytest
 from local.processes import is_running
 from runtime.kafka import KafkaSettings
 from tests.eventually import eventually
+from tests.gateway import TOKEN
 from tests.integration.rollcall_process import Up, rollcall
 
 pytestmark = pytest.mark.timeout(300)
@@ -24,6 +25,7 @@ def is_ready(up: Up, stage: str) -> bool:
 
 
 def test_stack_starts_restarts_what_dies_and_stops(tmp_path: Path) -> None:
+    (tmp_path / "rollcall.toml").write_text(f'[gateway]\ntokens = ["{TOKEN}"]\n')
     with Up(tmp_path) as up:
         stages = up.document()["stages"]
         center = ["reference-user-center", "user-center"]
@@ -31,7 +33,9 @@ def test_stack_starts_restarts_what_dies_and_stops(tmp_path: Path) -> None:
         assert all(is_ready(up, stage) for stage in stages)
 
         user = f"{up.document()['gateway']}/presence/sip:nobody@example.test"
-        assert httpx.get(user, trust_env=False).json()["error"].startswith("no presence of")
+        headers = {"authorization": f"Bearer {up.document()['gateway_token']}"}
+        found = httpx.get(user, headers=headers, trust_env=False).json()
+        assert found["error"].startswith("no presence of")
 
         second = rollcall("up", folder=tmp_path)
         assert second.returncode == 1

@@ -112,3 +112,15 @@ def test_the_issuer_of_tokens_is_a_table_or_variables(
     assert found is not None
     assert (found.issuer, found.audience, found.refresh.total_seconds()) == ("i", "b", 9)
     assert found.algorithms == ("RS256", "ES256")
+
+
+def test_the_token_of_everything_shows_everybody_and_most() -> None:
+    few = {"token": "t" * 16, "name": "few", "domains": ["one.test"]}
+    some = {"token": "u" * 16, "name": "some", "domains": ["*"]}
+    settings = GatewaySettings.model_validate({"token": [few]})
+    assert settings.token_of_everything() is None
+    assert GatewaySettings().token_of_everything() is None
+    settings = GatewaySettings.model_validate({"token": [few, some]})
+    assert settings.token_of_everything() == "u" * 16
+    settings = GatewaySettings.model_validate({"token": [few, some], "tokens": ["w" * 16]})
+    assert settings.token_of_everything() == "w" * 16
