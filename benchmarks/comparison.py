@@ -136,6 +136,7 @@ TARGETS = (
         "storm.node_lost.after_the_lease_s", "node lost: s after the lease", most=5, limit=_USERS
     ),
     Target("gateway.sse.p99_ms", "change → event stream, p99 ms", most=100),
+    Target("gateway.routes.asked.p99_ms", "route of a call beside subscribers, p99 ms", most=10),
     Target("gateway.websocket.p99_ms", "change → WebSocket, p99 ms", most=100),
 )
 

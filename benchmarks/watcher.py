@@ -25,7 +25,7 @@ class Report:
 
 
 class Received(msgspec.Struct, gc=False):
-    """The fields of a message that are checked; the marker has only `event`."""
+    """The fields of a message that are checked; markers have `event`, and no record."""
 
     event: str = ""
     aor: str = ""
@@ -93,6 +93,7 @@ class Watcher(asyncio.Protocol):
     def _add(self, message: Received, now: float) -> None:
         if message.event == "live":
             self.live.set_result(None)
+        if message.event:
             return
         known = self.versions.get(message.aor)
         if known is None:

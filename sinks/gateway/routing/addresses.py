@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from urllib.parse import quote
 
 from schemas.sip_uri import MalformedUri, parse_uri
 
@@ -16,11 +18,13 @@ class NextHop:
     """A URI without a user: `sip:HOST[:PORT][;transport=…]`."""
 
     uri: str
+    # As the value of a Route header, loose (RFC 3261 §20.34); percent-encoded for a dial string.
+    route: str = field(init=False)
+    encoded: str = field(init=False)
 
-    @property
-    def route(self) -> str:
-        """As the value of a Route header, loose (RFC 3261 §20.34)."""
-        return f"<{self.uri};lr>"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "route", f"<{self.uri};lr>")
+        object.__setattr__(self, "encoded", quote(self.uri, safe=""))
 
 
 def next_hop_in(text: str) -> NextHop:
@@ -53,6 +57,9 @@ class Addresses:
     def find(self, node: str, registrar: str | None) -> NextHop | None:
         """None where the node is not set, and its name is none that can be resolved."""
         found = self._known.get(f"{node}/{registrar}") or self._known.get(node)
-        if found is None and _is_host(node):
-            return NextHop(f"sip:{node.lower()}")
-        return found
+        return found if found is not None else _by_name(node)
+
+
+@lru_cache(1024)
+def _by_name(node: str) -> NextHop | None:
+    return NextHop(f"sip:{node.lower()}") if _is_host(node) else None

@@ -8,7 +8,8 @@ stay as they are. All others are percent-encoded, which SIP decodes (RFC 3261 §
 """
 
 import re
-from urllib.parse import quote
+
+from sinks.gateway.routing.addresses import NextHop
 
 # As an endpoint: the call ends at once, with the cause that a dialplan gets for a user who has not
 # registered (mod_dptools, error_outgoing_channel()).
@@ -21,14 +22,13 @@ _is_safe = re.compile(r"[A-Za-z0-9_.+*-]+").fullmatch
 is_profile = re.compile(r"[A-Za-z0-9_.-]{1,80}").fullmatch
 
 
-def through(aor: str, next_hop: str, profile: str) -> str:
+def through(aor: str, next_hop: NextHop, profile: str) -> str:
     """Dial a canonical AOR through a node: the request is for the AOR, and is sent to the node.
 
-    `next_hop` is a URI without a user (`addresses.NextHop`), `profile` one of the calling switch.
+    `profile` is one of the calling switch.
     """
     user, host = _parts(aor)
-    path = quote(next_hop, safe="")
-    return f"sofia/{profile}/sip:{escaped(user)}@{host};fs_path={path}"
+    return f"sofia/{profile}/sip:{escaped(user)}@{host};fs_path={next_hop.encoded}"
 
 
 def local(aor: str) -> str | None:

@@ -110,7 +110,7 @@ def _route(
     if is_local:
         dial = dial_string.local(aor)
     else:
-        dial = dial_string.through(aor, hop.uri, profile) if hop is not None else None
+        dial = dial_string.through(aor, hop, profile) if hop is not None else None
     return Route(
         node=binding.node,
         is_local=is_local,
