@@ -68,7 +68,7 @@ def up(folder: Folder = DEFAULT_FOLDER) -> None:
 def demo(
     folder: Folder = DEFAULT_FOLDER,
     seconds: Annotated[
-        float, typer.Option(min=1, help="How long the recordings are played.")
+        float, typer.Option(min=1, max=3600, help="How long the recordings are played.")
     ] = 40.0,
 ) -> None:
     """Play recorded FreeSWITCH nodes through a local stack, with a live board of presence."""
@@ -163,7 +163,8 @@ def audit(
         typer.Argument(metavar="[KIND:NAME=ADDRESS]…", help="Default: those of audit.nodes."),
     ] = None,
     settle: Annotated[
-        float | None, typer.Option(help="Seconds until a disagreement is checked again.")
+        float | None,
+        typer.Option(min=0, max=3600, help="Seconds until a disagreement is checked again."),
     ] = None,
     as_json: Json = False,
 ) -> None:

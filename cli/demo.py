@@ -44,7 +44,9 @@ def demo(folder: Path, seconds: float) -> None:
         users = present(stack.kafka)
         _sum_up(stack, board, users, console)
         stack.stop()
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            typer.echo("stopping…")
         stack.abort()
         raise
     typer.echo(

@@ -1,13 +1,16 @@
 """Errors that a person at the command line can act on: each is printed as one line."""
 
+from confluent_kafka import KafkaError, KafkaException
+
 from local.kafka import KafkaFolderInUse, KafkaStartFailed
 from local.kafka.jars import KafkaJarsUnavailable
-from local.stack import StackRunning
+from local.stack import NoRoom, StackRunning
 from local.stage_process import StageFailed
 from operate.presence_log import UnknownUser
 from operate.queries.catalogue import UnknownQuery
 from operate.topic_reader import NotReadToEnd
 from producers.sockets.errors import KernelRefuses
+from producers.spool import SpoolInUse, SpoolUnwritable
 from runtime.kafka import KafkaMisconfigured, KafkaUnavailable
 from runtime.settings import BadArgument, BadSettings
 from schemas.sip_uri import MalformedUri
@@ -18,9 +21,18 @@ class ReplayTimeout(Exception):
     """A replay did not end in time; the message names what is not processed yet."""
 
 
+def text_of(error: BaseException) -> str | None:
+    """The error in words; None for those of librdkafka that are not about its settings."""
+    if not isinstance(error, KafkaException):
+        return str(error)
+    cause: KafkaError = error.args[0]
+    return f"[kafka]: {cause.str()}" if cause.code() == KafkaError._INVALID_ARG else None
+
+
 ACTIONABLE = (
     BadArgument,
     BadSettings,
+    KafkaException,
     KafkaFolderInUse,
     KafkaJarsUnavailable,
     KafkaMisconfigured,
@@ -28,8 +40,11 @@ ACTIONABLE = (
     KafkaUnavailable,
     KernelRefuses,
     MalformedUri,
+    NoRoom,
     ReplayTimeout,
     NotReadToEnd,
+    SpoolInUse,
+    SpoolUnwritable,
     StackRunning,
     StageFailed,
     StatementRefused,

@@ -1,8 +1,10 @@
 """The one-machine stack: starts, watches and stops an embedded Kafka and the stages' processes."""
 
 import base64
+import errno
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,6 +17,7 @@ from local.network import free_port, usual_port
 from local.processes import is_running, stop_pid, uninterrupted
 from local.stack_file import read_stack, recorded_owner, recorded_stages, stack_file, write_stack
 from local.stage_process import READY_SECONDS, STAGE_COMMAND, STOP_SECONDS, StageProcess
+from runtime.disk_errors import naming
 from runtime.kafka import KafkaSettings, SecurityProtocol, ensure_topics
 from runtime.kafka_reach import require_kafka
 from runtime.private_folders import make_private_folder
@@ -24,7 +27,8 @@ from sinks.gateway.settings import GatewaySettings
 Report = Callable[[str], None]
 USER_CENTER_PORT = 8095
 GATEWAY_PORT = 8096
-ABORT_SECONDS = 1.5
+ABORT_SECONDS = 1.2
+ROOM_BYTES = 100 * 2**20
 STAGES = ("streams", "clickhouse", "reference-user-center", "user-center", "gateway")
 
 # What the settings of another cluster would change, as an isolated stack's broker needs it.
@@ -45,6 +49,10 @@ def kafka_of(running: dict[str, Any]) -> KafkaSettings:
     kafka = running["kafka"]
     own = OWN_KAFKA if kafka.get("isolated") else {"namespace": kafka["namespace"]}
     return load(KafkaSettings, bootstrap_servers=kafka["bootstrap_servers"], **own)
+
+
+class NoRoom(Exception):
+    """The disk of the stack's folder is full, or nearly: free it, or use another folder."""
 
 
 class Stack:
@@ -79,18 +87,21 @@ class Stack:
     def start(self) -> None:
         """Start everything in order, and return when every stage is ready.
 
-        Raises StackRunning, StageFailed, BadSettings, KafkaUnavailable, KafkaMisconfigured and what
-        EmbeddedKafka.start raises; what has been started is stopped again.
+        Raises StackRunning, NoRoom, OSError, StageFailed, BadSettings, KafkaUnavailable,
+        KafkaMisconfigured and what EmbeddedKafka.start raises; what has been started is stopped
+        again.
         """
         if (running := read_stack(self.folder)) is not None:
             raise StackRunning(
                 f"a stack runs in {self.folder} already (pid {running['pid']}); stop it first"
             )
         make_private_folder(self.folder)
+        self._require_room()
         self.folder.chmod(0o700)  # also a folder made by an older version
         self._stop_orphans()
         try:
-            self._start_kafka()
+            with naming(self.folder):
+                self._start_kafka()
             environment = self._environment()
             for name in self._names:
                 self._report(f"starting {name}…")
@@ -102,6 +113,19 @@ class Stack:
             else:
                 self.stop()
             raise
+
+    def _require_room(self) -> None:
+        """Kafka and chDB die of a full disk, at any time. Raises NoRoom, OSError."""
+        if not self.folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(self.folder))
+        if not os.access(self.folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "cannot be written", str(self.folder))
+        free = shutil.disk_usage(self.folder).free
+        if free < ROOM_BYTES:
+            raise NoRoom(
+                f"no space left for {self.folder}: {free // 2**20} MB are free on its disk, a "
+                f"stack needs {ROOM_BYTES // 2**20} MB"
+            )
 
     def _stop_orphans(self) -> None:
         """Stop stages left by a killed stack: they hold locks and read the same topics."""
@@ -157,7 +181,8 @@ class Stack:
         Raises what starting Kafka raises: no stage can work without it.
         """
         if self._kafka is not None and self._kafka.has_died():
-            self._report(f"Kafka had died; restarting it (see {self._kafka.log}.1)")
+            why = ": its disk is full" if self._kafka.disk_is_full() else ""
+            self._report(f"Kafka had died{why}; restarting it (see {self._kafka.log}.1)")
             self._kafka.restart()
             self._write()
         for label, process in self.stages.items():
@@ -263,7 +288,8 @@ class Stack:
             "gateway": self.gateway_url or None,
             "gateway_token": self.gateway_token,
         }
-        write_stack(self.folder, document)
+        with naming(self.file):
+            write_stack(self.folder, document)
 
 
 def _new_webhook_secret() -> str:

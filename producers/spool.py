@@ -56,12 +56,13 @@ class Spool:
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise SpoolInUse(f"{self.path} is open in another process") from error
-            raise SpoolUnwritable(f"{self.path}: {error}") from error
+            raise SpoolUnwritable(f"{self.path}: {error} (publisher.spool_folder)") from error
         except sqlite3.DatabaseError as error:
             self._set_aside(error)
             self._database = self._open()
         except OSError as error:
-            raise SpoolUnwritable(f"{self.path}: {error}") from error
+            text = f"{error.filename}: {error.strerror} (publisher.spool_folder)"
+            raise SpoolUnwritable(text) from error
         self.count: int
         self.size: int
         self.last: int

@@ -29,8 +29,22 @@ class SecurityProtocol(StrEnum):
     SASL_SSL = "SASL_SSL"
 
 
+class SaslMechanism(StrEnum):
+    """The mechanisms that librdkafka and aiokafka share; upper and lower case are the same."""
+
+    PLAIN = "PLAIN"
+    GSSAPI = "GSSAPI"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+    OAUTHBEARER = "OAUTHBEARER"
+
+
 def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
+
+
+def _upper_or_none(value: Any) -> Any:
+    return _upper(value) or None
 
 
 class KafkaUnavailable(Exception):
@@ -55,7 +69,7 @@ class KafkaSettings(StageSettings):
     security_protocol: Annotated[SecurityProtocol, BeforeValidator(_upper)] = (
         SecurityProtocol.PLAINTEXT
     )
-    sasl_mechanism: str | None = None
+    sasl_mechanism: Annotated[SaslMechanism | None, BeforeValidator(_upper_or_none)] = None
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
     ssl_ca_location: str | None = None
@@ -67,7 +81,9 @@ class KafkaSettings(StageSettings):
     )
     replication_factor: int = Field(1, ge=1)
     namespace: str = Field(
-        "", description="Prefix of every topic and group: several Rollcalls on one cluster."
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,100}$",
+        description="Prefix of every topic and group: several Rollcalls on one cluster.",
     )
 
     def name(self, topic: Topic) -> str:
@@ -89,7 +105,7 @@ class KafkaSettings(StageSettings):
         if self.sasl_mechanism:
             password = self.sasl_password.get_secret_value() if self.sasl_password else ""
             options |= {
-                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.mechanism": self.sasl_mechanism.value,
                 "sasl.username": self.sasl_username or "",
                 "sasl.password": password,
             }

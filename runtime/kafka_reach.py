@@ -5,7 +5,7 @@ import time
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from runtime.kafka import KafkaSettings, no_answer
+from runtime.kafka import KafkaMisconfigured, KafkaSettings, no_answer
 from runtime.librdkafka_log import cause_of
 
 # For clusters that accept connections and do not answer, or drop packets.
@@ -25,9 +25,14 @@ def require_kafka(settings: KafkaSettings, timeout: float = TIMEOUT_SECONDS) -> 
 
     Raises KafkaUnavailable: at once when no address can be connected to, else after `timeout`
     seconds; with the reason that librdkafka gives (refused, no such host, TLS, SASL).
+    KafkaMisconfigured for settings that no client can have.
     """
     errors: list[KafkaError] = []
-    client = AdminClient({**settings.client(), "logger": _NoLog(), "error_cb": errors.append})
+    options = {**settings.client(), "logger": _NoLog(), "error_cb": errors.append}
+    try:
+        client = AdminClient(options)
+    except KafkaException as error:  # options that no client can have
+        raise KafkaMisconfigured(f"[kafka]: {error.args[0].str()}") from error
     deadline = time.monotonic() + timeout
     while True:
         left = deadline - time.monotonic()

@@ -39,7 +39,8 @@ def json_schema(topic: Topic) -> dict[str, Any]:
 def export(folder: Path) -> list[Path]:
     """Write every schema and the AsyncAPI document to `folder`; the same models, the same bytes.
 
-    Schemas of topics that are no more are removed. Returns the files written, sorted.
+    Schemas of topics that are no more are removed. Returns the files written, sorted. Raises
+    OSError, which names the file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     documents = {schema_file(topic): json_schema(topic) for topic in topics.ALL}
@@ -48,5 +49,9 @@ def export(folder: Path) -> list[Path]:
         (folder / stale).unlink()
     for name, document in documents.items():
         text = json.dumps(document, indent=2, ensure_ascii=False)
-        (folder / name).write_text(f"{text}\n", encoding="utf-8")
+        try:
+            (folder / name).write_text(f"{text}\n", encoding="utf-8")
+        except OSError as error:
+            error.filename = str(folder / name)  # a full disk's error does not name it
+            raise
     return sorted(folder / name for name in documents)

@@ -34,6 +34,9 @@ _LOGGING = (
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSX",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
 )
+# The JVM's message for ENOSPC. A memory-mapped index on a full disk ends the JVM without it.
+_FULL = "No space left on device"
+_FREE_MIN_BYTES = 2**20
 
 Report = Callable[[str], None]
 
@@ -131,6 +134,13 @@ class EmbeddedKafka:
         """Whether the broker's process ended without `stop`."""
         return self._process is not None and self._process.poll() is not None
 
+    def disk_is_full(self) -> bool:
+        """Whether the broker's last log lines are about a full disk, or it has no room now."""
+        return (
+            _FULL in last_lines(self.log, 200)
+            or shutil.disk_usage(self.folder).free < _FREE_MIN_BYTES
+        )
+
     def last_log_lines(self) -> str:
         return last_lines(self.log, 15)
 
@@ -221,4 +231,10 @@ class EmbeddedKafka:
             return False
 
     def _failed(self, what: str) -> KafkaStartFailed:
+        """The error, in one line where the reason is a full disk."""
+        if self.disk_is_full():
+            free = shutil.disk_usage(self.folder).free // 2**20
+            return KafkaStartFailed(
+                f"{what}: no space left on the disk of {self.folder} ({free} MB are free)"
+            )
         return KafkaStartFailed(f"{what}; the end of {self.log}:\n{self.last_log_lines()}")

@@ -20,15 +20,13 @@ from local.replay.sockets import SocketsReplay
 from local.replay.sources import Source
 from local.replay.streams_progress import StreamsProgress
 from local.stack import Stack
-from local.stage_process import STOP_SECONDS, StageProcess
+from local.stage_process import StageProcess
 from runtime.settings import BadArgument
 from schemas.presence import Presence
 
 PASSWORD = "ClueCon"
 # FreeSWITCH's clock: an event may be played so much before its time.
 _CLOCK_STEP_SECONDS = 0.02
-# After an error or Ctrl-C nobody reads what the producers have left.
-_ABORT_SECONDS = 1.0
 
 
 class Playing:
@@ -119,10 +117,10 @@ class Playing:
     ) -> None:
         for producer in self._producers:
             producer.terminate()
-        deadline = time.monotonic() + (STOP_SECONDS if error is None else _ABORT_SECONDS)
-        for producer in self._producers:
-            producer.stop(max(0.0, deadline - time.monotonic()))
-            self._stack.forget(producer)
+        if error is None:  # after an error or Ctrl-C the stack is aborted, and they with it
+            for producer in self._producers:
+                producer.stop()
+                self._stack.forget(producer)
         for server in self._servers:
             server.stop()
         for progress in self._progress.values():

@@ -1,7 +1,11 @@
 """ClickHouse, embedded or by URL: connecting, statements, inserts, and its errors by name."""
 
+import errno
 import logging
+import os
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +21,11 @@ from sinks.clickhouse.settings import ClickHouseSettings, User
 _encoder = msgspec.json.Encoder()
 # One insert is one block, written when the call returns; times are ISO 8601.
 _INSERT = {"date_time_input_format": "best_effort", "async_insert": 0}
+# A folder that stays as it is until somebody changes it; a full disk may be freed meanwhile.
+_FOLDER_ERRORS = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT}
+)
+_FREE_MIN_BYTES = 16 * 2**20
 # UNKNOWN_USER, WRONG_PASSWORD, ACCESS_DENIED, AUTHENTICATION_FAILED: no waiting helps.
 _REFUSALS = frozenset({192, 193, 497, 516})
 # They log each failure before raising it, at length; the retries log it in one line.
@@ -96,7 +105,7 @@ def _connect(
     settings: ClickHouseSettings, database: str | None, user: User | None = None
 ) -> Client:
     if settings.url is None:
-        make_private_folder(settings.folder)
+        _prepare(settings.folder)
         return clickhouse_connect.get_client(
             interface="chdb", path=str(settings.folder), database=database
         )
@@ -115,9 +124,26 @@ def _connect(
     )
 
 
+def _prepare(folder: Path) -> None:
+    """Make chDB's folder, and refuse one in which it would leave half a database.
+
+    Raises OSError.
+    """
+    make_private_folder(folder)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "cannot be written", str(folder))
+    if shutil.disk_usage(folder).free < _FREE_MIN_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+
 def _translate(error: Exception, settings: ClickHouseSettings) -> Exception:
     text = f"ClickHouse at {settings.place}: {error}"
-    if isinstance(error, PermissionError) or getattr(error, "code", None) in _REFUSALS:
+    if isinstance(error, OSError) and error.filename is not None:
+        text = f"chDB cannot use {error.filename}: {error.strerror} (clickhouse.folder)"
+        return StoreMisconfigured(text) if error.errno in _FOLDER_ERRORS else StoreUnavailable(text)
+    if getattr(error, "code", None) in _REFUSALS:
         return StoreMisconfigured(text)
     if settings.url is None and "Unable to open the chdb engine" in str(error):
         # A killed process releases its lock, so the process that holds it is running.
