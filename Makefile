@@ -34,7 +34,9 @@ $(INSTALLED): $(RUNTIME) requirements.lock
 .PHONY: venv-package
 venv-package:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "installing python3-venv..."; apt-get update -qq && apt-get install -y -qq python3-venv; \
+		echo "installing python3-venv..."; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv; } \
+			> $(VENV).log 2>&1 || { cat $(VENV).log; rm $(VENV).log; exit 1; }; rm $(VENV).log; \
 	else echo "Python's venv module is missing: install the package python3-venv, then try again"; exit 1; fi
 
 demo: $(RUNTIME) ## play recorded FreeSWITCH nodes through the whole pipeline, with a live board
@@ -76,4 +78,7 @@ lock: ## pin all dependencies anew (needs uv in .venv: pip install uv)
 		--generate-hashes --no-header -q -o requirements-image.lock
 
 clean: ## remove the environment and all local data
-	rm -rf $(VENV) .rollcall .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(VENV).log .rollcall .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "clean; the caches of Kafka's jars and of pip stay in ~/.cache/rollcall and ~/.cache/pip"

@@ -5,6 +5,7 @@ import signal
 import statistics
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -15,10 +16,11 @@ from cli.console import DEMO_FOLDER
 from cli.errors import ReplayTimeout
 from cli.next_commands import next_commands
 from local.demo import CATCH_UP_SECONDS, clickhouse_rows, recordings, user_center_agreement
+from local.interrupt import ended_within
 from local.replay.playing import Playing
 from local.replay.sources import Source
 from local.replay.streams_progress import StreamsProgress
-from local.stack import Stack
+from local.stack import END_SECONDS, Stack
 from local.stack_file import read_stack
 from operate.presence_log import Subscriber, present
 from operate.topic_reader import TopicReader, end_offsets
@@ -31,12 +33,25 @@ def demo(folder: Path, seconds: float) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave a stack
         signal.signal(number, lambda *_: sys.exit(143))
     sources = recordings()
-    console = Console()
     folder = folder / DEMO_FOLDER.name
     if read_stack(folder) is None:
         # The recordings have the same events each time: old data would make them repeats.
         shutil.rmtree(folder, ignore_errors=True)
     stack = Stack(folder, typer.echo, isolated=True)
+    with ended_within(END_SECONDS, partial(stack.abort, 0.0)):
+        users = _run(stack, sources, seconds)
+    typer.echo(
+        "The recordings have ended, and the stack has stopped. Its data and logs stay in "
+        f"{folder} until the next demo. Ask them:"
+    )
+    for command in next_commands(folder, users.values()):
+        typer.echo(f"  {command}")
+    typer.echo("`make up` starts a stack that keeps running.")
+
+
+def _run(stack: Stack, sources: list[Source], seconds: float) -> dict[str, Presence]:
+    """Start, play, sum up and stop; the users' last presence."""
+    console = Console()
     try:
         stack.start()
         typer.echo(f"the board, until the demo ends: {stack.gateway_url}/")
@@ -49,13 +64,7 @@ def demo(folder: Path, seconds: float) -> None:
             typer.echo("stopping…")
         stack.abort()
         raise
-    typer.echo(
-        "The recordings have ended, and the stack has stopped. Its data and logs stay in "
-        f"{folder} until the next demo. Ask them:"
-    )
-    for command in next_commands(folder, users.values()):
-        typer.echo(f"  {command}")
-    typer.echo("`make up` starts a stack that keeps running.")
+    return users
 
 
 def _play(stack: Stack, sources: list[Source], seconds: float, console: Console) -> Board:

@@ -1,15 +1,18 @@
 """Where a replay writes: a temporary Kafka of its own, unless `--into` names another."""
 
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import typer
 
 from cli.console import DEFAULT_FOLDER
-from local.stack import Stack, kafka_of
+from local.interrupt import ended_within
+from local.stack import END_SECONDS, Stack, kafka_of
 from local.stack_file import STACK_FILE, read_stack
 from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.kafka_reach import require_kafka
@@ -30,7 +33,7 @@ def replay_stack(into: str | None) -> Iterator[Stack]:
     kafka = _named(into) if into is not None else None
     with tempfile.TemporaryDirectory(prefix="rollcall-replay-") as folder:
         stack = Stack(Path(folder), _note, ("streams",), isolated=kafka is None)
-        try:
+        with ended_within(END_SECONDS, partial(_remove, stack)), _aborted_on_error(stack):
             if kafka is None:
                 _note(
                     "replaying into a temporary Kafka of its own, which is deleted at the end"
@@ -45,9 +48,21 @@ def replay_stack(into: str | None) -> Iterator[Stack]:
                 _note(f"replaying into Kafka at {kafka.bootstrap_servers}{prefix}")
             yield stack
             stack.stop()
-        except BaseException:
-            stack.abort()
-            raise
+
+
+@contextmanager
+def _aborted_on_error(stack: Stack) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        stack.abort()
+        raise
+
+
+def _remove(stack: Stack) -> None:
+    """What the end of the command would have done, at once."""
+    stack.abort(0.0)
+    shutil.rmtree(stack.folder, ignore_errors=True)
 
 
 def _named(into: str) -> KafkaSettings:

@@ -28,6 +28,8 @@ Report = Callable[[str], None]
 USER_CENTER_PORT = 8095
 GATEWAY_PORT = 8096
 ABORT_SECONDS = 1.2
+# From Ctrl-C to the killing of everything, where `abort` has not done it.
+END_SECONDS = 2.4
 ROOM_BYTES = 100 * 2**20
 STAGES = ("streams", "clickhouse", "reference-user-center", "user-center", "gateway")
 
@@ -198,12 +200,12 @@ class Stack:
             self._kafka.stop()
         self._unlink()
 
-    def abort(self) -> None:
+    def abort(self, seconds: float = ABORT_SECONDS) -> None:
         """Stop everything at once, and kill what is slow: for data that can be made again.
 
         A second Ctrl-C waits for it.
         """
-        deadline = time.monotonic() + ABORT_SECONDS
+        deadline = time.monotonic() + seconds
         parts: list[StageProcess | EmbeddedKafka] = [*self.stages.values()]
         if self._kafka is not None:
             parts.append(self._kafka)
@@ -216,7 +218,7 @@ class Stack:
 
     def _unlink(self) -> None:
         if recorded_owner(self.folder) == os.getpid():  # never another stack's file
-            self.file.unlink()
+            self.file.unlink(missing_ok=True)
 
     def _base(self) -> dict[str, str]:
         own = OWN_KAFKA if self._isolated else {"namespace": self.kafka.namespace}

@@ -226,7 +226,7 @@ class EmbeddedKafka:
             return False
         try:
             options = {"bootstrap.servers": self.bootstrap_servers, "log_level": 0}
-            return bool(AdminClient(options).list_topics(timeout=5).brokers)
+            return bool(AdminClient(options).list_topics(timeout=1).brokers)
         except KafkaException:
             return False
 
