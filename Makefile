@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip install --disable-pip-version-check -q --root-user-action=ignore
+PIP := $(BIN)/pip install --disable-pip-version-check -q --root-user-action=ignore --use-pep517
 RUNTIME := $(VENV)/.runtime
 INSTALLED := $(VENV)/.installed
 

@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 
 from local.kafka import jars, jvm_image
-from local.kafka.embedded import EmbeddedKafka, KafkaStartFailed
+from local.kafka.embedded import IMAGE_SECONDS, EmbeddedKafka, KafkaStartFailed
 from local.kafka.jars import KafkaJarsUnavailable
 from local.network import free_port
 
 
 class ImageNotWritten(Exception):
-    """The JVM wrote no image; the message has the broker's last log lines."""
+    """The JVM wrote no image in its time."""
 
 
 def make_image() -> None:
@@ -32,7 +32,7 @@ def make_image() -> None:
         broker.start(free_port())
         broker.stop()
         if not written.exists():
-            raise ImageNotWritten(f"no image was written:\n{broker.last_log_lines()}")
+            raise ImageNotWritten(f"Java wrote none within {IMAGE_SECONDS:.0f} s")
         written.replace(path)
 
 
@@ -49,7 +49,8 @@ def main() -> None:
     try:
         make_image()
     except (ImageNotWritten, KafkaStartFailed, KafkaJarsUnavailable) as error:
-        sys.stderr.write(f"Kafka will start more slowly: its image was not made: {error}\n")
+        reason = str(error).partition("\n")[0]
+        sys.stderr.write(f"Kafka will start more slowly, without a class image: {reason}\n")
     else:
         sys.stderr.write(f"Kafka's class image made in {time.monotonic() - began:.0f} s\n")
 
