@@ -20,6 +20,7 @@ from streams.batches.session_output import SessionOutput
 from streams.batches.sweep import PIECE, Sweep
 from streams.folds.outcome import FoldResult
 from streams.folds.presence import end_grace, fold_presence
+from streams.folds.refresh import lay
 from streams.folds.short_refresh import short_refresh
 from streams.models import Presence, RegistrationEvent, Session
 from streams.tables.overlays import overlay_key
@@ -58,16 +59,18 @@ class OpenSessions:
     def refresh(self, event: RegistrationEvent) -> bool:
         """Lay a REGISTER over its user's session, if it only renews the binding.
 
-        If not (False), the ordinary rules are to be applied. Raises InvalidRecord.
+        If not (False), the ordinary rules are to be applied. Raises what a decoder raises.
         """
         partition, key = self._partition, (event.aor or "").encode()
         if key in self._open or any(key in sweep.waiting for sweep in partition.sweeps):
             return False
-        session = partition.session(key)
+        session, laid = partition.written(key)
         if session is None:
             return False
-        refresh = short_refresh(session, event, partition.nodes.get(event.node))
+        refresh = short_refresh(session, event, partition.nodes.get(event.node), laid)
         if refresh is None:
+            if laid is not None:
+                lay(session, laid)
             self._open[key] = session  # `fold` need not read it again
             return False
         partition.refreshes[key] = self._refreshes[key] = models.encode(refresh)

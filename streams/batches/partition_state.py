@@ -17,6 +17,9 @@ from streams.models import NodeState, Session
 from streams.settings import NO_GRACE
 from streams.tables.overlays import Overlays
 
+_read_session = models.decoder(Session).decode
+_read_refresh = models.decoder(Refresh).decode
+
 
 class PartitionState:
     """The sessions and nodes of one partition.
@@ -64,16 +67,20 @@ class PartitionState:
     def session(self, key: bytes) -> Session | None:
         """A user's session, with the refresh laid over it; None of one who has none.
 
-        Raises InvalidRecord.
+        Raises what a decoder raises (schemas.codec.UNREADABLE).
         """
+        session, refresh = self.written(key)
+        if session is not None and refresh is not None:
+            lay(session, refresh)
+        return session
+
+    def written(self, key: bytes) -> tuple[Session | None, Refresh | None]:
+        """A user's session as it was last written, and the refresh over it. Raises as `session`."""
         value = self.sessions.get(key)
         if value is None:
-            return None
-        session: Session = models.decode(Session, value)
+            return None, None
         refresh = self.refreshes.get(key)
-        if refresh is not None:
-            lay(session, models.decode(Refresh, refresh))
-        return session
+        return _read_session(value), None if refresh is None else _read_refresh(refresh)
 
     def is_due(self, now: datetime) -> bool:
         """Whether a sweep or timer is due without a new event."""

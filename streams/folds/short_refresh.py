@@ -11,7 +11,7 @@ from schemas.vocabulary import RegistrationKind, Transport
 from streams.folds import devices, edges
 from streams.folds.connection_owner import OWNER_RENEWAL
 from streams.folds.ordering import binding_key
-from streams.folds.refresh import Refresh, made_of
+from streams.folds.refresh import Refresh, expiry, made_of, renewed
 from streams.folds.tombstones import connection_key
 from streams.models import Binding, NodeState, RegistrationEvent, Session
 
@@ -19,11 +19,15 @@ _REGISTERS = frozenset({RegistrationKind.REGISTERED, RegistrationKind.REFRESHED}
 
 
 def short_refresh(
-    session: Session, event: RegistrationEvent, node: NodeState | None
+    session: Session,
+    event: RegistrationEvent,
+    node: NodeState | None = None,
+    laid: Refresh | None = None,
 ) -> Refresh | None:
-    """The record of `event` over `session` (after `lay`); None if the ordinary rules decide.
+    """The record of `event` over `session`; None if the ordinary rules decide.
 
-    `node` is the state of the event's node, where one is known.
+    `node` is the state of the event's node, where one is known. `laid`: the refresh over the
+    session, where one is not applied to it yet.
     """
     if event.kind not in _REGISTERS or event.binding is None or len(session.bindings) != 1:
         return None
@@ -33,7 +37,7 @@ def short_refresh(
         known is None
         or not _is_same(known, event)
         or not _is_unmarked(known)
-        or not _is_later(known, event)
+        or not _is_later(session, known, laid, event)
         or not _is_announced(known, event)
         or (node is not None and not _is_well(node, event.boot))
         or (session.ended and _concerns_ended(session, key, event))
@@ -73,16 +77,21 @@ def _is_unmarked(known: Binding) -> bool:
     )
 
 
-def _is_later(known: Binding, event: RegistrationEvent) -> bool:
+def _is_later(
+    session: Session, known: Binding, laid: Refresh | None, event: RegistrationEvent
+) -> bool:
     """Whether the event is newer, and the binding's timer is not due earlier than before.
 
     Times are kept in UTC; another zone would be written differently.
     """
-    if event.seq <= known.seq or event.at.tzinfo is not UTC:
+    seq, expires_at = known.seq, known.expires_at
+    if laid is not None and renewed(session, laid) is not None:
+        seq, expires_at = laid.seq, expiry(laid)
+    if event.seq <= seq or event.at.tzinfo is not UTC:
         return False
-    if event.expires_at is None or known.expires_at is None:
-        return event.expires_at is known.expires_at
-    return event.expires_at.tzinfo is UTC and known.expires_at <= event.expires_at
+    if event.expires_at is None or expires_at is None:
+        return event.expires_at is expires_at
+    return event.expires_at.tzinfo is UTC and expires_at <= event.expires_at
 
 
 def _is_announced(known: Binding, event: RegistrationEvent) -> bool:

@@ -25,6 +25,7 @@ from schemas.topics import (
     NODE_CHANGES,
     NODES,
     REGISTRATIONS,
+    SESSIONS,
     Topic,
 )
 from schemas.vocabulary import Cause, ConnectionKind, NodeKind, RegistrationKind, Source, Transport
@@ -35,6 +36,7 @@ from tests.unit.fold_events import START
 
 WORKER = "streams.stage"
 SOURCES = (REGISTRATIONS, CALLS, CONNECTIONS, NODES)
+SHORT = {"ROLLCALL_STREAMS_SHORT_REFRESHES": "true"}
 INTERNAL = (CONNECTION_OWNERS, CONNECTION_LOSSES, NODE_CHANGES)
 
 
@@ -77,6 +79,15 @@ def node_event(kind: NodeKind, seconds: float, boot: str = "boot") -> tuple[Topi
     return NODES, "fs1", event
 
 
+def expire_after_the_next(events: list[tuple[Topic, str, RegistrationEvent]]) -> None:
+    """Each binding would expire a minute after its user's next event, the last ones in a day."""
+    following: dict[str, timedelta] = {}
+    for _, aor, event in reversed(events):
+        left = following.get(aor, timedelta(days=1))
+        event.expires_at = START + left
+        following[aor] = event.at - START + timedelta(minutes=1)
+
+
 def settled(kafka: KafkaSettings) -> bool:
     return is_consumed(kafka, "streams", SOURCES) and is_consumed(kafka, "streams", INTERNAL)
 
@@ -100,7 +111,8 @@ def test_killed_again_and_again_it_ends_with_every_change_once(
 ) -> None:
     """SIGKILL between batches and inside them: no change lost, none made up, versions 1..n.
 
-    With all its state in Kafka, and with tables of its own that it saves all the time.
+    With all its state in Kafka, and with tables of its own that it saves all the time. Most events
+    are refreshes, each just before the binding would expire: one that is lost ends the binding.
     """
     own = {"ROLLCALL_STREAMS_INSTANCE": "one", "ROLLCALL_STREAMS_SAVE_INTERVAL": "0.5"}
     users, rounds = 200, 40
@@ -113,10 +125,14 @@ def test_killed_again_and_again_it_ends_with_every_change_once(
             seq += 1
             aor = f"sip:{user}@example.test"
             online = bool(expected[aor]) and expected[aor][-1]
+            if online and dice.random() < 0.7:
+                events.append(registration(user, seq, RegistrationKind.REFRESHED))
+                continue
             kind = RegistrationKind.UNREGISTERED if online else RegistrationKind.REGISTERED
             events.append(registration(user, seq, kind))
             expected[aor].append(not online)
-    environment = {"ROLLCALL_STREAMS_BATCH_RECORDS": "50", **(own if saved else {})}
+    expire_after_the_next(events)
+    environment = {"ROLLCALL_STREAMS_BATCH_RECORDS": "50", **SHORT, **(own if saved else {})}
     with StageProcess(WORKER, tmp_path, kafka, **environment) as worker:
         for start in range(0, len(events), len(events) // 4):
             folded = worker.status()["folded"]
@@ -132,6 +148,7 @@ def test_killed_again_and_again_it_ends_with_every_change_once(
         for aor, history in histories(kafka).items()
     }
     assert found == expected
+    assert any((m.value() or b"").startswith(b"[") for m in read(kafka, SESSIONS))
     log = worker.log.read_text()
     assert ("tables loaded" in log) == saved
     assert "not used" not in log
@@ -165,14 +182,18 @@ def test_a_worker_that_was_stopped_goes_on_with_the_tables_that_it_saved(
 def test_a_second_worker_shares_the_partitions_and_leaves_again(
     kafka: KafkaSettings, tmp_path: Path
 ) -> None:
+    """And with them the refreshes: who takes a partition over lets nobody expire."""
     (tmp_path / "second").mkdir()
-    events = [registration(user, user + 1) for user in range(100)]
-    later = [registration(user, 1000 + user, RegistrationKind.UNREGISTERED) for user in range(100)]
-    with StageProcess(WORKER, tmp_path, kafka) as first:
-        write(kafka, events)
+    users, refreshed = range(100), RegistrationKind.REFRESHED
+    events = [registration(user, user + 1) for user in users]
+    again = [registration(user, 500 * turn + user, refreshed) for turn in (1, 2) for user in users]
+    later = [registration(user, 1500 + user, RegistrationKind.UNREGISTERED) for user in users]
+    expire_after_the_next([*events, *again, *later])
+    with StageProcess(WORKER, tmp_path, kafka, **SHORT) as first:
+        write(kafka, events + again[:100])
         drained(kafka, 60)
-        with StageProcess(WORKER, tmp_path / "second", kafka) as second:
-            write(kafka, later[:50])
+        with StageProcess(WORKER, tmp_path / "second", kafka, **SHORT) as second:
+            write(kafka, again[100:] + later[:50])
             drained(kafka, 90)
             assert second.status()["folded"] > 0
             assert second.terminate() == 0

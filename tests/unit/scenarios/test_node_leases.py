@@ -1,6 +1,7 @@
 """Leases of nodes: a lost node's users are out of reach at once, and back as they were."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -243,6 +244,49 @@ def test_a_lost_nodes_users_are_swept_in_pieces_and_at_once_when_touched() -> No
     assert len(published) == 10
     assert [p.cause for p in published if p.aor == last] == ["node-lost"]
     assert not state.sweeps
+
+
+class _Counted(dict[bytes, bytes]):
+    """A table that counts how often each value is read and written."""
+
+    def __init__(self, values: dict[bytes, bytes]) -> None:
+        super().__init__(values)
+        self.read: Counter[bytes] = Counter()
+        self.written: Counter[bytes] = Counter()
+
+    def get(self, key: bytes, default: Any = None) -> Any:
+        self.read[key] += 1
+        return super().get(key, default)
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        self.written[key] += 1
+        super().__setitem__(key, value)
+
+
+def test_a_lost_nodes_users_are_each_read_and_written_once_and_others_pass_between() -> None:
+    """Also where the loss is followed by a second sweep before the first has ended."""
+    state = _crowd(3 * PIECE)
+    swept = dict(state.sessions)
+    table = state.sessions = _Counted(swept)
+    lost, down = (
+        topics.NODE_CHANGES.model(id=kind, kind=kind, node="fs1", boot="boot-a", at=moment(1e6))
+        for kind in (NodeKind.LOST, NodeKind.DOWN)
+    )
+    batch = SessionBatch(state, NOW)
+    batch.fold(topics.NODE_CHANGES, [Consumed(b"fs1", codec.encode(one)) for one in (lost, down)])
+    changed, number = [record.key for record in batch.finish().presence], 0
+    while state.sweeps:
+        other = registered(number := number + 1, node="fs2")
+        other.aor = f"sip:other{number}@example.test"
+        batch = SessionBatch(state, NOW)
+        event = Consumed(other.aor.encode(), codec.encode(other))
+        batch.fold(topics.REGISTRATIONS, [event])
+        published = [record.key for record in batch.finish().presence]
+        assert published[0] == event.key, "before the next piece of the sweep"
+        changed += published[1:]
+    assert number >= 2
+    assert sorted(changed) == sorted(swept)
+    assert {table.read[key] for key in swept} == {table.written[key] for key in swept} == {1}
 
 
 def test_return_during_a_sweep_restores_every_user() -> None:

@@ -24,7 +24,15 @@ from streams.consumed import FetchedRecord
 from streams.folds.presence import current
 from streams.tables.packed_table import PackedTable
 from streams.tables.packer import Packer
-from tests.unit.fold_events import AOR, call, node_change, registration
+from tests.unit.fold_events import (
+    AOR,
+    call,
+    listing_ended,
+    node_change,
+    refreshed,
+    registered,
+    registration,
+)
 from tests.unit.pipeline import NOW, Consumed, Pipeline
 from tests.unit.twins import is_short, session_and_timers
 
@@ -177,3 +185,21 @@ def test_killed_anywhere_it_comes_to_what_a_worker_does_that_writes_whole_sessio
     for key in again.sessions:
         found, expected = session_and_timers(worker.state, key), session_and_timers(again, key)
         assert found == expected
+
+
+def test_a_user_whom_a_sweep_has_not_reached_is_swept_before_the_refresh() -> None:
+    """A listing without the binding ends it, and the client has registered again since."""
+    published = []
+    for short in (False, True):
+        pipeline = Pipeline()
+        pipeline.state.short_refreshes = short
+        pipeline.feed(topics.REGISTRATIONS, [(AOR, registered(1))])
+        batch = SessionBatch(pipeline.state, NOW)
+        end = listing_ended(10, "s1")
+        end.aor = None
+        _fold(batch, end)
+        assert pipeline.state.sweeps
+        _fold(batch, refreshed(20))
+        published.append([one.value for one in batch.finish().presence])
+    assert published[0] == published[1]
+    assert len(published[0]) == 2

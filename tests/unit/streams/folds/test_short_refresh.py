@@ -106,6 +106,12 @@ def test_a_register_that_only_renews_is_written_in_short(
     assert _check(session, event) is not None
 
 
+def test_a_connection_without_an_address_has_no_owner_to_announce() -> None:
+    session, event = _session(), _event()
+    session.bindings[KEY].remote = event.remote = session.bindings[KEY].owned_at = None
+    assert _check(session, event) is not None
+
+
 def test_refreshes_are_laid_one_over_the_other() -> None:
     session = _session(cseq=1)
     for seq in (5, 6, 90):
@@ -114,6 +120,28 @@ def test_refreshes_are_laid_one_over_the_other() -> None:
         lay(session, refresh)
     assert (session.bindings[KEY].cseq, session.batch) == (90, 5)
     assert _check(session, _event(90, cseq=90)) is None
+
+
+@pytest.mark.parametrize("expires", [None, 3600, 7200])
+def test_a_refresh_that_is_not_applied_yet_counts_as_one_that_is(expires: int | None) -> None:
+    fields = {"expires_at": None} if expires is None else {}
+    session = _session(**fields)
+    expires_at = None if expires is None else moment(5 + expires)
+    laid = short_refresh(session, _event(5, expires_at=expires_at))
+    assert laid is not None
+    applied = deepcopy(session)
+    lay(applied, laid)
+    for seq in (4, 5, 6):
+        for event in (
+            _event(seq, expires_at=expires_at),
+            _event(seq),
+            _event(seq, expires_at=None),
+        ):
+            expected = short_refresh(applied, event)
+            assert short_refresh(session, event, laid=laid) == expected
+    assert short_refresh(session, _event(6, expires_at=expires_at), laid=laid) is not None
+    session.batch += 1  # it was written since, and the refresh is void
+    assert short_refresh(session, _event(4), laid=laid) == short_refresh(session, _event(4))
 
 
 def test_the_registrars_table_as_read_with_it_ends_nothing_else() -> None:
