@@ -18,7 +18,12 @@ def confirm(
     new = _made_of(event, old)
     # The same contact with another Call-ID is another device, and ends the old one.
     replaced = old if old is not None and old.call_id != new.call_id else None
-    joined = _is_joined(session, old, new, replaced)
+    # What is cut off stays cut off, even if the edge's tombstone has been dropped.
+    joined = (
+        replaced is not None
+        or (old is not None and old.edge_lost)
+        or edges.is_joined(session, new.node, new.call_id)
+    )
     before = devices.shown(session) if joined else None
     session.bindings[key] = new
     if joined:
@@ -33,18 +38,6 @@ def confirm(
     if seen:
         result.change = Change(cause, event.at, [event.id])
     return result
-
-
-def _is_joined(
-    session: Session, old: Binding | None, new: Binding, replaced: Binding | None
-) -> bool:
-    """Whether the rules for devices with bindings on several nodes apply."""
-    # What is cut off stays cut off, even if the edge's tombstone has been dropped.
-    if (old is not None and old.edge_lost) or edges.is_joined(session, new.node, new.call_id):
-        return True
-    return replaced is not None and (
-        edges.may_be_edge(replaced) or edges.is_joined(session, replaced.node, replaced.call_id)
-    )
 
 
 def _made_of(event: RegistrationEvent, old: Binding | None) -> Binding:

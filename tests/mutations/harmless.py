@@ -22,7 +22,7 @@ HARMLESS: dict[str, str] = {
     "streams.folds.listed_row._began_before: without at is None": (
         "a process and the time of its last event are set together: for the type checker"
     ),
-    "streams.folds.binding_confirm._is_joined: without old.edge_lost": (
+    "streams.folds.binding_confirm.confirm: without old.edge_lost": (
         "the rules for devices are applied too often, with the same result"
     ),
     "streams.folds.edge_loss._ended_before: without last is not None": (
