@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sinks.gateway.access.redaction import BINDING_FIELDS, CALL_FIELDS
+from sinks.gateway.api import tickets_path
 from sinks.gateway.api.call import JSON, TEXT, Operation, Parameters
 from sinks.gateway.api.documents import Error
 from sinks.gateway.api.operations import OPERATIONS
@@ -47,6 +48,10 @@ def document() -> dict[str, Any]:
     for operation in OPERATIONS:
         described = _described(operation, of_model)
         paths.setdefault(operation.path, {})[operation.method.lower()] = described
+    every = {
+        str(status): _response(text, {JSON: Error}, of_model) for status, text in _STATUSES.items()
+    }
+    paths[tickets_path.PATH] = tickets_path.described(every)
     return {
         "openapi": "3.1.0",
         "info": {
