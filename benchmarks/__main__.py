@@ -34,6 +34,7 @@ SMALL: dict[str, list[str]] = {
     "producers": ["--events", "20000", "--connections", "2000"],
     "sinks": ["--users", "10000"],
     "gateway": ["--subscribers", "500", "--users", "2500", "--seconds", "5"],
+    "board": ["--users", "5000", "--seconds", "5"],
 }
 SHARED = ("scale", "recovery")
 # These start Kafka themselves: `throughput` for all its peers, the others to keep its data.

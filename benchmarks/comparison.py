@@ -138,6 +138,9 @@ TARGETS = (
     Target("gateway.sse.p99_ms", "change → event stream, p99 ms", most=100),
     Target("gateway.routes.asked.p99_ms", "route of a call beside subscribers, p99 ms", most=10),
     Target("gateway.websocket.p99_ms", "change → WebSocket, p99 ms", most=100),
+    Target("board.first_rows_cold_ms", "board: navigation → first rows, ms", most=1_000),
+    Target("board.change_on_screen.p99_ms", "board: change → on screen, p99 ms", most=250),
+    Target("board.search.p99_ms", "board: key → found, p99 ms", most=100),
 )
 
 

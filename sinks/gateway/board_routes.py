@@ -13,13 +13,15 @@ from sinks.gateway.access.identity import Identity
 from sinks.gateway.board.assets import INDEX, assets
 from sinks.gateway.board.feed import BoardFeed
 from sinks.gateway.board.request import request_in
-from sinks.gateway.errors import Refused
+from sinks.gateway.errors import Refused, TryElsewhere
 from sinks.gateway.feed import End
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.request_checks import identify, identify_stream
 from sinks.gateway.transports import TOKEN_EXPIRED
 
 _GOING_AWAY, _INVALID = 1001, 1008
+# Each page may have a list of its own, which costs memory, and time with each change.
+PAGES_MAX = 200
 
 
 def board_routes(
@@ -40,7 +42,7 @@ def board_routes(
         """Whether the page may open its feed: a refused WebSocket shows a page no reason."""
         try:
             identity = await identify(gateway, request)
-            gateway.admit(identity)
+            _admit(gateway, identity)
         except Refused as refusal:
             return answer(request, refusal)
         headers = {"cache-control": "no-store"}
@@ -49,7 +51,7 @@ def board_routes(
     async def feed(websocket: WebSocket) -> None:
         try:
             asked = await identify_stream(gateway, websocket)
-            gateway.admit(asked.identity)
+            _admit(gateway, asked.identity)
         except Refused as refusal:
             await websocket.send_denial_response(answer(websocket, refusal))
             return
@@ -61,6 +63,13 @@ def board_routes(
         Route("/board/{name}", file),
         WebSocketRoute("/board/feed", feed),
     ]
+
+
+def _admit(gateway: Gateway, identity: Identity) -> None:
+    """Return when another page may be fed. Raises TryElsewhere, TooMany."""
+    gateway.admit(identity)
+    if len(gateway.board.listeners) >= PAGES_MAX:
+        raise TryElsewhere(f"{PAGES_MAX} boards are open here already", reason="full")
 
 
 async def _serve(gateway: Gateway, identity: Identity, websocket: WebSocket) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from datetime import timedelta
 
 import msgspec
 from hypothesis import example, given
@@ -10,18 +11,23 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from schemas import golden, topics
-from schemas.codec import InvalidRecord
+from schemas.codec import InvalidRecord, encode
 from schemas.sip_uri import aor_of
 from sinks.gateway.access.authenticator import Authenticator
 from sinks.gateway.access.identity import Identity
 from sinks.gateway.access.origins import check_origin
-from sinks.gateway.access.scope import Scope
+from sinks.gateway.access.scope import EVERYTHING, Scope
 from sinks.gateway.access.static_tokens import StaticToken, StaticTokens
 from sinks.gateway.access.tickets import Tickets
+from sinks.gateway.board.board import Board
+from sinks.gateway.board.matching import Matcher
+from sinks.gateway.board.request import request_in
 from sinks.gateway.commands import command_in, content_in, id_in
 from sinks.gateway.cursor import Cursor, cursor_in, epoch_of, tag_of
 from sinks.gateway.errors import BadQuery, NotAllowed, Refused
+from sinks.gateway.hub import Hub
 from sinks.gateway.message import domain_of, presence_message
+from sinks.gateway.nodes.known import KnownNodes
 from sinks.gateway.query import aor_in, cursor_of, watch_of
 from sinks.gateway.view import NAMES, fields_of
 from tests.fuzz.hostile import fuzzed, mutated, odd_json, texts
@@ -129,3 +135,42 @@ def test_any_record_is_one_event_or_invalid(value: bytes) -> None:
     assert aor_of(message.aor) == message.aor
     shown = Scope(domains=frozenset({message.domain})).redact(message)
     assert (shown.aor, shown.version, shown.sse.count(b"\n")) == (message.aor, message.version, 4)
+
+
+@fuzzed(300)
+@given(odd_json([json.loads(record) for record in RECORDS]) | mutated(RECORDS))
+@example(RECORDS[0].replace(b"2026-", b"0001-"))
+@example(RECORDS[0].replace(b"Z", b""))
+def test_any_record_is_shown_on_the_board(value: bytes) -> None:
+    try:
+        message = presence_message(value, 1.0)
+    except InvalidRecord:
+        return
+    hub = Hub()
+    hub.change(message)
+    board = Board(
+        hub,
+        is_caught_up=lambda: True,
+        is_kafka_away=lambda: False,
+        nodes=KnownNodes(),
+        node_lease=timedelta(seconds=5),
+    )
+    board.tick()
+    later = presence_message(value, 2.0)
+    later.version += 1
+    hub.change(later)
+    board.change(message, later)
+    assert encode(board.explain(message.aor, EVERYTHING))
+    assert encode(board.summary(EVERYTHING))
+    assert [one.row.version for one in board.states(message.aor)] == [
+        later.version,
+        later.version - 1,
+    ]
+
+
+@fuzzed(500)
+@given(texts() | st.text())
+def test_any_request_of_a_page_is_one_or_invalid(text: str) -> None:
+    with contextlib.suppress(InvalidRecord):
+        request = request_in(text)
+        assert Matcher(request.selection, EVERYTHING).select([]) == []

@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import json
 
+from runtime import logs
 from sinks.gateway.access.scope import Scope
 from sinks.gateway.board.counts import Counts
 from sinks.gateway.board.delays import Delays
@@ -21,12 +22,14 @@ from sinks.gateway.board.losses import HOUR, Loss, Losses
 from sinks.gateway.board.nodes import nodes_json
 from sinks.gateway.board.past import Past, State
 from sinks.gateway.board.request import Selection
-from sinks.gateway.board.row import parts_of, row_of
+from sinks.gateway.board.row import parts_of, row_of, seconds
 from sinks.gateway.board.rows import Rows
 from sinks.gateway.board.view import View
 from sinks.gateway.hub import Hub
 from sinks.gateway.message import Message
 from sinks.gateway.nodes.known import KnownNodes
+
+log = logs.get(__name__)
 
 # Losses a summary lists.
 LAST_LOSSES = 20
@@ -62,10 +65,22 @@ class Board:
         # Called with the AOR of each user who has changed, and with None after each tick.
         self.listeners: set[Callable[[str | None], None]] = set()
         self.changes = 0
+        self._has_failed = False
 
     # -- the gateway's changes --------------------------------------------------------------------
     def change(self, old: Message | None, new: Message | None) -> None:
-        """A user's record has come, has changed, or is gone (`new` is None)."""
+        """A user's record has come, has changed, or is gone (`new` is None).
+
+        Raises nothing: subscribers' presence does not depend on what the board makes of it.
+        """
+        try:
+            self._change(old, new)
+        except Exception:
+            if not self._has_failed:
+                self._has_failed = True
+                log.exception("the board left out a change (later ones are not logged)")
+
+    def _change(self, old: Message | None, new: Message | None) -> None:
         self._note_loss(old, new)
         if self._counts is None:
             return  # still reading: the counts begin with what is there at the end
@@ -95,7 +110,7 @@ class Board:
             return
         parts = parts_of(new)
         self._losses.add(
-            Loss(new.aor, new.domain, parts.cause, parts.at.timestamp(), new.at, old.facts.nodes)
+            Loss(new.aor, new.domain, parts.cause, seconds(parts.at), new.at, old.facts.nodes)
         )
 
     def _announce(self, aor: str | None) -> None:
@@ -167,7 +182,11 @@ class Board:
         message = self._hub.get(aor) if scope.allows(aor) else None
         if message is None:
             return None
-        return explanation(scope.redact_record(json.decode(message.value)), self._past.of(aor))
+        return explanation(scope.redact_record(json.decode(message.value)), self.states(aor))
+
+    def states(self, aor: str) -> list[State]:
+        """The user's states since this gateway started, the newest first."""
+        return self._past.of(aor)
 
     async def view(self, selection: Selection, scope: Scope) -> View:
         """The list of a selection, which other pages may share; give it back to `leave`."""

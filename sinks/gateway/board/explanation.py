@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+from msgspec import convert
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -59,7 +60,7 @@ class Explanation:
 def explanation(record: dict[str, Any], states: Iterable[State]) -> dict[str, Any]:
     """An Explanation as JSON. `record`: the presence record, without what the viewer may not see;
     `states`: the newest first."""
-    aor, at = record["aor"], datetime.fromisoformat(record["at"])
+    aor, at = record["aor"], convert(record["at"], datetime)
     status, cause = Status(record["status"]), Cause(record["cause"])
     bindings = len(record["bindings"]) if record["reachable"] else None
     change = Change(status, cause, f"{_text(at)}Z")
@@ -74,7 +75,9 @@ def explanation(record: dict[str, Any], states: Iterable[State]) -> dict[str, An
 
 def _text(at: datetime) -> str:
     """`2026-01-31 12:03:07.123`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    if at.tzinfo is not None:
+        at = at.astimezone(UTC)
+    return at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
 def _marks(binding: dict[str, Any]) -> list[str]:

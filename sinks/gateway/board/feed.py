@@ -23,6 +23,9 @@ from sinks.gateway.message import Message
 
 # Rows are pushed so often at most, counts at most so often and at least so often.
 ROWS_SECONDS = 0.05
+# After a list was made, the page waits for as long as that took, but not longer, for another one:
+# it cannot keep the gateway busy.
+REST_MOST_SECONDS = 2.0
 SUMMARY_SECONDS = 0.5
 SUMMARY_MOST_SECONDS = 2.0
 
@@ -53,6 +56,7 @@ class BoardFeed:
         self._woken, self._asked = asyncio.Event(), asyncio.Event()
         self._request: Request | None = None
         self._view: View | None = None
+        self._list_after = 0.0
         # What the page has: the request answered, the rows, the user's message, the counts.
         self._shown: tuple[int, int, int] | None = None
         self._rows: list[Row] = []
@@ -129,7 +133,11 @@ class BoardFeed:
     async def _view_of(self, selection: Selection) -> View:
         if self._view is None or self._view.selection != selection:
             self._leave()
+            await asyncio.sleep(self._list_after - self._clock())
+            began = self._clock()
             self._view = await self._board.view(selection, self._scope)
+            took = self._clock() - began
+            self._list_after = began + took + min(took, REST_MOST_SECONDS)
             self._view.listeners.add(self._woken.set)
         return self._view
 

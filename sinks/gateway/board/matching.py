@@ -18,7 +18,7 @@ _KEPT = 20_000
 
 
 class Matcher:
-    """One selection within what one viewer may see.
+    """One selection of rows that the viewer may see, by the parts of them that it may see.
 
     Facts and lists of devices are shared by many rows: filters and words are tried once on each,
     found by its identity.
@@ -27,7 +27,6 @@ class Matcher:
     def __init__(self, selection: Selection, scope: Scope) -> None:
         self._selection = selection
         self._words = selection.words
-        self._allows = None if scope.everybody else scope.allows
         self._with_devices = scope.grants(Part.USER_AGENT)
         # The object itself is kept too, so that its identity stays its own.
         self._facts: dict[int, tuple[Facts, bool, str]] = {}
@@ -46,8 +45,6 @@ class Matcher:
         for word in self._words:
             places = {key for key, one in known.items() if word in one[2]}
             rows = self._with(word, places, rows)
-        if (allows := self._allows) is not None:
-            rows = [row for row in rows if allows(row.aor)]
         return rows
 
     def _with(self, word: str, places: set[int], rows: Sequence[Row]) -> Sequence[Row]:

@@ -1,6 +1,6 @@
 """A user as the board lists it: what of a presence record is searched, sorted and shown (pure)."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from msgspec import Struct
@@ -61,10 +61,15 @@ def row_of(message: Message, parts: Parts | None = None, flaps: int = 0) -> Row:
         message.version,
         message.facts,
         parts.cause,
-        parts.at.timestamp(),
+        seconds(parts.at),
         shared(tuple([one.user_agent or "" for one in parts.bindings])),
         flaps,
     )
+
+
+def seconds(at: datetime) -> float:
+    """Since the epoch; a time without a zone is UTC, as everywhere in the contract."""
+    return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
 
 
 def shared(devices: Devices) -> Devices:

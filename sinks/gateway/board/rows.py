@@ -9,13 +9,14 @@ from sinks.gateway.board.request import Selection
 from sinks.gateway.board.row import Row, row_of
 from sinks.gateway.board.view import Pause, View
 from sinks.gateway.hub import Hub
+from sinks.gateway.message import domain_of
 
 # Rows made between two looks at the clock.
 _STEP = 128
 # Rows and lists that nobody watches are kept for so long: a page that is loaded again needs them.
-KEPT_SECONDS, VIEW_KEPT_SECONDS = 300.0, 30.0
-# Lists kept at most; a page that needs another one gets it all the same.
-MOST_VIEWS = 64
+KEPT_SECONDS, VIEW_KEPT_SECONDS = 300.0, 20.0
+# So many lists are kept that nobody watches: each costs memory, and time with each change.
+MOST_UNUSED = 4
 
 
 @dataclass(slots=True)
@@ -35,7 +36,8 @@ class Rows:
         """`flaps` returns how often a user became unreachable within the last hour."""
         self._hub = hub
         self._flaps = flaps
-        self._rows: dict[str, Row] = {}
+        # By domain and AOR: what a viewer of some domains asks never takes time with the others.
+        self._rows: dict[str, dict[str, Row]] = {}
         self._loading: asyncio.Task[None] | None = None
         self._removed: set[str] = set()
         self._views: dict[tuple[Selection, Scope], _Shared] = {}
@@ -46,20 +48,20 @@ class Rows:
         """A user's row is new or has changed."""
         if self._loading is not None:
             self._removed.discard(row.aor)
-            self._put(self._rows.get(row.aor), row)
+            self._put(self._get(row.aor), row)
 
     def remove(self, aor: str) -> None:
         """A user is gone."""
         if self._loading is not None:
             if not self._loading.done():
                 self._removed.add(aor)
-            if (old := self._rows.pop(aor, None)) is not None:
+            if (old := self._rows.get(domain_of(aor), {}).pop(aor, None)) is not None:
                 for shared in self._views.values():
                     shared.view.change(old, None)
 
     def set_flaps(self, aor: str) -> None:
         """A user has fewer flaps than before."""
-        if (old := self._rows.get(aor)) is not None:
+        if (old := self._get(aor)) is not None:
             new = Row(
                 old.aor,
                 old.text,
@@ -73,9 +75,20 @@ class Rows:
             self._put(old, new)
 
     def _put(self, old: Row | None, new: Row) -> None:
-        self._rows[new.aor] = new
+        self._rows.setdefault(domain_of(new.aor), {})[new.aor] = new
         for shared in self._views.values():
             shared.view.change(old, new)
+
+    def _get(self, aor: str) -> Row | None:
+        return self._rows.get(domain_of(aor), {}).get(aor)
+
+    def _within(self, scope: Scope) -> list[Row]:
+        """The rows that a viewer may see."""
+        if scope.everybody:
+            return [row for rows in self._rows.values() for row in rows.values()]
+        found = [row for name in scope.domains for row in self._rows.get(name, {}).values()]
+        alone = (aor for aor in scope.aors if domain_of(aor) not in scope.domains)
+        return found + [row for aor in alone if (row := self._get(aor)) is not None]
 
     # -- lists ------------------------------------------------------------------------------------
     async def view(self, selection: Selection, scope: Scope) -> View:
@@ -86,7 +99,7 @@ class Rows:
         key = selection, scope
         if (shared := self._views.get(key)) is None:
             view = View(selection, scope)
-            building = asyncio.create_task(view.build(list(self._rows.values())))
+            building = asyncio.create_task(view.build(self._within(scope)))
             shared = self._views[key] = _Shared(view, building)
         shared.pages += 1
         try:
@@ -104,14 +117,16 @@ class Rows:
 
     def expire(self, now: float, *, is_watched: bool) -> None:
         """Drop what nobody has needed for a while; `now` in seconds."""
-        for key, shared in list(self._views.items()):
+        for shared in self._views.values():
             if shared.pages:
                 shared.unused_since = None
             elif shared.unused_since is None:
                 shared.unused_since = now
-            if shared.unused_since is not None and (
-                now - shared.unused_since > VIEW_KEPT_SECONDS or len(self._views) > MOST_VIEWS
-            ):
+        unused = [key for key, shared in self._views.items() if shared.unused_since is not None]
+        for number, key in enumerate(unused):
+            shared = self._views[key]
+            is_old = now - (shared.unused_since or now) > VIEW_KEPT_SECONDS
+            if is_old or number < len(unused) - MOST_UNUSED:
                 shared.building.cancel()
                 del self._views[key]
         if is_watched or self._loading is None:
@@ -127,8 +142,9 @@ class Rows:
         pause, rows, removed = Pause(), self._rows, self._removed
         for number, message in enumerate(list(self._hub.newest())):
             aor = message.aor
-            if aor not in rows and aor not in removed:
-                rows[aor] = row_of(message, flaps=self._flaps(aor))
+            of_domain = rows.setdefault(message.domain, {})
+            if aor not in of_domain and aor not in removed:
+                of_domain[aor] = row_of(message, flaps=self._flaps(aor))
             if number % _STEP == 0:
                 await pause()
         removed.clear()

@@ -40,6 +40,7 @@ class View:
     def __init__(self, selection: Selection, scope: Scope) -> None:
         self.selection = selection
         self.is_complete = False
+        self._scope = scope
         self._matcher = Matcher(selection, scope)
         self._rows: Any = SortedKeyList(key=SORTS[selection.sort])
         # Users whose row changed while the view was built: what is still to be read of them is old.
@@ -51,7 +52,8 @@ class View:
         return len(self._rows)
 
     async def build(self, rows: Sequence[Row]) -> None:
-        """Fill the view. `change` is called for every change from now on, also meanwhile."""
+        """Fill the view; `rows`: those that the viewer may see. `change` is called for every
+        change from now on, also meanwhile."""
         found: list[Row] = []
         pause = Pause()
         for first in range(0, len(rows), _STEP):
@@ -67,9 +69,12 @@ class View:
 
     def change(self, old: Row | None, new: Row | None) -> None:
         """A user's row has changed; None: there was none before, or is none any more."""
+        row = new or old
+        if row is None or not self._scope.allows(row.aor):
+            return
         left = self._matcher.select([old]) if old is not None else ()
         come = self._matcher.select([new]) if new is not None else ()
-        if not self.is_complete and (row := new or old) is not None:
+        if not self.is_complete:
             self._changed.add(row.aor)
         for row in left:
             self._rows.discard(row)

@@ -195,7 +195,7 @@ export class Users {
     cells.user.replaceChildren(element("b", {}, name), element("span", { className: "domain" }, domain));
     cells.user.title = data.aor;
     cells.status.replaceChildren(statusMark(data.status));
-    if (data.confidence !== "sure") cells.status.append(confidence(data));
+    if (data.confidence !== "sure") cells.status.append(sign(data));
     cells.confidence.replaceChildren(data.reachable ? confidence(data) : "–");
     const why = this.#causes[data.cause] ?? data.cause;
     setText(cells.why, why);
@@ -273,6 +273,16 @@ export class Users {
 
 function confidence(data) {
   return element("span", { className: `badge ${data.confidence}` }, CONFIDENCES[data.confidence]);
+}
+
+/** The same where there is no room for words. */
+function sign(data) {
+  return element(
+    "span",
+    { className: `badge sign ${data.confidence}`, title: CONFIDENCES[data.confidence] },
+    element("span", { "aria-hidden": "true" }, data.confidence === "stale" ? "?" : "!"),
+    element("span", { className: "hidden" }, CONFIDENCES[data.confidence]),
+  );
 }
 
 export const SORTS = COLUMNS;

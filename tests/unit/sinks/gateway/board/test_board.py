@@ -135,6 +135,23 @@ def test_a_viewer_gets_counts_of_its_scope_only(scene: Scene) -> None:
     assert scene.board.history(Scope(aors=frozenset({EVE}))) is None
 
 
+def test_a_list_has_the_users_of_its_viewer_only(scene: Scene) -> None:
+    async def listed(scope: Scope) -> list[str]:
+        view = await scene.board.view(Selection(), scope)
+        scene.apply(
+            message(record(ANN, scene.hub.get(ANN).version + 1)),  # type: ignore[union-attr]
+            message(record(EVE, scene.hub.get(EVE).version + 1)),  # type: ignore[union-attr]
+        )
+        scene.board.leave(view)
+        return [row.aor for row in view.window(0, 9)]
+
+    assert asyncio.run(listed(ONE)) == [ANN, BOB]
+    both = Scope(aors=frozenset({ANN, EVE}), domains=frozenset({"one.test"}))
+    assert asyncio.run(listed(both)) == [ANN, BOB, EVE]
+    assert asyncio.run(listed(Scope(aors=frozenset({EVE, "sip:none@two.test"})))) == [EVE]
+    assert asyncio.run(listed(Scope())) == []
+
+
 def test_losses_of_the_last_hour_count_by_cause_also_those_read_at_the_start() -> None:
     scene = Scene()
     hour_ago = scene.now - 3600
