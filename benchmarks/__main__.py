@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import broker, comparison, machine, report
+from benchmarks.process import cpu_seconds
 from benchmarks.scene import progress
 
 # In this order: `recovery` uses the users that `scale` registered. The arguments are those of
 # `--small`.
 SMALL: dict[str, list[str]] = {
     "throughput": ["--events", "60000", "--users", "15000", "--slow-events", "5000"],
+    "refreshing": ["--events", "60000", "--users", "3000"],
     "scale": ["--users", "30000", "--backlogs", "3", "--seconds", "8"],
     "recovery": ["--users", "30000"],
     "storm": ["--users", "10000", "--seconds", "10"],
@@ -37,8 +39,8 @@ SMALL: dict[str, list[str]] = {
     "board": ["--users", "5000", "--seconds", "5"],
 }
 SHARED = ("scale", "recovery")
-# These start Kafka themselves: `throughput` for all its peers, the others to keep its data.
-OWN_KAFKA = ("throughput", *SHARED)
+# These start Kafka themselves: the first two for all their peers, the others to keep its data.
+OWN_KAFKA = ("throughput", "refreshing", *SHARED)
 FAILED, WORSE = 1, 2
 
 
@@ -49,12 +51,20 @@ def run(name: str, arguments: list[str], environment: Mapping[str, str]) -> dict
     """
     command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
     progress(f"== {shlex.join(command[1:])}")
-    began = time.monotonic()
+    began, others = time.monotonic(), machine.OthersWatch()
+    shared, broker_cpu = environment.get(broker.SHARED), 0.0
+    if shared:
+        broker_cpu = cpu_seconds(int(shared.split()[1]))
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=os.environ | environment)
     if done.returncode:
         return {"failed": f"exit status {done.returncode}"}
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found | {"took_minutes": round((time.monotonic() - began) / 60, 1)}
+    if shared:
+        broker_cpu = cpu_seconds(int(shared.split()[1])) - broker_cpu
+    return found | {
+        "took_minutes": round((time.monotonic() - began) / 60, 1),
+        "cores_used_by_others": others.cores(broker_cpu),
+    }
 
 
 def run_each(names: list[str], *, small: bool) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -74,6 +84,7 @@ def run_each(names: list[str], *, small: bool) -> Iterator[tuple[str, dict[str, 
 
 def main() -> int:
     options = _options()
+    machine.prefer(os.getpid())
     names = list(SMALL) if options.all else [n for n in SMALL if n in options.names]
     before = json.loads(options.output.read_text()) if options.add else None
     results: dict[str, dict[str, Any]] = {}

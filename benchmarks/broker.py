@@ -15,13 +15,15 @@ from typing import NamedTuple
 
 from confluent_kafka.admin import AdminClient
 
+from benchmarks.machine import prefer
 from local.kafka import EmbeddedKafka
 from local.network import free_port
 from runtime.kafka import KafkaSettings
 
 PARTITIONS = 4
-# The environment variable of a shared broker: its address and its pid.
-SHARED = "ROLLCALL_BENCHMARK_BROKER"
+# The environment variable of a shared broker: its address and its pid. Its name does not begin with
+# ROLLCALL_: stages refuse such a variable if it is no setting.
+SHARED = "BENCHMARK_BROKER"
 _DELETE_SECONDS = 30.0
 
 
@@ -38,6 +40,8 @@ def running(folder: Path) -> Iterator[Broker]:
     embedded = EmbeddedKafka(folder / "kafka")
     embedded.start(free_port())
     try:
+        for pid in (os.getpid(), embedded.pid or 0):
+            prefer(pid)
         address = embedded.bootstrap_servers
         settings = KafkaSettings(bootstrap_servers=address, partitions=PARTITIONS)
         yield Broker(settings, embedded.pid or 0)

@@ -19,7 +19,7 @@ from benchmarks.subscriber import Subscriber
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import Cause, Status
 
-RATES = (1_000, 5_000, 20_000)
+RATES = (1_000, 5_000)
 # The first batches are not part of a steady rate.
 WARM_UP_SECONDS = 3.0
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.comparison import TARGETS, flat
+from benchmarks.comparison import GIVEN_UP, TARGETS, flat
 
 _HEAD = (
     "# Performance\n\n"
@@ -51,6 +51,7 @@ def _targets(benchmarks: dict[str, Any]) -> str:
     parts = ["## Targets\n", _table(("what", "target", "seen", "met", "figure"), rows)]
     if limits:
         parts += [_LIMITS, _table(("what", "limited by"), limits)]
+    parts += ["Given up as targets:\n", _table(("what", "because"), GIVEN_UP)]
     return "\n".join(parts)
 
 

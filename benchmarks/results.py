@@ -86,7 +86,7 @@ def check_copies(loaded: Input, copies: list[tuple[str, str]]) -> None:
         raise WrongResult("the last record of some user is not its last event")
 
 
-def rate(loaded: Input, proofs: list[tuple[int, list[str]]]) -> float:
+def rate(loaded: Input, proofs: list[tuple[int, list[str]]], warm_up: float = WARM_UP) -> float:
     """Events/s of the input after the warm-up, from output records' (time in ms, evidence).
 
     Each record names its event, whose position in the input is known. So the records, in the order
@@ -103,7 +103,7 @@ def rate(loaded: Input, proofs: list[tuple[int, list[str]]]) -> float:
                 done += offset + 1 - reached.get(partition, 0)
                 reached[partition] = offset + 1
         curve.append((at_ms, done))
-    warm_at, warm_done = next(c for c in curve if c[1] >= WARM_UP * loaded.expected.events)
+    warm_at, warm_done = next(c for c in curve if c[1] >= warm_up * loaded.expected.events)
     end_at, end_done = curve[-1]
     if end_at <= warm_at:
         raise WrongResult("all records have one time: too few events to measure a rate")

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import load, prepared
+from benchmarks import load, logged, prepared
 from benchmarks.figures import delays_ms, finish
 from benchmarks.heartbeats import beating
 from benchmarks.population import Population
@@ -21,6 +21,8 @@ from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind
 
 REFRESH_SECONDS = 60
+# Figures of all users that have targets.
+_LAST = ("cpu_us_per_refresh", "logged_bytes_per_refresh")
 # Events a second of other users, whose changes measure the delay of presence.
 PROBE_RATE = 200
 # After a backlog, until its records in other topics are processed too.
@@ -59,11 +61,13 @@ class Sentinels:
 def measure_refresh(
     scene: Scene, sentinels: Sentinels, population: Population, pid: int, rounds: int
 ) -> dict[str, float]:
-    """Backlogs of refreshes: the rate at which the worker folds them, and its CPU time an event.
+    """Backlogs of refreshes: the rate at which the worker folds them, its CPU time and the bytes
+    that it logs for each.
 
     Each backlog has the same number of different users at all sizes, so that what is written once
     for several events of a user is the same.
     """
+    before = logged.ends(scene.kafka)
     seconds, cpu, events = 0.0, cpu_seconds(pid), 0
     for _ in range(rounds):
         backlog = list(population.refreshes(BACKLOG, events))
@@ -74,9 +78,12 @@ def measure_refresh(
         sentinels.wait_for(count, 120)
         seconds += time.monotonic() - began
     time.sleep(REST_SECONDS)
+    used = cpu_seconds(pid) - cpu
+    written = logged.bytes_between(scene.kafka, before, logged.ends(scene.kafka))
     return {
         "refreshes_per_second": round(events / seconds),
-        "cpu_us_per_refresh": round((cpu_seconds(pid) - cpu) * 1e6 / events, 1),
+        "cpu_us_per_refresh": round(used * 1e6 / events, 1),
+        "logged_bytes_per_refresh": round(written / events),
     }
 
 
@@ -135,7 +142,7 @@ def measure(scene: Scene, sizes: list[int], rounds: int, steady: float) -> dict[
     first, last = result["at"][str(sizes[0])], result["at"][str(sizes[-1])]
     result |= {
         "users": sizes[-1],
-        "worker_mb": last["worker_mb"],
+        **{name: last[name] for name in ("worker_mb", *_LAST)},
         "bytes_per_user": round((last["worker_mb"] - empty) * 1024 * 1024 / sizes[-1]),
         "cost_growth": round(last["cpu_us_per_refresh"] / first["cpu_us_per_refresh"], 2),
         "wrong": prepared.untouched(reader, everybody),
@@ -148,7 +155,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=1_000_000)
     parser.add_argument(
-        "--backlogs", type=int, default=5, help="of 10,000 refreshes each, at each size"
+        "--backlogs", type=int, default=3, help="of 10,000 refreshes each, at each size"
     )
     parser.add_argument("--seconds", type=float, default=12.0, help="of the steady load")
     parser.add_argument("--folder", type=Path, help="keep Kafka's data here, for `recovery`")

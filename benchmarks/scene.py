@@ -15,6 +15,7 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from benchmarks import broker, warming
+from benchmarks.machine import prefer
 from benchmarks.population import Prepared
 from local.processes import last_lines
 from local.stage_process import StageProcess
@@ -43,6 +44,14 @@ def wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
         if time.monotonic() > deadline:
             raise NotReached(f"not within {seconds:.0f} s: {what}")
         time.sleep(0.01)
+
+
+class _Stage(StageProcess):
+    """A stage that the kernel prefers to what else the machine does."""
+
+    def start(self) -> None:
+        super().start()
+        prefer(self.pid or 0)
 
 
 class Scene:
@@ -117,7 +126,7 @@ class Scene:
     ) -> StageProcess:
         """As `stage`, not started."""
         own = self.folder / (label or name)
-        process = StageProcess(
+        process = _Stage(
             name,
             own / "log",
             {

@@ -9,7 +9,8 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,35 +70,54 @@ class Measured:
 def main(arguments: list[str] | None = None) -> None:
     """Run the chosen peers and print the report; a wrong result ends the run with an error."""
     options = _options(arguments)
-    chosen = [peer for peer in PEERS if peer.name in options.only]
+    with started(options.partitions, options.only) as kafka:
+        data = DataSet(options.events, options.users, leaves=options.leaves)
+        result = compare(kafka, data, options)
+        together = mixed.measure(
+            kafka,
+            worker(),
+            limit(),
+            _environment(kafka),
+            options.users // 4,
+            options.timeout,
+        )
+    print(json.dumps(result | {"mixed": together}))  # noqa: T201 - its last line
+
+
+@contextmanager
+def started(partitions: int, names: Iterable[str]) -> Iterator[KafkaSettings]:
+    """A Kafka of its own, with the topics of these peers."""
     with tempfile.TemporaryDirectory(prefix="rollcall-benchmark-") as folder:
         _progress("starting Kafka...")
-        with broker.running(Path(folder)) as started:
-            kafka = started.kafka.model_copy(update={"partitions": options.partitions})
-            topics.create(kafka, [peer.name for peer in chosen])
-            data = DataSet(options.events, options.users, leaves=options.leaves)
-            whole, share = loading.load(kafka, data, options.slow_events)
-            measured = {
-                peer.name: measure(kafka, peer, share if peer.slow else whole, options.timeout)
-                for peer in chosen
-            }
-            together = mixed.measure(
-                kafka,
-                worker(),
-                limit(),
-                _environment(kafka),
-                options.users // 4,
-                options.timeout,
-            )
-    result = report(measured, whole, options.users) | {"mixed": together}
-    print(json.dumps(result))  # noqa: T201 - its last line
+        with broker.running(Path(folder)) as running_broker:
+            kafka = running_broker.kafka.model_copy(update={"partitions": partitions})
+            topics.create(kafka, names)
+            yield kafka
+
+
+def compare(
+    kafka: KafkaSettings,
+    data: DataSet,
+    options: argparse.Namespace,
+    warm_up: float = results.WARM_UP,
+) -> dict[str, object]:
+    """The report of the chosen peers on one data set, one after another."""
+    whole, share = loading.load(kafka, data, options.slow_events)
+    measured = {
+        peer.name: measure(kafka, peer, share if peer.slow else whole, options.timeout, warm_up)
+        for peer in PEERS
+        if peer.name in options.only
+    }
+    return report(measured, whole, data.users)
 
 
 def _progress(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def measure(kafka: KafkaSettings, peer: Peer, loaded: Input, timeout: float) -> Measured:
+def measure(
+    kafka: KafkaSettings, peer: Peer, loaded: Input, timeout: float, warm_up: float
+) -> Measured:
     """Run one peer and judge its output. Raises running.PeerFailed, results.WrongResult."""
     is_worker = peer.name == "rollcall"
     job = Job(
@@ -114,23 +134,26 @@ def measure(kafka: KafkaSettings, peer: Peer, loaded: Input, timeout: float) -> 
     cost = running.run(kafka, peer.name, peer.command(), job, ends, _environment(kafka), timeout)
     records = list(results.read(kafka, job.output))
     try:
-        rate = _checked_rate(peer, loaded, records)
+        rate = _checked_rate(peer, loaded, records, warm_up)
     except results.WrongResult as error:
         raise results.WrongResult(f"{peer.name}: {error}") from error
     _progress(f"{peer.name}: {rate:,.0f} events/s, {len(records):,} records, correct")
     return Measured(rate, loaded.expected.events, cost)
 
 
-def _checked_rate(peer: Peer, loaded: Input, records: list[results.Output]) -> float:
+def _checked_rate(
+    peer: Peer, loaded: Input, records: list[results.Output], warm_up: float
+) -> float:
     if peer.stateless:
         events = [decode(RegistrationEvent, record.value) for record in records]
         results.check_copies(loaded, [(event.aor or "", event.id) for event in events])
         proofs = [(r.at_ms, [e.id]) for r, e in zip(records, events, strict=True)]
-        return results.rate(loaded, proofs)
+        return results.rate(loaded, proofs, warm_up)
     decoder = msgspec.json.Decoder(Seen)
     seen = [decoder.decode(record.value) for record in records]
     results.check_presence(loaded, seen)
-    return results.rate(loaded, [(r.at_ms, s.evidence) for r, s in zip(records, seen, strict=True)])
+    proofs = [(r.at_ms, s.evidence) for r, s in zip(records, seen, strict=True)]
+    return results.rate(loaded, proofs, warm_up)
 
 
 def _environment(kafka: KafkaSettings) -> dict[str, str]:
@@ -152,6 +175,11 @@ def report(measured: dict[str, Measured], whole: Input, users: int) -> dict[str,
             rates[f"{ours}_over"] = {
                 n: round(rate / m.events_per_second, 2) for n, m in measured.items() if n != ours
             }
+        costs = {n: m.cost.cpu_seconds / m.events for n, m in measured.items()}
+        if ours in measured:
+            rates[f"{ours}_over_per_cpu_second"] = {
+                n: round(cost / costs[ours], 2) for n, cost in costs.items() if n != ours
+            }
     packages = ("faust-streaming", "quixstreams", "confluent-kafka", "msgspec")
     return rates | {
         "events": {n: m.events for n, m in measured.items()},
@@ -170,22 +198,27 @@ def report(measured: dict[str, Measured], whole: Input, users: int) -> dict[str,
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     names = [peer.name for peer in PEERS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__)
-    parser.add_argument("--events", type=int, default=160_000)
-    parser.add_argument("--users", type=int, default=40_000)
-    parser.add_argument(
-        "--leaves",
-        type=float,
-        default=LEAVES,
-        help="share of an online phone's events; else refresh",
-    )
-    parser.add_argument("--partitions", type=int, default=4)
-    parser.add_argument("--slow-events", type=int, default=8_000, help="for plain_faust")
-    parser.add_argument("--timeout", type=float, default=180.0, help="seconds for one peer")
+    add_options(parser, events=160_000, users=40_000, leaves=LEAVES)
     parser.add_argument("--only", type=lambda text: text.split(","), default=names, help=str(names))
     options = parser.parse_args(arguments)
     if unknown := set(options.only) - set(names):
         parser.error(f"no such peer: {', '.join(sorted(unknown))} (there are {', '.join(names)})")
     return options
+
+
+def add_options(parser: argparse.ArgumentParser, events: int, users: int, leaves: float) -> None:
+    """The options of a data set and of a peer's run."""
+    parser.add_argument("--events", type=int, default=events)
+    parser.add_argument("--users", type=int, default=users)
+    parser.add_argument(
+        "--leaves",
+        type=float,
+        default=leaves,
+        help="share of an online phone's events; else refresh",
+    )
+    parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--slow-events", type=int, default=8_000, help="for plain_faust")
+    parser.add_argument("--timeout", type=float, default=180.0, help="seconds for one peer")
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def test_the_page_shows_figures_failures_and_targets() -> None:
         "versions": {"kafka": "4.3.1"},
         "benchmarks": {
             "latency": {"socket_close": {"p50_ms": 8.5, "p99_ms": 51.0}, "cores": 2},
-            "scale": {"worker_mb": 1100.4, "at": {"10": {"m_mb": 1}, "20": {"m_mb": 2}}},
+            "scale": {"worker_mb": 800.4, "at": {"10": {"m_mb": 1}, "20": {"m_mb": 2}}},
             "storm": {"failed": "exit status 1"},
         },
     }
@@ -154,8 +154,8 @@ def test_the_page_shows_figures_failures_and_targets() -> None:
     assert "| command | `python -m benchmarks --all` |" in page
     assert "| versions | kafka 4.3.1 |" in page
     assert "p50 ms | ≤ 10 | 8.5 | yes |" in page
-    assert "p99 ms | ≤ 50 | 51 | **no**, 1.02 times short |" in page
-    assert "| MB of a worker with all users | ≤ 1200 | 1,100 | yes |" in page
+    assert "p99 ms | ≤ 40 | 51 | **no**, 1.27 times short |" in page
+    assert "| MB of a worker with a million users | ≤ 850 | 800.4 | yes |" in page
     assert "| not measured |" in page
     assert "| `at.10` | 1 |\n| `at.20` | 2 |" in page
     assert "Failed: exit status 1" in page

@@ -4,6 +4,7 @@ from typing import Any
 
 from benchmarks import report as pages
 from benchmarks.__main__ import SMALL, added
+from benchmarks.comparison import TARGETS
 
 
 def report(command: str, date: str, **benchmarks: Any) -> dict[str, Any]:
@@ -30,18 +31,23 @@ def test_benchmarks_are_in_the_order_in_which_they_run() -> None:
 def test_the_page_shows_by_how_much_a_target_is_missed_and_why() -> None:
     document = report("all", "2026-01-01", recovery={"restarted": {"standstill_s": 4.5}})
     document |= {"small": False, "versions": {}}
-    document["benchmarks"]["throughput"] = {"rollcall_over": {"limit": 0.25, "plain_faust": 41}}
+    document["benchmarks"]["throughput"] = {
+        "rollcall_over": {"kafka_streams": 0.6},
+        "rollcall_over_per_cpu_second": {"kafka_streams": 2.6},
+    }
     targets = pages.render(document).split("## Targets")[1].split("## ")[0]
     met, why = targets.split("What limits the figures")
-    assert "| ≤ 3 | 4.5 | **no**, 1.5 times short |" in met
-    assert "| ≥ 0.5 | 0.25 | **no**, 2 times short |" in met
-    assert "| ≥ 40 | 41 | yes |" in met
+    assert "| ≤ 2.5 | 4.5 | **no**, 1.8 times short |" in met
+    assert "| ≥ 1.2 | 0.6 | **no**, 2 times short |" in met
+    assert "| ≥ 2.5 | 2.6 | yes |" in met
     assert "not measured" in met
+    why, given_up = why.split("Given up as targets:")
+    assert "half of the bare limit's rate" in given_up
     assert [line.split(" | ")[0] for line in why.splitlines() if line.startswith("| ")] == [
         "| what",
         "| ---",
-        "| of the bare limit's rate",
-        "| planned restart: s until it moves",
+        "| throughput (half the events change presence): times Kafka Streams'",
+        "| planned restart with a million users: s until it moves",
     ]
 
 
@@ -49,3 +55,8 @@ def test_a_page_of_met_targets_names_no_limits() -> None:
     document = report("all", "2026-01-01", scale={"worker_mb": 800})
     document |= {"small": False, "versions": {}}
     assert "What limits the figures" not in pages.render(document)
+
+
+def test_every_target_is_a_figure_of_a_benchmark() -> None:
+    assert {target.figure.partition(".")[0] for target in TARGETS} <= set(SMALL)
+    assert len({target.figure for target in TARGETS}) == len(TARGETS)
