@@ -85,7 +85,7 @@ _ROUND = (
 )
 _HOPS = f"a close passes Kafka twice, to its join and to its session, and each time: {_ROUND}"
 _USERS = "each user is read, folded, written and published by one core, in 100 to 200 µs"
-_REFRESH = "a refresh decodes and encodes the whole session, and logs all of it"
+_REFRESH = "a refresh is fetched, decoded, folded, logged and acknowledged by one core"
 _RESTORE = "one process reads some two million records, in 10 µs each"
 
 TARGETS = (
