@@ -72,18 +72,6 @@ class Hub:
         user = self._roster.get(aor)
         return user.newest if user else None
 
-    def within(self, watch: Watch) -> Iterator[Message]:
-        """The newest messages of all users watched: domain by domain, then single users.
-
-        To list what a client may see: `hub.within(scope.narrowed(Watch(…)))`, and of each message
-        `scope.redact(message)`. Between two of them no user may be added or removed.
-        """
-        for group in self._known_groups(watch):
-            yield from (user.newest for user in group.users if user is not None)
-        for aor in watch.single:
-            if user := self._roster.get(aor):
-                yield user.newest
-
     # -- for the index ----------------------------------------------------------------------------
     @property
     def positions(self) -> int:
@@ -314,12 +302,6 @@ class Hub:
             self._of_everybody,
         ):
             yield from subscribers or ()
-
-    def _known_groups(self, watch: Watch) -> list[Group]:
-        if watch.everybody:
-            return [self._roster.everybody]
-        found = map(self._roster.find_domain, sorted(watch.domains))
-        return [group for group in found if group is not None]
 
     def _groups(self, watch: Watch) -> list[Group]:
         if watch.everybody:

@@ -80,10 +80,6 @@ class Roster:
     def get(self, aor: str) -> User | None:
         return self._users.get(aor)
 
-    def find_domain(self, name: str) -> Group | None:
-        """The users of a domain that has or had some, or is watched."""
-        return self._domains.get(name)
-
     def domain(self, name: str) -> Group:
         """The users of a domain, which may have none yet."""
         return self._domains.get(name) or self._domains.setdefault(name, Group())

@@ -57,17 +57,6 @@ def test_the_present_state_is_sent_first_then_the_marker_then_changes() -> None:
     assert hub.take(subscriber, 10) == []
 
 
-def test_a_list_has_the_users_watched_once_and_makes_no_group() -> None:
-    hub = Hub()
-    for message in (record(ANN, 3), record(BOB, 1), record(EVE, 7)):
-        hub.change(message)
-    hub.remove(removal_message(BOB, 0.0))
-    watch = Watch(frozenset({ANN, EVE, "sip:no@one.test"}), frozenset({"one.test", "no.test"}))
-    assert contents(list(hub.within(watch))) == [(ANN, 3), (EVE, 7)]
-    assert contents(list(hub.within(Watch()))) == [(ANN, 3), (EVE, 7)]
-    assert list(hub.within(Watch(domains=frozenset({"no.test"})))) == []
-
-
 def test_a_subscriber_of_unknown_users_gets_the_marker_at_once() -> None:
     hub = Hub()
     for watch in (Watch(), Watch(frozenset({ANN})), Watch(domains=frozenset({"one.test"}))):
