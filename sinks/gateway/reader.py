@@ -29,6 +29,13 @@ log = logs.get(__name__)
 # librdkafka requires a name; without subscribing or committing no such group exists.
 _GROUP = "gateway"
 _FETCH = 500
+_CONSUMER = {
+    # The last records of a partition may be compacted away: only this event marks its end.
+    "enable.partition.eof": True,
+    # Reading a topic of a gigabyte, librdkafka would hold 64 MB of it, and as much again in pieces.
+    "queued.max.messages.kbytes": 8 * 1024,
+    "fetch.max.bytes": 8 * 1024 * 1024,
+}
 _TIMEOUT_SECONDS = 5.0
 
 
@@ -51,10 +58,7 @@ class Reader:
         self.is_kafka_away = False
         self.dead_letters = 0
         self._ends = _end_offsets(kafka, self._topic)
-        self._consumer = Consumer(
-            # The last records of a partition may be compacted away: only this event marks its end.
-            kafka.consumer(_GROUP, **{"enable.partition.eof": True, "error_cb": self._on_error})
-        )
+        self._consumer = Consumer(kafka.consumer(_GROUP, **_CONSUMER, error_cb=self._on_error))
         # Assigned before the leaders are known, the consumer would wait a second for metadata.
         _known(self._consumer, kafka, self._topic)
         self._consumer.assign(
