@@ -1,8 +1,10 @@
 """Calls over a cluster of two FreeSWITCH nodes: from each kind of server, and to a conference."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from socket import SOCK_DGRAM, socket
 
 import pytest
 
@@ -65,10 +67,14 @@ def _opensips(folder: Path, calls: Calls, fallback: int) -> ServerProcess:
 
 
 def _kamailio(folder: Path, calls: Calls, fallback: int) -> ServerProcess:
+    return _asynchronous(folder, calls.url, fallback)
+
+
+def _asynchronous(folder: Path, url: str, fallback: int) -> KamailioCaller:
     place = os.environ.get("ROLLCALL_TEST_HTTP_ASYNC_CLIENT")
     if not place:
         pytest.skip("needs Kamailio's http_async_client.so: ROLLCALL_TEST_HTTP_ASYNC_CLIENT")
-    return KamailioCaller(folder, calls.url, fallback, "http_async_client", Path(place))
+    return KamailioCaller(folder, url, fallback, "http_async_client", Path(place))
 
 
 def test_a_switch_reaches_a_phone_of_another_switch(calls: Calls) -> None:
@@ -128,4 +134,21 @@ def test_a_proxy_reaches_the_node_that_has_the_phone(
             calls.gateway.start()
             alice.close()
     finally:
+        proxy.stop()
+
+
+def test_kamailio_waits_no_longer_for_a_gateway_that_hangs(tmp_path: Path) -> None:
+    with socket() as hanging, socket(type=SOCK_DGRAM) as fallback:
+        hanging.bind(("127.0.0.1", 0))
+        hanging.listen()  # the kernel accepts, and nobody answers
+        fallback.bind(("127.0.0.1", 0))
+        fallback.settimeout(10)
+        url = f"http://127.0.0.1:{hanging.getsockname()[1]}"
+        proxy = _asynchronous(tmp_path, url, fallback.getsockname()[1])
+        alice = SipPhone(proxy.port, "alice")
+        began = time.monotonic()
+        alice.call("bob")
+        assert fallback.recv(65536).startswith(b"INVITE ")
+        assert time.monotonic() - began < FALLBACK_SECONDS
+        alice.close()
         proxy.stop()
