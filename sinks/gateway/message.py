@@ -1,8 +1,9 @@
 """One message to subscribers: a presence record, framed once for all of them (pure)."""
 
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from schemas.codec import InvalidRecord, decode, encode
 from schemas.presence import Presence
@@ -21,8 +22,7 @@ ANSWER = "answer"
 NUMBER_MAX = (1 << _NUMBER_BITS) - 1
 
 
-@dataclass(slots=True, eq=False)
-class Message:
+class Message(msgspec.Struct, eq=False, gc=False):
     """A message as it is sent over SSE; the other forms are cut from it.
 
     `version` is 0 where it is no presence record. `at`: the record's time in Kafka, seconds since
@@ -112,7 +112,7 @@ def presence_message(value: bytes, at: float, place: int = 0) -> Message:
 def reframed(message: Message, value: bytes) -> Message:
     """The message with another JSON text (without line ends) of the same user and version."""
     sse = message.sse[: message.start] + value + _END
-    return replace(message, sse=sse)
+    return msgspec.structs.replace(message, sse=sse)
 
 
 def removal_message(aor: str, at: float, place: int = 0) -> Message:
