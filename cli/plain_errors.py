@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import typer
 
+from cli.interrupts import raising_interrupt
+
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
@@ -14,7 +16,8 @@ def plain_errors() -> Iterator[None]:
     from runtime.masking import masked
 
     try:
-        yield
+        with raising_interrupt():
+            yield
     except ACTIONABLE as error:
         if (text := text_of(error)) is None:
             raise
