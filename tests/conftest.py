@@ -1,10 +1,14 @@
 """What tests share: no settings of the machine they run on, and addresses without a server."""
 
+import logging
 import os
 import socket
 from collections.abc import Iterator
 
 import pytest
+
+# A server's thread may log after the end of its test, when pytest has closed what it wrote to.
+logging.raiseExceptions = False
 
 
 @pytest.fixture(autouse=True)

@@ -84,6 +84,7 @@ def producer(
         "ROLLCALL_KAFKA_NAMESPACE": kafka.namespace,
         "ROLLCALL_PUBLISHER_SPOOL_FOLDER": str(spool),
         "ROLLCALL_FREESWITCH_PORT": str(switch_port),
+        "ROLLCALL_FREESWITCH_DTMF": "true",  # everything that can be read
         **{f"ROLLCALL_FREESWITCH_{name.upper()}": value for name, value in settings.items()},
     }
     log = spool / f"producer-{port}.log"

@@ -14,7 +14,13 @@ import pytest
 from local.kafka import EmbeddedKafka
 from local.network import free_port
 from producers.publisher import Publisher, PublisherSettings
-from runtime.kafka import KafkaMisconfigured, KafkaSettings, SecurityProtocol, ensure_topics
+from runtime.kafka import (
+    KafkaMisconfigured,
+    KafkaSettings,
+    SaslMechanism,
+    SecurityProtocol,
+    ensure_topics,
+)
 from schemas.topics import REGISTRATIONS
 from tests.eventually import eventually
 from tests.integration.publisher_streams import event, numbers_by_key
@@ -270,8 +276,9 @@ def test_callers_that_wait_for_room_get_their_record_in_when_the_publisher_close
     assert publisher.status()["spooled"] == 2 * len(USERS)
 
 
-def test_settings_librdkafka_does_not_know_are_named(tmp_path: Path) -> None:
-    kafka = KafkaSettings(security_protocol=SecurityProtocol.SASL_SSL, sasl_mechanism="TELEPATHY")
+def test_settings_librdkafka_refuses_are_named(tmp_path: Path) -> None:
+    plain = SaslMechanism.PLAIN  # without a name and a password
+    kafka = KafkaSettings(security_protocol=SecurityProtocol.SASL_SSL, sasl_mechanism=plain)
     for _ in range(2):  # the spool is free again
-        with pytest.raises(KafkaMisconfigured, match="TELEPATHY"):
+        with pytest.raises(KafkaMisconfigured, match=r"sasl\.username"):
             Publisher(kafka, PublisherSettings(spool_folder=tmp_path), "p")
