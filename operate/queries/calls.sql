@@ -5,9 +5,8 @@ SELECT
     argMin(coalesce(sip_call_id, ''), seq) AS call_id,
     arrayStringConcat(arrayFilter(x -> x != '', groupUniqArray(aor)), ' ') AS users,
     min(at) AS started,
-    minIf(at, kind = 'answered') AS answered_at,
-    countIf(kind = 'answered') > 0 AS answered,
-    maxIf(at, kind = 'ended') AS ended,
+    if(countIf(kind = 'answered') > 0, minIf(at, kind = 'answered'), NULL) AS answered,
+    if(countIf(kind = 'ended') > 0, maxIf(at, kind = 'ended'), NULL) AS ended,
     argMinIf(coalesce(cause, ''), seq, kind = 'ended') AS cause
 FROM calls
 WHERE kind NOT IN ('snapshot-began', 'snapshot-row', 'snapshot-ended') AND leg IS NOT NULL
