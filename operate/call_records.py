@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from operate.speech_records import SpeechBook
-from operate.times import iso
 from schemas.call import CallEvent
+from schemas.times import iso
 from schemas.vocabulary import CallKind, CallState, Direction
 
 _STATES = {

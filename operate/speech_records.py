@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from operate.times import iso
 from schemas.speech import SpeechEvent
+from schemas.times import iso
 from schemas.vocabulary import SpeechKind
 
 

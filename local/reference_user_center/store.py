@@ -29,6 +29,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from runtime.private_folders import make_private_folder
 from schemas.presence import Presence
+from schemas.times import rfc3339
 
 _metadata = MetaData()
 USERS = Table(
@@ -135,7 +136,7 @@ def _document(row: RowMapping) -> dict[str, Any]:
     at: datetime = row["at"]
     # SQLite stores no zone; times are written in UTC.
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    return {**row, "at": at.isoformat().replace("+00:00", "Z")}
+    return {**row, "at": rfc3339(at)}
 
 
 def _tune_sqlite(connection: Any, entry: ConnectionPoolEntry) -> None:

@@ -34,31 +34,28 @@ for _noisy in ("clickhouse_connect", "urllib3"):
 
 
 class Database:
-    """One connection to write and two to read, so that no query delays a write. Thread-safe."""
+    """One connection to write and one to read, so that no query delays a write. Thread-safe."""
 
-    def __init__(self, settings: ClickHouseSettings, *, for_questions: bool = False) -> None:
-        """Connect, and create the database if it is missing; `for_questions`: only to `ask`.
+    def __init__(self, settings: ClickHouseSettings) -> None:
+        """Connect, and create the database if it is missing.
 
         Raises StoreUnavailable, StoreMisconfigured.
         """
         self._settings = settings
         try:
-            if not for_questions:
-                with _connect(settings, None) as client:
-                    client.command(f"CREATE DATABASE IF NOT EXISTS {settings.database}")
-            user = settings.reader if for_questions else settings.writer
-            self._client = _connect(settings, settings.database, user)
-            self._reader = _connect(settings, settings.database, user)
-            self._asked = _connect(settings, settings.database, settings.reader)
+            with connect(settings, None) as client:
+                client.command(f"CREATE DATABASE IF NOT EXISTS {settings.database}")
+            self._client = connect(settings, settings.database)
+            self._reader = connect(settings, settings.database)
         except (ClickHouseError, OSError) as error:
-            raise _translate(error, settings) from error
+            raise translate(error, settings) from error
 
     def command(self, sql: str) -> None:
         """Run a statement without a result. Raises StoreUnavailable, StoreMisconfigured."""
         try:
             self._client.command(sql)
         except (ClickHouseError, OSError) as error:
-            raise _translate(error, self._settings) from error
+            raise translate(error, self._settings) from error
 
     def query(
         self, sql: str, parameters: dict[str, Any] | None = None, seconds: int | None = None
@@ -68,18 +65,8 @@ class Database:
         try:
             result = self._reader.query(sql, parameters=parameters, settings=limits)
         except (ClickHouseError, OSError) as error:
-            raise _translate(error, self._settings) from error
+            raise translate(error, self._settings) from error
         return [tuple(row) for row in result.result_rows]
-
-    def ask(self, sql: str, parameters: dict[str, Any], limits: dict[str, Any], form: str) -> bytes:
-        """The answer to a statement within limits, in one of ClickHouse's formats.
-
-        On a connection of its own. Raises as `command`.
-        """
-        try:
-            return bytes(self._asked.raw_query(sql, parameters, limits, form))
-        except (ClickHouseError, OSError) as error:
-            raise _translate(error, self._settings) from error
 
     def insert(self, table: str, rows: Sequence[msgspec.Struct]) -> None:
         """Write rows; all are stored when it returns, any may be when it raises (as `command`)."""
@@ -87,12 +74,11 @@ class Database:
         try:
             self._client.raw_insert(table, insert_block=block, fmt="JSONEachRow", settings=_INSERT)
         except (ClickHouseError, OSError) as error:
-            raise _translate(error, self._settings) from error
+            raise translate(error, self._settings) from error
 
     def close(self) -> None:
         self._client.close()
         self._reader.close()
-        self._asked.close()
 
     def __enter__(self) -> "Database":
         return self
@@ -101,9 +87,8 @@ class Database:
         self.close()
 
 
-def _connect(
-    settings: ClickHouseSettings, database: str | None, user: User | None = None
-) -> Client:
+def connect(settings: ClickHouseSettings, database: str | None, user: User | None = None) -> Client:
+    """A connection; on a server as `user`, by default who stores. Raises as the driver does."""
     if settings.url is None:
         _prepare(settings.folder)
         return clickhouse_connect.get_client(
@@ -138,7 +123,8 @@ def _prepare(folder: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
-def _translate(error: Exception, settings: ClickHouseSettings) -> Exception:
+def translate(error: Exception, settings: ClickHouseSettings) -> Exception:
+    """An error of the driver, named for the reaction it asks for."""
     text = f"ClickHouse at {settings.place}: {error}"
     if isinstance(error, OSError) and error.filename is not None:
         text = f"chDB cannot use {error.filename}: {error.strerror} (clickhouse.folder)"

@@ -6,6 +6,7 @@ from runtime import logs
 from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.settings import load
 from runtime.stage import Stage, StageStopped
+from sinks.clickhouse.asking.connection import Questions
 from sinks.clickhouse.asking.endpoint import Endpoint
 from sinks.clickhouse.database import Database
 from sinks.clickhouse.migration import load as load_migrations
@@ -40,7 +41,8 @@ def run() -> None:
         _log.info("storing", store=settings.place, database=settings.database)
         with contextlib.ExitStack() as stack:
             if settings.url is None:
-                stack.callback(Endpoint(settings.folder, database).close)
+                questions = stack.enter_context(Questions(settings))
+                stack.callback(Endpoint(settings.folder, questions).close)
             sink.run()
     except StageStopped:
         return

@@ -8,6 +8,7 @@ import msgspec
 
 from schemas.codec import InvalidRecord, encode
 from schemas.presence import Presence
+from schemas.times import rfc3339
 from schemas.topics import PRESENCE
 
 CONTENT_TYPE = "application/cloudevents-batch+json"
@@ -35,7 +36,7 @@ def cloud_event(
         "id": f"{presence.aor}/{presence.version}",
         "source": "rollcall/streams",
         "type": PRESENCE.type,
-        "time": presence.at.isoformat().replace("+00:00", "Z"),
+        "time": rfc3339(presence.at),
         "subject": presence.aor,
         "datacontenttype": "application/json",
     }

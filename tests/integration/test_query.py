@@ -15,6 +15,7 @@ from schemas.topics import CALLS, REGISTRATIONS
 from schemas.vocabulary import CallState, Cause, Direction, Status
 from sinks.clickhouse.asking import endpoint
 from sinks.clickhouse.asking.client import ask
+from sinks.clickhouse.asking.connection import Questions
 from sinks.clickhouse.database import Database
 from sinks.clickhouse.errors import StatementRefused, StoreUnavailable
 from sinks.clickhouse.rows import Delivery
@@ -174,8 +175,8 @@ def test_queries_of_what_is_not_there_have_no_rows(recorded: ClickHouseSettings,
 def test_the_running_sink_answers_over_its_socket(tmp_path: Path) -> None:
     chosen = settings(tmp_path / "clickhouse")
     asked: list[list[Any]] = []
-    with opened(chosen) as database:
-        one = endpoint.Endpoint(chosen.folder, database)
+    with opened(chosen) as database, Questions(chosen) as questions:
+        one = endpoint.Endpoint(chosen.folder, questions)
         try:
             assert stat.S_IMODE((chosen.folder / endpoint.SOCKET_NAME).stat().st_mode) == 0o600
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import httpx
 
-from sinks.clickhouse.asking.answer import FORMAT, LIMITS, Answer, read_answer
+from sinks.clickhouse.asking.answer import LIMITS, Answer, read_answer
+from sinks.clickhouse.asking.connection import Questions
 from sinks.clickhouse.asking.endpoint import SOCKET_NAME, short_path
 from sinks.clickhouse.asking.statement import checked
-from sinks.clickhouse.database import Database
 from sinks.clickhouse.errors import StatementRefused, StoreUnavailable
 from sinks.clickhouse.settings import ClickHouseSettings
 from sinks.clickhouse.tables import VIEWS
@@ -22,20 +22,19 @@ def ask(settings: ClickHouseSettings, sql: str, parameters: Mapping[str, object]
 
     Raises StatementRefused, StoreUnavailable, StoreMisconfigured.
     """
+    if settings.url is None and (settings.folder / SOCKET_NAME).exists():
+        try:
+            return _ask_sink(settings, sql, parameters)  # which checks the statement itself
+        except httpx.ConnectError:
+            pass  # of a killed sink: nobody has the folder open
     statement = checked(sql, VIEWS)
-    if settings.url is None:
-        if (settings.folder / SOCKET_NAME).exists():
-            try:
-                return _ask_sink(settings, sql, parameters)
-            except httpx.ConnectError:
-                pass  # of a killed sink: nobody has the folder open
-        if not settings.folder.is_dir():
-            raise StoreUnavailable(
-                f"there is no store at {settings.folder} (clickhouse.folder): `rollcall up` or "
-                "`rollcall run clickhouse` makes one"
-            )
-    with Database(settings, for_questions=True) as database:
-        return read_answer(database.ask(statement, dict(parameters), LIMITS, FORMAT))
+    if settings.url is None and not settings.folder.is_dir():
+        raise StoreUnavailable(
+            f"there is no store at {settings.folder} (clickhouse.folder): `rollcall up` or "
+            "`rollcall run clickhouse` makes one"
+        )
+    with Questions(settings) as questions:
+        return read_answer(questions.ask(statement, dict(parameters)))
 
 
 def _ask_sink(settings: ClickHouseSettings, sql: str, parameters: Mapping[str, object]) -> Answer:

@@ -20,9 +20,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from runtime import logs
-from sinks.clickhouse.asking.answer import FORMAT, LIMITS
+from sinks.clickhouse.asking.connection import Questions
 from sinks.clickhouse.asking.statement import checked
-from sinks.clickhouse.database import Database
 from sinks.clickhouse.errors import StatementRefused, StoreUnavailable
 from sinks.clickhouse.tables import VIEWS
 
@@ -32,7 +31,7 @@ _BODY_MAX = 200_000  # bytes
 _log = logs.get(__name__)
 
 
-def app(database: Database) -> Starlette:
+def app(questions: Questions) -> Starlette:
     """`POST /query` with `{"sql": …, "parameters": {…}}`; errors as `{"error": …}`."""
     room = asyncio.Semaphore(_AT_ONCE)
 
@@ -51,7 +50,7 @@ def app(database: Database) -> Starlette:
             return JSONResponse({"error": f"{_AT_ONCE} statements run already"}, 503)
         async with room:
             try:
-                data = await run_in_threadpool(database.ask, statement, parameters, LIMITS, FORMAT)
+                data = await run_in_threadpool(questions.ask, statement, parameters)
             except StoreUnavailable as error:
                 return JSONResponse({"error": str(error)}, 422)
         return Response(data, media_type="application/json")
@@ -72,7 +71,7 @@ def short_path(folder: Path) -> Iterator[str]:
 class Endpoint:
     """Listens from its creation on, in a thread of its own; `close` ends it."""
 
-    def __init__(self, folder: Path, database: Database) -> None:
+    def __init__(self, folder: Path, questions: Questions) -> None:
         """Raises OSError."""
         self._path = folder / SOCKET_NAME
         self._path.unlink(missing_ok=True)  # of a killed sink: the folder's lock is this one's
@@ -80,9 +79,10 @@ class Endpoint:
         with short_path(folder) as path:
             listener.bind(path)
         self._path.chmod(0o600)
+        listener.listen()  # who asks before the server runs waits, and does not think it dead
         self._server = uvicorn.Server(
             uvicorn.Config(
-                app(database),
+                app(questions),
                 loop="asyncio",
                 lifespan="off",
                 log_config=None,
