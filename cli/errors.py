@@ -4,7 +4,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from local.kafka import KafkaFolderInUse, KafkaStartFailed
 from local.kafka.jars import KafkaJarsUnavailable
-from local.stack import NoRoom, StackRunning
+from local.stack import StackRunning
+from local.stack_folder import NoRoom
 from local.stage_process import StageFailed
 from operate.presence_log import UnknownUser
 from operate.queries.catalogue import UnknownQuery

@@ -12,7 +12,8 @@ from cli.console import DEMO_FOLDER
 from cli.kafka import kafka_settings, reachable_kafka
 from local.kafka import EmbeddedKafka
 from local.network import free_port
-from local.stack import OWN_KAFKA, kafka_of
+from local.stack import kafka_of
+from local.stack_environment import OWN_KAFKA
 from local.stack_file import read_stack
 from runtime.kafka import KafkaSettings, KafkaUnavailable, wait_for_leaders
 from runtime.kafka_reach import require_kafka

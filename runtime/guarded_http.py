@@ -1,20 +1,25 @@
 """uvicorn's protocols with a connection guard: requests that never end, clients that never read.
 
 uvicorn itself has a timeout for idle connections after a response only (`timeout_keep_alive`), and
-none for a request's headers and body.
+none for a request's headers and body. With llhttp (httptools) as parser it bounds neither a
+request's head nor how many requests of one connection wait, and at the end of a connection it ends
+only the newest of them.
 """
 
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from runtime.connection_guard import Connection, ConnectionGuard
 
 if TYPE_CHECKING:
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+# Of request line and headers: room for some hundred users watched, at a hundred bytes each.
+HEAD_BYTES_MAX = 64 * 1024
+# Requests of one connection that wait for the response to the one before.
+_WAITING_MAX = 8
 # More in a connection's own buffer, and its client counts as slow.
 _HIGH_WATER = 16 * 1024
 _TOO_MANY = b'{"error":"too many connections of this address"}'
@@ -38,7 +43,7 @@ def end_late_request(connection: Connection) -> None:
         transport.abort()
 
 
-class GuardedHttp(H11Protocol):
+class GuardedHttp(HttpToolsProtocol):
     """HTTP/1.1. Subclasses made by `guarded` have their server's `guard`."""
 
     guard: ConnectionGuard
@@ -47,12 +52,19 @@ class GuardedHttp(H11Protocol):
         super().__init__(*arguments, **named)
         self._is_allowed = True
         self._has_received = False
+        # Received last, and of a head that is not complete: bytes, at most.
+        self._received = self._head_bytes = 0
+        # The request that is being answered; others wait in `pipeline`.
+        self._answered: RequestResponseCycle | None = None
 
     @property
     def has_begun_request(self) -> bool:
         """Whether a part of a request was received, and no response to it has begun."""
-        is_open = self.cycle is not None and not self.cycle.response_complete
-        return self._has_received and not (is_open and self.cycle.response_started)
+        answered = self._answered
+        is_open = answered is not None and not answered.response_complete
+        return self._has_received and not (
+            is_open and answered is not None and answered.response_started
+        )
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -65,15 +77,42 @@ class GuardedHttp(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.guard.closed(self.transport)
+        for cycle in (self._answered, *(waiting for waiting, _ in self.pipeline)):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._has_received = True
+        self._received = len(data)
+        if self._head_bytes:
+            self._head_bytes += len(data)
         super().data_received(data)
+        if self._head_bytes > HEAD_BYTES_MAX:
+            self.send_400_response("The request's head is too long.")
         self._note_state()
 
+    # -- called by the parser, which answers 400 to what they raise -------------------------------
+    def on_message_begin(self) -> None:
+        if len(self.pipeline) >= _WAITING_MAX:
+            raise ValueError("too many requests wait")
+        self._head_bytes = self._received
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = 0
+        if len(self.url) + sum(len(n) + len(v) for n, v in self.headers) > HEAD_BYTES_MAX:
+            raise ValueError("the head is too long")
+        super().on_headers_complete()
+
+    # -- the guard's view -------------------------------------------------------------------------
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
     def on_response_complete(self) -> None:
-        self._has_received = False
+        self._has_received = bool(self.pipeline)
         super().on_response_complete()
         self._note_state()
 
@@ -85,23 +124,20 @@ class GuardedHttp(H11Protocol):
         super().resume_writing()
         self.guard.resumed(self.transport)
 
-    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+    def handle_websocket_upgrade(self) -> None:
         if self._is_allowed:
             self.guard.has_request(self.transport)
-            super().handle_websocket_upgrade(event)
+            super().handle_websocket_upgrade()
             return
-        for part in (
-            h11.Response(status_code=429, headers=_HEADERS),
-            h11.Data(data=_TOO_MANY),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(part) or b"")
+        head = [b"HTTP/1.1 429 Too Many Requests", *(b": ".join(one) for one in _HEADERS)]
+        self.transport.write(b"\r\n".join([*head, b"", _TOO_MANY]))
         self.transport.close()
 
     def _note_state(self) -> None:
         if self.transport.get_protocol() is not self:
             return  # it is a WebSocket now
-        if self.conn.their_state in (h11.IDLE, h11.SEND_BODY):
+        answered = self._answered
+        if answered is None or answered.response_complete or answered.more_body:
             self.guard.awaits_request(self.transport, self.loop.time())
         else:
             self.guard.has_request(self.transport)

@@ -7,22 +7,15 @@ afterwards; without it what needs a change is skipped.
 import argparse
 import json
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
-from confluent_kafka import Producer
 from websockets.sync.client import ClientConnection, connect
 
 from clients.conformance.report import Check, Failed, Skipped
 from clients.conformance.stream import SECONDS, Stream, get
-from runtime.kafka import KafkaSettings
-from schemas.codec import encode
-from schemas.presence import Presence
-from schemas.topics import PRESENCE
-from schemas.vocabulary import Cause, Status
+from clients.conformance.users import Users
 
 # A cursor is due a second after a change; and some time for a busy machine.
 _CURSOR_SECONDS = 2.0
@@ -32,53 +25,6 @@ def expect(condition: bool, what: str) -> None:
     """Raises Failed."""
     if not condition:
         raise Failed(what)
-
-
-class Users:
-    """Presence records in Kafka, of a domain of this run's own."""
-
-    def __init__(self, kafka: str | None, namespace: str) -> None:
-        self.domain = f"conformance-{uuid.uuid4().hex[:8]}.test"
-        self.versions: dict[str, int] = {}
-        settings = KafkaSettings(bootstrap_servers=kafka or "", namespace=namespace)
-        self._topic = settings.name(PRESENCE)
-        self._producer = Producer(settings.producer()) if kafka else None
-
-    def aor(self, name: str) -> str:
-        return f"sip:{name}@{self.domain}"
-
-    def change(self, name: str, *, reachable: bool = True, version: int | None = None) -> int:
-        """The user's next version, or this one; returns it. Raises Skipped."""
-        aor = self.aor(name)
-        self.versions[aor] = version or self.versions.get(aor, 0) + 1
-        record = Presence(
-            aor=aor,
-            version=self.versions[aor],
-            status=Status.ONLINE if reachable else Status.OFFLINE,
-            reachable=reachable,
-            cause=Cause.REGISTERED if reachable else Cause.UNREGISTERED,
-            at=datetime.now(UTC),
-            bindings=[],
-            calls=[],
-            evidence=["conformance"],
-        )
-        self._write(aor, encode(record))
-        return self.versions[aor]
-
-    def remove(self, name: str) -> None:
-        self.versions.pop(self.aor(name), None)
-        self._write(self.aor(name), None)
-
-    def remove_all(self) -> None:
-        for aor in list(self.versions):
-            self.remove(aor.partition(":")[2].partition("@")[0])
-
-    def _write(self, aor: str, value: bytes | None) -> None:
-        if self._producer is None:
-            raise Skipped("needs --kafka")
-        self._producer.produce(self._topic, value, aor.encode())
-        if self._producer.flush(SECONDS):
-            raise Failed("Kafka did not take a record")
 
 
 class GatewayChecks:

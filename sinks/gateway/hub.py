@@ -9,31 +9,24 @@ before its offsets.
 """
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import islice
 
 from sinks.gateway.cursor import Cursor, tag_of, view_in
 from sinks.gateway.errors import BadQuery
 from sinks.gateway.message import (
     Message,
     cursor_message,
-    domain_of,
-    left_message,
     live_message,
     number_in,
 )
 from sinks.gateway.progress import Progress, Resume
 from sinks.gateway.recent import RecentChanges, Removals
-from sinks.gateway.roster import Group, Listing, Roster, User, is_newer
+from sinks.gateway.roster import Group, Listing, Roster, is_newer
 from sinks.gateway.subscriber import CURSOR, LIVE, Subscriber, Watch
+from sinks.gateway.watchers import Watchers
 
-Subscribers = dict[Subscriber, None]  # a set that keeps the order
-
-# Users of a listing that one call of `take` goes through: some milliseconds.
-_SCANNED_MAX = 20_000
 # Removals are kept for longer than cursors are accepted: clocks differ.
 _SPARE = timedelta(minutes=10)
 
@@ -56,12 +49,8 @@ class Hub:
         self._roster = Roster()
         self._recent = RecentChanges()
         self._removals = Removals()
-        self._by_aor: dict[str, Subscribers] = {}
-        self._by_domain: dict[str, Subscribers] = {}
-        self._of_everybody: Subscribers = {}
+        self.watchers = Watchers()
         self.coalesced = 0
-        # Users watched by name, of all subscribers.
-        self.named = 0
 
     @property
     def users(self) -> int:
@@ -110,15 +99,10 @@ class Hub:
         tag = tag_of(watch.names, view)
         resumed = cursor is not None and self.progress.resume(cursor, tag) is Resume.NOW
         subscriber = Subscriber(watch, wake, view, tag, resumed)
-        self.named += len(watch.aors)
-        if watch.everybody:
-            self._of_everybody[subscriber] = None
-        for name in watch.domains:
-            self._by_domain.setdefault(name, {})[subscriber] = None
+        self.watchers.add(subscriber)
         since = self.progress.since(cursor) if cursor is not None and resumed else None
         self._list_groups(subscriber, since)
         for aor in watch.single:
-            self._by_aor.setdefault(aor, {})[subscriber] = None
             self._list_user(subscriber, aor, since)
         if not subscriber.listings:
             self._mark_live(subscriber)
@@ -140,14 +124,14 @@ class Hub:
             return
         for user in changed:
             if subscriber.watch.has_in_group(user.newest.aor):
-                _queue(subscriber, user.newest, is_known=True)
+                subscriber.queue(user.newest, is_known=True)
 
     def _list_user(self, subscriber: Subscriber, aor: str, since: Sequence[int] | None) -> None:
         if since is not None and (removal := self._removals.of(aor, since)) is not None:
             subscriber.removed[aor] = removal
         user = self._roster.get(aor)
         if user is not None and (since is None or is_newer(user.newest, since)):
-            _queue(subscriber, user.newest, is_known=since is not None)
+            subscriber.queue(user.newest, is_known=since is not None)
 
     def _mark_live(self, subscriber: Subscriber) -> None:
         cursor = self.progress.cursor(subscriber.tag)
@@ -155,10 +139,7 @@ class Hub:
 
     def unsubscribe(self, subscriber: Subscriber) -> None:
         """Forget the subscriber."""
-        self.named -= len(subscriber.watch.aors)
-        self._of_everybody.pop(subscriber, None)
-        _remove(self._by_aor, subscriber.watch.single, subscriber)
-        for name in _remove(self._by_domain, subscriber.watch.domains, subscriber):
+        for name in self.watchers.remove(subscriber):
             self._roster.forget(name)
 
     def rewatch(
@@ -188,8 +169,7 @@ class Hub:
         if cursor is not None and view_in(cursor.tag) == view_in(subscriber.tag):
             resumed = self.progress.resume(cursor, cursor.tag) is Resume.NOW
             since = self.progress.since(cursor) if resumed else None
-        self.named += len(aors) - len(watch.aors)
-        _remove(self._by_aor, removed, subscriber)
+        self.watchers.change(subscriber, added, removed)
         for aor in removed:
             subscriber.waiting.pop(aor, None)
             subscriber.removed.pop(aor, None)
@@ -197,7 +177,6 @@ class Hub:
         subscriber.tag = tag_of(subscriber.watch.names, subscriber.view)
         had_nothing = subscriber.has_nothing
         for aor in added:
-            self._by_aor.setdefault(aor, {})[subscriber] = None
             self._list_user(subscriber, aor, since)
         if had_nothing and not subscriber.has_nothing:
             subscriber.wake()
@@ -216,24 +195,13 @@ class Hub:
         Until the present state is sent, half of them are changes, so that neither waits for the end
         of the other. None may be returned though more wait: try again after others had their turn.
         """
-        taken = list(islice(subscriber.removed.values(), most))
-        for message in taken:
-            del subscriber.removed[message.aor]
-        waiting, listings = subscriber.waiting, subscriber.listings
-        taken += _first(waiting, (most - len(taken)) // (2 if listings else 1))
-        scanned = 0
-        while listings and len(taken) < most and scanned < _SCANNED_MAX:
-            scanned += most - len(taken)
-            for message in listings[0].take(most - len(taken)):
-                if subscriber.watch.shows(message):
-                    taken.append(message)
-                elif subscriber.resumed:
-                    taken.append(left_message(message))
-            if listings[0].next == listings[0].end:
-                listings.pop(0)
-                if not listings:
-                    self._mark_live(subscriber)
-        taken += _first(waiting, most - len(taken))
+        taken = subscriber.take_removed(most)
+        is_listed = bool(subscriber.listings)
+        taken += subscriber.take_waiting((most - len(taken)) // (2 if is_listed else 1))
+        taken += subscriber.take_listed(most - len(taken))
+        if is_listed and not subscriber.listings:
+            self._mark_live(subscriber)
+        taken += subscriber.take_waiting(most - len(taken))
         return taken
 
     def mark(self, subscriber: Subscriber) -> None:
@@ -261,12 +229,12 @@ class Hub:
                 self._recent.remove(user)
             user.newest = message
         self._recent.add(user)
-        for subscriber in self._watching(user):
+        for subscriber in self.watchers.of(user.newest.aor):
             if subscriber.listings and subscriber.will_reach(user):
                 continue
             had_nothing = subscriber.has_nothing
             self.coalesced += message.aor in subscriber.waiting
-            _queue(subscriber, message, is_known=was_reachable)
+            subscriber.queue(message, is_known=was_reachable)
             if had_nothing and not subscriber.has_nothing:
                 subscriber.wake()
         return True
@@ -278,7 +246,7 @@ class Hub:
         if user is None:
             return
         self._recent.remove(user)
-        for subscriber in self._watching(user):
+        for subscriber in self.watchers.of(user.newest.aor):
             if not subscriber.resumed and subscriber.listings and subscriber.will_reach(user):
                 continue  # it does not know the user
             had_nothing = subscriber.has_nothing
@@ -293,46 +261,7 @@ class Hub:
         kept = self.progress.remembered + _SPARE
         self._removals.forget(self.progress.now - kept.total_seconds())
 
-    def _watching(self, user: User) -> Iterator[Subscriber]:
-        """The subscribers that watch a user."""
-        aor = user.newest.aor
-        for subscribers in (
-            self._by_aor.get(aor),
-            self._by_domain.get(domain_of(aor)),
-            self._of_everybody,
-        ):
-            yield from subscribers or ()
-
     def _groups(self, watch: Watch) -> list[Group]:
         if watch.everybody:
             return [self._roster.everybody]
         return [self._roster.domain(name) for name in sorted(watch.domains)]
-
-
-def _queue(subscriber: Subscriber, message: Message, *, is_known: bool) -> None:
-    """Have the message sent; or, where the user is not to be shown any more, that it is not.
-
-    `is_known`: the subscriber may have the user.
-    """
-    waiting = subscriber.waiting
-    if subscriber.watch.shows(message):
-        waiting[message.aor] = message
-    elif waiting.pop(message.aor, None) is not None or is_known:
-        subscriber.removed[message.aor] = left_message(message)
-
-
-def _first(waiting: OrderedDict[str, Message], most: int) -> list[Message]:
-    return [waiting.popitem(last=False)[1] for _ in range(min(most, len(waiting)))]
-
-
-def _remove(
-    index: dict[str, Subscribers], names: Iterable[str], subscriber: Subscriber
-) -> list[str]:
-    """Remove the subscriber from the index; returns the names that have no subscriber any more."""
-    left = []
-    for name in names:
-        subscribers = index.get(name, {})
-        subscribers.pop(subscriber, None)
-        if not subscribers and index.pop(name, None) is not None:
-            left.append(name)
-    return left

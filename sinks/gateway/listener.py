@@ -9,6 +9,8 @@ from sinks.gateway.settings import GatewaySettings
 
 log = logs.get(__name__)
 
+# Connections that wait to be accepted.
+BACKLOG = 4096
 # Of one subscriber in the kernel, which doubles it; its own default grows to megabytes.
 _SEND_BUFFER = 64 * 1024
 # Open files beside subscribers' connections: Kafka's, the health server's, refused requests'.
@@ -46,7 +48,7 @@ def listen(settings: GatewaySettings) -> socket.socket:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout * 1000))
     try:
         listener.bind((host, port))
-        listener.listen(4096)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise BadSettings(f"gateway.port={port} on {host}: {error}") from error

@@ -12,11 +12,17 @@ from websockets import http11
 
 from runtime import logs
 from runtime.connection_guard import ConnectionGuard
-from runtime.guarded_http import end_late_request, guarded, guarded_web_socket
+from runtime.guarded_http import (
+    HEAD_BYTES_MAX,
+    end_late_request,
+    guarded,
+    guarded_web_socket,
+)
 from runtime.metrics import GATEWAY_CONNECTIONS
 from sinks.gateway.app import app
-from sinks.gateway.gateway import CHECK_SECONDS, NOWHERE, Gateway
-from sinks.gateway.listener import listen
+from sinks.gateway.feeds import CHECK_SECONDS
+from sinks.gateway.gateway import NOWHERE, Gateway
+from sinks.gateway.listener import BACKLOG, listen
 from sinks.gateway.message import Message
 from sinks.gateway.settings import GatewaySettings
 
@@ -26,10 +32,20 @@ log = logs.get(__name__)
 _BATCHES_WAITING = 16
 # For so long a stopping gateway waits for subscribers to be disconnected.
 STOP_SECONDS = 5.0
-# Of request line and headers: room for some hundred users watched, at a hundred bytes each.
-_REQUEST_BYTES = 64 * 1024
+# Accepted before others' requests are read: with more, a flood would make the guard drop a client
+# whose request has arrived, and is not read yet.
+_ACCEPTED_AT_ONCE = 64
 # SO_LINGER: on, for 0 seconds. The kernel drops what it could not send.
 _NO_LINGER = struct.pack("ii", 1, 0)
+
+
+class _Listening(uvicorn.Server):
+    """asyncio takes one number for what it accepts at once, and for what waits to be accepted."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for one in sockets or ():
+            one.listen(BACKLOG)
 
 
 class Server:
@@ -45,13 +61,13 @@ class Server:
         self._guard = ConnectionGuard(
             settings.limits.of_connections(settings.subscribers_max, stalled_after),
             is_proxy=gateway.limits.proxies.has,
-            refused=gateway.refuse_connection,
+            refused=gateway.refusals.refuse_connection,
             timed_out=end_late_request,
         )
         self._stop_seconds = STOP_SECONDS + settings.limits.stop_spread.total_seconds()
         # By default the library does not answer a longer WebSocket request.
-        http11.MAX_LINE_LENGTH = http11.MAX_NUM_HEADERS = _REQUEST_BYTES
-        self._uvicorn = uvicorn.Server(
+        http11.MAX_LINE_LENGTH = http11.MAX_NUM_HEADERS = HEAD_BYTES_MAX
+        self._uvicorn = _Listening(
             uvicorn.Config(
                 app(gateway),
                 loop="asyncio",
@@ -63,9 +79,8 @@ class Server:
                 server_header=False,
                 # Its own check, with the addresses of the proxies from the settings.
                 proxy_headers=False,
-                backlog=4096,
-                h11_max_incomplete_event_size=_REQUEST_BYTES,
-                ws_max_size=_REQUEST_BYTES,
+                backlog=_ACCEPTED_AT_ONCE,
+                ws_max_size=HEAD_BYTES_MAX,
                 ws_ping_interval=settings.keepalive.total_seconds(),
                 # A slow answer is no stall, and TCP notices a peer that is gone.
                 ws_ping_timeout=None,
@@ -136,7 +151,7 @@ class Server:
             await asyncio.wait([draining], timeout=CHECK_SECONDS)
             self._check()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._gateway.emptied.wait(), STOP_SECONDS)
+            await asyncio.wait_for(self._gateway.feeds.emptied.wait(), STOP_SECONDS)
         self._uvicorn.should_exit = True
         maintaining.cancel()
         await serving

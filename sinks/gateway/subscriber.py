@@ -3,8 +3,9 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 
-from sinks.gateway.message import Message, domain_of
+from sinks.gateway.message import Message, domain_of, left_message
 from sinks.gateway.roster import Listing, User
 
 
@@ -47,6 +48,8 @@ class Watch:
 
 # Where markers wait among the users' messages: no AOR.
 LIVE, CURSOR, ANSWER = "live", "cursor", "answer"
+# Users of a listing that one call goes through: some milliseconds.
+_SCANNED_MAX = 20_000
 
 
 @dataclass(slots=True, eq=False)
@@ -78,3 +81,41 @@ class Subscriber:
     def will_reach(self, user: User) -> bool:
         """Whether a listing has this user before it, so that its newest message will be sent."""
         return any(one.next <= user.position_in(one.group) < one.end for one in self.listings)
+
+    def queue(self, message: Message, *, is_known: bool) -> None:
+        """Have the message sent; or, where the user is not to be shown any more, that it is not.
+
+        `is_known`: the subscriber may have the user.
+        """
+        if self.watch.shows(message):
+            self.waiting[message.aor] = message
+        elif self.waiting.pop(message.aor, None) is not None or is_known:
+            self.removed[message.aor] = left_message(message)
+
+    def take_removed(self, most: int) -> list[Message]:
+        """Remove and return up to `most` of the removals that wait."""
+        taken = list(islice(self.removed.values(), most))
+        for message in taken:
+            del self.removed[message.aor]
+        return taken
+
+    def take_waiting(self, most: int) -> list[Message]:
+        """Remove and return up to `most` of the other messages, the longest waiting first."""
+        waiting = self.waiting
+        return [waiting.popitem(last=False)[1] for _ in range(min(most, len(waiting)))]
+
+    def take_listed(self, most: int) -> list[Message]:
+        """The next messages of the listings: `most` at most, and none when the scanned users are
+        not to be sent. The ended listings are removed."""
+        taken: list[Message] = []
+        scanned = 0
+        while self.listings and len(taken) < most and scanned < _SCANNED_MAX:
+            scanned += most - len(taken)
+            for message in self.listings[0].take(most - len(taken)):
+                if self.watch.shows(message):
+                    taken.append(message)
+                elif self.resumed:
+                    taken.append(left_message(message))
+            if self.listings[0].next == self.listings[0].end:
+                self.listings.pop(0)
+        return taken

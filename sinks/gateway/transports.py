@@ -7,14 +7,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from sinks.gateway.access.identity import Identity
 from sinks.gateway.commands import Commands
-from sinks.gateway.cursor import Cursor
 from sinks.gateway.feed import CURSOR_SECONDS, End, Feed
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.message import EXPIRED, Message
-from sinks.gateway.subscriber import Watch
-from sinks.gateway.view import View
+from sinks.gateway.subscription import Subscription
 
 EVENT_STREAM = "text/event-stream"
 _HEADERS = {
@@ -34,32 +31,18 @@ class EventStream(Response):
 
     media_type = EVENT_STREAM
 
-    def __init__(
-        self,
-        gateway: Gateway,
-        watch: Watch,
-        identity: Identity,
-        view: View,
-        cursor: Cursor | None,
-        *,
-        only_cursors: bool,
-    ) -> None:
-        """`only_cursors`: no event has another id than a cursor. Otherwise records have their own,
-        and a cursor follows each time, so that the last id is one."""
+    def __init__(self, gateway: Gateway, subscription: Subscription) -> None:
         super().__init__(headers=_HEADERS)
         del self.headers["content-length"]
         self._gateway = gateway
-        self._watch = watch
-        self._identity = identity
-        self._view = view
-        self._cursor = cursor
-        self._only_cursors = only_cursors
+        self._subscription = subscription
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def write(body: bytes, *, more: bool = True) -> None:
             await send({"type": "http.response.body", "body": body, "more_body": more})
 
-        framed = _without_record_ids if self._only_cursors else _with_record_ids
+        asked = self._subscription
+        framed = _without_record_ids if asked.only_cursors else _with_record_ids
 
         async def send_messages(messages: list[Message]) -> None:
             await write(b"".join(map(framed, messages)))
@@ -75,20 +58,20 @@ class EventStream(Response):
         gateway = self._gateway
         feed = Feed(
             gateway.hub,
-            self._watch,
+            asked.watch,
             send_messages,
-            gateway.sent,
+            gateway.feeds.count_sent,
             client=scope.get("client"),
             keep_alive=keep_alive,
-            shown=self._view.shown,
-            view=self._view.name,
-            expires_at=self._identity.expires_at,
-            cursor=self._cursor,
-            cursor_interval=CURSOR_SECONDS if self._only_cursors else 0.0,
+            shown=asked.view.shown,
+            view=asked.view.name,
+            expires_at=asked.identity.expires_at,
+            cursor=asked.cursor,
+            cursor_interval=CURSOR_SECONDS if asked.only_cursors else 0.0,
         )
         leaving = asyncio.create_task(_until_gone(receive, feed))
         try:
-            ended = await gateway.run(feed, "sse", self._identity)
+            ended = await gateway.run(feed, "sse", asked.identity)
             if ended is End.EXPIRED:
                 await write(EXPIRED.sse, more=False)
             elif ended is End.STOPPING:
@@ -112,14 +95,7 @@ async def _until_gone(receive: Receive, feed: Feed) -> None:
     feed.end(End.GONE)
 
 
-async def serve_web_socket(
-    gateway: Gateway,
-    watch: Watch,
-    identity: Identity,
-    view: View,
-    cursor: Cursor | None,
-    websocket: WebSocket,
-) -> None:
+async def serve_web_socket(gateway: Gateway, asked: Subscription, websocket: WebSocket) -> None:
     """Accept a WebSocket, feed it, and do what its messages ask. The server pings."""
 
     async def send_messages(messages: list[Message]) -> None:
@@ -135,21 +111,21 @@ async def serve_web_socket(
     client = websocket.scope.get("client")
     feed = Feed(
         gateway.hub,
-        watch,
+        asked.watch,
         send_messages,
-        gateway.sent,
+        gateway.feeds.count_sent,
         client=client,
-        shown=view.shown,
-        view=view.name,
-        expires_at=identity.expires_at,
-        cursor=cursor,
+        shown=asked.view.shown,
+        view=asked.view.name,
+        expires_at=asked.identity.expires_at,
+        cursor=asked.cursor,
     )
     commands = Commands(
-        gateway.hub, feed, identity.scope, gateway.watched_max, gateway.check_watched
+        gateway.hub, feed, asked.identity.scope, gateway.watched_max, gateway.check_watched
     )
     leaving = asyncio.create_task(until_gone())
     try:
-        ended = await gateway.run(feed, "websocket", identity)
+        ended = await gateway.run(feed, "websocket", asked.identity)
         if ended is End.EXPIRED:
             await websocket.close(TOKEN_EXPIRED, "token expired")
         elif ended is End.STOPPING:

@@ -21,7 +21,12 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from runtime.connection_guard import ConnectionGuard, ConnectionLimits
-from runtime.guarded_http import end_late_request, guarded, guarded_web_socket
+from runtime.guarded_http import (
+    HEAD_BYTES_MAX,
+    end_late_request,
+    guarded,
+    guarded_web_socket,
+)
 from tests.eventually import eventually
 
 LIMITS: dict[str, Any] = {
@@ -33,6 +38,7 @@ LIMITS: dict[str, Any] = {
     "buffered_bytes": 1_000_000_000,
 }
 MEGABYTES_8 = b"x" * 8_000_000
+GONE: list[str] = []
 
 
 async def _echo(request: Request) -> Response:
@@ -42,6 +48,14 @@ async def _echo(request: Request) -> Response:
 async def _large(request: Request) -> Response:
     del request
     return Response(MEGABYTES_8)
+
+
+async def _until_gone(request: Request) -> Response:
+    """Answers when its client has disconnected, which its query names in GONE."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    GONE.append(str(request.url.query))
+    return Response()
 
 
 async def _flood(websocket: WebSocket) -> None:
@@ -59,6 +73,7 @@ def serving(**limits: Any) -> Iterator[tuple[int, ConnectionGuard]]:
     routes = [
         Route("/", _echo, methods=["GET", "POST"]),
         Route("/large", _large),
+        Route("/until-gone", _until_gone),
         WebSocketRoute("/", _flood),
     ]
     config = uvicorn.Config(
@@ -190,4 +205,51 @@ def test_a_web_socket_counts_until_it_is_closed() -> None:
             while time.monotonic() - began < 2:
                 assert client.recv(10)
             assert (len(guard), guard.pending) == (1, 0)
+        eventually(lambda: len(guard) == 0)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /" + b"a" * HEAD_BYTES_MAX + b" HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"a" * 2 * HEAD_BYTES_MAX,
+        b"GET / HTTP/1.1\r\nhost: x\r\n" + b"a: b\r\n" * HEAD_BYTES_MAX,
+    ],
+)
+def test_a_head_that_is_too_long_gets_400(head: bytes) -> None:
+    with serving() as (port, _), closing(opened(port)) as client:
+        with contextlib.suppress(ConnectionError):
+            for begin in range(0, len(head), 1_000):
+                client.sendall(head[begin : begin + 1_000])
+        with contextlib.suppress(ConnectionError):  # a part was not read yet
+            assert rest_of(client).startswith(b"HTTP/1.1 400 ")
+        assert httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).status_code == 200
+
+
+def test_requests_sent_at_once_are_answered_in_order() -> None:
+    one = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n"
+    data = "".join(f"{one}{number}" for number in range(5))
+    end = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    with serving() as (port, _), closing(opened(port, (data + end).encode())) as client:
+        answers = rest_of(client).split(b"HTTP/1.1 ")
+        assert [answer[:3] for answer in answers[1:]] == [b"200"] * 6
+        assert [answer[-1:] for answer in answers[1:-1]] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_a_client_that_sends_too_many_at_once_is_disconnected() -> None:
+    data = b"GET /until-gone?many HTTP/1.1\r\nhost: x\r\n\r\n" * 50
+    with serving() as (port, guard), closing(opened(port, data)) as client:
+        assert rest_of(client).startswith(b"HTTP/1.1 400 ")
+        eventually(lambda: len(guard) == 0)
+        eventually(lambda: "many" in GONE, what="the first handler's end")
+
+
+def test_every_request_ends_with_its_connection() -> None:
+    """Also the first of several that were sent at once."""
+    data = b"".join(b"GET /until-gone?%d HTTP/1.1\r\nhost: x\r\n\r\n" % n for n in (1, 2, 3))
+    with serving() as (port, guard):
+        client = opened(port, data)
+        eventually(lambda: len(guard) == 1 and guard.pending == 0, what="received")
+        client.close()
+        eventually(lambda: "1" in GONE, what="the first request's end")
         eventually(lambda: len(guard) == 0)

@@ -29,7 +29,9 @@ class Connection:
         self.signs = 0
         self.gate = asyncio.Event()
         self.gate.set()
-        self.feed = Feed(gateway.hub, Watch(), self.send, gateway.sent, keep_alive=self.keep_alive)
+        self.feed = Feed(
+            gateway.hub, Watch(), self.send, gateway.feeds.count_sent, keep_alive=self.keep_alive
+        )
         self.running = asyncio.create_task(gateway.run(self.feed, "sse", Identity("x")))
 
     async def send(self, messages: list[Message]) -> None:
@@ -92,7 +94,7 @@ def test_only_a_stalled_feed_is_ended_and_only_once() -> None:
         assert gateway.status()["subscribers"]["sse"] == 1
         gateway.end_all()
         assert await quick.running is End.STOPPING
-        assert gateway.emptied.is_set()
+        assert gateway.feeds.emptied.is_set()
 
     run(test)
 
@@ -132,7 +134,7 @@ def test_a_feed_ends_when_its_token_expires() -> None:
             await gate.wait()
 
         def feed(expires_at: float | None) -> Feed:
-            return Feed(gateway.hub, Watch(), send, gateway.sent, expires_at=expires_at)
+            return Feed(gateway.hub, Watch(), send, gateway.feeds.count_sent, expires_at=expires_at)
 
         feeds = [feed(None), feed(1010.0), feed(1020.0)]
         running = [asyncio.create_task(gateway.run(one, "sse", Identity("x"))) for one in feeds]

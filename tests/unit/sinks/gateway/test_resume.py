@@ -323,7 +323,7 @@ def test_users_are_added_with_their_state_and_removed_at_once() -> None:
     replica.apply()
     assert not client.take(), "nobody is watched, not everybody"
     replica.hub.unsubscribe(client.subscriber)
-    assert not replica.hub._by_aor
+    assert replica.hub.watchers.is_empty
 
 
 def test_users_are_added_since_a_cursor() -> None:

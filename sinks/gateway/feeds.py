@@ -1,0 +1,182 @@
+"""All feeds of one gateway: which there are, which are stalled, and how they end at a stop."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from runtime import logs, metrics
+from sinks.gateway.board.feed import BoardFeed
+from sinks.gateway.feed import End, Feed
+from sinks.gateway.message import Message
+
+log = logs.get(__name__)
+
+# The delay of one message in so many is recorded: to record it costs as much as to send it.
+_SAMPLED = 100
+# So often all feeds are checked.
+CHECK_SECONDS = 0.25
+# So often, in seconds, all that waits is counted: a walk through all feeds.
+_BACKLOG_SECONDS = 1.0
+# What a waiting message takes: messages themselves are shared, and kept anyway.
+_WAITING_BYTES = 150
+# A stop ends some feeds each so many seconds.
+_DRAIN_STEP = 0.05
+
+AnyFeed = Feed | BoardFeed
+
+
+class Feeds:
+    """Belongs to the event loop's thread, but for `sent`, `stalled` and `by_transport`."""
+
+    def __init__(
+        self,
+        keepalive: timedelta,
+        stalled_after: timedelta,
+        bytes_waiting_max: int,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        """A feed that is quiet for `keepalive` gets one, and ends when it has taken nothing for
+        `stalled_after`. `wall_clock`: seconds since 1970."""
+        self._keepalive = keepalive.total_seconds()
+        self._stalled_after = stalled_after.total_seconds()
+        self._waiting_max = bytes_waiting_max // _WAITING_BYTES
+        self._wall_clock = wall_clock
+        self._feeds: dict[AnyFeed, None] = {}
+        self._by_transport: Counter[str] = Counter(sse=0, websocket=0, board=0)
+        self._logged: set[str] = set()
+        self._backlogs_due = 0.0
+        self._counted_sent = 0
+        self._sample_at = _SAMPLED
+        self._is_stopping = False
+        self.sent = self.stalled = 0
+        # Set at a stop when no feed is left.
+        self.emptied = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._feeds)
+
+    @property
+    def by_transport(self) -> dict[str, int]:
+        """How many there are."""
+        return dict(self._by_transport)
+
+    async def run(self, feed: AnyFeed, transport: str) -> End:
+        """Run a feed until it ends; returns why."""
+        self._feeds[feed] = None
+        self._by_transport[transport] += 1
+        try:
+            return await feed.run()
+        finally:
+            del self._feeds[feed]
+            self._by_transport[transport] -= 1
+            self._note_emptied()
+
+    def count_sent(self, messages: list[Message], is_live: bool) -> None:
+        """Count what a feed has sent, and record the delay of some changes."""
+        self.sent += len(messages)
+        if is_live and self.sent >= self._sample_at:
+            self._sample_at = self.sent + _SAMPLED
+            if at := messages[0].at:
+                metrics.GATEWAY_DELAY.record(max(0.0, self._wall_clock() - at))
+
+    # -- a stop -----------------------------------------------------------------------------------
+    async def drain(self, spread: timedelta) -> None:
+        """End the feeds one by one over `spread`: not all subscribers reconnect elsewhere at once.
+
+        No feed may be added any more.
+        """
+        self._is_stopping = True
+        seconds, clock = spread.total_seconds(), asyncio.get_running_loop().time
+        feeds = list(self._feeds)
+        random.shuffle(feeds)
+        began, ended = clock(), 0
+        while ended < len(feeds):
+            due = len(feeds) if not seconds else 1 + len(feeds) * (clock() - began) / seconds
+            for feed in feeds[ended : int(due)]:
+                feed.end(End.STOPPING)
+            ended = max(ended, int(due))
+            if ended < len(feeds):
+                await asyncio.sleep(_DRAIN_STEP)
+        self.end_all()
+
+    def end_all(self) -> None:
+        """End every feed at once. No feed may be added any more."""
+        self._is_stopping = True
+        self._note_emptied()
+        for feed in self._feeds:
+            feed.end(End.STOPPING)
+
+    def _note_emptied(self) -> None:
+        if self._is_stopping and not self._feeds:
+            self.emptied.set()
+
+    # -- periodically -----------------------------------------------------------------------------
+    def check(self, now: float) -> list[AnyFeed]:
+        """Send keep-alives on quiet feeds; end those whose token expired; end and return the
+        stalled ones, and expired ones that take nothing.
+
+        Call it every CHECK_SECONDS with `now` on the loop's clock. Of many feeds that became quiet
+        at once only some get a keep-alive each time: changes must not wait for all of them.
+        """
+        stalled: list[AnyFeed] = []
+        late: list[AnyFeed] = []
+        wall_now = self._wall_clock()
+        keep_alives = 1 + int(2 * len(self._feeds) * CHECK_SECONDS / self._keepalive)
+        for feed in self._feeds:
+            feed.check_cursor(now)
+            if feed.expires_at is not None and wall_now >= feed.expires_at:
+                if feed.ended is End.EXPIRED and feed.sending_since is not None:
+                    late.append(feed)  # it was asked to end at the last check
+                feed.end(End.EXPIRED)
+            elif feed.sending_since is not None:
+                if now - feed.sending_since >= self._stalled_after and feed.ended is None:
+                    feed.end(End.STALLED)
+                    stalled.append(feed)
+            elif (
+                keep_alives and feed.wants_keep_alives and now - feed.quiet_since >= self._keepalive
+            ):
+                feed.keep_alive_due()
+                keep_alives -= 1
+        if stalled:
+            self._log_once("subscriber stalled, disconnected", seconds=self._stalled_after)
+        if backlogs := self._largest_backlogs(now):
+            self._log_once("too much waits for all subscribers, those with most disconnected")
+            stalled += backlogs
+        if stalled:
+            self.stalled += len(stalled)
+            metrics.GATEWAY_STALLED.add(len(stalled))
+        self._measure()
+        return stalled + late
+
+    def _largest_backlogs(self, now: float) -> list[AnyFeed]:
+        """Feeds to disconnect because too much waits for all together: those with most."""
+        if now < self._backlogs_due:
+            return []
+        self._backlogs_due = now + _BACKLOG_SECONDS
+        excess = sum(feed.waiting for feed in self._feeds) - self._waiting_max
+        if excess <= 0:
+            return []
+        found = []
+        for feed in sorted(self._feeds, key=lambda one: one.waiting, reverse=True):
+            if excess <= 0:
+                break
+            if feed.ended is None:
+                excess -= feed.waiting
+                feed.end(End.STALLED)
+                found.append(feed)
+        return found
+
+    def _measure(self) -> None:
+        metrics.GATEWAY_SENT.add(self.sent - self._counted_sent)
+        self._counted_sent = self.sent
+        for transport, count in self._by_transport.items():
+            metrics.GATEWAY_SUBSCRIBERS.set(count, {"transport": transport})
+
+    def _log_once(self, what: str, **details: Any) -> None:
+        if what not in self._logged:
+            self._logged.add(what)
+            log.warning(f"{what} (later ones are only counted)", **details)
