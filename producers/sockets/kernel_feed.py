@@ -52,6 +52,11 @@ class KernelFeed:
         """How often notifications were lost."""
         return self._reader.overflows if self._reader else 0
 
+    @property
+    def has_unread(self) -> bool:
+        """Whether something was read that is not taken yet."""
+        return not self.queue.empty()
+
     def start(self) -> Dump:
         """Begin to read; the first dump. Raises KernelRefuses, QueryFailed."""
         if self._reader:

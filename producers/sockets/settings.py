@@ -57,7 +57,10 @@ class SocketsSettings(StageSettings):
         1.0, gt=0, description="Between two dumps; longer where one takes more than a tenth of it."
     )
     missing_after_seconds: float = Field(
-        0.05, ge=0, description="How long a notification may come after a dump without the socket."
+        1.0,
+        ge=0,
+        description="How long a notification may come after a dump without the socket, on a machine "
+        "that is busy; then the connection counts as reset, and its server as unaware of it.",
     )
     suspect_retransmits: int = Field(2, ge=1, description="Of one segment, in a row.")
     suspect_seconds: float = Field(1.0, gt=0, description="Without an ACK while one is due.")

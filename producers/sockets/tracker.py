@@ -44,6 +44,8 @@ class ConnectionTracker:
     """Reports each end once, whichever source shows it first.
 
     `ports` are the server's; `missing_after`: seconds in which a notification may follow a dump.
+    The kernel's own thread sends it, which waits for a core as others do
+    (sock_diag_broadcast_destroy, net/core/sock_diag.c).
     """
 
     ports: Collection[int]
@@ -78,17 +80,24 @@ class ConnectionTracker:
         """The ends that a dump shows, and the cookies of connections to measure (`measured`).
 
         A connection that is missing from it is asked about later (`due`), for its notification may
-        be on the way; `missing_reason`: of its end, where no notification can show it.
+        be on the way; `missing_reason`: of its end, where a notification may not show it. Then
+        nothing is waited for.
         """
         difference = self.connections.compare(sockets)
         changes = [change for one in difference.closing for change in self._one_sided(one)]
         for cookie in difference.missing:
-            self._missing.setdefault(cookie, (now + self.missing_after, missing_reason))
+            if missing_reason is not None:
+                self._missing[cookie] = now, missing_reason
+            else:
+                self._missing.setdefault(cookie, (now + self.missing_after, None))
         in_trouble = {socket.cookie for socket in difference.in_trouble}
         return changes, (in_trouble | self.suspicion.suspects.keys()) - self._missing.keys()
 
     def due(self, now: float) -> list[Missing]:
-        """Missing connections to ask the kernel about: a notification would have come by now."""
+        """Missing connections to ask the kernel about: a notification would have come by now.
+
+        To be called when all notifications that were read are taken.
+        """
         due = []
         for cookie, (at, reason) in list(self._missing.items()):
             if at > now:

@@ -106,7 +106,7 @@ class Watcher:
             else:
                 self._overflowed()
         self._take_destroyed(destroyed)
-        if self._tracker.has_missing:
+        if self._tracker.has_missing and not self.feed.has_unread:
             self._ask_about_missing()
         self.feed.give_way()
 

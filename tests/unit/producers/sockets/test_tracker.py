@@ -87,12 +87,21 @@ def test_a_dump_that_skipped_a_live_connection_ends_nothing() -> None:
     assert what(tracked.asked(again, closed)) == [(Kind.CLOSED, 1, "closed by the server")]
 
 
-def test_after_lost_notifications_the_cause_is_not_known() -> None:
+def test_after_lost_notifications_the_cause_is_not_known_and_nothing_is_waited_for() -> None:
     tracked = tracker()
     tracked.dumped([one(1)], 10.0, None)
     tracked.dumped([], 11.0, "notifications were lost")
-    (missing,) = tracked.due(12.0)
+    (missing,) = tracked.due(11.0)
     assert what(tracked.asked(missing, None)) == [(Kind.CLOSED, 1, "notifications were lost")]
+
+
+def test_a_notification_that_was_waited_for_may_be_among_the_lost_ones() -> None:
+    tracked = tracker()
+    tracked.dumped([one(1)], 10.0, None)
+    tracked.dumped([], 11.0, None)
+    tracked.dumped([], 11.01, "notifications were lost")
+    (missing,) = tracked.due(11.01)
+    assert missing.reason == "notifications were lost"
 
 
 def test_a_connection_in_trouble_is_measured_until_it_recovers() -> None:
