@@ -10,6 +10,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 # A sweep looks at the connections whose time may be over.
@@ -175,6 +176,7 @@ def _ignored(reason: str, address: str) -> None:
     del reason, address
 
 
+@lru_cache(4096)  # asked several times a connection, and a proxy's address for all of them
 def network_of(address: str) -> str:
     """Whom an address is counted for: one host has a whole /64 of IPv6 (RFC 7421)."""
     try:

@@ -12,7 +12,10 @@ _is_unreserved = re.compile(f"[{_UNRESERVED}]").fullmatch
 _TO_NORMALISE = re.compile(f"%([0-9A-Fa-f]{{2}})|[^{_UNRESERVED};/?:@&=+$,]")
 _USER = rf"[{_UNRESERVED}&=+$,;?/]+"
 _is_plain_user = re.compile(_USER).fullmatch
-_is_plain_host = re.compile(r"[a-z0-9_.\-]+").fullmatch
+_HOST = r"[a-z0-9_.\-]+"
+_is_plain_host = re.compile(_HOST).fullmatch
+# What nearly every AOR looks like, already in canonical form.
+_is_plain_aor = re.compile(f"sip:{_USER}@{_HOST}").fullmatch
 _HOST_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.\-]+))(?::([0-9]{1,5}))?")
 # White space, control characters, brackets, and surrogates, which no encoder can write.
 _FORBIDDEN = re.compile(r"[\s\x00-\x20\x7f-\x9f<>\ud800-\udfff]")
@@ -180,6 +183,8 @@ def _escaped_user(text: str) -> str:
 
 def aor_of(text: str) -> str:
     """The canonical AOR of a URI or name-addr. Raises MalformedUri."""
+    if len(text) <= MAX_AOR_LENGTH and _is_plain_aor(text):
+        return text
     _, user, host, _, _ = _parse(_address(text))
     return canonical_aor(user or "", host)
 

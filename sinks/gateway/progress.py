@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from enum import Enum
+from operator import le
 
 from sinks.gateway.cursor import Cursor, tagged
 
@@ -71,8 +72,8 @@ class Progress:
             return Resume.NEVER
         if len(cursor.offsets) > len(self._offsets):
             return Resume.NEVER
-        pairs = zip(cursor.offsets, self._offsets, strict=False)
-        return Resume.NOW if all(theirs <= ours for theirs, ours in pairs) else Resume.LATER
+        is_reached = all(map(le, cursor.offsets, self._offsets))
+        return Resume.NOW if is_reached else Resume.LATER
 
     def since(self, cursor: Cursor) -> list[int]:
         """The cursor's offset of each partition here; 0 of one that was added since."""

@@ -44,8 +44,12 @@ class EventStream(Response):
         asked = self._subscription
         framed = _without_record_ids if asked.only_cursors else _with_record_ids
 
+        # Sent with the first messages: `live` comes to everybody.
+        before = [f"retry: {random.randint(*_RETRY_MS)}\n\n".encode()]
+
         async def send_messages(messages: list[Message]) -> None:
-            await write(b"".join(map(framed, messages)))
+            await write(b"".join((*before, *map(framed, messages))))
+            before.clear()
 
         async def keep_alive() -> None:
             await write(b": keep-alive\n\n")
@@ -54,7 +58,6 @@ class EventStream(Response):
         if scope["method"] == "HEAD":
             await write(b"", more=False)
             return
-        await write(f"retry: {random.randint(*_RETRY_MS)}\n\n".encode())
         gateway = self._gateway
         feed = Feed(
             gateway.hub,

@@ -54,6 +54,11 @@ def test_canonical_aor_is_idempotent(user: str, host: str) -> None:
     assert canonical_aor(*aor.removeprefix("sip:").split("@")) == aor
 
 
+@given(st.from_regex(r"sip:[A-Za-z0-9\-_.!~*'()&=+$,;?/]+@[a-z0-9_.\-]+", fullmatch=True))
+def test_a_canonical_aor_is_the_same_parsed_and_not(aor: str) -> None:
+    assert aor_of(aor) == aor_of(f"<{aor}>") == aor
+
+
 @given(users, hosts)
 def test_an_aor_meets_the_contract(user: str, host: str) -> None:
     assert AOR.validate_python(canonical_aor(user, host))
