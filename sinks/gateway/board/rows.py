@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sinks.gateway.access.scope import Scope
 from sinks.gateway.board.request import Selection
 from sinks.gateway.board.row import Row, row_of
+from sinks.gateway.board.texts import Texts
 from sinks.gateway.board.view import Pause, View
 from sinks.gateway.hub import Hub
 from sinks.gateway.message import domain_of
@@ -38,6 +39,7 @@ class Rows:
         self._flaps = flaps
         # By domain and AOR: what a viewer of some domains asks never takes time with the others.
         self._rows: dict[str, dict[str, Row]] = {}
+        self._texts = Texts(self._rows)
         self._loading: asyncio.Task[None] | None = None
         self._removed: set[str] = set()
         self._views: dict[tuple[Selection, Scope], _Shared] = {}
@@ -56,6 +58,7 @@ class Rows:
             if not self._loading.done():
                 self._removed.add(aor)
             if (old := self._rows.get(domain_of(aor), {}).pop(aor, None)) is not None:
+                self._texts.forget(domain_of(aor))
                 for shared in self._views.values():
                     shared.view.change(old, None)
 
@@ -75,12 +78,22 @@ class Rows:
             self._put(old, new)
 
     def _put(self, old: Row | None, new: Row) -> None:
-        self._rows.setdefault(domain_of(new.aor), {})[new.aor] = new
+        domain = domain_of(new.aor)
+        self._rows.setdefault(domain, {})[new.aor] = new
+        self._texts.note(new, domain, is_new=old is None)
         for shared in self._views.values():
             shared.view.change(old, new)
 
     def _get(self, aor: str) -> Row | None:
         return self._rows.get(domain_of(aor), {}).get(aor)
+
+    async def _build(self, view: View, selection: Selection, scope: Scope) -> None:
+        """Fill a view with the rows that the viewer may see and that may be selected."""
+        found = None
+        if selection.words and (scope.everybody or not scope.aors):
+            domains = self._rows if scope.everybody else scope.domains
+            found = await self._texts.having(selection.words, domains, Pause())
+        await view.build(self._within(scope) if found is None else found)
 
     def _within(self, scope: Scope) -> list[Row]:
         """The rows that a viewer may see."""
@@ -99,7 +112,7 @@ class Rows:
         key = selection, scope
         if (shared := self._views.get(key)) is None:
             view = View(selection, scope)
-            building = asyncio.create_task(view.build(self._within(scope)))
+            building = asyncio.create_task(self._build(view, selection, scope))
             shared = self._views[key] = _Shared(view, building)
         shared.pages += 1
         try:
@@ -136,15 +149,17 @@ class Rows:
         elif now - self._unwatched_since > KEPT_SECONDS and not self._views:
             self._loading.cancel()
             self._loading, self._rows, self._removed = None, {}, set()
+            self._texts = Texts(self._rows)
 
     async def _load(self) -> None:
         """Read the rows of all users, in slices; changes meanwhile are newer."""
-        pause, rows, removed = Pause(), self._rows, self._removed
+        pause, rows, removed, texts = Pause(), self._rows, self._removed, self._texts
         for number, message in enumerate(list(self._hub.newest())):
             aor = message.aor
             of_domain = rows.setdefault(message.domain, {})
             if aor not in of_domain and aor not in removed:
-                of_domain[aor] = row_of(message, flaps=self._flaps(aor))
+                row = of_domain[aor] = row_of(message, flaps=self._flaps(aor))
+                texts.note(row, message.domain, is_new=True)
             if number % _STEP == 0:
                 await pause()
         removed.clear()
