@@ -59,8 +59,8 @@ class SocketsSettings(StageSettings):
     missing_after_seconds: float = Field(
         1.0,
         ge=0,
-        description="How long a notification may come after a dump without the socket, on a machine "
-        "that is busy; then the connection counts as reset, and its server as unaware of it.",
+        description="How long a notification may come after a dump without the socket. Then the "
+        "connection was reset, and its server has not noticed.",
     )
     suspect_retransmits: int = Field(2, ge=1, description="Of one segment, in a row.")
     suspect_seconds: float = Field(1.0, gt=0, description="Without an ACK while one is due.")
