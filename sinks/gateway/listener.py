@@ -17,21 +17,24 @@ _SEND_BUFFER = 64 * 1024
 _OTHER_FILES = 200
 
 
-def subscribers_possible(wanted: int, pending: int) -> int:
-    """How many subscribers this process may have open files for, `wanted` at most, beside so many
-    connections whose request is not complete.
+def connections_possible(subscribers: int, pending: int) -> tuple[int, int]:
+    """How many subscribers this process may have open files for, and how many connections whose
+    request is not complete: so many at most. Where files are short, those without a request get a
+    quarter of them.
 
     Raises the soft limit of open files to the hard one.
     """
-    others = _OTHER_FILES + pending
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard == resource.RLIM_INFINITY or wanted + others <= hard:
-        return wanted
-    possible = max(1, hard - others)
-    log.warning("open files limit the number of subscribers", set=wanted, possible=possible)
-    return possible
+    if hard == resource.RLIM_INFINITY or subscribers + pending + _OTHER_FILES <= hard:
+        return subscribers, pending
+    pending = max(1, min(pending, hard // 4))
+    possible = max(1, min(subscribers, hard - pending - _OTHER_FILES))
+    log.warning(
+        "open files limit the connections", open_files=hard, subscribers=possible, pending=pending
+    )
+    return possible, pending
 
 
 def listen(settings: GatewaySettings) -> socket.socket:

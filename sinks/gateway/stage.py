@@ -11,7 +11,7 @@ from runtime.metrics import GATEWAY_KAFKA_AWAY
 from runtime.settings import load
 from runtime.stage import Stage, StageStopped
 from sinks.gateway.gateway import Gateway
-from sinks.gateway.listener import subscribers_possible
+from sinks.gateway.listener import connections_possible
 from sinks.gateway.nodes.known import KnownNodes
 from sinks.gateway.nodes.reader import NodeReader
 from sinks.gateway.reader import Reader
@@ -34,8 +34,13 @@ def run() -> None:
     settings, kafka = load(GatewaySettings), load(KafkaSettings)
     stage = Stage(NAME)
     stage.start()
-    possible = subscribers_possible(settings.subscribers_max, settings.limits.pending_max)
-    Sink(settings.model_copy(update={"subscribers_max": possible}), kafka, stage).run()
+    limits = settings.limits
+    subscribers, pending = connections_possible(settings.subscribers_max, limits.pending_max)
+    possible = {
+        "subscribers_max": subscribers,
+        "limits": limits.model_copy(update={"pending_max": pending}),
+    }
+    Sink(settings.model_copy(update=possible), kafka, stage).run()
 
 
 class Sink:

@@ -26,9 +26,10 @@ class LimitSettings(BaseModel):
         description="For a request to come whole, headers and body; else 408.",
     )
     pending_max: int = Field(
-        1_000,
+        5_000,
         ge=1,
-        description="Connections whose request is not complete; past it the oldest is closed.",
+        description="Connections whose request is not complete; past it the oldest is closed. A "
+        "quarter of the open files where they are short.",
     )
     connections_per_address: int = Field(
         12_000, ge=1, description="More get 429. IPv6: of one /64."
