@@ -14,6 +14,7 @@ COPY runtime ./runtime
 COPY producers ./producers
 COPY streams ./streams
 COPY sinks ./sinks
+COPY dialling ./dialling
 COPY local ./local
 COPY operate ./operate
 COPY cli ./cli

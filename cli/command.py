@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli import past_commands, present_commands, stack_commands
+from cli import call_commands, past_commands, present_commands, stack_commands
 from cli.arguments import examples
 from cli.plain_errors import plain_errors
 
@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_
 schemas_app = typer.Typer(
     no_args_is_help=True, help="The contract's schemas.", context_settings=_HELP
 )
-for module in (stack_commands, present_commands, past_commands):
+for module in (stack_commands, present_commands, past_commands, call_commands):
     app.add_typer(module.commands)
 app.add_typer(schemas_app, name="schemas")
 

@@ -16,6 +16,7 @@ MODULES = {
     "clickhouse": "sinks.clickhouse.stage",
     "user-center": "sinks.user_center.stage",
     "gateway": "sinks.gateway.stage",
+    "dialling": "dialling.stage",
     "audit": "operate.audit.stage",
     "reference-user-center": "local.reference_user_center.stage",
 }

@@ -8,6 +8,7 @@ from runtime.unknown_settings import SECTIONS
 _MODELS = {
     "audit": "operate.audit.settings:AuditSettings",
     "clickhouse": "sinks.clickhouse.settings:ClickHouseSettings",
+    "dialling": "dialling.settings:DiallingSettings",
     "freeswitch": "producers.freeswitch.settings:FreeSwitchSettings",
     "gateway": "sinks.gateway.settings:GatewaySettings",
     "kafka": "runtime.kafka:KafkaSettings",

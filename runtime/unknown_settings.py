@@ -11,6 +11,7 @@ PREFIX = "ROLLCALL_"
 SECTIONS = (
     "audit",
     "clickhouse",
+    "dialling",
     "freeswitch",
     "gateway",
     "kafka",

@@ -121,6 +121,9 @@ def _kinds(topic: Topic) -> str:
 def _retention(topic: Topic) -> str:
     if topic.cleanup is Cleanup.COMPACT:
         return "the last a key, for ever (compacted)"
+    if topic.retention is not None and topic.retention < timedelta(days=1):
+        hours = topic.retention // timedelta(hours=1)
+        return f"{hours} hour{'s' if hours != 1 else ''}"
     days = (topic.retention or timedelta()) // timedelta(days=1)
     return f"{days} day{'s' if days != 1 else ''}"
 

@@ -8,6 +8,7 @@ from typing import Any
 from schemas.call import CallEvent
 from schemas.connection import ConnectionEvent
 from schemas.dead_letter import DeadLetter
+from schemas.dialling import DialCommand, DialResult
 from schemas.internal import (
     CallOwner,
     ConnectionLoss,
@@ -123,6 +124,27 @@ PRESENCE = Topic(
     writers=("streams",),
     readers=("sinks", "subscribers"),
 )
+DIAL_COMMANDS = Topic(
+    name="rollcall.dial-commands",
+    title="Calls to make, with the extension in clear",
+    key="idempotency key",
+    model=DialCommand,
+    type="rollcall.dial-command",
+    retention=timedelta(hours=1),
+    writers=("cli", "sinks/gateway"),
+    readers=("dialling",),
+)
+DIAL_RESULTS = Topic(
+    name="rollcall.dial-results",
+    title="How far each dialled call has come",
+    key="idempotency key",
+    model=DialResult,
+    type="rollcall.dial-result",
+    cleanup=Cleanup.COMPACT,
+    retention=None,
+    writers=("dialling",),
+    readers=("dialling", "cli", "sinks/gateway"),
+)
 DEAD_LETTERS = Topic(
     name="rollcall.dead-letters",
     title="Input that could not be used, with the reason",
@@ -234,6 +256,8 @@ ALL = (
     SPEECH,
     SESSIONS,
     PRESENCE,
+    DIAL_COMMANDS,
+    DIAL_RESULTS,
     DEAD_LETTERS,
     CONNECTION_OWNERS,
     CONNECTION_LOSSES,

@@ -130,6 +130,65 @@ class SpeechResource(StrEnum):
     SYNTHESISER = "synthesiser"
 
 
+class DigitTrigger(StrEnum):
+    """When the digits of an extension go out; never before media flows both ways."""
+
+    ANSWER = "answer"  # as soon as the call is answered
+    EARLY_MEDIA = "early-media"  # as soon as media flows, answered or not
+    GREETING = "greeting"  # after speech was heard, and then silence
+    PAUSE = "pause"  # a fixed time after media flows
+
+
+class DigitMethod(StrEnum):
+    """How a digit is sent."""
+
+    RFC4733 = "rfc4733"  # telephone-event packets in the RTP stream
+    INFO = "info"  # SIP INFO with application/dtmf-relay
+    INBAND = "inband"  # the two tones in the audio
+
+
+class DialState(StrEnum):
+    """How far a dialled call has come."""
+
+    ACCEPTED = "accepted"  # to be called
+    CALLING = "calling"  # the switch was asked to call, or is about to be
+    KEYING = "keying"  # digits are going out
+    ENDED = "ended"  # with an outcome
+
+
+class DialOutcome(StrEnum):
+    """What became of a dialled call."""
+
+    CONNECTED = "connected"  # after the digits something else than the greeting was heard
+    NO_ANSWER = "no-answer"  # nobody answered, busy, or no media came
+    WRONG_EXTENSION = "wrong-extension"  # an answer to the digits, then the greeting or the end
+    DIGITS_NOT_TAKEN = "digits-not-taken"  # no answer to the digits
+    REFUSED = "refused"  # not permitted; nothing was called
+    FAILED = "failed"  # the switch or the service failed, in `cause`
+
+
+class DialStepKind(StrEnum):
+    """An entry of a dialled call's timeline."""
+
+    USER_RINGING = "user-ringing"
+    USER_ANSWERED = "user-answered"
+    CALLED = "called"  # the switch was asked to call the number
+    RINGING = "ringing"
+    EARLY_MEDIA = "early-media"
+    ANSWERED = "answered"
+    MEDIA = "media"  # flows both ways
+    SPEECH_BEGAN = "speech-began"
+    SPEECH_ENDED = "speech-ended"
+    LEVEL_RAISED = "level-raised"  # what has no pauses is no speech: the threshold went up
+    KEYED = "keyed"  # the digits begin, in `detail` why now
+    DIGIT = "digit"  # one was sent
+    DIGIT_CONFIRMED = "digit-confirmed"
+    DIGIT_UNCONFIRMED = "digit-unconfirmed"
+    BRIDGED = "bridged"
+    RESUMED = "resumed"  # after a restart of the service or a lost event socket
+    HUNG_UP = "hung-up"
+
+
 class NodeKind(StrEnum):
     """What happened to a SIP node."""
 

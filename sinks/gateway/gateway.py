@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runtime import metrics
+from schemas.dialling import DialCommand
 from sinks.gateway.access.authenticator import Authenticator
 from sinks.gateway.access.identity import Identity
 from sinks.gateway.access.static_tokens import StaticTokens
@@ -30,6 +31,11 @@ NOBODY = Watch(only_named=True)
 # A gateway that is behind a subscriber's cursor looks first after so long, in seconds.
 _RESUME_PAUSE = 0.02
 NOWHERE: Mapping[int, int] = {}
+
+
+def _no_calls(command: DialCommand) -> None:
+    del command
+    raise TryElsewhere("still starting", reason="starting")
 
 
 class Gateway:
@@ -63,6 +69,8 @@ class Gateway:
         self.node_lease = settings.node_lease
         # Assigned by the stage: whether Kafka cannot be read now.
         self.is_kafka_away: Callable[[], bool] = lambda: False
+        # Assigned by the stage: writes a command, and returns when Kafka has it.
+        self.ask_call: Callable[[DialCommand], None] = _no_calls
         self.board = Board(
             self.hub,
             is_caught_up=lambda: self.is_caught_up,

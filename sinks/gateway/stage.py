@@ -6,6 +6,7 @@ from typing import Any
 
 from runtime import logs
 from runtime.dead_letters import DeadLetters
+from runtime.dial_commands import DialCommands
 from runtime.kafka import KafkaSettings, KafkaUnavailable, ensure_topics
 from runtime.metrics import GATEWAY_KAFKA_AWAY
 from runtime.settings import load
@@ -58,6 +59,7 @@ class Sink:
         self._reader: Reader | None = None
         self._nodes: NodeReader | None = None
         self._gateway.is_kafka_away = self._is_kafka_away
+        self._gateway.ask_call = DialCommands(kafka).send
         stage.status = self.status
 
     def run(self) -> None:

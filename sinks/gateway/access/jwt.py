@@ -65,6 +65,7 @@ class Rules:
     domains_claim: str = "domains"
     aors_claim: str = "aors"
     fields_claim: str = "fields"
+    dial_claim: str = "dial"
 
 
 class _Registry(JWSRegistry):
@@ -90,6 +91,7 @@ def identity_of(token: str, keys: Keys, rules: Rules, now: float) -> Identity:
         frozenset(_canonical(claims, rules.aors_claim, aor_in)),
         frozenset(_canonical(claims, rules.domains_claim, domain_in)),
         frozenset(map(Part, _listed(claims, rules.fields_claim, set(Part)))),
+        may_dial=claims.get(rules.dial_claim) is True,
     )
     if scope.is_empty:
         raise BadToken(f"it names nobody: no {rules.domains_claim}, no {rules.aors_claim}")

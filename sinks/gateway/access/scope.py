@@ -18,14 +18,15 @@ from sinks.gateway.subscriber import Watch
 class Scope:
     """These users, everybody of these domains, or (`everybody`) all; `parts` of their records.
 
-    AORs and domains are canonical (query.aor_in, query.domain_in). One that names nobody sees
-    nobody.
+    `may_dial`: whether its holder may have calls made. AORs and domains are canonical
+    (query.aor_in, query.domain_in). One that names nobody sees nobody.
     """
 
     aors: Set[str] = frozenset()
     domains: Set[str] = frozenset()
     parts: frozenset[Part] = field(default=frozenset())
     everybody: bool = False
+    may_dial: bool = False
 
     @property
     def is_empty(self) -> bool:

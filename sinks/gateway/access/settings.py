@@ -54,6 +54,7 @@ class ScopedToken(BaseModel):
     fields: tuple[Part, ...] = Field(
         (), description="Parts of their records: contact, address, user_agent, peer."
     )
+    dial: bool = Field(False, description="May have calls made (`POST /v1/calls`).")
 
     @field_validator("token")
     @classmethod
@@ -83,6 +84,7 @@ class ScopedToken(BaseModel):
             frozenset(self.domains) - {EVERYBODY},
             frozenset(self.fields),
             everybody=EVERYBODY in self.domains,
+            may_dial=self.dial,
         )
 
     def static(self) -> StaticToken:
@@ -131,6 +133,7 @@ class JwtSettings(BaseModel):
     domains_claim: str = Field("domains", min_length=1)
     aors_claim: str = Field("aors", min_length=1)
     fields_claim: str = Field("fields", min_length=1)
+    dial_claim: str = Field("dial", min_length=1)
 
     @field_validator("algorithms")
     @classmethod
@@ -155,6 +158,7 @@ class JwtSettings(BaseModel):
             leeway=self.leeway.total_seconds(),
             domains_claim=self.domains_claim,
             aors_claim=self.aors_claim,
+            dial_claim=self.dial_claim,
             fields_claim=self.fields_claim,
         )
         max_age = self.keys_max_age.total_seconds()

@@ -48,7 +48,8 @@ class Answer:
 class Operation:
     """One method of one path: what serves it, and what the OpenAPI document has of it.
 
-    `answers`: by media type the model (or a text's schema) of a 200; the first is the default.
+    `answers`: by media type the model (or a text's schema) of a success, whose status is `status`;
+    the first is the default.
     `errors`: the same of the statuses beside those that every operation has. `text_error`: what a
     client that asks for text gets in place of any other error, where it would read JSON as its own
     commands.
@@ -66,6 +67,7 @@ class Operation:
     answers: Mapping[str, Any] = field(default_factory=dict)
     errors: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     text_error: str | None = None
+    status: int = 200
 
     @property
     def allow(self) -> str:

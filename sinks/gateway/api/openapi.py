@@ -78,7 +78,7 @@ def _answers(operation: Operation) -> list[Any]:
 def _described(operation: Operation, schemas: dict[int, Any]) -> dict[str, Any]:
     error = {JSON: Error} if operation.text_error is None else {JSON: Error, TEXT: str}
     responses = {
-        "200": _response("", operation.answers, schemas)
+        str(operation.status): _response("", operation.answers, schemas)
         | {"headers": {"etag": {"schema": {"type": "string"}}}},
         "304": {"description": "`If-None-Match` has the present ETag."},
     }

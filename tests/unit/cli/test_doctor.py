@@ -13,6 +13,7 @@ from tests.unit.cli.running import run
 WRONG = {
     "audit": ("NODES", '["x"]'),
     "clickhouse": ("BATCH_ROWS", "0"),
+    "dialling": ("RATE", "0"),
     "freeswitch": ("PORT", "x"),
     "gateway": ("PORT", "x"),
     "kafka": ("PARTITIONS", "0"),

@@ -11,7 +11,10 @@ import pytest
 from streams.settings import StreamsSettings
 
 ROOT = Path(__file__).parents[3]
-PACKAGES = ("schemas", "runtime", "producers", "streams", "sinks", "local", "operate", "cli")
+PACKAGES = (
+    *("schemas", "runtime", "producers", "streams", "sinks"),
+    *("dialling", "local", "operate", "cli"),
+)
 CODE = (*PACKAGES, "benchmarks", "tests")
 FOLDERS = (*CODE, "docs", "k8s", ".ci")
 PAGES = (

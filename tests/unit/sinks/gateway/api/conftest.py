@@ -54,6 +54,7 @@ def gateway() -> Gateway:
                     "name": "two",
                     "domains": ["two.test"],
                     "fields": ["contact", "address"],
+                    "dial": True,
                 },
                 {
                     "token": OF_SOME,

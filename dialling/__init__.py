@@ -1,0 +1,1 @@
+"""Extension dialling: commands from Kafka become calls of FreeSWITCH, with digits keyed in time."""

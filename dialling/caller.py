@@ -1,0 +1,282 @@
+"""Carries out one call on one node: the rules' actions to the switch, its events to the rules."""
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from itertools import count
+
+import gevent
+from gevent.queue import Empty
+
+from dialling import originate
+from dialling.actions import Action, Count, Counts, Finish, MarkKeying, SendDigit
+from dialling.channel_events import ChannelEvent, Happened
+from dialling.dialled_call import DialledCall, Phase
+from dialling.errors import NodeAway
+from dialling.hearing import Listen
+from dialling.node import Node
+from dialling.plan import Plan
+from dialling.timeline import Timeline
+from dialling.user_leg import UserLeg
+from producers.freeswitch.errors import CommandRefused
+from runtime import logs
+from schemas.dialling import DialCommand, DialResult
+from schemas.vocabulary import DialOutcome, DialState, DialStepKind, DigitMethod
+
+log = logs.get(__name__)
+
+_TICK_SECONDS = 0.05
+# Sent while a detector listens, so that media flows from this side too.
+_SILENCE = "silence_stream://-1"
+# For a node whose event socket is gone while a call of ours may live there.
+_AWAY_SECONDS_MAX = 120.0
+
+
+class Caller:
+    """One key's call. `publish` returns when the result is durable."""
+
+    def __init__(
+        self,
+        node: Node,
+        command: DialCommand,
+        plan: Plan,
+        publish: Callable[[DialResult], None],
+        last: DialResult,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._node, self._command, self._plan = node, command, plan
+        self._publish, self._last, self._clock = publish, last, clock
+        self._uuid = last.call
+        self._call = DialledCall(plan, clock(), Timeline(clock(), last.timeline))
+        self._user = UserLeg(node, command, plan) if command.user else None
+        self._uuids = [self._uuid, *([self._user.uuid] if self._user else ())]
+        self._mailbox = node.open(*self._uuids)
+        self._numbers = count(1)
+        self._running = ""  # the identity of the detector or playback that runs
+        self._state = DialState.CALLING
+        self._end: Finish | None = None
+
+    # -- from outside ------------------------------------------------------------------------------
+    def call(self, gateway: str) -> DialResult:
+        """Call the number; returns the last result. Raises Unsafe, NodeAway before anything."""
+        plan, uuid = self._plan, self._uuid
+        line = originate.to_gateway(
+            uuid, gateway, self._command.number, plan.method, plan.timing.answer
+        )
+        self._publish(self._result(DialState.CALLING))
+        if self._user_answers():
+            self._call.timeline.add(DialStepKind.CALLED, self._clock(), f"through {gateway}")
+            self._call.begin(self._clock())
+            self._originate(line)
+        return self._drive([])
+
+    def adopt(self) -> DialResult:
+        """Go on with a call that lives, begun before a restart; no digit was sent yet."""
+        return self._drive(self._found(self._clock()))
+
+    def end(self, outcome: DialOutcome, cause: str) -> DialResult:
+        """Give the call this outcome and hang up what there may be of it."""
+        self._call.timeline.add(DialStepKind.RESUMED, self._clock())
+        self._end = Finish(outcome, cause, hang_up=True)
+        return self._drive([])
+
+    def _user_answers(self) -> bool:
+        """Whether the user's own leg is there, or none is asked for."""
+        if self._user is None:
+            return True
+        try:
+            if self._user.ring(self._mailbox, self._call.timeline):
+                return True
+            outcome, cause = DialOutcome.NO_ANSWER, "the user did not answer"
+        except NodeAway as error:
+            self._await_node()
+            outcome, cause = DialOutcome.FAILED, str(error)
+        self._end = self._end or Finish(outcome, cause, hang_up=True)
+        return False
+
+    def _originate(self, line: str) -> None:
+        """Ask the switch, and again only where it is known that it has never called."""
+        boot, asked = self._node.boot, False
+        while self._end is None:
+            try:
+                if asked and self._was_called(boot):
+                    return
+                asked = True
+                self._node.originate(line, self._uuid)
+                return
+            except NodeAway:
+                self._await_node()
+
+    def _was_called(self, boot: str) -> bool:
+        """Whether the switch has, or had, the leg; another process of it may have had it."""
+        mark = originate.marker(self._uuid)
+        if self._node.exists(self._uuid) or self._node.has_variable(mark):
+            return True
+        if self._node.boot != boot:
+            return True
+        while not self._mailbox.empty():
+            self._mailbox.get()
+        return False
+
+    # -- the loop ----------------------------------------------------------------------------------
+    def _drive(self, actions: list[Action]) -> DialResult:
+        try:
+            self._do(actions)
+            while self._end is None:
+                self._step()
+            return self._ended()
+        finally:
+            self._node.close(*self._uuids)
+
+    def _step(self) -> None:
+        try:
+            event = self._mailbox.get(timeout=_TICK_SECONDS)
+        except Empty:
+            event = None
+        try:
+            now = self._clock()
+            actions = self._accept(event, now) if event is not None else []
+            self._do(actions or self._call.tick(now))
+        except NodeAway:
+            self._await_node()
+
+    def _await_node(self) -> None:
+        gevent.sleep(_TICK_SECONDS)  # a socket that has just failed is still taken for connected
+        if not self._node.connected.wait(_AWAY_SECONDS_MAX):
+            cause = "the node's event socket is away"
+            self._end = Finish(DialOutcome.FAILED, cause, hang_up=True)
+
+    def _accept(self, event: ChannelEvent, now: float) -> list[Action]:
+        call = self._call
+        if event.uuid != self._uuid and event.what is not Happened.RECONNECTED:
+            return self._users_own(event)
+        match event.what:
+            case Happened.RINGING:
+                return call.ringing(now)
+            case Happened.EARLY_MEDIA:
+                return call.early_media(now)
+            case Happened.ANSWERED:
+                return call.answered(now)
+            case Happened.DETECTED | Happened.TIMED_OUT if event.application == self._running:
+                return call.completed(event.what is Happened.TIMED_OUT, now)
+            case Happened.PLAYED if event.application == self._running:
+                return call.played(now)
+            case Happened.ENDED | Happened.NOT_CALLED:
+                return call.ended(event.cause, now)
+            case Happened.RECONNECTED:
+                return self._found(now)
+            case _:
+                return []  # of an application that was started before the socket was lost
+
+    def _users_own(self, event: ChannelEvent) -> list[Action]:
+        if event.what in (Happened.ENDED, Happened.NOT_CALLED):
+            return [Finish(DialOutcome.FAILED, f"the user hung up: {event.cause}", hang_up=True)]
+        return []
+
+    def _found(self, now: float) -> list[Action]:
+        """How the channel stands after events may have been missed."""
+        if not self._node.exists(self._uuid):
+            return self._call.ended("not on the node any more", now)
+        try:
+            state = json.loads(self._node.api(f"uuid_dump {self._uuid} json")).get("Answer-State")
+        except (ValueError, AttributeError, CommandRefused):
+            state = None
+        actions: list[Action] = []
+        if state == "answered":
+            actions += self._call.answered(now)
+        elif state == "early":
+            actions += self._call.early_media(now)
+        return self._call.resumed(now) + actions if self._call.phase is not Phase.CALLING else []
+
+    # -- actions -----------------------------------------------------------------------------------
+    def _do(self, actions: list[Action]) -> None:
+        waiting = deque(actions)
+        while waiting and self._end is None:
+            waiting.extendleft(reversed(self._done(waiting.popleft())))
+
+    def _done(self, action: Action) -> list[Action]:
+        """Carry out one; what follows from its answer."""
+        match action:
+            case Count():
+                counts = self._node.counts(self._uuid) or Counts(0, 0, 0)
+                return self._call.counted(counts, self._clock())
+            case Listen():
+                self._execute(action.detector, f"{action.arguments} {_SILENCE}")
+            case SendDigit():
+                self._send(self._plan.digits[action.place])
+            case MarkKeying():
+                self._state = DialState.KEYING
+                self._publish(self._result(DialState.KEYING))
+            case Finish():
+                self._end = action
+        return []
+
+    def _execute(self, application: str, arguments: str) -> None:
+        self._running = f"{self._uuid}-{next(self._numbers)}"
+        self._node.execute(self._uuid, application, arguments, self._running)
+
+    def _send(self, digit: str) -> None:
+        plan = self._plan
+        if plan.method is DigitMethod.INBAND:
+            self._execute("playback", originate.tones(digit, plan.digit_ms))
+            return
+        try:
+            self._node.api(originate.send_digit(self._uuid, digit, plan.digit_ms))
+        except CommandRefused:
+            # Its message repeats the command, with the digit.
+            log.warning("digit refused by the switch", node=self._node.name, call=self._uuid)
+
+    # -- results -----------------------------------------------------------------------------------
+    def _ended(self) -> DialResult:
+        end = self._end or Finish(DialOutcome.FAILED, None, hang_up=True)
+        if end.hang_up:
+            for uuid in self._uuids:
+                self._quietly(partial(self._node.hang_up, uuid))
+        elif self._user is not None:
+            self._quietly(self._bridge)
+        result = self._result(DialState.ENDED, end.outcome, end.cause)
+        self._publish(result)
+        # From here on the result is the memory; the mark would stay for ever.
+        for uuid in self._uuids:
+            self._quietly(partial(self._node.api, f"global_setvar {originate.marker(uuid)}="))
+        log.info("dialled", key=result.key, outcome=result.outcome, cause=result.cause)
+        return result
+
+    def _bridge(self) -> None:
+        if self._user is not None:
+            self._node.api(f"uuid_bridge {self._user.uuid} {self._uuid}")
+            self._call.timeline.add(DialStepKind.BRIDGED, self._clock())
+
+    def _quietly(self, ask: Callable[[], object]) -> None:
+        try:
+            ask()
+        except (NodeAway, CommandRefused) as error:
+            log.warning("the node is away at a call's end", call=self._uuid, error=str(error))
+
+    def _result(
+        self, state: DialState, outcome: DialOutcome | None = None, cause: str | None = None
+    ) -> DialResult:
+        call, command = self._call, self._command
+        return DialResult(
+            key=command.key,
+            call=self._uuid,
+            client=command.client,
+            at=datetime.now(UTC),
+            asked_at=command.at,
+            state=state,
+            outcome=outcome,
+            cause=cause,
+            user=command.user,
+            gateway=self._last.gateway,
+            number=command.number,
+            node=self._node.name,
+            boot=self._node.boot,
+            digits=len(self._plan.digits),
+            digits_sent=call.digits_sent,
+            digits_confirmed=call.digits_confirmed,
+            attempts=call.attempts,
+            timeline=list(call.timeline.steps),
+        )

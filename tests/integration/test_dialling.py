@@ -1,0 +1,151 @@
+"""The dialling stage on a real Kafka, with an event socket over the test IVR: one key, one call."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from dialling.originate import call_uuid
+from operate.topic_reader import TopicReader
+from runtime.dial_commands import DialCommands
+from runtime.kafka import KafkaSettings
+from schemas.codec import decode
+from schemas.dialling import DialCommand, DialResult
+from schemas.topics import DEAD_LETTERS, DIAL_COMMANDS, DIAL_RESULTS
+from schemas.vocabulary import DialOutcome, DialState
+from tests.eventually import eventually
+from tests.ivr.event_socket import IvrSwitch
+from tests.kafka_logs import write
+from tests.stages import StageProcess
+
+SECRET = "4711"
+
+
+class Desk:
+    """Asks for calls, and reads their results."""
+
+    def __init__(self, kafka: KafkaSettings, switch: IvrSwitch, folder: Path) -> None:
+        self.kafka, self.switch = kafka, switch
+        self._commands = DialCommands(kafka)
+        self._reader = TopicReader(kafka, DIAL_RESULTS)
+        self.values: list[bytes] = []
+        self._last: dict[str, DialResult] = {}
+        self.stage = StageProcess(
+            "dialling.stage",
+            folder,
+            kafka,
+            ROLLCALL_DIALLING_NODES=json.dumps({"fs1": {"port": switch.port}}),
+            ROLLCALL_DIALLING_DESTINATIONS='["9[0-9][0-9]"]',
+            ROLLCALL_DIALLING_GATEWAY="trunk",
+            ROLLCALL_DIALLING_SETTLE_SECONDS="1",
+            ROLLCALL_DIALLING_BURST="200",
+        )
+
+    def ask(self, key: str, number: str = "900", extension: str = SECRET, **more: object) -> None:
+        self._commands.send(
+            DialCommand(
+                key=key,
+                client="test",
+                at=datetime.now(UTC),
+                number=number,
+                extension=extension,
+                **more,  # type: ignore[arg-type]
+            )
+        )
+
+    def last(self, key: str) -> DialResult | None:
+        for message in self._reader.poll(0):
+            if (value := message.value()) is not None:
+                self.values.append(value)
+                result = decode(DialResult, value)
+                self._last[result.key] = result
+        return self._last.get(key)
+
+    def is_in(self, key: str, state: DialState) -> bool:
+        found = self.last(key)
+        return found is not None and found.state is state
+
+    def ended(self, key: str) -> DialResult:
+        eventually(lambda: self.is_in(key, DialState.ENDED), 60, what=f"the end of {key}")
+        return self._last[key]
+
+    def close(self) -> None:
+        self.stage.__exit__()
+        self._reader.close()
+
+
+@pytest.fixture
+def desk(kafka: KafkaSettings, tmp_path: Path) -> Iterator[Desk]:
+    with IvrSwitch() as switch:
+        running = Desk(kafka, switch, tmp_path)
+        yield running
+        running.close()
+
+
+def test_hundred_repeats_with_kills_and_lost_sockets_make_one_call(desk: Desk) -> None:
+    key, uuid = "hundred", call_uuid("hundred")
+    for repeat in range(100):
+        desk.ask(key)
+        if repeat == 5:
+            eventually(lambda: desk.switch.originates[uuid], what="the call")
+            desk.switch.cut()
+        if repeat in (20, 60):
+            desk.stage.kill()
+            desk.stage.start()
+        if repeat == 80:
+            desk.switch.cut()
+    result = desk.ended(key)
+    desk.ask(key)
+    eventually(lambda: desk.stage.status()["repeats"] > 1, what="the repeat was recognised")
+    assert desk.switch.originates[uuid] == 1
+    assert result.outcome is DialOutcome.CONNECTED, result
+    assert any(step.kind == "resumed" for step in result.timeline)
+    # Nowhere but in the command, and digit by digit to the switch.
+    assert not any(SECRET in value.decode() for value in desk.values)
+    assert SECRET not in desk.stage.log.read_text()
+
+
+def test_service_killed_while_digits_go_out_never_sends_them_again(desk: Desk) -> None:
+    key = "keying"
+    desk.ask(key, "907", gap_ms=2000)  # the silent one
+    eventually(lambda: desk.is_in(key, DialState.KEYING), what="digits go out")
+    desk.stage.kill()
+    sent = sum("uuid_send_dtmf" in line for line in desk.switch.lines)
+    desk.stage.start()
+    result = desk.ended(key)
+    assert (result.outcome, sent < len(SECRET)) == (DialOutcome.FAILED, True)
+    assert sum("uuid_send_dtmf" in line for line in desk.switch.lines) == sent
+    assert not desk.switch.channels
+
+
+def test_what_may_not_be_called_is_refused(desk: Desk) -> None:
+    desk.ask("far", "+1900555")
+    assert desk.ended("far").outcome is DialOutcome.REFUSED
+    desk.ask("nowhere", node="fs9")
+    assert desk.ended("nowhere").outcome is DialOutcome.REFUSED
+    assert not desk.switch.originates
+
+
+def test_command_that_does_not_fit_is_a_dead_letter_without_its_digits(desk: Desk) -> None:
+    key = str(uuid4())
+    bad = {
+        "key": key,
+        "client": "test",
+        "at": "2026-01-01T00:00:00Z",
+        "number": "1}sofia/x",
+        "extension": SECRET,
+    }
+    write(desk.kafka, [(DIAL_COMMANDS, key, bad)])
+    reader = TopicReader(desk.kafka, DEAD_LETTERS)
+    try:
+        letters = eventually(
+            lambda: [value for one in reader.poll(0.1) if (value := one.value())], what="a letter"
+        )
+    finally:
+        reader.close()
+    assert b'"field":"number"' in letters[0]
+    assert b"sofia" not in letters[0]
+    assert not desk.switch.originates

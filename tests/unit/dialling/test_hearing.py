@@ -1,0 +1,47 @@
+"""From detectors' ends to utterances."""
+
+from dialling.hearing import CONTINUOUS_SECONDS, LEVELS, Detector, Ear, Sound
+
+
+def test_utterance_lasts_from_its_first_sound_to_the_silence_that_ends_it() -> None:
+    ear = Ear(silence=0.8)
+    assert ear.listen(0.0).detector is Detector.AUDIO
+    assert ear.completed(True, 0.5) is None
+    assert ear.completed(False, 1.08) is Sound.BEGAN
+    assert ear.listen(1.08).detector is Detector.SILENCE
+    assert ear.completed(False, 3.14) is None  # a gap
+    assert ear.completed(False, 3.5) is None  # which ended
+    assert ear.completed(False, 5.14) is None
+    assert ear.listen(5.14).timeout_ms == 500
+    assert ear.completed(True, 5.64) is None
+    assert ear.listen(5.64).timeout_ms == 160
+    assert ear.completed(True, 5.8) is Sound.ENDED
+    assert ear.last is not None
+    assert (round(ear.last.began, 2), round(ear.last.ended, 2), ear.last.gaps) == (1.0, 5.0, 1)
+
+
+def test_sound_without_a_gap_raises_the_level() -> None:
+    ear = Ear(silence=0.8)
+    ear.completed(False, 1.0)
+    now, heard = 1.0, None
+    while heard is None:
+        assert ear.listen(now).level == LEVELS[0]
+        now += 0.5
+        heard = ear.completed(True, now)
+    assert heard is Sound.RAISED
+    assert now >= 1.0 - 0.1 + CONTINUOUS_SECONDS
+    assert ear.listen(now).level == LEVELS[1]
+    assert ear.listen(now).detector is Detector.AUDIO
+
+
+def test_highest_level_is_never_left() -> None:
+    ear = Ear(silence=0.8)
+    now = 0.0
+    for _ in range(200):
+        now += 0.5
+        ear.completed(ear.listen(now).detector is Detector.SILENCE, now)
+    assert ear.listen(now).level == LEVELS[-1]
+
+
+def test_arguments_are_those_of_the_application() -> None:
+    assert Ear(0.8).listen(0.0).arguments == "150 3 500"

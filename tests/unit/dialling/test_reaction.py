@@ -1,0 +1,71 @@
+"""What the far end's sounds after the digits mean."""
+
+import pytest
+
+from dialling.hearing import Utterance
+from dialling.reaction import Reaction, is_alike
+from schemas.vocabulary import DialOutcome
+
+GREETING = Utterance(1.0, 5.0, 6)
+
+
+def _after(greeting: Utterance | None = GREETING) -> Reaction:
+    return Reaction(greeting, since=10.0, silent_after=8.0, settle=3.0, silence=1.2)
+
+
+def _heard(began: float, seconds: float) -> Utterance:
+    return Utterance(began, began + seconds, 3)
+
+
+def test_greeting_alone_shows_that_digits_were_not_taken() -> None:
+    reaction = _after()
+    reaction.began(11.0)
+    assert reaction.ended(_heard(11.0, 4.1), 16.3) is DialOutcome.DIGITS_NOT_TAKEN
+
+
+def test_greeting_after_something_else_shows_a_refusal() -> None:
+    reaction = _after()
+    assert reaction.ended(_heard(11.0, 2.0), 14.2) is None
+    assert reaction.passed(15.0) is None
+    reaction.began(16.0)
+    assert reaction.ended(_heard(16.0, 4.0), 21.2) is DialOutcome.WRONG_EXTENSION
+
+
+def test_something_else_and_quiet_is_a_connection() -> None:
+    reaction = _after()
+    reaction.ended(_heard(11.0, 2.0), 14.2)
+    assert reaction.passed(17.1) is None
+    assert reaction.passed(17.3) is DialOutcome.CONNECTED
+
+
+def test_speech_longer_than_the_greeting_is_a_connection() -> None:
+    reaction = _after()
+    reaction.began(11.0)
+    assert reaction.passed(16.0) is None
+    assert reaction.passed(17.3) is DialOutcome.CONNECTED
+
+
+def test_rest_of_the_greeting_is_no_answer() -> None:
+    reaction = _after(None)
+    reaction.began(7.0)
+    assert reaction.passed(15.0) is None
+    assert reaction.ended(Utterance(7.0, 14.8, 9), 16.0) is None
+    assert reaction.passed(23.9) is None
+    assert reaction.passed(24.1) is DialOutcome.DIGITS_NOT_TAKEN
+
+
+def test_nothing_at_all_is_no_answer() -> None:
+    assert _after().passed(17.9) is None
+    assert _after().passed(18.1) is DialOutcome.DIGITS_NOT_TAKEN
+
+
+@pytest.mark.parametrize(
+    ("seconds", "alike"), [(4.0, True), (4.3, True), (3.6, False), (4.5, False)]
+)
+def test_utterances_are_alike_by_their_lengths(seconds: float, alike: bool) -> None:
+    assert is_alike(GREETING, _heard(20.0, seconds)) is alike
+
+
+def test_short_and_cut_utterances_are_like_nothing() -> None:
+    assert not is_alike(_heard(0, 0.4), _heard(9, 0.4))
+    assert not is_alike(GREETING, Utterance(20.0, 24.0, 6, is_whole=False))
