@@ -1,5 +1,7 @@
 """Writes commands of rollcall.dial-commands: for the command line and the gateway alike."""
 
+from functools import cached_property
+
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from runtime.kafka import KafkaSettings, no_answer, translate
@@ -17,12 +19,17 @@ class DialCommands:
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
         self._topic = kafka.name(DIAL_COMMANDS)
+
+    @cached_property
+    def _producer(self) -> Producer:
+        """Made by the first command: most processes that could ask for calls never do."""
         timeout = int(_TIMEOUT_SECONDS * 1000)
-        self._producer = Producer(kafka.producer(**{"linger.ms": 0, "message.timeout.ms": timeout}))
+        return Producer(self._kafka.producer(**{"linger.ms": 0, "message.timeout.ms": timeout}))
 
     def send(self, command: DialCommand) -> None:
         """Return when Kafka has it. Raises KafkaUnavailable, KafkaMisconfigured: send it again
         with the same key."""
+        producer = self._producer
         outcomes: list[KafkaError | None] = []
 
         def acknowledged(error: KafkaError | None, message: Message) -> None:
@@ -37,7 +44,7 @@ class DialCommands:
             time=command.at,
         )
         try:
-            self._producer.produce(
+            producer.produce(
                 self._topic,
                 encode(command),
                 command.key.encode(),
@@ -46,7 +53,7 @@ class DialCommands:
             )
         except (KafkaException, BufferError) as error:
             raise no_answer(self._kafka, str(error)) from error
-        self._producer.flush(_TIMEOUT_SECONDS + 2)
+        producer.flush(_TIMEOUT_SECONDS + 2)
         if not outcomes:
             raise no_answer(self._kafka, "the command was not acknowledged")
         if outcomes[0] is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dialling.settings import DiallingSettings
 from streams.settings import StreamsSettings
 
 ROOT = Path(__file__).parents[3]
@@ -22,6 +23,7 @@ PAGES = (
     ROOT / "benchmarks" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 )
+_SECTIONS = {"streams": StreamsSettings, "dialling": DiallingSettings}
 # Old entries of the changelog name what is gone; its links must lead somewhere all the same.
 LINKING = (*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "tests").rglob("README.md")))
 
@@ -98,9 +100,10 @@ def missing_paths(text: str, *, ending: str = "") -> Iterator[str]:
 
 
 def exists(name: str) -> bool:
-    """Whether a dotted name is a package, a module, a name in one, or a setting of the streams."""
+    """Whether a dotted name is a package, a module, a name in one, or a setting of a section that
+    has a package's name."""
     first, _, rest = name.partition(".")
-    if first == "streams" and rest in StreamsSettings.model_fields:
+    if first in _SECTIONS and rest in _SECTIONS[first].model_fields:
         return True
     place, parts = ROOT / first, rest.split(".")
     while parts and (place / parts[0]).is_dir():
