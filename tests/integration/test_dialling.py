@@ -17,6 +17,7 @@ from schemas.dialling import DialCommand, DialResult
 from schemas.topics import DEAD_LETTERS, DIAL_COMMANDS, DIAL_RESULTS
 from schemas.vocabulary import DialOutcome, DialState
 from tests.eventually import eventually
+from tests.integration.rollcall_process import rollcall
 from tests.ivr.event_socket import IvrSwitch
 from tests.kafka_logs import write
 from tests.stages import StageProcess
@@ -119,6 +120,27 @@ def test_service_killed_while_digits_go_out_never_sends_them_again(desk: Desk) -
     assert (result.outcome, sent < len(SECRET)) == (DialOutcome.FAILED, True)
     assert sum("uuid_send_dtmf" in line for line in desk.switch.lines) == sent
     assert not desk.switch.channels
+
+
+def test_command_prints_the_timeline_and_no_digit(desk: Desk, tmp_path: Path) -> None:
+    arguments = ("dial", "trunk", "900", "--extension", SECRET, "--key", "mine")
+    done = rollcall(*arguments, folder=tmp_path, kafka=desk.kafka)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "digit-confirmed  4 of 4" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("connected: 4 of 4 digits confirmed")
+    assert SECRET not in done.stdout
+    again = rollcall(*arguments, "--json", folder=tmp_path, kafka=desk.kafka)
+    assert json.loads(again.stdout)["outcome"] == "connected"
+    assert desk.switch.originates.total() == 1
+    refused = rollcall(
+        "dial", "trunk", "+1900", "--extension", "1", folder=tmp_path, kafka=desk.kafka
+    )
+    assert refused.returncode == 1
+    wrong = rollcall(
+        "dial", "trunk", "1,2", "--extension", SECRET, folder=tmp_path, kafka=desk.kafka
+    )
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("rollcall: number: ")
 
 
 def test_what_may_not_be_called_is_refused(desk: Desk) -> None:

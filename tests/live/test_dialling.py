@@ -19,6 +19,8 @@ from schemas.topics import DIAL_RESULTS
 from schemas.vocabulary import DialOutcome, DialState, DigitMethod, DigitTrigger
 from tests.eventually import eventually
 from tests.integration.conftest import own_topics
+from tests.integration.sip_client import DOMAIN
+from tests.integration.sip_phone import SipPhone
 from tests.integration.tcp_proxy import TcpProxy
 from tests.ivr.greetings import GREETINGS
 from tests.ivr.server import IvrCall, IvrServer, number_of
@@ -35,7 +37,7 @@ class Dialling:
 
     def __init__(self, kafka: KafkaSettings, folder: Path) -> None:
         self.ivr = IvrServer().__enter__()
-        self.switch = DiallingSwitch(folder, (), self.ivr.port)
+        self.switch = DiallingSwitch(folder, ("alice",), self.ivr.port)
         self.events = TcpProxy(self.switch.event_socket).__enter__()
         nodes = {"fs1": {"port": self.events.port}}
         self.stage = StageProcess(
@@ -201,6 +203,27 @@ def test_number_that_is_not_there(dialling: Dialling) -> None:
     result = dialling.result(dialling.ask("999"))
     assert result.outcome is DialOutcome.NO_ANSWER
     assert result.cause == "UNALLOCATED_NUMBER"
+
+
+def test_user_is_rung_first_and_bridged(dialling: Dialling) -> None:
+    (greeting,) = (one for one in GREETINGS if one.name == "usual")
+    phone = SipPhone(dialling.switch.port, "alice")
+    phone.register()
+    before = dialling.ivr.invites
+    key = dialling.ask(number_of(greeting), user=f"sip:alice@{DOMAIN}", node="fs1")
+    invite = phone.rung()
+    assert dialling.ivr.invites == before
+    dialog = phone.answer(invite)
+    phone.next("ACK ")
+    result = dialling.result(key)
+    kinds = [str(step.kind) for step in result.timeline]
+    assert result.outcome is DialOutcome.CONNECTED, result
+    assert kinds[:3] == ["user-ringing", "user-answered", "called"]
+    assert kinds[-1] == "bridged"
+    call = dialling.call_to(number_of(greeting))
+    phone.hang_up(dialog)
+    assert call.is_over.wait(10)
+    phone.close()
 
 
 @pytest.mark.timeout(600)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dialling.settings import DiallingSettings
+from runtime.settings import StageSettings
 from streams.settings import StreamsSettings
 
 ROOT = Path(__file__).parents[3]
@@ -23,7 +24,10 @@ PAGES = (
     ROOT / "benchmarks" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 )
-_SECTIONS = {"streams": StreamsSettings, "dialling": DiallingSettings}
+_SECTIONS: dict[str, type[StageSettings]] = {
+    "streams": StreamsSettings,
+    "dialling": DiallingSettings,
+}
 # Old entries of the changelog name what is gone; its links must lead somewhere all the same.
 LINKING = (*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "tests").rglob("README.md")))
 
