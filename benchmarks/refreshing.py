@@ -6,11 +6,9 @@ hardly ever leave. The last line is one JSON object.
 
 import argparse
 import json
-import os
 
 from benchmarks import throughput
 from benchmarks.dataset import DataSet
-from benchmarks.scale import SHORT_REFRESHES
 
 PEERS = ["rollcall", "kafka_streams"]
 # The rate is measured once nearly all users have registered. Of the rest 98 % are refreshes: those
@@ -24,7 +22,6 @@ def main() -> None:
     throughput.add_options(parser, events=200_000, users=10_000, leaves=_LEAVES)
     options = parser.parse_args()
     options.only = PEERS
-    os.environ |= SHORT_REFRESHES  # of the worker; Kafka Streams ignores it
     with throughput.started(options.partitions, PEERS) as kafka:
         data = DataSet(options.events, options.users, leaves=options.leaves)
         result = throughput.compare(kafka, data, options, WARM_UP)

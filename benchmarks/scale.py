@@ -21,8 +21,6 @@ from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import RegistrationKind
 
 REFRESH_SECONDS = 60
-# Off by default only for the sake of workers of earlier versions.
-SHORT_REFRESHES = {"ROLLCALL_STREAMS_SHORT_REFRESHES": "true"}
 # Figures of all users that have targets.
 _LAST = ("cpu_us_per_refresh", "logged_bytes_per_refresh")
 # Events a second of other users, whose changes measure the delay of presence.
@@ -116,7 +114,7 @@ def measure_steady(
 
 
 def measure(scene: Scene, sizes: list[int], rounds: int, steady: float) -> dict[str, Any]:
-    worker, reader = scene.stage("streams", **SHORT_REFRESHES), Subscriber(scene.kafka)
+    worker, reader = scene.stage("streams"), Subscriber(scene.kafka)
     pid = worker.pid or 0
     everybody = Population(sizes[-1])
     sentinels, empty, known = Sentinels(scene, reader), memory_mb(pid), 0

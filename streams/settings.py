@@ -61,10 +61,10 @@ class StreamsSettings(StageSettings):
         'was lost; `reachable` does not wait. `{"example.org": 3}`.',
     )
     short_refreshes: bool = Field(
-        False,
+        True,
         description="Whether a REGISTER that only renews a binding is written as a short record "
-        "instead of the user's whole session. Set it to false until every worker of the group is "
-        "of a version that has this setting.",
+        "instead of the user's whole session. Set it to false while workers of 0.2.0 or earlier "
+        "are in the group: they cannot read such a record.",
     )
     instance: str | None = Field(
         None,

@@ -36,7 +36,6 @@ from tests.unit.fold_events import START
 
 WORKER = "streams.stage"
 SOURCES = (REGISTRATIONS, CALLS, CONNECTIONS, NODES)
-SHORT = {"ROLLCALL_STREAMS_SHORT_REFRESHES": "true"}
 INTERNAL = (CONNECTION_OWNERS, CONNECTION_LOSSES, NODE_CHANGES)
 
 
@@ -132,7 +131,7 @@ def test_killed_again_and_again_it_ends_with_every_change_once(
             events.append(registration(user, seq, kind))
             expected[aor].append(not online)
     expire_after_the_next(events)
-    environment = {"ROLLCALL_STREAMS_BATCH_RECORDS": "50", **SHORT, **(own if saved else {})}
+    environment = {"ROLLCALL_STREAMS_BATCH_RECORDS": "50", **(own if saved else {})}
     with StageProcess(WORKER, tmp_path, kafka, **environment) as worker:
         for start in range(0, len(events), len(events) // 4):
             folded = worker.status()["folded"]
@@ -189,10 +188,10 @@ def test_a_second_worker_shares_the_partitions_and_leaves_again(
     again = [registration(user, 500 * turn + user, refreshed) for turn in (1, 2) for user in users]
     later = [registration(user, 1500 + user, RegistrationKind.UNREGISTERED) for user in users]
     expire_after_the_next([*events, *again, *later])
-    with StageProcess(WORKER, tmp_path, kafka, **SHORT) as first:
+    with StageProcess(WORKER, tmp_path, kafka) as first:
         write(kafka, events + again[:100])
         drained(kafka, 60)
-        with StageProcess(WORKER, tmp_path / "second", kafka, **SHORT) as second:
+        with StageProcess(WORKER, tmp_path / "second", kafka) as second:
             write(kafka, again[100:] + later[:50])
             drained(kafka, 90)
             assert second.status()["folded"] > 0
