@@ -38,6 +38,11 @@ def group_of(aor: str) -> str:
     return aor.rpartition(".")[2]
 
 
+class SubscriberEnded(Exception):
+    """The subscriber's thread has failed: what it has not read may be in Kafka. There is no
+    figure."""
+
+
 class Subscriber:
     """Keeps the time of each record (monotonic seconds). Users are counted by group."""
 
@@ -51,6 +56,7 @@ class Subscriber:
         self.repeats = 0
         self.reachable: Counter[str] = Counter()
         self.known: Counter[str] = Counter()
+        self._failure: Exception | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -59,6 +65,11 @@ class Subscriber:
         self._stop.set()
         self._thread.join()
         self._consumer.close()
+
+    def raise_failure(self) -> None:
+        """Raises SubscriberEnded if the thread has failed."""
+        if self._failure is not None:
+            raise SubscriberEnded(repr(self._failure)) from self._failure
 
     def since(self, mark: int, group: str) -> Iterator[tuple[float, Seen]]:
         """The records of a group after the first `mark` records."""
@@ -69,12 +80,14 @@ class Subscriber:
         return (one for one in self.last.values() if group_of(one.aor) == group)
 
     def _read(self) -> None:
-        while not self._stop.is_set():
-            # consume() alone would wait for its timeout or for 500 records: wait for one only.
-            first = self._consumer.poll(0.2)
-            if first is None:
-                continue
-            self._add([first, *self._consumer.consume(500, timeout=0)])
+        try:
+            while not self._stop.is_set():
+                # consume() alone would wait for its timeout or for 500 records: wait for one only.
+                first = self._consumer.poll(0.2)
+                if first is not None:
+                    self._add([first, *self._consumer.consume(500, timeout=0)])
+        except Exception as error:
+            self._failure = error
 
     def _add(self, messages: list[Message]) -> None:
         now = time.monotonic()
