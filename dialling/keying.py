@@ -17,7 +17,9 @@ from schemas.vocabulary import DigitMethod
 
 # A first packet, and the last one three times.
 _PACKETS_LEAST = 4
-_GRACE_SECONDS = 1.0
+# Packets come each 20 ms: so long without one, and the digit is out.
+_STILL_SECONDS = 0.045
+_GRACE_SECONDS = 3.0
 
 
 class KeyingStep(Enum):
@@ -43,6 +45,7 @@ class Keying:
     _next_at: float = 0.0
     _counted: int = 0
     _last_counted: int = 0
+    _grew_at: float = 0.0
     _in_flight: bool = False
 
     @property
@@ -65,6 +68,7 @@ class Keying:
         self._in_flight, self.sent_at = True, now
         self._next_at = now + (self.digit_ms + self.gap_ms) / 1000
         self._counted = self._last_counted = dtmf_packets
+        self._grew_at = now
         return place
 
     def counted(self, dtmf_packets: int, now: float) -> KeyingStep:
@@ -75,9 +79,10 @@ class Keying:
         if self.method is DigitMethod.INFO:
             return self._end(KeyingStep.UNCONFIRMED, now) if over else KeyingStep.WAITING
         grown = dtmf_packets - self._counted
-        still = dtmf_packets == self._last_counted
-        self._last_counted = dtmf_packets
-        if over and still and grown >= _PACKETS_LEAST:
+        if dtmf_packets != self._last_counted:
+            self._last_counted, self._grew_at = dtmf_packets, now
+        is_still = now - self._grew_at >= _STILL_SECONDS
+        if over and is_still and grown >= _PACKETS_LEAST:
             return self._end(KeyingStep.CONFIRMED, now)
         return self._overdue(now)
 

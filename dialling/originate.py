@@ -80,6 +80,10 @@ def _variables(uuid: str, seconds: float) -> dict[str, str]:
         "ignore_early_media": "false",
         "originate_timeout": f"{seconds:.0f}",
         "park_timeout": f"{_PARKED_SECONDS_MAX}",
+        # Without a timer the switch waits for the far end's packets before it sends any, and a far
+        # end that waits for the caller's would never begin. Silence is sent between detectors, too.
+        "rtp_timer_name": "soft",
+        "send_silence_when_idle": "-1",
         # Run when the leg was created, before its first SIP message (switch_ivr_originate.c).
         "api_on_originate": f"'global_setvar {name}=1'",
     }

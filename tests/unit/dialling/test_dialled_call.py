@@ -77,8 +77,8 @@ def test_each_digit_waits_for_the_one_before() -> None:
     assert SendDigit(0) in _with_media(call)  # at 1.1
     assert _kinds(call.tick(1.25)) == [Count]
     assert call.counted(Counts(9, 9, 7), 1.25) == []  # still growing
-    assert call.counted(Counts(9, 9, 7), 1.28) == []  # confirmed, in the gap
-    assert call.tick(1.29) == []
+    assert call.counted(Counts(9, 9, 7), 1.299) == []  # confirmed, in the gap
+    assert call.tick(1.2995) == []
     assert call.tick(1.31) == [SendDigit(1)]
     assert call.digits_confirmed == 1
 
