@@ -154,12 +154,10 @@ class Node:
 
     def has_variable(self, name: str) -> bool:
         """Whether a global variable is set."""
-        return bool(self.api(f"global_getvar {name}").strip())
-
-    def variable(self, uuid: str, name: str) -> str:
-        """A channel's variable; empty where it is not set."""
-        value = self.api(f"uuid_getvar {uuid} {name}").strip()
-        return "" if value == "_undef_" else value
+        try:
+            return bool(self.api(f"global_getvar {name}").strip())
+        except CommandRefused:
+            return False  # of an unset one there is no text: `-ERR no reply`
 
     def hang_up(self, uuid: str) -> None:
         """End a channel, if it lives."""

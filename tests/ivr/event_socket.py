@@ -197,7 +197,7 @@ class IvrSwitch:
         channel = self.channels.get(uuid)
         match name:
             case "global_getvar":
-                return self._globals.get(rest, "")
+                return self._globals.get(rest, "-ERR no reply\n")
             case "global_setvar":
                 self._globals.pop(rest.removesuffix("="), None)
                 return "+OK"

@@ -1,7 +1,10 @@
-"""RTP packets of the test IVR: PCMU out, telephone events in (RFC 3550, RFC 4733)."""
+"""RTP packets of the test IVR: PCMU out, telephone events and in-band tones in (RFC 3550, 4733)."""
 
 import struct
 from dataclasses import dataclass
+
+from tests.ivr.audio import from_ulaw
+from tests.ivr.inband import InbandDigits
 
 _KEYS = "0123456789*#ABCD"
 _HEADER = struct.Struct("!BBHII")
@@ -26,11 +29,12 @@ class Sender:
 
 
 class Digits:
-    """Digits out of a stream's telephone events: one an event, at its first packet with the end."""
+    """Digits out of a stream: of a telephone event at its first packet with the end; in-band."""
 
     def __init__(self, payload_type: int) -> None:
         self._type = payload_type
         self._ended: set[int] = set()
+        self._inband = InbandDigits()
         self.audio_packets = 0
         # Of each digit, in samples as the last packet has it.
         self.durations: list[int] = []
@@ -42,7 +46,7 @@ class Digits:
         _, kind, _, timestamp, _ = _HEADER.unpack_from(packet)
         if kind & 0x7F != self._type:
             self.audio_packets += 1
-            return None
+            return self._inband.feed(from_ulaw(packet[_HEADER.size :])) if not kind & 0x7F else None
         event, flags, duration = struct.unpack_from("!BBH", packet, _HEADER.size)
         if not flags & 0x80 or timestamp in self._ended or event >= len(_KEYS):
             return None

@@ -193,6 +193,13 @@ def test_info_reaches_the_extension_without_a_confirmation(dialling: Dialling) -
     assert (result.outcome, result.digits_confirmed) == (DialOutcome.CONNECTED, 0)
 
 
+def test_inband_tones_reach_the_extension(dialling: Dialling) -> None:
+    (greeting,) = (one for one in GREETINGS if one.name == "usual")
+    result = dialling.result(dialling.ask(number_of(greeting), method=DigitMethod.INBAND))
+    assert dialling.call_to(number_of(greeting)).menu.reached == "801"
+    assert (result.outcome, result.digits_confirmed) == (DialOutcome.CONNECTED, 3)
+
+
 def test_extension_that_is_not_there(dialling: Dialling) -> None:
     (greeting,) = (one for one in GREETINGS if one.name == "usual")
     result = dialling.result(dialling.ask(number_of(greeting), "999"))
