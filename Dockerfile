@@ -13,6 +13,7 @@ COPY schemas ./schemas
 COPY runtime ./runtime
 COPY producers ./producers
 COPY streams ./streams
+COPY calls ./calls
 COPY sinks ./sinks
 COPY dialling ./dialling
 COPY local ./local

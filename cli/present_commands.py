@@ -1,4 +1,4 @@
-"""Declares the subcommands about the present: watch, who, explain, audit, sockets."""
+"""Declares the subcommands about the present: watch, who, calls, explain, audit, sockets."""
 
 from typing import Annotated
 
@@ -34,6 +34,20 @@ def watch(aors: Users = None, as_json: Json = False) -> None:
 def who(aor: OptionalUser = None, folder: StackFolder = None, as_json: Json = False) -> None:
     """Print the current presence of every user, or of one."""
     from cli.who import who as command
+
+    with plain_errors():
+        command(aor, folder, as_json)
+
+
+@commands.command(
+    epilog=examples(
+        "rollcall calls",
+        "rollcall calls 1001@example.com --json",
+    )
+)
+def calls(aor: OptionalUser = None, folder: StackFolder = None, as_json: Json = False) -> None:
+    """Print the calls that are live or ended lately, of all users or of one."""
+    from cli.calls import calls as command
 
     with plain_errors():
         command(aor, folder, as_json)

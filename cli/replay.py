@@ -1,6 +1,5 @@
 """`rollcall replay`: plays recordings to the real producers; prints what a subscriber reads."""
 
-import json
 import math
 import signal
 import sys
@@ -17,16 +16,13 @@ from local.replay.playing import Playing
 from local.replay.sources import parse_sources
 from local.replay.streams_progress import StreamsProgress
 from local.stack import Stack
-from operate.call_records import CallBook
-from operate.presence_log import Subscriber, records
-from operate.speech_records import SpeechBook
+from operate.folded_calls import FoldedCalls
+from operate.presence_log import Subscriber
 from operate.topic_reader import TopicReader, end_offsets
-from runtime.kafka import KafkaSettings
 from runtime.settings import BadArgument
-from schemas.call import CallEvent
+from schemas.codec import encode
 from schemas.presence import Presence
-from schemas.speech import SpeechEvent
-from schemas.topics import CALLS, PRESENCE, SPEECH
+from schemas.topics import PRESENCE
 
 
 def replay(
@@ -49,8 +45,7 @@ def replay(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds: everything is stopped
     with replay_stack(into) as stack:
         kafka = stack.kafka
-        before_presence, before_calls = end_offsets(kafka, PRESENCE), end_offsets(kafka, CALLS)
-        before_speech = end_offsets(kafka, SPEECH)
+        before_presence, folded = end_offsets(kafka, PRESENCE), FoldedCalls(kafka)
         changes = TopicReader(kafka, PRESENCE, before_presence)
         subscriber = Subscriber()
         count = 0
@@ -81,7 +76,8 @@ def replay(
         show(changes.read_to_end())
         changes.close()
         if calls:
-            _print_calls(kafka, before_calls, before_speech, json_lines)
+            for record in folded.read():
+                typer.echo(encode(record).decode())
         elif not count:
             _note_nothing_new(into)
 
@@ -96,20 +92,3 @@ def _print(presence: Presence, json_lines: bool) -> None:
         emit(as_json(presence))
     else:
         typer.echo(as_line(presence))
-
-
-def _print_calls(
-    kafka: KafkaSettings, calls: dict[int, int], speech: dict[int, int], json_lines: bool
-) -> None:
-    """The calls from these offsets on, with their speech sessions."""
-    reader, sessions = TopicReader(kafka, CALLS, calls), TopicReader(kafka, SPEECH, speech)
-    book, spoken = CallBook(), SpeechBook()
-    book.apply(records(CallEvent, reader.read_to_end()))
-    spoken.apply(records(SpeechEvent, sessions.read_to_end()))
-    reader.close()
-    sessions.close()
-    for record in book.records(spoken):
-        if json_lines:
-            emit(record)
-        else:
-            typer.echo(json.dumps(record, ensure_ascii=False))

@@ -13,6 +13,7 @@ MODULES = {
     "sockets": "producers.sockets.stage",
     "rtpengine": "producers.rtpengine.stage",
     "streams": "streams.stage",
+    "calls": "calls.stage",
     "clickhouse": "sinks.clickhouse.stage",
     "user-center": "sinks.user_center.stage",
     "gateway": "sinks.gateway.stage",

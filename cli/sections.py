@@ -7,6 +7,7 @@ from runtime.unknown_settings import SECTIONS
 
 _MODELS = {
     "audit": "operate.audit.settings:AuditSettings",
+    "calls": "calls.settings:CallsSettings",
     "clickhouse": "sinks.clickhouse.settings:ClickHouseSettings",
     "dialling": "dialling.settings:DiallingSettings",
     "freeswitch": "producers.freeswitch.settings:FreeSwitchSettings",
@@ -22,7 +23,7 @@ _MODELS = {
     "user_center": "sinks.user_center.settings:UserCenterSettings",
 }
 # Used without being configured: `rollcall up` runs with their defaults.
-_ALWAYS = ("kafka", "publisher", "streams", "clickhouse", "gateway")
+_ALWAYS = ("kafka", "publisher", "streams", "calls", "clickhouse", "gateway")
 
 
 def used_sections() -> dict[str, type[StageSettings]]:

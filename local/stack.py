@@ -23,7 +23,7 @@ Report = Callable[[str], None]
 ABORT_SECONDS = 1.2
 # From Ctrl-C to the killing of everything, where `abort` has not done it.
 END_SECONDS = 2.4
-STAGES = ("streams", "clickhouse", "reference-user-center", "user-center", "gateway")
+STAGES = ("streams", "calls", "clickhouse", "reference-user-center", "user-center", "gateway")
 
 
 class StackRunning(Exception):

@@ -113,6 +113,16 @@ CLOSE_DELAY = _meter.create_histogram(
     "rollcall_close_delay_seconds", "s", explicit_bucket_boundaries_advisory=_DELAYS
 )
 
+# -- calls ----------------------------------------------------------------------------------------
+# Calls that are live or ended lately.
+CALLS = _meter.create_gauge("rollcall_calls", "1")
+# Call records published. Labels: state.
+CALL_RECORDS = Tally("rollcall_call_records")
+# Calls that were ended because no event of them came for too long.
+CALLS_SILENT = Tally("rollcall_calls_silent")
+# Media, speech and losses of calls of which no leg was reported. Labels: topic.
+CALLS_UNMATCHED = Tally("rollcall_calls_unmatched")
+
 # -- sinks ----------------------------------------------------------------------------------------
 # Rows written. Labels: table.
 ROWS = Tally("rollcall_clickhouse_rows")

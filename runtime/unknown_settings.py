@@ -10,6 +10,7 @@ PREFIX = "ROLLCALL_"
 # Every section: `[SECTION]` in the file, ROLLCALL_SECTION_… in the environment.
 SECTIONS = (
     "audit",
+    "calls",
     "clickhouse",
     "dialling",
     "freeswitch",

@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from schemas.origin import RECORD, Aor, Event, Identifier, Text
-from schemas.vocabulary import CallKind, CallState, Direction
+from schemas.vocabulary import CallKind, CallState, Direction, LegEndedBy
 
 
 @dataclass(config=RECORD, slots=True, kw_only=True)
@@ -34,7 +34,22 @@ class CallEvent(Event):
         None
     )
     other_leg: Annotated[
-        Identifier | None, Field(description="The leg it is connected or offered to.")
+        Identifier | None,
+        Field(description="BRIDGED: the leg it is connected to. Else its other half (loopback)."),
+    ] = None
+    correlation: Annotated[
+        Text | None,
+        Field(description="What the servers of one call share beside Call-IDs: docs/calls.md."),
+    ] = None
+    transfer: Annotated[
+        Text | None,
+        Field(
+            description="The leg's last transfer as the server names it (FreeSWITCH: "
+            "`transfer_source`: epoch, id, bl_xfer or att_xfer, target; separated by colons)."
+        ),
+    ] = None
+    ended_by: Annotated[
+        LegEndedBy | None, Field(description="ENDED: which end of the leg ended it.")
     ] = None
     state: Annotated[CallState | None, Field(description="SNAPSHOT_ROW only.")] = None
     cause: Annotated[Identifier | None, Field(description="ENDED: the server's hangup cause.")] = (

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from schemas.call import CallEvent
+from schemas.call_record import CallRecord
 from schemas.connection import ConnectionEvent
 from schemas.dead_letter import DeadLetter
 from schemas.dialling import DialCommand, DialResult
@@ -73,7 +74,7 @@ CALLS = Topic(
     model=CallEvent,
     type="rollcall.call",
     writers=("producers",),
-    readers=("streams", "sinks/clickhouse"),
+    readers=("streams", "calls", "sinks/clickhouse"),
 )
 NODES = Topic(
     name="rollcall.nodes",
@@ -91,7 +92,7 @@ MEDIA = Topic(
     model=MediaEvent,
     type="rollcall.media",
     writers=("producers",),
-    readers=("streams", "sinks/clickhouse"),
+    readers=("streams", "calls", "sinks/clickhouse"),
 )
 SPEECH = Topic(
     name="rollcall.speech",
@@ -100,7 +101,18 @@ SPEECH = Topic(
     model=SpeechEvent,
     type="rollcall.speech",
     writers=("producers",),
-    readers=("sinks/clickhouse",),
+    readers=("calls", "sinks/clickhouse"),
+)
+CALL_RECORDS = Topic(
+    name="rollcall.call-records",
+    title="Calls, each with all its legs, media and speech",
+    key="call id",
+    model=CallRecord,
+    type="rollcall.call-record",
+    cleanup=Cleanup.COMPACT,
+    retention=None,
+    writers=("calls",),
+    readers=("calls", "sinks/clickhouse", "operators"),
 )
 SESSIONS = Topic(
     name="rollcall.sessions",
@@ -122,7 +134,7 @@ PRESENCE = Topic(
     cleanup=Cleanup.COMPACT,
     retention=None,
     writers=("streams",),
-    readers=("sinks", "subscribers"),
+    readers=("calls", "sinks", "subscribers"),
 )
 DIAL_COMMANDS = Topic(
     name="rollcall.dial-commands",
@@ -243,7 +255,7 @@ NODE_STATE = Topic(
     cleanup=Cleanup.COMPACT,
     retention=None,
     writers=("streams",),
-    readers=("streams",),
+    readers=("streams", "calls", "sinks/gateway"),
     internal=True,
 )
 
@@ -254,6 +266,7 @@ ALL = (
     NODES,
     MEDIA,
     SPEECH,
+    CALL_RECORDS,
     SESSIONS,
     PRESENCE,
     DIAL_COMMANDS,

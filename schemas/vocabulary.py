@@ -104,6 +104,28 @@ class Direction(StrEnum):
     INCOMING = "incoming"  # the user was called
 
 
+class LegEndedBy(StrEnum):
+    """Which end of a leg ended it, seen from its node."""
+
+    PARTY = "party"  # the client: BYE, CANCEL or a refusal was received
+    SERVER = "server"  # the node sent it
+
+
+class HungUpBy(StrEnum):
+    """Who ended a call."""
+
+    CALLER = "caller"
+    CALLEE = "callee"
+    SERVER = "server"  # no party: an application, a time limit, no route
+
+
+class TransferKind(StrEnum):
+    """How a call was transferred (RFC 5589)."""
+
+    BLIND = "blind"
+    ATTENDED = "attended"
+
+
 class MediaKind(StrEnum):
     """What the media proxy reports about a call's media."""
 

@@ -14,7 +14,7 @@ from producers.translated import Translated
 from schemas.call import CallEvent
 from schemas.codec import InvalidRecord, build
 from schemas.topics import CALLS
-from schemas.vocabulary import CallKind, Direction
+from schemas.vocabulary import CallKind, Direction, LegEndedBy
 
 # Not needed: CHANNEL_OUTGOING comes twice a bridged leg, CHANNEL_HANGUP before its cause is final,
 # CHANNEL_STATE and _CALLSTATE are internal to the switch.
@@ -37,6 +37,13 @@ _STATUS_HEADERS = (
     "variable_proto_specific_hangup_cause",
     "variable_last_bridge_proto_specific_hangup_cause",
 )
+# A loopback call has two legs, of which each knows the other one (mod_loopback.c).
+_LOOPBACK = "variable_other_loopback_leg_uuid"
+# What mod_sofia and mod_verto note of a leg's end: `recv_bye`, `send_cancel`, `recv_refuse`, …
+_DISPOSITIONS = ("variable_sip_hangup_disposition", "variable_verto_hangup_disposition")
+# The header that the servers of a call hand on, as mod_sofia stores what it received, or would send
+# on an outgoing leg.
+CORRELATION = "variable_sip_h_X-Rollcall-Call"
 _STATUS = re.compile(r"(?:sips?:)?([1-6][0-9]{2})").fullmatch
 _CLOCK_HZ = 8000  # DTMF-Duration counts samples of this clock, whatever the codec
 
@@ -46,9 +53,8 @@ def translate(event: SwitchEvent, context: Context) -> list[Translated]:
     kind = KINDS[event.name]
     leg = event.required("Unique-ID")
     identity = identify(event, context, leg)
-    fields: dict[str, Any] = {}
-    if kind is CallKind.BRIDGED:
-        fields["other_leg"] = event.identifier("Other-Leg-Unique-ID")
+    other = "Other-Leg-Unique-ID" if kind is CallKind.BRIDGED else _LOOPBACK
+    fields: dict[str, Any] = {"other_leg": event.identifier(other)}
     if kind is CallKind.ENDED:
         fields |= _end(event)
     records = _record(event, context, kind, leg, identity, **fields)
@@ -93,6 +99,8 @@ def _record(
         sip_call_id=event.identifier("variable_sip_call_id", TEXT_MAX),
         direction=identity.direction,
         peer=identity.peer,
+        correlation=event.identifier(CORRELATION, TEXT_MAX),
+        transfer=event.identifier("variable_transfer_source", TEXT_MAX),
         **fields,
     )
     return [Translated(CALLS, identity.aor or leg, record)]
@@ -148,7 +156,16 @@ def _end(event: SwitchEvent) -> dict[str, Any]:
         "cause": event.identifier("Hangup-Cause"),
         "status_code": _status(event),
         "duration_ms": _talked(event),
+        "ended_by": _ended_by(event),
     }
+
+
+def _ended_by(event: SwitchEvent) -> LegEndedBy | None:
+    """Which end of the leg sent the BYE, the CANCEL or the refusal."""
+    noted = next((text for name in _DISPOSITIONS if (text := event.text(name))), "")
+    if noted.startswith("recv_"):
+        return LegEndedBy.PARTY
+    return LegEndedBy.SERVER if noted.startswith("send_") else None
 
 
 def _status(event: SwitchEvent) -> int | None:

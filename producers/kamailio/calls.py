@@ -34,6 +34,7 @@ def translate_call(event: ServerEvent, context: Context, received: Received) -> 
     key, dialog = context.dialogs.begin(call_id, number)
     name_parties(context.users, dialog, caller, callee)
     dialog.status_code = status or dialog.status_code
+    dialog.correlation = dialog.correlation or event.identifier("correlation")
     fields = {"duration_ms": life * 1000} if kind is CallKind.ENDED and life is not None else {}
     origin = partial(context.origin, Received(at, received.seq))
     records = advance(origin, key, dialog, kind, **fields)

@@ -23,15 +23,19 @@ def translate_dialog(event: ServerEvent, context: Context, received: Received) -
     kind = KINDS.get(event.required_number("new_state"))
     if kind is None:
         raise InvalidRecord("new_state", "no state of a dialog")
-    key, dialog = context.dialogs.begin(event.required("callid"), event.required("from_tag"))
+    key, dialog = _dialog(event, context, kind)
     dialog.is_listed = True
     return advance(_origin(context, received), key, dialog, kind)
 
 
 def translate_parties(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
     """E_ROLLCALL_CALL: the script names the parties of a new call. Raises InvalidRecord."""
-    key, dialog = context.dialogs.begin(event.required("callid"), event.required("from_tag"))
+    call_id, tag = event.required("callid"), event.required("from_tag")
+    key, dialog = context.dialogs.begin(call_id, tag)
+    if dialog.kind is CallKind.ENDED:
+        key, dialog = context.dialogs.begin_again(call_id, tag)
     name_parties(context.users, dialog, event.identifier("caller"), event.identifier("callee"))
+    dialog.correlation = dialog.correlation or event.identifier("correlation")
     return advance(_origin(context, received), key, dialog, dialog.kind or CallKind.TRYING)
 
 
@@ -86,6 +90,21 @@ def name_by_listing(context: Context, received: Received, row: dict[str, Any]) -
     name_parties(context.users, dialog, _uri(row.get("from_uri")), _uri(row.get("to_uri")))
     assert dialog.kind is not None
     return advance(_origin(context, received), key, dialog, dialog.kind)
+
+
+def _dialog(event: ServerEvent, context: Context, kind: CallKind) -> tuple[str, Dialog]:
+    """The dialog of an event; a new one where another of its Call-ID and tag has ended.
+
+    Events of several processes may come out of order: only another `db_id` shows another dialog.
+    """
+    call_id, tag = event.required("callid"), event.required("from_tag")
+    number = event.identifier("db_id")
+    key, dialog = context.dialogs.begin(call_id, tag)
+    is_other = number is not None and dialog.number not in (None, number)
+    if dialog.kind is CallKind.ENDED and is_other and kind is not CallKind.ENDED:
+        key, dialog = context.dialogs.begin_again(call_id, tag)
+    dialog.number = dialog.number or number
+    return key, dialog
 
 
 def _uri(value: object) -> str | None:

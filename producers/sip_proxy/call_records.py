@@ -59,13 +59,11 @@ def advance(
             party.published = kind
             side = _side(key, dialog, name, party, other)
             records.append(_record(origin(f"/{name}"), kind, **side, **fields))
-    if (
-        not records
-        and dialog.published is not kind
-        and not (dialog.caller.aor or dialog.callee.aor)
-    ):
-        whole = {"leg": key, "call": key, "sip_call_id": dialog.call_id}
-        records.append(_record(origin("/dialog"), kind, **whole, **fields))
+    # What was published without a user ends without one, though its users are known now.
+    is_due = not _has_user(dialog) or (dialog.is_whole and kind is CallKind.ENDED)
+    if is_due and dialog.published is not kind:
+        dialog.is_whole = True
+        records.append(_record(origin("/dialog"), kind, **_whole(key, dialog), **fields))
     dialog.published = kind
     return records
 
@@ -130,16 +128,30 @@ class DialogListing:
         dialog.is_listed = True
         name_parties(users, dialog, listed.caller, listed.callee)
         _progress(dialog, kind)
-        return [
-            _record(
-                self.origin(f"{key}/{name}"),
-                CallKind.SNAPSHOT_ROW,
-                state=_STATES[kind],
-                **_side(key, dialog, name, party, other),
-            )
+        rows = [
+            (f"{key}/{name}", _side(key, dialog, name, party, other))
             for name, party, other in _sides(dialog)
             if party.aor is not None
         ]
+        if dialog.is_whole or not rows:
+            dialog.is_whole = True
+            rows.append((f"{key}/dialog", _whole(key, dialog)))
+        row, state = CallKind.SNAPSHOT_ROW, _STATES[kind]
+        return [_record(self.origin(id_), row, state=state, **side) for id_, side in rows]
+
+
+def _has_user(dialog: Dialog) -> bool:
+    return bool(dialog.caller.aor or dialog.callee.aor)
+
+
+def _whole(key: str, dialog: Dialog) -> dict[str, Any]:
+    """The leg that stands for a dialog of which no side is known to be a user."""
+    return {
+        "leg": key,
+        "call": key,
+        "sip_call_id": dialog.call_id,
+        "correlation": dialog.correlation,
+    }
 
 
 def _sides(dialog: Dialog) -> tuple[tuple[str, Party, Party], ...]:
@@ -151,6 +163,7 @@ def _side(key: str, dialog: Dialog, name: str, party: Party, other: Party) -> di
         "leg": f"{key}/{name}",
         "call": key,
         "sip_call_id": dialog.call_id,
+        "correlation": dialog.correlation,
         "aor": party.aor,
         "direction": Direction.OUTGOING if name == "caller" else Direction.INCOMING,
         "peer": _user(other),

@@ -36,10 +36,22 @@ class Party:
 class Dialog:
     """`kind` is the call's progress; `published`, the last kind published without a user.
 
-    `is_listed`: the server lists it as a dialog.
+    `is_listed`: the server lists it as a dialog. `is_whole`: it was published without a user.
+    `number`: the server's own of the dialog.
     """
 
-    __slots__ = ("call_id", "callee", "caller", "is_listed", "kind", "published", "status_code")
+    __slots__ = (
+        "call_id",
+        "callee",
+        "caller",
+        "correlation",
+        "is_listed",
+        "is_whole",
+        "kind",
+        "number",
+        "published",
+        "status_code",
+    )
 
     def __init__(self, call_id: str) -> None:
         self.call_id = call_id
@@ -48,6 +60,9 @@ class Dialog:
         self.published: CallKind | None = None
         self.status_code: int | None = None
         self.is_listed = False
+        self.is_whole = False
+        self.correlation: str | None = None
+        self.number: str | None = None
 
 
 class Dialogs:
@@ -55,25 +70,46 @@ class Dialogs:
 
     def __init__(self) -> None:
         self._dialogs: OrderedDict[str, Dialog] = OrderedDict()
+        # Of INVITEs that were sent again: the key of the present attempt, by that of the first.
+        self._attempts: OrderedDict[str, str] = OrderedDict()
 
     def find(self, call_id: str, *tags: str | None) -> tuple[str, Dialog] | None:
         """The dialog whose caller has one of these tags."""
         for tag in tags:
             if tag is not None:
-                key = dialog_key(call_id, tag)
+                key = self._key(call_id, tag)
                 if key in self._dialogs:
                     return key, self._dialogs[key]
         return None
 
     def begin(self, call_id: str, mark: str) -> tuple[str, Dialog]:
         """The dialog, made if it is new."""
-        key = dialog_key(call_id, mark)
+        key = self._key(call_id, mark)
         dialog = self._dialogs.get(key)
-        if dialog is None:
-            dialog = self._dialogs[key] = Dialog(call_id)
-            if len(self._dialogs) > MAX_DIALOGS:
-                self._dialogs.popitem(last=False)
-        return key, dialog
+        return (key, dialog) if dialog is not None else (key, self._add(key, call_id))
+
+    def begin_again(self, call_id: str, mark: str) -> tuple[str, Dialog]:
+        """A new dialog in the place of one that has ended: an INVITE that was challenged comes
+        again with the same Call-ID and From tag (RFC 3261 §22.2)."""
+        old = self._key(call_id, mark)
+        self._dialogs.pop(old, None)
+        key = dialog_key(old, "again")
+        first = dialog_key(call_id, mark)
+        self._attempts[first] = key
+        self._attempts.move_to_end(first)
+        if len(self._attempts) > MAX_DIALOGS:
+            self._attempts.popitem(last=False)
+        return key, self._add(key, call_id)
+
+    def _key(self, call_id: str, mark: str) -> str:
+        key = dialog_key(call_id, mark)
+        return self._attempts.get(key, key)
+
+    def _add(self, key: str, call_id: str) -> Dialog:
+        dialog = self._dialogs[key] = Dialog(call_id)
+        if len(self._dialogs) > MAX_DIALOGS:
+            self._dialogs.popitem(last=False)
+        return dialog
 
     def has_others(self) -> bool:
         """Whether answered calls are known that are in no listing: accounting reported them."""
@@ -87,3 +123,4 @@ class Dialogs:
 
     def clear(self) -> None:
         self._dialogs.clear()
+        self._attempts.clear()

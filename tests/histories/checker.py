@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from calls.fold.book import CallBook
 from schemas import topics
 from schemas.presence import Presence
 from schemas.vocabulary import CallKind, Status
@@ -26,6 +27,7 @@ class Checker:
     _last: dict[str, Presence] = field(default_factory=dict)
     _seen: int = 0
     _ended_legs: set[str] = field(default_factory=set)
+    _calls: CallBook = field(default_factory=lambda: CallBook(1))
 
     def take(self, at: float, report: Report) -> None:
         """One record comes in, at a moment of the true clock."""
@@ -36,6 +38,7 @@ class Checker:
         self.pipeline.feed(report.topic, [(report.key, report.event)])
         if report.topic is topics.CALLS and report.event.kind is CallKind.ENDED:
             self._ended_legs.add(report.event.leg)
+        self._fold_calls(report)
         self._read(at)
         self._check_moment(at)
 
@@ -44,6 +47,7 @@ class Checker:
         before = len(self.pipeline.published)
         for one in records:
             self.pipeline.feed(one.topic, [(one.key, one.event)])
+            self._fold_calls(one)
         for presence in self.pipeline.published[before:]:
             self.wrong.append(f"repeated events changed {presence.aor}: {presence.cause}")
         self._read(float("inf"))
@@ -69,8 +73,24 @@ class Checker:
                 self.wrong.append(f"{aor}: shown {presence.status}, {is_now}")
             if any(b.suspect or b.stale for b in bindings):
                 self.wrong.append(f"{aor}: still uncertain")
+        self._check_calls()
         if self.pipeline.dead_letters:
             self.wrong.append(f"{len(self.pipeline.dead_letters)} dead letters")
+
+    def _fold_calls(self, report: Report) -> None:
+        """The call records of the same events, and of what the streams know of the nodes."""
+        if report.topic is topics.CALLS:
+            self._calls.read_call(report.event, 0, self.pipeline.now)
+        for node, state in self.pipeline.state.nodes.items():
+            self._calls.read_node(node, state, self.pipeline.now)
+
+    def _check_calls(self) -> None:
+        """Busy never sticks: the calls that are live are those that there are."""
+        true = {(leg.node, leg.id) for leg in self.facts.legs}
+        legs = (leg for call in self._calls.calls.values() for leg in call.legs.values())
+        shown = {(leg.node, leg.leg) for leg in legs if leg.ended is None}
+        if shown != true:
+            self.wrong.append(f"live legs in call records {shown}, there are {true}")
 
     def _unclear(self, aor: str) -> set[tuple[str, int]]:
         return {

@@ -12,6 +12,7 @@ from tests.unit.cli.running import run
 # A value that is wrong, for each section.
 WRONG = {
     "audit": ("NODES", '["x"]'),
+    "calls": ("KEEP", "x"),
     "clickhouse": ("BATCH_ROWS", "0"),
     "dialling": ("RATE", "0"),
     "freeswitch": ("PORT", "x"),

@@ -31,6 +31,7 @@ from streams.settings import StreamsSettings
 ROOT = Path(__file__).parents[3]
 STAGES = {
     "audit",
+    "calls",
     "gateway",
     "freeswitch",
     "opensips",

@@ -14,7 +14,7 @@ from streams.settings import StreamsSettings
 
 ROOT = Path(__file__).parents[3]
 PACKAGES = (
-    *("schemas", "runtime", "producers", "streams", "sinks"),
+    *("schemas", "runtime", "producers", "streams", "calls", "sinks"),
     *("dialling", "local", "operate", "cli"),
 )
 CODE = (*PACKAGES, "benchmarks", "tests")

@@ -190,11 +190,12 @@ def test_calls_have_their_dialogs_status_and_duration() -> None:
         (CallKind.ENDED, None),
         (CallKind.ENDED, "sip:alice@127.0.0.1"),
         (CallKind.ENDED, "sip:bob@127.0.0.1"),
+        (CallKind.ENDED, None),
     ]
     assert len({c.call for c in calls}) == 1
     assert {c.sip_call_id for c in calls} == {"call-alice-cb1cf4b187"}
     assert (calls[-1].duration_ms, calls[-1].status_code) == (2001, 200)
-    assert [c.peer for c in calls[-2:]] == ["bob", "alice"]
+    assert [c.peer for c in calls[-3:]] == ["bob", "alice", None]
 
 
 def test_call_named_by_the_script_is_published_from_its_beginning() -> None:
