@@ -70,10 +70,9 @@ class CallBook:
         """A call event, of that partition of rollcall.calls."""
         if event.kind not in _MARKS and event.leg is not None:
             self._fold(event, event.leg, now)
-        if event.snapshot is not None:
-            listing = self._listings.add(event, partition)
-            if listing is not None:
-                self._end_unlisted(listing, now)
+        listing = self._listings.add(event, partition)
+        if listing is not None:
+            self._end_unlisted(listing, now)
 
     def read_media(self, event: MediaEvent, now: datetime) -> bool:
         """Figures of a dialog; whether its call is known: if not, read it again later."""
@@ -248,13 +247,15 @@ class CallBook:
             recheck(leg, process)
 
     def _end_unlisted(self, listing: Listing, now: datetime) -> None:
-        """End the node's live legs that it does not list, unless they may be newer."""
+        """End the node's live legs that it does not list: its row would be a leg's latest event.
+
+        One with an event from shortly before is left for the next listing.
+        """
         for call in self.calls.values():
-            for (node, name), leg in call.legs.items():
+            for leg in call.legs.values():
                 if (
-                    node == listing.node
+                    leg.node == listing.node
                     and leg.ended is None
-                    and name not in listing.legs
                     and leg.boot == listing.boot
                     and leg.latest + LISTING_LAG < listing.at
                 ):

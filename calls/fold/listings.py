@@ -1,7 +1,7 @@
-"""Listings of a node's legs: which live legs a complete listing did not show. Pure.
+"""Listings of a node's legs: when one has been read completely. Pure.
 
-Its marks are in every partition, its rows in their legs'. So it is complete once both marks have
-been read from each partition: then all rows have been read.
+The mark of its end is in every partition, after the rows of that partition's legs. So a listing is
+complete once that mark has been read from each partition; which legs it showed, the legs have.
 """
 
 from dataclasses import dataclass, field
@@ -13,14 +13,12 @@ from schemas.vocabulary import CallKind
 
 @dataclass(slots=True)
 class Listing:
-    """A listing that is being read. `at` is when it began, by its node's clock."""
+    """A listing of which an end was read. `at` is when it began, by its node's clock."""
 
     node: str
     boot: str
     at: datetime
-    began: set[int] = field(default_factory=set)
     ended: set[int] = field(default_factory=set)
-    legs: set[str] = field(default_factory=set)
 
 
 class Listings:
@@ -32,27 +30,20 @@ class Listings:
         self._open: dict[tuple[str, str], Listing] = {}
 
     def add(self, event: CallEvent, partition: int) -> Listing | None:
-        """Note a mark or a row; returns the listing that is complete with it.
+        """Note a mark; returns the listing that is complete with it.
 
-        One of which a mark was missed, as by a start in its middle, never is. A node's next one
+        One of which a mark was missed, as by a start in its middle, never is: a node's next one
         replaces it.
         """
-        if event.snapshot is None:
+        if event.snapshot is None or event.kind is not CallKind.SNAPSHOT_ENDED:
             return None
         key = event.node, event.snapshot
         listing = self._open.get(key)
         if listing is None:
             self._drop(event)
             listing = self._open[key] = Listing(event.node, event.boot, event.at)
-        if event.kind is CallKind.SNAPSHOT_BEGAN:
-            listing.began.add(partition)
-        elif event.kind is CallKind.SNAPSHOT_ROW and event.leg:
-            listing.legs.add(event.leg)
-        elif event.kind is CallKind.SNAPSHOT_ENDED and partition in listing.began:
-            listing.ended.add(partition)
-        if len(listing.ended) < self._partitions:
-            return None
-        return self._open.pop(key)
+        listing.ended.add(partition)
+        return self._open.pop(key) if len(listing.ended) >= self._partitions else None
 
     def _drop(self, event: CallEvent) -> None:
         """Forget older listings of the node, which will not be complete any more."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from calls.settings import CallsSettings
 from dialling.settings import DiallingSettings
 from runtime.settings import StageSettings
 from streams.settings import StreamsSettings
@@ -26,6 +27,7 @@ PAGES = (
 )
 _SECTIONS: dict[str, type[StageSettings]] = {
     "streams": StreamsSettings,
+    "calls": CallsSettings,
     "dialling": DiallingSettings,
 }
 # Old entries of the changelog name what is gone; its links must lead somewhere all the same.

@@ -334,11 +334,12 @@ def test_a_listing_from_just_after_an_event_does_not_end_its_leg(began: float) -
 
 def test_a_listing_counts_once_its_marks_were_read_from_every_partition() -> None:
     marks = listing(60, partitions=2)
-    for left_out in range(len(marks)):
+    for left_out in marks[-2:]:
         book = CallBook(2)
         book.read_call(event(CallKind.ANSWERED, 1, **A), 0, NOW)
-        for one, partition in marks[:left_out] + marks[left_out + 1 :]:
-            book.read_call(one, partition, NOW)
+        for one, partition in marks:
+            if (one, partition) != left_out:
+                book.read_call(one, partition, NOW)
         assert only(book).state is CallState.ANSWERED
     book = CallBook(2)
     book.read_call(event(CallKind.ANSWERED, 1, **A), 0, NOW)
