@@ -19,8 +19,13 @@ from sinks.clickhouse.errors import StoreMisconfigured, StoreUnavailable
 from sinks.clickhouse.settings import ClickHouseSettings, User
 
 _encoder = msgspec.json.Encoder()
-# One insert is one block, written when the call returns; times are ISO 8601.
-_INSERT = {"date_time_input_format": "best_effort", "async_insert": 0}
+# One insert is one block, written when the call returns; times are ISO 8601. A block may have rows
+# of any number of days: a node whose clock is wrong has to delay nobody.
+_INSERT = {
+    "date_time_input_format": "best_effort",
+    "async_insert": 0,
+    "max_partitions_per_insert_block": 0,
+}
 # A folder that stays as it is until somebody changes it; a full disk may be freed meanwhile.
 _FOLDER_ERRORS = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT}

@@ -11,6 +11,7 @@ def media(event: MediaEvent, read: Delivery) -> MediaRow:
         topic=read.topic,
         partition=read.partition,
         offset=read.offset,
+        published_at=read.published_at,
         id=event.id,
         source=event.source,
         node=event.node,

@@ -1,4 +1,8 @@
-"""Numbered migrations: each applied once, in order, and recorded with its checksum."""
+"""Numbered migrations: each applied once, in order, and recorded with its checksum.
+
+A statement after a line `-- for each: SELECT …` is run once for each row of that query's answer,
+with its value for `{each}`: not at all where there is none, so that it can depend on what is there.
+"""
 
 import hashlib
 import re
@@ -12,6 +16,7 @@ FOLDER = Path(__file__).parent / "migrations"
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 # A statement ends with a semicolon at the end of a line.
 _END = re.compile(r";[ \t]*(?:\n|$)")
+_EACH = "-- for each:"
 _RECORD = """
 CREATE TABLE IF NOT EXISTS migrations
 (
@@ -30,6 +35,14 @@ class MigrationChanged(Exception):
     """An applied migration's file has changed. Restore it and write a new one."""
 
 
+@dataclass(frozen=True)
+class Statement:
+    """`each`: the query for whose rows it is run; None: it is run once."""
+
+    sql: str
+    each: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Migration:
     number: int
@@ -41,10 +54,21 @@ class Migration:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @property
-    def statements(self) -> list[str]:
-        lines = (line for line in self.text.splitlines() if not line.lstrip().startswith("--"))
+    def statements(self) -> list[Statement]:
+        lines = [line for line in self.text.splitlines() if not _is_comment(line)]
         parts = (part.strip() for part in _END.split("\n".join(lines)))
-        return [part for part in parts if part]
+        return [_statement(part) for part in parts if part]
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("--") and not line.startswith(_EACH)
+
+
+def _statement(part: str) -> Statement:
+    if not part.startswith(_EACH):
+        return Statement(part)
+    each, _, sql = part.removeprefix(_EACH).partition("\n")
+    return Statement(sql, each.strip())
 
 
 def load(folder: Path = FOLDER) -> list[Migration]:
@@ -80,9 +104,18 @@ def migrate(database: Database, migrations: list[Migration]) -> list[int]:
     return [migration.number for migration in missing]
 
 
+def run(database: Database, statement: Statement) -> None:
+    """Run it as often as it asks for. Raises StoreUnavailable, StoreMisconfigured."""
+    if statement.each is None:
+        database.command(statement.sql)
+        return
+    for (each,) in database.query(statement.each):
+        database.command(statement.sql.replace("{each}", str(each)))
+
+
 def _apply(database: Database, migration: Migration) -> None:
     for statement in migration.statements:
-        database.command(statement)
+        run(database, statement)
     database.command(
         "INSERT INTO migrations (number, name, checksum) VALUES "
         f"({migration.number}, '{migration.name}', '{migration.checksum}')"

@@ -14,6 +14,7 @@ def presence(record: Presence, read: Delivery) -> PresenceRow:
         topic=read.topic,
         partition=read.partition,
         offset=read.offset,
+        published_at=read.published_at,
         aor=record.aor,
         version=unsigned("version", record.version, 64),
         status=record.status,

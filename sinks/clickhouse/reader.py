@@ -1,6 +1,7 @@
 """The sink's Kafka consumer: one member of the group, its partitions, and their records."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -20,6 +21,8 @@ from sinks.clickhouse.rows import Delivery
 
 GROUP = "clickhouse"
 _READ_AT_ONCE = 2_000
+# The year 2100, in ms: a timestamp that a wrong clock gave is none.
+_TIMESTAMP_MAX = 4_102_444_800_000
 _OPTIONS = {
     # For so long a killed member holds its partitions. One that loses them without cause only
     # reads some records again.
@@ -117,7 +120,14 @@ class Reader:
     def _delivery(self, message: Message) -> Delivery:
         topic = message.topic()
         event_id = _event_id(message) if topic == self._letters_topic else None
-        return Delivery(topic, message.partition(), message.offset(), message.value(), event_id)
+        return Delivery(
+            topic,
+            message.partition(),
+            message.offset(),
+            message.value(),
+            event_id,
+            _published_at(message),
+        )
 
     def _check(self, error: KafkaError) -> None:
         if error.fatal() or error.code() in _FATAL:
@@ -140,6 +150,13 @@ class Reader:
         self.unplaced = []
         self.placed.clear()
         self._on_revoked()
+
+
+def _published_at(message: Message) -> datetime | None:
+    _, milliseconds = message.timestamp()
+    if not 0 < milliseconds < _TIMESTAMP_MAX:  # -1: the record has none
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _event_id(message: Message) -> str | None:

@@ -10,13 +10,17 @@ import msgspec
 
 
 class Delivery(NamedTuple):
-    """One Kafka record: its position, its bytes, and its CloudEvents id where that is stored."""
+    """One Kafka record: its position, its bytes, and its CloudEvents id where that is stored.
+
+    `published_at`: its timestamp in Kafka; None where it has none.
+    """
 
     topic: str
     partition: int
     offset: int
     value: bytes | None
     id: str | None = None
+    published_at: datetime | None = None
 
     @property
     def origin(self) -> str:
@@ -24,11 +28,12 @@ class Delivery(NamedTuple):
 
 
 class Row(msgspec.Struct, kw_only=True, gc=False):
-    """The columns of every row: the record's position in Kafka."""
+    """The columns of every row: the record's position in Kafka, and when it was published."""
 
     topic: str
     partition: int
     offset: int
+    published_at: datetime | None
 
 
 class EventRow(Row, kw_only=True, gc=False):

@@ -39,6 +39,11 @@ class ClickHouseSettings(StageSettings):
         description="Longest pause between two attempts to write a batch.",
     )
     timeout_seconds: int = Field(60, ge=1, description="For one statement on a server.")
+    keep_refreshes_days: int = Field(
+        7, ge=1, description="Refreshes and rows of listings, which only confirm a binding,"
+    )
+    keep_events_days: int = Field(180, ge=1, description="other events,")
+    keep_presence_days: int = Field(400, ge=1, description="and presence changes, in days.")
 
     @field_validator("url")
     @classmethod

@@ -11,6 +11,7 @@ def speech(event: SpeechEvent, read: Delivery) -> SpeechRow:
         topic=read.topic,
         partition=read.partition,
         offset=read.offset,
+        published_at=read.published_at,
         id=event.id,
         source=event.source,
         node=event.node,

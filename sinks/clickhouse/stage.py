@@ -11,6 +11,7 @@ from sinks.clickhouse.asking.endpoint import Endpoint
 from sinks.clickhouse.database import Database
 from sinks.clickhouse.migration import load as load_migrations
 from sinks.clickhouse.migration import migrate
+from sinks.clickhouse.retention import keep
 from sinks.clickhouse.retry import retry
 from sinks.clickhouse.settings import ClickHouseSettings
 from sinks.clickhouse.sink import NAME, Sink
@@ -35,6 +36,7 @@ def run() -> None:
         return
     try:
         retry(lambda: migrate(database, migrations), stage.stop, settings.retry_seconds)
+        retry(lambda: keep(database, settings), stage.stop, settings.retry_seconds)
         stage.wait_for_kafka(lambda: ensure_topics(kafka))
         sink = Sink(kafka, settings, database, stage.stop, stage.ready.set)
         stage.status = sink.status

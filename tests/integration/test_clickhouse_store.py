@@ -55,7 +55,7 @@ def test_migrations_killed_half_way_are_finished(tmp_path: Path) -> None:
     database = Database(settings(tmp_path))
     for made in migrations[:2]:  # applied, but not recorded
         for statement in made.statements:
-            database.command(statement)
+            migration.run(database, statement)
     assert migration.migrate(database, migrations) == [m.number for m in migrations]
     database.close()
 
@@ -250,8 +250,9 @@ def test_heartbeats_are_kept_a_day_and_state_changes_longer(tmp_path: Path) -> N
     old = "now64(3) - INTERVAL 2 DAY"
     with opened(settings(tmp_path)) as database:
         database.command(
-            f"INSERT INTO nodes_raw (id, kind, stored_at) VALUES ('1', 'heartbeat', {old}),"
-            f" ('2', 'down', {old}), ('3', 'heartbeat', now64(3))"
+            "INSERT INTO nodes_raw (id, kind, at, stored_at) VALUES"
+            f" ('1', 'heartbeat', {old}, {old}), ('2', 'down', {old}, {old}),"
+            " ('3', 'heartbeat', now64(6), now64(3))"
         )
         database.command("OPTIMIZE TABLE nodes_raw FINAL")
         assert database.query("SELECT id FROM nodes ORDER BY id") == [("2",), ("3",)]

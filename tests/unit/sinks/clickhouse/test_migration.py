@@ -11,9 +11,15 @@ def test_shipped_migrations_are_numbered_and_have_statements() -> None:
     migrations = migration.load()
     assert [m.number for m in migrations] == list(range(1, len(migrations) + 1))
     assert all(m.statements for m in migrations)
-    again = ("CREATE TABLE IF NOT EXISTS", "CREATE OR REPLACE VIEW", "CREATE MATERIALIZED VIEW IF")
-    for statement in (s for m in migrations for s in m.statements):
-        if statement.startswith("ALTER TABLE"):
+    again = (
+        *("CREATE TABLE IF NOT EXISTS", "CREATE OR REPLACE VIEW", "CREATE MATERIALIZED VIEW IF"),
+        *("DROP TABLE IF EXISTS", "DROP VIEW IF EXISTS"),
+        "INSERT INTO presence_raw",  # the same rows again are one
+    )
+    for statement, each in ((s.sql, s.each) for m in migrations for s in m.statements):
+        if each is not None:  # run only where its query finds that it is due
+            assert each.startswith("SELECT ")
+        elif statement.startswith("ALTER TABLE"):
             added = statement.count("ADD COLUMN IF NOT EXISTS")
             assert added == statement.count("ADD COLUMN")
             # To give a column or a view what it has already changes nothing.
@@ -32,4 +38,14 @@ def test_a_gap_or_a_duplicate_number_is_refused(tmp_path: Path, names: list[str]
 
 def test_statements_end_at_line_ends_only() -> None:
     made = migration.Migration(number=1, name="x", text="-- a;\nSELECT ';x';\nSELECT\n 2;  \n")
-    assert made.statements == ["SELECT ';x'", "SELECT\n 2"]
+    assert [one.sql for one in made.statements] == ["SELECT ';x'", "SELECT\n 2"]
+
+
+def test_a_statement_for_each_row_of_a_query() -> None:
+    text = "SELECT 1;\n\n-- for each: SELECT day FROM t\nINSERT {each};\nSELECT 2;\n"
+    made = migration.Migration(number=1, name="x", text=text)
+    assert made.statements == [
+        migration.Statement("SELECT 1"),
+        migration.Statement("INSERT {each}", "SELECT day FROM t"),
+        migration.Statement("SELECT 2"),
+    ]

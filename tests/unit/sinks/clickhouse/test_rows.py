@@ -1,7 +1,7 @@
 """Record → row: every column is filled, and no value is one that ClickHouse would change."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,13 +23,15 @@ from sinks.clickhouse.rows import (
 from sinks.clickhouse.tables import TABLES, Table, to_row
 from tests import clickhouse_records as records
 
+PUBLISHED = datetime(2026, 3, 4, 5, 6, 8, 250_000, tzinfo=UTC)
+
 
 def table(name: str) -> Table:
     return next(t for t in TABLES if t.name == name)
 
 
 def row(name: str, value: bytes | None, event_id: str | None = None) -> Row | None:
-    return to_row(table(name), Delivery("a-topic", 3, 42, value, event_id))
+    return to_row(table(name), Delivery("a-topic", 3, 42, value, event_id, PUBLISHED))
 
 
 def test_every_read_topic_declares_the_sink_as_reader() -> None:
@@ -58,6 +60,7 @@ def test_registration() -> None:
         topic="a-topic",
         partition=3,
         offset=42,
+        published_at=PUBLISHED,
         id="node-1/boot-1/5",
         source="freeswitch",
         node="node-1",
