@@ -12,6 +12,8 @@ _SAMPLES = int(RATE * PACKET_SECONDS)
 # PCMU (RFC 3551 §6), whose silence is this byte.
 _PAYLOAD_TYPE, _SILENCE = 0, b"\xff"
 _BIAS, _CLIP = 0x84, 32_635
+# Of 32,768: below is noise.
+_QUIET = 600
 
 
 def mu_law(sample: int) -> int:
@@ -25,12 +27,17 @@ def mu_law(sample: int) -> int:
 
 def spoken(path: Path | None, seconds: float = 0.8) -> bytes:
     """Speech in µ-law: of a file with 16-bit little-endian samples at 8,000 Hz, else a voiced tone
-    with the rhythm of syllables."""
-    if path is not None:
+    with the rhythm of syllables. What is quiet at a file's ends is cut: delays count from the
+    speech. Raises ValueError where all is quiet."""
+    if path is None:
+        samples = [round(_tone(number / RATE)) for number in range(int(seconds * RATE))]
+    else:
         data = path.read_bytes()
         samples = [one for (one,) in struct.iter_unpack("<h", data[: len(data) // 2 * 2])]
-    else:
-        samples = [round(_tone(number / RATE)) for number in range(int(seconds * RATE))]
+        loud = [number for number, one in enumerate(samples) if abs(one) >= _QUIET]
+        if not loud:
+            raise ValueError(f"no speech in {path}")
+        samples = samples[loud[0] : loud[-1] + 1]
     return bytes(map(mu_law, samples))
 
 

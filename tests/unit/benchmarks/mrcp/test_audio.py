@@ -28,7 +28,10 @@ def test_packets_have_rising_numbers_and_times() -> None:
     assert is_speech == [first <= number <= last for number in range(40)]
 
 
-def test_speech_of_a_file(tmp_path: Path) -> None:
+def test_speech_of_a_file_without_the_quiet_at_its_ends(tmp_path: Path) -> None:
     path = tmp_path / "one.pcm"
-    path.write_bytes(struct.pack("<3h", 0, 132, -32_635) + b"x")
-    assert spoken(path) == bytes([0xFF, 0xEF, 0x00])
+    path.write_bytes(struct.pack("<7h", 0, 50, 4_000, 132, -32_635, 40, 0) + b"x")
+    assert spoken(path) == bytes([mu_law(4_000), 0xEF, 0x00])
+    path.write_bytes(bytes(1_000))
+    with pytest.raises(ValueError, match="no speech in"):
+        spoken(path)
