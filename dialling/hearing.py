@@ -13,9 +13,9 @@ is raised, and listening begins anew.
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-# Of switch_ivr_detect_audio(): mean of the frame's amplitudes, 0 to 32,767. Its index runs past
-# the frame's samples, so half of what it sums may be left from an earlier frame.
-LEVELS = (150, 400, 1000)
+# Of switch_ivr_detect_audio(): about half of the frame's mean amplitude, for its index takes two
+# steps a sample and runs past the frame. Speech at -26 dBov has some 500, a quiet line 10.
+LEVELS = (75, 160, 350)
 # Frames of 20 ms, the usual packet; a detector returns at one more than it is given.
 FRAME_SECONDS = 0.02
 SOUND_FRAMES = 3

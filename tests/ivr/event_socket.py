@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from dialling.hearing import Detector, Listen
-from tests.ivr.audio import mean_amplitude
+from tests.ivr.audio import score
 from tests.ivr.detector import Run
 from tests.ivr.greetings import GREETINGS
 from tests.ivr.menu import Menu, Stage
@@ -62,7 +62,7 @@ class _Channel(threading.Thread):
     def _frame(self) -> None:
         self.inbound += 1
         self.outbound += 1
-        amplitude = mean_amplitude(self.menu.frame())
+        amplitude = score(self.menu.frame())
         if self._digit is not None:
             digit, left = self._digit
             self.dtmf += 1 if left > 1 else 3

@@ -4,7 +4,7 @@ from dialling.actions import Action, Count, Counts, Finish, MarkKeying, SendDigi
 from dialling.dialled_call import DialledCall
 from dialling.hearing import Listen
 from dialling.plan import Plan
-from tests.ivr.audio import mean_amplitude, tone
+from tests.ivr.audio import score, tone
 from tests.ivr.detector import FRAME_SECONDS, Run
 from tests.ivr.greetings import Greeting
 from tests.ivr.menu import Menu, Stage
@@ -66,7 +66,7 @@ class PhoneLine:
         if self._is_early and not self._is_answered and not greeting.stays_early:
             self._inbound += 1
             ringing = tone(425, 0.02) if (self.now - self._began) % 5 < 1 else tone(425, 0.02, 0)
-            self._hear(mean_amplitude(ringing))
+            self._hear(score(ringing))
             return
         if (
             self._is_answered
@@ -79,7 +79,7 @@ class PhoneLine:
             self._hear(0)
             return
         self._inbound += 1
-        self._hear(mean_amplitude(self.menu.frame()))
+        self._hear(score(self.menu.frame()))
 
     def _hear(self, amplitude: float) -> None:
         if self._run is None:

@@ -44,4 +44,4 @@ def test_highest_level_is_never_left() -> None:
 
 
 def test_arguments_are_those_of_the_application() -> None:
-    assert Ear(0.8).listen(0.0).arguments == "150 3 500"
+    assert Ear(0.8).listen(0.0).arguments == "75 3 500"
