@@ -218,6 +218,9 @@ class DialledCall:
     # -- digits ------------------------------------------------------------------------------------
     def _begin_keying(self, why: str, now: float) -> list[Action]:
         plan = self._plan
+        heard = self._ear.split(now)
+        if heard is not None and self.phase is Phase.WAITING:
+            self._greeting = heard
         self._enter(Phase.KEYING, now)
         self.attempts += 1
         self._keying = Keying(len(plan.digits), plan.method, plan.digit_ms, plan.gap_ms)
@@ -250,6 +253,7 @@ class DialledCall:
             return self._finish(DialOutcome.DIGITS_NOT_TAKEN, cause, hang_up=True)
         self._enter(Phase.REACTING, now)
         timing = self._timing
+        self._ear.split(now)
         self._reaction = Reaction(
             self._greeting, keying.sent_at, timing.reaction, timing.settle, timing.silence
         )
@@ -262,6 +266,8 @@ class DialledCall:
         if outcome is None:
             return []
         if outcome is DialOutcome.DIGITS_NOT_TAKEN and self.attempts < self._plan.attempts:
+            if self._reaction is not None and self._reaction.greeting is not None:
+                self._greeting = self._reaction.greeting
             return self._begin_keying("not taken, once more", now)
         is_connected = outcome is DialOutcome.CONNECTED
         return self._finish(outcome, None, hang_up=not is_connected)

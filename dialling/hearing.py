@@ -22,6 +22,7 @@ SOUND_FRAMES = 3
 GAP_FRAMES = 6
 CONTINUOUS_SECONDS = 4.0
 PIECE_SECONDS = 0.5
+_PAUSE_SECONDS = 0.35
 
 
 class Detector(StrEnum):
@@ -119,6 +120,16 @@ class Ear:
             return self._in_speech(timed_out, now)
         return self._in_gap(timed_out, now)
 
+    def split(self, now: float) -> Utterance | None:
+        """End the present utterance where it pauses for longer than between words.
+
+        For the moment of digits, whose answer may come before the silence that ends an utterance.
+        """
+        if self._phase is not _Phase.GAP or now - self._gap_began < _PAUSE_SECONDS:
+            return None
+        self._phase = _Phase.QUIET
+        return self._finished()
+
     def _begin(self, now: float) -> Sound:
         self._phase = _Phase.SPEECH
         self._began = self._steady_since = now - (SOUND_FRAMES + 1) * FRAME_SECONDS
@@ -146,9 +157,13 @@ class Ear:
         if now < self._gap_began + self._silence - 2 * FRAME_SECONDS:
             return None
         self._phase = _Phase.QUIET
-        self.last = Utterance(self._began, self._gap_began, self._gaps, not self._is_cut)
-        self._is_cut = False
+        self._finished()
         return Sound.ENDED
+
+    def _finished(self) -> Utterance:
+        last = Utterance(self._began, self._gap_began, self._gaps, not self._is_cut)
+        self.last, self._is_cut = last, False
+        return last
 
 
 def _ms(seconds: float) -> int:

@@ -55,7 +55,10 @@ class Reaction:
         """An utterance ended; an outcome where it decides."""
         self._speaking_since, self._quiet_since = None, now
         if utterance.began < self.since:
-            return None  # the greeting's rest, cut off by the digits or not
+            # The greeting, which the digits did not end: now it is known how long it is.
+            if utterance.ended > self.since:
+                self.greeting = utterance
+            return None
         if is_alike(self.greeting, utterance):
             if self._answers:
                 return DialOutcome.WRONG_EXTENSION

@@ -45,3 +45,16 @@ def test_highest_level_is_never_left() -> None:
 
 def test_arguments_are_those_of_the_application() -> None:
     assert Ear(0.8).listen(0.0).arguments == "75 3 500"
+
+
+def test_utterance_is_split_where_it_pauses() -> None:
+    ear = Ear(silence=1.2)
+    ear.completed(False, 1.08)
+    assert ear.split(2.0) is None
+    ear.completed(False, 3.14)
+    assert ear.split(3.2) is None
+    first = ear.split(3.4)
+    assert first is not None
+    assert (round(first.began, 2), round(first.ended, 2)) == (1.0, 3.0)
+    assert not ear.is_hearing
+    assert ear.completed(False, 3.5) is Sound.BEGAN

@@ -54,6 +54,13 @@ def test_rest_of_the_greeting_is_no_answer() -> None:
     assert reaction.passed(24.1) is DialOutcome.DIGITS_NOT_TAKEN
 
 
+def test_greeting_that_went_on_is_recognised_when_it_comes_again() -> None:
+    reaction = _after(None)
+    assert reaction.ended(Utterance(7.0, 14.0, 9), 15.2) is None
+    reaction.began(20.0)
+    assert reaction.ended(_heard(20.0, 7.1), 28.3) is DialOutcome.DIGITS_NOT_TAKEN
+
+
 def test_nothing_at_all_is_no_answer() -> None:
     assert _after().passed(17.9) is None
     assert _after().passed(18.1) is DialOutcome.DIGITS_NOT_TAKEN
