@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schemas.call import CallEvent
+from schemas.call_record import CallMedia, CallRecord
 from schemas.codec import build, encode
 from schemas.connection import ConnectionEvent
 from schemas.dead_letter import DeadLetter
@@ -19,6 +20,7 @@ from schemas.vocabulary import (
     Cause,
     ConnectionKind,
     Direction,
+    HungUpBy,
     MediaKind,
     NodeKind,
     RegistrationKind,
@@ -126,6 +128,32 @@ def speech(number: int = 1, **fields: Any) -> SpeechEvent:
         "latency": 0.48,
     }
     return build(SpeechEvent, **{**defaults, **fields})
+
+
+def call_record(number: int = 1, **fields: Any) -> CallRecord:
+    defaults: dict[str, Any] = {
+        "id": f"call-{number}",
+        "version": 1,
+        "call_id": "a@phone",
+        "call": "leg-1",
+        "node": "node-1",
+        "nodes": ["node-1", "edge"],
+        "users": ["sip:alice@example.org", "sip:bob@example.org"],
+        "caller": "sip:alice@example.org",
+        "callee": "sip:bob@example.org",
+        "state": CallState.ENDED,
+        "started": AT,
+        "answered": AT,
+        "ended": AT,
+        "cause": "NORMAL_CLEARING",
+        "status_code": 200,
+        "hung_up_by": HungUpBy.CALLER,
+        "media": [
+            CallMedia(node="rtpe-1", call_id="a@phone", at=AT, mos=4.1, loss_percent=0.5),
+            CallMedia(node="rtpe-1", call_id="b@switch", at=AT, mos=3.2, timed_out=True),
+        ],
+    }
+    return CallRecord(**{**defaults, **fields})
 
 
 def media(number: int = 1, **fields: Any) -> MediaEvent:

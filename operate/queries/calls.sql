@@ -1,16 +1,17 @@
 -- Which calls were made?
--- One row a call of one node: a call across an edge has one at each. cause: of the first leg.
+-- One row a call over all nodes. joined: connected to it later, by a transfer, a pick-up or a queue.
 SELECT
-    node,
-    argMin(coalesce(sip_call_id, ''), seq) AS call_id,
-    arrayStringConcat(arrayFilter(x -> x != '', groupUniqArray(aor)), ' ') AS users,
-    min(at) AS started,
-    if(countIf(kind = 'answered') > 0, minIf(at, kind = 'answered'), NULL) AS answered,
-    if(countIf(kind = 'ended') > 0, maxIf(at, kind = 'ended'), NULL) AS ended,
-    argMinIf(coalesce(cause, ''), seq, kind = 'ended') AS cause
-FROM calls
-WHERE kind NOT IN ('snapshot-began', 'snapshot-row', 'snapshot-ended') AND leg IS NOT NULL
-    AND at >= {from:DateTime64(6, 'UTC')} AND at < {to:DateTime64(6, 'UTC')} AND ({node:String} = '' OR node = {node:String}) AND ({domain:String} = '' OR aor = '' OR splitByChar('@', aor)[-1] = {domain:String})
-GROUP BY node, call
-HAVING {aor:String} = '' OR has(groupUniqArray(aor), {aor:String})
+    call_id,
+    arrayStringConcat(users, ' ') AS users,
+    arrayStringConcat(joined, ' ') AS joined,
+    arrayStringConcat(nodes, ' ') AS nodes,
+    started, answered, ended, state, cause, hung_up_by, mos
+FROM (
+    SELECT call_id, users, joined, nodes, started, answered, ended, state, cause, hung_up_by, mos
+    FROM call_records
+    WHERE started >= {from:DateTime64(6, 'UTC')} AND started < {to:DateTime64(6, 'UTC')}
+        AND ({node:String} = '' OR has(nodes, {node:String}))
+        AND ({domain:String} = '' OR arrayExists(x -> splitByChar('@', x)[-1] = {domain:String}, arrayConcat(users, joined)))
+        AND ({aor:String} = '' OR has(arrayConcat(users, joined), {aor:String}))
+)
 ORDER BY started

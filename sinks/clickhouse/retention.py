@@ -27,6 +27,7 @@ def lifetimes(settings: ClickHouseSettings) -> dict[str, str]:
         "nodes_raw": shorter("kind = 'heartbeat'", 1),
         "media_raw": shorter("kind = 'quality'", 30),
         "speech_raw": events,
+        "call_records_raw": events,
         "presence_history_raw": presence,
     }
 

@@ -96,6 +96,9 @@ class CallRow(EventRow, kw_only=True, gc=False):
     direction: str | None
     peer: str | None
     other_leg: str | None
+    correlation: str | None
+    transfer: str | None
+    ended_by: str | None
     state: str | None
     cause: str | None
     status_code: int | None
@@ -157,6 +160,43 @@ class SpeechRow(EventRow, kw_only=True, gc=False):
     cause: str | None
     latency: float | None
     text: str | None
+
+
+class CallRecordRow(Row, kw_only=True, gc=False):
+    id: str
+    version: int
+    merged_into: str
+    call_id: str | None
+    call: str
+    node: str
+    nodes: list[str]
+    users: list[str]
+    joined: list[str]
+    caller: str | None
+    callee: str | None
+    dialled: str | None
+    state: str
+    started: datetime
+    ringing: datetime | None
+    early: datetime | None
+    answered: datetime | None
+    ended: datetime | None
+    cause: str | None
+    status_code: int | None
+    hung_up_by: str | None
+    at_risk: bool
+    holds: int
+    forks: int
+    transfers: int
+    picked_up: bool
+    digits: int
+    mos: float | None
+    loss_percent: float | None
+    jitter_ms: float | None
+    round_trip_ms: float | None
+    media_timed_out: bool
+    speech: int
+    record: str
 
 
 class DeadLetterRow(Row, kw_only=True, gc=False):

@@ -8,6 +8,7 @@ from schemas import topics
 from schemas.codec import InvalidRecord, decode
 from schemas.topics import Cleanup, Topic
 from sinks.clickhouse import event_rows, rows
+from sinks.clickhouse.call_record_rows import call_record
 from sinks.clickhouse.media_rows import media
 from sinks.clickhouse.presence_rows import presence
 from sinks.clickhouse.rows import Delivery, Row
@@ -45,6 +46,12 @@ TABLES = (
     Table(name="nodes", topic=topics.NODES, row=rows.NodeRow, translate=event_rows.node),
     Table(name="media", topic=topics.MEDIA, row=rows.MediaRow, translate=media),
     Table(name="speech", topic=topics.SPEECH, row=rows.SpeechRow, translate=speech),
+    Table(
+        name="call_records",
+        topic=topics.CALL_RECORDS,
+        row=rows.CallRecordRow,
+        translate=call_record,
+    ),
     Table(name="presence_history", topic=topics.PRESENCE, row=rows.PresenceRow, translate=presence),
     Table(
         name="dead_letters",

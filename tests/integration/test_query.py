@@ -24,7 +24,8 @@ from sinks.clickhouse.tables import TABLES, to_row
 from tests import clickhouse_records as records
 from tests.integration.clickhouse_support import opened, settings
 from tests.integration.rollcall_process import rollcall
-from tests.unit.freeswitch_capture import of_topic
+from tests.unit.calls.folding import fold, freeswitch
+from tests.unit.freeswitch_capture import CAPTURES, of_topic
 
 # The recording's hour; its truth file is the phones' own account.
 FROM, TO = "2026-11-24 06:00:00", "2026-11-24 07:00:00"
@@ -75,6 +76,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> ClickHouseSettings:
     chosen = settings(tmp_path_factory.mktemp("store") / "clickhouse")
     with opened(chosen) as database:
         store(database, "calls", of_topic("calls", CALLS))
+        store(database, "call_records", fold(freeswitch(CAPTURES / "calls.json")))
         store(database, "registrations", of_topic("calls", REGISTRATIONS))
         store(database, "presence_history", presences())
         store(database, "speech", [records.speech(1, at=DAY + timedelta(hours=6))])
@@ -101,6 +103,11 @@ def test_calls(recorded: ClickHouseSettings) -> None:
     assert "sip:1001@sip.example.test" in busy["users"].split()
     talked = found["c0e7fafe27b142c8@probe-call"]
     assert talked["started"] < talked["answered"] < talked["ended"]
+    assert (busy["hung_up_by"], talked["hung_up_by"]) == ("callee", "caller")
+    assert not rows(recorded, "calls", node="another")
+    of_1003 = rows(recorded, "calls", aor="sip:1003@sip.example.test")
+    assert 0 < len(of_1003) < len(found)
+    assert all("sip:1003@sip.example.test" in c["users"] + c["joined"] for c in of_1003)
 
 
 def test_registrations_by_agent(recorded: ClickHouseSettings) -> None:
