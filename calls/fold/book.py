@@ -186,8 +186,11 @@ class CallBook:
         self.calls[call.id] = call
         # After a crash between the two records of a merge, both have the same legs.
         others = {o.id: o for key in call.legs if (o := self._index.find(leg_identifier(*key)))}
+        others = {id_: o for id_, o in others.items() if _share_a_leg(o, call)}
         for leg in call.legs.values():
-            self._index.add(call, leg_identifiers(leg))
+            known = self._index.find(leg_identifier(leg.node, leg.leg))
+            if known is None or known.started <= call.started:
+                self._index.add(call, leg_identifiers(leg))
         for other in others.values():
             call = self._merge(call, other, touched)
 
@@ -212,7 +215,7 @@ class CallBook:
             for call in self._index.matching(event)
             if key in call.legs or len(call.legs) < MAX_LEGS
         ]
-        if not found:
+        if not found or _begins_again(found[0].legs.get(key), event):
             call = Call(call_id(event.node, leg_id), now)
             while call.id in self.calls or call.id in self._merged:  # the leg's id is used again
                 call.id = call_id(event.node, call.id)
@@ -265,6 +268,24 @@ class CallBook:
     def _touch(self, call: Call, now: datetime) -> None:
         call.touched = now
         self._changed[call.id] = None
+
+
+def _begins_again(leg: CallLeg | None, event: CallEvent) -> bool:
+    """Whether a leg's id is used again, for another leg: its end was reported before it begins."""
+    return (
+        event.kind is CallKind.TRYING
+        and leg is not None
+        and leg.ended is not None
+        and not leg.presumed
+        and event.at > leg.ended
+    )
+
+
+def _share_a_leg(one: Call, other: Call) -> bool:
+    """Whether a leg of both is the same one, and not only of the same id."""
+    return any(
+        key in one.legs and one.legs[key].started == leg.started for key, leg in other.legs.items()
+    )
 
 
 def _end_views(call: Call) -> None:

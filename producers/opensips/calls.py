@@ -24,6 +24,8 @@ def translate_dialog(event: ServerEvent, context: Context, received: Received) -
     if kind is None:
         raise InvalidRecord("new_state", "no state of a dialog")
     key, dialog = _dialog(event, context, kind)
+    if dialog.previous is not None and event.identifier("db_id") == dialog.previous:
+        return []  # late: of the attempt before
     dialog.is_listed = True
     return advance(_origin(context, received), key, dialog, kind)
 
@@ -103,7 +105,8 @@ def _dialog(event: ServerEvent, context: Context, kind: CallKind) -> tuple[str, 
     is_other = number is not None and dialog.number not in (None, number)
     if dialog.kind is CallKind.ENDED and is_other and kind is not CallKind.ENDED:
         key, dialog = context.dialogs.begin_again(call_id, tag)
-    dialog.number = dialog.number or number
+    if number != dialog.previous:
+        dialog.number = dialog.number or number
     return key, dialog
 
 

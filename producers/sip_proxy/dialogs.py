@@ -37,7 +37,7 @@ class Dialog:
     """`kind` is the call's progress; `published`, the last kind published without a user.
 
     `is_listed`: the server lists it as a dialog. `is_whole`: it was published without a user.
-    `number`: the server's own of the dialog.
+    `number`: the server's own of the dialog; `previous`, of the one in whose place it is.
     """
 
     __slots__ = (
@@ -49,6 +49,7 @@ class Dialog:
         "is_whole",
         "kind",
         "number",
+        "previous",
         "published",
         "status_code",
     )
@@ -63,6 +64,7 @@ class Dialog:
         self.is_whole = False
         self.correlation: str | None = None
         self.number: str | None = None
+        self.previous: str | None = None
 
 
 class Dialogs:
@@ -92,14 +94,16 @@ class Dialogs:
         """A new dialog in the place of one that has ended: an INVITE that was challenged comes
         again with the same Call-ID and From tag (RFC 3261 §22.2)."""
         old = self._key(call_id, mark)
-        self._dialogs.pop(old, None)
+        ended = self._dialogs.pop(old, None)
         key = dialog_key(old, "again")
         first = dialog_key(call_id, mark)
         self._attempts[first] = key
         self._attempts.move_to_end(first)
         if len(self._attempts) > MAX_DIALOGS:
             self._attempts.popitem(last=False)
-        return key, self._add(key, call_id)
+        dialog = self._add(key, call_id)
+        dialog.previous = ended.number if ended is not None else None
+        return key, dialog
 
     def _key(self, call_id: str, mark: str) -> str:
         key = dialog_key(call_id, mark)

@@ -71,6 +71,7 @@ def test_each_call_of_a_switch_is_one_record_as_the_phones_saw_it() -> None:
             is_by_switch = "tone" in call["what"]
             assert record.hung_up_by is (HungUpBy.SERVER if is_by_switch else expected)
     assert all(record.state is CallState.ENDED for record in records)
+    assert sum(len(record.legs) for record in records) == 35  # all that the switch had
     assert len({record.id for record in records}) == len(records)
 
 

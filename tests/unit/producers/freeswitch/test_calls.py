@@ -8,7 +8,7 @@ from producers.freeswitch import translation
 from producers.freeswitch.context import Context
 from producers.freeswitch.event import SwitchEvent
 from schemas.topics import CALLS, NODES
-from schemas.vocabulary import CallKind, Direction, NodeKind
+from schemas.vocabulary import CallKind, Direction, LegEndedBy, NodeKind
 from tests.unit.freeswitch_capture import MARGIN, of_topic, switch_events, translated, truth
 
 DOMAIN = "sip.example.test"
@@ -140,3 +140,20 @@ def test_a_refused_invite_ends_what_never_began() -> None:
 def test_shutdown_is_down_with_its_reason() -> None:
     last = of_topic("restart_before", NODES)[-1]
     assert (last.kind, last.reason) == (NodeKind.DOWN, "System Shutting Down")
+
+
+def test_the_end_of_a_leg_names_which_end_ended_it() -> None:
+    by = {call["call_id"]: call["ended_by"] for call in CALLS_MADE if "ended_by" in call}
+    assert len(by) > 5
+    for call_id, who in by.items():
+        expected = LegEndedBy.PARTY if who == "self" else LegEndedBy.SERVER
+        assert _ends()[call_id].ended_by is expected
+
+
+def test_a_transfer_and_what_the_servers_hand_on_are_on_the_events() -> None:
+    transferred = [e.transfer for e in of_topic("calls", CALLS) if e.transfer]
+    assert any(":bl_xfer:1002/default/XML" in transfer for transfer in transferred)
+    (created,) = switch_events("calls", "CHANNEL_CREATE")[:1]
+    named = SwitchEvent({**created.headers, "variable_sip_h_X-Rollcall-Call": "c-1"})
+    (record,) = translation.translate(named, Context(None, MARGIN))
+    assert record.event.correlation == "c-1"

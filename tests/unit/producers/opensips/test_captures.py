@@ -216,6 +216,33 @@ def test_call_named_by_the_script_is_published_from_its_beginning() -> None:
     assert play.pipeline.changes("bob") == [ON, RING, TALK, DONE, OFF]
 
 
+def dialog_event(number: str, old: int, new: int) -> bytes:
+    parameters = {"db_id": number, "callid": "c", "from_tag": "t", "old_state": old}
+    message = {"method": "E_DLG_STATE_CHANGED", "params": {**parameters, "new_state": new}}
+    return json.dumps({"jsonrpc": "2.0", **message}).encode()
+
+
+def test_an_invite_that_was_challenged_and_comes_again_is_a_dialog_of_its_own() -> None:
+    """The same Call-ID and From tag (RFC 3261 §22.2), another number of the server's."""
+    play = Play()
+    steps = (("1", 1, 5), ("2", 1, 2), ("1", 1, 5), ("2", 2, 4), ("2", 4, 5))
+    for at, (number, old, new) in enumerate(steps):
+        play.datagram(1_795_500_000.0 + at, dialog_event(number, old, new))
+    calls = play.events(CALLS)
+    assert [c.kind for c in calls] == [
+        *(CallKind.ENDED, CallKind.RINGING, CallKind.ANSWERED, CallKind.ENDED),
+    ]
+    assert len({c.leg for c in calls}) == 2
+    assert {c.sip_call_id for c in calls} == {"c"}
+
+
+def test_events_of_an_ended_dialog_that_come_late_begin_none() -> None:
+    play = Play()
+    for at, (old, new) in enumerate(((1, 5), (1, 2))):
+        play.datagram(1_795_500_000.0 + at, dialog_event("1", old, new))
+    assert [c.kind for c in play.events(CALLS)] == [CallKind.ENDED]
+
+
 EDGE_NAMES = sorted(path.stem for path in EDGES.glob("*.datagram"))
 
 
