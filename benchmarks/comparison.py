@@ -200,8 +200,8 @@ TARGETS = (
         "gateway.routes.asked.p99_ms",
         "route of a call beside subscribers, p99 ms",
         most=10,
-        limit="10,000 subscribers and those who ask share the two cores with the gateway, and their "
-        "own processes take more than one of them",
+        limit="10,000 subscribers and those who ask share the two cores with the gateway, and "
+        "their own processes take more than one of them",
     ),
     Target("gateway.websocket.p99_ms", "change → WebSocket, p99 ms", most=100),
     Target("board.first_rows_cold_ms", "board: navigation → first rows, ms", most=1_000),
@@ -210,8 +210,8 @@ TARGETS = (
         "board.search.p99_ms",
         "board: key → found, p99 ms",
         most=100,
-        limit="a search waits as long as the list before it took, and the browser has one of the two "
-        "cores",
+        limit="a search waits as long as the list before it took, and the browser has one of the "
+        "two cores",
     ),
 )
 
