@@ -33,6 +33,8 @@ _TICK_SECONDS = 0.05
 _SILENCE = "silence_stream://-1"
 # For a node whose event socket is gone while a call of ours may live there.
 _AWAY_SECONDS_MAX = 120.0
+# From an originate to its channel.
+_CREATED_SECONDS = 3.0
 
 
 class Caller:
@@ -63,9 +65,8 @@ class Caller:
     def call(self, gateway: str) -> DialResult:
         """Call the number; returns the last result. Raises Unsafe, NodeAway before anything."""
         plan, uuid = self._plan, self._uuid
-        line = originate.to_gateway(
-            uuid, gateway, self._command.number, plan.method, plan.timing.answer
-        )
+        leg = originate.Leg(uuid, plan.timing.answer, self._user.uuid if self._user else None)
+        line = originate.to_gateway(leg, gateway, self._command.number, plan.method)
         self._publish(self._result(DialState.CALLING))
         if self._user_answers():
             self._call.timeline.add(DialStepKind.CALLED, self._clock(), f"through {gateway}")
@@ -178,7 +179,7 @@ class Caller:
 
     def _found(self, now: float) -> list[Action]:
         """How the channel stands after events may have been missed."""
-        if not self._node.exists(self._uuid):
+        if not self._is_there():
             return self._call.ended("not on the node any more", now)
         try:
             state = json.loads(self._node.api(f"uuid_dump {self._uuid} json")).get("Answer-State")
@@ -190,6 +191,16 @@ class Caller:
         elif state == "early":
             actions += self._call.early_media(now)
         return self._call.resumed(now) + actions if self._call.phase is not Phase.CALLING else []
+
+    def _is_there(self) -> bool:
+        """Whether the leg lives; one that was just asked for may be still to come."""
+        deadline = self._clock() + _CREATED_SECONDS
+        mark = originate.marker(self._uuid)
+        while not self._node.exists(self._uuid):
+            if self._clock() > deadline or self._node.has_variable(mark):
+                return self._node.exists(self._uuid)
+            gevent.sleep(_TICK_SECONDS)
+        return True
 
     # -- actions -----------------------------------------------------------------------------------
     def _do(self, actions: list[Action]) -> None:

@@ -26,6 +26,7 @@ class UserLeg:
         self._node, self._seconds = node, plan.timing.answer
         self._endpoint = endpoint_of(command.user or "")
         self.uuid = originate.call_uuid(command.key, "user")
+        self._other = originate.call_uuid(command.key)
 
     def ring(self, mailbox: Any, timeline: Timeline) -> bool:
         """Whether the user answered, or had before a restart. Raises NodeAway, Unsafe."""
@@ -33,8 +34,8 @@ class UserLeg:
             if self._node.has_variable(originate.marker(self.uuid)):
                 return False  # answered before a restart, and hung up since
             timeline.add(DialStepKind.USER_RINGING, time.monotonic())
-            line = originate.to_user(self.uuid, self._endpoint, self._seconds)
-            self._node.originate(line, self.uuid)
+            leg = originate.Leg(self.uuid, self._seconds, self._other)
+            self._node.originate(originate.to_user(leg, self._endpoint), self.uuid)
             if not self._answers(mailbox):
                 return False
         timeline.add(DialStepKind.USER_ANSWERED, time.monotonic())

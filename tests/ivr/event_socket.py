@@ -178,9 +178,9 @@ class IvrSwitch:
         found = re.search(r"origination_uuid=([0-9a-f-]+).*/gateway/\w+/(\d+) &park", line)
         assert found is not None, line
         uuid, number = found[1], found[2]
-        self.originates[uuid] += 1
-        self._globals[f"rollcall_dialled_{uuid}"] = "1"
         channel = self.channels[uuid] = _Channel(self, uuid, number)
+        self._globals[f"rollcall_dialled_{uuid}"] = "1"
+        self.originates[uuid] += 1
         channel.start()
 
     def _execute(self, message: str) -> None:

@@ -5,6 +5,7 @@ Time is the number of frames played, 20 ms each.
 
 from array import array
 from enum import Enum
+from functools import cache
 
 from tests.ivr.audio import FRAME, RATE, Noise, Samples, join, silence, speech, tone
 from tests.ivr.greetings import Greeting
@@ -28,7 +29,7 @@ class Menu:
     def __init__(self, greeting: Greeting) -> None:
         self._greeting = greeting
         self._noise = Noise(greeting.noise, greeting.name) if greeting.noise else None
-        self._audio = greeting.audio()
+        self._audio = _audio_of(greeting)
         self._at = 0
         self._frames = self._until = 0
         self._digits = ""
@@ -90,7 +91,13 @@ class Menu:
         if self._repeats > _REPEATS:
             self.stage = Stage.OVER
             return
-        self._play(join(before, self._greeting.audio()), Stage.GREETING)
+        self._play(join(before, _audio_of(self._greeting)), Stage.GREETING)
 
     def _play(self, audio: Samples, stage: Stage) -> None:
         self._audio, self._at, self.stage = audio, 0, stage
+
+
+@cache
+def _audio_of(greeting: Greeting) -> Samples:
+    """Made once: a real IVR does not compose its greeting while the call waits."""
+    return greeting.audio()

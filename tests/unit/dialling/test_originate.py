@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialling.errors import Unsafe
-from dialling.originate import call_uuid, marker, send_digit, to_gateway, to_user, tones
+from dialling.originate import Leg, call_uuid, marker, send_digit, to_gateway, to_user, tones
 from schemas.vocabulary import DigitMethod
 
 UUID = call_uuid("k1")
+LEG = Leg(UUID, 45)
 HOSTILE = [
     "1}2",
     "1,sofia/internal/2",
@@ -30,29 +31,37 @@ HOSTILE = [
 
 
 def test_originate_names_the_keys_uuid_and_leaves_a_mark() -> None:
-    line = to_gateway(UUID, "trunk", "+4930123", DigitMethod.RFC4733, 45)
+    line = to_gateway(LEG, "trunk", "+4930123", DigitMethod.RFC4733)
     assert line.endswith("}sofia/gateway/trunk/+4930123 &park()")
     assert f"origination_uuid={UUID}," in line
     assert f"api_on_originate='global_setvar {marker(UUID)}=1'" in line
     assert "dtmf_type=rfc2833" in line
 
 
+def test_legs_of_one_call_end_together() -> None:
+    user = call_uuid("k1", "user")
+    line = to_user(Leg(user, 30, UUID), "user/ann@one.test")
+    assert line.endswith("}user/ann@one.test &park()")
+    assert f"api_hangup_hook='uuid_kill {UUID}'" in line
+    assert "api_hangup_hook" not in to_gateway(LEG, "trunk", "1", DigitMethod.INFO)
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_refused(text: str) -> None:
     with pytest.raises(Unsafe):
-        to_gateway(UUID, "trunk", text, DigitMethod.INFO, 45)
+        to_gateway(LEG, "trunk", text, DigitMethod.INFO)
     with pytest.raises(Unsafe):
-        to_gateway(UUID, text, "801", DigitMethod.INFO, 45)
+        to_gateway(LEG, text, "801", DigitMethod.INFO)
     with pytest.raises(Unsafe):
         send_digit(UUID, text, 100)
     with pytest.raises(Unsafe):
-        to_user(UUID, f"user/{text}@example.test", 45)
+        to_user(LEG, f"user/{text}@example.test")
 
 
 @given(st.text())
 def test_any_number_is_refused_or_plain(text: str) -> None:
     try:
-        line = to_gateway(UUID, "trunk", text, DigitMethod.RFC4733, 45)
+        line = to_gateway(LEG, "trunk", text, DigitMethod.RFC4733)
     except Unsafe:
         return
     assert text.removeprefix("+").isascii()
