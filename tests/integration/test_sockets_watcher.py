@@ -113,6 +113,39 @@ def test_a_reset_the_server_does_not_notice_vanishes_from_the_dump() -> None:
     assert len(seen.of(name)) == 1
 
 
+def test_a_close_is_no_reset_though_the_kernel_notifies_late() -> None:
+    """The server runs in real time, as FreeSWITCH may (`-rp`), and is busy after the close: the
+    kernel's thread on its core sends nothing meanwhile, and dumps lack the connection already."""
+    script = (
+        "import os, socket, sys, time; s = socket.create_server(('127.0.0.1', 0));"
+        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
+        "os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1));"
+        "print(s.getsockname()[1], flush=True); c = s.accept()[0]; c.recv(1); c.close();"
+        "end = time.monotonic() + 0.4\n"
+        "while time.monotonic() < end: pass\n"
+        "sys.stdin.read()"
+    )
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("the watcher needs a core of its own")
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        port = process.stdout.readline()
+        if not port:
+            assert b"PermissionError" in process.stderr.read()
+            pytest.skip("real-time priority needs CAP_SYS_NICE")
+        with watching([int(port)], dump_seconds=0.05) as (watcher, seen):
+            client = socket.create_connection(("127.0.0.1", int(port)))
+            name = name_of(client)
+            eventually(lambda: watcher.status()["known"] == 1)
+            client.close()
+            event = seen.wait_for(name)
+    assert (event.kind, event.reason) == (Kind.CLOSED, None)
+
+
 def test_one_port_used_twice_is_two_incarnations() -> None:
     # An address of its own: a port that the kernel chooses on 127.0.0.1 may be shared with
     # other connections (in TIME_WAIT, of other tests), and then cannot be bound again.
