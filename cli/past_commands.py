@@ -78,8 +78,8 @@ def query(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header.")] = False,
 ) -> None:
     """Ask the store of the past: a named question, or SQL."""
-    from cli.query import Form
     from cli.query import query as command
+    from cli.query_output import Form
 
     form = Form.JSON if as_json else Form.CSV if as_csv else Form.TABLE
     options = {"at": at, "from": since, "to": until, "node": node, "domain": domain, "aor": aor}

@@ -1,37 +1,21 @@
 """`rollcall query`: asks the store a named question, or one in SQL, and prints the answer."""
 
-import csv
-import json
-import sys
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
 from cli.console import DEMO_FOLDER, canonical, emit
-from cli.layout import Column, lay_out
+from cli.query_output import Form, show
 from operate.explain.time_expressions import parse_time
 from operate.queries.catalogue import NamedQuery, catalogue, find
 from runtime.settings import BadArgument, load
 from schemas.sip_uri import MalformedUri, aor_of
-from sinks.clickhouse.asking.answer import Answer
 from sinks.clickhouse.asking.client import ask
 from sinks.clickhouse.settings import ClickHouseSettings
 
 # Where no --from is given.
 _SPAN = timedelta(days=1)
-_CELL_LEAST = 8  # characters to which a column may be cut
-_UNLIMITED = 100_000
-
-
-class Form(StrEnum):
-    """How an answer is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
 
 
 def query(
@@ -54,10 +38,10 @@ def query(
     if sql is not None:
         if given := [option for option, value in options.items() if value is not None]:
             raise BadArgument(f"--{given[0]} is for a named query: write it into the SQL")
-        _print(ask(settings, sql, {}), form)
+        show(ask(settings, sql, {}), form)
         return
     chosen = find(name or "")
-    _print(ask(settings, chosen.sql, _parameters(chosen, options)), form)
+    show(ask(settings, chosen.sql, _parameters(chosen, options)), form, chosen.plot)
 
 
 def _settings(folder: Path | None) -> ClickHouseSettings:
@@ -115,36 +99,3 @@ def _domain(given: str | None) -> str:
         return aor_of(f"sip:x@{given}").partition("@")[2]
     except MalformedUri as error:
         raise BadArgument(f"{given[:100]!r} is no domain: {error}") from error
-
-
-def _print(answer: Answer, form: Form) -> None:
-    if form is Form.JSON:
-        for row in answer.rows:
-            emit(dict(zip(answer.columns, row, strict=True)))
-    elif form is Form.CSV:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(answer.columns)
-        writer.writerows([[_cell(value) for value in row] for row in answer.rows])
-    elif answer.rows:
-        console = Console(highlight=False, markup=False)
-        if not console.is_terminal:  # nothing is cut for a file or a pipe
-            console.width = _UNLIMITED
-        columns = [
-            Column(name, least=_CELL_LEAST, rank=number)
-            for number, name in enumerate(answer.columns)
-        ]
-        rows = [[_short(_cell(value)) for value in row] for row in answer.rows]
-        console.print(lay_out(columns, rows, console.width))
-    else:
-        typer.echo("no rows")
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _short(text: str) -> str:
-    """A time to the second where nothing is below it; other texts as they are."""
-    return text.removesuffix("Z").removesuffix(".000000")

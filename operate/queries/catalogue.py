@@ -2,6 +2,7 @@
 
     -- Question?
     -- Column: what it means.        (as many lines as wanted)
+    -- Plot: VALUE by LABEL.         (columns that a terminal shows as a plot, where that helps)
     SELECT …
 
 A file may use the parameters {at}, {from}, {to} (DateTime64(6, 'UTC')), {node}, {domain} and {aor}
@@ -15,6 +16,7 @@ from importlib.resources import files
 
 PARAMETERS = ("at", "from", "to", "node", "domain", "aor")
 _USED = re.compile(r"\{(\w+):")
+_PLOT = re.compile(r"Plot: (\w+) by (\w+)\.")
 
 
 class UnknownQuery(Exception):
@@ -23,12 +25,13 @@ class UnknownQuery(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NamedQuery:
-    """`question` is a sentence, `notes` say how to read the answer."""
+    """`question` is a sentence, `notes` explain the answer; `plot`: its columns of value, label."""
 
     name: str
     question: str
     notes: tuple[str, ...]
     sql: str
+    plot: tuple[str, str] | None = None
 
     @property
     def parameters(self) -> frozenset[str]:
@@ -59,4 +62,7 @@ def _read(name: str, text: str) -> NamedQuery:
     lines = text.splitlines()
     comments = [line[2:].strip() for line in lines if line.startswith("--")]
     sql = "\n".join(line for line in lines if not line.startswith("--")).strip()
-    return NamedQuery(name, comments[0], tuple(comments[1:]), sql)
+    plots = [match for comment in comments if (match := _PLOT.fullmatch(comment))]
+    notes = tuple(comment for comment in comments[1:] if not _PLOT.fullmatch(comment))
+    plot = (plots[0][1], plots[0][2]) if plots else None
+    return NamedQuery(name, comments[0], notes, sql, plot)

@@ -1,20 +1,15 @@
 -- How many users were reachable, minute by minute?
--- reachable: at the end of the minute; minutes without a change are left out.
-WITH changes AS (
+-- reachable: at the end of the minute; grey: of how many nothing was known then. Minutes without a change are left out.
+-- Plot: reachable by minute.
+SELECT minute, reachable, grey
+FROM (
     SELECT
-        at,
-        toInt8(reachable) - lagInFrame(toInt8(reachable), 1, toInt8(0)) OVER (
-            PARTITION BY aor ORDER BY version
-            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS change
-    FROM presence_history
-    WHERE at < {to:DateTime64(6, 'UTC')} AND ({domain:String} = '' OR splitByChar('@', aor)[-1] = {domain:String}) AND ({aor:String} = '' OR aor = {aor:String})
+        day, minute,
+        sum(sumIf(change, reachable)) OVER (PARTITION BY day ORDER BY minute ASC) AS reachable,
+        sum(sumIf(change, grey)) OVER (PARTITION BY day ORDER BY minute ASC) AS grey
+    FROM online_by_minute
+    WHERE node = {node:String} AND (day >= toDate({from:DateTime64(6, 'UTC')}) OR day = (SELECT toDate(since) FROM presence_open)) AND minute < {to:DateTime64(6, 'UTC')} AND ({domain:String} = '' OR domain = {domain:String})
+    GROUP BY day, minute
 )
-SELECT
-    toStartOfMinute(greatest(at, {from:DateTime64(6, 'UTC')})) AS minute,
-    countIf(change > 0) AS came,
-    countIf(change < 0) AS went,
-    sum(sum(change)) OVER (ORDER BY toStartOfMinute(greatest(at, {from:DateTime64(6, 'UTC')})) ASC) AS reachable
-FROM changes
-GROUP BY minute
+WHERE minute >= toStartOfMinute({from:DateTime64(6, 'UTC')})
 ORDER BY minute

@@ -39,6 +39,9 @@ class ClickHouseSettings(StageSettings):
         description="Longest pause between two attempts to write a batch.",
     )
     timeout_seconds: int = Field(60, ge=1, description="For one statement on a server.")
+    derive_seconds: float = Field(
+        60.0, gt=0, description="So often closed hours and days are looked for, to be derived."
+    )
     keep_refreshes_days: int = Field(
         7, ge=1, description="Refreshes and rows of listings, which only confirm a binding,"
     )

@@ -9,6 +9,8 @@ from runtime.stage import Stage, StageStopped
 from sinks.clickhouse.asking.connection import Questions
 from sinks.clickhouse.asking.endpoint import Endpoint
 from sinks.clickhouse.database import Database
+from sinks.clickhouse.derived.views import make as make_views
+from sinks.clickhouse.derived.worker import Deriver
 from sinks.clickhouse.migration import load as load_migrations
 from sinks.clickhouse.migration import migrate
 from sinks.clickhouse.retention import keep
@@ -37,11 +39,13 @@ def run() -> None:
     try:
         retry(lambda: migrate(database, migrations), stage.stop, settings.retry_seconds)
         retry(lambda: keep(database, settings), stage.stop, settings.retry_seconds)
+        retry(lambda: make_views(database), stage.stop, settings.retry_seconds)
         stage.wait_for_kafka(lambda: ensure_topics(kafka))
         sink = Sink(kafka, settings, database, stage.stop, stage.ready.set)
         stage.status = sink.status
         _log.info("storing", store=settings.place, database=settings.database)
         with contextlib.ExitStack() as stack:
+            stack.callback(Deriver(settings).close)
             if settings.url is None:
                 questions = stack.enter_context(Questions(settings))
                 stack.callback(Endpoint(settings.folder, questions).close)

@@ -9,6 +9,7 @@ from schemas.codec import InvalidRecord, decode
 from schemas.topics import Cleanup, Topic
 from sinks.clickhouse import event_rows, rows
 from sinks.clickhouse.call_record_rows import call_record
+from sinks.clickhouse.derived.views import NAMES
 from sinks.clickhouse.media_rows import media
 from sinks.clickhouse.presence_rows import presence
 from sinks.clickhouse.rows import Delivery, Row
@@ -63,6 +64,8 @@ TABLES = (
 
 # What analysts read: each table's view, and the present state kept by a materialized view.
 VIEWS = (*(table.name for table in TABLES), "presence")
+# All that they may ask: with what is derived of those.
+ASKED = (*VIEWS, *NAMES)
 
 
 def to_row(table: Table, read: Delivery) -> Row | None:

@@ -18,6 +18,7 @@ from runtime.kafka import KafkaSettings
 from schemas.topics import Topic
 from sinks.clickhouse import migration
 from sinks.clickhouse.database import Database
+from sinks.clickhouse.derived import views
 from sinks.clickhouse.settings import ClickHouseSettings
 from sinks.clickhouse.sink import Sink
 from tests.clickhouse_records import value
@@ -56,6 +57,7 @@ def opened(chosen: ClickHouseSettings) -> Iterator[Database]:
     database = Database(chosen)
     try:
         migration.migrate(database, migration.load())
+        views.make(database)
         yield database
     finally:
         database.close()

@@ -111,21 +111,76 @@ def test_calls(recorded: ClickHouseSettings) -> None:
 
 
 def test_registrations_by_agent(recorded: ClickHouseSettings) -> None:
-    agents = {row["agent"]: row["users"] for row in rows(recorded, "registrations-by-agent")}
-    assert agents["Yealink SIP-T46S 66.84.0.15"] == 1
-    assert agents["fsprobe/0.1 (tcp)"] == 3
+    agents = {
+        (row["agent"], row["version"]): row["users"]
+        for row in rows(recorded, "registrations-by-agent")
+    }
+    assert agents["Yealink SIP-T46S", "66.84.0.15"] == 1
+    assert agents["fsprobe", "0.1"] == 3
+    (hour,) = rows(recorded, "registrations-over-time")
+    every = of_topic("calls", REGISTRATIONS)
+    assert hour["registered"] == len({one.id for one in every if one.kind == "registered"})
+    assert hour["refreshed"] == len({one.id for one in every if one.kind == "refreshed"})
+
+
+def test_detection_delay(tmp_path: Path) -> None:
+    """A close at 0 ms: its event is in Kafka at 20, the presence record at 50."""
+    chosen, at = settings(tmp_path / "clickhouse"), DAY + timedelta(hours=6)
+    close = records.connection(1, at=at)
+    lost = records.presence(2, at=at, cause=Cause.CONNECTION_CLOSED, evidence=[close.id], **NOBODY)
+    with opened(chosen) as database:
+        for name, record, ms in (("connections", close, 20), ("presence_history", lost, 50)):
+            (table,) = [one for one in TABLES if one.name == name]
+            published = at + timedelta(milliseconds=ms)
+            read = Delivery("t", 0, 1, records.value(record), None, published)
+            row = to_row(table, read)
+            assert row is not None
+            database.insert(table.raw, [row])
+    (delay,) = rows(chosen, "detection-delay")
+    assert delay == {
+        "cause": "connection-closed",
+        "changes": 1,
+        "total_p50": 50,
+        "total_p99": 50,
+        "to_kafka_p50": 20,
+        "in_streams_p50": 30,
+        "in_streams_p99": 30,
+    }
+    assert not rows(chosen, "detection-delay", node="elsewhere")
+
+
+def test_family_and_version(tmp_path: Path) -> None:
+    written = {
+        "Yealink SIP-T46S 66.84.0.15": ("Yealink SIP-T46S", "66.84.0.15"),
+        "Grandstream HT-502  V1.0.1.57": ("Grandstream HT-502", "1.0.1.57"),
+        "Cisco/SPA504G-7.6.2b": ("Cisco/SPA504G", "7.6.2b"),
+        "snomD785/10.1.42.14": ("snomD785", "10.1.42.14"),
+        "Zoiper rv2.10.15.3 100%": ("Zoiper", "2.10.15.3"),
+        "Z 5.6.4 v2.10.20.4": ("Z", "5.6.4"),
+        "Linphone/3.6.1 (eXosip2/4.0.0)": ("Linphone", "3.6.1"),
+        "baresip v3": ("baresip", "3"),
+        "pyreg": ("pyreg", ""),
+        None: ("", ""),
+    }
+    events = [
+        records.registration(number, user_agent=agent) for number, agent in enumerate(written)
+    ]
+    with opened(settings(tmp_path / "clickhouse")) as database:
+        store(database, "registrations", events)
+        found = database.query("SELECT user_agent, agent, agent_version FROM registrations")
+    assert {agent: (family, version) for agent, family, version in found} == written
 
 
 def test_losses_flapping_and_mass_losses(recorded: ClickHouseSettings) -> None:
-    losses = {
-        row["cause"]: (row["losses"], row["users"]) for row in rows(recorded, "losses-by-cause")
-    }
-    assert losses == {"node-lost": (11, 11), "connection-reset": (3, 1)}
+    losses = {row["cause"]: row["losses"] for row in rows(recorded, "losses-by-cause")}
+    assert losses == {"node-lost": 11, "connection-reset": 3}
+    assert not rows(recorded, "losses-by-cause", node="elsewhere")
     (flapping,) = rows(recorded, "flapping")
     assert (flapping["aor"], flapping["losses"]) == ("sip:alice@example.org", 3)
     assert flapping["most_often"] == "connection-reset"
     (mass,) = rows(recorded, "mass-losses")
-    assert (mass["losses"], mass["causes"]) == (11, "node-lost")
+    assert (mass["lost"], mass["causes"]) == (11, "node-lost")
+    assert set(mass["nodes"].split()) == {"node-1", "node-2"}
     assert mass["minute"].startswith("2026-11-24T06:30:00")
     assert not rows(recorded, "losses-by-cause", domain="example.com")
 

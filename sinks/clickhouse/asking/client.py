@@ -10,7 +10,7 @@ from sinks.clickhouse.asking.endpoint import SOCKET_NAME, short_path
 from sinks.clickhouse.asking.statement import checked
 from sinks.clickhouse.errors import StatementRefused, StoreUnavailable
 from sinks.clickhouse.settings import ClickHouseSettings
-from sinks.clickhouse.tables import VIEWS
+from sinks.clickhouse.tables import ASKED
 
 # Longer than a statement may run.
 _TIMEOUT_SECONDS = LIMITS["max_execution_time"] + 10
@@ -27,7 +27,7 @@ def ask(settings: ClickHouseSettings, sql: str, parameters: Mapping[str, object]
             return _ask_sink(settings, sql, parameters)  # which checks the statement itself
         except httpx.ConnectError:
             pass  # of a killed sink: nobody has the folder open
-    statement = checked(sql, VIEWS)
+    statement = checked(sql, ASKED)
     if settings.url is None and not settings.folder.is_dir():
         raise StoreUnavailable(
             f"there is no store at {settings.folder} (clickhouse.folder): `rollcall up` or "

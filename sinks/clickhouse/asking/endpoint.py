@@ -23,7 +23,7 @@ from runtime import logs
 from sinks.clickhouse.asking.connection import Questions
 from sinks.clickhouse.asking.statement import checked
 from sinks.clickhouse.errors import StatementRefused, StoreUnavailable
-from sinks.clickhouse.tables import VIEWS
+from sinks.clickhouse.tables import ASKED
 
 SOCKET_NAME = "query.sock"
 _AT_ONCE = 2
@@ -41,7 +41,7 @@ def app(questions: Questions) -> Starlette:
         try:
             asked = await request.json()
             sql, parameters = asked["sql"], asked.get("parameters") or {}
-            statement = checked(sql, VIEWS)
+            statement = checked(sql, ASKED)
         except (ValueError, KeyError, TypeError, AttributeError):
             return JSONResponse({"error": "not an object with `sql` as a text"}, 400)
         except StatementRefused as error:

@@ -12,7 +12,8 @@ int8 int16 int32 int64 lowcardinality map nullable string tuple uint8 uint16 uin
 _AGGREGATES = """
 any anylast argmax argmin avg avgweighted corr count grouparray grouparraysorted groupuniqarray max
 maxmap median min minmap quantile quantileexact quantiles quantilesexact quantiletdigest
-simplelinearregression topkarray stddevpop stddevsamp sum summap topk topkif uniq uniqcombined
+simplelinearregression topkarray stddevpop stddevsamp sum summap topk topkif
+topkweighted uniq uniqcombined
 uniqexact uniqhll12 varpop varsamp first_value last_value row_number rank dense_rank lag lead
 laginframe leadinframe ntile nth_value boundingratio deltasum sequencecount sequencematch
 windowfunnel retention

@@ -1,0 +1,74 @@
+"""The SELECTs that derive: one file each, of a period that is closed, or of what is still open.
+
+A file has `{begin}`, `{end}` and the like for times, and `{spans}` for where spans are read.
+"""
+
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+
+from sinks.clickhouse.derived.periods import DAY, HOUR
+
+# The first of those that a Date has.
+OLDEST = "toDateTime64('1970-01-01 00:00:00', 6, 'UTC')"
+_LATEST = "toDateTime64('2299-12-31 00:00:00', 6, 'UTC')"
+# Made of spans, and made of registrations.
+OF_SPANS = ("online_by_minute", "losses_by_minute", "changes_by_minute")
+OF_REGISTRATIONS = ("registrations_by_minute", "registrations_by_hour")
+
+
+def spans_of_day(day: datetime, *, is_first: bool) -> str:
+    """The spans of a day. The first day's are made of everything that is older, too."""
+    spans = _filled(
+        "spans",
+        begin=_moment(day),
+        end=_moment(day + DAY),
+        oldest=OLDEST if is_first else _moment(day),
+        before=f"toDate('{day - DAY:%Y-%m-%d}')",
+    )
+    return f"SELECT toDate('{day:%Y-%m-%d}') AS day, * FROM ({spans})"
+
+
+def open_spans() -> str:
+    """The spans from the end of the last derived day on."""
+    opened = "(SELECT since FROM presence_open)"
+    spans = _filled(
+        "spans",
+        begin=opened,
+        end=_LATEST,
+        oldest=opened,
+        before=f"toDate({opened}) - 1",
+    )
+    return f"SELECT toDate({opened}) AS day, * FROM ({spans})"
+
+
+def counts(name: str, spans: str) -> str:
+    """Of OF_SPANS: the counts of spans that `spans` reads."""
+    return _filled(name, spans=spans)
+
+
+def events_of_hour(name: str, hour: datetime) -> str:
+    """Of OF_REGISTRATIONS: the counts of an hour."""
+    return _filled(name, begin=_moment(hour), end=_moment(hour + HOUR))
+
+
+def open_events(name: str) -> str:
+    """Of OF_REGISTRATIONS: the counts from the end of the last derived hour on."""
+    return _filled(name, begin="(SELECT since FROM registrations_open)", end=_LATEST)
+
+
+def _moment(moment: datetime) -> str:
+    return f"toDateTime64('{moment:%Y-%m-%d %H:%M:%S}', 6, 'UTC')"
+
+
+@cache
+def _text(name: str) -> str:
+    lines = files(__package__).joinpath(f"{name}.sql").read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.startswith("--")).strip()
+
+
+def _filled(name: str, **values: str) -> str:
+    text = _text(name)
+    for key, value in values.items():
+        text = text.replace("{" + key + "}", value)
+    return text
