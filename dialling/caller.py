@@ -1,6 +1,5 @@
 """Carries out one call on one node: the rules' actions to the switch, its events to the rules."""
 
-import json
 import time
 from collections import deque
 from collections.abc import Callable
@@ -8,16 +7,16 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 
-import gevent
 from gevent.queue import Empty
 
 from dialling import originate
 from dialling.actions import Action, Count, Counts, Finish, MarkKeying, SendDigit
 from dialling.channel_events import ChannelEvent, Happened
-from dialling.dialled_call import DialledCall, Phase
+from dialling.dialled_call import DialledCall
 from dialling.errors import NodeAway
 from dialling.hearing import Listen
 from dialling.node import Node
+from dialling.number_leg import NumberLeg
 from dialling.plan import Plan
 from dialling.timeline import Timeline
 from dialling.user_leg import UserLeg
@@ -31,10 +30,7 @@ log = logs.get(__name__)
 _TICK_SECONDS = 0.05
 # Sent while a detector listens, so that media flows from this side too.
 _SILENCE = "silence_stream://-1"
-# For a node whose event socket is gone while a call of ours may live there.
-_AWAY_SECONDS_MAX = 120.0
-# From an originate to its channel.
-_CREATED_SECONDS = 3.0
+_AWAY = Finish(DialOutcome.FAILED, "the node's event socket is away", hang_up=True)
 
 
 class Caller:
@@ -56,6 +52,7 @@ class Caller:
         self._user = UserLeg(node, command, plan) if command.user else None
         self._uuids = [self._uuid, *([self._user.uuid] if self._user else ())]
         self._mailbox = node.open(*self._uuids)
+        self._leg = NumberLeg(node, self._uuid, self._mailbox)
         self._numbers = count(1)
         self._running = ""  # the identity of the detector or playback that runs
         self._state = DialState.CALLING
@@ -71,12 +68,14 @@ class Caller:
         if self._user_answers():
             self._call.timeline.add(DialStepKind.CALLED, self._clock(), f"through {gateway}")
             self._call.begin(self._clock())
-            self._originate(line)
+            if not self._leg.ask(line):
+                self._end = _AWAY
         return self._drive([])
 
     def adopt(self) -> DialResult:
         """Go on with a call that lives, begun before a restart; no digit was sent yet."""
-        return self._drive(self._found(self._clock()))
+        self._mailbox.put(ChannelEvent(self._uuid, Happened.RECONNECTED))
+        return self._drive([])
 
     def end(self, outcome: DialOutcome, cause: str) -> DialResult:
         """Give the call this outcome and hang up what there may be of it."""
@@ -96,30 +95,6 @@ class Caller:
             self._await_node()
             outcome, cause = DialOutcome.FAILED, str(error)
         self._end = self._end or Finish(outcome, cause, hang_up=True)
-        return False
-
-    def _originate(self, line: str) -> None:
-        """Ask the switch, and again only where it is known that it has never called."""
-        boot, asked = self._node.boot, False
-        while self._end is None:
-            try:
-                if asked and self._was_called(boot):
-                    return
-                asked = True
-                self._node.originate(line, self._uuid)
-                return
-            except NodeAway:
-                self._await_node()
-
-    def _was_called(self, boot: str) -> bool:
-        """Whether the switch has, or had, the leg; another process of it may have had it."""
-        mark = originate.marker(self._uuid)
-        if self._node.exists(self._uuid) or self._node.has_variable(mark):
-            return True
-        if self._node.boot != boot:
-            return True
-        while not self._mailbox.empty():
-            self._mailbox.get()
         return False
 
     # -- the loop ----------------------------------------------------------------------------------
@@ -145,10 +120,8 @@ class Caller:
             self._await_node()
 
     def _await_node(self) -> None:
-        gevent.sleep(_TICK_SECONDS)  # a socket that has just failed is still taken for connected
-        if not self._node.connected.wait(_AWAY_SECONDS_MAX):
-            cause = "the node's event socket is away"
-            self._end = Finish(DialOutcome.FAILED, cause, hang_up=True)
+        if not self._leg.await_node():
+            self._end = _AWAY
 
     def _accept(self, event: ChannelEvent, now: float) -> list[Action]:
         call = self._call
@@ -179,28 +152,15 @@ class Caller:
 
     def _found(self, now: float) -> list[Action]:
         """How the channel stands after events may have been missed."""
-        if not self._is_there():
+        if not self._leg.is_there():
             return self._call.ended("not on the node any more", now)
-        try:
-            state = json.loads(self._node.api(f"uuid_dump {self._uuid} json")).get("Answer-State")
-        except (ValueError, AttributeError, CommandRefused):
-            state = None
-        actions: list[Action] = []
+        state = self._leg.answer_state()
+        actions = self._call.resumed(now)
         if state == "answered":
             actions += self._call.answered(now)
         elif state == "early":
             actions += self._call.early_media(now)
-        return self._call.resumed(now) + actions if self._call.phase is not Phase.CALLING else []
-
-    def _is_there(self) -> bool:
-        """Whether the leg lives; one that was just asked for may be still to come."""
-        deadline = self._clock() + _CREATED_SECONDS
-        mark = originate.marker(self._uuid)
-        while not self._node.exists(self._uuid):
-            if self._clock() > deadline or self._node.has_variable(mark):
-                return self._node.exists(self._uuid)
-            gevent.sleep(_TICK_SECONDS)
-        return True
+        return actions
 
     # -- actions -----------------------------------------------------------------------------------
     def _do(self, actions: list[Action]) -> None:

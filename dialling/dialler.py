@@ -114,11 +114,9 @@ class Dialler:
     def _on_node(self, command: DialCommand, last: DialResult, publish: Any) -> str:
         if last.gateway is None:
             raise NotPermitted("no gateway: dialling.gateway, or the command's own")
-        node = self._await_node(command, last)
+        node, found = self._found_on(command, last)
         caller = Caller(node, command, self._settings.plan(command), publish, last)
-        if last.state is DialState.ACCEPTED:
-            return str(caller.call(last.gateway).outcome)
-        match self._resumption(node, last):
+        match found:
             case Resumption.CALL:
                 result = caller.call(last.gateway)
             case Resumption.ADOPT:
@@ -128,6 +126,17 @@ class Dialler:
             case Resumption.GONE:
                 result = caller.end(DialOutcome.FAILED, "it ended while the service was away")
         return str(result.outcome)
+
+    def _found_on(self, command: DialCommand, last: DialResult) -> tuple[Node, Resumption]:
+        """The call's node, connected, and what to do there."""
+        while True:
+            node = self._await_node(command, last)
+            if last.state is DialState.ACCEPTED:
+                return node, Resumption.CALL
+            try:
+                return node, self._resumption(node, last)
+            except NodeAway:
+                gevent.sleep(_NODE_POLL_SECONDS)
 
     def _resumption(self, node: Node, last: DialResult) -> Resumption:
         lives = node.exists(last.call)

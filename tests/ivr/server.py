@@ -17,6 +17,7 @@ from tests.ivr.audio import tone, ulaw
 from tests.ivr.greetings import GREETINGS, Greeting
 from tests.ivr.menu import Menu, Stage
 from tests.ivr.rtp import Digits, Sender
+from tests.ivr.signalling import Answers, answer_to, header
 
 FIRST_NUMBER = 900
 _FRAME_SECONDS = 0.02
@@ -33,11 +34,11 @@ class IvrCall(threading.Thread):
     """One call: its signalling is driven by the server's thread, its media by this one."""
 
     def __init__(
-        self, greeting: Greeting, invite: str, answer: "_Answers", peer: tuple[str, int]
+        self, greeting: Greeting, invite: str, answer: "Answers", peer: tuple[str, int]
     ) -> None:
         super().__init__(daemon=True, name=f"ivr-{greeting.name}")
         self.greeting, self.menu = greeting, Menu(greeting)
-        self.call_id = _header(invite, "Call-ID")
+        self.call_id = header(invite, "Call-ID")
         self._answers, self._peer = answer, peer
         self._offer = re.search(r"^c=IN IP4 (\S+)", invite, re.MULTILINE)
         port = re.search(r"^m=audio (\d+)", invite, re.MULTILINE)
@@ -130,46 +131,6 @@ class IvrCall(threading.Thread):
         )
 
 
-class _Answers:
-    """The SIP messages of one call, sent by whichever thread has the occasion."""
-
-    def __init__(self, server: socket.socket, invite: str, peer: tuple[str, int]) -> None:
-        self._server, self._invite, self._peer = server, invite, peer
-        self._tag = f"ivr{time.monotonic_ns()}"
-        self._cseq = 1
-
-    def ring(self, call: IvrCall) -> None:
-        if call.greeting.early or call.greeting.stays_early:
-            self._send("183 Session Progress", call.sdp)
-        elif call.greeting.rings:
-            self._send("180 Ringing")
-
-    def answer(self, call: IvrCall) -> None:
-        self._send("200 OK", call.sdp)
-
-    def hang_up(self, call: IvrCall) -> None:
-        """BYE, as the callee sends it: From and To change places."""
-        del call
-        contact = re.search(r"^Contact: *.*?<([^>]+)>", self._invite, re.MULTILINE | re.IGNORECASE)
-        target = contact[1] if contact else f"sip:{self._peer[0]}:{self._peer[1]}"
-        port = self._server.getsockname()[1]
-        lines = (
-            f"BYE {target} SIP/2.0",
-            f"Via: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{time.monotonic_ns()};rport",
-            f"From: {_header(self._invite, 'To')};tag={self._tag}",
-            f"To: {_header(self._invite, 'From')}",
-            f"Call-ID: {_header(self._invite, 'Call-ID')}",
-            f"CSeq: {self._cseq} BYE",
-            "Max-Forwards: 70",
-            "Content-Length: 0",
-        )
-        self._server.sendto(("\r\n".join(lines) + "\r\n\r\n").encode(), self._peer)
-
-    def _send(self, status: str, body: str = "") -> None:
-        text = _answer(self._invite, status, self._tag, self._server.getsockname()[1], body)
-        self._server.sendto(text.encode(), self._peer)
-
-
 class IvrServer:
     """Serves in a thread of its own while entered. `calls`: every call, oldest first."""
 
@@ -214,7 +175,7 @@ class IvrServer:
     def _accept(self, message: str, peer: tuple[str, int]) -> None:
         method = message.split(" ", 1)[0]
         known = {call.call_id: call for call in self.calls}
-        call = known.get(_header(message, "Call-ID"))
+        call = known.get(header(message, "Call-ID"))
         if method == "INVITE":
             if call is None:
                 self._invite(message, peer)
@@ -226,44 +187,20 @@ class IvrServer:
                 if signal is not None:
                     call.info.append(message.partition("\r\n\r\n")[2])
                     call.key(signal[1])
-            self._socket.sendto(_answer(message, "200 OK", "", self.port).encode(), peer)
+            self._socket.sendto(answer_to(message, "200 OK", "", self.port).encode(), peer)
 
     def _invite(self, message: str, peer: tuple[str, int]) -> None:
         self.invites += 1
         number = re.match(r"INVITE sip:\+?(\d+)", message)
         place = int(number[1]) - FIRST_NUMBER if number else -1
         if not 0 <= place < len(self._greetings):
-            self._socket.sendto(_answer(message, "404 Not Found", "x", self.port).encode(), peer)
+            self._socket.sendto(answer_to(message, "404 Not Found", "x", self.port).encode(), peer)
             return
-        self._socket.sendto(_answer(message, "100 Trying", "", self.port).encode(), peer)
-        answers = _Answers(self._socket, message, peer)
+        self._socket.sendto(answer_to(message, "100 Trying", "", self.port).encode(), peer)
+        answers = Answers(self._socket, message, peer)
         call = IvrCall(self._greetings[place], message, answers, peer)
         self.calls.append(call)
         call.start()
-
-
-def _header(message: str, name: str) -> str:
-    found = re.search(rf"^{name} *: *(.*?)\r?$", message, re.MULTILINE | re.IGNORECASE)
-    return found[1] if found else ""
-
-
-def _answer(request: str, status: str, tag: str, port: int, body: str = "") -> str:
-    vias = re.findall(r"^Via *: *(.*?)\r?$", request, re.MULTILINE | re.IGNORECASE)
-    to = _header(request, "To")
-    if tag and ";tag=" not in to:
-        to += f";tag={tag}"
-    lines = [
-        f"SIP/2.0 {status}",
-        *(f"Via: {via}" for via in vias),
-        f"From: {_header(request, 'From')}",
-        f"To: {to}",
-        f"Call-ID: {_header(request, 'Call-ID')}",
-        f"CSeq: {_header(request, 'CSeq')}",
-        f"Contact: <sip:ivr@127.0.0.1:{port}>",
-        *(["Content-Type: application/sdp"] if body else []),
-        f"Content-Length: {len(body)}",
-    ]
-    return "\r\n".join(lines) + "\r\n\r\n" + body
 
 
 if __name__ == "__main__":
