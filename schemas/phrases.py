@@ -126,4 +126,5 @@ def headline(aor: str, change: Change, bindings: int | None, *, is_now: bool) ->
         yield f"{aor} {is_} offline since {since}, {why}."
     else:
         yield f"{aor} {is_} not reachable since {since}, {why}."
-        yield f"It {is_} shown {change.status} until its grace ends."
+        until = "its grace" if change.status is Status.ONLINE else "its call"
+        yield f"It {is_} shown {change.status} until {until} ends."

@@ -224,9 +224,9 @@ class NodeKind(StrEnum):
 
 
 class Status(StrEnum):
-    """For people. Precedence: no binding, then calls, then bindings."""
+    """For people. Precedence: calls, then bindings; without a binding only answered calls."""
 
-    OFFLINE = "offline"  # no live binding, whatever calls are still listed
+    OFFLINE = "offline"  # no live binding, and in no call
     ONLINE = "online"  # reachable and in no call
     RINGING = "ringing"  # a call rings or plays early media
     ON_THE_PHONE = "on-the-phone"  # RFC 4480 §3.2

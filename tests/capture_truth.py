@@ -76,7 +76,7 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
         "1005": [ON, RING, HUNG_UP],
         "1006": [ON],
         "1007": [],
-        "1008": [ON, RING, TALK, "offline connection-reset", "offline call-ended"],
+        "1008": [ON, RING, TALK, "on-the-phone connection-reset", "offline call-ended"],
         "1009": [ON, "offline connection-closed", ON, "offline connection-closed"],
     },
     "calls": {

@@ -1,7 +1,7 @@
 """Presence fold: (session, change) -> the next presence record, or none.
 
-Pure. Precedence of `status`: without a live binding offline, whatever calls are still known (a
-phone whose connection died in a call sends no hangup); then calls; then online.
+Pure. Precedence of `status`: calls, then bindings. Without a live binding only a call that was
+answered counts, and not as reachable: a phone whose connection died in it sends no hangup.
 """
 
 from datetime import datetime, timedelta
@@ -16,6 +16,10 @@ _CALL_STATUS = (
     (frozenset({CallState.RINGING, CallState.EARLY}), Status.RINGING),
     (frozenset({CallState.HELD}), Status.HELD),
 )
+_TALKING = (
+    (CallState.ANSWERED, Status.ON_THE_PHONE),
+    (CallState.HELD, Status.HELD),
+)
 # After these the client is not expected back in a moment: no grace.
 _SIGN_OFFS = frozenset({Cause.UNREGISTERED, Cause.EXPIRED, Cause.ADMINISTRATIVE})
 
@@ -27,18 +31,20 @@ def fold_presence(
 
     A user who never had a binding is not published: calls alone make no presence. For `grace` after
     a loss `status` stays online, so that a page refresh or a change of network does not flap;
-    `reachable` changes at once. `now` is the worker's clock.
+    `reachable` changes at once. In a call there is none: the call is shown. `now` is the worker's
+    clock.
     """
     bindings = devices.shown(session)
     status, reachable = effective(session, bindings)
     if session.version == 0 and not reachable:
         return None
-    if reachable or change.cause in _SIGN_OFFS:
+    is_over = session.grace_until is not None and session.grace_until <= now
+    if reachable or change.cause in _SIGN_OFFS or (is_over and session.status is not Status.ONLINE):
         session.grace_until, session.loss = None, None
-    elif session.reachable and grace:
+    elif session.reachable and grace and status is Status.OFFLINE:
         session.grace_until = now + grace
         session.loss = Loss(cause=change.cause, at=change.at, evidence=change.evidence)
-    if session.grace_until is not None:
+    if session.grace_until is not None and status is Status.OFFLINE:
         status = Status.ONLINE
     session.version += 1
     session.status, session.reachable = status, reachable
@@ -48,16 +54,20 @@ def fold_presence(
 
 
 def end_grace(session: Session, now: datetime) -> Presence | None:
-    """The offline record, with the loss as its cause, if the session's grace is over at `now`."""
+    """The record after the grace, with the loss as its cause, if it is over at `now`."""
     if session.grace_until is None or session.grace_until > now:
         return None
-    if session.loss is not None:  # a call may have ended meanwhile, which is not the cause
+    if (
+        session.loss is not None and session.status is Status.ONLINE
+    ):  # a call may have ended meanwhile, which is not the cause
         loss = session.loss
         session.cause, session.evidence = loss.cause, loss.evidence
         session.at = _not_before(session, loss.at)
     session.grace_until, session.loss = None, None
+    was, (session.status, _) = session.status, effective(session, devices.shown(session))
+    if session.status is was:  # a call was answered meanwhile, and is shown
+        return None
     session.version += 1
-    session.status = Status.OFFLINE
     return current(session)
 
 
@@ -71,11 +81,10 @@ def _not_before(session: Session, at: datetime) -> datetime:
 
 def effective(session: Session, bindings: list[PresenceBinding]) -> tuple[Status, bool]:
     """(`status` for people, `reachable` for routing) of a session with these live bindings."""
-    if not bindings:
-        return Status.OFFLINE, False
-    if not session.calls:
-        return Status.ONLINE, True
     states = {leg.state for leg in session.calls.values() if not leg.node_lost}
+    if not bindings:
+        talking = (status for state, status in _TALKING if state in states)
+        return next(talking, Status.OFFLINE), False
     for having, status in _CALL_STATUS:
         if states & having:
             return status, True

@@ -137,7 +137,8 @@ class Checker:
             self.wrong.append(f"{aor}: {presence.cause} never happened")
         if presence.reachable != bool(presence.bindings):
             self.wrong.append(f"{aor}: reachable {presence.reachable} with {presence.bindings}")
-        if presence.status is not Status.OFFLINE and not presence.reachable and not self._has_grace:
+        is_online = presence.status in (Status.ONLINE, Status.RINGING)
+        if is_online and not presence.reachable and not self._has_grace:
             self.wrong.append(f"{aor}: {presence.status} out of reach")
         for call in presence.calls:
             if call.leg in self._ended_legs:

@@ -112,9 +112,11 @@ class Facts:
         )
 
     def status(self, aor: str) -> Status:
-        if aor not in self.reachable():
-            return Status.OFFLINE
         states = {leg.state for leg in self.legs if leg.aor == aor}
+        if aor not in self.reachable():
+            if CallState.ANSWERED in states:
+                return Status.ON_THE_PHONE
+            return Status.HELD if CallState.HELD in states else Status.OFFLINE
         if CallState.ANSWERED in states:
             return Status.ON_THE_PHONE
         if states & {CallState.RINGING, CallState.EARLY}:

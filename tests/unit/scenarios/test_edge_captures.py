@@ -15,11 +15,12 @@ from tests.unit.opensips_capture import EDGES
 
 ON, OFF, LOST = "online registered", "offline unregistered", "offline connection-closed"
 GONE = [ON, LOST]
+LOST_TALKING = "on-the-phone connection-closed"
 RING, TALK, DONE = "ringing call-ringing", "on-the-phone call-answered", "online call-ended"
 CALLS = {
     # Two calls, the caller's connection ends after them; the callee's is reset in the second.
     "1010": [ON, RING, TALK, DONE, RING, TALK, DONE, LOST],
-    "1011": [ON, RING, TALK, DONE, RING, TALK, LOST, "offline call-ended"],
+    "1011": [ON, RING, TALK, DONE, RING, TALK, LOST_TALKING, "offline call-ended"],
 }
 PROXY_CLOSES = {"1008": GONE, "1009": GONE}
 

@@ -12,10 +12,19 @@ def test_calls_of_a_user_who_never_registered_are_not_published() -> None:
     assert shown(published) == ["on-the-phone registered"]
 
 
-def test_a_dead_connection_outweighs_a_call_nobody_hung_up() -> None:
-    _, published = apply(registered(1), call(CallKind.ANSWERED, 2), socket_closed(3))
-    assert shown(published)[-1] == "offline connection-closed"
+def test_a_phone_whose_connection_dies_in_a_call_is_on_the_phone_and_out_of_reach() -> None:
+    talking = (registered(1), call(CallKind.ANSWERED, 2), socket_closed(3))
+    _, published = apply(*talking)
+    assert shown(published)[-1] == "on-the-phone connection-closed"
     assert len(published[-1].calls) == 1
+    assert not published[-1].reachable
+    _, published = apply(*talking, call(CallKind.ENDED, 4))
+    assert shown(published)[-1] == "offline call-ended"
+
+
+def test_a_phone_whose_connection_dies_while_it_rings_is_offline() -> None:
+    _, published = apply(registered(1), call(CallKind.RINGING, 2), socket_closed(3))
+    assert shown(published)[-1] == "offline connection-closed"
 
 
 def test_the_time_of_a_version_is_never_before_the_version_before() -> None:
