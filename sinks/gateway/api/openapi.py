@@ -23,7 +23,9 @@ _STATUSES = {
     429: "Too many requests: see Retry-After.",
     503: "Full, starting or stopping: see Retry-After.",
 }
-_STATUS_TEXTS = {404: "There is none.", 413: "The body is too long.", 415: "Not JSON."}
+_STATUS_TEXTS = {404: "There is none."}
+# Of those that have a body.
+_BODY_STATUSES = {413: "The body is too long.", 415: "Not JSON."}
 
 
 def document() -> dict[str, Any]:
@@ -84,7 +86,8 @@ def _described(operation: Operation, schemas: dict[int, Any]) -> dict[str, Any]:
     }
     if operation.method != "GET":
         del responses["304"]
-    for status, text in _STATUSES.items():
+    statuses = _STATUSES | (_BODY_STATUSES if operation.body is not None else {})
+    for status, text in statuses.items():
         responses[str(status)] = _response(text, error, schemas)
     for status, by_type in operation.errors.items():
         responses[str(status)] = _response(_STATUS_TEXTS[status], by_type, schemas)

@@ -184,6 +184,5 @@ QUERY = Operation(
     handler=_query,
     body=QueryBody,
     answers={JSON: Found},
-    errors={413: {JSON: Error}, 415: {JSON: Error}},
 )
 OPERATIONS = (USER, USERS, QUERY)
