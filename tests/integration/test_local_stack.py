@@ -29,7 +29,7 @@ def test_stack_starts_restarts_what_dies_and_stops(tmp_path: Path) -> None:
     with Up(tmp_path) as up:
         stages = up.document()["stages"]
         center = ["reference-user-center", "user-center"]
-        assert list(stages) == ["streams", "clickhouse", *center, "gateway"]
+        assert list(stages) == ["streams", "calls", "clickhouse", *center, "gateway"]
         assert all(is_ready(up, stage) for stage in stages)
 
         user = f"{up.document()['gateway']}/presence/sip:nobody@example.test"
