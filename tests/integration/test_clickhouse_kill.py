@@ -66,6 +66,7 @@ def expected(events: int) -> dict[str, int]:
         "nodes": 0,
         "media": 0,
         "speech": 0,
+        "call_records": 0,
     }
 
 

@@ -76,6 +76,7 @@ def test_a_record_of_every_topic(kafka: KafkaSettings, tmp_path: Path) -> None:
             (topics.NODES, "node-1", records.node(2, kind="heartbeat")),
             (topics.MEDIA, "x@y", records.media()),
             (topics.SPEECH, alice, records.speech()),
+            (topics.CALL_RECORDS, "call-1", records.call_record()),
             (topics.PRESENCE, alice, records.presence(1)),
             (topics.PRESENCE, alice, records.presence(2)),
             (topics.PRESENCE, alice, None),
