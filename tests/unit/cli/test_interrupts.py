@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,14 @@ import pytest
 from cli.interrupts import end_at_interrupt, raising_interrupt
 
 ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _as_at_a_terminal() -> Iterator[None]:
+    """A shell's background jobs, where the tests may run, ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("imported", ["typer", "runtime.logs"])
@@ -25,9 +34,7 @@ def test_while_modules_are_imported_it_ends_the_process_at_once(imported: str) -
     assert "Traceback" not in rest
 
 
-def test_within_a_command_it_is_an_exception(request: pytest.FixtureRequest) -> None:
-    before = signal.getsignal(signal.SIGINT)
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+def test_within_a_command_it_is_an_exception() -> None:
     end_at_interrupt()
     assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
     with pytest.raises(KeyboardInterrupt), raising_interrupt():
@@ -35,9 +42,8 @@ def test_within_a_command_it_is_an_exception(request: pytest.FixtureRequest) -> 
     assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
 
 
-def test_where_it_is_ignored_it_stays_ignored(request: pytest.FixtureRequest) -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+def test_where_it_is_ignored_it_stays_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_at_interrupt()
     with raising_interrupt():
         signal.raise_signal(signal.SIGINT)
