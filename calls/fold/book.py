@@ -4,7 +4,6 @@ Pure: partitions, offsets and clocks are arguments. `read_*` folds one record, i
 topics are read; `records` gives what has changed since.
 """
 
-import hashlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -19,12 +18,13 @@ from calls.fold.joining import (
     leg_identifiers,
 )
 from calls.fold.leg import LISTING_LAG, fold_leg, new_leg, presume_end
+from calls.fold.leg_pairs import begins_again, end_views, share_a_leg
 from calls.fold.listings import Listing, Listings
 from calls.fold.nodes import Process, recheck
+from calls.fold.record_identity import call_id, digest_of, merged_record
 from calls.fold.summary import summarise
 from schemas.call import CallEvent
 from schemas.call_record import CallLeg, CallRecord
-from schemas.codec import encode
 from schemas.internal import NodeState
 from schemas.media import MediaEvent
 from schemas.presence import Presence
@@ -33,7 +33,6 @@ from schemas.vocabulary import CallKind, CallState, Cause
 
 MISSING = "missing-from-snapshot"
 END_LOST = "end-lost"
-DIALOG_ENDED = "dialog-ended"
 _MARKS = frozenset({CallKind.SNAPSHOT_BEGAN, CallKind.SNAPSHOT_ENDED})
 _TALKING = frozenset({CallState.ANSWERED, CallState.HELD})
 # Of a user in a call, whose client may be gone without having hung up.
@@ -161,7 +160,7 @@ class CallBook:
             call = self.calls.get(id_)
             if call is not None and call.legs:
                 record = summarise(call)
-                digest = _digest(record)
+                digest = digest_of(record)
                 if digest != call.published:
                     call.version += 1
                     call.published, record.version = digest, call.version
@@ -171,7 +170,7 @@ class CallBook:
             into, _, version = self._merged[id_]
             survivor = self.calls.get(into)
             if survivor is not None:
-                yield _merged_record(summarise(survivor), id_, version)
+                yield merged_record(summarise(survivor), id_, version)
 
     def restore(self, record: CallRecord, touched: datetime) -> None:
         """Take in a record that was given before; `touched`: when it was published."""
@@ -182,11 +181,11 @@ class CallBook:
         call.legs = {(leg.node, leg.leg): leg for leg in record.legs}
         call.media = {(media.node, media.call_id): media for media in record.media}
         call.speech = {session.session: session for session in record.speech}
-        call.published = _digest(record)
+        call.published = digest_of(record)
         self.calls[call.id] = call
         # After a crash between the two records of a merge, both have the same legs.
         others = {o.id: o for key in call.legs if (o := self._index.find(leg_identifier(*key)))}
-        others = {id_: o for id_, o in others.items() if _share_a_leg(o, call)}
+        others = {id_: o for id_, o in others.items() if share_a_leg(o, call)}
         for leg in call.legs.values():
             known = self._index.find(leg_identifier(leg.node, leg.leg))
             if known is None or known.started <= call.started:
@@ -204,7 +203,7 @@ class CallBook:
         fold_leg(leg, event)
         self._index.add(call, event_identifiers(event))
         self._recheck(leg)
-        _end_views(call)
+        end_views(call)
         self._touch(call, now)
 
     def _call_of(self, event: CallEvent, leg_id: str, now: datetime) -> Call:
@@ -215,7 +214,7 @@ class CallBook:
             for call in self._index.matching(event)
             if key in call.legs or len(call.legs) < MAX_LEGS
         ]
-        if not found or _begins_again(found[0].legs.get(key), event):
+        if not found or begins_again(found[0].legs.get(key), event):
             call = Call(call_id(event.node, leg_id), now)
             while call.id in self.calls or call.id in self._merged:  # the leg's id is used again
                 call.id = call_id(event.node, call.id)
@@ -268,57 +267,3 @@ class CallBook:
     def _touch(self, call: Call, now: datetime) -> None:
         call.touched = now
         self._changed[call.id] = None
-
-
-def _begins_again(leg: CallLeg | None, event: CallEvent) -> bool:
-    """Whether a leg's id is used again, for another leg: its end was reported before it begins."""
-    return (
-        event.kind is CallKind.TRYING
-        and leg is not None
-        and leg.ended is not None
-        and not leg.presumed
-        and event.at > leg.ended
-    )
-
-
-def _share_a_leg(one: Call, other: Call) -> bool:
-    """Whether a leg of both is the same one, and not only of the same id."""
-    return any(
-        key in one.legs and one.legs[key].started == leg.started for key, leg in other.legs.items()
-    )
-
-
-def _end_views(call: Call) -> None:
-    """End a leg of a dialog whose other end was reported by another node: the proxy between lost
-    the end. Only of answered dialogs: an INVITE that was forked may go on elsewhere."""
-    if len({node for node, _ in call.legs}) == 1:
-        return
-    ended = {
-        leg.sip_call_id: leg
-        for leg in call.legs.values()
-        if leg.answered and leg.ended and not leg.presumed and leg.sip_call_id
-    }
-    for leg in call.legs.values():
-        other = ended.get(leg.sip_call_id or "")
-        if leg.ended is None and other is not None and other.node != leg.node and other.ended:
-            presume_end(leg, DIALOG_ENDED, other.ended)
-
-
-def call_id(node: str, leg: str) -> str:
-    """A call's id by its first leg: of fixed length, and the same for ever."""
-    return hashlib.blake2b(f"{node}\0{leg}".encode("utf-8", "replace"), digest_size=12).hexdigest()
-
-
-def _digest(record: CallRecord) -> bytes:
-    """Of all of a record but its version."""
-    version, record.version = record.version, 0
-    digest = hashlib.blake2b(encode(record), digest_size=16).digest()
-    record.version = version
-    return digest
-
-
-def _merged_record(survivor: CallRecord, id_: str, version: int) -> CallRecord:
-    """The last record of a call that is a part of another: without what the other one has."""
-    survivor.id, survivor.version, survivor.merged_into = id_, version, survivor.id
-    survivor.legs, survivor.media, survivor.speech, survivor.transfers = [], [], [], []
-    return survivor
