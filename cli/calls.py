@@ -1,7 +1,7 @@
 """`rollcall calls`: prints the calls that are live or ended lately, of all or of one user."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
@@ -14,6 +14,7 @@ from cli.kept_data import readable_kafka
 from cli.layout import Column, lay_out
 from cli.rendering import moment
 from operate.call_log import present_calls
+from operate.call_phrases import called, ended_by, short, state, talked
 from schemas.call_record import CallRecord
 from schemas.codec import encode
 from schemas.vocabulary import CallState
@@ -40,9 +41,7 @@ def calls(aor: str | None, folder: Path | None, json_lines: bool) -> None:
     """Print the calls in the order of their start. Raises BadArgument and as readable_kafka."""
     wanted = canonical(aor) if aor is not None else None
     with readable_kafka(folder) as kafka:
-        records = present_calls(kafka)
-    if wanted is not None:
-        records = [record for record in records if wanted in record.users]
+        records = present_calls(kafka, wanted)
     if json_lines:
         for record in records:
             typer.echo(encode(record).decode())
@@ -59,34 +58,12 @@ def as_table(records: Iterable[CallRecord], width: int, now: datetime) -> Table:
 
 
 def _row(record: CallRecord, now: datetime) -> list[Text | str]:
-    state = f"{record.state}, at risk" if record.at_risk else str(record.state)
     return [
         moment(record.started, now),
-        _name(record.caller) or "-",
-        _name(record.callee) or record.dialled or _name(next(iter(record.users), None)) or "-",
-        Text(state, style="red" if record.at_risk else _STYLES.get(record.state, "")),
-        _talked(record, now),
-        _ended(record),
+        short(record.caller) or "-",
+        called(record) or "-",
+        Text(state(record), style="red" if record.at_risk else _STYLES.get(record.state, "")),
+        talked(record, now) or "-",
+        ended_by(record) or "-",
         ", ".join(record.nodes),
     ]
-
-
-def _talked(record: CallRecord, now: datetime) -> str:
-    """From the answer to the end, or until now."""
-    if record.answered is None:
-        return "-"
-    seconds = max(timedelta(0), (record.ended or now) - record.answered).total_seconds()
-    minutes, seconds = divmod(int(seconds), 60)
-    return f"{minutes}:{seconds:02}"
-
-
-def _ended(record: CallRecord) -> str:
-    if record.state is not CallState.ENDED:
-        return "-"
-    by = f"{record.hung_up_by}, " if record.hung_up_by else ""
-    reason = record.cause or (str(record.status_code) if record.status_code else "")
-    return f"{by}{reason}".removesuffix(", ") or "-"
-
-
-def _name(aor: str | None) -> str | None:
-    return None if aor is None else aor.removeprefix("sip:")

@@ -7,8 +7,9 @@ from schemas.call_record import CallRecord
 from schemas.topics import CALL_RECORDS
 
 
-def present_calls(kafka: KafkaSettings) -> list[CallRecord]:
-    """In the order of their start; what became a part of another call is left out.
+def present_calls(kafka: KafkaSettings, aor: str | None = None) -> list[CallRecord]:
+    """In the order of their start, of all users or of one; what became a part of another call is
+    left out.
 
     Raises NotReadToEnd, KafkaUnavailable, KafkaMisconfigured.
     """
@@ -29,5 +30,9 @@ def present_calls(kafka: KafkaSettings) -> list[CallRecord]:
                 found[record.id] = record
     finally:
         reader.close()
-    calls = [record for record in found.values() if record.merged_into is None]
+    calls = [
+        record
+        for record in found.values()
+        if record.merged_into is None and (aor is None or aor in (*record.users, *record.joined))
+    ]
     return sorted(calls, key=lambda record: (record.started, record.id))

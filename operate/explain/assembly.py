@@ -4,7 +4,7 @@ Pure. The answer for now is the published record; where the folded log differs f
 explanation lists the differences.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from operate.explain.differences import flags
@@ -23,6 +23,7 @@ from operate.explain.phrases import OVERDUE
 from operate.explain.published import differences
 from operate.explain.records import Span
 from operate.explain.refolding import Refolding, session_nodes
+from schemas.call_record import CallRecord
 from streams.folds import devices
 from streams.folds.presence import current
 from streams.models import EndedBinding, Presence, Session
@@ -37,11 +38,13 @@ def assemble(
     assumed: str = "",
     presence: tuple[Presence, datetime] | None = None,
     record: Session | None = None,
+    calls: Iterable[CallRecord] = (),
 ) -> Explanation:
     """The explanation of the user at `at`.
 
     `presence` is the record published at that time, and when; `record` is the session as last
-    written, for an explanation of now.
+    written, for an explanation of now. `calls` are the user's calls: those that had begun by then
+    are shown, as they are known now.
     """
     session = refolding.session
     folded = current(session) if session is not None else None
@@ -66,6 +69,11 @@ def assemble(
             CallEntry(leg=leg, call=call, event=narrative.events.get(call.event))
             for leg, call in session.calls.items()
         ],
+        call_records=sorted(
+            (call for call in calls if call.started <= at),
+            key=lambda call: (call.started, call.id),
+            reverse=True,
+        ),
         nodes=[_node(refolding, node) for node in sorted(session_nodes(session))],
         coverage=[_coverage(span) for span in spans],
         records=narrative.records,

@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec import field as named
 
 from operate.explain.events import Counted, Mark, ReportedEvent, Step
+from schemas.call_record import CallRecord
 from schemas.vocabulary import Cause, Status
 from streams.models import Binding, EndedBinding, Leg, PresenceBinding, PresenceCall
 
@@ -102,7 +103,11 @@ class Coverage:
 
 @dataclass(slots=True, kw_only=True)
 class Explanation:
-    """Field names are those of `rollcall explain --json`, unless a field names another."""
+    """Field names are those of `rollcall explain --json`, unless a field names another.
+
+    `calls` are the legs that the presence comes from; `call_records` the user's calls that
+    are live or ended lately, the newest first, each as it is known now.
+    """
 
     aor: str
     at: datetime
@@ -113,6 +118,7 @@ class Explanation:
     bindings: list[BindingEntry]
     ended: list[EndEntry]
     calls: list[CallEntry]
+    call_records: list[CallRecord]
     nodes: list[NodeEntry]
     coverage: list[Coverage]
     records: int

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from operate.call_phrases import ended_by, state, talked, with_whom
 from operate.explain.events import ReportedEvent
 from operate.explain.explanation import (
     BindingEntry,
@@ -12,11 +13,13 @@ from operate.explain.explanation import (
 )
 from operate.explain.layout import Page, connection
 from operate.explain.phrases import LATE, OVERDUE, RESTARTED
+from schemas.call_record import CallRecord
 from schemas.phrases import MARKS, because, phrase
 from schemas.vocabulary import RegistrationKind
 
-# Ends that are printed; `--json` has all that are kept.
+# Ends and call records that are printed; `--json` has all that are kept.
 _ENDS = 5
+_RECORDS = 5
 _WAYS = {"incoming": "called", "outgoing": "calls"}
 
 
@@ -28,10 +31,11 @@ class Inventory:
         self._page = page
 
     def write(self) -> None:
-        """Write bindings, calls, nodes and ends, each as a section."""
+        """Write bindings, calls, call records, nodes and ends, each as a section."""
         of, section = self._of, self._page.section
         section("Bindings", of.bindings, self._binding)
         section("Calls", of.calls, self._call)
+        section(self._records_title(), of.call_records[:_RECORDS], self._record)
         section("Nodes", of.nodes, self._node)
         many = len(of.ended) > _ENDS
         section(f"Ended (the last {_ENDS})" if many else "Ended", of.ended[:_ENDS], self._end)
@@ -97,6 +101,26 @@ class Inventory:
             page.detail("not reachable: its node was lost")
         if call.media is not None and call.media.timed_out:
             page.detail(f"media lost {page.at(call.media.at)}")
+
+    def _records_title(self) -> str:
+        many = len(self._of.call_records) > _RECORDS
+        then = "" if self._of.is_now else ", as they are known now"
+        return f"Call records{f' (the last {_RECORDS})' if many else ''}{then}"
+
+    def _record(self, one: CallRecord) -> None:
+        """A call as the calls stage joined it, over all nodes."""
+        page = self._page
+        with_ = with_whom(one, self._of.aor)
+        length = talked(one, self._of.at)
+        page.item(
+            f"{page.at(one.started)}  {with_}: {state(one)}{f', talked {length}' if length else ''}"
+        )
+        if one.ended is not None:
+            by = ended_by(one)
+            page.detail(f"ended {page.at(one.ended)}{f' by {by}' if by else ''}")
+        if one.at_risk:
+            page.detail("at risk: a connection or the media is lost, and nobody has hung up")
+        page.detail(f"nodes {', '.join(one.nodes)}; call {one.id}")
 
     def _node(self, one: NodeEntry) -> None:
         at = self._page.at

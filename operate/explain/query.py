@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from operate.call_log import present_calls
 from operate.explain.assembly import assemble
 from operate.explain.explanation import Explanation
 from operate.explain.look_back import refold
@@ -51,6 +52,7 @@ def explain(
         assumed=time.assumed if time is not None else "",
         presence=presence,
         record=record,
+        calls=present_calls(kafka, aor),
     )
 
 

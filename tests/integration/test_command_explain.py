@@ -13,9 +13,11 @@ from operate.explain.query import explain
 from runtime.kafka import KafkaSettings
 from runtime.partitioner import partition_of
 from schemas import codec
-from schemas.topics import REGISTRATIONS
+from schemas.call_record import CallRecord
+from schemas.topics import CALL_RECORDS, REGISTRATIONS
+from schemas.vocabulary import CallState
 from tests.integration.rollcall_process import ROOT, rollcall
-from tests.kafka_logs import ends
+from tests.kafka_logs import ends, write
 from tests.replaying import final, into, lines
 from tests.stages import StageProcess
 
@@ -66,7 +68,26 @@ def test_replayed_user_is_explained_from_the_log(kafka: KafkaSettings, tmp_path:
     assert all(one["told"]["id"] == one["end"]["event"] for one in late["ended"])
     assert (late["timeline"], any(one["skipped"] for one in late["coverage"])) == ([], True)
 
+    caller, other = (
+        CallRecord(
+            id=name,
+            version=1,
+            call=name,
+            node="fs-1",
+            nodes=["fs-1"],
+            users=[user],
+            caller=user,
+            dialled="9196",
+            state=CallState.ANSWERED,
+            started=datetime.now(UTC),
+        )
+        for name, user in (("of-the-user", aor), ("of-another", "sip:other@example.test"))
+    )
+    write(kafka, [(CALL_RECORDS, one.id, one) for one in (caller, other)])
+    assert [call["id"] for call in refolded(aor)["call_records"]] == ["of-the-user"]
+
     printed = rollcall("explain", aor.removeprefix("sip:"), folder=tmp_path, kafka=kafka).stdout
+    assert "calls 9196: answered" in printed
     assert printed.startswith(f"{aor} is ")
     assert f"[{steps[-1]['by']['id']}]" in printed
     before = rollcall("explain", aor, "--at", "-1d", folder=tmp_path, kafka=kafka)

@@ -10,6 +10,7 @@ from operate.explain.look_back import refold
 from operate.explain.records import LogRecord, Span, by_time
 from operate.explain.refolding import Refolding
 from schemas import codec
+from schemas.call_record import CallRecord
 from schemas.topics import Topic
 from streams import models
 from streams.consumed import SESSION_SOURCES
@@ -23,9 +24,13 @@ TICK = timedelta(seconds=1)
 
 @dataclass
 class LoggingPipeline(Pipeline):
-    """`log` is every record that the sessions were folded from, produced when it was folded."""
+    """`log` is every record that the sessions were folded from, produced when it was folded.
+
+    `calls`: the user's call records.
+    """
 
     log: list[LogRecord] = field(default_factory=list)
+    calls: list[CallRecord] = field(default_factory=list)
     settings: StreamsSettings = field(default_factory=StreamsSettings)
 
     def wait(self, duration: timedelta) -> None:
@@ -108,4 +113,5 @@ class LoggingPipeline(Pipeline):
             is_now=until is None,
             presence=(last, self.now) if last is not None else None,
             record=record,
+            calls=self.calls,
         )

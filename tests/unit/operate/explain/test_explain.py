@@ -12,8 +12,18 @@ from operate.explain.explanation import Explanation
 from operate.explain.narrative import MAX_EVENTS, MAX_STEPS
 from operate.explain.rendering import render
 from schemas import codec, topics
+from schemas.call_record import CallRecord
 from schemas.node import NodeEvent
-from schemas.vocabulary import CallKind, Cause, NodeKind, RegistrationKind, Source, Status
+from schemas.vocabulary import (
+    CallKind,
+    CallState,
+    Cause,
+    HungUpBy,
+    NodeKind,
+    RegistrationKind,
+    Source,
+    Status,
+)
 from tests.unit.fold_events import (
     AOR,
     call,
@@ -432,3 +442,59 @@ def test_client_name_cannot_contain_control_characters(name: str) -> None:
     text = "\n".join(render(story(registered(1, user_agent=name)).explain(AOR)))
     assert "\x1b" not in text
     assert "\u2028" not in text
+
+
+def call_record(number: int, at: float, **fields: Any) -> CallRecord:
+    """A call of the user to bob, begun at these seconds."""
+    given: dict[str, Any] = {
+        "id": f"call-{number}",
+        "version": 1,
+        "call": "a",
+        "node": "fs1",
+        "nodes": ["fs1", "edge"],
+        "users": [AOR, "sip:bob@example.test"],
+        "caller": AOR,
+        "callee": "sip:bob@example.test",
+        "state": CallState.ANSWERED,
+        "started": moment(at),
+    }
+    return CallRecord(**(given | fields))
+
+
+def test_calls_are_shown_from_their_records() -> None:
+    pipeline = story(registered(1), (100, refreshed(100)))
+    pipeline.calls = [
+        call_record(
+            1,
+            10,
+            answered=moment(15),
+            ended=moment(80),
+            state=CallState.ENDED,
+            hung_up_by=HungUpBy.CALLEE,
+            cause="NORMAL_CLEARING",
+        ),
+        call_record(2, 90, at_risk=True),
+    ]
+    found = pipeline.explain(AOR)
+    assert [one.id for one in found.call_records] == ["call-2", "call-1"]
+    text = printed(found)
+    assert (
+        "Call records 00:01:30.000Z calls bob@example.test: answered, at risk at risk: a connection"
+        " or the media is lost, and nobody has hung up nodes fs1, edge; call call-2"
+    ) in text
+    assert (
+        "00:00:10.000Z calls bob@example.test: ended, talked 1:05 "
+        "ended 00:01:20.000Z by callee, NORMAL_CLEARING nodes fs1, edge; call call-1"
+    ) in text
+
+
+def test_of_an_earlier_time_only_calls_that_had_begun_are_shown() -> None:
+    pipeline = story(registered(1), (100, refreshed(100)))
+    pipeline.calls = [call_record(number, 10 * number) for number in range(1, 9)]
+    found = pipeline.explain(AOR, moment(25))
+    assert [one.id for one in found.call_records] == ["call-2", "call-1"]
+    assert "Call records, as they are known now" in printed(found)
+    text = printed(pipeline.explain(AOR))
+    assert "Call records (the last 5)" in text
+    assert "call-4" in text
+    assert "call-3" not in text
