@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from runtime.connection_guard import Connection, ConnectionGuard
+from runtime.joined_head import JoinedHead
 
 if TYPE_CHECKING:
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -109,9 +110,12 @@ class GuardedHttp(HttpToolsProtocol):
     # -- the guard's view -------------------------------------------------------------------------
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answered = cycle
+        cycle.transport = cast(asyncio.Transport, JoinedHead(cycle.transport))
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
+        if self._answered is not None:
+            cast(JoinedHead, self._answered.transport).flush()
         self._has_received = bool(self.pipeline)
         super().on_response_complete()
         self._note_state()

@@ -83,7 +83,8 @@ class Feed:
     @property
     def waiting(self) -> int:
         """How many messages wait for the subscriber."""
-        return len(self.subscriber.waiting) + len(self.subscriber.removed)
+        subscriber = self._subscriber
+        return len(subscriber.waiting) + len(subscriber.removed)
 
     async def run(self) -> End:
         """Until `end` is called. The subscriber is forgotten when it returns."""

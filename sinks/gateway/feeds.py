@@ -4,8 +4,9 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from runtime import logs, metrics
@@ -17,9 +18,13 @@ log = logs.get(__name__)
 
 # The delay of one message in so many is recorded: to record it costs as much as to send it.
 _SAMPLED = 100
-# So often all feeds are checked.
+# So often all feeds are checked, in so many turns: each turn's share of them. What is due for many
+# feeds at once, such as cursors after a second, then holds up no change and no answer.
 CHECK_SECONDS = 0.25
-# So often, in seconds, all that waits is counted: a walk through all feeds.
+TURNS = 10
+ALL_TURNS = range(TURNS)
+FIRST_TURN = 0
+# So often, in seconds, is counted what waits.
 _BACKLOG_SECONDS = 1.0
 # What a waiting message takes: messages themselves are shared, and kept anyway.
 _WAITING_BYTES = 150
@@ -45,10 +50,12 @@ class Feeds:
         self._stalled_after = stalled_after.total_seconds()
         self._waiting_max = bytes_waiting_max // _WAITING_BYTES
         self._wall_clock = wall_clock
-        self._feeds: dict[AnyFeed, None] = {}
+        self._turns: list[dict[AnyFeed, None]] = [{} for _ in ALL_TURNS]
         self._by_transport: Counter[str] = Counter(sse=0, websocket=0, board=0)
         self._logged: set[str] = set()
-        self._backlogs_due = 0.0
+        # Of each turn: how many messages wait, and when they are counted again.
+        self._waiting = [0] * TURNS
+        self._backlog_due = [0.0] * TURNS
         self._counted_sent = 0
         self._sample_at = _SAMPLED
         self._is_stopping = False
@@ -57,7 +64,10 @@ class Feeds:
         self.emptied = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._feeds)
+        return sum(map(len, self._turns))
+
+    def __iter__(self) -> Iterator[AnyFeed]:
+        return chain.from_iterable(self._turns)
 
     @property
     def by_transport(self) -> dict[str, int]:
@@ -66,12 +76,13 @@ class Feeds:
 
     async def run(self, feed: AnyFeed, transport: str) -> End:
         """Run a feed until it ends; returns why."""
-        self._feeds[feed] = None
+        turn = min(self._turns, key=len)
+        turn[feed] = None
         self._by_transport[transport] += 1
         try:
             return await feed.run()
         finally:
-            del self._feeds[feed]
+            del turn[feed]
             self._by_transport[transport] -= 1
             self._note_emptied()
 
@@ -91,7 +102,7 @@ class Feeds:
         """
         self._is_stopping = True
         seconds, clock = spread.total_seconds(), asyncio.get_running_loop().time
-        feeds = list(self._feeds)
+        feeds = list(self)
         random.shuffle(feeds)
         began, ended = clock(), 0
         while ended < len(feeds):
@@ -107,67 +118,74 @@ class Feeds:
         """End every feed at once. No feed may be added any more."""
         self._is_stopping = True
         self._note_emptied()
-        for feed in self._feeds:
+        for feed in self:
             feed.end(End.STOPPING)
 
     def _note_emptied(self) -> None:
-        if self._is_stopping and not self._feeds:
+        if self._is_stopping and not len(self):
             self.emptied.set()
 
     # -- periodically -----------------------------------------------------------------------------
-    def check(self, now: float) -> list[AnyFeed]:
+    def check(self, now: float, turns: Collection[int] = ALL_TURNS) -> list[AnyFeed]:
         """Send keep-alives on quiet feeds; end those whose token expired; end and return the
         stalled ones, and expired ones that take nothing.
 
-        Call it every CHECK_SECONDS with `now` on the loop's clock. Of many feeds that became quiet
-        at once only some get a keep-alive each time: changes must not wait for all of them.
+        Call it for every turn each CHECK_SECONDS, with `now` on the loop's clock.
         """
-        stalled: list[AnyFeed] = []
-        late: list[AnyFeed] = []
+        unresponsive: list[AnyFeed] = []
+        for turn in turns:
+            unresponsive += self._check_turn(self._turns[turn], now)
+            if now >= self._backlog_due[turn]:
+                self._backlog_due[turn] = now + _BACKLOG_SECONDS
+                self._waiting[turn] = sum(feed.waiting for feed in self._turns[turn])
+        stalled = [feed for feed in unresponsive if feed.ended is End.STALLED]
+        if stalled:
+            self._log_once("subscriber stalled, disconnected", seconds=self._stalled_after)
+        if backlogs := self._largest_backlogs():
+            self._log_once("too much waits for all subscribers, those with most disconnected")
+        if count := len(stalled) + len(backlogs):
+            self.stalled += count
+            metrics.GATEWAY_STALLED.add(count)
+        self._measure()
+        return unresponsive + backlogs
+
+    def _check_turn(self, feeds: Collection[AnyFeed], now: float) -> list[AnyFeed]:
+        """Of many feeds that became quiet at once only some get a keep-alive each time: changes
+        must not wait for all of them."""
+        unresponsive: list[AnyFeed] = []
         wall_now = self._wall_clock()
-        keep_alives = 1 + int(2 * len(self._feeds) * CHECK_SECONDS / self._keepalive)
-        for feed in self._feeds:
+        keep_alives = 1 + int(2 * len(feeds) * CHECK_SECONDS / self._keepalive)
+        for feed in feeds:
             feed.check_cursor(now)
             if feed.expires_at is not None and wall_now >= feed.expires_at:
                 if feed.ended is End.EXPIRED and feed.sending_since is not None:
-                    late.append(feed)  # it was asked to end at the last check
+                    unresponsive.append(feed)  # it was asked to end at the last check
                 feed.end(End.EXPIRED)
             elif feed.sending_since is not None:
                 if now - feed.sending_since >= self._stalled_after and feed.ended is None:
                     feed.end(End.STALLED)
-                    stalled.append(feed)
+                    unresponsive.append(feed)
             elif (
                 keep_alives and feed.wants_keep_alives and now - feed.quiet_since >= self._keepalive
             ):
                 feed.keep_alive_due()
                 keep_alives -= 1
-        if stalled:
-            self._log_once("subscriber stalled, disconnected", seconds=self._stalled_after)
-        if backlogs := self._largest_backlogs(now):
-            self._log_once("too much waits for all subscribers, those with most disconnected")
-            stalled += backlogs
-        if stalled:
-            self.stalled += len(stalled)
-            metrics.GATEWAY_STALLED.add(len(stalled))
-        self._measure()
-        return stalled + late
+        return unresponsive
 
-    def _largest_backlogs(self, now: float) -> list[AnyFeed]:
+    def _largest_backlogs(self) -> list[AnyFeed]:
         """Feeds to disconnect because too much waits for all together: those with most."""
-        if now < self._backlogs_due:
+        if sum(self._waiting) <= self._waiting_max:
             return []
-        self._backlogs_due = now + _BACKLOG_SECONDS
-        excess = sum(feed.waiting for feed in self._feeds) - self._waiting_max
-        if excess <= 0:
-            return []
+        excess = sum(feed.waiting for feed in self) - self._waiting_max
         found = []
-        for feed in sorted(self._feeds, key=lambda one: one.waiting, reverse=True):
+        for feed in sorted(self, key=lambda one: one.waiting, reverse=True):
             if excess <= 0:
                 break
             if feed.ended is None:
                 excess -= feed.waiting
                 feed.end(End.STALLED)
                 found.append(feed)
+        self._waiting = [0] * TURNS
         return found
 
     def _measure(self) -> None:

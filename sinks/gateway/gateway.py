@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from runtime import metrics
@@ -15,7 +15,7 @@ from sinks.gateway.board.board import Board
 from sinks.gateway.cursor import Cursor
 from sinks.gateway.errors import TryElsewhere
 from sinks.gateway.feed import End
-from sinks.gateway.feeds import AnyFeed, Feeds
+from sinks.gateway.feeds import ALL_TURNS, FIRST_TURN, AnyFeed, Feeds
 from sinks.gateway.hub import Hub
 from sinks.gateway.limits.guard import Limits
 from sinks.gateway.lookup.index import Index
@@ -172,13 +172,15 @@ class Gateway:
                 board.change(old, message)
         self.hub.advance(positions)
 
-    def check(self, now: float) -> list[AnyFeed]:
-        """Check all feeds (Feeds.check), update the boards, and measure; call it as often."""
-        unresponsive = self.feeds.check(now)
-        self.board.tick()
-        metrics.GATEWAY_COALESCED.add(self.hub.coalesced - self._counted_coalesced)
-        self._counted_coalesced = self.hub.coalesced
-        metrics.GATEWAY_USERS.set(self.hub.users)
+    def check(self, now: float, turns: Collection[int] = ALL_TURNS) -> list[AnyFeed]:
+        """Check the feeds of these turns (Feeds.check) and, with the first of them, update the
+        boards and measure; call it as often."""
+        unresponsive = self.feeds.check(now, turns)
+        if FIRST_TURN in turns:
+            self.board.tick()
+            metrics.GATEWAY_COALESCED.add(self.hub.coalesced - self._counted_coalesced)
+            self._counted_coalesced = self.hub.coalesced
+            metrics.GATEWAY_USERS.set(self.hub.users)
         return unresponsive
 
     def status(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import struct
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from itertools import cycle
 
 import uvicorn
 from websockets import http11
@@ -20,7 +21,7 @@ from runtime.guarded_http import (
 )
 from runtime.metrics import GATEWAY_CONNECTIONS
 from sinks.gateway.app import app
-from sinks.gateway.feeds import CHECK_SECONDS
+from sinks.gateway.feeds import ALL_TURNS, CHECK_SECONDS, TURNS
 from sinks.gateway.gateway import NOWHERE, Gateway
 from sinks.gateway.listener import BACKLOG, listen
 from sinks.gateway.message import Message
@@ -142,23 +143,24 @@ class Server:
     async def _main(self) -> None:
         serving = asyncio.create_task(self._uvicorn.serve([self._listener]))
         maintaining = asyncio.create_task(self._gateway.access.maintain())
+        turns = cycle(ALL_TURNS)
         while not self._stop.is_set() and not serving.done():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), CHECK_SECONDS)
-            self._check()
+                await asyncio.wait_for(self._stop.wait(), CHECK_SECONDS / TURNS)
+            self._check(next(turns))
         draining = asyncio.create_task(self._gateway.drain())
         while not draining.done():
-            await asyncio.wait([draining], timeout=CHECK_SECONDS)
-            self._check()
+            await asyncio.wait([draining], timeout=CHECK_SECONDS / TURNS)
+            self._check(next(turns))
         with suppress(TimeoutError):
             await asyncio.wait_for(self._gateway.feeds.emptied.wait(), STOP_SECONDS)
         self._uvicorn.should_exit = True
         maintaining.cancel()
         await serving
 
-    def _check(self) -> None:
+    def _check(self, turn: int) -> None:
         GATEWAY_CONNECTIONS.set(len(self._guard))
-        for feed in self._gateway.check(self._loop.time()):
+        for feed in self._gateway.check(self._loop.time(), (turn,)):
             self._abort(feed.client)
 
     def _apply_batch(self, messages: list[Message], positions: Mapping[int, int]) -> None:

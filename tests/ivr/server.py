@@ -5,7 +5,6 @@ PORT` runs it until Ctrl-C.
 """
 
 import re
-import select
 import socket
 import sys
 import threading
@@ -111,10 +110,12 @@ class IvrCall(threading.Thread):
 
     def _receive(self, until: float) -> None:
         while (left := until - time.monotonic()) > 0:
-            readable, _, _ = select.select([self.socket], [], [], left)
-            if not readable:
+            # A time-out of the socket, not select(): that one refuses descriptors above 1,023.
+            self.socket.settimeout(left)
+            try:
+                packet = self.socket.recv(2048)
+            except TimeoutError:
                 return
-            packet = self.socket.recv(2048)
             if self.first_packet_at is None:
                 self.first_packet_at = time.monotonic()
             digit = self.digits.feed(packet)

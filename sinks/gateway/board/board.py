@@ -22,7 +22,7 @@ from sinks.gateway.board.losses import HOUR, Loss, Losses
 from sinks.gateway.board.nodes import nodes_json
 from sinks.gateway.board.past import Past, State
 from sinks.gateway.board.request import Selection
-from sinks.gateway.board.row import parts_of, row_of, seconds
+from sinks.gateway.board.row import Parts, parts_of, row_of, seconds
 from sinks.gateway.board.rows import Rows
 from sinks.gateway.board.view import View
 from sinks.gateway.hub import Hub
@@ -81,7 +81,7 @@ class Board:
                 log.exception("the board left out a change (later ones are not logged)")
 
     def _change(self, old: Message | None, new: Message | None) -> None:
-        self._note_loss(old, new)
+        parts = self._note_loss(old, new)
         if self._counts is None:
             return  # still reading: the counts begin with what is there at the end
         self.changes += 1
@@ -92,7 +92,7 @@ class Board:
                 self._rows.remove(old.aor)
                 self._announce(old.aor)
             return
-        parts = parts_of(new)
+        parts = parts or parts_of(new)
         row = row_of(new, parts, self._losses.flaps(new.aor))
         self._delays.add(self._clock(), row.at, new.at)
         if old is not None and old.aor not in self._past:
@@ -102,16 +102,20 @@ class Board:
         self._rows.change(row)
         self._announce(new.aor)
 
-    def _note_loss(self, old: Message | None, new: Message | None) -> None:
-        """Also of what is read at the start, as far as the topic still holds of the last hour."""
+    def _note_loss(self, old: Message | None, new: Message | None) -> Parts | None:
+        """Also of what is read at the start, as far as the topic still holds of the last hour.
+
+        Returns what was read of the new record, if it was a loss.
+        """
         if old is None or new is None or not old.facts.reachable or new.facts.reachable:
-            return
+            return None
         if new.at < self._clock() - HOUR:
-            return
+            return None
         parts = parts_of(new)
         self._losses.add(
             Loss(new.aor, new.domain, parts.cause, seconds(parts.at), new.at, old.facts.nodes)
         )
+        return parts
 
     def _announce(self, aor: str | None) -> None:
         for listener in self.listeners:

@@ -5,8 +5,9 @@ topic still holds of the last hour.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 HOUR = 3600.0
@@ -14,6 +15,8 @@ HOUR = 3600.0
 MOST_LOSSES = 2_000
 # So many users' losses are remembered for the count of flaps.
 MOST_FLAPPING = 50_000
+# Of so many of them each `expire` looks at: a walk through all would hold up what changes now.
+LOOKED_AT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Losses:
         self._minutes: deque[tuple[int, Counter[tuple[str, str]]]] = deque()
         self._hour: Counter[tuple[str, str]] = Counter()
         self._times: dict[str, deque[float]] = {}
+        # Those of `_times` that are to be looked at, in turn.
+        self._next: Iterator[str] = iter(())
 
     def add(self, loss: Loss) -> None:
         """Count a loss."""
@@ -56,18 +61,30 @@ class Losses:
         return len(times) if times else 0
 
     def expire(self, now: float) -> list[str]:
-        """Forget what is older than an hour; returns the users who have fewer flaps now."""
+        """Forget what is older than an hour, of flaps a part each time; returns the users who have
+        fewer flaps now."""
         since = now - HOUR
         while self._minutes and (self._minutes[0][0] + 1) * 60 <= since:
             self._hour -= self._minutes.popleft()[1]
-        fewer = [aor for aor, times in self._times.items() if times[0] < since]
-        for aor in fewer:
-            times = self._times[aor]
+        fewer = []
+        for aor in self._looked_at():
+            times = self._times.get(aor)
+            if times is None or times[0] >= since:
+                continue
+            fewer.append(aor)
             while times and times[0] < since:
                 times.popleft()
             if not times:
                 del self._times[aor]
         return fewer
+
+    def _looked_at(self) -> list[str]:
+        """The next users in turn, each at most once."""
+        found = list(islice(self._next, LOOKED_AT))
+        if len(found) < LOOKED_AT:
+            self._next = iter(list(self._times))
+            found += islice(self._next, LOOKED_AT - len(found))
+        return found
 
     def by_cause(self, allows: Callable[[str], bool] | None = None) -> list[dict[str, Any]]:
         """Causes with the number of losses, the most frequent first."""

@@ -253,3 +253,20 @@ def test_every_request_ends_with_its_connection() -> None:
         client.close()
         eventually(lambda: "1" in GONE, what="the first request's end")
         eventually(lambda: len(guard) == 0)
+
+
+def test_a_head_without_a_body_is_sent() -> None:
+    with serving() as (port, _), closing(opened(port)) as client:
+        for request in (b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n",) * 2:
+            client.sendall(request)
+            assert client.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+def test_a_client_that_waits_with_its_body_is_asked_for_it() -> None:
+    head = b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n"
+    with serving() as (port, _), closing(opened(port, head)) as client:
+        assert client.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"abc")
+        answer = client.recv(65_536)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b"\r\n\r\nabc")

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from itertools import cycle
 
 from schemas.codec import encode
 from sinks.gateway.access.identity import Identity
 from sinks.gateway.feed import End, Feed
+from sinks.gateway.feeds import ALL_TURNS, CHECK_SECONDS
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.message import Message, presence_message
 from sinks.gateway.settings import GatewaySettings
@@ -107,10 +109,10 @@ def test_quiet_feeds_get_keep_alives_but_not_all_at_once() -> None:
         gateway.check(now + 9)
         await turns()
         assert sum(one.signs for one in quiet) == 0
-        for looks in range(1, 41):
-            gateway.check(now + 10)
+        for looks, turn in zip(range(1, 401), cycle(ALL_TURNS), strict=False):
+            gateway.check(now + 10, [turn])
             await turns()
-            assert sum(one.signs for one in quiet) <= 6 * looks
+            assert sum(one.signs for one in quiet) <= looks
             if all(one.signs for one in quiet):
                 break
         assert {one.signs > 0 for one in quiet} == {True}
@@ -118,6 +120,28 @@ def test_quiet_feeds_get_keep_alives_but_not_all_at_once() -> None:
             one.running.cancel()
             with suppress(asyncio.CancelledError):
                 await one.running
+
+    run(test)
+
+
+def test_cursors_that_are_due_at_once_are_spread_over_the_turns() -> None:
+    async def test(gateway: Gateway) -> None:
+        connected = [Connection(gateway) for _ in range(100)]
+        await turns()
+        changed(gateway, ANN, 1)
+        await turns()
+        sent = [sum(len(batch) for batch in one.taken) for one in connected]
+        assert sent == [2] * 100  # live, and the change
+        later = connected[-1].feed.quiet_since + 2
+        share = 100 // len(ALL_TURNS)
+        for number, turn in enumerate(ALL_TURNS, 1):
+            gateway.check(later + CHECK_SECONDS, [turn])
+            await turns()
+            assert sum(len(one.taken) == 3 for one in connected) == number * share
+        for one in connected:
+            one.feed.end(End.GONE)
+            assert await one.running is End.GONE
+        assert len(gateway.feeds) == 0
 
     run(test)
 
