@@ -7,7 +7,7 @@ import msgspec
 
 from schemas.codec import InvalidRecord, decode, encode
 from schemas.presence import Presence
-from schemas.sip_uri import MalformedUri, canonical_aor
+from schemas.sip_uri import MalformedUri, aor_of
 from sinks.gateway.facts import NO_FACTS, Facts, facts_of
 
 # Outside of JSON's strings, which hold no line ends, they are white space; in an event stream they
@@ -92,9 +92,7 @@ def presence_message(value: bytes, at: float, place: int = 0) -> Message:
     presence = decode(Presence, value)
     try:
         value.decode()
-        _, _, rest = presence.aor.partition(":")
-        user, _, host = rest.rpartition("@")
-        canonical = canonical_aor(user, host)
+        canonical = aor_of(presence.aor)
     except UnicodeDecodeError as error:
         raise InvalidRecord(None, f"not UTF-8: {error.reason}") from error
     except MalformedUri as error:

@@ -28,7 +28,8 @@ log = logs.get(__name__)
 
 # librdkafka requires a name; without subscribing or committing no such group exists.
 _GROUP = "gateway"
-_FETCH = 500
+# Records handed over at once: while the state is read, and later, when subscribers wait.
+_READING, _FETCH = 2_000, 500
 _CONSUMER = {
     # The last records of a partition may be compacted away: only this event marks its end.
     "enable.partition.eof": True,
@@ -81,7 +82,8 @@ class Reader:
         if (first := self._consumer.poll(timeout)) is not None:
             messages: list[Message] = []
             self._advanced = {}
-            for record in (first, *self._consumer.consume(_FETCH, 0)):
+            most = _FETCH if self.is_caught_up else _READING
+            for record in (first, *self._consumer.consume(most, 0)):
                 self._accept(record, messages)
             if self._advanced:
                 self._apply(messages, self._advanced)

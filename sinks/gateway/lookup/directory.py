@@ -62,17 +62,24 @@ class Directory:
 
     def build(self, messages: Iterable[Message]) -> None:
         """Begin with these users: much faster than to add each."""
-        aors: dict[str, dict[Key, list[str]]] = {}
-        self._counts.clear()
+        found: dict[str, dict[int, tuple[Facts, list[str]]]] = {}
         for message in messages:
-            self._count(message, 1)
-            shelves = aors.setdefault(message.domain, {})
-            for key in keys_of(message.facts):
-                shelves.setdefault(key, []).append(message.aor)
-        self._domains = {
-            domain: {key: Shelf(found) for key, found in shelves.items()}
-            for domain, shelves in aors.items()
-        }
+            facts, groups = message.facts, found.setdefault(message.domain, {})
+            # By identity: records with the same facts share one object, and to hash it takes long.
+            if (group := groups.get(id(facts))) is None:
+                group = groups[id(facts)] = facts, []
+            group[1].append(message.aor)
+        self._counts.clear()
+        self._domains.clear()
+        for domain, groups in found.items():
+            counts: Counter[Facts] = Counter()
+            shelves: dict[Key, list[str]] = {}
+            for facts, aors in groups.values():
+                counts[facts] += len(aors)
+                for key in keys_of(facts):
+                    shelves.setdefault(key, []).extend(aors)
+            self._counts[domain] = counts
+            self._domains[domain] = {key: Shelf(aors) for key, aors in shelves.items()}
         self._names = Shelf(self._domains)
 
     def change(self, old: Message | None, new: Message | None) -> None:
@@ -129,12 +136,16 @@ class Directory:
         return counts
 
     def _count(self, message: Message, by: int) -> None:
-        counts = self._counts.setdefault(message.domain, Counter())
-        counts[message.facts] += by
-        if not counts[message.facts]:
-            del counts[message.facts]
+        domain, facts = message.domain, message.facts
+        if (counts := self._counts.get(domain)) is None:
+            counts = self._counts[domain] = Counter()
+        users = counts[facts] + by
+        if users:
+            counts[facts] = users
+        else:
+            del counts[facts]
             if not counts:
-                del self._counts[message.domain]
+                del self._counts[domain]
 
     def _users(self, domain: str, wanted: Filter, after: str) -> Iterator[str]:
         shelves = [
