@@ -155,11 +155,13 @@ class Rows:
         """Read the rows of all users, in slices; changes meanwhile are newer."""
         pause, rows, removed, texts = Pause(), self._rows, self._removed, self._texts
         for number, message in enumerate(list(self._hub.newest())):
-            aor = message.aor
-            of_domain = rows.setdefault(message.domain, {})
+            aor, domain = message.aor, message.domain
+            if (of_domain := rows.get(domain)) is None:
+                of_domain = rows[domain] = {}
             if aor not in of_domain and aor not in removed:
                 row = of_domain[aor] = row_of(message, flaps=self._flaps(aor))
-                texts.note(row, message.domain, is_new=True)
+                # No text is made before all rows are there.
+                texts.note(row, domain, is_new=False)
             if number % _STEP == 0:
                 await pause()
         removed.clear()
