@@ -1,32 +1,18 @@
 """rollcall.call-records: written by the calls stage, and its memory over a restart."""
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
-    KafkaError,
-    KafkaException,
-    Message,
-    Producer,
-    TopicPartition,
-)
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from runtime import logs
-from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
+from runtime.kafka import KafkaSettings, translate
+from runtime.log_reader import Part, read_to_end
 from schemas.call_record import CallRecord
 from schemas.cloudevents import headers
 from schemas.codec import InvalidRecord, decode, encode
 from schemas.topics import CALL_RECORDS
 
-_GROUP = "calls-records"
-_FETCH = 2_000
-_TIMEOUT_SECONDS = 10.0
-_STALL_SECONDS = 60.0
-# An empty partition shows its end after so long.
-_OPTIONS = {"enable.partition.eof": True, "fetch.wait.max.ms": 50}
 log = logs.get(__name__)
 
 
@@ -85,30 +71,9 @@ def read_records(kafka: KafkaSettings) -> Iterator[tuple[CallRecord, datetime]]:
 
     Raises KafkaUnavailable, KafkaMisconfigured.
     """
-    name = kafka.name(CALL_RECORDS)
-    consumer = Consumer(kafka.consumer(_GROUP, **_OPTIONS))
     found: dict[str, tuple[CallRecord, datetime]] = {}
-    try:
-        partitions = consumer.list_topics(name, timeout=_TIMEOUT_SECONDS).topics[name].partitions
-        left = set(partitions)
-        consumer.assign([TopicPartition(name, number, OFFSET_BEGINNING) for number in left])
-        deadline = time.monotonic() + _STALL_SECONDS
-        while left:
-            for message in consumer.consume(_FETCH, 0.1):
-                deadline = time.monotonic() + _STALL_SECONDS
-                error = message.error()
-                if error is None:
-                    _take(found, message)
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    left.discard(message.partition())
-                else:
-                    log.warning("error while reading call records", error=error.str())
-            if time.monotonic() > deadline:
-                raise KafkaUnavailable(f"{name} was not read to its end")
-    except KafkaException as error:
-        raise translate(error, kafka) from error
-    finally:
-        consumer.close()
+    for message in read_to_end(kafka, Part(CALL_RECORDS), "calls-records"):
+        _take(found, message)
     yield from found.values()
 
 

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException, Message, Producer
 
 from dialling.memory import Memory
 from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
-from runtime.topic_end import read_partitions
+from runtime.log_reader import Part, read_to_end
 from schemas.cloudevents import Headers, headers
 from schemas.codec import InvalidRecord, decode, encode
 from schemas.dialling import DialResult
@@ -51,9 +51,10 @@ class Results:
 
     def read(self, partitions: Iterable[int]) -> None:
         """Fill the memory from these partitions. Raises KafkaUnavailable, KafkaMisconfigured."""
-        for message in read_partitions(self._kafka, DIAL_RESULTS, partitions):
+        part = Part(DIAL_RESULTS, tuple(partitions))
+        for message in read_to_end(self._kafka, part, "dialling-results"):
             number, value = message.partition(), message.value()
-            if value is None or number is None:
+            if value is None:
                 continue
             try:
                 self._memory.put(number, decode(DialResult, value))

@@ -145,14 +145,17 @@ GATEWAY_COALESCED = Tally("rollcall_gateway_coalesced")
 # Subscribers disconnected because they received nothing for gateway.stalled_after.
 GATEWAY_STALLED = Tally("rollcall_gateway_stalled")
 # Requests not served. Labels: reason (full, starting, stopping, unauthorized, expired, keys, scope,
-# origin, host, tickets, rate, address, token, watched, bad-query, unknown-user, not-acceptable,
-# too-large, unsupported-type), and connections closed: connections, pending, timeout, stalled,
-# buffered.
+# origin, host, tickets, rate, address, token, watched, bad-query, unknown-user, unknown-call,
+# not-acceptable, too-large, unsupported-type), and connections closed: connections, pending,
+# timeout, stalled, buffered.
 GATEWAY_REFUSED = Tally("rollcall_gateway_refused")
 # Open connections, also those whose request is not complete.
 GATEWAY_CONNECTIONS = _meter.create_gauge("rollcall_gateway_connections", "1")
 # Users with a presence record.
 GATEWAY_USERS = _meter.create_gauge("rollcall_gateway_users", "1")
+# Call records and results of dialled calls that it does not keep. Labels: reason (full: more than
+# gateway.calls_kept; undecodable).
+GATEWAY_CALLS_DROPPED = Tally("rollcall_gateway_calls_dropped")
 # 1 while no broker answers: subscribers get what was read before.
 GATEWAY_KAFKA_AWAY = _meter.create_gauge("rollcall_gateway_kafka_away", "1")
 # Seconds from a record's time in Kafka until it was sent, of one message in a hundred.

@@ -1,5 +1,6 @@
 """The HTTP interface of one gateway, put together from the modules with its routes."""
 
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from starlette.applications import Starlette
@@ -35,14 +36,7 @@ def app(gateway: Gateway) -> Starlette:
             Route("/openapi.json", shared(_openapi()), methods=_READS),
             Route("/v1/tickets", tickets, methods=("POST", "OPTIONS")),
             *board_routes(gateway, answers.refusal),
-            *[
-                Route(
-                    one.route,
-                    shared(_rest(gateway, answers, one), one.allow),
-                    methods=(one.method, "OPTIONS"),
-                )
-                for one in OPERATIONS
-            ],
+            *_rest_routes(gateway, answers),
         ],
         exception_handlers={HTTPException: no_route},
     )
@@ -58,10 +52,22 @@ def _openapi() -> Handler:
     return serve
 
 
-def _rest(gateway: Gateway, answers: Answers, operation: Operation) -> Handler:
-    """The handler of one operation of `/v1`, whose errors are in the form that it answers in."""
+def _rest_routes(gateway: Gateway, answers: Answers) -> Iterator[Route]:
+    """One route a path of `/v1`, with all its methods."""
+    by_path: dict[str, dict[str, Operation]] = {}
+    for one in OPERATIONS:
+        by_path.setdefault(one.route, {})[one.method] = one
+    for path, operations in by_path.items():
+        allow = ", ".join(one.allow for one in operations.values())
+        handler = answers.shared(_rest(gateway, answers, operations), allow)
+        yield Route(path, handler, methods=(*operations, "OPTIONS"))
+
+
+def _rest(gateway: Gateway, answers: Answers, operations: Mapping[str, Operation]) -> Handler:
+    """The handler of a path's operations, by method. Errors are in the form each answers in."""
 
     async def serve(request: Request) -> Response:
+        operation = operations["GET" if request.method == "HEAD" else request.method]
         try:
             identity = await identify(gateway, request)
             return await respond(operation, gateway, identity, request)

@@ -7,6 +7,7 @@ Refused
 ├── NotAcceptable ask for a media type that there is
 ├── UnsupportedType, TooLarge  send another body
 ├── UnknownUser   nothing: there is no such user now
+├── UnknownCall   nothing: there is no such call, or none any more
 ├── TooMany       ask less often, or have fewer open at once
 └── TryElsewhere  wait and try again; another replica may have room, or may have started
 """
@@ -74,6 +75,13 @@ class UnknownUser(Refused):
 
     status = 404
     reason = "unknown-user"
+
+
+class UnknownCall(Refused):
+    """404: no call of that id or key."""
+
+    status = 404
+    reason = "unknown-call"
 
 
 class TooMany(Refused):

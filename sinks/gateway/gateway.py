@@ -5,13 +5,15 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from runtime import metrics
+from runtime import logs, metrics
 from schemas.dialling import DialCommand
 from sinks.gateway.access.authenticator import Authenticator
 from sinks.gateway.access.identity import Identity
 from sinks.gateway.access.static_tokens import StaticTokens
 from sinks.gateway.access.tickets import Tickets
 from sinks.gateway.board.board import Board
+from sinks.gateway.calls.dialled import DialledCalls
+from sinks.gateway.calls.known import KnownCalls
 from sinks.gateway.cursor import Cursor
 from sinks.gateway.errors import TryElsewhere
 from sinks.gateway.feed import End
@@ -26,6 +28,8 @@ from sinks.gateway.refusals import Refusals
 from sinks.gateway.routing.addresses import Addresses
 from sinks.gateway.settings import GatewaySettings
 from sinks.gateway.subscriber import Watch
+
+log = logs.get(__name__)
 
 NOBODY = Watch(only_named=True)
 # A gateway that is behind a subscriber's cursor looks first after so long, in seconds.
@@ -67,6 +71,9 @@ class Gateway:
         self.index = Index(self.hub)
         self.nodes = KnownNodes()
         self.node_lease = settings.node_lease
+        self.calls = KnownCalls(settings.calls_kept, self._note_dropped_call)
+        self.dialled = DialledCalls(settings.calls_kept, self._note_dropped_call)
+        self._has_dropped_calls = False
         # Assigned by the stage: whether Kafka cannot be read now.
         self.is_kafka_away: Callable[[], bool] = lambda: False
         # Assigned by the stage: writes a command, and returns when Kafka has it.
@@ -183,6 +190,12 @@ class Gateway:
             metrics.GATEWAY_USERS.set(self.hub.users)
         return unresponsive
 
+    def _note_dropped_call(self) -> None:
+        metrics.GATEWAY_CALLS_DROPPED.add(1, {"reason": "full"})
+        if not self._has_dropped_calls:
+            self._has_dropped_calls = True
+            log.warning("more calls than gateway.calls_kept (logged once)", kept=len(self.calls))
+
     def status(self) -> dict[str, Any]:
         """What an operator asks first; counts since the start of this process."""
         return {
@@ -191,6 +204,7 @@ class Gateway:
             "caught_up": self.is_caught_up,
             "sent": self.feeds.sent,
             "coalesced": self.hub.coalesced,
+            "calls": len(self.calls),
             "stalled": self.feeds.stalled,
             "refused": self.refusals.counts,
         }

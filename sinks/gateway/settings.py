@@ -106,6 +106,13 @@ class GatewaySettings(StageSettings):
         "Kafka keeps tombstones (the topic's delete.retention.ms).",
     )
 
+    calls_kept: int = Field(
+        20_000,
+        ge=1,
+        description="Call records, and results of dialled calls, that are kept in memory; the "
+        "oldest beyond are dropped, ended ones first. About 4 kB each.",
+    )
+
     @field_validator("tokens")
     @classmethod
     def _tokens(cls, tokens: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:

@@ -11,6 +11,8 @@ from runtime.kafka import KafkaSettings, KafkaUnavailable, ensure_topics
 from runtime.metrics import GATEWAY_KAFKA_AWAY
 from runtime.settings import load
 from runtime.stage import Stage, StageStopped
+from sinks.gateway.calls.reader import Apply as ApplyToCalls
+from sinks.gateway.calls.reader import CallReader
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.listener import connections_possible
 from sinks.gateway.nodes.known import KnownNodes
@@ -61,6 +63,7 @@ class Sink:
         )
         self._reader: Reader | None = None
         self._nodes: NodeReader | None = None
+        self._calls: CallReader | None = None
         self._gateway.is_kafka_away = self._is_kafka_away
         self._gateway.ask_call = DialCommands(kafka).send
         stage.status = self.status
@@ -76,7 +79,7 @@ class Sink:
             self._stage.ready.clear()
             self._server.stop()
             self._dead_letters.close()
-            for one in (self._reader, self._nodes):
+            for one in (self._reader, self._nodes, self._calls):
                 if one is not None:
                     one.close()
 
@@ -99,6 +102,7 @@ class Sink:
         try:
             ensure_topics(self._kafka, timeout=5.0)
             self._nodes = self._nodes or NodeReader(self._kafka, self._call_with_nodes)
+            self._calls = self._calls or CallReader(self._kafka, self._call_with_calls)
             reader = Reader(self._kafka, self._dead_letters, self._server.apply)
         except KafkaUnavailable:
             GATEWAY_KAFKA_AWAY.set(1)
@@ -127,8 +131,9 @@ class Sink:
 
     def _step(self, reader: Reader) -> None:
         reader.step()
-        if self._nodes is not None:
-            self._nodes.step()
+        for one in (self._nodes, self._calls):
+            if one is not None:
+                one.step()
 
     def _open(self) -> None:
         """Admit subscribers. Called in the server's thread, which has applied all messages by now.
@@ -146,6 +151,9 @@ class Sink:
 
     def _call_with_nodes(self, apply: Callable[[KnownNodes], None]) -> None:
         self._server.call(apply, self._gateway.nodes)
+
+    def _call_with_calls(self, apply: ApplyToCalls) -> None:
+        self._server.call(apply, self._gateway.calls, self._gateway.dialled)
 
     def _check_server(self) -> None:
         if not self._server.is_alive:

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType, Top
 
 from runtime import logs
 from runtime.kafka import KafkaSettings, no_answer, translate
+from runtime.log_reader import TopicReplaced
 from sinks.gateway.cursor import epoch_of
 from sinks.gateway.message import NUMBER_MAX
 
@@ -21,10 +22,6 @@ _NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 _TOMBSTONES = "delete.retention.ms"
 # Kafka's default.
 _TOMBSTONES_KEPT = timedelta(days=1)
-
-
-class TopicReplaced(Exception):
-    """The topic was deleted and created again, or lost its end: start again, to read it anew."""
 
 
 @dataclass(frozen=True, slots=True)

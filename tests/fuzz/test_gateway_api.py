@@ -1,6 +1,7 @@
 """The gateway's REST interface by its own OpenAPI document, for tokens with and without scope."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import schemathesis
@@ -17,8 +18,10 @@ from sinks.gateway.message import presence_message
 from sinks.gateway.settings import GatewaySettings
 from tests.fuzz.hostile import fuzzed, mutated
 from tests.fuzz.test_http import asked
+from tests.unit.sinks.gateway.calls.making import record, stored
 from tests.user_center import presence
 
+_TRUNK = "sip:trunk@nowhere.test"
 _SCOPED = "a-token-for-one-domain"
 _HIDDEN = [presence(f"sip:hidden{number}@hidden.test", number) for number in (1, 2, 3)]
 _SHOWN = [presence(f"sip:shown{number}@shown.test", number) for number in (1, 2, 3)]
@@ -27,7 +30,9 @@ _SHOWN = [presence(f"sip:shown{number}@shown.test", number) for number in (1, 2,
 def _application(*records: Presence, **settings: Any) -> Starlette:
     gateway = Gateway(GatewaySettings.model_validate(settings))
     gateway.apply([presence_message(encode(one), 0.0) for one in records])
-    gateway.is_caught_up = True
+    for number, (caller, callee) in enumerate(pairwise([*(one.aor for one in records), _TRUNK])):
+        gateway.calls.put(stored(record(number, caller, callee, id=f"call-{caller}")))
+    gateway.calls.is_read = gateway.is_caught_up = True
     return app(gateway)
 
 
@@ -50,6 +55,8 @@ _PATHS = [
     "/v1/users/sip:hidden1@hidden.test",
     "/v1/users/sip:hidden1@hidden.test/route",
     "/v1/nodes",
+    "/v1/calls",
+    "/v1/calls/call-sip:hidden2@hidden.test",
 ]
 _QUERIES = [
     b"domain=hidden.test",
@@ -59,6 +66,8 @@ _QUERIES = [
     b"address=192.0.2.7",
     b"cursor=AXNpcDpoaWRkZW4xQGhpZGRlbi50ZXN0",
     b"from=node-1&profile=x",
+    b"aor=sip:hidden2@hidden.test",
+    b"state=open&limit=1",
 ]
 _AORS = [one.aor for one in (*_SHOWN, *_HIDDEN)]
 

@@ -18,15 +18,22 @@ from runtime.kafka import KafkaSettings, ensure_topics
 from schemas.codec import encode
 from schemas.internal import NodeState
 from schemas.node import NodeEvent
-from schemas.topics import NODE_STATE, NODES, PRESENCE
+from schemas.topics import CALL_RECORDS, DIAL_RESULTS, NODE_STATE, NODES, PRESENCE
 from schemas.vocabulary import NodeKind, Source
+from sinks.gateway.calls.dialled import DialledCalls
+from sinks.gateway.calls.known import KnownCalls
+from sinks.gateway.calls.reader import CallReader
 from sinks.gateway.reader import Reader
 from tests.eventually import eventually
 from tests.gateway import TOKEN, EventStream, Subscription, WebSocket, gateway
 from tests.integration.conftest import delete_topics
+from tests.kafka_logs import write
 from tests.stages import StageProcess
+from tests.unit.sinks.gateway.calls.making import ended
+from tests.unit.sinks.gateway.calls.making import record as call
 from tests.user_center import dead_letters, presence, publish
 
+EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
 ANN, EVE = "sip:ann@one.test", "sip:eve@two.test"
 
 
@@ -225,6 +232,48 @@ def read_until(reader: Reader, condition: Callable[[], bool]) -> None:
         return condition()
 
     eventually(is_so, interval=0)
+
+
+def test_calls_are_served_from_their_records(stage: StageProcess, kafka: KafkaSettings) -> None:
+    url = f"{url_of(stage)}/v1/calls"
+    parts = "sip:part1@one.test", "sip:part2@one.test"
+
+    def versions() -> dict[str, int]:
+        return {one["id"]: one["version"] for one in get(url).json().get("calls", [])}
+
+    live, merged = call(1, ANN, EVE), call(2, *parts)
+    write(kafka, [(CALL_RECORDS, one.id, one) for one in (live, merged)])
+    eventually(lambda: versions() == {"call-1": 1, "call-2": 1}, what="both calls")
+    assert get(f"{url}?aor={ANN}&state=open").json()["calls"][0]["caller"] == ANN
+    over = ended(1, ANN, EVE)
+    write(kafka, [(CALL_RECORDS, over.id, over)])
+    write(kafka, [(CALL_RECORDS, "call-2", call(2, *parts, version=2, merged_into="call-1"))])
+    eventually(lambda: versions() == {"call-1": 2}, what="the end, and the merge")
+    assert get(f"{url}/call-1").json()["state"] == "ended"
+    producer = Producer(kafka.producer())
+    producer.produce(kafka.name(CALL_RECORDS), key=b"call-1", value=None)
+    assert producer.flush(30) == 0
+    eventually(lambda: get(f"{url}/call-1").status_code == 404, what="the removal")
+
+
+def test_what_is_no_call_record_is_counted_and_results_are_read(kafka: KafkaSettings) -> None:
+    result = (EXAMPLES / "rollcall.dial-results.connected.json").read_bytes()
+    calls, dialled = KnownCalls(100), DialledCalls(100)
+    write(kafka, [(CALL_RECORDS, "call-8", b"{}"), (CALL_RECORDS, "call-9", call(9, ANN, EVE))])
+    write(kafka, [(DIAL_RESULTS, "key", result), (DIAL_RESULTS, "other", b"[]")])
+    reader = CallReader(kafka, lambda apply: apply(calls, dialled))
+    try:
+
+        def is_read() -> bool:
+            reader.step()
+            return calls.is_read
+
+        eventually(is_read, interval=0.01)
+    finally:
+        reader.close()
+    assert calls.get("call-9") is not None
+    assert calls.get("call-8") is None
+    assert (dialled.get("key"), dialled.get("other")) == (result, None)
 
 
 def test_nodes_have_the_state_that_the_streams_keep(

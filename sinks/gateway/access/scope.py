@@ -8,10 +8,16 @@ from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
+
+from sinks.gateway.access.call_redaction import redacted_call
 from sinks.gateway.access.redaction import ALL_PARTS, Part, redacted_message, redacted_record
 from sinks.gateway.errors import Forbidden
 from sinks.gateway.message import Message, domain_of
 from sinks.gateway.subscriber import Watch
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,14 @@ class Scope:
     def redact_record(self, record: dict[str, Any]) -> dict[str, Any]:
         """The same for a record as JSON."""
         return redacted_record(record, self.parts)
+
+    def shown_call(self, value: bytes) -> bytes:
+        """The same for a call record, as JSON text: in which somebody of the scope takes part."""
+        return value if self.parts == ALL_PARTS else _encode(self.redact_call(_decode(value)))
+
+    def redact_call(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The same for one as JSON."""
+        return redacted_call(record, self.parts, self.allows)
 
 
 EVERYTHING = Scope(parts=ALL_PARTS, everybody=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated
+from urllib.parse import quote
 
 from pydantic import Field
 
@@ -19,13 +20,13 @@ from sinks.gateway.api.call import JSON, Answer, Call, Operation, Parameters
 from sinks.gateway.errors import Forbidden, TryElsewhere
 from sinks.gateway.query import aor_in
 
-_KEY_MAX = 100
+KEY_MAX = 100
 
 
 class CallRequest(Parameters):
     """What to call, and which digits to send when; what is missing: as dialling's settings."""
 
-    key: Annotated[str, Field(pattern=KEY, max_length=_KEY_MAX)] = Field(
+    key: Annotated[str, Field(pattern=KEY, max_length=KEY_MAX)] = Field(
         description="Idempotency key: this client's repeats within 24 h are one call."
     )
     user: str | None = Field(
@@ -55,6 +56,7 @@ class CallAsked:
     """The command is stored; the call itself may still be refused."""
 
     key: Annotated[str, Field(description="Key of the results in rollcall.dial-results.")]
+    result: Annotated[str, Field(description="The path that answers how far the call has come.")]
 
 
 async def _ask(call: Call) -> Answer:
@@ -77,7 +79,8 @@ async def _ask(call: Call) -> Answer:
         await asyncio.to_thread(call.gateway.ask_call, command)
     except (KafkaUnavailable, KafkaMisconfigured) as error:
         raise TryElsewhere("the command was not stored", reason="kafka") from error
-    return Answer(encode(CallAsked(key=command.key)), status=CALLS.status)
+    stored = CallAsked(key=command.key, result=f"/v1/dialled-calls/{quote(asked.key, safe='')}")
+    return Answer(encode(stored), status=CALLS.status)
 
 
 def key_of(identity: Identity, key: str) -> str:
@@ -90,7 +93,7 @@ CALLS = Operation(
     path="/v1/calls",
     name="askCall",
     summary="Call a number and dial an extension there; needs a token that may dial.",
-    description="202: the command is stored. How far the call is, rollcall.dial-results has.",
+    description="202: the command is stored. How far the call is, `result` answers.",
     handler=_ask,
     body=CallRequest,
     answers={JSON: CallAsked},

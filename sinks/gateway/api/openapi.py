@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from sinks.gateway.access.call_redaction import MEDIA_FIELDS
 from sinks.gateway.access.redaction import BINDING_FIELDS, CALL_FIELDS
 from sinks.gateway.api import tickets_path
 from sinks.gateway.api.call import JSON, TEXT, Operation, Parameters
@@ -22,6 +23,12 @@ _STATUSES = {
     421: "The request is for another host.",
     429: "Too many requests: see Retry-After.",
     503: "Full, starting or stopping: see Retry-After.",
+}
+# Models with fields that a token may not grant.
+_MASKED = {
+    "PresenceBinding": BINDING_FIELDS,
+    "PresenceCall": CALL_FIELDS,
+    "CallMedia": MEDIA_FIELDS,
 }
 _STATUS_TEXTS = {404: "There is none."}
 # Of those that have a body.
@@ -43,7 +50,7 @@ def document() -> dict[str, Any]:
     of_model = {key: schema for (key, _), schema in schemas.items()}
     components = shared["$defs"]
     # A token may not grant them.
-    for name, fields in (("PresenceBinding", BINDING_FIELDS), ("PresenceCall", CALL_FIELDS)):
+    for name, fields in _MASKED.items():
         required = components[name]["required"]
         components[name]["required"] = [one for one in required if fields.get(one) is None]
     paths: dict[str, Any] = {}

@@ -1,0 +1,194 @@
+"""Reads partitions of topics in no group: to their end, and then what comes.
+
+For whoever keeps a topic's content in memory: presence, calls, nodes' states, results of dialled
+calls. What a record means, its reader decides; here are only Kafka's ends, errors and holes.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from runtime import logs
+from runtime.kafka import KafkaMisconfigured, KafkaSettings, KafkaUnavailable, no_answer, translate
+from runtime.kafka_errors import is_transient
+from runtime.lag import Partition, fetched_end
+from schemas.topics import Topic
+
+log = logs.get(__name__)
+
+# Records handed over at once: until the end is read, and later, when others wait for them.
+_READING, _FETCH = 2_000, 500
+_TIMEOUT_SECONDS = 10.0
+# A topic that shows nothing for so long, and not its end either, is not read to its end.
+_STALL_SECONDS = 30.0
+_OPTIONS = {
+    # The last records of a partition may be compacted away: only this event marks its end.
+    "enable.partition.eof": True,
+    # Reading a topic of a gigabyte, librdkafka would hold 64 MB of it, and as much again in pieces.
+    "queued.max.messages.kbytes": 8 * 1024,
+    "fetch.max.bytes": 8 * 1024 * 1024,
+}
+# An empty partition shows its end after so long.
+QUICK = {"fetch.wait.max.ms": 50}
+_DEFAULTS: Mapping[str, Any] = {}
+
+
+class TopicReplaced(Exception):
+    """The topic was deleted and created again, or lost its end: start again, to read it anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is read of a topic. `partitions` None: all; `since` None: from their beginning."""
+
+    topic: Topic
+    partitions: Collection[int] | None = None
+    since: datetime | None = None
+
+
+class LogReader:
+    """One consumer; commits nothing. Belongs to one thread.
+
+    `positions` are the next offsets of all partitions, `advanced` those that the last read moved.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        parts: Iterable[Part],
+        name: str,
+        on_error: Callable[[KafkaError], None] | None = None,
+        *,
+        options: Mapping[str, Any] = _DEFAULTS,
+    ) -> None:
+        """`name` names the client: librdkafka wants a group, and none exists. `on_error` gets the
+        errors that belong to no partition. `options` are librdkafka's: QUICK, where the end of an
+        empty partition is waited for. Raises KafkaUnavailable, KafkaMisconfigured."""
+        self._kafka, self._name = kafka, name
+        own = {"error_cb": on_error} if on_error is not None else {}
+        self._consumer = Consumer(kafka.consumer(name, **_OPTIONS, **own, **options))
+        self._ahead: dict[Partition, int] = {}
+        self._logged: set[str] = set()
+        self._refusal: KafkaError | None = None
+        self.positions: dict[Partition, int] = {}
+        self.advanced: dict[Partition, int] = {}
+        self.end_of = fetched_end(self._consumer)
+        try:
+            # Before anything is fetched: a broker answers a consumer's requests one by one.
+            self._consumer.assign([place for part in parts for place in self._begin(part)])
+        except KafkaException as error:
+            self._consumer.close()
+            raise translate(error, kafka) from error
+        except KafkaUnavailable:
+            self._consumer.close()
+            raise
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether everything was read that was there at the start."""
+        return not self._ahead
+
+    def read(self, seconds: float = 0.0) -> list[Message]:
+        """The records that are there, waiting up to `seconds` for the first.
+
+        Raises KafkaMisconfigured, TopicReplaced.
+        """
+        self.advanced = {}
+        found: list[Message] = []
+        # `consume` waits for all it is asked for or the whole timeout; `poll` for the first.
+        if (first := self._consumer.poll(seconds)) is not None:
+            most = _FETCH if self.is_at_end else _READING
+            for message in (first, *self._consumer.consume(most, 0)):
+                if (failure := message.error()) is None:
+                    found.append(message)
+                    self._reached(message, message.offset() + 1)
+                elif failure.code() == KafkaError._PARTITION_EOF:
+                    self._reached(message, message.offset())
+                else:
+                    self._note(failure)
+        return found
+
+    def read_to_end(self) -> Iterator[Message]:
+        """Every record up to the ends at the start. Raises KafkaUnavailable and as `read`."""
+        deadline = time.monotonic() + _STALL_SECONDS
+        while not self.is_at_end:
+            yield from self.read(0.1)
+            if self._refusal is not None:
+                raise translate(KafkaException(self._refusal), self._kafka)
+            if self.advanced:
+                deadline = time.monotonic() + _STALL_SECONDS
+            elif time.monotonic() > deadline:
+                names = ", ".join(sorted({topic for topic, _ in self._ahead}))
+                raise no_answer(self._kafka, f"{names} was not read to its end")
+
+    def is_kafka_there(self, seconds: float) -> bool:
+        """Whether a broker answers: librdkafka does not report that one is back."""
+        name = next((topic for topic, _ in self.positions), None)
+        try:
+            self._consumer.list_topics(name, timeout=seconds)
+        except KafkaException:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _begin(self, part: Part) -> list[TopicPartition]:
+        """Where its partitions are read from; notes where they end now."""
+        name = self._kafka.name(part.topic)
+        numbers = part.partitions
+        if numbers is None or numbers:
+            # Without known leaders the first fetch would wait a second for the next metadata.
+            known = self._consumer.list_topics(name, timeout=_TIMEOUT_SECONDS).topics[name]
+            if not known.partitions:
+                raise KafkaUnavailable(f"{name} has no partitions yet")
+            numbers = sorted(known.partitions) if numbers is None else numbers
+        for number in numbers:
+            place = TopicPartition(name, number)
+            _, end = self._consumer.get_watermark_offsets(place, _TIMEOUT_SECONDS)
+            self._ahead[name, number] = end
+        if part.since is None:
+            return [TopicPartition(name, number, OFFSET_BEGINNING) for number in numbers]
+        at = int(part.since.timestamp() * 1000)
+        places = [TopicPartition(name, number, at) for number in numbers]
+        return self._consumer.offsets_for_times(places, _TIMEOUT_SECONDS)
+
+    def _reached(self, message: Message, offset: int) -> None:
+        place = message.topic(), message.partition()
+        if offset < self.positions.get(place, 0):
+            raise TopicReplaced(f"{place[0]}/{place[1]} was read to its end, and begins again")
+        self.positions[place] = self.advanced[place] = offset
+        is_end = message.error() is not None
+        if place in self._ahead and (is_end or offset >= self._ahead[place]):
+            del self._ahead[place]
+
+    def _note(self, failure: KafkaError) -> None:
+        """librdkafka goes on after all but fatal errors; each is logged once."""
+        if failure.fatal():
+            raise KafkaMisconfigured(f"{self._name}: reading: {failure.str()}")
+        if not is_transient(failure):
+            self._refusal = failure
+        if failure.str() not in self._logged:
+            self._logged.add(failure.str())
+            log.warning("error while reading a topic", reader=self._name, error=failure.str())
+
+
+def read_to_end(kafka: KafkaSettings, part: Part, name: str) -> Iterator[Message]:
+    """Every record that is in a part of a topic now. Raises KafkaUnavailable, KafkaMisconfigured,
+    TopicReplaced."""
+    reader = LogReader(kafka, [part], name, options=QUICK)
+    try:
+        yield from reader.read_to_end()
+    finally:
+        reader.close()

@@ -1,0 +1,111 @@
+"""Reading partitions of a real broker's topics to their end, and on from there."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from runtime.kafka import KafkaSettings, KafkaUnavailable
+from runtime.log_reader import QUICK, LogReader, Part, TopicReplaced, read_to_end
+from schemas.topics import CALL_RECORDS, DIAL_RESULTS, NODE_STATE, NODES, Topic
+from tests.eventually import eventually
+
+
+def produce(
+    kafka: KafkaSettings, topic: Topic, number: int, *values: str, at: datetime | None = None
+) -> None:
+    """Values under themselves as keys, to one partition."""
+    producer = Producer(kafka.producer())
+    timestamp = int(at.timestamp() * 1000) if at is not None else 0
+    for value in values:
+        producer.produce(kafka.name(topic), value, value, partition=number, timestamp=timestamp)
+    assert producer.flush(30) == 0
+
+
+def read(kafka: KafkaSettings, part: Part) -> list[str]:
+    return sorted((m.value() or b"").decode() for m in read_to_end(kafka, part, "test"))
+
+
+@pytest.fixture
+def reader(kafka: KafkaSettings) -> Iterator[LogReader]:
+    produce(kafka, CALL_RECORDS, 0, "before")
+    found = LogReader(kafka, [Part(CALL_RECORDS)], "test", options=QUICK)
+    yield found
+    found.close()
+
+
+def test_all_partitions_or_some_are_read_to_their_ends(kafka: KafkaSettings) -> None:
+    for number in range(kafka.partitions):
+        produce(kafka, DIAL_RESULTS, number, *(f"{number}-{n:03}" for n in range(600)))
+    assert len(read(kafka, Part(DIAL_RESULTS))) == 600 * kafka.partitions
+    assert read(kafka, Part(DIAL_RESULTS, (1,)))[::599] == ["1-000", "1-599"]
+    assert read(kafka, Part(DIAL_RESULTS, ())) == []
+    assert read(kafka, Part(NODE_STATE)) == []  # an empty topic has an end, too
+
+
+def test_an_end_whose_records_are_deleted_is_reached(kafka: KafkaSettings) -> None:
+    produce(kafka, CALL_RECORDS, 0, "old", "older")
+    place = TopicPartition(kafka.name(CALL_RECORDS), 0, 2)
+    for done in AdminClient(kafka.client()).delete_records([place]).values():
+        done.result(30)
+    assert read(kafka, Part(CALL_RECORDS)) == []
+
+
+def test_only_what_is_newer_is_read_where_that_is_asked_for(kafka: KafkaSettings) -> None:
+    now = datetime.now(UTC)
+    produce(kafka, NODES, 2, "old", at=now - timedelta(hours=1))
+    produce(kafka, NODES, 2, "new", at=now)
+    assert read(kafka, Part(NODES, since=now - timedelta(minutes=1))) == ["new"]
+    assert read(kafka, Part(NODES, since=now + timedelta(minutes=1))) == []
+
+
+def test_what_comes_after_the_end_is_read_on(reader: LogReader, kafka: KafkaSettings) -> None:
+    assert [m.value() for m in reader.read_to_end()] == [b"before"]
+    assert reader.is_at_end
+    produce(kafka, CALL_RECORDS, 1, "after")
+    found: list[bytes | None] = []
+
+    def has_come() -> bool:
+        found.extend(m.value() for m in reader.read(0.1))
+        return bool(found)
+
+    eventually(has_come, interval=0)
+    assert found == [b"after"]
+    assert reader.positions[kafka.name(CALL_RECORDS), 1] == 1
+    assert reader.is_kafka_there(5.0)
+
+
+def test_a_topic_made_again_is_not_taken_for_the_same(
+    reader: LogReader, kafka: KafkaSettings
+) -> None:
+    produce(kafka, CALL_RECORDS, 0, "one more")
+    eventually(lambda: list(reader.read(0.1)) and reader.is_at_end, interval=0)
+    name, admin = kafka.name(CALL_RECORDS), AdminClient(kafka.client())
+    admin.delete_topics([name], operation_timeout=30)[name].result(30)
+
+    def is_made() -> bool:
+        made = admin.create_topics([NewTopic(name, kafka.partitions, 1)])[name]
+        return made.exception(30) is None
+
+    eventually(is_made, 30)
+
+    def is_noticed() -> bool:
+        try:
+            reader.read(0.1)
+        except TopicReplaced:
+            return True
+        return False
+
+    eventually(is_noticed, 60, interval=0)
+
+
+def test_a_broker_that_is_not_there_is_named(broker: str) -> None:
+    del broker
+    began = time.monotonic()
+    nowhere = KafkaSettings(bootstrap_servers="127.0.0.1:9")
+    with pytest.raises(KafkaUnavailable, match=r"127\.0\.0\.1:9"):
+        read(nowhere, Part(CALL_RECORDS))
+    assert time.monotonic() - began < 25
