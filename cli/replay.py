@@ -4,6 +4,7 @@ import math
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from typing import Self
 
 import typer
 from confluent_kafka import Message
@@ -19,6 +20,7 @@ from local.stack import Stack
 from operate.folded_calls import FoldedCalls
 from operate.presence_log import Subscriber
 from operate.topic_reader import TopicReader, end_offsets
+from runtime.kafka import KafkaSettings
 from runtime.settings import BadArgument
 from schemas.codec import encode
 from schemas.presence import Presence
@@ -45,41 +47,66 @@ def replay(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds: everything is stopped
     with replay_stack(into) as stack:
         kafka = stack.kafka
-        before_presence, folded = end_offsets(kafka, PRESENCE), FoldedCalls(kafka)
-        changes = TopicReader(kafka, PRESENCE, before_presence)
-        subscriber = Subscriber()
-        count = 0
-
-        def show(messages: Iterator[Message]) -> None:
-            nonlocal count
-            for presence in subscriber.news(messages):
-                count += 1
-                if not calls:
-                    _print(presence, json_lines)
-
-        with Playing(stack, parsed, speed) as playing:
-
-            def so_far() -> str:
-                return f"{playing.share_sent:.0%} sent, {count} changes"
-
-            def wait(left: Callable[[], str | None], timeout: float) -> None:
-                patience = Patience(STALL_SECONDS + playing.longest_pause)
-                while (what := left()) is not None:
-                    show(changes.poll(timeout))
-                    stack.watch()
-                    patience.wait(what, so_far)
-
-            wait(playing.unfinished, 0.05)
-        progress = StreamsProgress(kafka)
-        wait(progress.behind, 0.3)
-        progress.close()
-        show(changes.read_to_end())
-        changes.close()
+        folded = FoldedCalls(kafka)
+        with _Shown(kafka, json_lines=None if calls else json_lines) as shown:
+            _play(stack, Playing(stack, parsed, speed), shown)
         if calls:
             for record in folded.read():
                 typer.echo(encode(record).decode())
-        elif not count:
+        elif not shown.count:
             _note_nothing_new(into)
+
+
+class _Shown:
+    """Prints each change of presence from now on, as a subscriber reads it."""
+
+    def __init__(self, kafka: KafkaSettings, *, json_lines: bool | None) -> None:
+        """`json_lines`: whether each is JSON; None: none is printed, they are only counted."""
+        self._changes = TopicReader(kafka, PRESENCE, end_offsets(kafka, PRESENCE))
+        self._subscriber = Subscriber()
+        self._json_lines = json_lines
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._changes.close()
+
+    def poll(self, timeout: float) -> None:
+        """Show what comes within `timeout` seconds."""
+        self._show(self._changes.poll(timeout))
+
+    def read_to_end(self) -> None:
+        """Show all there is."""
+        self._show(self._changes.read_to_end())
+
+    def _show(self, messages: Iterator[Message]) -> None:
+        for presence in self._subscriber.news(messages):
+            self.count += 1
+            if self._json_lines is not None:
+                _print(presence, self._json_lines)
+
+
+def _play(stack: Stack, playing: Playing, shown: _Shown) -> None:
+    """Play, and return when everything is processed and shown. Raises ReplayTimeout."""
+
+    def so_far() -> str:
+        return f"{playing.share_sent:.0%} sent, {shown.count} changes"
+
+    def wait(left: Callable[[], str | None], timeout: float) -> None:
+        patience = Patience(STALL_SECONDS + playing.longest_pause)
+        while (what := left()) is not None:
+            shown.poll(timeout)
+            stack.watch()
+            patience.wait(what, so_far)
+
+    with playing:
+        wait(playing.unfinished, 0.05)
+    progress = StreamsProgress(stack.kafka)
+    wait(progress.behind, 0.3)
+    progress.close()
+    shown.read_to_end()
 
 
 def _note_nothing_new(into: str | None) -> None:

@@ -100,41 +100,57 @@ def _records(
         gone = {"kind": Kind.WILDCARD, "remaining": [], **shared}  # star() in registrar's save.c
         return registration(event, context, received, aor, registrar, [gone])
     contacts = _contacts(event)
-    records = []
-    for one in contacts:
-        try:
-            read = contact.read(one.uri, "contact")
-        except InvalidRecord as error:
-            if len(contacts) == 1:
-                raise
-            context.unreadable.append(UnreadableRow(one.uri, error))  # the others count
-            continue
-        seconds = _seconds(event, one, alone=len(contacts) == 1)
-        key = _identity(event, context, one)
-        fields = {**shared, **contact.shown(read), "binding": key}
-        if seconds == 0:
-            context.known.remove(registrar, aor, key)
-            records.append({"kind": Kind.UNREGISTERED, **fields})
-            continue
-        stored = _stored_as(event, context, registrar, aor, one)
-        if stored is not None:
-            key, (text, *_) = stored
-            fields |= {**contact.shown(contact.read(text, "contact")), "binding": key}
-        known = context.known.of(registrar, aor).get(key)
-        listed = known is not None and known.listed
-        context.known.add(registrar, aor, key, Known(one.uri, call_id, cseq, listed))
-        if seconds is not None:
-            fields["expires_at"] = time_of(event, received.at) + timedelta(seconds=seconds)
-        is_renewal = event.number("result") == _RENEWED or known is not None
-        records.append({"kind": Kind.REFRESHED if is_renewal else Kind.REGISTERED, **fields})
+    found = (_binding(event, context, received, aor, registrar, one, contacts) for one in contacts)
     # New bindings come first: a client that moves is never without one.
-    records.sort(key=lambda record: record["kind"] is Kind.UNREGISTERED)
+    records = sorted(
+        ({**shared, **fields} for fields in found if fields is not None),
+        key=lambda record: record["kind"] is Kind.UNREGISTERED,
+    )
     if not records:
         return []
     made = [record["binding"] for record in records if record["kind"] is not Kind.UNREGISTERED]
     if context.only_one_contact and made and registrar != EDGE:
         records[-1]["remaining"] = made[:1]
     return registration(event, context, received, aor, registrar, records)
+
+
+def _binding(
+    event: ServerEvent,
+    context: Context,
+    received: Received,
+    aor: str,
+    registrar: str,
+    one: HeaderContact,
+    contacts: list[HeaderContact],
+) -> dict[str, Any] | None:
+    """What one of the header's contacts makes of its binding; None for one that cannot be read
+    beside others. Raises InvalidRecord for one that stands alone."""
+    alone = len(contacts) == 1
+    try:
+        read = contact.read(one.uri, "contact")
+    except InvalidRecord as error:
+        if alone:
+            raise
+        context.unreadable.append(UnreadableRow(one.uri, error))  # the others count
+        return None
+    seconds = _seconds(event, one, alone=alone)
+    key = _identity(event, context, one)
+    fields = {**contact.shown(read), "binding": key}
+    if seconds == 0:
+        context.known.remove(registrar, aor, key)
+        return {"kind": Kind.UNREGISTERED, **fields}
+    stored = _stored_as(event, context, registrar, aor, one)
+    if stored is not None:
+        key, (text, *_) = stored
+        fields |= {**contact.shown(contact.read(text, "contact")), "binding": key}
+    known = context.known.of(registrar, aor).get(key)
+    listed = known is not None and known.listed
+    call_id, cseq = event.identifier("callid"), event.number("cseq")
+    context.known.add(registrar, aor, key, Known(one.uri, call_id, cseq, listed))
+    if seconds is not None:
+        fields["expires_at"] = time_of(event, received.at) + timedelta(seconds=seconds)
+    is_renewal = event.number("result") == _RENEWED or known is not None
+    return {"kind": Kind.REFRESHED if is_renewal else Kind.REGISTERED, **fields}
 
 
 def _contacts(event: ServerEvent) -> list[HeaderContact]:
