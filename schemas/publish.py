@@ -1,4 +1,5 @@
-"""`make schemas`: writes schemas/published and docs/events.md, unless readers would break."""
+"""`make schemas`: writes schemas/published, schemas/sql and docs/events.md, unless readers would
+break."""
 
 import json
 import sys
@@ -7,6 +8,7 @@ from typing import Any
 
 from schemas import asyncapi, document, export, topics
 from schemas.compatibility import Incompatibility, compare_all
+from schemas.ddl import files
 
 
 def published(folder: Path = export.PUBLISHED) -> dict[str, dict[str, Any]]:
@@ -40,7 +42,9 @@ def may_break(old: str, new: str) -> bool:
     return after[: leading + 1] > before[: leading + 1]
 
 
-def publish(folder: Path = export.PUBLISHED, page: Path = document.PAGE) -> int:
+def publish(
+    folder: Path = export.PUBLISHED, page: Path = document.PAGE, sql: Path = files.FOLDER
+) -> int:
     """Publish, or print what is incompatible; returns the exit status."""
     found, before = incompatibilities(folder), published_version(folder)
     if found and before is not None and not may_break(before, asyncapi.VERSION):
@@ -51,7 +55,7 @@ def publish(folder: Path = export.PUBLISHED, page: Path = document.PAGE) -> int:
             file=sys.stderr,
         )
         return 1
-    for path in (*export.export(folder), document.write(page)):
+    for path in (*export.export(folder), *files.write(sql), document.write(page)):
         print(path)  # noqa: T201 - a command
     return 0
 

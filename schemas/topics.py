@@ -35,7 +35,10 @@ class Cleanup(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Topic:
-    """One Kafka topic. All have the same number of partitions and are co-partitioned."""
+    """One Kafka topic. All have the same number of partitions and are co-partitioned.
+
+    `key_field`: of a compacted topic that others read, the field of its values that is the key.
+    """
 
     name: str
     title: str
@@ -47,6 +50,7 @@ class Topic:
     writers: tuple[str, ...]
     readers: tuple[str, ...]
     internal: bool = False
+    key_field: str | None = None
 
 
 REGISTRATIONS = Topic(
@@ -113,6 +117,7 @@ CALL_RECORDS = Topic(
     retention=None,
     writers=("calls",),
     readers=("calls", "sinks/clickhouse", "operators"),
+    key_field="id",
 )
 SESSIONS = Topic(
     name="rollcall.sessions",
@@ -135,6 +140,7 @@ PRESENCE = Topic(
     retention=None,
     writers=("streams",),
     readers=("calls", "sinks", "subscribers"),
+    key_field="aor",
 )
 DIAL_COMMANDS = Topic(
     name="rollcall.dial-commands",
@@ -156,6 +162,7 @@ DIAL_RESULTS = Topic(
     retention=None,
     writers=("dialling",),
     readers=("dialling", "cli", "sinks/gateway"),
+    key_field="key",
 )
 DEAD_LETTERS = Topic(
     name="rollcall.dead-letters",

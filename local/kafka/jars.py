@@ -80,7 +80,15 @@ def classpath() -> str:
 
     Raises KafkaJarsUnavailable.
     """
-    if absent := missing():
+    return fetched(pinned())
+
+
+def fetched(jars: list[Jar]) -> str:
+    """Java's class path of these jars; fetches those that are not cached.
+
+    Raises KafkaJarsUnavailable.
+    """
+    if absent := [jar for jar in jars if not jar.path.exists()]:
         try:
             _fetch_all(absent)
         except (OSError, httpx.HTTPError) as error:
@@ -89,7 +97,7 @@ def classpath() -> str:
                 f"{type(error).__name__}: {error}. Check the network (HTTPS_PROXY, if you need "
                 "one), or point KAFKA_BOOTSTRAP_SERVERS at a cluster you have."
             ) from error
-    return ":".join(str(jar.path) for jar in pinned())
+    return ":".join(str(jar.path) for jar in jars)
 
 
 def _fetch_all(absent: list[Jar]) -> None:
