@@ -84,6 +84,7 @@ class Gateway:
             is_kafka_away=lambda: self.is_kafka_away(),
             nodes=self.nodes,
             node_lease=self.node_lease,
+            calls=self.calls,
             clock=wall_clock,
         )
         self.watched_max = settings.watched_max

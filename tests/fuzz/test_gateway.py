@@ -22,6 +22,7 @@ from sinks.gateway.access.tickets import Tickets
 from sinks.gateway.board.board import Board
 from sinks.gateway.board.matching import Matcher
 from sinks.gateway.board.request import request_in
+from sinks.gateway.calls.known import KnownCalls
 from sinks.gateway.commands import command_in, content_in, id_in
 from sinks.gateway.cursor import Cursor, cursor_in, epoch_of, tag_of
 from sinks.gateway.errors import BadQuery, NotAllowed, Refused
@@ -154,6 +155,7 @@ def test_any_record_is_shown_on_the_board(value: bytes) -> None:
         is_kafka_away=lambda: False,
         nodes=KnownNodes(),
         node_lease=timedelta(seconds=5),
+        calls=KnownCalls(1),
     )
     board.tick()
     later = presence_message(value, 2.0)

@@ -13,12 +13,15 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from runtime.kafka import KafkaSettings, ensure_topics
+from schemas.call_record import CallRecord
 from schemas.origin import Address
 from schemas.presence import Presence, PresenceBinding
-from schemas.vocabulary import Cause, Status, Transport
+from schemas.topics import CALL_RECORDS
+from schemas.vocabulary import CallState, Cause, HungUpBy, Status, Transport
 from tests.eventually import eventually
 from tests.gateway import TOKEN, gateway
 from tests.integration.conftest import delete_topics
+from tests.kafka_logs import write
 from tests.stages import StageProcess
 from tests.user_center import publish
 
@@ -63,11 +66,46 @@ def user(number: int, version: int, *, online: bool, cause: Cause | None = None)
     )
 
 
+def call(name: str, caller: int, callee: int, version: int = 1, **fields: Any) -> CallRecord:
+    """A call of two of the users on fs1, begun two minutes ago and answered 5 s later."""
+    started = datetime.now(UTC) - timedelta(minutes=2)
+    given: dict[str, Any] = {
+        "id": name,
+        "version": version,
+        "call": name,
+        "node": "fs1",
+        "nodes": ["fs1"],
+        "users": [aor(caller), aor(callee)],
+        "caller": aor(caller),
+        "callee": aor(callee),
+        "state": CallState.ANSWERED,
+        "started": started,
+        "answered": started + timedelta(seconds=5),
+    }
+    return CallRecord(**(given | fields))
+
+
+def ended(name: str, caller: int, callee: int) -> CallRecord:
+    """The end of it."""
+    return call(
+        name,
+        caller,
+        callee,
+        version=9,
+        state=CallState.ENDED,
+        ended=datetime.now(UTC),
+        hung_up_by=HungUpBy.CALLEE,
+        cause="NORMAL_CLEARING",
+    )
+
+
 @pytest.fixture(scope="module")
 def kafka(broker: str) -> Iterator[KafkaSettings]:
     settings = KafkaSettings(bootstrap_servers=broker, namespace=f"t{uuid.uuid4().hex[:8]}.")
     ensure_topics(settings)
     publish(settings, [user(number, 1, online=number % 4 != 0) for number in range(USERS)])
+    # In sight in all tests: its parties are 1007@one.test and 1009@two.test.
+    write(settings, [(CALL_RECORDS, "staying", call("staying", 7, 9, at_risk=True))])
     yield settings
     delete_topics(settings)
 
@@ -212,6 +250,43 @@ def test_a_user_is_explained_and_the_explanation_follows(
     publish(kafka, [user(number, 3, online=True)])
 
 
+def test_calls_are_shown_as_they_are_and_the_last_ones_of_a_user(
+    visit: Visit, kafka: KafkaSettings
+) -> None:
+    page = visit.page
+    calls = page.locator("#calls li")
+    expect(calls).to_have_count(1)
+    expect(calls).to_contain_text("1007@one.test → 1009@two.test")
+    expect(calls.locator(".badge")).to_have_text("at risk")
+    expect(page.locator("#calls-total")).to_have_text("1, 1 at risk")
+
+    write(
+        kafka, [(CALL_RECORDS, "new", call("new", 11, 13, state=CallState.RINGING, answered=None))]
+    )
+    added = calls.filter(has_text="1011@one.test → 1013@one.test")
+    expect(added).to_contain_text("Ringing", timeout=SOON_MS)
+    expect(page.locator("#calls-total")).to_have_text("2, 1 at risk")
+    write(kafka, [(CALL_RECORDS, "new", call("new", 11, 13, version=2))])
+    expect(added).to_contain_text(re.compile(r"Answered for [12]:\d\d · fs1"), timeout=SOON_MS)
+
+    # By keyboard: an update of the list leaves the focus where it is.
+    added.get_by_role("button").focus()
+    eventually(lambda: ":5" not in added.inner_text(), interval=0.2)
+    expect(added.get_by_role("button")).to_be_focused()
+    page.keyboard.press("Enter")
+    details = page.get_by_role("dialog")
+    expect(details.get_by_role("heading", name="1011@one.test")).to_be_focused()
+    last = details.locator("details[data-key='call-new']")
+    expect(last).to_contain_text("Answered")
+    expect(last).to_contain_text("calls 1013@one.test")
+    last.locator("summary").press("Enter")
+    write(kafka, [(CALL_RECORDS, "new", ended("new", 11, 13))])
+    expect(last).to_contain_text("by the callee, NORMAL_CLEARING", timeout=SOON_MS)
+    expect(last).to_have_attribute("open", "")
+    page.keyboard.press("Escape")
+    expect(added).to_have_count(0)
+
+
 def test_the_list_is_used_by_keyboard(visit: Visit) -> None:
     page = visit.page
     page.keyboard.press("/")
@@ -285,6 +360,8 @@ def test_with_tokens_the_page_asks_for_one_and_shows_its_users_only(
         expect(page.locator("#found")).to_have_text(f"{USERS // 3} users")
         assert {name.partition("@")[2] for name in visit.names} == {"two.test"}
         expect(page.locator("#domains tr")).to_have_count(1)
+        # Of a call only the party that the token shows.
+        expect(page.locator("#calls li")).to_contain_text("another party → 1009@two.test")
         page.get_by_role("searchbox").fill("yealink")
         expect(page.get_by_text("No user found")).to_be_visible()
         page.get_by_role("button", name="Sign out").click()
@@ -347,11 +424,16 @@ def test_everybody_can_read_and_reach_everything(
     expect(page.get_by_role("dialog")).to_contain_text("binding")
     check("a user")
     page.keyboard.press("Escape")
+    visit.row(aor(7)).click()
+    expect(page.get_by_role("dialog")).to_contain_text("calls 1009@two.test")
+    check("a user in a call")
+    page.keyboard.press("Escape")
     if size is PHONE:
         expect(page.get_by_role("heading", name="Nodes")).to_be_hidden()
         page.get_by_role("button", name="Overview").click()
         expect(page.get_by_role("grid", name="Users")).to_be_hidden()
     expect(page.get_by_role("heading", name="Nodes")).to_be_visible()
+    expect(page.locator("#calls li")).to_contain_text("at risk")
     expect(page.get_by_role("img")).to_have_attribute("aria-label", re.compile("^Reachable users"))
     check("the overview")
     if size is PHONE:

@@ -14,6 +14,7 @@ from msgspec import json
 
 from runtime import logs
 from sinks.gateway.access.scope import Scope
+from sinks.gateway.board.calls import Stamp, calls_json, last_calls, stamp_of
 from sinks.gateway.board.counts import Counts
 from sinks.gateway.board.delays import Delays
 from sinks.gateway.board.explanation import explanation
@@ -25,6 +26,7 @@ from sinks.gateway.board.request import Selection
 from sinks.gateway.board.row import Parts, parts_of, row_of, seconds
 from sinks.gateway.board.rows import Rows
 from sinks.gateway.board.view import View
+from sinks.gateway.calls.known import KnownCalls
 from sinks.gateway.hub import Hub
 from sinks.gateway.message import Message
 from sinks.gateway.nodes.known import KnownNodes
@@ -48,12 +50,14 @@ class Board:
         is_kafka_away: Callable[[], bool],
         nodes: KnownNodes,
         node_lease: timedelta,
+        calls: KnownCalls,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`clock`: seconds since the epoch."""
         self._hub = hub
         self._is_caught_up, self._is_kafka_away = is_caught_up, is_kafka_away
         self._nodes, self._node_lease = nodes, node_lease
+        self._calls = calls
         self._clock = clock
         self._counts: Counts | None = None
         self._losses = Losses()
@@ -64,7 +68,7 @@ class Board:
         self._summaries: dict[Scope, tuple[float, dict[str, Any]]] = {}
         # Called with the AOR of each user who has changed, and with None after each tick.
         self.listeners: set[Callable[[str | None], None]] = set()
-        self.changes = 0
+        self._changes = 0
         self._has_failed = False
 
     # -- the gateway's changes --------------------------------------------------------------------
@@ -84,7 +88,7 @@ class Board:
         parts = self._note_loss(old, new)
         if self._counts is None:
             return  # still reading: the counts begin with what is there at the end
-        self.changes += 1
+        self._changes += 1
         self._counts.change(old, new)
         if new is None:
             if old is not None:
@@ -120,6 +124,11 @@ class Board:
     def _announce(self, aor: str | None) -> None:
         for listener in self.listeners:
             listener(aor)
+
+    @property
+    def changes(self) -> int:
+        """Grows with each change of what a summary counts."""
+        return self._changes + self._calls.changes
 
     # -- periodically -----------------------------------------------------------------------------
     def tick(self) -> None:
@@ -169,6 +178,7 @@ class Board:
                 "causes": self._losses.by_cause(scope.allows_domain),
                 "last": self._losses.newest(LAST_LOSSES, scope.allows),
             },
+            "calls": calls_json(self._calls, scope),
             "delay": self._delays.as_json(now),
             "sample": self._history.newest(scope),
         }
@@ -186,7 +196,12 @@ class Board:
         message = self._hub.get(aor) if scope.allows(aor) else None
         if message is None:
             return None
-        return explanation(scope.redact_record(json.decode(message.value)), self.states(aor))
+        record = scope.redact_record(json.decode(message.value))
+        return explanation(record, self.states(aor), last_calls(self._calls, aor, scope))
+
+    def calls_stamp(self, aor: str) -> Stamp:
+        """Another one where the user's last calls have changed."""
+        return stamp_of(self._calls, aor)
 
     def states(self, aor: str) -> list[State]:
         """The user's states since this gateway started, the newest first."""

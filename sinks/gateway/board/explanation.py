@@ -12,6 +12,7 @@ from msgspec import convert
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from schemas.call_record import CallRecord
 from schemas.phrases import MARKS, Change, because, headline
 from schemas.presence import Presence
 from schemas.vocabulary import Cause, Status
@@ -54,12 +55,18 @@ class Explanation:
     states: Annotated[
         list[FormerState], Field(description="Newest first; none of a user who has not changed.")
     ]
+    call_records: Annotated[
+        list[CallRecord],
+        Field(description="The user's last calls, newest first, as far as this gateway has them."),
+    ]
     source: Annotated[str, Field(description="What this is made of.")]
 
 
-def explanation(record: dict[str, Any], states: Iterable[State]) -> dict[str, Any]:
-    """An Explanation as JSON. `record`: the presence record, without what the viewer may not see;
-    `states`: the newest first."""
+def explanation(
+    record: dict[str, Any], states: Iterable[State], calls: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """An Explanation as JSON. `record`: the presence record; `states` and the call records
+    `calls`: the newest first. None has what the viewer may not see."""
     aor, at = record["aor"], convert(record["at"], datetime)
     status, cause = Status(record["status"]), Cause(record["cause"])
     bindings = len(record["bindings"]) if record["reachable"] else None
@@ -69,6 +76,7 @@ def explanation(record: dict[str, Any], states: Iterable[State]) -> dict[str, An
         "record": record,
         "marks": [_marks(binding) for binding in record["bindings"]],
         "states": [_state(one) for one in states],
+        "call_records": calls,
         "source": SOURCE,
     }
 

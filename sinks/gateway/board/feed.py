@@ -15,6 +15,7 @@ from schemas.phrases import CAUSES
 from sinks.gateway.access.redaction import Part
 from sinks.gateway.access.scope import Scope
 from sinks.gateway.board.board import Board
+from sinks.gateway.board.calls import Stamp
 from sinks.gateway.board.request import Request, Selection
 from sinks.gateway.board.row import Row
 from sinks.gateway.board.view import View
@@ -60,7 +61,7 @@ class BoardFeed:
         # What the page has: the request answered, the rows, the user's message, the counts.
         self._shown: tuple[int, int, int] | None = None
         self._rows: list[Row] = []
-        self._user: tuple[str, Message | None] | None = None
+        self._user: tuple[str, Message | None, Stamp] | None = None
         self._summary_at, self._summary_changes = 0.0, -1
         # When the send under way began (None: there is none), and when the last one ended.
         self.sending_since: float | None = None
@@ -170,10 +171,11 @@ class BoardFeed:
         if aor is None:
             self._user = None
             return
-        message = self._board.message(aor)
-        if self._user is not None and self._user[0] == aor and self._user[1] is message:
+        shown = aor, self._board.message(aor), self._board.calls_stamp(aor)
+        # Messages are compared by identity.
+        if self._user == shown:
             return
-        self._user = aor, message
+        self._user = shown
         found = self._board.explain(aor, self._scope)
         await self._push({"user": {"aor": aor, "explanation": found}})
 

@@ -1,6 +1,6 @@
 // Why one user is shown as it is: the record in words, its bindings and calls, its states before.
 
-import { CONFIDENCES, STATUSES, age, byId, element, fullTime, statusMark, timeOfDay, user } from "./dom.js";
+import { AT_RISK, CONFIDENCES, STATUSES, age, byId, callMark, element, fullTime, statusMark, talked, timeOfDay, user } from "./dom.js";
 
 /** `on.close()` closes it. */
 export class Details {
@@ -44,13 +44,14 @@ export class Details {
       this.#body.replaceChildren(element("p", {}, `There is no record of ${aor} any more.`));
       return;
     }
-    const { record, sentences, marks, states, source } = explanation;
+    const { record, sentences, marks, states, call_records: calls, source } = explanation;
     const open = new Set([...this.#body.querySelectorAll("details[open]")].map((one) => one.dataset.key));
     this.#body.replaceChildren(
       element("p", { className: "headline" }, statusMark(record.status)),
       ...sentences.map((sentence) => element("p", {}, sentence)),
       ...section("Bindings", record.bindings, (binding, index) => this.#binding(binding, marks[index])),
       ...section("Calls", record.calls, (call) => this.#call(call)),
+      ...section("Last calls", calls, (call) => this.#lastCall(call, aor, open)),
       ...section("Evidence", record.evidence, (id) => element("li", {}, element("code", {}, id))),
       ...section("Before", states, (state) => this.#state(state, open)),
       element("p", { className: "note" }, ...withCode(source)),
@@ -92,6 +93,37 @@ export class Details {
     );
   }
 
+  #lastCall(call, aor, open) {
+    const key = `call-${call.id}`;
+    const seconds = (text) => (text ? Date.parse(text) / 1000 : null);
+    const [started, answered, ended] = [call.started, call.answered, call.ended].map(seconds);
+    const length = answered === null ? null : talked((ended ?? this.#clock()) - answered);
+    const reason = [call.hung_up_by && `by the ${call.hung_up_by}`, call.cause ?? call.status_code].filter(Boolean).join(", ");
+    return element(
+      "li",
+      {},
+      element(
+        "details",
+        { "data-key": key, open: open.has(key) },
+        element(
+          "summary",
+          {},
+          element("time", { dateTime: call.started, title: fullTime(started) }, timeOfDay(started)),
+          callMark(call.state),
+          element("span", { className: "why" }, ` ${withWhom(call, aor)}`),
+        ),
+        list([
+          ["Started", fullTime(started)],
+          ["Talked", length],
+          ["Ended", ended === null ? null : [fullTime(ended), reason].filter(Boolean).join(", ")],
+          ["Nodes", call.nodes.join(", ")],
+          ["Call", call.id],
+        ]),
+      ),
+      call.at_risk ? element("p", { className: "mark" }, AT_RISK) : "",
+    );
+  }
+
   #state(state, open) {
     const key = String(state.version);
     const at = Date.parse(state.at) / 1000;
@@ -121,6 +153,14 @@ export class Details {
       ),
     );
   }
+}
+
+/** The call as one of its users has it. */
+function withWhom(call, aor) {
+  const name = (party) => (party ? user(party).join("") : null);
+  if (call.caller === aor) return `calls ${name(call.callee) ?? call.dialled ?? "another party"}`;
+  const own = call.legs.find((leg) => leg.aor === aor && leg.peer);
+  return `called by ${name(call.caller) ?? own?.peer ?? "another party"}`;
 }
 
 function section(title, items, make) {

@@ -63,6 +63,17 @@ export const STATUSES = {
   offline: "Offline",
 };
 
+/** Of each state of a call: its name, and the status whose shape it has. */
+export const CALL_STATES = {
+  trying: ["Trying", "ringing"],
+  ringing: ["Ringing", "ringing"],
+  early: ["Early media", "ringing"],
+  answered: ["Answered", "on-the-phone"],
+  held: ["On hold", "held"],
+  ended: ["Ended", "offline"],
+};
+export const AT_RISK = "A connection or the media of this call is lost, and nobody has hung up";
+
 export const CONFIDENCES = { sure: "sure", suspect: "suspect", stale: "not known" };
 
 /** A status with its shape: never by colour alone. */
@@ -74,6 +85,18 @@ export function statusMark(status, ...more) {
     STATUSES[status] ?? status,
     ...more,
   );
+}
+
+/** The state of a call, with its shape. */
+export function callMark(state) {
+  const [name, status] = CALL_STATES[state] ?? [state, "offline"];
+  return element("span", { className: `status ${status}` }, element("span", { className: "shape", "aria-hidden": "true" }), name);
+}
+
+/** `2:05`: minutes and seconds. */
+export function talked(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
 /** An AOR without its scheme, the domain apart. */

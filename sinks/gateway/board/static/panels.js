@@ -1,6 +1,6 @@
 // Counts beside the list: tiles, losses, nodes, domains, delays. Each count filters the list.
 
-import { STATUSES, age, byId, delay, element, fullTime, number, plural, setText, timeOfDay, user } from "./dom.js";
+import { AT_RISK, STATUSES, age, byId, callMark, delay, element, fullTime, number, plural, setText, talked, timeOfDay, user } from "./dom.js";
 
 const TILES = [
   ["reachable", "Reachable", { reachable: true }],
@@ -64,6 +64,7 @@ export class Panels {
     }
     document.title = `${number(summary.reachable)} reachable · Rollcall`;
     this.#showLosses(summary.losses, summary.now);
+    this.#showCalls(summary.calls, summary.now);
     this.#showNodes(summary.nodes, summary.now);
     this.#showDomains(summary);
     this.#showDelays(summary.delay);
@@ -98,6 +99,24 @@ export class Panels {
     });
     if (!last.length) byId("losses").replaceChildren(element("li", { className: "none" }, "Nobody was lost within the hour."));
     void now;
+  }
+
+  #showCalls({ read, open, at_risk: atRisk, list }, now) {
+    setText(byId("calls-total"), open ? `${number(open)}${atRisk ? `, ${number(atRisk)} at risk` : ""}` : "");
+    fill(byId("calls"), list, (one) => one.id, (one) => {
+      const opened = [one.calling, one.called].find((party) => party?.startsWith("sip:"));
+      const length = one.answered === null ? "" : ` for ${talked(now - one.answered)}`;
+      const line = [
+        element("time", { dateTime: new Date(one.started * 1000).toISOString(), title: fullTime(one.started) }, timeOfDay(one.started)),
+        element("span", { className: "name" }, ...party(one.calling), " → ", ...party(one.called)),
+        element("span", { className: "why" }, callMark(one.state), `${length} · ${one.nodes.join(", ")}`,
+          one.at_risk ? element("span", { className: "badge suspect", title: AT_RISK }, "at risk") : ""),
+      ];
+      return element("li", {}, opened
+        ? element("button", { type: "button", className: "line", onclick: () => this.#on.open(opened) }, ...line)
+        : element("div", { className: "line" }, ...line));
+    });
+    if (!list.length) byId("calls").replaceChildren(element("li", { className: "none" }, read ? "Nobody is in a call." : "Still reading."));
   }
 
   #showNodes(nodes, now) {
@@ -143,6 +162,13 @@ export class Panels {
         element("td", { className: "number" }, delay(of.p99)),
       ));
   }
+}
+
+/** A party of a call: an AOR, a number, or somebody whom this page may not show. */
+function party(name) {
+  if (name === null) return ["another party"];
+  const [local, domain] = user(name);
+  return [element("b", {}, local), element("span", { className: "domain" }, domain)];
 }
 
 /** The children of `place` for these values: those that look as before stay, with their focus. */

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,13 @@ from sinks.gateway.access.redaction import ALL_PARTS
 from sinks.gateway.access.scope import EVERYTHING, Scope
 from sinks.gateway.board.board import Board
 from sinks.gateway.board.request import Selection
+from sinks.gateway.calls.known import KnownCalls
 from sinks.gateway.hub import Hub
 from sinks.gateway.message import Message
 from sinks.gateway.nodes.known import KnownNodes
 from tests.unit.sinks.gateway.board.users import ANN, AT, BOB, EVE, binding, message, record
+from tests.unit.sinks.gateway.calls.making import ended, stored
+from tests.unit.sinks.gateway.calls.making import record as call
 
 NOW = AT.timestamp()
 ONE = Scope(domains=frozenset({"one.test"}), parts=ALL_PARTS)
@@ -28,6 +32,7 @@ class Scene:
     def __init__(self) -> None:
         self.hub = Hub()
         self.nodes = KnownNodes()
+        self.calls = KnownCalls(100)
         self.now = NOW + 100
         self.is_caught_up = self.is_kafka_away = False
         self.board = Board(
@@ -36,6 +41,7 @@ class Scene:
             is_kafka_away=lambda: self.is_kafka_away,
             nodes=self.nodes,
             node_lease=timedelta(seconds=5),
+            calls=self.calls,
             clock=lambda: self.now,
         )
 
@@ -257,3 +263,68 @@ def test_lists_follow_changes_and_are_shared(scene: Scene) -> None:
         assert await scene.board.view(Selection(), EVERYTHING) is not view
 
     asyncio.run(main())
+
+
+CAT = "sip:cat@three.test"
+
+
+def lines(summary: dict[str, Any]) -> list[tuple[object, ...]]:
+    return [(one["id"], one["calling"], one["called"]) for one in summary["calls"]["list"]]
+
+
+def test_live_calls_are_listed_those_at_risk_first(scene: Scene) -> None:
+    assert scene.board.summary(EVERYTHING)["calls"]["read"] is False
+    before = scene.board.changes
+    for one in (
+        call(1, ANN, EVE, at_risk=True),
+        call(2, BOB, CAT),
+        call(3, CAT, EVE),
+        ended(4, ANN, BOB),
+    ):
+        scene.calls.put(stored(one))
+    scene.calls.is_read = True
+    assert scene.board.changes == before + 4
+    found = scene.at(200).board.summary(EVERYTHING)["calls"]
+    assert (found["read"], found["open"], found["at_risk"]) == (True, 3, 1)
+    assert [one["id"] for one in found["list"]] == ["call-1", "call-3", "call-2"]
+    assert found["list"][0] | {"started": 0, "answered": 0} == {
+        "id": "call-1",
+        "calling": ANN,
+        "called": EVE,
+        "state": "answered",
+        "started": 0,
+        "answered": 0,
+        "at_risk": True,
+        "nodes": ("fs1",),
+    }
+
+
+def test_a_viewer_gets_calls_of_its_users_and_other_parties_only_where_granted(
+    scene: Scene,
+) -> None:
+    for one in (call(1, ANN, EVE), call(2, CAT, EVE), call(3, BOB, ANN)):
+        scene.calls.put(stored(one))
+    scene.calls.put(stored(call(4, BOB, "sip:x@one.test", callee=None, users=[BOB])))
+    masked = Scope(domains=frozenset({"one.test"}))
+    assert lines(scene.board.summary(masked)) == [
+        ("call-4", BOB, None),  # a number
+        ("call-3", BOB, ANN),
+        ("call-1", ANN, None),
+    ]
+    assert lines(scene.board.summary(ONE))[0] == ("call-4", BOB, "7002")
+    everybody = Scope(everybody=True)
+    assert lines(scene.board.summary(everybody))[0] == ("call-4", BOB, None)
+
+
+def test_an_explanation_has_the_last_calls_and_follows_them(scene: Scene) -> None:
+    for number in range(12):
+        scene.calls.put(stored(ended(number, ANN, EVE)))
+    stamp = scene.board.calls_stamp(ANN)
+    found = scene.board.explain(ANN, Scope(domains=frozenset({"one.test"})))
+    assert found is not None
+    assert [one["id"] for one in found["call_records"]] == [f"call-{n}" for n in range(11, 1, -1)]
+    assert "callee" not in found["call_records"][0]
+    assert scene.board.calls_stamp(ANN) == stamp
+    scene.calls.put(stored(call(20, ANN, EVE)))
+    assert scene.board.calls_stamp(ANN) != stamp
+    assert scene.board.calls_stamp(BOB) == ()
