@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from schemas.origin import RECORD, Aor, Event, Identifier, Text
-from schemas.vocabulary import CallKind, CallState, Direction, LegEndedBy
+from schemas.vocabulary import CallKind, CallState, Direction, HungUpBy, LegEndedBy
 
 
 @dataclass(config=RECORD, slots=True, kw_only=True)
@@ -50,6 +50,10 @@ class CallEvent(Event):
     ] = None
     ended_by: Annotated[
         LegEndedBy | None, Field(description="ENDED: which end of the leg ended it.")
+    ] = None
+    hung_up_by: Annotated[
+        HungUpBy | None,
+        Field(description="ENDED, of a dialog that a proxy saw: which side of it ended it."),
     ] = None
     state: Annotated[CallState | None, Field(description="SNAPSHOT_ROW only.")] = None
     cause: Annotated[Identifier | None, Field(description="ENDED: the server's hangup cause.")] = (

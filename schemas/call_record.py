@@ -148,6 +148,9 @@ class CallLeg:
     ] = None
     status_code: int | None = None
     ended_by: LegEndedBy | None = None
+    hung_up_by: Annotated[
+        HungUpBy | None, Field(description="Of a proxy: which side of the leg's dialog ended it.")
+    ] = None
     holds: list[HoldChange] = field(default_factory=list)
     bridges: list[LegBridge] = field(default_factory=list)
     transfers: list[CallTransfer] = field(default_factory=list)

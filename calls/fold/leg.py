@@ -151,10 +151,12 @@ def _end(leg: CallLeg, event: CallEvent) -> None:
     if leg.ended is not None and not leg.presumed and leg.ended <= event.at:
         leg.cause, leg.status_code = leg.cause or event.cause, leg.status_code or event.status_code
         leg.ended_by = leg.ended_by or event.ended_by
+        leg.hung_up_by = leg.hung_up_by or event.hung_up_by
         return
     leg.ended, leg.presumed, leg.at_risk = event.at, False, False
     leg.cause = event.cause
     leg.status_code, leg.ended_by = event.status_code, event.ended_by
+    leg.hung_up_by = event.hung_up_by
 
 
 def _state(leg: CallLeg) -> CallState:

@@ -56,15 +56,35 @@ def status_code(legs: list[CallLeg]) -> int | None:
 
 
 def hung_up_by(legs: list[CallLeg]) -> HungUpBy | None:
-    """Whose end came from the client; None where no node reports which end of a leg ended it."""
+    """Who ended the call; None where no node reports it.
+
+    A server at the end of a dialog knows whether it ended that itself; a proxy only sees from which
+    side the end came.
+    """
     counted = [leg for leg in legs if leg.answered] if any(leg.answered for leg in legs) else legs
+    return _by_ends(counted, legs[0]) or _by_sides(counted)
+
+
+def _by_ends(counted: list[CallLeg], first_leg: CallLeg) -> HungUpBy | None:
+    """Whose end came from the client; None where no node is at the end of a leg."""
     parties = [leg for leg in counted if leg.ended_by is LegEndedBy.PARTY and leg.ended]
     if parties:
-        first = min(parties, key=lambda leg: (leg.ended or leg.started, leg is not legs[0]))
+        first = min(parties, key=lambda leg: (leg.ended or leg.started, leg is not first_leg))
         is_callee = first.direction is Direction.INCOMING
         return HungUpBy.CALLEE if is_callee else HungUpBy.CALLER
     is_known = any(leg.ended_by for leg in counted)
     return HungUpBy.SERVER if is_known else None
+
+
+def _by_sides(counted: list[CallLeg]) -> HungUpBy | None:
+    """The side of the dialog that ended last: one that was tried before may have failed."""
+    known = [leg for leg in counted if leg.hung_up_by and leg.ended]
+    if not known:
+        return None
+    sides = {leg.hung_up_by for leg in known if leg.answered}
+    if sides == {HungUpBy.CALLER, HungUpBy.CALLEE}:
+        return HungUpBy.SERVER  # the server between two dialogs has ended both
+    return max(known, key=lambda leg: leg.ended or leg.started).hung_up_by
 
 
 def transfers(legs: list[CallLeg]) -> list[CallTransfer]:

@@ -10,12 +10,19 @@ from typing import Any
 
 from producers.opensips.context import Context
 from producers.receive_times import Received
-from producers.sip_proxy.call_records import KINDS, Origin, advance, name_parties, sip_status
+from producers.sip_proxy.call_records import (
+    KINDS,
+    Origin,
+    advance,
+    name_parties,
+    note_refusal,
+    sip_status,
+)
 from producers.sip_proxy.dialogs import Dialog
 from producers.sip_proxy.event import ServerEvent
 from producers.translated import Translated
 from schemas.codec import InvalidRecord
-from schemas.vocabulary import CallKind
+from schemas.vocabulary import CallKind, HungUpBy
 
 
 def translate_dialog(event: ServerEvent, context: Context, received: Received) -> list[Translated]:
@@ -52,15 +59,25 @@ def translate_accounting(
     call_id, from_tag = event.required("callid"), event.required("from_tag")
     found = context.dialogs.find(call_id, from_tag, event.identifier("to_tag"))
     key, dialog = found or context.dialogs.begin(call_id, from_tag)
+    is_callers = context.dialogs.find(call_id, from_tag) is not None
+    known = _end_of(dialog)
     if method == "INVITE":
         _name_by_extras(event, context, dialog)
         dialog.status_code = status or dialog.status_code
+        # An answer of OpenSIPS' own has no tag of the callee's (acc_logic.c: FAKED_REPLY).
+        note_refusal(dialog, status, is_from_behind=event.identifier("to_tag") is not None)
+        _publish_anew(dialog, known)
         if event.name == "E_ACC_MISSED_EVENT":
             kind = dialog.kind or CallKind.TRYING  # another branch may still answer
         else:
             kind = CallKind.ANSWERED if status and status < 300 else CallKind.ENDED
         return advance(_origin(context, received), key, dialog, kind)
     if method == "BYE":
+        if found is not None:
+            # Its From tag is the sender's, unless acc's detect_direction swaps it.
+            side = HungUpBy.CALLER if is_callers else HungUpBy.CALLEE
+            dialog.hung_up_by = dialog.hung_up_by or side
+            _publish_anew(dialog, known)
         return advance(_origin(context, received), key, dialog, CallKind.ENDED)
     if found is None:
         context.dialogs.forget(key)
@@ -72,8 +89,7 @@ def translate_cdr(event: ServerEvent, context: Context, received: Received) -> l
     key, dialog = context.dialogs.begin(event.required("callid"), event.required("from_tag"))
     _name_by_extras(event, context, dialog)
     dialog.status_code = sip_status(event.number("sip_code")) or dialog.status_code
-    # The end is published again, with the duration.
-    dialog.published = dialog.caller.published = dialog.callee.published = None
+    dialog.publish_end_again()  # with the duration
     talked = event.number("ms_duration")
     records = advance(_origin(context, received), key, dialog, CallKind.ENDED, duration_ms=talked)
     context.dialogs.forget(key)
@@ -108,6 +124,16 @@ def _dialog(event: ServerEvent, context: Context, kind: CallKind) -> tuple[str, 
     if number != dialog.previous:
         dialog.number = dialog.number or number
     return key, dialog
+
+
+def _end_of(dialog: Dialog) -> tuple[int | None, HungUpBy | None]:
+    return dialog.status_code, dialog.hung_up_by
+
+
+def _publish_anew(dialog: Dialog, known: tuple[int | None, HungUpBy | None]) -> None:
+    """Accounting comes after the dialog's end: publish that again where it adds to it."""
+    if dialog.kind is CallKind.ENDED and _end_of(dialog) != known:
+        dialog.publish_end_again()
 
 
 def _uri(value: object) -> str | None:

@@ -15,7 +15,7 @@ from schemas.call import CallEvent
 from schemas.codec import InvalidRecord, build
 from schemas.sip_uri import MalformedUri, parse_uri
 from schemas.topics import CALLS
-from schemas.vocabulary import CallKind, CallState, Direction
+from schemas.vocabulary import CallKind, CallState, Direction, HungUpBy
 
 # dlg_hash.h of both: 1 unconfirmed, 2 early, 3 confirmed without ACK, 4 confirmed, 5 deleted.
 KINDS = {
@@ -30,6 +30,7 @@ _STATES = {
     CallKind.RINGING: CallState.RINGING,
     CallKind.ANSWERED: CallState.ANSWERED,
 }
+_CHALLENGES, _CANCELLED = (401, 407), 487
 _RANK = {CallKind.TRYING: 0, CallKind.RINGING: 1, CallKind.ANSWERED: 2, CallKind.ENDED: 3}
 
 # The fields of schemas.origin.Event, with this suffix of the id.
@@ -52,7 +53,11 @@ def advance(
     not published yet; where no side is a user, one of the whole dialog."""
     kind = _progress(dialog, kind)
     if kind is CallKind.ENDED:
-        fields = {"status_code": dialog.status_code, **fields}
+        fields = {
+            "status_code": dialog.status_code,
+            "hung_up_by": dialog.hung_up_by,
+            **fields,
+        }
     records = []
     for name, party, other in _sides(dialog):
         if party.aor is not None and party.published is not kind:
@@ -68,6 +73,21 @@ def advance(
     return records
 
 
+def note_refusal(dialog: Dialog, status: int | None, *, is_from_behind: bool) -> None:
+    """Note who ended a call that was never answered, by the final answer to its INVITE.
+
+    487 answers the caller's CANCEL (RFC 3261 §21.4.25). Any other one is the callee's side where it
+    came from behind the proxy, else the proxy's own. After a challenge or a redirection (3xx) the
+    call goes on.
+    """
+    if dialog.is_answered or status is None or status < 400 or status in _CHALLENGES:
+        return
+    if status == _CANCELLED:
+        dialog.hung_up_by = HungUpBy.CALLER
+    else:
+        dialog.hung_up_by = HungUpBy.CALLEE if is_from_behind else HungUpBy.SERVER
+
+
 def sip_status(number: int | None) -> int | None:
     """The number where it is a SIP status (RFC 3261 §7.2), else None."""
     return number if number is not None and 100 <= number <= 699 else None
@@ -75,6 +95,7 @@ def sip_status(number: int | None) -> int | None:
 
 def _progress(dialog: Dialog, kind: CallKind) -> CallKind:
     """The later of the dialog's kind and this one, which becomes the dialog's."""
+    dialog.is_answered = dialog.is_answered or kind is CallKind.ANSWERED
     if dialog.kind is None or _RANK[kind] > _RANK[dialog.kind]:
         dialog.kind = kind
     return dialog.kind

@@ -7,7 +7,7 @@ import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from schemas.vocabulary import CallKind
+from schemas.vocabulary import CallKind, HungUpBy
 
 MAX_DIALOGS = 100_000
 
@@ -38,6 +38,7 @@ class Dialog:
 
     `is_listed`: the server lists it as a dialog. `is_whole`: it was published without a user.
     `number`: the server's own of the dialog; `previous`, of the one in whose place it is.
+    `is_answered`: it was once; `hung_up_by`: which side ended it, where an event shows that.
     """
 
     __slots__ = (
@@ -45,6 +46,8 @@ class Dialog:
         "callee",
         "caller",
         "correlation",
+        "hung_up_by",
+        "is_answered",
         "is_listed",
         "is_whole",
         "kind",
@@ -60,11 +63,17 @@ class Dialog:
         self.kind: CallKind | None = None
         self.published: CallKind | None = None
         self.status_code: int | None = None
+        self.hung_up_by: HungUpBy | None = None
+        self.is_answered = False
         self.is_listed = False
         self.is_whole = False
         self.correlation: str | None = None
         self.number: str | None = None
         self.previous: str | None = None
+
+    def publish_end_again(self) -> None:
+        """The end that was published lacks what is known now."""
+        self.published = self.caller.published = self.callee.published = None
 
 
 class Dialogs:

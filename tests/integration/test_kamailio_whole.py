@@ -7,7 +7,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from schemas.vocabulary import CallKind, Cause, NodeKind, RegistrationKind, Source, Status
+from schemas.vocabulary import (
+    CallKind,
+    Cause,
+    HungUpBy,
+    NodeKind,
+    RegistrationKind,
+    Source,
+    Status,
+)
 from tests.eventually import eventually
 from tests.integration.conftest import own_topics
 from tests.integration.kamailio_cluster import KamailioCluster
@@ -207,7 +215,7 @@ def test_client_killed_at_the_edge(cluster: KamailioCluster) -> None:
     end = cluster.end_of(client.port, "edge1")
     assert end.id in state.evidence
     assert end.cookie == before.cookie
-    assert f"roams@{DOMAIN}" in _listed(cluster)  # the registrar knows nothing of it
+    assert f"roams@{DOMAIN}" in rpc(cluster, "ul.dump")  # the registrar knows nothing of it
 
     back = registered(cluster.edge.kamailio.port, "roams")
     cluster.online("roams")
@@ -235,8 +243,8 @@ def test_clients_registered_while_the_edges_producer_is_stopped(cluster: Kamaili
     assert "listing failed" not in log
 
 
-def _listed(cluster: KamailioCluster) -> str:
-    request = {"jsonrpc": "2.0", "id": 1, "method": "ul.dump"}
+def rpc(cluster: KamailioCluster, method: str, *parameters: str) -> str:
+    request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
     answer = httpx.post(cluster.registrar.kamailio.rpc_url, json=request, trust_env=False)
     return answer.text
 
@@ -248,13 +256,17 @@ def phones(cluster: KamailioCluster, port: int) -> Iterator[list[SipPhone]]:
         yield both
 
 
-def ended(cluster: KamailioCluster, invite: Message) -> list[tuple[str | None, int | None]]:
-    """The users whose legs of this call have ended, and their SIP status."""
+Ended = tuple[str | None, int | None, HungUpBy | None]
+
+
+def ended(cluster: KamailioCluster, invite: Message) -> list[Ended]:
+    """The users whose legs of this call have ended, their SIP status, and who hung up."""
     call_id = invite.header("Call-ID")
 
-    def both() -> list[tuple[str | None, int | None]] | None:
+    def both() -> list[Ended] | None:
         events = [e for e in cluster.calls.read() if e.sip_call_id == call_id]
-        found = sorted((e.aor, e.status_code) for e in events if e.kind is CallKind.ENDED)
+        ends = (e for e in events if e.kind is CallKind.ENDED)
+        found = sorted((e.aor, e.status_code, e.hung_up_by) for e in ends)
         return found if len(found) == 2 else None
 
     return eventually(both, what="both legs' ends") or []
@@ -277,9 +289,36 @@ def test_answered_call(cluster: KamailioCluster, phones: list[SipPhone]) -> None
     for user in ("alice", "bob"):
         assert cluster.online(user).cause is Cause.CALL_ENDED
     assert ended(cluster, sent) == [
-        ("sip:alice@example.test", None),
-        ("sip:bob@example.test", None),
+        ("sip:alice@example.test", None, HungUpBy.CALLER),
+        ("sip:bob@example.test", None, HungUpBy.CALLER),
     ]
+
+
+def test_a_call_that_the_callee_or_the_server_ends_shows_that(
+    cluster: KamailioCluster, phones: list[SipPhone]
+) -> None:
+    alice, bob = phones
+    sent = alice.call("bob")
+    answered = bob.answer(bob.rung())
+    alice.answered(sent)
+    bob.next("ACK ")
+    bob.hang_up(answered)
+    alice.hung_up()
+    assert {by for _, _, by in ended(cluster, sent)} == {HungUpBy.CALLEE}
+
+    sent = alice.call("bob")
+    bob.answer(bob.rung())
+    alice.answered(sent)
+    bob.next("ACK ")
+    rpc(cluster, "dlg.terminate_dlg", sent.header("Call-ID"), f"a{alice.port}", f"b{bob.port}")
+    alice.hung_up()
+    bob.hung_up()
+    assert {by for _, _, by in ended(cluster, sent)} == {HungUpBy.SERVER}
+
+    sent = alice.call("bob")
+    bob.reply(bob.rung(), "486 Busy Here")
+    alice.refused(sent, 486)
+    assert {(status, by) for _, status, by in ended(cluster, sent)} == {(486, HungUpBy.CALLEE)}
 
 
 def test_cancelled_call(cluster: KamailioCluster, phones: list[SipPhone]) -> None:
@@ -292,7 +331,10 @@ def test_cancelled_call(cluster: KamailioCluster, phones: list[SipPhone]) -> Non
     alice.refused(sent, 487)
     for user in ("alice", "bob"):
         assert cluster.online(user).cause is Cause.CALL_ENDED
-    assert ended(cluster, sent) == [("sip:alice@example.test", 487), ("sip:bob@example.test", 487)]
+    assert ended(cluster, sent) == [
+        ("sip:alice@example.test", 487, HungUpBy.CALLER),
+        ("sip:bob@example.test", 487, HungUpBy.CALLER),
+    ]
 
 
 def test_call_that_ended_while_the_producer_was_stopped(

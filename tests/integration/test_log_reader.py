@@ -47,11 +47,11 @@ def test_all_partitions_or_some_are_read_to_their_ends(kafka: KafkaSettings) -> 
 
 
 def test_an_end_whose_records_are_deleted_is_reached(kafka: KafkaSettings) -> None:
-    produce(kafka, CALL_RECORDS, 0, "old", "older")
-    place = TopicPartition(kafka.name(CALL_RECORDS), 0, 2)
-    for done in AdminClient(kafka.client()).delete_records([place]).values():
+    produce(kafka, NODES, 0, "old", "older")
+    admin, place = AdminClient(kafka.client()), TopicPartition(kafka.name(NODES), 0, 2)
+    for done in admin.delete_records([place]).values():
         done.result(30)
-    assert read(kafka, Part(CALL_RECORDS)) == []
+    assert read(kafka, Part(NODES)) == []
 
 
 def test_only_what_is_newer_is_read_where_that_is_asked_for(kafka: KafkaSettings) -> None:

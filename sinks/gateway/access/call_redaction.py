@@ -29,7 +29,16 @@ LEG_FIELDS: Fields = {
         (
             *("node", "leg", "boot", "call", "seq", "aor", "direction", "twin", "state", "started"),
             *("ringing", "early", "answered", "ended", "presumed", "cause", "status_code"),
-            *("ended_by", "holds", "bridges", "transfers", "digits", "digit_seqs", "at_risk"),
+            *(
+                "ended_by",
+                "hung_up_by",
+                "holds",
+                "bridges",
+                "transfers",
+                "digits",
+                "digit_seqs",
+                "at_risk",
+            ),
             *("listed", "listed_at", "latest", "event"),
         )
     ),

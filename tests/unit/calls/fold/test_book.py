@@ -480,3 +480,38 @@ def test_forgotten_calls_leave_nothing_behind() -> None:
     assert book.forget_ended(NOW + 2 * HOUR, HOUR) == [record.id]
     assert not book.calls
     assert len(book._index) == 0
+
+
+def dialog(key: str, call_id: str, end: float, by: HungUpBy | None) -> list[CallEvent]:
+    """An answered dialog of an edge, whose caller is Alice; it saw from which side the end came."""
+    side = {"call": key, "aor": ALICE, "direction": Direction.OUTGOING, "sip_call_id": call_id}
+    return [
+        event(CallKind.ANSWERED, 4, f"{key}/caller", "edge", **side),
+        event(CallKind.ENDED, int(end), f"{key}/caller", "edge", **side, hung_up_by=by),
+    ]
+
+
+def test_a_proxy_shows_who_hung_up_where_no_server_does() -> None:
+    for by in (HungUpBy.CALLER, HungUpBy.CALLEE, HungUpBy.SERVER, None):
+        assert only(book_of(*dialog("d", "a@phone", 9, by))).hung_up_by is by
+
+
+def test_an_end_of_a_switch_counts_before_what_a_proxy_saw() -> None:
+    """A switch that ends a call sends a BYE in each dialog: a proxy sees the callee hang up."""
+    ended = {"cause": "ALLOTTED_TIMEOUT", "ended_by": LegEndedBy.SERVER}
+    book = book_of(
+        *dialog("d", A["sip_call_id"], 9, HungUpBy.CALLEE),
+        *answered_call()[:6],
+        event(CallKind.ENDED, 9, **B, **ended),
+        event(CallKind.ENDED, 9, **A, **ended),
+    )
+    assert only(book).hung_up_by is HungUpBy.SERVER
+
+
+def test_a_server_between_two_dialogs_has_ended_both() -> None:
+    """Of an unwatched server: its two dialogs share the correlation."""
+    first = dialog("d", "one@phone", 9, HungUpBy.CALLEE)
+    second = dialog("e", "two@server", 9, HungUpBy.CALLER)
+    for one in (*first, *second):
+        one.correlation = "same"
+    assert only(book_of(*first, *second)).hung_up_by is HungUpBy.SERVER

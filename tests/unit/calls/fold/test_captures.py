@@ -158,6 +158,25 @@ def opensips_calls() -> Iterator[Any]:
             yield pytest.param(path.with_suffix(f".{kind}"), id=f"{path.stem}-{kind}")
 
 
+# Who ended each call of OpenSIPS' recordings, as far as its events show it: with CDRs nothing shows
+# who sent the BYE, nor that OpenSIPS itself did (call_dlg_timeout).
+HUNG_UP = {
+    "call_busy": HungUpBy.CALLEE,
+    "call_busy_oldacc": HungUpBy.CALLEE,
+    "call_bye_unanswered": None,
+    "call_callee_hangup": None,
+    "call_caller_hangup": None,
+    "call_cancel": HungUpBy.CALLER,
+    "call_dead_callee": HungUpBy.SERVER,
+    "call_declined": HungUpBy.CALLEE,
+    "call_dlg_timeout": None,
+    "call_noanswer": HungUpBy.SERVER,
+    "call_nouser": HungUpBy.SERVER,
+    "call_oldacc": HungUpBy.CALLER,
+    "call_tcp_udp": None,
+}
+
+
 @pytest.mark.parametrize("path", [*opensips_calls()])
 def test_a_proxys_dialog_is_one_record(path: Path) -> None:
     notes = path.with_suffix("").with_suffix(".notes.md").read_text()
@@ -170,6 +189,7 @@ def test_a_proxys_dialog_is_one_record(path: Path) -> None:
     assert record.state is CallState.ENDED
     assert [user(aor) for aor in record.users] == [made[2], made[3]]
     assert (user(record.caller), user(record.callee)) == (made[2], made[3])
+    assert record.hung_up_by is HUNG_UP[path.stem.removeprefix("v24_")]
     assert record.status_code == int(final[2])
     if int(final[2]) == ANSWERED:
         assert epoch(record.answered) == pytest.approx(float(final[1]), abs=NEAR)
