@@ -12,6 +12,7 @@ MODULES = {
     "kamailio": "producers.kamailio.stage",
     "sockets": "producers.sockets.stage",
     "rtpengine": "producers.rtpengine.stage",
+    "mrcp": "producers.mrcp.stage",
     "streams": "streams.stage",
     "calls": "calls.stage",
     "clickhouse": "sinks.clickhouse.stage",

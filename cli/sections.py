@@ -14,6 +14,7 @@ _MODELS = {
     "gateway": "sinks.gateway.settings:GatewaySettings",
     "kafka": "runtime.kafka:KafkaSettings",
     "kamailio": "producers.kamailio.settings:KamailioSettings",
+    "mrcp": "producers.mrcp.settings:MrcpSettings",
     "opensips": "producers.opensips.settings:OpenSipsSettings",
     "publisher": "producers.publisher_settings:PublisherSettings",
     "reference_user_center": "local.reference_user_center.settings:ReferenceUserCenterSettings",

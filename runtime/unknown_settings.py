@@ -17,6 +17,7 @@ SECTIONS = (
     "gateway",
     "kafka",
     "kamailio",
+    "mrcp",
     "opensips",
     "publisher",
     "reference_user_center",

@@ -9,7 +9,7 @@ from schemas import golden, topics
 from schemas.topics import Topic
 
 # The contract's. An incompatible change raises the first number that is not 0 (schemas.publish).
-VERSION = "0.4.0"
+VERSION = "0.5.0"
 _KAFKA_BINDING = "0.5.0"
 _DESCRIPTION = """\
 Who is reachable right now, on which SIP node, and why.

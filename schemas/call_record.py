@@ -12,6 +12,7 @@ from schemas.vocabulary import (
     Direction,
     HungUpBy,
     LegEndedBy,
+    Source,
     SpeechResource,
     TransferKind,
 )
@@ -81,10 +82,28 @@ class CallMedia:
 
 
 @dataclass(slots=True, kw_only=True)
-class CallSpeech:
-    """One speech session of a call, by its last event."""
+class CallSpeechRequest:
+    """One request of a speech session as its MRCP server logged it; times are of its own clock."""
 
     session: Annotated[Identifier, Field(description="`session` in rollcall.speech.")]
+    node: Annotated[Identifier, Field(description="The MRCP server.")]
+    channel: Annotated[Identifier | None, Field(description="MRCP channel.")] = None
+    started: datetime
+    input_started: datetime | None = None
+    result: datetime | None = None
+    ended: datetime | None = None
+    cause: Identifier | None = None
+    latency: float | None = None
+    seq: Annotated[int, Field(ge=0, description="Source sequence of its last event.")] = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class CallSpeech:
+    """One speech session of a call, by its last event: a switch's, with what the MRCP server logged
+    of it; or one request of a server alone, where the switch has reported no session of it."""
+
+    session: Annotated[Identifier, Field(description="`session` in rollcall.speech.")]
+    source: Source = Source.FREESWITCH
     node: Identifier
     leg: Identifier
     kind: SpeechResource
@@ -100,7 +119,17 @@ class CallSpeech:
     latency: Annotated[
         float | None, Field(description="Seconds from the start of input to the latest result.")
     ] = None
+    channel: Annotated[Identifier | None, Field(description="MRCP channel, of a server's own.")] = (
+        None
+    )
     seq: Annotated[int, Field(ge=0, description="Source sequence of its last event.")] = 0
+    requests: Annotated[
+        list[CallSpeechRequest],
+        Field(
+            description="Those of the MRCP server: `latency` is of the last one with a result, and "
+            "so is what the switch did not report."
+        ),
+    ] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)

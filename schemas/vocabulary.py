@@ -11,6 +11,7 @@ class Source(StrEnum):
     SOCKETS = "sockets"  # the node's kernel (sock_diag)
     KAMAILIO = "kamailio"  # Kamailio's evapi
     RTPENGINE = "rtpengine"  # rtpengine's NG protocol and MQTT
+    MRCP = "mrcp"  # an MRCP server's log
     STREAMS = "streams"  # derived by Rollcall itself: own expiry timers, sweeps
 
 

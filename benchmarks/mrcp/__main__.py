@@ -78,11 +78,12 @@ def main() -> None:
     parser.add_argument("--audio", type=Path, help="16-bit PCM at 8,000 Hz; default: a voiced tone")
     parser.add_argument("--grammar", type=Path, help="default: one, two or three (SRGS)")
     parser.add_argument("--grammar-type", default="application/srgs+xml")
+    parser.add_argument("--call-uuids", action="store_true", help="name a call in each session")
     options = parser.parse_args()
     host, _, port = options.server.rpartition(":")
     grammar = options.grammar.read_bytes() if options.grammar else _GRAMMAR
     audio, speech_from, speech_until = call_audio(spoken(options.audio), _BEFORE, _AFTER)
-    call = Call(audio, speech_from, speech_until, grammar, options.grammar_type)
+    call = Call(audio, speech_from, speech_until, grammar, options.grammar_type, options.call_uuids)
     result: dict[str, Any] = {"server": options.server}
     for at_once in map(int, options.at_once.split(",")):
         progress(f"{at_once} at once...")

@@ -2,27 +2,34 @@
 
 import asyncio
 import secrets
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from time import monotonic
 
 from benchmarks.mrcp.audio import PACKET_SECONDS, packets
-from benchmarks.mrcp.message import Answer, Answers, NotMrcp, request
+from benchmarks.mrcp.message import request
 from benchmarks.mrcp.sdp import NoChannel, Place, offer, place_in
 from benchmarks.mrcp.sip import Refused, SipClient
+from producers.mrcp.message import Message, Messages, NotMrcp
 
 _TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What each session does: its audio, the first and last packet with speech, and the grammar."""
+    """What each session does: its audio, the first and last packet with speech, and the grammar.
+
+    `names_call`: whether it names a call of its own as x-call-uuid, as mod_unimrcp does where the
+    dialplan has it so.
+    """
 
     audio: bytes
     speech_from: int
     speech_until: int
     grammar: bytes
     grammar_type: str
+    names_call: bool = False
 
 
 @dataclass
@@ -112,11 +119,13 @@ def _recognize(channel: str, call: Call) -> bytes:
         "No-Input-Timeout": "10000",
         "Recognition-Timeout": "20000",
     }
+    if call.names_call:
+        headers["Vendor-Specific-Parameters"] = f"x-call-uuid={uuid.uuid4()}"
     return request("RECOGNIZE", 1, headers, call.grammar)
 
 
-async def _answers(reader: asyncio.StreamReader) -> AsyncIterator[Answer]:
-    answers = Answers()
+async def _answers(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
+    answers = Messages()
     while data := await reader.read(65_536):
         for answer in answers.feed(data):
             yield answer

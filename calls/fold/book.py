@@ -22,6 +22,7 @@ from calls.fold.leg_pairs import begins_again, end_views, share_a_leg
 from calls.fold.listings import Listing, Listings
 from calls.fold.nodes import Process, recheck
 from calls.fold.record_identity import call_id, digest_of, merged_record
+from calls.fold.speech_sources import separate
 from calls.fold.summary import summarise
 from schemas.call import CallEvent
 from schemas.call_record import CallLeg, CallRecord
@@ -29,7 +30,7 @@ from schemas.internal import NodeState
 from schemas.media import MediaEvent
 from schemas.presence import Presence
 from schemas.speech import SpeechEvent
-from schemas.vocabulary import CallKind, CallState, Cause
+from schemas.vocabulary import CallKind, CallState, Cause, Source
 
 MISSING = "missing-from-snapshot"
 END_LOST = "end-lost"
@@ -83,8 +84,13 @@ class CallBook:
         return True
 
     def read_speech(self, event: SpeechEvent, now: datetime) -> bool:
-        """A speech session of a leg; whether its call is known."""
-        call = self._index.find(leg_identifier(event.node, event.leg))
+        """A speech session of a leg; whether its call is known, or none is named."""
+        if event.leg == event.channel:
+            return True
+        if event.source is Source.MRCP:  # its node is not the leg's
+            call = self._index.find_leg(event.leg)
+        else:
+            call = self._index.find(leg_identifier(event.node, event.leg))
         if call is None:
             return False
         fold_speech(call, event)
@@ -180,7 +186,7 @@ class CallBook:
         call = Call(record.id, touched, version=record.version)
         call.legs = {(leg.node, leg.leg): leg for leg in record.legs}
         call.media = {(media.node, media.call_id): media for media in record.media}
-        call.speech = {session.session: session for session in record.speech}
+        call.speech = {one.session: one for one in separate(record.speech)}
         call.published = digest_of(record)
         self.calls[call.id] = call
         # After a crash between the two records of a merge, both have the same legs.

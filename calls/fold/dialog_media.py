@@ -45,6 +45,7 @@ def fold_speech(call: Call, event: SpeechEvent) -> None:
         return
     call.speech[event.session] = CallSpeech(
         session=event.session,
+        source=event.source,
         node=event.node,
         leg=event.leg,
         kind=event.resource,
@@ -58,6 +59,7 @@ def fold_speech(call: Call, event: SpeechEvent) -> None:
         ended=event.ended_at,
         cause=event.cause,
         latency=event.latency,
+        channel=event.channel,
         seq=event.seq,
     )
 

@@ -61,12 +61,18 @@ class Index:
 
     def __init__(self) -> None:
         self._calls: dict[Identifier, Call] = {}
+        self._nodes: dict[str, str | None] = {}  # of each leg; None: two nodes have one of its name
 
     def __len__(self) -> int:
         return len(self._calls)
 
     def find(self, identifier: Identifier) -> Call | None:
         return self._calls.get(identifier)
+
+    def find_leg(self, leg: str) -> Call | None:
+        """The call of a leg whose node is not known; None where two nodes have one of its name."""
+        node = self._nodes.get(leg)
+        return self.find(leg_identifier(node, leg)) if node is not None else None
 
     def matching(self, event: CallEvent) -> list[Call]:
         """The calls that the event belongs to, that of its leg first."""
@@ -83,11 +89,17 @@ class Index:
         for identifier in identifiers:
             self._calls[identifier] = call
             call.identifiers.add(identifier)
+            kind, node, name = identifier
+            if kind == "leg":
+                known = self._nodes.setdefault(name, node)
+                self._nodes[name] = node if known == node else None
 
     def remove(self, call: Call) -> None:
         for identifier in call.identifiers:
             if self._calls.get(identifier) is call:
                 del self._calls[identifier]
+                if identifier[0] == "leg":
+                    self._nodes.pop(identifier[2], None)
 
 
 def _is_past(call: Call, at: datetime) -> bool:

@@ -7,6 +7,7 @@ from calls.fold import outcomes
 from calls.fold.call import Call
 from calls.fold.joining import placed_identifiers
 from calls.fold.leg import RANK
+from calls.fold.speech_sources import join
 from schemas.call_record import CallLeg, CallRecord
 from schemas.vocabulary import CallState, Direction
 
@@ -50,7 +51,7 @@ def summarise(call: Call) -> CallRecord:
         digits=max(_digits(legs), sum(media.digits for media in call.media.values())),
         media=sorted(call.media.values(), key=lambda m: (m.node, m.call_id)),
         legs=legs,
-        speech=sorted(call.speech.values(), key=lambda s: (s.started, s.session)),
+        speech=sorted(join(call.speech.values()), key=lambda s: (s.started, s.session)),
     )
 
 

@@ -56,6 +56,7 @@ def service_checks(
         ("freeswitch", ("event socket", sources.event_socket)),
         ("opensips", ("OpenSIPS", sources.opensips)),
         ("kamailio", ("Kamailio", sources.kamailio)),
+        ("mrcp", ("MRCP server's log", sources.mrcp)),
         ("rtpengine", ("rtpengine", sources.rtpengine)),
         ("sockets", ("kernel's sockets", sources.kernel_sockets)),
         ("audit", ("audit", _audit)),

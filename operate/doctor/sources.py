@@ -7,6 +7,8 @@ from operate.doctor.check import SECONDS, CheckFailed
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.kamailio.lister import open_rpc
 from producers.kamailio.settings import KamailioSettings
+from producers.mrcp.log_entries import LogEntries
+from producers.mrcp.settings import MrcpSettings
 from producers.opensips.mi import open_mi
 from producers.opensips.settings import OpenSipsSettings
 from producers.rtpengine.errors import NgError
@@ -18,6 +20,9 @@ from producers.sockets.errors import KernelRefuses, QueryFailed
 from producers.sockets.recorded import open_kernel
 from producers.sockets.settings import SocketsSettings
 from runtime.settings import load
+
+# Of the log, that has at least one entry.
+_LOG_HEAD_BYTES = 65_536
 
 
 def event_socket() -> str:
@@ -90,6 +95,25 @@ def kamailio() -> str:
             "check kamailio.rpc_url, xhttp and jsonrpcs",
         ) from error
     return f"{settings.node}: evapi and JSON-RPC answer"
+
+
+def mrcp() -> str:
+    """Whether the MRCP server's log can be read, and has entries that can be."""
+    settings = load(MrcpSettings)
+    try:
+        with settings.log.open("rb") as file:
+            head = file.read(_LOG_HEAD_BYTES)
+    except OSError as error:
+        raise CheckFailed(
+            f"{settings.log}: {error.strerror}",
+            "check mrcp.log, that UniMRCP writes it (-o 2), and this user's right to read it",
+        ) from error
+    if head and next(LogEntries().feed(head), None) is None:
+        raise CheckFailed(
+            f"{settings.log} has no entries of UniMRCP's log",
+            "check mrcp.log, and that logger.xml has the headers DATE and TIME",
+        )
+    return f"{settings.node}: {settings.log} is readable"
 
 
 def rtpengine() -> str:

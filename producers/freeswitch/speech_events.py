@@ -10,14 +10,9 @@ from datetime import datetime
 from producers.freeswitch.calls import identify
 from producers.freeswitch.context import Context
 from producers.freeswitch.event import SwitchEvent
-from producers.freeswitch.speech_causes import completion, failure
-from producers.freeswitch.speech_sessions import (
-    RECOGNISER,
-    SYNTHESISER,
-    Change,
-    SpeechSession,
-    SpeechSessions,
-)
+from producers.freeswitch.speech_sessions import Change, SpeechSession, SpeechSessions
+from producers.speech_causes import completion, failure
+from producers.speech_rules import RECOGNISER, SYNTHESISER
 from schemas.speech import TEXT_MAX
 from schemas.vocabulary import SpeechResource
 

@@ -6,18 +6,18 @@ first counts, be it the application, the media bug, the hangup, the server or a 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from producers.freeswitch.mrcp_channels import UNCLAIMED_AFTER, MrcpChannels, Profile
+from producers.speech_rules import (
+    LONGEST,
+    NO_RESULT_AFTER,
+    RECOGNISER,
+    SESSIONS_MAX,
+    SYNTHESISER,
+)
 from schemas.vocabulary import SpeechKind, SpeechResource
-
-RECOGNISER, SYNTHESISER = SpeechResource.RECOGNISER, SpeechResource.SYNTHESISER
-# A recogniser without a result for so long is reported, once.
-NO_RESULT_AFTER = timedelta(seconds=10)
-# Longer than a call lasts: the events of its end were lost.
-LONGEST = timedelta(hours=4)
-SESSIONS_MAX = 20_000
 
 
 @dataclass(slots=True)

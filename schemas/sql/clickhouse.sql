@@ -99,6 +99,7 @@ CREATE TABLE IF NOT EXISTS rollcall_calls
     `correlation` Nullable(String) COMMENT 'What the servers of one call share beside Call-IDs: docs/calls.md.',
     `transfer` Nullable(String) COMMENT 'The leg\'s last transfer as the server names it (FreeSWITCH: `transfer_source`: epoch, id, bl_xfer or att_xfer, target; separated by colons).',
     `ended_by` LowCardinality(Nullable(String)) COMMENT 'ENDED: which end of the leg ended it.',
+    `hung_up_by` LowCardinality(Nullable(String)) COMMENT 'ENDED, of a dialog that a proxy saw: which side of it ended it.',
     `state` LowCardinality(Nullable(String)) COMMENT 'SNAPSHOT_ROW only.',
     `cause` Nullable(String) COMMENT 'ENDED: the server\'s hangup cause.',
     `status_code` Nullable(Int64) COMMENT 'ENDED: the SIP status, where there was one.',
@@ -185,19 +186,20 @@ CREATE TABLE IF NOT EXISTS rollcall_speech
     `kind` LowCardinality(String),
     `session` String COMMENT 'Identity of the session.',
     `resource` LowCardinality(String),
-    `leg` String COMMENT 'The leg: `leg` in rollcall.calls.',
+    `leg` String COMMENT 'The leg: `leg` in rollcall.calls; of an MRCP server what it was given as x-call-uuid, without one its `channel`.',
     `call` Nullable(String) COMMENT '`call` of that leg.',
     `aor` Nullable(String) COMMENT 'The leg\'s user; null for trunks and apps.',
     `engine` Nullable(String) COMMENT 'The module: `unimrcp`, …',
-    `server` Nullable(String) COMMENT 'The MRCP profile of the server; null: not reported.',
+    `server` Nullable(String) COMMENT 'The MRCP profile of the server, or the server itself; null: not reported.',
+    `channel` Nullable(String) COMMENT 'MRCP channel (`ID@speechrecog`), of sources that see it.',
     `started_at` DateTime64(6, 'UTC'),
     `input_started_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'When the caller was heard to speak.',
     `result_at` Nullable(DateTime64(6, 'UTC')) COMMENT 'When the latest result came.',
     `results` Int64 COMMENT 'How many results came.',
     `ended_at` Nullable(DateTime64(6, 'UTC')),
-    `cause` Nullable(String) COMMENT 'Completion cause of the latest result as RFC 6787 §9.4.11 names it, a number it does not name as text; where there was none, why the session ended: `grammar-error`, `asr-init-error`, `error`, `hangup`, `stopped`, `server-lost`, `node-lost`, `end-lost`, `closed`; of a synthesiser `normal`.',
+    `cause` Nullable(String) COMMENT 'Completion cause of the latest result as RFC 6787 §9.4.11 names it, a number it does not name as text; where there was none, why the session ended: `grammar-error`, `asr-init-error`, `error`, `hangup`, `stopped`, `server-lost`, `node-lost`, `end-lost`, `closed`, `barge-in`, `status-NNN` (of the response); of a synthesiser `normal`.',
     `latency` Nullable(Float64) COMMENT 'Seconds from the start of input to the latest result.',
-    `text` Nullable(String) COMMENT 'The latest result (NLSML), only with `freeswitch.speech_text`.'
+    `text` Nullable(String) COMMENT 'The latest result (NLSML), only with `freeswitch.speech_text`, or `mrcp.text`.'
 )
 ENGINE = Kafka
 SETTINGS
@@ -241,8 +243,8 @@ CREATE TABLE IF NOT EXISTS rollcall_call_records
     `pick_up` Tuple(`at` Nullable(DateTime64(6, 'UTC')), `by` Nullable(String), `rang` Nullable(String)),
     `digits` Int64 COMMENT 'How many were seen; never which.',
     `media` Array(Tuple(`node` String, `call_id` String, `at` Nullable(DateTime64(6, 'UTC')), `mos` Nullable(Float64), `loss_percent` Nullable(Float64), `jitter_ms` Nullable(Float64), `round_trip_ms` Nullable(Float64), `timed_out` Bool, `digits` Int64, `digit_seqs` Array(Int64))),
-    `legs` Array(Tuple(`node` String, `leg` String, `boot` String, `call` String, `seq` Int64, `aor` Nullable(String), `direction` LowCardinality(Nullable(String)), `sip_call_id` Nullable(String), `correlation` Nullable(String), `twin` Nullable(String), `peer` Nullable(String), `state` LowCardinality(String), `started` DateTime64(6, 'UTC'), `ringing` Nullable(DateTime64(6, 'UTC')), `early` Nullable(DateTime64(6, 'UTC')), `answered` Nullable(DateTime64(6, 'UTC')), `ended` Nullable(DateTime64(6, 'UTC')), `presumed` Bool, `cause` Nullable(String), `status_code` Nullable(Int64), `ended_by` LowCardinality(Nullable(String)), `holds` Array(Tuple(`at` DateTime64(6, 'UTC'), `seq` Int64, `held` Bool)), `bridges` Array(Tuple(`at` DateTime64(6, 'UTC'), `leg` String)), `transfers` Array(Tuple(`at` DateTime64(6, 'UTC'), `kind` LowCardinality(String), `leg` Nullable(String), `target` Nullable(String), `by` Nullable(String))), `digits` Int64, `digit_seqs` Array(Int64), `at_risk` Bool, `listed` LowCardinality(Nullable(String)), `listed_at` Nullable(DateTime64(6, 'UTC')), `latest` DateTime64(6, 'UTC'), `event` String)),
-    `speech` Array(Tuple(`session` String, `node` String, `leg` String, `kind` LowCardinality(String), `aor` Nullable(String), `engine` Nullable(String), `server` Nullable(String), `started` DateTime64(6, 'UTC'), `input_started` Nullable(DateTime64(6, 'UTC')), `result` Nullable(DateTime64(6, 'UTC')), `results` Int64, `ended` Nullable(DateTime64(6, 'UTC')), `cause` Nullable(String), `latency` Nullable(Float64), `seq` Int64))
+    `legs` Array(Tuple(`node` String, `leg` String, `boot` String, `call` String, `seq` Int64, `aor` Nullable(String), `direction` LowCardinality(Nullable(String)), `sip_call_id` Nullable(String), `correlation` Nullable(String), `twin` Nullable(String), `peer` Nullable(String), `state` LowCardinality(String), `started` DateTime64(6, 'UTC'), `ringing` Nullable(DateTime64(6, 'UTC')), `early` Nullable(DateTime64(6, 'UTC')), `answered` Nullable(DateTime64(6, 'UTC')), `ended` Nullable(DateTime64(6, 'UTC')), `presumed` Bool, `cause` Nullable(String), `status_code` Nullable(Int64), `ended_by` LowCardinality(Nullable(String)), `hung_up_by` LowCardinality(Nullable(String)), `holds` Array(Tuple(`at` DateTime64(6, 'UTC'), `seq` Int64, `held` Bool)), `bridges` Array(Tuple(`at` DateTime64(6, 'UTC'), `leg` String)), `transfers` Array(Tuple(`at` DateTime64(6, 'UTC'), `kind` LowCardinality(String), `leg` Nullable(String), `target` Nullable(String), `by` Nullable(String))), `digits` Int64, `digit_seqs` Array(Int64), `at_risk` Bool, `listed` LowCardinality(Nullable(String)), `listed_at` Nullable(DateTime64(6, 'UTC')), `latest` DateTime64(6, 'UTC'), `event` String)),
+    `speech` Array(Tuple(`session` String, `source` LowCardinality(String), `node` String, `leg` String, `kind` LowCardinality(String), `aor` Nullable(String), `engine` Nullable(String), `server` Nullable(String), `started` DateTime64(6, 'UTC'), `input_started` Nullable(DateTime64(6, 'UTC')), `result` Nullable(DateTime64(6, 'UTC')), `results` Int64, `ended` Nullable(DateTime64(6, 'UTC')), `cause` Nullable(String), `latency` Nullable(Float64), `channel` Nullable(String), `seq` Int64, `requests` Array(Tuple(`session` String, `node` String, `channel` Nullable(String), `started` DateTime64(6, 'UTC'), `input_started` Nullable(DateTime64(6, 'UTC')), `result` Nullable(DateTime64(6, 'UTC')), `ended` Nullable(DateTime64(6, 'UTC')), `cause` Nullable(String), `latency` Nullable(Float64), `seq` Int64))))
 )
 ENGINE = Kafka
 SETTINGS

@@ -84,6 +84,7 @@ CREATE STREAM IF NOT EXISTS rollcall_calls (
     `correlation` VARCHAR,
     `transfer` VARCHAR,
     `ended_by` VARCHAR,
+    `hung_up_by` VARCHAR,
     `state` VARCHAR,
     `cause` VARCHAR,
     `status_code` BIGINT,
@@ -154,6 +155,7 @@ CREATE STREAM IF NOT EXISTS rollcall_speech (
     `aor` VARCHAR,
     `engine` VARCHAR,
     `server` VARCHAR,
+    `channel` VARCHAR,
     `started_at` VARCHAR,
     `input_started_at` VARCHAR,
     `result_at` VARCHAR,
@@ -197,8 +199,8 @@ CREATE TABLE IF NOT EXISTS rollcall_call_records (
     `pick_up` STRUCT<`at` VARCHAR, `by` VARCHAR, `rang` VARCHAR>,
     `digits` BIGINT,
     `media` ARRAY<STRUCT<`node` VARCHAR, `call_id` VARCHAR, `at` VARCHAR, `mos` DOUBLE, `loss_percent` DOUBLE, `jitter_ms` DOUBLE, `round_trip_ms` DOUBLE, `timed_out` BOOLEAN, `digits` BIGINT, `digit_seqs` ARRAY<BIGINT>>>,
-    `legs` ARRAY<STRUCT<`node` VARCHAR, `leg` VARCHAR, `boot` VARCHAR, `call` VARCHAR, `seq` BIGINT, `aor` VARCHAR, `direction` VARCHAR, `sip_call_id` VARCHAR, `correlation` VARCHAR, `twin` VARCHAR, `peer` VARCHAR, `state` VARCHAR, `started` VARCHAR, `ringing` VARCHAR, `early` VARCHAR, `answered` VARCHAR, `ended` VARCHAR, `presumed` BOOLEAN, `cause` VARCHAR, `status_code` BIGINT, `ended_by` VARCHAR, `holds` ARRAY<STRUCT<`at` VARCHAR, `seq` BIGINT, `held` BOOLEAN>>, `bridges` ARRAY<STRUCT<`at` VARCHAR, `leg` VARCHAR>>, `transfers` ARRAY<STRUCT<`at` VARCHAR, `kind` VARCHAR, `leg` VARCHAR, `target` VARCHAR, `by` VARCHAR>>, `digits` BIGINT, `digit_seqs` ARRAY<BIGINT>, `at_risk` BOOLEAN, `listed` VARCHAR, `listed_at` VARCHAR, `latest` VARCHAR, `event` VARCHAR>>,
-    `speech` ARRAY<STRUCT<`session` VARCHAR, `node` VARCHAR, `leg` VARCHAR, `kind` VARCHAR, `aor` VARCHAR, `engine` VARCHAR, `server` VARCHAR, `started` VARCHAR, `input_started` VARCHAR, `result` VARCHAR, `results` BIGINT, `ended` VARCHAR, `cause` VARCHAR, `latency` DOUBLE, `seq` BIGINT>>
+    `legs` ARRAY<STRUCT<`node` VARCHAR, `leg` VARCHAR, `boot` VARCHAR, `call` VARCHAR, `seq` BIGINT, `aor` VARCHAR, `direction` VARCHAR, `sip_call_id` VARCHAR, `correlation` VARCHAR, `twin` VARCHAR, `peer` VARCHAR, `state` VARCHAR, `started` VARCHAR, `ringing` VARCHAR, `early` VARCHAR, `answered` VARCHAR, `ended` VARCHAR, `presumed` BOOLEAN, `cause` VARCHAR, `status_code` BIGINT, `ended_by` VARCHAR, `hung_up_by` VARCHAR, `holds` ARRAY<STRUCT<`at` VARCHAR, `seq` BIGINT, `held` BOOLEAN>>, `bridges` ARRAY<STRUCT<`at` VARCHAR, `leg` VARCHAR>>, `transfers` ARRAY<STRUCT<`at` VARCHAR, `kind` VARCHAR, `leg` VARCHAR, `target` VARCHAR, `by` VARCHAR>>, `digits` BIGINT, `digit_seqs` ARRAY<BIGINT>, `at_risk` BOOLEAN, `listed` VARCHAR, `listed_at` VARCHAR, `latest` VARCHAR, `event` VARCHAR>>,
+    `speech` ARRAY<STRUCT<`session` VARCHAR, `source` VARCHAR, `node` VARCHAR, `leg` VARCHAR, `kind` VARCHAR, `aor` VARCHAR, `engine` VARCHAR, `server` VARCHAR, `started` VARCHAR, `input_started` VARCHAR, `result` VARCHAR, `results` BIGINT, `ended` VARCHAR, `cause` VARCHAR, `latency` DOUBLE, `channel` VARCHAR, `seq` BIGINT, `requests` ARRAY<STRUCT<`session` VARCHAR, `node` VARCHAR, `channel` VARCHAR, `started` VARCHAR, `input_started` VARCHAR, `result` VARCHAR, `ended` VARCHAR, `cause` VARCHAR, `latency` DOUBLE, `seq` BIGINT>>>>
 ) WITH (
     KAFKA_TOPIC = 'rollcall.call-records',
     KEY_FORMAT = 'KAFKA',

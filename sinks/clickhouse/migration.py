@@ -72,14 +72,18 @@ def _statement(part: str) -> Statement:
 
 
 def load(folder: Path = FOLDER) -> list[Migration]:
-    """The folder's migrations by number. Raises ValueError on a bad name, a gap or a duplicate."""
-    migrations = []
-    for number, path in enumerate(sorted(folder.glob("*.sql")), start=1):
+    """The folder's migrations by number. Raises ValueError on a bad name or a duplicate number.
+
+    Numbers may be left out: changes made beside one another take theirs from ranges of their own.
+    """
+    migrations: dict[int, Migration] = {}
+    for path in sorted(folder.glob("*.sql")):
         match = _NAME.fullmatch(path.name)
-        if match is None or int(match[1]) != number:
-            raise ValueError(f"{path.name}: expected {number:04}_name.sql")
-        migrations.append(Migration(number=number, name=path.stem, text=path.read_text("utf-8")))
-    return migrations
+        if match is None or int(match[1]) in migrations:
+            raise ValueError(f"{path.name}: expected NNNN_name.sql with a number of its own")
+        number = int(match[1])
+        migrations[number] = Migration(number=number, name=path.stem, text=path.read_text("utf-8"))
+    return list(migrations.values())
 
 
 def migrate(database: Database, migrations: list[Migration]) -> list[int]:
@@ -96,7 +100,7 @@ def migrate(database: Database, migrations: list[Migration]) -> list[int]:
                 f"migration {migration.name} differs from the one this database applied: "
                 "restore the file and put the change into a new migration"
             )
-    if newer := [number for number in known if number > len(migrations)]:
+    if newer := sorted(known.keys() - {migration.number for migration in migrations}):
         _log.warning("database is newer than this version", migrations=newer)
     missing = [migration for migration in migrations if migration.number not in known]
     for migration in missing:

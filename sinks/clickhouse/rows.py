@@ -149,6 +149,7 @@ class SpeechRow(EventRow, kw_only=True, gc=False):
     resource: str
     aor: str
     leg: str
+    channel: str | None
     call: str | None
     engine: str | None
     server: str | None

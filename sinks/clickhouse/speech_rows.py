@@ -23,6 +23,7 @@ def speech(event: SpeechEvent, read: Delivery) -> SpeechRow:
         resource=event.resource,
         aor=event.aor or "",
         leg=event.leg,
+        channel=event.channel,
         call=event.call,
         engine=event.engine,
         server=event.server,

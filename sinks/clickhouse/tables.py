@@ -64,8 +64,8 @@ TABLES = (
 
 # What analysts read: each table's view, and the present state kept by a materialized view.
 VIEWS = (*(table.name for table in TABLES), "presence")
-# All that they may ask: with what is derived of those.
-ASKED = (*VIEWS, *NAMES)
+# All that they may ask: with what is joined and derived of those.
+ASKED = (*VIEWS, "speech_sessions", *NAMES)
 
 
 def to_row(table: Table, read: Delivery) -> Row | None:

@@ -63,7 +63,7 @@ class NodeCopier:
         return batch
 
     def _copies_of(self, number: int, event: NodeEvent, now: datetime) -> list[Record]:
-        if event.source is Source.RTPENGINE:
+        if event.source in (Source.RTPENGINE, Source.MRCP):
             return []  # it holds no bindings, and must not end those of a SIP server with its name
         is_back = self.leases.renew(number, event, now)
         if event.kind in _COPIED and (self._is_due(event) or is_back):

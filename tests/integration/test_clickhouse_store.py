@@ -89,7 +89,7 @@ def test_a_changed_migration_is_refused(tmp_path: Path) -> None:
 def test_an_added_migration_is_applied_alone(tmp_path: Path) -> None:
     migrations = migration.load()
     text = "ALTER TABLE nodes_raw ADD COLUMN IF NOT EXISTS note String;"
-    added = migration.Migration(number=len(migrations) + 1, name="x", text=text)
+    added = migration.Migration(number=migrations[-1].number + 1, name="x", text=text)
     with opened(settings(tmp_path)) as database:
         assert migration.migrate(database, [*migrations, added]) == [added.number]
         # and an older version still starts on the newer database

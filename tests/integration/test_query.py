@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 
+from calls.fold.call import Call
+from calls.fold.dialog_media import fold_speech
+from calls.fold.speech_sources import join
 from operate.queries.catalogue import find
+from schemas.call_record import CallSpeech
 from schemas.presence import PresenceCall
-from schemas.topics import CALLS, REGISTRATIONS
-from schemas.vocabulary import CallState, Cause, Direction, Status
+from schemas.speech import SpeechEvent
+from schemas.topics import CALLS, REGISTRATIONS, SPEECH
+from schemas.vocabulary import CallState, Cause, Direction, Source, SpeechKind, Status
 from sinks.clickhouse.asking import endpoint
 from sinks.clickhouse.asking.client import ask
 from sinks.clickhouse.asking.connection import Questions
@@ -26,6 +31,7 @@ from tests.integration.clickhouse_support import opened, settings
 from tests.integration.rollcall_process import rollcall
 from tests.unit.calls.folding import fold, freeswitch
 from tests.unit.freeswitch_capture import CAPTURES, of_topic
+from tests.unit.mrcp_log import sessions_of
 
 # The recording's hour; its truth file is the phones' own account.
 FROM, TO = "2026-11-24 06:00:00", "2026-11-24 07:00:00"
@@ -121,6 +127,44 @@ def test_registrations_by_agent(recorded: ClickHouseSettings) -> None:
     every = of_topic("calls", REGISTRATIONS)
     assert hour["registered"] == len({one.id for one in every if one.kind == "registered"})
     assert hour["refreshed"] == len({one.id for one in every if one.kind == "refreshed"})
+
+
+def test_speech_of_two_sources_is_joined_as_in_the_call_records(tmp_path: Path) -> None:
+    chosen, events, expected = settings(tmp_path / "clickhouse"), list[Any](), dict[str, Any]()
+    for capture in sorted((CAPTURES.parent / "speech").glob("*.mrcp")):
+        switch = freeswitch(capture.with_name(f"{capture.stem}.esl.json"), speech=True)
+        server = sessions_of(capture, tmp_path)
+        events += [one.event for one in switch if one.topic is SPEECH] + server
+        joined = join(call_speech(event) for event in events if event.kind is SpeechKind.ENDED)
+        expected = {one.session: one for one in joined}
+    with opened(chosen) as database:
+        store(database, "speech", events)
+        found = {
+            session: rest
+            for session, *rest in database.query(
+                "SELECT session, source, requests, results, cause, latency FROM speech_sessions"
+            )
+        }
+    assert len(found) == 13  # of 12 calls: a grammar that is refused names no call
+    assert found == {
+        session: [
+            one.source.value,
+            len(one.requests) or int(one.source is Source.MRCP),
+            one.results,
+            one.cause,
+            one.latency,
+        ]
+        for session, one in expected.items()
+    }
+    answered = {(row["server"], row["cause"]): row["sessions"] for row in rows(chosen, "speech")}
+    assert answered["local-mrcp2", "success"] == 5
+    assert answered["mrcp-1", "grammar-compilation-failure"] == 1
+
+
+def call_speech(event: SpeechEvent) -> CallSpeech:
+    call = Call("x", DAY)
+    fold_speech(call, event)
+    return call.speech[event.session]
 
 
 def test_detection_delay(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ WRONG = {
     "gateway": ("PORT", "x"),
     "kafka": ("PARTITIONS", "0"),
     "kamailio": ("EVAPI", "nowhere"),
+    "mrcp": ("PORT", "x"),
     "opensips": ("CONNECTIONS_MAX", "x"),
     "publisher": ("SPOOL_MAX_BYTES", "-1"),
     "reference_user_center": ("PORT", "x"),
@@ -29,8 +30,8 @@ WRONG = {
 }
 NODES = {
     f"ROLLCALL_{kind}_NODE": "node"
-    for kind in ("FREESWITCH", "KAMAILIO", "OPENSIPS", "RTPENGINE", "SOCKETS")
-}
+    for kind in ("FREESWITCH", "KAMAILIO", "MRCP", "OPENSIPS", "RTPENGINE", "SOCKETS")
+} | {"ROLLCALL_MRCP_LOG": "/nowhere"}
 
 
 def test_every_section_has_a_model() -> None:
@@ -81,7 +82,7 @@ def test_each_configured_source_is_asked_once(closed_address: str, tmp_path: Pat
     assert (status, err) == (1, "")
     lines = out.splitlines()
     asked = ("Kafka", "ClickHouse", "user center", "event socket", "OpenSIPS", "Kamailio")
-    for name in (*asked, "rtpengine"):
+    for name in (*asked, "MRCP server's log", "rtpengine"):
         assert len([line for line in lines if line.startswith(f"failed  {name}: ")]) == 1, out
     assert len([line for line in lines if "kernel's sockets: " in line]) == 1
 

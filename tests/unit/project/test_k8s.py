@@ -17,6 +17,7 @@ from local.reference_user_center.settings import ReferenceUserCenterSettings
 from operate.audit.nodes import names_of, nodes_of
 from operate.audit.settings import AuditSettings
 from producers.freeswitch.settings import FreeSwitchSettings
+from producers.mrcp.settings import MrcpSettings
 from producers.opensips.settings import OpenSipsSettings
 from producers.publisher import PublisherSettings
 from producers.rtpengine.settings import RtpengineSettings
@@ -46,6 +47,8 @@ SIDECARS = {
     "overlays/sidecars-opensips": "opensips",
     "overlays/sidecars-host-network": "opensips",
 }
+# It has no SIP connections to watch, and a log that both have.
+MRCP = "overlays/sidecars-mrcp"
 KUBERNETES = ["1.34", "1.37"]
 # What an operator's Secret has: no manifest holds a value that works.
 SECRETS = {
@@ -134,7 +137,7 @@ def test_everything_is_in_the_namespace(manifests: list[Manifest]) -> None:
             assert manifest["metadata"]["namespace"] == "rollcall"
 
 
-@pytest.mark.parametrize("folder", ["base", "overlays/example", *SIDECARS])
+@pytest.mark.parametrize("folder", ["base", "overlays/example", *SIDECARS, MRCP])
 def test_no_manifest_holds_a_secret(folder: str) -> None:
     assert "Secret" not in {manifest["kind"] for manifest in build(folder)}
 
@@ -387,7 +390,7 @@ def test_subscribers_reach_the_gateway_with_a_token(
 
 def test_all_images_of_the_project_have_one_tag(example: list[Manifest]) -> None:
     images = {container(manifest)["image"] for manifest in templates(example)}
-    for folder in SIDECARS:
+    for folder in (*SIDECARS, MRCP):
         images |= {inner["image"] for inner in sidecars(build(folder))}
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (version,) = re.findall(r'^version = "(.+)"$', text, re.MULTILINE)
@@ -430,10 +433,9 @@ def sidecars(manifests: list[Manifest]) -> list[Manifest]:
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
-def test_manifests_with_sidecars_are_valid(
-    watched: tuple[str, list[Manifest]], version: str
-) -> None:
-    for manifest in watched[1]:
+@pytest.mark.parametrize("folder", [*SIDECARS, MRCP])
+def test_manifests_with_sidecars_are_valid(folder: str, version: str) -> None:
+    for manifest in build(folder):
         kubernetes_validate.validate(manifest, version, strict=True)
         assert manifest["metadata"]["namespace"] == "sip"
 
@@ -452,8 +454,9 @@ def test_sidecars_outlive_the_server(watched: tuple[str, list[Manifest]]) -> Non
     assert own["image"] == stage
 
 
-def test_sidecars_meet_the_restricted_standard(watched: tuple[str, list[Manifest]]) -> None:
-    for inner in sidecars(watched[1]):
+@pytest.mark.parametrize("folder", [*SIDECARS, MRCP])
+def test_sidecars_meet_the_restricted_standard(folder: str) -> None:
+    for inner in sidecars(build(folder)):
         assert inner["securityContext"] == {
             "runAsNonRoot": True,
             "runAsUser": 10001,
@@ -558,6 +561,27 @@ def test_opensips_silence_shows_before_its_producer_is_stopped() -> None:
             (producer, _) = sidecars(build(folder))
             wait = producer["lifecycle"]["preStop"]["sleep"]["seconds"]
             assert wait > OpenSipsSettings(node="any").lease_silence_seconds + 1
+
+
+def test_the_mrcp_sidecar_reads_the_log_that_the_server_writes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    manifests = build(MRCP)
+    (inner,) = sidecars(manifests)
+    assert inner["args"] == ["run", "mrcp"]
+    assert inner["restartPolicy"] == "Always"
+    assert not inner.keys() & {"startupProbe", "readinessProbe"}
+    (own,) = pod(server(manifests))["containers"]
+    (written,) = own["volumeMounts"]
+    mounts = {mount["name"]: mount for mount in inner["volumeMounts"]}
+    assert mounts[written["name"]] == {**written, "readOnly": True}, "the link has a whole path"
+    classes: list[type[StageSettings]] = [KafkaSettings, MrcpSettings, PublisherSettings]
+    names = use(monkeypatch, tmp_path, manifests, sidecars(manifests), "unimrcp-0")
+    assert names <= variables(classes)
+    settings = load(MrcpSettings)
+    assert settings.node == "unimrcp-0"
+    assert settings.log.is_relative_to(written["mountPath"])
+    assert load(PublisherSettings).spool_folder.is_relative_to("/var/lib/rollcall")
 
 
 # -- the image ------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
-"""Why a recognition completed: numbers of MRCP and texts of FreeSWITCH's applications. Pure."""
+"""Why a recognition or a synthesis completed: numbers of MRCP, texts of FreeSWITCH's applications.
+
+Pure.
+"""
 
 import re
 
 # RFC 6787 §9.4.11. mod_unimrcp writes the number without its zeros.
-_COMPLETION = (
+_RECOGNISER = (
     "success",
     "no-match",
     "no-input-timeout",
@@ -39,9 +42,18 @@ def completion(cause: str | None, body: str | None) -> str | None:
         found = match[1]
     if not found:
         return None
-    if found.isascii() and found.isdigit() and len(found) <= 3 and int(found) < len(_COMPLETION):
-        return _COMPLETION[int(found)]
+    if found.isascii() and found.isdigit() and len(found) <= 3 and int(found) < len(_RECOGNISER):
+        return _RECOGNISER[int(found)]
     return found[:_CAUSE_MAX]
+
+
+def completion_header(value: str) -> str | None:
+    """The cause in a Completion-Cause header (RFC 6787 §8.4.7, §9.4.11): `001 no-match`, `001`.
+
+    The name as the server has it; the RFC's name of a recogniser's number that has none.
+    """
+    number, _, name = value.strip().partition(" ")
+    return "-".join(name.lower().split())[:_CAUSE_MAX] or completion(number, None)
 
 
 def failure(response: str | None) -> str | None:
