@@ -190,6 +190,9 @@ class DialledCall:
             self.timeline.add(DialStepKind.SPEECH_BEGAN, now)
             if self._reaction is not None and self.phase is Phase.REACTING:
                 self._reaction.began(now)
+        elif sound is Sound.RESUMED:
+            if self._reaction is not None and self.phase is Phase.REACTING:
+                self._reaction.resumed(now)
         elif sound is Sound.RAISED:
             self.timeline.add(DialStepKind.LEVEL_RAISED, now)
             if self.phase is Phase.WAITING:
@@ -211,7 +214,7 @@ class DialledCall:
         return []
 
     def _is_ringing_tone(self, heard: Utterance) -> bool:
-        is_tone = heard.seconds <= _TONE_SECONDS and heard.gaps <= _TONE_GAPS
+        is_tone = heard.seconds <= _TONE_SECONDS and len(heard.gaps) <= _TONE_GAPS
         answered = self._answered_at
         return is_tone and (answered is None or heard.began < answered - _EARLIER_SECONDS)
 

@@ -10,6 +10,7 @@ Speech has gaps. Sound without one for CONTINUOUS_SECONDS is the line's noise or
 is raised, and listening begins anew.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
@@ -22,7 +23,8 @@ SOUND_FRAMES = 3
 GAP_FRAMES = 6
 CONTINUOUS_SECONDS = 4.0
 PIECE_SECONDS = 0.5
-_PAUSE_SECONDS = 0.35
+# Longer than between words: two utterances may meet there.
+PAUSE_SECONDS = 0.35
 
 
 class Detector(StrEnum):
@@ -49,25 +51,33 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """Sound from `began` until a silence as long as the plan's; `gaps`: shorter pauses in it.
+    """Sound from `began` until a silence as long as the plan's; `gaps`: shorter silences in it,
+    each from when until when.
 
     `is_whole`: it was not heard from the middle only, after the level was raised.
     """
 
     began: float
     ended: float
-    gaps: int
+    gaps: tuple[tuple[float, float], ...] = ()
     is_whole: bool = True
 
     @property
     def seconds(self) -> float:
         return self.ended - self.began
 
+    def parts(self) -> Iterator["Utterance"]:
+        """What was heard after each pause that is longer than between words."""
+        for number, (began, ended) in enumerate(self.gaps):
+            if ended - began >= PAUSE_SECONDS:
+                yield Utterance(ended, self.ended, self.gaps[number + 1 :])
+
 
 class Sound(StrEnum):
     """What a detector's end means."""
 
     BEGAN = "began"
+    RESUMED = "resumed"  # after a pause that is longer than between words
     ENDED = "ended"
     RAISED = "raised"
 
@@ -88,7 +98,7 @@ class Ear:
         self._began = 0.0
         self._steady_since = 0.0
         self._gap_began = 0.0
-        self._gaps = 0
+        self._gaps: list[tuple[float, float]] = []
         self._is_cut = False
         self.last: Utterance | None = None
 
@@ -125,7 +135,7 @@ class Ear:
 
         For the moment of digits, whose answer may come before the silence that ends an utterance.
         """
-        if self._phase is not _Phase.GAP or now - self._gap_began < _PAUSE_SECONDS:
+        if self._phase is not _Phase.GAP or now - self._gap_began < PAUSE_SECONDS:
             return None
         self._phase = _Phase.QUIET
         return self._finished()
@@ -133,7 +143,7 @@ class Ear:
     def _begin(self, now: float) -> Sound:
         self._phase = _Phase.SPEECH
         self._began = self._steady_since = now - (SOUND_FRAMES + 1) * FRAME_SECONDS
-        self._gaps = 0
+        self._gaps = []
         return Sound.BEGAN
 
     def _in_speech(self, timed_out: bool, now: float) -> Sound | None:
@@ -150,9 +160,10 @@ class Ear:
     def _in_gap(self, timed_out: bool, now: float) -> Sound | None:
         if not timed_out:
             self._phase = _Phase.SPEECH
-            self._gaps += 1
+            ended = now - (SOUND_FRAMES + 1) * FRAME_SECONDS
+            self._gaps.append((self._gap_began, ended))
             self._steady_since = now
-            return None
+            return Sound.RESUMED if ended - self._gap_began >= PAUSE_SECONDS else None
         # Media time and ours differ by a frame or two.
         if now < self._gap_began + self._silence - 2 * FRAME_SECONDS:
             return None
@@ -161,7 +172,7 @@ class Ear:
         return Sound.ENDED
 
     def _finished(self) -> Utterance:
-        last = Utterance(self._began, self._gap_began, self._gaps, not self._is_cut)
+        last = Utterance(self._began, self._gap_began, tuple(self._gaps), not self._is_cut)
         self.last, self._is_cut = last, False
         return last
 

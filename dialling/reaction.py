@@ -2,7 +2,9 @@
 
 The switch hears levels, not words. An utterance as long as the greeting is taken for the greeting
 again: alone it means that the digits were not taken, after another utterance that the extension
-was refused. Anything else that is heard is an answer to the digits.
+was refused. The two may be heard as one, where the far end pauses for less than the silence that
+ends an utterance: then what follows one of its pauses is as long, and has its gaps where the
+greeting has them. Anything else that is heard is an answer to the digits.
 """
 
 from dataclasses import dataclass, field
@@ -15,6 +17,10 @@ _LENGTH_SECONDS, _LENGTH_SHARE = 0.3, 0.08
 # A shorter one has a length like many others.
 _TELLING_SECONDS = 1.0
 _LONG_SECONDS = 4.0
+# Longer no far end talks before it plays its greeting again.
+_REFUSAL_SECONDS = 6.0
+# Gaps of one recording are at the same places, heard twice; detectors tick, and events wait.
+_PLACE_SECONDS = 0.2
 
 
 def is_alike(one: Utterance | None, other: Utterance | None) -> bool:
@@ -24,6 +30,26 @@ def is_alike(one: Utterance | None, other: Utterance | None) -> bool:
     if min(one.seconds, other.seconds) < _TELLING_SECONDS:
         return False
     return abs(one.seconds - other.seconds) <= max(_LENGTH_SECONDS, _LENGTH_SHARE * one.seconds)
+
+
+def ends_with(greeting: Utterance | None, utterance: Utterance) -> bool:
+    """Whether an utterance is something else and, after a pause, most probably the greeting."""
+    return greeting is not None and any(
+        is_alike(greeting, part) and _have_like_gaps(greeting, part) for part in utterance.parts()
+    )
+
+
+def _have_like_gaps(one: Utterance, other: Utterance) -> bool:
+    """One in four may be missing: a gap just as long as a detector needs is heard once, or not."""
+    left = [began - other.began for began, _ in other.gaps]
+    missing = 0
+    for place in (began - one.began for began, _ in one.gaps):
+        near = [found for found in left if abs(found - place) <= _PLACE_SECONDS]
+        if near:
+            left.remove(near[0])
+        else:
+            missing += 1
+    return missing + len(left) <= max(1, (len(one.gaps) + len(other.gaps)) // 4)
 
 
 @dataclass(slots=True)
@@ -41,15 +67,20 @@ class Reaction:
     silence: float
     _answers: list[Utterance] = field(default_factory=list)
     _quiet_since: float = 0.0
-    # An utterance that goes on: when it began.
+    # An utterance that goes on: when it began, and since when it has not paused.
     _speaking_since: float | None = None
+    _unpaused_since: float = 0.0
 
     def __post_init__(self) -> None:
         self._quiet_since = self.since
 
     def began(self, at: float) -> None:
         """An utterance began."""
-        self._speaking_since = at
+        self._speaking_since = self._unpaused_since = at
+
+    def resumed(self, at: float) -> None:
+        """It goes on after a pause: from here on it may be the greeting."""
+        self._unpaused_since = at
 
     def ended(self, utterance: Utterance, now: float) -> DialOutcome | None:
         """An utterance ended; an outcome where it decides."""
@@ -63,15 +94,21 @@ class Reaction:
             if self._answers:
                 return DialOutcome.WRONG_EXTENSION
             return DialOutcome.DIGITS_NOT_TAKEN
+        if ends_with(self.greeting, utterance):
+            return DialOutcome.WRONG_EXTENSION
         self._answers.append(utterance)
         return DialOutcome.CONNECTED if len(self._answers) > 1 else None
 
     def passed(self, now: float) -> DialOutcome | None:
         """The outcome as time passes without an event, once there is one."""
         if self._speaking_since is not None:
-            spoken = now - self._speaking_since
-            is_long = self._speaking_since >= self.since and spoken > self._longer_than_greeting
-            return DialOutcome.CONNECTED if is_long else None
+            limit = self._longer_than_greeting
+            is_long = (
+                now - self._unpaused_since > limit
+                or now - self._speaking_since > limit + _REFUSAL_SECONDS
+            )
+            is_new = self._speaking_since >= self.since
+            return DialOutcome.CONNECTED if is_new and is_long else None
         if self._answers:
             settled = now - self._quiet_since >= self.settle
             return DialOutcome.CONNECTED if settled else None

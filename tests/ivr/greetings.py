@@ -14,7 +14,8 @@ class Greeting:
 
     Seconds: `rings` (180) before anything, `early` of a ringing tone in early media, `late` from
     the answer to the first packet. `stays_early`: never answered before an extension is reached.
-    `waits_for_media`: sends nothing before the caller does.
+    `waits_for_media`: sends nothing before the caller does. `refused`: the silence between its
+    words to a wrong extension and the greeting again.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Greeting:
     late: float = 0.0
     stays_early: bool = False
     waits_for_media: bool = False
+    refused: float = 1.5
 
 
 def _paused(pause: float) -> _Audio:

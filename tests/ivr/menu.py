@@ -84,7 +84,7 @@ class Menu:
     def _refuse(self) -> None:
         self.wrong.append(self._digits)
         self._digits = ""
-        self._repeat(join(speech("not a valid extension", 1.8), silence(1.5)))
+        self._repeat(join(speech("not a valid extension", 1.8), silence(self._greeting.refused)))
 
     def _repeat(self, before: Samples) -> None:
         self._repeats += 1

@@ -1,5 +1,7 @@
 """The rules against the test IVR's 20 greetings, in simulated time, beside a fixed pause."""
 
+from dataclasses import replace
+
 import pytest
 
 from dialling.plan import Plan, Timing
@@ -32,6 +34,17 @@ def test_extension_that_is_not_there_is_no_connection(greeting: Greeting) -> Non
     end = line.run()
     steps = [(step.after_ms, step.kind, step.detail) for step in line.call.timeline.steps]
     assert line.menu.reached is None
+    if greeting.name not in _UNRECOGNISED:
+        assert end.outcome is DialOutcome.WRONG_EXTENSION, steps
+
+
+@pytest.mark.parametrize("pause", [0.5, 0.8, 1.0, 1.15])
+@pytest.mark.parametrize("greeting", GREETINGS, ids=_names)
+def test_refusal_that_runs_into_the_greeting_is_heard(greeting: Greeting, pause: float) -> None:
+    """Less silence between the two than ends an utterance: 1.2 s."""
+    line = _line(replace(greeting, refused=pause), "999")
+    end = line.run()
+    steps = [(step.after_ms, step.kind, step.detail) for step in line.call.timeline.steps]
     if greeting.name not in _UNRECOGNISED:
         assert end.outcome is DialOutcome.WRONG_EXTENSION, steps
 

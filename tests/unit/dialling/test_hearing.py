@@ -10,14 +10,26 @@ def test_utterance_lasts_from_its_first_sound_to_the_silence_that_ends_it() -> N
     assert ear.completed(False, 1.08) is Sound.BEGAN
     assert ear.listen(1.08).detector is Detector.SILENCE
     assert ear.completed(False, 3.14) is None  # a gap
-    assert ear.completed(False, 3.5) is None  # which ended
+    assert ear.completed(False, 3.4) is None  # which ended
     assert ear.completed(False, 5.14) is None
     assert ear.listen(5.14).timeout_ms == 500
     assert ear.completed(True, 5.64) is None
     assert ear.listen(5.64).timeout_ms == 160
     assert ear.completed(True, 5.8) is Sound.ENDED
     assert ear.last is not None
-    assert (round(ear.last.began, 2), round(ear.last.ended, 2), ear.last.gaps) == (1.0, 5.0, 1)
+    assert (round(ear.last.began, 2), round(ear.last.ended, 2), len(ear.last.gaps)) == (1.0, 5.0, 1)
+
+
+def test_sound_after_a_pause_is_reported_and_what_follows_is_a_part() -> None:
+    ear = Ear(silence=1.2)
+    ear.completed(False, 1.08)
+    assert ear.completed(False, 3.14) is None  # a pause from 3.0 on
+    assert ear.completed(False, 3.78) is Sound.RESUMED  # at 3.7
+    ear.completed(False, 6.14)
+    assert ear.completed(True, 7.2) is Sound.ENDED
+    assert ear.last is not None
+    (part,) = ear.last.parts()
+    assert (round(part.began, 2), round(part.ended, 2)) == (3.7, 6.0)
 
 
 def test_sound_without_a_gap_raises_the_level() -> None:
