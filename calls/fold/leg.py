@@ -19,6 +19,7 @@ MAX_DIGIT_SEQS = 256
 # tables some time after it sends the event.
 LISTING_LAG = timedelta(seconds=2)
 
+_OF_AN_END = ("cause", "status_code", "ended_by", "hung_up_by")
 RANK = {state: rank for rank, state in enumerate(CallState)}
 _TRANSFERS = {"bl_xfer": TransferKind.BLIND, "att_xfer": TransferKind.ATTENDED}
 
@@ -147,16 +148,17 @@ def _transfer(leg: CallLeg, source: str) -> None:
 
 
 def _end(leg: CallLeg, event: CallEvent) -> None:
-    """Of two reported ends the first counts: a repeat may lack what it has."""
-    if leg.ended is not None and not leg.presumed and leg.ended <= event.at:
-        leg.cause, leg.status_code = leg.cause or event.cause, leg.status_code or event.status_code
-        leg.ended_by = leg.ended_by or event.ended_by
-        leg.hung_up_by = leg.hung_up_by or event.hung_up_by
+    """Of two reported ends the first counts; each may have what the other one lacks."""
+    if leg.ended is None or leg.presumed:
+        leg.ended, leg.presumed, leg.at_risk = event.at, False, False
+        leg.cause, leg.status_code = event.cause, event.status_code
+        leg.ended_by, leg.hung_up_by = event.ended_by, event.hung_up_by
         return
-    leg.ended, leg.presumed, leg.at_risk = event.at, False, False
-    leg.cause = event.cause
-    leg.status_code, leg.ended_by = event.status_code, event.ended_by
-    leg.hung_up_by = event.hung_up_by
+    is_first = event.at < leg.ended
+    leg.ended = min(leg.ended, event.at)
+    for name in _OF_AN_END:
+        known, reported = getattr(leg, name), getattr(event, name)
+        setattr(leg, name, reported or known if is_first else known or reported)
 
 
 def _state(leg: CallLeg) -> CallState:

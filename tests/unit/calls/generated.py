@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from schemas.call import CallEvent
-from schemas.vocabulary import CallKind, Direction, LegEndedBy
+from schemas.vocabulary import CallKind, Direction, HungUpBy, LegEndedBy
 from tests.unit.calls.folding import START, event
 
 PARTITIONS = 4
@@ -87,6 +87,9 @@ class Generator:
         kinds = [CallKind.TRYING, CallKind.RINGING, *([CallKind.ANSWERED] if answered else [])]
         for kind in (*kinds, CallKind.ENDED):
             self._add(made, kind, f"{key}/caller", EDGE, side)
+        # As accounting does, which comes after the dialog's end.
+        again = {"hung_up_by": HungUpBy.CALLER, "status_code": 200}
+        self._add(made, CallKind.ENDED, f"{key}/caller", EDGE, side, **again)
 
     def _add(
         self, made: Made, kind: CallKind, leg: str, node: str, side: dict[str, Any], **more: Any

@@ -10,7 +10,7 @@ from schemas import codec
 from schemas.call import CallEvent
 from schemas.call_record import CallLeg, CallRecord
 from schemas.internal import NodeState
-from schemas.vocabulary import CallKind, CallState
+from schemas.vocabulary import CallKind, CallState, HungUpBy
 from tests.unit.calls.folding import NOW, START, event
 from tests.unit.calls.generated import EDGE, NODES, PARTITIONS, Generator, Made, delivered
 
@@ -123,8 +123,13 @@ def check_call(record: CallRecord, arrived: dict[tuple[str, str], list[CallEvent
     for leg in record.legs:
         events = arrived[leg.node, leg.leg]
         kinds = {one.kind: one for one in events}
-        if (end := kinds.get(CallKind.ENDED)) is not None:
-            assert (leg.ended, leg.cause, leg.presumed) == (end.at, end.cause, False)
+        if ends := [one for one in events if one.kind is CallKind.ENDED]:
+            first = min(ends, key=lambda one: one.at)
+            assert (leg.ended, leg.cause, leg.presumed) == (first.at, first.cause, False)
+            sides = {one.hung_up_by for one in ends if one.hung_up_by}
+            assert leg.hung_up_by is (sides.pop() if sides else None)
+            codes = {one.status_code for one in ends if one.status_code}
+            assert leg.status_code == (codes.pop() if codes else None)
         else:
             assert (leg.cause, leg.presumed) == (_presumed(leg, record), True)
         answer = kinds.get(CallKind.ANSWERED)
@@ -132,6 +137,9 @@ def check_call(record: CallRecord, arrived: dict[tuple[str, str], list[CallEvent
         assert leg.digits == len({one.id for one in events if one.kind is CallKind.DTMF})
         held = {one.id for one in events if one.kind is CallKind.HELD}
         assert sum(change.held for change in leg.holds) == len(held)
+    shown = [leg for leg in record.legs if leg.answered] or record.legs
+    by = any(leg.ended_by or leg.hung_up_by for leg in shown)
+    assert record.hung_up_by is (HungUpBy.CALLER if by else None)
     assert record.started == min(one.at for key in keys(record) for one in arrived[key])
     assert set(record.users) == {one.aor for key in keys(record) for one in arrived[key]}
 
