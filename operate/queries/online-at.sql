@@ -19,7 +19,7 @@ FROM (
         aor, version, since AS begun, status AS its_status, reachable AS is_reachable,
         grey AS is_grey, nodes AS its_nodes, cause AS its_cause
     FROM presence_days
-    WHERE day = toDate((SELECT since FROM presence_open)) - 1 AND NOT has_ended
+    WHERE day = (SELECT day FROM presence_open) AND NOT has_ended
         AND {at:DateTime64(6, 'UTC')} >= (SELECT since FROM presence_open)
     UNION ALL
     SELECT

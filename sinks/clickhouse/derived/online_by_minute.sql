@@ -5,7 +5,9 @@ FROM
 (
     SELECT
         day, splitByChar('@', aor)[-1] AS domain, status, reachable, grey,
-        arrayJoin(if(has_ended, [(start, 1), (until, -1)], [(start, 1)])) AS edge,
+        arrayJoin(
+            arrayFilter(one -> if(one.2 > 0, {begins}, has_ended), [(start, 1), (until, -1)])
+        ) AS edge,
         arrayJoin(arrayConcat([''], nodes)) AS node
     FROM {spans}
 )

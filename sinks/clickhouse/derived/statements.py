@@ -15,6 +15,9 @@ _LATEST = "toDateTime64('2299-12-31 00:00:00', 6, 'UTC')"
 # Made of spans, and made of registrations.
 OF_SPANS = ("online_by_minute", "losses_by_minute", "changes_by_minute")
 OF_REGISTRATIONS = ("registrations_by_minute", "registrations_by_hour")
+_OPENED = "(SELECT since FROM presence_open)"
+_LAST_DAY = "(SELECT day FROM presence_open)"
+_CHANGED = f"AND aor IN (SELECT aor FROM presence_history_raw WHERE at >= {_OPENED})"
 
 
 def spans_of_day(day: datetime, *, is_first: bool) -> str:
@@ -25,26 +28,40 @@ def spans_of_day(day: datetime, *, is_first: bool) -> str:
         end=_moment(day + DAY),
         oldest=OLDEST if is_first else _moment(day),
         before=f"toDate('{day - DAY:%Y-%m-%d}')",
+        whose="",
     )
     return f"SELECT toDate('{day:%Y-%m-%d}') AS day, * FROM ({spans})"
 
 
-def open_spans() -> str:
-    """The spans from the end of the last derived day on."""
-    opened = "(SELECT since FROM presence_open)"
+def open_spans(*, of_changed: bool = False) -> str:
+    """The spans from the end of the last derived day on; `of_changed`: of users who changed since.
+
+    Their `day` is the last derived one, which they continue.
+    """
     spans = _filled(
         "spans",
-        begin=opened,
+        begin=_OPENED,
         end=_LATEST,
-        oldest=opened,
-        before=f"toDate({opened}) - 1",
+        oldest=_OPENED,
+        before=_LAST_DAY,
+        whose=_CHANGED if of_changed else "",
     )
-    return f"SELECT toDate({opened}) AS day, * FROM ({spans})"
+    return f"SELECT {_LAST_DAY} AS day, * FROM ({spans})"
 
 
 def counts(name: str, spans: str) -> str:
-    """Of OF_SPANS: the counts of spans that `spans` reads."""
-    return _filled(name, spans=spans)
+    """Of OF_SPANS: the counts of a day's spans that `spans` reads."""
+    return _filled(name, spans=spans, begins="true")
+
+
+def open_counts(name: str) -> str:
+    """Of OF_SPANS: the counts from the end of the last derived day on.
+
+    What did not change since then is counted there already, so its spans are not made: they are a
+    million where a few users changed.
+    """
+    spans = f"({open_spans(of_changed=True)})"
+    return _filled(name, spans=spans, begins=f"since >= {_OPENED}")
 
 
 def events_of_hour(name: str, hour: datetime) -> str:
