@@ -42,7 +42,11 @@ class ServerProcess:
                 stdout=output,
                 stderr=output,
             )
-        eventually(self._listens, self.start_seconds, what=f"{self.name}; see {self._log}")
+        try:
+            eventually(self._listens, self.start_seconds, what=f"{self.name}; see {self._log}")
+        except BaseException:
+            self.stop()  # nobody else would
+            raise
 
     def _listens(self) -> bool:
         assert self.process.poll() is None, self._log.read_text()[-3000:]

@@ -1,5 +1,6 @@
 """One registrar that is really there, with its producer, the kernel watcher and the streams."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from runtime.kafka import KafkaSettings
@@ -25,9 +26,12 @@ class LiveCluster(Cluster):
     def __init__(self, kind: str, kafka: KafkaSettings, folder: Path) -> None:
         self.kind = kind
         start = {"opensips": _opensips, "freeswitch": _freeswitch}[kind]
-        self.server, self.node = start(kafka, folder)
-        eventually(self.is_known, what=f"{kind} answers its producer")
-        super().__init__(kafka, folder, ROLLCALL_STREAMS_NODE_LEASE="5")
+        with ExitStack() as started:
+            self.server, self.node = start(kafka, folder)
+            started.callback(self.node.stop)
+            eventually(self.is_known, what=f"{kind} answers its producer")
+            super().__init__(kafka, folder, ROLLCALL_STREAMS_NODE_LEASE="5")
+            started.pop_all()  # what does not start leaves no server behind
 
     def is_known(self) -> bool:
         """Whether the producer has heard from the server which of its processes this is."""
@@ -45,12 +49,17 @@ class EdgeCluster(Cluster):
     def __init__(self, kafka: KafkaSettings, folder: Path) -> None:
         for name in (NODE, EDGE):
             (folder / name).mkdir()
-        registrar, self.registrar = _freeswitch(kafka, folder / NODE)
-        edge = OpenSipsServer(folder / EDGE, registrar_port=registrar.port)
-        self.server, self.edge = edge, beside_opensips(kafka, folder / EDGE, edge, EDGE)
-        eventually(lambda: self.registrar.producer.status()["connected"], what="the switch")
-        eventually(lambda: self.edge.producer.status()["mi_answers"], what="the edge")
-        super().__init__(kafka, folder, ROLLCALL_STREAMS_NODE_LEASE="5")
+        with ExitStack() as started:
+            registrar, self.registrar = _freeswitch(kafka, folder / NODE)
+            started.callback(self.registrar.stop)
+            edge = OpenSipsServer(folder / EDGE, registrar_port=registrar.port)
+            started.callback(edge.stop)
+            self.server, self.edge = edge, beside_opensips(kafka, folder / EDGE, edge, EDGE)
+            started.callback(self.edge.stop)
+            eventually(lambda: self.registrar.producer.status()["connected"], what="the switch")
+            eventually(lambda: self.edge.producer.status()["mi_answers"], what="the edge")
+            super().__init__(kafka, folder, ROLLCALL_STREAMS_NODE_LEASE="5")
+            started.pop_all()
 
     def stop(self) -> None:
         super().stop()
@@ -59,8 +68,12 @@ class EdgeCluster(Cluster):
 
 
 def _opensips(kafka: KafkaSettings, folder: Path) -> tuple[ServerProcess, Node]:
-    server = OpenSipsServer(folder)
-    return server, beside_opensips(kafka, folder, server, NODE)
+    with ExitStack() as started:
+        server = OpenSipsServer(folder)
+        started.callback(server.stop)
+        node = beside_opensips(kafka, folder, server, NODE)
+        started.pop_all()
+    return server, node
 
 
 def beside_opensips(kafka: KafkaSettings, folder: Path, server: OpenSipsServer, name: str) -> Node:
@@ -76,8 +89,12 @@ def beside_opensips(kafka: KafkaSettings, folder: Path, server: OpenSipsServer, 
 
 
 def _freeswitch(kafka: KafkaSettings, folder: Path) -> tuple[ServerProcess, Node]:
-    server = FreeSwitchServer(folder, USERS)
-    return server, beside_freeswitch(kafka, folder, server, NODE)
+    with ExitStack() as started:
+        server = FreeSwitchServer(folder, USERS)
+        started.callback(server.stop)
+        node = beside_freeswitch(kafka, folder, server, NODE)
+        started.pop_all()
+    return server, node
 
 
 def beside_freeswitch(
