@@ -6,6 +6,7 @@ until it is terminated; its first line is its URL.
 """
 
 import contextlib
+import ssl
 import sys
 import tempfile
 import threading
@@ -24,17 +25,24 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
+    def __init__(self, folder: Path, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.engine = chdb.connect(str(folder))
         self.lock = threading.Lock()
         self.refuse = threading.Event()
         self.refused = 0
         self.down = threading.Event()
         super().__init__(("127.0.0.1", port), _Handler)
+        self._scheme = "http"
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
+            self._scheme = "https"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: a handshake that fails is the client's to report."""
 
     def execute(self, database: str, sql: str, parameters: dict[str, str]) -> bytes:
         with self.lock:
@@ -62,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.down.is_set():
             self.close_connection = True
             return None
-        if self.headers["Authorization"] != _BASIC:
+        if self.headers["Authorization"] != _BASIC and not self._has_certificate():
             return self._answer(403, b"Code: 516. DB::Exception: no. (AUTHENTICATION_FAILED)", 516)
         if self.server.refuse.is_set():
             self.server.refused += 1
@@ -77,6 +85,15 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(200, self.server.execute(database, sql, parameters))
         except RuntimeError as error:
             return self._answer(500, str(error).encode(), 1)
+
+    def _has_certificate(self) -> bool:
+        """Whether the client names itself by a certificate alone, as ClickHouse has it."""
+        is_asked = self.headers["X-ClickHouse-SSL-Certificate-Auth"] == "on"
+        return (
+            is_asked
+            and isinstance(self.connection, ssl.SSLSocket)
+            and bool(self.connection.getpeercert())
+        )
 
     do_GET = do_POST  # noqa: N815 - http.server asks for it
 
@@ -96,9 +113,9 @@ _BASIC = "Basic ZGVmYXVsdDpjb3JyZWN0IGhvcnNl"
 
 
 @contextlib.contextmanager
-def serving(folder: Path, port: int = 0) -> Iterator[Server]:
+def serving(folder: Path, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     """A server on a free port (or the given one), closed with its engine afterwards."""
-    server = Server(folder, port)
+    server = Server(folder, port, tls)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

@@ -111,7 +111,22 @@ def connect(settings: ClickHouseSettings, database: str | None, user: User | Non
         connect_timeout=10,
         send_receive_timeout=settings.timeout_seconds,
         query_retries=0,  # sinks.clickhouse.retry does it, and logs it
+        **_tls(settings, has_password=bool(password.get_secret_value())),
     )
+
+
+def _tls(settings: ClickHouseSettings, *, has_password: bool) -> dict[str, Any]:
+    """What the driver needs of certificates; nothing for the machine's own authorities."""
+    files = {
+        "ca_cert": settings.ca_file,
+        "client_cert": settings.client_certificate,
+        "client_cert_key": settings.client_key,
+    }
+    found: dict[str, Any] = {name: str(path) for name, path in files.items() if path}
+    if settings.client_certificate:
+        # strict: a user with a password, too; mutual: the certificate alone names the user.
+        found["tls_mode"] = "strict" if has_password else "mutual"
+    return found
 
 
 def _prepare(folder: Path) -> None:

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 
 from runtime.settings import StageSettings
 
 User = tuple[str, SecretStr]
+_TLS = ("ca_file", "client_certificate", "client_key")
 
 
 class ClickHouseSettings(StageSettings):
@@ -26,6 +27,17 @@ class ClickHouseSettings(StageSettings):
     database: str = Field("rollcall", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     user: str = "default"
     password: SecretStr = SecretStr("")
+    ca_file: FilePath | None = Field(
+        None, description="Authorities to trust instead of the default, for a server's https; PEM."
+    )
+    client_certificate: FilePath | None = Field(
+        None,
+        description="Shown to the server; PEM. Without `password` it also names the user "
+        "(IDENTIFIED WITH ssl_certificate).",
+    )
+    client_key: FilePath | None = Field(
+        None, description="Of `client_certificate`, where that file does not have it; PEM."
+    )
     query_user: str | None = Field(
         None, description="For `rollcall query` on a server: one with SELECT only; null: `user`."
     )
@@ -56,6 +68,15 @@ class ClickHouseSettings(StageSettings):
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise ValueError("must be http://HOST[:PORT] or https://HOST[:PORT]")
         return url
+
+    @model_validator(mode="after")
+    def _tls_needs_https(self) -> "ClickHouseSettings":
+        given = [name for name in _TLS if getattr(self, name) is not None]
+        if given and not (self.url or "").startswith("https:"):
+            raise ValueError(f"{', '.join(given)}: only with an https:// url")
+        if self.client_key is not None and self.client_certificate is None:
+            raise ValueError("client_key: only with client_certificate")
+        return self
 
     @property
     def writer(self) -> User:

@@ -1,5 +1,7 @@
 """The settings of the ClickHouse sink: values that cannot work are refused by name."""
 
+from pathlib import Path
+
 import pytest
 
 from runtime.settings import BadSettings, load
@@ -22,3 +24,21 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("ROLLCALL_CLICKHOUSE_BATCH_ROWS", "7")
     settings = load(ClickHouseSettings)
     assert (settings.place, settings.batch_rows) == ("https://ch.example.org", 7)
+
+
+@pytest.mark.parametrize("name", ["ca_file", "client_certificate"])
+def test_certificates_are_for_https_only(name: str, tmp_path: Path) -> None:
+    """With http they would protect nothing, without a word."""
+    file = tmp_path / "file.pem"
+    file.touch()
+    for url in (None, "http://x"):
+        with pytest.raises(BadSettings, match="only with an https"):
+            load(ClickHouseSettings, url=url, **{name: file})
+    with pytest.raises(BadSettings, match=rf"clickhouse\.{name}"):
+        load(ClickHouseSettings, url="https://x", **{name: tmp_path / "none.pem"})
+
+
+def test_a_key_needs_its_certificate(tmp_path: Path) -> None:
+    (tmp_path / "key").touch()
+    with pytest.raises(BadSettings, match="only with client_certificate"):
+        load(ClickHouseSettings, url="https://x", client_key=tmp_path / "key")
