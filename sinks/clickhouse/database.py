@@ -62,6 +62,10 @@ class Database:
         except (ClickHouseError, OSError) as error:
             raise translate(error, self._settings) from error
 
+    def define(self, sql: str) -> None:
+        """Run a statement that makes, changes or drops tables and views. Raises as `command`."""
+        self.command(sql)
+
     def query(
         self, sql: str, parameters: dict[str, Any] | None = None, seconds: int | None = None
     ) -> list[tuple[Any, ...]]:

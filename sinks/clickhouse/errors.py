@@ -5,6 +5,10 @@ class StoreUnavailable(Exception):
     """ClickHouse did not do it now. Wait and try again; the message has its answer."""
 
 
+class StoreBusy(StoreUnavailable):
+    """Another sink does it now, so that this one need not. Wait and try again."""
+
+
 class StoreMisconfigured(Exception):
     """ClickHouse will not do it until settings or permissions change."""
 

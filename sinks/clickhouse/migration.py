@@ -6,6 +6,7 @@ with its value for `{each}`: not at all where there is none, so that it can depe
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,13 +87,15 @@ def load(folder: Path = FOLDER) -> list[Migration]:
     return list(migrations.values())
 
 
-def migrate(database: Database, migrations: list[Migration]) -> list[int]:
-    """Apply the missing migrations; returns their numbers.
+def migrate(
+    database: Database, migrations: list[Migration], before: Callable[[], None] = lambda: None
+) -> list[int]:
+    """Apply the missing migrations; returns their numbers. `before` is called before a statement.
 
-    A crash may leave one applied and unrecorded, and two sinks may start at once: every statement
-    must be harmless a second time. Raises MigrationChanged, StoreUnavailable, StoreMisconfigured.
+    A crash may leave one applied and unrecorded: every statement must be harmless a second time.
+    Raises MigrationChanged, StoreUnavailable, StoreMisconfigured, and what `before` raises.
     """
-    database.command(_RECORD)
+    database.define(_RECORD)
     known = dict(database.query("SELECT number, checksum FROM migrations FINAL"))
     for migration in migrations:
         if known.get(migration.number, migration.checksum) != migration.checksum:
@@ -104,22 +107,27 @@ def migrate(database: Database, migrations: list[Migration]) -> list[int]:
         _log.warning("database is newer than this version", migrations=newer)
     missing = [migration for migration in migrations if migration.number not in known]
     for migration in missing:
-        _apply(database, migration)
+        _apply(database, migration, before)
     return [migration.number for migration in missing]
 
 
-def run(database: Database, statement: Statement) -> None:
-    """Run it as often as it asks for. Raises StoreUnavailable, StoreMisconfigured."""
-    if statement.each is None:
-        database.command(statement.sql)
-        return
-    for (each,) in database.query(statement.each):
-        database.command(statement.sql.replace("{each}", str(each)))
+def run(
+    database: Database, statement: Statement, before: Callable[[], None] = lambda: None
+) -> None:
+    """Run it as often as it asks for. Raises as `migrate`."""
+    texts = [statement.sql]
+    if statement.each is not None:
+        rows = database.query(statement.each)
+        texts = [statement.sql.replace("{each}", str(each)) for (each,) in rows]
+    for text in texts:
+        before()
+        database.define(text)
 
 
-def _apply(database: Database, migration: Migration) -> None:
+def _apply(database: Database, migration: Migration, before: Callable[[], None]) -> None:
     for statement in migration.statements:
-        run(database, statement)
+        run(database, statement, before)
+    before()
     database.command(
         "INSERT INTO migrations (number, name, checksum) VALUES "
         f"({migration.number}, '{migration.name}', '{migration.checksum}')"

@@ -47,7 +47,7 @@ def keep(database: Database, settings: ClickHouseSettings) -> list[str]:
         lifetime = f"toDateTime(stored_at) + toIntervalDay({days})"
         if _bare(f" TTL {lifetime} SETTINGS") in _bare(known[table]):
             continue
-        database.command(f"ALTER TABLE {table} MODIFY TTL {lifetime}")
+        database.define(f"ALTER TABLE {table} MODIFY TTL {lifetime}")
         _log.info("lifetime changed", table=table, days=days)
         changed.append(table)
     return changed

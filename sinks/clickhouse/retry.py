@@ -9,7 +9,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 from runtime import logs, metrics
 from runtime.kafka import KafkaUnavailable
 from runtime.stage import StageStopped
-from sinks.clickhouse.errors import StoreUnavailable
+from sinks.clickhouse.errors import StoreBusy, StoreUnavailable
 
 T = TypeVar("T")
 _UNAVAILABLE = (StoreUnavailable, KafkaUnavailable)
@@ -32,6 +32,9 @@ def retry(
     def before_sleep(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         if not isinstance(error, _UNAVAILABLE):
+            return
+        if isinstance(error, StoreBusy):
+            _log.info("waiting for another sink", reason=str(error))
             return
         reason = "clickhouse" if isinstance(error, StoreUnavailable) else "kafka"
         metrics.WRITE_FAILURES.add(1, {"reason": reason})

@@ -9,11 +9,9 @@ from runtime.stage import Stage, StageStopped
 from sinks.clickhouse.asking.connection import Questions
 from sinks.clickhouse.asking.endpoint import Endpoint
 from sinks.clickhouse.database import Database
-from sinks.clickhouse.derived.views import make as make_views
+from sinks.clickhouse.definitions import define
 from sinks.clickhouse.derived.worker import Deriver
 from sinks.clickhouse.migration import load as load_migrations
-from sinks.clickhouse.migration import migrate
-from sinks.clickhouse.retention import keep
 from sinks.clickhouse.retry import retry
 from sinks.clickhouse.settings import ClickHouseSettings
 from sinks.clickhouse.sink import NAME, Sink
@@ -37,9 +35,7 @@ def run() -> None:
     except StageStopped:
         return
     try:
-        retry(lambda: migrate(database, migrations), stage.stop, settings.retry_seconds)
-        retry(lambda: keep(database, settings), stage.stop, settings.retry_seconds)
-        retry(lambda: make_views(database), stage.stop, settings.retry_seconds)
+        retry(lambda: define(database, settings, migrations), stage.stop, settings.retry_seconds)
         stage.wait_for_kafka(lambda: ensure_topics(kafka))
         sink = Sink(kafka, settings, database, stage.stop, stage.ready.set)
         stage.status = sink.status

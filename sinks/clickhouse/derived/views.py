@@ -34,7 +34,7 @@ def make(database: Database) -> None:
     """Create or replace them all. Raises StoreUnavailable, StoreMisconfigured."""
     for name, select in _selects().items():
         comment = _COMMENTS.get(name) or f"A part of {name.rpartition('_')[0]}"
-        database.command(f"CREATE OR REPLACE VIEW {name} AS {select} COMMENT '{comment}'")
+        database.define(f"CREATE OR REPLACE VIEW {name} AS {select} COMMENT '{comment}'")
 
 
 def _selects() -> dict[str, str]:
