@@ -122,7 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--rate", type=int, default=200, help="changes/s of all users")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of changes in sight")
+    parser.add_argument("--seconds", type=float, default=12.0, help="of changes in sight")
     parser.add_argument("--loads", type=int, default=5, help="of the page, after the first")
     parser.add_argument("--searches", type=int, default=40)
     options = parser.parse_args()

@@ -217,7 +217,7 @@ def add_options(parser: argparse.ArgumentParser, events: int, users: int, leaves
         help="share of an online phone's events; else refresh",
     )
     parser.add_argument("--partitions", type=int, default=4)
-    parser.add_argument("--slow-events", type=int, default=8_000, help="for plain_faust")
+    parser.add_argument("--slow-events", type=int, default=5_000, help="for plain_faust")
     parser.add_argument("--timeout", type=float, default=180.0, help="seconds for one peer")
 
 
