@@ -70,10 +70,20 @@ def _by_ends(counted: list[CallLeg], first_leg: CallLeg) -> HungUpBy | None:
     parties = [leg for leg in counted if leg.ended_by is LegEndedBy.PARTY and leg.ended]
     if parties:
         first = min(parties, key=lambda leg: (leg.ended or leg.started, leg is not first_leg))
+        if _is_proxys(first, counted):
+            return HungUpBy.SERVER
         is_callee = first.direction is Direction.INCOMING
         return HungUpBy.CALLEE if is_callee else HungUpBy.CALLER
     is_known = any(leg.ended_by for leg in counted)
     return HungUpBy.SERVER if is_known else None
+
+
+def _is_proxys(leg: CallLeg, counted: list[CallLeg]) -> bool:
+    """Whether a proxy on the way to the client ended the leg's dialog itself."""
+    return leg.sip_call_id is not None and any(
+        other.sip_call_id == leg.sip_call_id and other.hung_up_by is HungUpBy.SERVER
+        for other in counted
+    )
 
 
 def _by_sides(counted: list[CallLeg]) -> HungUpBy | None:

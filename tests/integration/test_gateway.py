@@ -250,6 +250,7 @@ def test_calls_are_served_from_their_records(stage: StageProcess, kafka: KafkaSe
     write(kafka, [(CALL_RECORDS, "call-2", call(2, *parts, version=2, merged_into="call-1"))])
     eventually(lambda: versions() == {"call-1": 2}, what="the end, and the merge")
     assert get(f"{url}/call-1").json()["state"] == "ended"
+    assert get(f"{url}/call-2").json()["id"] == "call-1"
     producer = Producer(kafka.producer())
     producer.produce(kafka.name(CALL_RECORDS), key=b"call-1", value=None)
     assert producer.flush(30) == 0

@@ -4,6 +4,7 @@ Lists are made of places: everybody, a domain, or one user. So a list for a toke
 token shows, and depends on nothing else. Bounded: past `most` the call that ended first is dropped.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from heapq import merge
 
@@ -16,6 +17,8 @@ from sinks.gateway.message import domain_of
 # The newest first; of those that began at once by id.
 Position = tuple[float, str]
 EVERYBODY = ""
+# A call that became a part of one that became a part of another: so often at most.
+_MERGES_MAX = 8
 
 
 def domain_place(domain: str) -> str:
@@ -39,6 +42,8 @@ class KnownCalls:
     def __init__(self, most: int, on_drop: Callable[[], None] = lambda: None) -> None:
         self._most, self._on_drop = most, on_drop
         self._calls: dict[str, StoredCall] = {}
+        # Of calls that became a part of another one: that one's id.
+        self._merged: OrderedDict[str, str] = OrderedDict()
         self._lists: dict[tuple[str, bool], SortedList] = {}
         # Whether it is open, when it ended or began, id: what is dropped first comes first.
         self._by_age: SortedList = SortedList()
@@ -55,6 +60,11 @@ class KnownCalls:
         return self.count(EVERYBODY, is_open=True)
 
     def get(self, id_: str) -> StoredCall | None:
+        """The call, or that of which it became a part."""
+        for _ in range(_MERGES_MAX):
+            if (into := self._merged.get(id_)) is None:
+                break
+            id_ = into
         return self._calls.get(id_)
 
     def put(self, call: StoredCall) -> None:
@@ -77,8 +87,16 @@ class KnownCalls:
             self.dropped += 1
             self._on_drop()
 
+    def merge(self, id_: str, into: str) -> None:
+        """It turned out to be a part of another call."""
+        self.remove(id_)
+        self._merged[id_] = into
+        if len(self._merged) > self._most:
+            self._merged.popitem(last=False)
+
     def remove(self, id_: str) -> None:
-        """It is not in the topic any more, or became a part of another call."""
+        """It is not in the topic any more."""
+        self._merged.pop(id_, None)
         if (known := self._calls.get(id_)) is not None:
             self._forget(known)
             self.changes += 1

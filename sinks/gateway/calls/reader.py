@@ -72,9 +72,11 @@ class CallReader:
 
 def _call_change(id_: str, value: bytes | None) -> Apply:
     """Raises InvalidRecord."""
-    call = stored_call(value) if value is not None else None
-    if call is None:
+    if value is None:
         return lambda calls, _dialled: calls.remove(id_)
+    call = stored_call(value)
+    if isinstance(call, str):
+        return lambda calls, _dialled: calls.merge(id_, call)
     return lambda calls, _dialled: calls.put(call)
 
 

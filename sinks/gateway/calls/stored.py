@@ -37,14 +37,14 @@ class StoredCall(msgspec.Struct, eq=False, gc=False):
         return self.state is not CallState.ENDED
 
 
-def stored_call(value: bytes) -> StoredCall | None:
-    """The call of a record; None where it became a part of another one.
+def stored_call(value: bytes) -> StoredCall | str:
+    """The call of a record; of one that became a part of another call, that one's id.
 
     Raises InvalidRecord.
     """
     record = decode(CallRecord, value)
     if record.merged_into is not None:
-        return None
+        return record.merged_into
     return StoredCall(
         record.id,
         record.version,

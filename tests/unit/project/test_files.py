@@ -37,6 +37,8 @@ def test_package_in_the_wheel_is_typed(package: str) -> None:
 
 
 TERMS = (
+    "at risk",
+    "call record",
     "cookie",
     "edge",
     "evidence",

@@ -508,6 +508,21 @@ def test_an_end_of_a_switch_counts_before_what_a_proxy_saw() -> None:
     assert only(book).hung_up_by is HungUpBy.SERVER
 
 
+def test_what_a_proxy_answered_itself_is_no_refusal_of_the_callee() -> None:
+    """The edge gives up on a dead client with 408; the switch takes that for the client's."""
+    edge = B | {"leg": "e/callee", "node": "edge", "call": "e"}
+    refused = {"cause": "RECOVERY_ON_TIMER_EXPIRE", "ended_by": LegEndedBy.PARTY}
+    for by, expected in ((HungUpBy.SERVER, HungUpBy.SERVER), (None, HungUpBy.CALLEE)):
+        book = book_of(
+            *answered_call()[:2],
+            event(CallKind.TRYING, 2, **edge),
+            event(CallKind.ENDED, 8, **edge, hung_up_by=by, status_code=408),
+            event(CallKind.ENDED, 8, **B, **refused),
+            event(CallKind.ENDED, 9, **A, ended_by=LegEndedBy.SERVER),
+        )
+        assert only(book).hung_up_by is expected
+
+
 def test_a_server_between_two_dialogs_has_ended_both() -> None:
     """Of an unwatched server: its two dialogs share the correlation."""
     first = dialog("d", "one@phone", 9, HungUpBy.CALLEE)

@@ -144,6 +144,8 @@ def test_a_call_across_an_edge_is_one_record(path: Path) -> None:
         check(record, call)
         assert user(record.caller) == "1010"
         assert "edge" in record.nodes
+        if call.get("ended_by") == "self":
+            assert record.hung_up_by is HungUpBy.CALLER
         if call["code"] == ANSWERED:
             assert record.nodes[0] == "fs"
             assert set(record.nodes) == {"fs", "edge"}

@@ -63,5 +63,5 @@ def ended(number: int, caller: str, callee: str, **fields: object) -> CallRecord
 
 def stored(one: CallRecord) -> StoredCall:
     found = stored_call(encode(one))
-    assert found is not None
+    assert isinstance(found, StoredCall)
     return found

@@ -85,8 +85,24 @@ def test_lists_agree_with_the_calls_whatever_comes() -> None:
         assert ids(calls, user) == expected
 
 
-def test_a_call_that_became_a_part_of_another_is_none() -> None:
-    assert stored_call(encode(record(1, ANN, BOB, merged_into="call-2"))) is None
+def test_a_call_that_became_a_part_of_another_is_found_as_that_one() -> None:
+    assert stored_call(encode(record(1, ANN, BOB, merged_into="call-2"))) == "call-2"
+    calls = known(record(1, ANN, BOB), record(2, ANN, EVE), record(3, ANN, FAY))
+    calls.merge("call-1", "call-2")
+    calls.merge("call-2", "call-3")
+    assert ids(calls, EVERYBODY) == ["call-3"]
+    for id_ in ("call-1", "call-2", "call-3"):
+        found = calls.get(id_)
+        assert found is not None
+        assert found.id == "call-3"
+    calls.remove("call-1")
+    assert calls.get("call-1") is None
+    calls.merge("call-4", "call-5")
+    calls.merge("call-5", "call-4")  # nobody does
+    assert calls.get("call-4") is None
+
+
+def test_what_is_no_call_record_is_refused() -> None:
     with pytest.raises(InvalidRecord):
         stored_call(b'{"id": 1}')
 
