@@ -1,4 +1,4 @@
-"""Topics as tables of Flink SQL: streams of events, and what compacted topics say last (pure)."""
+"""Topics as tables of Flink SQL: streams of events, upserts of compacted topics (pure)."""
 
 from schemas.ddl.fields import Field, ListOf, MapOf, Record, Scalar, Type, fields_of, table_name
 from schemas.topics import Topic

@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import secrets
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from runtime.private_folders import make_private_folder
+from sinks.clickhouse.cluster import everywhere
 from sinks.clickhouse.errors import StoreMisconfigured, StoreUnavailable
 from sinks.clickhouse.settings import ClickHouseSettings, User
 
@@ -26,6 +28,7 @@ _INSERT = {
     "async_insert": 0,
     "max_partitions_per_insert_block": 0,
 }
+_ACTIVE_ONLY = {"distributed_ddl_output_mode": "throw_only_active"}
 # A folder that stays as it is until somebody changes it; a full disk may be freed meanwhile.
 _FOLDER_ERRORS = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT}
@@ -49,7 +52,11 @@ class Database:
         self._settings = settings
         try:
             with connect(settings, None) as client:
-                client.command(f"CREATE DATABASE IF NOT EXISTS {settings.database}")
+                client.command(
+                    everywhere(
+                        f"CREATE DATABASE IF NOT EXISTS {settings.database}", settings.replicas
+                    )
+                )
             self._client = connect(settings, settings.database)
             self._reader = connect(settings, settings.database)
         except (ClickHouseError, OSError) as error:
@@ -63,8 +70,11 @@ class Database:
             raise translate(error, self._settings) from error
 
     def define(self, sql: str) -> None:
-        """Run a statement that makes, changes or drops tables and views. Raises as `command`."""
-        self.command(sql)
+        """Make, change or drop tables and views, on all servers of a cluster.
+
+        Raises as `command`, which runs a statement on this server.
+        """
+        self.command(everywhere(sql, self._settings.replicas))
 
     def query(
         self, sql: str, parameters: dict[str, Any] | None = None, seconds: int | None = None
@@ -80,10 +90,24 @@ class Database:
     def insert(self, table: str, rows: Sequence[msgspec.Struct]) -> None:
         """Write rows; all are stored when it returns, any may be when it raises (as `command`)."""
         block = _encoder.encode_lines(rows)
+        settings = _INSERT | self._of_replicas()
         try:
-            self._client.raw_insert(table, insert_block=block, fmt="JSONEachRow", settings=_INSERT)
+            self._client.raw_insert(table, insert_block=block, fmt="JSONEachRow", settings=settings)
         except (ClickHouseError, OSError) as error:
             raise translate(error, self._settings) from error
+
+    def _of_replicas(self) -> dict[str, Any]:
+        """A block is stored by most replicas before the position after it is.
+
+        Its token is like no other's: a replica that takes a block for a repeat does not show it
+        to materialized views, and the first time may have ended before they had it.
+        """
+        if self._settings.replicas is None:
+            return {}
+        return {
+            "insert_quorum": self._settings.insert_quorum,
+            "insert_deduplication_token": secrets.token_hex(),
+        }
 
     def close(self) -> None:
         self._client.close()
@@ -115,6 +139,8 @@ def connect(settings: ClickHouseSettings, database: str | None, user: User | Non
         connect_timeout=10,
         send_receive_timeout=settings.timeout_seconds,
         query_retries=0,  # sinks.clickhouse.retry does it, and logs it
+        # A definition waits for the replicas that are up; the others make up for it.
+        settings=_ACTIVE_ONLY if settings.replicas else None,
         **_tls(settings, has_password=bool(password.get_secret_value())),
     )
 

@@ -6,6 +6,7 @@ from sinks.clickhouse.database import Database
 from sinks.clickhouse.definition_lock import THIS_PROCESS, DefinitionLock
 from sinks.clickhouse.derived import views
 from sinks.clickhouse.migration import Migration, migrate
+from sinks.clickhouse.replication import replicate
 from sinks.clickhouse.retention import keep
 from sinks.clickhouse.settings import ClickHouseSettings
 
@@ -37,6 +38,8 @@ def _define(
     migrations: list[Migration],
     before: Callable[[], None],
 ) -> None:
+    if settings.replicas is not None:
+        replicate(database, migrations, before)
     migrate(database, migrations, before)
     before()
     keep(database, settings)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 
 from runtime.settings import StageSettings
+from sinks.clickhouse.cluster import Cluster
 
 User = tuple[str, SecretStr]
 _TLS = ("ca_file", "client_certificate", "client_key")
@@ -25,6 +26,22 @@ class ClickHouseSettings(StageSettings):
         description="chDB's data. One process at a time can open it.",
     )
     database: str = Field("rollcall", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    cluster: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$",
+        description="Of the server's remote_servers, with one shard: tables are replicated to all "
+        "its servers. null: to none.",
+    )
+    replica_path: str = Field(
+        "/clickhouse/tables/{shard}/{database}/{table}",
+        pattern=r"^/[^'\\]*\{table\}[^'\\]*$",
+        description="Of a replicated table in Keeper, with the servers' macros.",
+    )
+    insert_quorum: str = Field(
+        "auto",
+        pattern=r"^(auto|[0-9]+)$",
+        description="Replicas that must have a batch before its position is stored; auto: most.",
+    )
     user: str = "default"
     password: SecretStr = SecretStr("")
     ca_file: FilePath | None = Field(
@@ -70,13 +87,20 @@ class ClickHouseSettings(StageSettings):
         return url
 
     @model_validator(mode="after")
-    def _tls_needs_https(self) -> "ClickHouseSettings":
+    def _need_a_server(self) -> "ClickHouseSettings":
         given = [name for name in _TLS if getattr(self, name) is not None]
         if given and not (self.url or "").startswith("https:"):
             raise ValueError(f"{', '.join(given)}: only with an https:// url")
+        if self.cluster is not None and self.url is None:
+            raise ValueError("cluster: only with the url of a server")
         if self.client_key is not None and self.client_certificate is None:
             raise ValueError("client_key: only with client_certificate")
         return self
+
+    @property
+    def replicas(self) -> Cluster | None:
+        """The cluster that tables are replicated to."""
+        return Cluster(self.cluster, self.replica_path) if self.cluster is not None else None
 
     @property
     def writer(self) -> User:

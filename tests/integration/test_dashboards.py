@@ -34,6 +34,7 @@ from schemas.presence import Presence, PresenceCall
 from schemas.topics import REGISTRATIONS
 from schemas.vocabulary import CallState, Cause, Status
 from sinks.clickhouse.asking.client import ask
+from sinks.clickhouse.database import Database
 from sinks.clickhouse.settings import ClickHouseSettings
 from tests import clickhouse_records as records
 from tests.capture_truth import CAPTURES
@@ -249,8 +250,8 @@ def expanded(sql: str, since: datetime, **chosen: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def rare(played: Played) -> Played:
-    """What the recordings do not have: hours of one call, many losses, bad audio."""
+def database(played: Played) -> Iterator[Database]:
+    """The store, with what no recording has: hours of one call, many losses, bad audio."""
     now = datetime.now(UTC)
     call = PresenceCall(
         node="fs-oslo", leg="x", call="x", state=CallState.ANSWERED, since=now - timedelta(hours=5)
@@ -263,7 +264,7 @@ def rare(played: Played) -> Played:
     with opened(played.store) as database:
         store(database, "presence_history", found)
         store(database, "media", [records.media(1, at=now, streams=[_bad_audio()])])
-    return played
+        yield database
 
 
 def _bad_audio() -> dict[str, Any]:
@@ -284,38 +285,39 @@ def _up_and_down(aor: str, at: datetime, times: int) -> list[Presence]:
 
 
 @pytest.mark.parametrize("panel", PRESENCE.panels, ids=lambda panel: panel.title)
-def test_a_panel_of_clickhouse_is_not_empty(rare: Played, panel: Panel) -> None:
-    with opened(rare.store) as database:
-        for sql, _ in panel.asks:
-            found = database.query(expanded(sql, rare.since - timedelta(minutes=2)))
-            assert found
-            if panel.shape is Shape.FIGURES:
-                assert any(found[0])
-            if panel.shape in (Shape.LINES, Shape.AREAS, Shape.BARS):
-                assert all(isinstance(row[0], datetime) for row in found), "the time comes first"
+def test_a_panel_of_clickhouse_is_not_empty(
+    played: Played, database: Database, panel: Panel
+) -> None:
+    for sql, _ in panel.asks:
+        found = database.query(expanded(sql, played.since - timedelta(minutes=2)))
+        assert found
+        if panel.shape is Shape.FIGURES:
+            assert any(found[0])
+        if panel.shape in (Shape.LINES, Shape.AREAS, Shape.BARS):
+            assert all(isinstance(row[0], datetime) for row in found), "the time comes first"
 
 
 @pytest.mark.parametrize("name", ["node", "domain"])
-def test_the_lists_to_choose_from_have_all_and_each(rare: Played, name: str) -> None:
+def test_the_lists_to_choose_from_have_all_and_each(
+    played: Played, database: Database, name: str
+) -> None:
     (sql,) = [query for one, _, query in PRESENCE.lists if one == name]
-    with opened(rare.store) as database:
-        found = database.query(sql)
-        assert found[0] == ("", "all")
-        assert len(found) > 1
-        chosen = {name: found[1][0]}
-        for panel in PRESENCE.panels:
-            for text, _ in panel.asks:
-                database.query(expanded(text, rare.since, **chosen))
+    found = database.query(sql)
+    assert found[0] == ("", "all")
+    assert len(found) > 1
+    chosen = {name: found[1][0]}
+    for panel in PRESENCE.panels:
+        for text, _ in panel.asks:
+            database.query(expanded(text, played.since, **chosen))
 
 
-def test_users_over_time_are_those_of_now(rare: Played) -> None:
+def test_users_over_time_are_those_of_now(played: Played, database: Database) -> None:
     """The last point of the panel and the figures of now are of the same users."""
-    with opened(rare.store) as database:
-        sql = panel_of(PRESENCE, "Users by status").asks[0][0]
-        points = database.query(expanded(sql, rare.since - timedelta(minutes=2)))
-        last = max(at for at, _, _ in points)
-        sql = panel_of(PRESENCE, "Users now, by status").asks[0][0]
-        now = sum(database.query(expanded(sql, rare.since))[0])
+    sql = panel_of(PRESENCE, "Users by status").asks[0][0]
+    points = database.query(expanded(sql, played.since - timedelta(minutes=2)))
+    last = max(at for at, _, _ in points)
+    sql = panel_of(PRESENCE, "Users now, by status").asks[0][0]
+    now = sum(database.query(expanded(sql, played.since))[0])
     assert sum(users for at, _, users in points if at == last) == now
 
 

@@ -20,7 +20,7 @@ _LIMITS = (
     " max_bytes_before_external_group_by = 500000000"
 )
 # The name of a table in which a day is computed begins with it.
-_STAGING = "staging_"
+STAGING = "staging_"
 
 
 class Derivation:
@@ -58,7 +58,7 @@ class Derivation:
         """Drop what a killed process left behind. Raises as `run`."""
         for (name,) in self._database.query(
             "SELECT name FROM system.tables WHERE database = currentDatabase()"
-            f" AND startsWith(name, '{_STAGING}')"
+            f" AND startsWith(name, '{STAGING}')"
         ):
             self._database.command(f"DROP TABLE IF EXISTS {name}")
 
@@ -71,8 +71,8 @@ class Derivation:
         self._record("presence", day, began)
 
     def _replace(self, table: str, day: datetime, select: str) -> None:
-        staging = f"{_STAGING}{table}_{secrets.token_hex(4)}"
-        self._database.command(f"CREATE TABLE {staging} AS {table}")
+        staging = f"{STAGING}{table}_{secrets.token_hex(4)}"
+        self._database.command(f"CREATE TABLE {staging} AS {table} {self._engine(table)}")
         try:
             self._database.command(f"INSERT INTO {staging} {select} {_LIMITS}")
             ((rows,),) = self._database.query(f"SELECT count() FROM {staging}")
@@ -81,6 +81,14 @@ class Derivation:
             self._database.command(f"ALTER TABLE {table} {change}")
         finally:
             self._database.command(f"DROP TABLE IF EXISTS {staging}")
+
+    def _engine(self, table: str) -> str:
+        """That of a table on this server alone whose partitions the other one can take."""
+        ((partition, order),) = self._database.query(
+            "SELECT partition_key, sorting_key FROM system.tables"
+            f" WHERE database = currentDatabase() AND name = '{table}'"
+        )
+        return f"ENGINE = MergeTree PARTITION BY ({partition}) ORDER BY ({order})"
 
     def _derive_hour(self, hour: datetime) -> None:
         began = self._now()

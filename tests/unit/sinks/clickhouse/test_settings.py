@@ -42,3 +42,19 @@ def test_a_key_needs_its_certificate(tmp_path: Path) -> None:
     (tmp_path / "key").touch()
     with pytest.raises(BadSettings, match="only with client_certificate"):
         load(ClickHouseSettings, url="https://x", client_key=tmp_path / "key")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("cluster", "x' DROP"), ("replica_path", "/x/{shard}"), ("insert_quorum", "many")],
+)
+def test_what_cannot_be_a_clusters_is_refused(name: str, value: str) -> None:
+    with pytest.raises(BadSettings, match=rf"clickhouse\.{name}"):
+        load(ClickHouseSettings, url="https://x", **{name: value})
+
+
+def test_a_cluster_needs_a_server() -> None:
+    with pytest.raises(BadSettings, match="only with the url"):
+        load(ClickHouseSettings, cluster="main")
+    assert load(ClickHouseSettings, url="https://x").replicas is None
+    assert load(ClickHouseSettings, url="https://x", cluster="main").replicas is not None
