@@ -161,7 +161,7 @@ DIAL_RESULTS = Topic(
     cleanup=Cleanup.COMPACT,
     retention=None,
     writers=("dialling",),
-    readers=("dialling", "cli", "sinks/gateway"),
+    readers=("dialling", "cli", "sinks/gateway", "sinks/clickhouse"),
     key_field="key",
 )
 DEAD_LETTERS = Topic(

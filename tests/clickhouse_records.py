@@ -8,6 +8,7 @@ from schemas.call_record import CallMedia, CallRecord
 from schemas.codec import build, encode
 from schemas.connection import ConnectionEvent
 from schemas.dead_letter import DeadLetter
+from schemas.dialling import DialResult, DialStep
 from schemas.media import MediaEvent
 from schemas.node import NodeEvent
 from schemas.origin import Address
@@ -19,6 +20,9 @@ from schemas.vocabulary import (
     CallState,
     Cause,
     ConnectionKind,
+    DialOutcome,
+    DialState,
+    DialStepKind,
     Direction,
     HungUpBy,
     MediaKind,
@@ -217,6 +221,31 @@ def presence(version: int = 1, aor: str = "sip:alice@example.org", **fields: Any
         "evidence": ["node-1/boot-1/1", "node-1/boot-1/2"],
     }
     return build(Presence, **{**defaults, **fields})
+
+
+def dial_result(key: str = "order-1", seconds: float = 12.5, **fields: Any) -> DialResult:
+    """A connected call whose last step was so long after its start."""
+    defaults: dict[str, Any] = {
+        "key": key,
+        "call": f"call-{key}",
+        "client": "cli:operator",
+        "at": fields.get("asked_at", AT) + timedelta(seconds=seconds),
+        "asked_at": AT,
+        "state": DialState.ENDED,
+        "outcome": DialOutcome.CONNECTED,
+        "gateway": "trunk",
+        "number": "+4930801",
+        "node": "node-1",
+        "digits": 3,
+        "digits_sent": 3,
+        "digits_confirmed": 3,
+        "attempts": 1,
+        "timeline": [
+            DialStep(after_ms=0, kind=DialStepKind.CALLED),
+            DialStep(after_ms=round(seconds * 1000), kind=DialStepKind.SPEECH_ENDED),
+        ],
+    }
+    return DialResult(**{**defaults, **fields})
 
 
 def dead_letter(**fields: Any) -> DeadLetter:

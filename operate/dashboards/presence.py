@@ -219,6 +219,7 @@ _CALLS = Row(
         ),
         _table("media-quality", "Bad audio"),
         _table("speech", "Speech servers"),
+        _table("extension-outcomes", "Dialled extensions"),
         _table("calls", "Calls", width=24),
     ),
 )

@@ -28,6 +28,7 @@ def lifetimes(settings: ClickHouseSettings) -> dict[str, str]:
         "media_raw": shorter("kind = 'quality'", 30),
         "speech_raw": events,
         "call_records_raw": events,
+        "dial_results_raw": events,
         "presence_history_raw": presence,
     }
 

@@ -200,6 +200,27 @@ class CallRecordRow(Row, kw_only=True, gc=False):
     record: str
 
 
+class DialResultRow(Row, kw_only=True, gc=False):
+    key: str
+    call: str
+    client: str
+    asked_at: datetime
+    at: datetime
+    state: str
+    outcome: str
+    cause: str | None
+    aor: str
+    gateway: str
+    number: str
+    node: str
+    digits: int
+    digits_sent: int
+    digits_confirmed: int
+    attempts: int
+    connect_seconds: float | None
+    record: str
+
+
 class DeadLetterRow(Row, kw_only=True, gc=False):
     id: str
     at: datetime

@@ -10,6 +10,7 @@ from schemas.topics import Cleanup, Topic
 from sinks.clickhouse import event_rows, rows
 from sinks.clickhouse.call_record_rows import call_record
 from sinks.clickhouse.derived.views import NAMES
+from sinks.clickhouse.dial_result_rows import dial_result
 from sinks.clickhouse.media_rows import media
 from sinks.clickhouse.presence_rows import presence
 from sinks.clickhouse.rows import Delivery, Row
@@ -52,6 +53,12 @@ TABLES = (
         topic=topics.CALL_RECORDS,
         row=rows.CallRecordRow,
         translate=call_record,
+    ),
+    Table(
+        name="dial_results",
+        topic=topics.DIAL_RESULTS,
+        row=rows.DialResultRow,
+        translate=dial_result,
     ),
     Table(name="presence_history", topic=topics.PRESENCE, row=rows.PresenceRow, translate=presence),
     Table(

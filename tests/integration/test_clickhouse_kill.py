@@ -67,6 +67,7 @@ def expected(events: int) -> dict[str, int]:
         "media": 0,
         "speech": 0,
         "call_records": 0,
+        "dial_results": 0,
     }
 
 

@@ -17,7 +17,16 @@ from schemas.call_record import CallSpeech
 from schemas.presence import PresenceCall
 from schemas.speech import SpeechEvent
 from schemas.topics import CALLS, REGISTRATIONS, SPEECH
-from schemas.vocabulary import CallState, Cause, Direction, Source, SpeechKind, Status
+from schemas.vocabulary import (
+    CallState,
+    Cause,
+    DialOutcome,
+    DialState,
+    Direction,
+    Source,
+    SpeechKind,
+    Status,
+)
 from sinks.clickhouse.asking import endpoint
 from sinks.clickhouse.asking.client import ask
 from sinks.clickhouse.asking.connection import Questions
@@ -165,6 +174,47 @@ def call_speech(event: SpeechEvent) -> CallSpeech:
     call = Call("x", DAY)
     fold_speech(call, event)
     return call.speech[event.session]
+
+
+def test_outcomes_of_dialled_extensions_by_hand(tmp_path: Path) -> None:
+    """Three connected after 10, 20 and 30 s, one of them at the second attempt; two not."""
+    chosen = settings(tmp_path / "clickhouse")
+    alice, at = "sip:alice@example.org", DAY + timedelta(hours=6, minutes=5)
+    later, next_day = at + timedelta(hours=1), at + timedelta(days=1)
+    wrong, unanswered = DialOutcome.WRONG_EXTENSION, DialOutcome.NO_ANSWER
+    calling = {"state": DialState.CALLING, "outcome": None}
+    given = [
+        records.dial_result("a", 10, asked_at=at),
+        records.dial_result("a", 1, asked_at=at, at=at, attempts=0, **calling),  # of before
+        records.dial_result("b", 20, asked_at=later, attempts=2),
+        records.dial_result("c", 9, asked_at=later, outcome=wrong),
+        records.dial_result("d", 30, asked_at=next_day, user=alice, gateway=None),
+        records.dial_result("e", 45, asked_at=next_day, outcome=unanswered, attempts=0),
+        records.dial_result("f", 2, asked_at=next_day, **calling),  # not ended yet
+    ]
+    with opened(chosen) as database:
+        store(database, "dial_results", given)
+    to = "2026-11-26 00:00:00"
+    found = [tuple(row.values()) for row in rows(chosen, "extension-outcomes", to=to)]
+    assert found == [
+        ("all", "", "connected", 3, 60.0, 1.33, 20.0),
+        ("all", "", "no-answer", 1, 20.0, 0.0, None),
+        ("all", "", "wrong-extension", 1, 20.0, 1.0, None),
+        ("day", "2026-11-24", "connected", 2, 66.7, 1.5, 20.0),
+        ("day", "2026-11-24", "wrong-extension", 1, 33.3, 1.0, None),
+        ("day", "2026-11-25", "connected", 1, 50.0, 1.0, 30.0),
+        ("day", "2026-11-25", "no-answer", 1, 50.0, 0.0, None),
+        ("hour", "06", "connected", 2, 66.7, 1.0, 30.0),
+        ("hour", "06", "no-answer", 1, 33.3, 0.0, None),
+        ("hour", "07", "connected", 1, 50.0, 2.0, 20.0),
+        ("hour", "07", "wrong-extension", 1, 50.0, 1.0, None),
+        ("gateway", "trunk", "connected", 2, 50.0, 1.5, 20.0),
+        ("gateway", "trunk", "no-answer", 1, 25.0, 0.0, None),
+        ("gateway", "trunk", "wrong-extension", 1, 25.0, 1.0, None),
+        ("user", alice, "connected", 1, 100.0, 1.0, 30.0),
+    ]
+    (of_alice, *_) = rows(chosen, "extension-outcomes", to=to, aor=alice)
+    assert (of_alice["calls"], of_alice["connect_p50_s"]) == (1, 30.0)
 
 
 def test_detection_delay(tmp_path: Path) -> None:
