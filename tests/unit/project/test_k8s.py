@@ -13,6 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from dialling.settings import DiallingSettings
 from local.reference_user_center.settings import ReferenceUserCenterSettings
 from operate.audit.nodes import names_of, nodes_of
 from operate.audit.settings import AuditSettings
@@ -33,6 +34,7 @@ ROOT = Path(__file__).parents[3]
 STAGES = {
     "audit",
     "calls",
+    "dialling",
     "gateway",
     "freeswitch",
     "opensips",
@@ -55,6 +57,7 @@ SECRETS = {
     "freeswitch-password": "a-password",
     "user-center-secret": f"whsec_{base64.b64encode(bytes(32)).decode()}",
     "gateway-tokens": "a-token-for-this-test",
+    "dialling-gateway-token": "a-token-for-this-test",
 }
 # The rest must not run twice.
 SCALED = {"streams", "user-center", "gateway"}
@@ -70,6 +73,7 @@ SETTINGS: list[type[StageSettings]] = [
     GatewaySettings,
     ReferenceUserCenterSettings,
     AuditSettings,
+    DiallingSettings,
 ]
 Manifest = dict[str, Any]
 
@@ -328,7 +332,7 @@ def test_the_settings_are_settings(
     """The file and every variable of the pods load in the very classes that the stages load."""
     containers = [container(manifest) for manifest in templates(example)]
     names = use(monkeypatch, tmp_path, example, containers, "user-center-0")
-    assert names <= variables(SETTINGS)
+    assert {name.partition("__")[0] for name in names} <= variables(SETTINGS)
     config = one(example, "ConfigMap")
     assert sections(config) <= {settings.section for settings in SETTINGS}
     for settings in SETTINGS:
@@ -386,6 +390,23 @@ def test_subscribers_reach_the_gateway_with_a_token(
     assert ports == {"http": 8080, "presence": settings.port}
     tokens = {e["name"]: e for e in container(gateway)["env"]}["ROLLCALL_GATEWAY_TOKENS"]
     assert "optional" not in tokens["valueFrom"]["secretKeyRef"], "a missing key must not open it"
+
+
+def test_the_dialling_service_may_call_nobody_before_it_is_allowed_to(
+    example: list[Manifest], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (dialling,) = [m for m in templates(example) if m["metadata"]["name"] == "dialling"]
+    use(monkeypatch, tmp_path, example, [container(dialling)], "dialling-0")
+    settings = load(DiallingSettings)
+    assert settings.destinations == []
+    assert list(settings.nodes) == [load(FreeSwitchSettings).node], "the producer's name of it"
+    assert settings.nodes["fs1"].host == load(FreeSwitchSettings).host
+    assert settings.nodes["fs1"].password.get_secret_value() == SECRETS["freeswitch-password"]
+    (gateway,) = [m for m in templates(example) if m["metadata"]["name"] == "gateway"]
+    port = load(GatewaySettings).port
+    assert str(settings.gateway_url) == f"http://{gateway['metadata']['name']}:{port}/"
+    assert settings.gateway_token is not None
+    assert settings.gateway_token.get_secret_value() == SECRETS["dialling-gateway-token"]
 
 
 def test_all_images_of_the_project_have_one_tag(example: list[Manifest]) -> None:
