@@ -138,6 +138,7 @@ class DialledCall:
         """The event socket is back, and the call still lives: what was running is not known."""
         self.timeline.add(DialStepKind.RESUMED, now)
         self._listens = False
+        self._ear.interrupted(now)
         return self._listen(now)
 
     @property

@@ -54,7 +54,8 @@ class Utterance:
     """Sound from `began` until a silence as long as the plan's; `gaps`: shorter silences in it,
     each from when until when.
 
-    `is_whole`: it was not heard from the middle only, after the level was raised.
+    `is_whole`: it was not heard from the middle only, after the level was raised or the detectors
+    were lost.
     """
 
     began: float
@@ -100,6 +101,7 @@ class Ear:
         self._gap_began = 0.0
         self._gaps: list[tuple[float, float]] = []
         self._is_cut = False
+        self._interrupted_at = float("-inf")
         self.last: Utterance | None = None
 
     @property
@@ -130,6 +132,11 @@ class Ear:
             return self._in_speech(timed_out, now)
         return self._in_gap(timed_out, now)
 
+    def interrupted(self, now: float) -> None:
+        """No detector ran for a while: what is heard, or is heard at once, is not whole."""
+        self._interrupted_at = now
+        self._is_cut = self._is_cut or self.is_hearing
+
     def split(self, now: float) -> Utterance | None:
         """End the present utterance where it pauses for longer than between words.
 
@@ -144,6 +151,7 @@ class Ear:
         self._phase = _Phase.SPEECH
         self._began = self._steady_since = now - (SOUND_FRAMES + 1) * FRAME_SECONDS
         self._gaps = []
+        self._is_cut = self._is_cut or self._began - self._interrupted_at < PIECE_SECONDS
         return Sound.BEGAN
 
     def _in_speech(self, timed_out: bool, now: float) -> Sound | None:

@@ -19,8 +19,12 @@ _TELLING_SECONDS = 1.0
 _LONG_SECONDS = 4.0
 # Longer no far end talks before it plays its greeting again.
 _REFUSAL_SECONDS = 6.0
+# Of an utterance's part the length and the gaps have to agree better: it has many parts.
+_PART_SECONDS, _PART_SHARE = 0.2, 0.05
+# With fewer gaps it is like many other words: one in ten, where none is.
+_TELLING_GAPS = 2
 # Gaps of one recording are at the same places, heard twice; detectors tick, and events wait.
-_PLACE_SECONDS = 0.2
+_PLACE_SECONDS = 0.15
 
 
 def is_alike(one: Utterance | None, other: Utterance | None) -> bool:
@@ -34,22 +38,31 @@ def is_alike(one: Utterance | None, other: Utterance | None) -> bool:
 
 def ends_with(greeting: Utterance | None, utterance: Utterance) -> bool:
     """Whether an utterance is something else and, after a pause, most probably the greeting."""
-    return greeting is not None and any(
-        is_alike(greeting, part) and _have_like_gaps(greeting, part) for part in utterance.parts()
+    if greeting is None or len(greeting.gaps) < _TELLING_GAPS:
+        return False
+    return any(
+        is_alike(greeting, part) and _is_recording_of(greeting, part) for part in utterance.parts()
     )
 
 
-def _have_like_gaps(one: Utterance, other: Utterance) -> bool:
-    """One in four may be missing: a gap just as long as a detector needs is heard once, or not."""
-    left = [began - other.began for began, _ in other.gaps]
+def _is_recording_of(one: Utterance, other: Utterance) -> bool:
+    """One gap in six may be missing: what is just as long as a detector needs is heard, or not."""
+    if abs(one.seconds - other.seconds) > max(_PART_SECONDS, _PART_SHARE * one.seconds):
+        return False
+    left = [(began - other.began, ended - other.began) for began, ended in other.gaps]
     missing = 0
-    for place in (began - one.began for began, _ in one.gaps):
-        near = [found for found in left if abs(found - place) <= _PLACE_SECONDS]
+    for began, ended in one.gaps:
+        place = began - one.began, ended - one.began
+        near = [gap for gap in left if _is_near(gap, place)]
         if near:
             left.remove(near[0])
         else:
             missing += 1
-    return missing + len(left) <= max(1, (len(one.gaps) + len(other.gaps)) // 4)
+    return missing + len(left) <= (len(one.gaps) + len(other.gaps)) // 6
+
+
+def _is_near(gap: tuple[float, float], place: tuple[float, float]) -> bool:
+    return max(abs(gap[0] - place[0]), abs(gap[1] - place[1])) <= _PLACE_SECONDS
 
 
 @dataclass(slots=True)

@@ -46,6 +46,20 @@ def test_sound_without_a_gap_raises_the_level() -> None:
     assert ear.listen(now).detector is Detector.AUDIO
 
 
+def test_what_is_heard_from_its_middle_is_not_whole() -> None:
+    for interrupted, is_whole in ((0.9, False), (0.2, True), (2.0, False)):
+        ear = Ear(silence=0.8)
+        if interrupted < 1.0:
+            ear.interrupted(interrupted)
+        assert ear.completed(False, 1.08) is Sound.BEGAN
+        if interrupted > 1.0:
+            ear.interrupted(interrupted)
+        ear.completed(False, 3.14)
+        assert ear.completed(True, 3.9) is Sound.ENDED
+        assert ear.last is not None
+        assert ear.last.is_whole is is_whole
+
+
 def test_highest_level_is_never_left() -> None:
     ear = Ear(silence=0.8)
     now = 0.0

@@ -69,6 +69,13 @@ def test_speech_that_only_is_as_long_is_an_answer(pause: float) -> None:
     assert reaction.passed(heard.ended + 1.2 + 3.1) is DialOutcome.CONNECTED
 
 
+def test_words_without_gaps_are_like_many_others() -> None:
+    """A greeting of a second and a half, and an answer whose last words are as long."""
+    reaction = _after(Utterance(1.0, 2.8))
+    heard = Utterance(11.0, 16.0, ((12.5, 13.0), (13.9, 14.2)))
+    assert reaction.ended(heard, 17.2) is None
+
+
 def test_speech_with_pauses_is_a_connection_in_the_end() -> None:
     reaction = _after()
     reaction.began(11.0)
