@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from calls.errors import AssignmentLost
 from runtime import logs
 from runtime.kafka import KafkaMisconfigured, KafkaSettings
 from runtime.lag import fetched_end
@@ -16,7 +17,7 @@ TOPICS = (CALLS, MEDIA, SPEECH, PRESENCE)
 _FETCH = 1_000
 # While more of the legs' events are unread, the other topics are not read.
 _BEHIND = 1_000
-_OPTIONS = {
+_OPTIONS: dict[str, int] = {
     # For so long nobody else may take a killed member's place; one of its name does at once.
     "session.timeout.ms": 10_000,
     "heartbeat.interval.ms": 1_500,
@@ -34,10 +35,6 @@ _REFUSED = frozenset(
 # (topic's name on the cluster, number)
 Partition = tuple[str, int]
 log = logs.get(__name__)
-
-
-class AssignmentLost(Exception):
-    """Another process reads these partitions now: end, and do not write what it writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ class CallConsumer:
         self._consumer.subscribe(
             list(self._topics),
             on_assign=self._on_assign,
-            on_revoke=self._on_lost,
+            on_revoke=self._on_revoke,
             on_lost=self._on_lost,
         )
 
@@ -148,8 +145,16 @@ class CallConsumer:
         self._owned = partitions
         log.info("partitions assigned", partitions=len(partitions), whole=self.is_whole)
 
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        del consumer, partitions
+        self._end_with("another member is in the group")
+
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         del consumer, partitions
+        seconds = _OPTIONS["session.timeout.ms"] // 1000
+        self._end_with(f"Kafka has not heard of this process for {seconds} s, or was away as long")
+
+    def _end_with(self, reason: str) -> None:
         self._owned = []
         if self._has_begun:
-            raise AssignmentLost("partitions were revoked: another member is in the group")
+            raise AssignmentLost(f"calls: the partitions are lost: {reason}; a restart reads on")

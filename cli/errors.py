@@ -2,6 +2,7 @@
 
 from confluent_kafka import KafkaError, KafkaException
 
+from calls.errors import AssignmentLost
 from local.kafka import KafkaFolderInUse, KafkaStartFailed
 from local.kafka.jars import KafkaJarsUnavailable
 from local.stack import StackRunning
@@ -13,6 +14,7 @@ from operate.topic_reader import NotReadToEnd
 from producers.sockets.errors import KernelRefuses
 from producers.spool import SpoolInUse, SpoolUnwritable
 from runtime.kafka import KafkaMisconfigured, KafkaUnavailable
+from runtime.log_reader import TopicReplaced
 from runtime.settings import BadArgument, BadSettings
 from schemas.sip_uri import MalformedUri
 from sinks.clickhouse.errors import StatementRefused, StoreMisconfigured, StoreUnavailable
@@ -31,6 +33,7 @@ def text_of(error: BaseException) -> str | None:
 
 
 ACTIONABLE = (
+    AssignmentLost,
     BadArgument,
     BadSettings,
     KafkaException,
@@ -51,6 +54,7 @@ ACTIONABLE = (
     StatementRefused,
     StoreMisconfigured,
     StoreUnavailable,
+    TopicReplaced,
     UnknownQuery,
     UnknownUser,
 )

@@ -60,7 +60,7 @@ class Reader:
             self._check_kafka()
         self._lag.measure(lambda: self._log.positions, self._log.end_of)
         self._dead_letters.poll()
-        self._identity.check()
+        self._identity.check(is_kafka_away=self.is_kafka_away)
 
     def close(self) -> None:
         self._log.close()

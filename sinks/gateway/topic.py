@@ -83,10 +83,14 @@ class IdentityCheck:
         self._asked: Future[TopicDescription] | None = None
         self._due = time.monotonic() + self._interval
 
-    def check(self) -> None:
-        """Call it often. Raises TopicReplaced."""
+    def check(self, *, is_kafka_away: bool) -> None:
+        """Call it often. Raises TopicReplaced.
+
+        Asks nothing while Kafka is away: what waits for a broker takes half a core of librdkafka's
+        (rd_kafka_admin_common_worker).
+        """
         if self._asked is None:
-            if time.monotonic() >= self._due:
+            if time.monotonic() >= self._due and not is_kafka_away:
                 self._asked = _asked(self._admin, self._name)
         elif self._asked.done():
             asked, self._asked = self._asked, None
