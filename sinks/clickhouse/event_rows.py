@@ -110,6 +110,7 @@ def call(event: CallEvent, read: Delivery) -> CallRow:
         correlation=event.correlation,
         transfer=event.transfer,
         ended_by=event.ended_by,
+        hung_up_by=event.hung_up_by,
         state=event.state,
         cause=event.cause,
         status_code=optional("status_code", event.status_code, 16),

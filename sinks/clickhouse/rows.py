@@ -99,6 +99,7 @@ class CallRow(EventRow, kw_only=True, gc=False):
     correlation: str | None
     transfer: str | None
     ended_by: str | None
+    hung_up_by: str | None
     state: str | None
     cause: str | None
     status_code: int | None
