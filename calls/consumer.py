@@ -45,6 +45,7 @@ class Delivery:
     partition: int
     offset: int
     value: bytes | None
+    key: bytes = b""
 
 
 class CallConsumer:
@@ -114,7 +115,7 @@ class CallConsumer:
         assert number is not None
         assert offset is not None
         self.nexts[name, number] = offset + 1
-        return Delivery(self._topics[name], number, offset, message.value())
+        return Delivery(self._topics[name], number, offset, message.value(), message.key() or b"")
 
     def _hold_others(self) -> None:
         """Read the legs' events first where many are unread, as after a long stop."""

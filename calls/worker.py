@@ -22,7 +22,7 @@ from schemas.codec import InvalidRecord, decode
 from schemas.media import MediaEvent
 from schemas.presence import Presence
 from schemas.speech import SpeechEvent
-from schemas.topics import CALLS, MEDIA, SPEECH, Topic
+from schemas.topics import CALLS, MEDIA, PRESENCE, SPEECH, Topic
 
 NAME = "calls"
 _READ_SECONDS = 0.05
@@ -51,6 +51,7 @@ class Worker:
         self._producer = RecordProducer(kafka)
         self._lag = LagMeter(NAME)
         self._tick_due = 0.0
+        self._forgotten: list[str] = []  # calls of users who are forgotten: to be removed
         self._counts = {"records": 0, "removed": 0, "silent": 0, "unmatched": 0}
         stage.status = self.status
         self._consumer = CallConsumer(kafka, settings.instance)
@@ -119,7 +120,8 @@ class Worker:
         for waiting in self._waiting.retry(time.monotonic()):
             metrics.CALLS_UNMATCHED.add(1, {"topic": waiting.partition[0]})
             self._counts["unmatched"] += 1
-        removed = self._tick(at) if time.monotonic() >= self._tick_due else []
+        removed, self._forgotten = self._forgotten, []
+        removed += self._tick(at) if time.monotonic() >= self._tick_due else []
         self._write(removed)
         if deliveries or removed:
             self._consumer.commit(self._waiting.offsets(self._consumer.nexts))
@@ -149,7 +151,10 @@ class Worker:
     # -- events -----------------------------------------------------------------------------------
     def _fold(self, delivery: Delivery, at: datetime) -> None:
         if delivery.value is None:
-            return  # a compaction tombstone
+            if delivery.topic is PRESENCE:  # the user is forgotten
+                aor = delivery.key.decode("utf-8", "replace")
+                self._forgotten += self._book.forget_user(aor)
+            return
         try:
             join = self._joining(delivery.topic, delivery.partition, delivery.value, at)
         except InvalidRecord as error:

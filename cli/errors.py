@@ -8,6 +8,7 @@ from local.kafka.jars import KafkaJarsUnavailable
 from local.stack import StackRunning
 from local.stack_folder import NoRoom
 from local.stage_process import StageFailed
+from operate.forget.topics import NotForgotten
 from operate.presence_log import UnknownUser
 from operate.queries.catalogue import UnknownQuery
 from operate.topic_reader import NotReadToEnd
@@ -45,6 +46,7 @@ ACTIONABLE = (
     KernelRefuses,
     MalformedUri,
     NoRoom,
+    NotForgotten,
     ReplayTimeout,
     NotReadToEnd,
     SpoolInUse,

@@ -1,4 +1,4 @@
-"""Declares the subcommands about the past: replay, query."""
+"""Declares the subcommands about the past: replay, query, forget."""
 
 from pathlib import Path
 from typing import Annotated
@@ -85,3 +85,19 @@ def query(
     options = {"at": at, "from": since, "to": until, "node": node, "domain": domain, "aor": aor}
     with plain_errors():
         command(name, sql, options, folder, form)
+
+
+@commands.command(epilog=examples("rollcall forget 1001@example.com"))
+def forget(
+    aor: Annotated[str, typer.Argument(help="The user.")],
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="A stack's; default: clickhouse.url, else clickhouse.folder."),
+    ] = None,
+) -> None:
+    """Delete what is kept of a user: state, history, call records; prints a receipt."""
+    from cli.forget import forget as command
+
+    with plain_errors():
+        if not command(aor, folder):
+            raise typer.Exit(1)

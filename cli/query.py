@@ -34,7 +34,7 @@ def query(
         return
     if sql is not None and name is not None:
         raise BadArgument("either NAME or --sql, not both")
-    settings = _settings(folder)
+    settings = store_settings(folder)
     if sql is not None:
         if given := [option for option, value in options.items() if value is not None]:
             raise BadArgument(f"--{given[0]} is for a named query: write it into the SQL")
@@ -44,7 +44,7 @@ def query(
     show(ask(settings, chosen.sql, _parameters(chosen, options)), form, chosen.plot)
 
 
-def _settings(folder: Path | None) -> ClickHouseSettings:
+def store_settings(folder: Path | None) -> ClickHouseSettings:
     """The store of the settings, of a stack's folder, or that the demo left."""
     if folder is not None:
         return load(ClickHouseSettings, url=None, folder=folder / "clickhouse")

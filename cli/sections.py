@@ -10,6 +10,7 @@ _MODELS = {
     "calls": "calls.settings:CallsSettings",
     "clickhouse": "sinks.clickhouse.settings:ClickHouseSettings",
     "dialling": "dialling.settings:DiallingSettings",
+    "forget": "operate.forget.settings:ForgetSettings",
     "freeswitch": "producers.freeswitch.settings:FreeSwitchSettings",
     "gateway": "sinks.gateway.settings:GatewaySettings",
     "kafka": "runtime.kafka:KafkaSettings",

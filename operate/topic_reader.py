@@ -74,8 +74,10 @@ class TopicReader:
     def poll(self, timeout: float) -> Iterator[Message]:
         """The messages that are available, waiting up to `timeout` seconds for the first."""
         first = self._consumer.poll(timeout)
+        if first is None:  # a tombstone is a message of length 0, and so not true
+            return
         # consume(n, t) waits all of t unless n arrive: ask only for what was fetched.
-        for message in [first, *self._consumer.consume(1000, 0)] if first else []:
+        for message in (first, *self._consumer.consume(1000, 0)):
             error = message.error()
             if error is None:
                 self._positions[message.partition()] = message.offset() + 1

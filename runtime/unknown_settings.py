@@ -13,6 +13,7 @@ SECTIONS = (
     "calls",
     "clickhouse",
     "dialling",
+    "forget",
     "freeswitch",
     "gateway",
     "kafka",

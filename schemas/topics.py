@@ -10,6 +10,7 @@ from schemas.call_record import CallRecord
 from schemas.connection import ConnectionEvent
 from schemas.dead_letter import DeadLetter
 from schemas.dialling import DialCommand, DialResult
+from schemas.forgetting import ForgetCommand
 from schemas.internal import (
     CallOwner,
     ConnectionLoss,
@@ -142,6 +143,8 @@ PRESENCE = Topic(
     readers=("calls", "sinks", "subscribers"),
     key_field="aor",
 )
+# Of a tombstone of PRESENCE: the user is forgotten.
+FORGOTTEN_TYPE = f"{PRESENCE.type}.forgotten"
 DIAL_COMMANDS = Topic(
     name="rollcall.dial-commands",
     title="Calls to make, with the extension in clear",
@@ -163,6 +166,16 @@ DIAL_RESULTS = Topic(
     writers=("dialling",),
     readers=("dialling", "cli", "sinks/gateway", "sinks/clickhouse"),
     key_field="key",
+)
+FORGET_COMMANDS = Topic(
+    name="rollcall.forget-commands",
+    title="Users to forget",
+    key="AOR",
+    model=ForgetCommand,
+    type="rollcall.forget-command",
+    retention=timedelta(days=1),
+    writers=("cli",),
+    readers=("streams",),
 )
 DEAD_LETTERS = Topic(
     name="rollcall.dead-letters",
@@ -278,6 +291,7 @@ ALL = (
     PRESENCE,
     DIAL_COMMANDS,
     DIAL_RESULTS,
+    FORGET_COMMANDS,
     DEAD_LETTERS,
     CONNECTION_OWNERS,
     CONNECTION_LOSSES,

@@ -13,7 +13,7 @@ from streams.batches.join_batch import CONNECTIONS, MEDIA, Join, JoinBatch
 from streams.batches.partition import LockedTable, PartitionAccess
 from streams.batches.partition_state import PartitionState
 from streams.batches.session_batch import SessionBatch
-from streams.consumed import CONNECTION_SOURCES, MEDIA_SOURCES, SESSION_SOURCES
+from streams.consumed import CONNECTION_SOURCES, MEDIA_SOURCES, MERGED_FOR_SESSIONS
 from streams.flow.merge import Progress, Run
 from streams.flow.partition_guard import PartitionGuard
 from streams.flow.partition_queues import Fold
@@ -43,7 +43,7 @@ class BatchRunner:
     def folds(self) -> dict[tuple[Topic, ...], Fold]:
         """The folds, by the topics that are merged for them."""
         return {
-            SESSION_SOURCES: self._fold_sessions,
+            MERGED_FOR_SESSIONS: self._fold_sessions,
             **{(topic,): self._fold_connections for topic in CONNECTION_SOURCES},
             **{(topic,): self._fold_media for topic in MEDIA_SOURCES},
         }

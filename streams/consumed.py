@@ -13,9 +13,11 @@ SESSION_SOURCES = (
     topics.MEDIA_UPDATES,
     topics.NODE_CHANGES,
 )
+# What is merged for the sessions: the events of users, and commands about users.
+MERGED_FOR_SESSIONS = (*SESSION_SOURCES, topics.FORGET_COMMANDS)
 CONNECTION_SOURCES = (topics.CONNECTIONS, topics.CONNECTION_OWNERS)
 MEDIA_SOURCES = (topics.MEDIA, topics.CALL_OWNERS)
-SOURCES = (*SESSION_SOURCES, *CONNECTION_SOURCES, *MEDIA_SOURCES, topics.NODES)
+SOURCES = (*MERGED_FOR_SESSIONS, *CONNECTION_SOURCES, *MEDIA_SOURCES, topics.NODES)
 
 
 class TopicPartition(NamedTuple):

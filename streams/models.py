@@ -12,12 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from schemas import call, connection, internal, media, node, origin, presence, registration, session
+from schemas import (
+    call,
+    connection,
+    forgetting,
+    internal,
+    media,
+    node,
+    origin,
+    presence,
+    registration,
+    session,
+)
 from schemas.codec import InvalidRecord, decode_with
 
 if TYPE_CHECKING:
     from schemas.call import CallEvent as CallEvent
     from schemas.connection import ConnectionEvent as ConnectionEvent
+    from schemas.forgetting import ForgetCommand as ForgetCommand
     from schemas.internal import CallOwner as CallOwner
     from schemas.internal import CallParty as CallParty
     from schemas.internal import ConnectionEnd as ConnectionEnd
@@ -100,6 +112,7 @@ if not TYPE_CHECKING:
     for _module in (
         call,
         connection,
+        forgetting,
         internal,
         media,
         node,

@@ -26,6 +26,7 @@ from calls.fold.speech_sources import separate
 from calls.fold.summary import summarise
 from schemas.call import CallEvent
 from schemas.call_record import CallLeg, CallRecord
+from schemas.codec import encode
 from schemas.internal import NodeState
 from schemas.media import MediaEvent
 from schemas.presence import Presence
@@ -157,6 +158,22 @@ class CallBook:
         for id_ in merged:
             del self._merged[id_]
         return gone + merged
+
+    def forget_user(self, aor: str) -> list[str]:
+        """Forget all calls that name a user; returns their ids and those merged into them.
+
+        What comes of a live one afterwards makes a new call.
+        """
+        named = encode(aor)
+        gone = {call.id for call in self.calls.values() if named in encode(summarise(call))}
+        for id_ in gone:
+            self._index.remove(self.calls.pop(id_))
+            self._changed.pop(id_, None)
+        merged = [id_ for id_, (into, _, _) in self._merged.items() if into in gone]
+        for id_ in merged:
+            del self._merged[id_]
+            self._to_merge.pop(id_, None)
+        return [*gone, *merged]
 
     # -- records ----------------------------------------------------------------------------------
     def records(self) -> Iterator[CallRecord]:

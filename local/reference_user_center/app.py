@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.reference_user_center.batch import BadEvent, NotABatch, TooManyEvents, presences
+from local.reference_user_center.batch import BadEvent, NotABatch, TooManyEvents, changes
 from local.reference_user_center.openapi import MEDIA_TYPE, PAGE_MAX, document
 from local.reference_user_center.store import Store
 from schemas.vocabulary import Status
@@ -78,15 +78,15 @@ class _Service:
 
     def _take(self, body: bytes) -> Response:
         try:
-            changes = presences(body, self._events_max)
+            received = changes(body, self._events_max)
         except NotABatch as error:
             return _error(400, str(error))
         except TooManyEvents as error:
             return _error(413, str(error))
         except BadEvent as error:
             return _error(422, error.reason, index=error.index, field=error.field)
-        applied = self._store.apply(changes)
-        return JSONResponse({"received": len(changes), "applied": applied})
+        applied = self._store.apply(received)
+        return JSONResponse({"received": len(received), "applied": applied})
 
     async def _body(self, request: Request) -> bytes | None:
         """The whole body; None as soon as it exceeds the limit."""

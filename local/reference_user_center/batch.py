@@ -4,7 +4,7 @@ import msgspec
 
 from schemas.codec import InvalidRecord, validate
 from schemas.presence import Presence
-from schemas.topics import PRESENCE
+from schemas.topics import FORGOTTEN_TYPE, PRESENCE
 
 
 class NotABatch(ValueError):
@@ -41,18 +41,27 @@ _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _EVENT = msgspec.json.Decoder(_Event)
 
 
-def presences(body: bytes, events_max: int) -> list[Presence]:
-    """Every event's presence, ready to be stored. Raises NotABatch, TooManyEvents, BadEvent."""
+class Forgotten(msgspec.Struct):
+    """A user of whom nothing is to be kept."""
+
+    aor: str
+
+
+def changes(body: bytes, events_max: int) -> list[Presence | Forgotten]:
+    """Every event's presence, ready to be stored, and users to delete.
+
+    Raises NotABatch, TooManyEvents, BadEvent.
+    """
     try:
         raws = _ARRAY.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotABatch(str(error)) from error
     if len(raws) > events_max:
         raise TooManyEvents(f"{len(raws)} events, at most {events_max}")
-    return [_presence(index, bytes(raw)) for index, raw in enumerate(raws)]
+    return [_change(index, bytes(raw)) for index, raw in enumerate(raws)]
 
 
-def _presence(index: int, raw: bytes) -> Presence:
+def _change(index: int, raw: bytes) -> Presence | Forgotten:
     try:
         event = _EVENT.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -60,6 +69,8 @@ def _presence(index: int, raw: bytes) -> Presence:
         raise BadEvent(index, path.rstrip("`") or None, reason) from error
     if event.specversion != "1.0":
         raise BadEvent(index, "specversion", "not 1.0")
+    if event.type == FORGOTTEN_TYPE:
+        return _forgotten(index, event.data)
     if event.type != PRESENCE.type:
         raise BadEvent(index, "type", f"not {PRESENCE.type}")
     try:
@@ -70,6 +81,13 @@ def _presence(index: int, raw: bytes) -> Presence:
     if fault := _unstorable(presence):
         raise BadEvent(index, *fault)
     return presence
+
+
+def _forgotten(index: int, data: msgspec.Raw) -> Forgotten:
+    try:
+        return msgspec.json.decode(data, type=Forgotten)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadEvent(index, "data.aor", str(error)) from error
 
 
 def _unstorable(presence: Presence) -> tuple[str, str] | None:

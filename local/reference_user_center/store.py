@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     create_engine,
+    delete,
     event,
     select,
 )
@@ -27,6 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from local.reference_user_center.batch import Forgotten
 from runtime.private_folders import make_private_folder
 from schemas.presence import Presence
 from schemas.times import rfc3339
@@ -80,22 +82,33 @@ class Store:
     def close(self) -> None:
         self._engine.dispose()
 
-    def apply(self, changes: Iterable[Presence]) -> int:
+    def apply(self, changes: Iterable[Presence | Forgotten]) -> int:
         """Apply changes in one transaction, and return how many users changed.
 
-        Older or equal versions have no effect.
+        Older or equal versions have no effect. What forgets a user comes before what is newer.
         """
         newest: dict[str, Presence] = {}
+        forgotten: set[str] = set()
         for change in changes:
+            if isinstance(change, Forgotten):
+                forgotten.add(change.aor)
+                newest.pop(change.aor, None)
+                continue
             known = newest.get(change.aor)
             if known is None or known.version < change.version:
                 newest[change.aor] = change
-        if not newest:
+        if not newest and not forgotten:
             return 0
         # Sorted: two transactions lock shared users in one order, so they cannot deadlock.
         rows = [_row(newest[aor]) for aor in sorted(newest)]
         with self._writing, self._engine.begin() as connection:
-            return int(connection.execute(self._upsert, rows).rowcount)
+            applied = 0
+            if forgotten:
+                gone = delete(USERS).where(USERS.c.aor.in_(sorted(forgotten)))
+                applied += connection.execute(gone).rowcount
+            if rows:
+                applied += connection.execute(self._upsert, rows).rowcount
+            return int(applied)
 
     def user(self, aor: str) -> dict[str, Any] | None:
         """One user's state, None if unknown."""

@@ -315,6 +315,24 @@ SETTINGS
     input_format_null_as_default = 1
 COMMENT 'How far each dialled call has come';
 
+CREATE TABLE IF NOT EXISTS rollcall_forget_commands
+(
+    `id` String COMMENT 'Of the receipt.',
+    `aor` String,
+    `at` DateTime64(6, 'UTC') COMMENT 'When it was asked for, by the asker\'s clock.'
+)
+ENGINE = Kafka
+SETTINGS
+    kafka_broker_list = 'KAFKA_BROKERS',
+    kafka_topic_list = 'rollcall.forget-commands',
+    kafka_group_name = 'clickhouse-rollcall_forget_commands',
+    kafka_format = 'JSONEachRow',
+    kafka_handle_error_mode = 'stream',
+    date_time_input_format = 'best_effort',
+    input_format_skip_unknown_fields = 1,
+    input_format_null_as_default = 1
+COMMENT 'Users to forget';
+
 CREATE TABLE IF NOT EXISTS rollcall_dead_letters
 (
     `at` DateTime64(6, 'UTC') COMMENT 'When it was written, by the writer\'s clock.',

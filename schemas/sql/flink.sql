@@ -287,6 +287,21 @@ CREATE TABLE IF NOT EXISTS `rollcall_dial_results` (
     'value.json.timestamp-format.standard' = 'ISO-8601'
 );
 
+CREATE TABLE IF NOT EXISTS `rollcall_forget_commands` (
+    `id` STRING COMMENT 'Of the receipt.',
+    `aor` STRING,
+    `at` TIMESTAMP_LTZ(6) COMMENT 'When it was asked for, by the asker''s clock.',
+    `published_at` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+    WATERMARK FOR `published_at` AS `published_at` - INTERVAL '5' SECOND
+) COMMENT 'Users to forget' WITH (
+    'connector' = 'kafka',
+    'topic' = 'rollcall.forget-commands',
+    'properties.bootstrap.servers' = 'KAFKA_BROKERS',
+    'scan.startup.mode' = 'earliest-offset',
+    'format' = 'json',
+    'json.timestamp-format.standard' = 'ISO-8601'
+);
+
 CREATE TABLE IF NOT EXISTS `rollcall_dead_letters` (
     `at` TIMESTAMP_LTZ(6) COMMENT 'When it was written, by the writer''s clock.',
     `source` STRING COMMENT 'freeswitch/NODE, or topic/partition/offset.',

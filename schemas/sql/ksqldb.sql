@@ -248,6 +248,17 @@ CREATE TABLE IF NOT EXISTS rollcall_dial_results (
     VALUE_FORMAT = 'JSON'
 );
 
+CREATE STREAM IF NOT EXISTS rollcall_forget_commands (
+    `kafka_key` VARCHAR KEY,
+    `id` VARCHAR,
+    `aor` VARCHAR,
+    `at` VARCHAR
+) WITH (
+    KAFKA_TOPIC = 'rollcall.forget-commands',
+    KEY_FORMAT = 'KAFKA',
+    VALUE_FORMAT = 'JSON'
+);
+
 CREATE STREAM IF NOT EXISTS rollcall_dead_letters (
     `kafka_key` VARCHAR KEY,
     `at` VARCHAR,

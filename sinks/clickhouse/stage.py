@@ -1,6 +1,7 @@
 """`rollcall run clickhouse`: settings, connections and signals around the sink."""
 
 import contextlib
+from collections.abc import Callable
 
 from runtime import logs
 from runtime.kafka import KafkaSettings, ensure_topics
@@ -11,12 +12,23 @@ from sinks.clickhouse.asking.endpoint import Endpoint
 from sinks.clickhouse.database import Database
 from sinks.clickhouse.definitions import define
 from sinks.clickhouse.derived.worker import Deriver
+from sinks.clickhouse.forgetting import forget
 from sinks.clickhouse.migration import load as load_migrations
 from sinks.clickhouse.retry import retry
 from sinks.clickhouse.settings import ClickHouseSettings
 from sinks.clickhouse.sink import NAME, Sink
 
 _log = logs.get(__name__)
+
+
+def _forget(settings: ClickHouseSettings) -> Callable[[str], dict[str, int]]:
+    """Deletes a user's rows over connections of their own, so that storing goes on."""
+
+    def do(aor: str) -> dict[str, int]:
+        with Database(settings) as database:
+            return forget(database, aor)
+
+    return do
 
 
 def run() -> None:
@@ -44,7 +56,7 @@ def run() -> None:
             stack.callback(Deriver(settings).close)
             if settings.url is None:
                 questions = stack.enter_context(Questions(settings))
-                stack.callback(Endpoint(settings.folder, questions).close)
+                stack.callback(Endpoint(settings.folder, questions, _forget(settings)).close)
             sink.run()
     except StageStopped:
         return

@@ -70,9 +70,8 @@ class Backlog:
                 return
             new.partition.read(new.offset)
             new.since = self._clock()
-            superseded = new if self._delivered.has(new) else self._states.add(new)
-            if superseded is not None:
-                self._supersede([superseded])
+            is_known = self._delivered.has(new) and not self._states.forgets(new.aor)
+            self._supersede([new] if is_known else self._states.add(new))
             self._changed.notify()
 
     def skip(self, partition: Assignment, offset: int) -> None:

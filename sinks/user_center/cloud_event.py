@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -9,7 +10,8 @@ import msgspec
 from schemas.codec import InvalidRecord, encode
 from schemas.presence import Presence
 from schemas.times import rfc3339
-from schemas.topics import PRESENCE
+from schemas.topics import FORGOTTEN_TYPE, PRESENCE
+from schemas.vocabulary import Cause, Status
 
 CONTENT_TYPE = "application/cloudevents-batch+json"
 
@@ -31,11 +33,43 @@ def cloud_event(
         value.decode()
     except UnicodeDecodeError as error:
         raise InvalidRecord(None, f"not UTF-8: {error.reason}") from error
+    identifier = f"{presence.aor}/{presence.version}"
+    return _event(presence, identifier, PRESENCE.type, value, headers)
+
+
+def forgotten_event(
+    aor: str, at: datetime, headers: Iterable[tuple[str, bytes | None]] | None
+) -> bytes:
+    """The CloudEvent of a tombstone: the user's state is to be deleted.
+
+    `data` is a record of version 0, which a receiver that does not know the type ignores as old.
+    """
+    presence = Presence(
+        aor=aor,
+        version=0,
+        status=Status.OFFLINE,
+        reachable=False,
+        cause=Cause.ADMINISTRATIVE,
+        at=at,
+        bindings=[],
+        calls=[],
+        evidence=[],
+    )
+    return _event(presence, f"{aor}/forgotten", FORGOTTEN_TYPE, encode(presence), headers)
+
+
+def _event(
+    presence: Presence,
+    identifier: str,
+    kind: str,
+    value: bytes,
+    headers: Iterable[tuple[str, bytes | None]] | None,
+) -> bytes:
     event: dict[str, Any] = {
         "specversion": "1.0",
-        "id": f"{presence.aor}/{presence.version}",
+        "id": identifier,
         "source": "rollcall/streams",
-        "type": PRESENCE.type,
+        "type": kind,
         "time": rfc3339(presence.at),
         "subject": presence.aor,
         "datacontenttype": "application/json",

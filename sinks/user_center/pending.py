@@ -10,7 +10,8 @@ from sinks.user_center.assignment import Assignment
 class PendingState:
     """One user's state on its way; the CloudEvent `event` is sent as it stands here.
 
-    `since` is when the user's oldest undelivered state was read, on the backlog's clock.
+    `since` is when the user's oldest undelivered state was read, on the backlog's clock. One that
+    `forgets` its user has version 0, is never superseded by a newer state, and those begin again.
     """
 
     partition: Assignment
@@ -19,18 +20,21 @@ class PendingState:
     version: int
     event: bytes
     since: float = 0.0
+    forgets: bool = False
 
 
 class PendingStates:
     """Of each user at most one state in a request, and at most one newest state that waits.
 
-    A waiting state is `ready`, or `behind` the same user's state in a request.
+    A waiting state is `ready`, or `behind` the same user's state in a request. What comes after one
+    that forgets the user waits until that one is in a request.
     """
 
     def __init__(self) -> None:
         self._ready: OrderedDict[str, PendingState] = OrderedDict()
         self._sent: dict[str, PendingState] = {}
         self._behind: dict[str, PendingState] = {}
+        self._after: dict[str, PendingState] = {}  # behind one that forgets and waits itself
 
     def __len__(self) -> int:
         """Users with a state that waits or is in a request."""
@@ -46,25 +50,45 @@ class PendingStates:
         """Of the states that may be sent, the one that waits longest."""
         return next(iter(self._ready.values()), None)
 
-    def add(self, new: PendingState) -> PendingState | None:
-        """Add a state; returns the one that is superseded, which may be `new` itself."""
+    def forgets(self, aor: str) -> bool:
+        """Whether a state that forgets the user is on its way."""
+        known = (self._sent.get(aor), self._ready.get(aor), self._behind.get(aor))
+        return any(state is not None and state.forgets for state in known)
+
+    def add(self, new: PendingState) -> list[PendingState]:
+        """Add a state; returns those that are superseded, of which `new` may be one."""
         sent = self._sent.get(new.aor)
-        if sent is not None and not sent.partition.revoked and new.version <= sent.version:
-            return new
         queue: dict[str, PendingState] = self._ready if sent is None else self._behind
+        if new.forgets:
+            queues = (self._ready, self._behind, self._after)
+            superseded = [old for each in queues if (old := each.pop(new.aor, None)) is not None]
+            queue[new.aor] = new
+            return superseded
+        is_old = sent is not None and not sent.partition.revoked and new.version <= sent.version
+        if is_old and not self.forgets(new.aor):
+            return [new]
         old = queue.get(new.aor)
+        if old is not None and old.forgets:
+            queue, old = self._after, self._after.get(new.aor)
         if old is not None and new.version <= old.version:
-            return new
+            return [new]
         if old is not None:
             new.since = old.since  # it keeps the old one's place in the queue, and its age
         queue[new.aor] = new
-        return old
+        return [] if old is None else [old]
 
     def take(self, limit: int) -> list[PendingState]:
         """Up to `limit` ready states, the longest waiting first. They are in a request now."""
         batch = [self._ready.popitem(last=False)[1] for _ in range(min(limit, len(self._ready)))]
-        self._sent.update((state.aor, state) for state in batch)
+        for state in batch:
+            self._send(state)
         return batch
+
+    def _send(self, state: PendingState) -> None:
+        """The state is in a request; what comes after its user is forgotten waits behind it."""
+        self._sent[state.aor] = state
+        if state.forgets and (later := self._after.pop(state.aor, None)):
+            self._behind[state.aor] = later
 
     def renew(self, state: PendingState) -> PendingState | None:
         """What to send instead of a taken state: a newer one, else the same.
@@ -74,9 +98,11 @@ class PendingStates:
         if state.partition.revoked:
             self.release(state)
             return None
+        if state.forgets:
+            return state
         newer = self._behind.pop(state.aor, None)
         if newer is not None:
-            self._sent[state.aor] = newer
+            self._send(newer)
         return newer or state
 
     def release(self, state: PendingState) -> None:
@@ -88,7 +114,7 @@ class PendingStates:
 
     def drop_revoked(self) -> None:
         """Forget the waiting states of revoked partitions."""
-        for queue in (self._ready, self._behind):
+        for queue in (self._ready, self._behind, self._after):
             for aor in [a for a, state in queue.items() if state.partition.revoked]:
                 del queue[aor]
 
@@ -105,9 +131,12 @@ class DeliveredVersions:
 
     def has(self, state: PendingState) -> bool:
         """Whether this state, or a newer one of the user, was delivered."""
-        return state.version <= self._versions.get(state.aor, 0)
+        return not state.forgets and state.version <= self._versions.get(state.aor, 0)
 
     def add(self, state: PendingState) -> None:
+        if state.forgets:
+            self._versions.pop(state.aor, None)
+            return
         self._versions[state.aor] = state.version
         self._versions.move_to_end(state.aor)
         while len(self._versions) > self._most:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -15,7 +16,7 @@ from schemas.presence import Presence
 from schemas.topics import PRESENCE
 from sinks.user_center.assignment import Assignment
 from sinks.user_center.backlog import Backlog
-from sinks.user_center.cloud_event import cloud_event
+from sinks.user_center.cloud_event import cloud_event, forgotten_event
 from sinks.user_center.pending import PendingState
 
 log = logs.get(__name__)
@@ -99,8 +100,11 @@ class Reader:
         if partition is None or offset is None:
             return  # fetched before its partition was revoked
         value = message.value()
-        if value is None:  # a compaction tombstone: nothing to deliver
+        if value is None and not message.key():
             self._backlog.skip(partition, offset)
+            return
+        if value is None:
+            self._forget(partition, offset, message)
             return
         try:
             presence = decode(Presence, value)
@@ -112,6 +116,13 @@ class Reader:
             self._backlog.skip(partition, offset)
             return
         self._backlog.add(PendingState(partition, offset, presence.aor, presence.version, event))
+
+    def _forget(self, partition: Assignment, offset: int, message: Message) -> None:
+        """A tombstone: the user center is to delete the user, whose versions begin again."""
+        aor = (message.key() or b"").decode("utf-8", "replace")
+        at = datetime.fromtimestamp((message.timestamp()[1] or 0) / 1000, UTC)
+        event = forgotten_event(aor, at, message.headers())
+        self._backlog.add(PendingState(partition, offset, aor, 0, event, forgets=True))
 
     def _bound(self) -> None:
         """Stop reading while too many users wait; Kafka keeps the rest."""
@@ -150,12 +161,12 @@ class Reader:
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         del consumer
         self.commit(self._backlog.positions(self._release(partitions)))
-        self._forget(partitions)
+        self._drop_committed(partitions)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         del consumer
         self._release(partitions)
-        self._forget(partitions)
+        self._drop_committed(partitions)
 
     def _release(self, partitions: list[TopicPartition]) -> list[Assignment]:
         """Send nothing more of these partitions, and wait for the requests under way: none of them
@@ -166,7 +177,7 @@ class Reader:
         self._await_requests()
         return revoked
 
-    def _forget(self, partitions: list[TopicPartition]) -> None:
+    def _drop_committed(self, partitions: list[TopicPartition]) -> None:
         for partition in partitions:
             self._committed.pop(partition.partition, None)
 

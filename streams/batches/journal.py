@@ -18,6 +18,10 @@ class Journal:
         self._sorted = 0
         self.add = self._steps.append
 
+    def drop(self, key: bytes) -> None:
+        """Forget the steps of a key."""
+        self.of(key).clear()
+
     def of(self, key: bytes) -> list[Any]:
         """The steps of a key, in order."""
         for known, step in self._steps[self._sorted :]:

@@ -18,7 +18,10 @@ def last_batch(
     number, last = published, dict[bytes, None]()
     read = models.decoder(Indexed).decode
     for key in recent:
-        batch = read(sessions.get(key) or b"{}").batch
+        value = sessions.get(key)
+        if value is None:
+            continue  # deleted after it was written
+        batch = read(value).batch
         if not last:
             number = max(number, batch)
         if batch <= published or batch < number:

@@ -99,6 +99,11 @@ class NodeIndex:
         if members is not None:
             members.pop(key, None)
 
+    def forget(self, key: bytes) -> None:
+        """Remove a user who has no session any more, from all nodes."""
+        for members in self._members.values():
+            members.pop(key, None)
+
     def take_due(
         self, clock: Callable[[str], datetime | None]
     ) -> list[tuple[str, bytes, datetime]]:

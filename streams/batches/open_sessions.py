@@ -76,6 +76,13 @@ class OpenSessions:
         partition.refreshes[key] = self._refreshes[key] = models.encode(refresh)
         return True
 
+    def drop(self, key: bytes) -> None:
+        """Drop what this batch has made of a user's session."""
+        self._open.pop(key, None)
+        self._journal.drop(key)
+        self._touched.discard(key)
+        self._refreshes.pop(key, None)
+
     def fold_timer(self, key: bytes, rule: Rule) -> bool:
         """Apply the rule of a timer that was due; False when it failed, and had no effect."""
         return self._fold_due(key, rule, "expiry", set_timer=True)
@@ -109,8 +116,6 @@ class OpenSessions:
             if sweep.claim(key):
                 session = self._swept(sweep, key, session)
         return session
-
-    # -- sweeps -----------------------------------------------------------------------------------
 
     def begin_sweep(self, node: str, rule: Rule) -> None:
         """Apply a rule to every user with something on the node, now or in batches to come."""

@@ -4,7 +4,7 @@ from schemas import topics
 from schemas.cloudevents import event_headers, headers
 from streams import models
 from streams.batches.effects import Record
-from streams.models import CallOwner, ConnectionOwner, Presence
+from streams.models import CallOwner, ConnectionOwner, ForgetCommand, Presence
 
 
 def presence_record(
@@ -20,6 +20,20 @@ def presence_record(
         traceparent=traceparent,
     )
     return Record(topics.PRESENCE, partition, key, models.encode(presence), head)
+
+
+def forgotten_record(partition: int, command: ForgetCommand, traceparent: str | None) -> Record:
+    """The tombstone of a user's presence; the user center gets it as an event of that kind."""
+    head = headers(
+        topics.PRESENCE,
+        id=f"{command.aor}/forgotten/{command.id}",
+        source="rollcall/streams",
+        subject=command.aor,
+        time=command.at,
+        kind="forgotten",
+        traceparent=traceparent,
+    )
+    return Record(topics.PRESENCE, partition, command.aor.encode(), None, head)
 
 
 def owner_record(owner: ConnectionOwner | CallOwner, traceparent: str | None) -> Record:

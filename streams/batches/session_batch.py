@@ -12,6 +12,7 @@ from schemas.fences import Fence
 from schemas.vocabulary import CallKind, RegistrationKind
 from streams import models
 from streams.batches.effects import Effects
+from streams.batches.forgetting import forget
 from streams.batches.node_changes import NodeChanges
 from streams.batches.open_sessions import OpenSessions, Rule
 from streams.batches.partition_state import PartitionState
@@ -30,6 +31,7 @@ from streams.folds.snapshot import fold_calls_listed, fold_registrations_listed
 from streams.models import (
     CallEvent,
     ConnectionLoss,
+    ForgetCommand,
     MediaUpdate,
     NodeChange,
     RegistrationEvent,
@@ -170,6 +172,9 @@ class SessionBatch:
     def _node(self, change: NodeChange) -> None:
         self._nodes.change(change)
 
+    def _forget(self, command: ForgetCommand) -> None:
+        forget(self._partition, self._sessions, self.output, command)
+
 
 _RULES: dict[str, Callable[[SessionBatch, Any], None]] = {
     topics.REGISTRATIONS.name: SessionBatch._registration,
@@ -177,4 +182,5 @@ _RULES: dict[str, Callable[[SessionBatch, Any], None]] = {
     topics.CONNECTION_LOSSES.name: SessionBatch._loss,
     topics.MEDIA_UPDATES.name: SessionBatch._media,
     topics.NODE_CHANGES.name: SessionBatch._node,
+    topics.FORGET_COMMANDS.name: SessionBatch._forget,
 }

@@ -4,15 +4,17 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from typing import Any
 
+from schemas import topics
 from schemas.fences import Fence
 from schemas.topics import Topic
 from schemas.vocabulary import Cause
 from streams.batches.effects import Effects, Record, refusal
 from streams.batches.failures import Failures
-from streams.batches.records import owner_record, presence_record
+from streams.batches.records import forgotten_record, owner_record, presence_record
 from streams.batches.tracing import child_of
 from streams.folds.outcome import FoldResult
-from streams.models import Presence
+from streams.models import ForgetCommand, Presence
+from streams.tables.overlays import overlay_key
 
 
 class SessionOutput:
@@ -46,6 +48,15 @@ class SessionOutput:
         self.causes[presence.cause] += 1
         self.published_causes.append((presence.cause, presence.at))
         self.effects.presence.append(publication)
+
+    def forget(self, key: bytes, command: ForgetCommand) -> None:
+        """Write tombstones of the user's session, refresh and presence."""
+        self._published.pop(key, None)
+        self.earlier.pop(key, None)
+        for changelog_key in (key, overlay_key(key)):
+            record = Record(topics.SESSIONS, self._number, changelog_key, None)
+            self.effects.state.append(record)
+        self.effects.presence.append(forgotten_record(self._number, command, self._trace()))
 
     def refuse(self, topic: Topic, error: Exception) -> None:
         """Write the record that is being folded as a dead letter."""

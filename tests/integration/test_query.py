@@ -32,6 +32,7 @@ from sinks.clickhouse.asking.client import ask
 from sinks.clickhouse.asking.connection import Questions
 from sinks.clickhouse.database import Database
 from sinks.clickhouse.errors import StatementRefused, StoreUnavailable
+from sinks.clickhouse.forgetting import forget
 from sinks.clickhouse.rows import Delivery
 from sinks.clickhouse.settings import ClickHouseSettings
 from sinks.clickhouse.tables import TABLES, to_row
@@ -332,7 +333,7 @@ def test_the_running_sink_answers_over_its_socket(tmp_path: Path) -> None:
     chosen = settings(tmp_path / "clickhouse")
     asked: list[list[Any]] = []
     with opened(chosen) as database, Questions(chosen) as questions:
-        one = endpoint.Endpoint(chosen.folder, questions)
+        one = endpoint.Endpoint(chosen.folder, questions, lambda aor: forget(database, aor))
         try:
             assert stat.S_IMODE((chosen.folder / endpoint.SOCKET_NAME).stat().st_mode) == 0o600
 

@@ -39,6 +39,7 @@ class Pipeline:
 
     published: list[Presence] = field(default_factory=list)
     dead_letters: list[bytes] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)  # tombstones there
     state: PartitionState = field(
         default_factory=lambda: PartitionState(0, {}, {}, timedelta(seconds=35))
     )
@@ -90,7 +91,10 @@ class Pipeline:
 
     def _deliver(self, effects: Effects) -> None:
         for record in effects.presence:
-            self.published.append(self.read(Presence, record.value or b""))
+            if record.value is None:
+                self.forgotten.append(record.key.decode())
+            else:
+                self.published.append(self.read(Presence, record.value))
         for record in effects.joins + effects.state:
             if record.topic is topics.DEAD_LETTERS:
                 self.dead_letters.append(record.value or b"")

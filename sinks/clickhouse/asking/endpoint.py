@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -31,8 +31,14 @@ _BODY_MAX = 200_000  # bytes
 _log = logs.get(__name__)
 
 
-def app(questions: Questions) -> Starlette:
-    """`POST /query` with `{"sql": …, "parameters": {…}}`; errors as `{"error": …}`."""
+Forget = Callable[[str], dict[str, int]]
+
+
+def app(questions: Questions, forget: Forget) -> Starlette:
+    """`POST /query` with `{"sql": …, "parameters": {…}}`; errors as `{"error": …}`.
+
+    `POST /forget` with `{"aor": …}` deletes a user's rows, and answers with their number by table.
+    """
     room = asyncio.Semaphore(_AT_ONCE)
 
     async def query(request: Request) -> Response:
@@ -55,7 +61,22 @@ def app(questions: Questions) -> Starlette:
                 return JSONResponse({"error": str(error)}, 422)
         return Response(data, media_type="application/json")
 
-    return Starlette(routes=[Route("/query", query, methods=["POST"])])
+    async def erase(request: Request) -> Response:
+        try:
+            aor = str((await request.json())["aor"])
+        except (ValueError, KeyError, TypeError):
+            return JSONResponse({"error": "not an object with `aor`"}, 400)
+        try:
+            return JSONResponse(await run_in_threadpool(forget, aor))
+        except StoreUnavailable as error:
+            return JSONResponse({"error": str(error)}, 503)
+
+    return Starlette(
+        routes=[
+            Route("/query", query, methods=["POST"]),
+            Route("/forget", erase, methods=["POST"]),
+        ]
+    )
 
 
 @contextmanager
@@ -71,7 +92,7 @@ def short_path(folder: Path) -> Iterator[str]:
 class Endpoint:
     """Listens from its creation on, in a thread of its own; `close` ends it."""
 
-    def __init__(self, folder: Path, questions: Questions) -> None:
+    def __init__(self, folder: Path, questions: Questions, forget: Forget) -> None:
         """Raises OSError."""
         self._path = folder / SOCKET_NAME
         self._path.unlink(missing_ok=True)  # of a killed sink: the folder's lock is this one's
@@ -82,7 +103,7 @@ class Endpoint:
         listener.listen()  # who asks before the server runs waits, and does not think it dead
         self._server = uvicorn.Server(
             uvicorn.Config(
-                app(questions),
+                app(questions, forget),
                 loop="asyncio",
                 lifespan="off",
                 log_config=None,

@@ -15,6 +15,7 @@ WRONG = {
     "calls": ("KEEP", "x"),
     "clickhouse": ("BATCH_ROWS", "0"),
     "dialling": ("RATE", "0"),
+    "forget": ("WAIT", "-1"),
     "freeswitch": ("PORT", "x"),
     "gateway": ("PORT", "x"),
     "kafka": ("PARTITIONS", "0"),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis.strategies import SearchStrategy, composite, integers, lists, permutations
 
-from local.reference_user_center.batch import BadEvent, NotABatch, TooManyEvents, presences
+from local.reference_user_center.batch import BadEvent, NotABatch, TooManyEvents, changes
 from local.reference_user_center.settings import ReferenceUserCenterSettings
 from local.reference_user_center.store import Store
 from schemas.presence import Presence
@@ -34,18 +34,18 @@ def _body(*events: dict[str, Any]) -> bytes:
 
 def test_batch_gives_its_presences() -> None:
     records = [presence(ALICE, 1), presence("sip:bob@example.com", 2)]
-    assert presences(_body(*map(event, records)), 10) == records
+    assert changes(_body(*map(event, records)), 10) == records
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[1", b"\xff", b"[" * 100_000])
 def test_other_body_is_not_a_batch(body: bytes) -> None:
     with pytest.raises(NotABatch):
-        presences(body, 10)
+        changes(body, 10)
 
 
 def test_number_of_events_is_bounded() -> None:
     with pytest.raises(TooManyEvents):
-        presences(_body(*[event(presence(ALICE, 1))] * 3), 2)
+        changes(_body(*[event(presence(ALICE, 1))] * 3), 2)
 
 
 def _data(**changes: object) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _data(**changes: object) -> dict[str, Any]:
 )
 def test_bad_event_is_named_by_index_and_field(bad: dict[str, Any], field: str) -> None:
     with pytest.raises(BadEvent) as caught:
-        presences(_body(event(presence(ALICE, 1)), bad), 10)
+        changes(_body(event(presence(ALICE, 1)), bad), 10)
     assert (caught.value.index, caught.value.field) == (1, field)
 
 
@@ -81,12 +81,12 @@ def test_missing_attribute_is_a_bad_event() -> None:
     incomplete = event(presence(ALICE, 1))
     del incomplete["data"]
     with pytest.raises(BadEvent) as caught:
-        presences(_body(incomplete), 10)
+        changes(_body(incomplete), 10)
     assert caught.value.index == 0
 
 
 def test_unknown_fields_are_ignored() -> None:
-    assert presences(_body(_data(of_a_later_schema=1)), 10) == [presence(ALICE, 1)]
+    assert changes(_body(_data(of_a_later_schema=1)), 10) == [presence(ALICE, 1)]
 
 
 def test_store_returns_what_was_applied(store: Store) -> None:
