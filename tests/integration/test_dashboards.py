@@ -251,7 +251,7 @@ def expanded(sql: str, since: datetime, **chosen: str) -> str:
 
 @pytest.fixture(scope="module")
 def database(played: Played) -> Iterator[Database]:
-    """The store, with what no recording has: hours of one call, many losses, bad audio."""
+    """The store, with what no recording has: long calls, many losses, bad audio, extensions."""
     now = datetime.now(UTC)
     call = PresenceCall(
         node="fs-oslo", leg="x", call="x", state=CallState.ANSWERED, since=now - timedelta(hours=5)
@@ -264,6 +264,7 @@ def database(played: Played) -> Iterator[Database]:
     with opened(played.store) as database:
         store(database, "presence_history", found)
         store(database, "media", [records.media(1, at=now, streams=[_bad_audio()])])
+        store(database, "dial_results", [records.dial_result("a", 10, asked_at=now)])
         yield database
 
 
