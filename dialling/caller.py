@@ -4,13 +4,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
-from itertools import count
 
 from gevent.queue import Empty
 
 from dialling import originate
-from dialling.actions import Action, Count, Counts, Finish, MarkKeying, SendDigit
+from dialling.actions import Action, Count, Finish, MarkKeying, SendDigit
 from dialling.channel_events import ChannelEvent, Happened
 from dialling.dialled_call import DialledCall
 from dialling.errors import NodeAway
@@ -18,18 +16,16 @@ from dialling.hearing import Listen
 from dialling.node import Node
 from dialling.number_leg import NumberLeg
 from dialling.plan import Plan
+from dialling.switch_leg import SwitchLeg
 from dialling.timeline import Timeline
 from dialling.user_leg import UserLeg
-from producers.freeswitch.errors import CommandRefused
 from runtime import logs
 from schemas.dialling import DialCommand, DialResult
-from schemas.vocabulary import DialOutcome, DialState, DialStepKind, DigitMethod
+from schemas.vocabulary import DialOutcome, DialState, DialStepKind
 
 log = logs.get(__name__)
 
 _TICK_SECONDS = 0.05
-# Sent while a detector listens, so that media flows from this side too.
-_SILENCE = "silence_stream://-1"
 _AWAY = Finish(DialOutcome.FAILED, "the node's event socket is away", hang_up=True)
 
 
@@ -53,8 +49,7 @@ class Caller:
         self._uuids = [self._uuid, *([self._user.uuid] if self._user else ())]
         self._mailbox = node.open(*self._uuids)
         self._leg = NumberLeg(node, self._uuid, self._mailbox)
-        self._numbers = count(1)
-        self._running = ""  # the identity of the detector or playback that runs
+        self._switch = SwitchLeg(node, self._uuid, plan)
         self._state = DialState.CALLING
         self._end: Finish | None = None
 
@@ -124,7 +119,7 @@ class Caller:
             self._end = _AWAY
 
     def _accept(self, event: ChannelEvent, now: float) -> list[Action]:
-        call = self._call
+        call, running = self._call, self._switch.running
         if event.uuid != self._uuid and event.what is not Happened.RECONNECTED:
             return self._users_own(event)
         match event.what:
@@ -134,9 +129,9 @@ class Caller:
                 return call.early_media(now)
             case Happened.ANSWERED:
                 return call.answered(now)
-            case Happened.DETECTED | Happened.TIMED_OUT if event.application == self._running:
+            case Happened.DETECTED | Happened.TIMED_OUT if event.application == running:
                 return call.completed(event.what is Happened.TIMED_OUT, now)
-            case Happened.PLAYED if event.application == self._running:
+            case Happened.PLAYED if event.application == running:
                 return call.played(now)
             case Happened.ENDED | Happened.NOT_CALLED:
                 return call.ended(event.cause, now)
@@ -172,12 +167,11 @@ class Caller:
         """Carry out one; what follows from its answer."""
         match action:
             case Count():
-                counts = self._node.counts(self._uuid) or Counts(0, 0, 0)
-                return self._call.counted(counts, self._clock())
+                return self._call.counted(self._switch.counts(), self._clock())
             case Listen():
-                self._execute(action.detector, f"{action.arguments} {_SILENCE}")
+                self._switch.listen(action)
             case SendDigit():
-                self._send(self._plan.digits[action.place])
+                self._switch.send_digit(action.place)
             case MarkKeying():
                 self._state = DialState.KEYING
                 self._publish(self._result(DialState.KEYING))
@@ -185,47 +179,18 @@ class Caller:
                 self._end = action
         return []
 
-    def _execute(self, application: str, arguments: str) -> None:
-        self._running = f"{self._uuid}-{next(self._numbers)}"
-        self._node.execute(self._uuid, application, arguments, self._running)
-
-    def _send(self, digit: str) -> None:
-        plan = self._plan
-        if plan.method is DigitMethod.INBAND:
-            self._execute("playback", originate.tones(digit, plan.digit_ms))
-            return
-        try:
-            self._node.api(originate.send_digit(self._uuid, digit, plan.digit_ms))
-        except CommandRefused:
-            # Its message repeats the command, with the digit.
-            log.warning("digit refused by the switch", node=self._node.name, call=self._uuid)
-
     # -- results -----------------------------------------------------------------------------------
     def _ended(self) -> DialResult:
         end = self._end or Finish(DialOutcome.FAILED, None, hang_up=True)
         if end.hang_up:
-            for uuid in self._uuids:
-                self._quietly(partial(self._node.hang_up, uuid))
-        elif self._user is not None:
-            self._quietly(self._bridge)
+            self._switch.hang_up(self._uuids)
+        elif self._user is not None and self._switch.bridge(self._user.uuid):
+            self._call.timeline.add(DialStepKind.BRIDGED, self._clock())
         result = self._result(DialState.ENDED, end.outcome, end.cause)
         self._publish(result)
-        # From here on the result is the memory; the mark would stay for ever.
-        for uuid in self._uuids:
-            self._quietly(partial(self._node.api, f"global_setvar {originate.marker(uuid)}="))
+        self._switch.clear_marks(self._uuids)
         log.info("dialled", key=result.key, outcome=result.outcome, cause=result.cause)
         return result
-
-    def _bridge(self) -> None:
-        if self._user is not None:
-            self._node.api(f"uuid_bridge {self._user.uuid} {self._uuid}")
-            self._call.timeline.add(DialStepKind.BRIDGED, self._clock())
-
-    def _quietly(self, ask: Callable[[], object]) -> None:
-        try:
-            ask()
-        except (NodeAway, CommandRefused) as error:
-            log.warning("the node is away at a call's end", call=self._uuid, error=str(error))
 
     def _result(
         self, state: DialState, outcome: DialOutcome | None = None, cause: str | None = None
@@ -246,8 +211,8 @@ class Caller:
             node=self._node.name,
             boot=self._node.boot,
             digits=len(self._plan.digits),
-            digits_sent=call.digits_sent,
-            digits_confirmed=call.digits_confirmed,
-            attempts=call.attempts,
+            digits_sent=call.digits.sent,
+            digits_confirmed=call.digits.confirmed,
+            attempts=call.digits.attempts,
             timeline=list(call.timeline.steps),
         )

@@ -80,7 +80,7 @@ def test_each_digit_waits_for_the_one_before() -> None:
     assert call.counted(Counts(9, 9, 7), 1.299) == []  # confirmed, in the gap
     assert call.tick(1.2995) == []
     assert call.tick(1.31) == [SendDigit(1)]
-    assert call.digits_confirmed == 1
+    assert call.digits.confirmed == 1
 
 
 def test_switch_that_sends_no_digit_is_reported() -> None:
@@ -92,8 +92,8 @@ def test_switch_that_sends_no_digit_is_reported() -> None:
         for action in [*call.tick(now), *call.counted(Counts(9, 9, 0), now)]:
             finish = action if isinstance(action, Finish) else finish
     assert finish == Finish(DialOutcome.DIGITS_NOT_TAKEN, "the switch sent no digit", hang_up=True)
-    assert call.digits_sent == 3
-    assert call.digits_confirmed == 0
+    assert call.digits.sent == 3
+    assert call.digits.confirmed == 0
 
 
 def test_info_is_sent_and_never_confirmed() -> None:
@@ -104,7 +104,7 @@ def test_info_is_sent_and_never_confirmed() -> None:
         call.tick(now)
         call.counted(Counts(9, 9, 0), now)
     assert call.phase is Phase.REACTING
-    assert (call.digits_sent, call.digits_confirmed) == (3, 0)
+    assert (call.digits.sent, call.digits.confirmed) == (3, 0)
 
 
 def test_inband_digit_waits_for_the_detector_and_ends_with_its_playback() -> None:
@@ -114,7 +114,7 @@ def test_inband_digit_waits_for_the_detector_and_ends_with_its_playback() -> Non
     assert call.tick(1.6) == [Count()]
     call.played(1.61)
     assert SendDigit(1) in call.tick(1.7)
-    assert call.digits_confirmed == 1
+    assert call.digits.confirmed == 1
 
 
 def test_far_end_that_hangs_up_after_the_digits_refused_them() -> None:
@@ -129,7 +129,7 @@ def test_digits_go_out_once_more_when_nothing_follows() -> None:
     assert call.tick(9.0) == []
     again = call.tick(14.0)
     assert _kinds(again) == [MarkKeying, SendDigit]
-    assert call.attempts == 2
+    assert call.digits.attempts == 2
 
 
 def test_detector_is_started_again_after_the_socket_was_lost() -> None:
