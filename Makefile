@@ -67,7 +67,7 @@ integration: install ## real Kafka, chDB, Kamailio, HTTP, processes
 bench: install ## every benchmark, with the peers, into docs/performance.md (benchmarks/README.md)
 	$(BIN)/python -m benchmarks --all --output .rollcall/benchmarks.json --page docs/performance.md
 
-schemas: install ## publish the contract anew: schemas/published, docs/events.md
+schemas: install ## publish the contract anew: schemas/published, schemas/sql, docs/events.md
 	$(BIN)/python -m schemas.publish
 
 lock: ## pin all dependencies anew (needs uv in .venv: pip install uv)
