@@ -17,6 +17,7 @@ from operate.forget.settings import ForgetSettings
 from runtime.keyed_hash import read_or_make_key
 from runtime.settings import load
 from sinks.clickhouse.asking.client import erase
+from sinks.clickhouse.pseudonyms import as_stored
 
 
 def forget(aor: str, folder: Path | None) -> bool:
@@ -28,7 +29,7 @@ def forget(aor: str, folder: Path | None) -> bool:
     store = store_settings(folder)
     receipt = forget_everywhere(
         kafka,
-        lambda stored: erase(store, stored),
+        lambda forgotten: erase(store, as_stored(store, forgotten)),
         user,
         read_or_make_key(settings.key_file),
         f"{getpass.getuser()}@{socket.gethostname()}",

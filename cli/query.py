@@ -12,6 +12,7 @@ from operate.queries.catalogue import NamedQuery, catalogue, find
 from runtime.settings import BadArgument, load
 from schemas.sip_uri import MalformedUri, aor_of
 from sinks.clickhouse.asking.client import ask
+from sinks.clickhouse.pseudonyms import as_stored
 from sinks.clickhouse.settings import ClickHouseSettings
 
 # Where no --from is given.
@@ -41,7 +42,7 @@ def query(
         show(ask(settings, sql, {}), form)
         return
     chosen = find(name or "")
-    show(ask(settings, chosen.sql, _parameters(chosen, options)), form, chosen.plot)
+    show(ask(settings, chosen.sql, _parameters(chosen, options, settings)), form, chosen.plot)
 
 
 def store_settings(folder: Path | None) -> ClickHouseSettings:
@@ -63,8 +64,10 @@ def _list(form: Form) -> None:
             typer.echo(f"{name:24} {one.question}")
 
 
-def _parameters(chosen: NamedQuery, options: dict[str, str | None]) -> dict[str, str]:
-    """The values of the query's parameters. Raises BadArgument."""
+def _parameters(
+    chosen: NamedQuery, options: dict[str, str | None], settings: ClickHouseSettings
+) -> dict[str, str]:
+    """The values of the query's parameters. Raises BadArgument, BadSettings."""
     for option, value in options.items():
         if value is not None and option not in chosen.parameters:
             takes = ", ".join(f"--{one}" for one in sorted(chosen.parameters))
@@ -77,7 +80,7 @@ def _parameters(chosen: NamedQuery, options: dict[str, str | None]) -> dict[str,
         "to": _text(end),
         "node": options["node"] or "",
         "domain": _domain(options["domain"]),
-        "aor": canonical(options["aor"]) if options["aor"] else "",
+        "aor": as_stored(settings, canonical(options["aor"])) if options["aor"] else "",
     }
     if "from" in chosen.parameters and found["from"] >= found["to"]:
         raise BadArgument("--from has to be before --to")

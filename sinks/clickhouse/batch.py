@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from runtime.dead_letters import Unusable
 from schemas.codec import InvalidRecord
 from sinks.clickhouse.positions import Partition
+from sinks.clickhouse.pseudonyms import Pseudonyms
 from sinks.clickhouse.rows import Delivery, Row
 from sinks.clickhouse.settings import ClickHouseSettings
 from sinks.clickhouse.tables import Table, to_row
@@ -21,6 +22,7 @@ class Batch:
     records: int = 0
     bytes: int = 0
     since: float | None = None
+    pseudonyms: Pseudonyms | None = None
 
     def add(self, table: Table, read: Delivery, now: float) -> None:
         """Add one delivery: as a row, as a dead letter, or (a tombstone) as neither."""
@@ -30,6 +32,8 @@ class Batch:
             self.letters.append(Unusable(read.origin, read.value or b"", error.reason, error.field))
         else:
             if row is not None:
+                if self.pseudonyms is not None:
+                    self.pseudonyms.hide(row)
                 self.rows.setdefault(table.raw, []).append(row)
         self.nexts[read.topic, read.partition] = read.offset + 1
         self.records += 1

@@ -20,6 +20,7 @@ _CONDITIONS = {
     "registrations_raw": "aor = {aor}",
     "calls_raw": "aor = {aor} OR peer IN ({aor}, {bare})",
     "speech_raw": "aor = {aor}",
+    "dial_results_raw": "aor = {aor}",
     "call_records_raw": (
         "has(users, {aor}) OR has(joined, {aor}) OR caller = {aor} OR callee = {aor}"
         " OR position(record, {json}) > 0"

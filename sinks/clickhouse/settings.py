@@ -77,6 +77,12 @@ class ClickHouseSettings(StageSettings):
     keep_events_days: int = Field(180, ge=1, description="other events,")
     keep_presence_days: int = Field(400, ge=1, description="and presence changes, in days.")
 
+    pseudonym_key_file: Path | None = Field(
+        None,
+        description="Key (16 bytes or more) of the hashes stored in place of who users are: AORs, "
+        "contacts, addresses, numbers, ids of calls; null: stored in clear.",
+    )
+
     @field_validator("url")
     @classmethod
     def _http(cls, url: str | None) -> str | None:

@@ -14,6 +14,7 @@ from sinks.clickhouse.batch import Batch
 from sinks.clickhouse.database import Database
 from sinks.clickhouse.errors import StoreUnavailable
 from sinks.clickhouse.positions import Partition, Positions
+from sinks.clickhouse.pseudonyms import pseudonyms
 from sinks.clickhouse.reader import Reader
 from sinks.clickhouse.retry import retry
 from sinks.clickhouse.settings import ClickHouseSettings
@@ -52,7 +53,7 @@ class Sink:
         self._positions = Positions(database)
         letters = DeadLetters(NAME, kafka, counted_as="undecodable", timeout=_LETTER_SECONDS)
         self._writer = Writer(database, letters, self._positions)
-        self._batch = Batch(settings)
+        self._batch = Batch(settings, pseudonyms=pseudonyms(settings))
         self._topic_ids: dict[str, str] = {}
         self._nexts: dict[Partition, int] = {}
         self._failure: str | None = None
