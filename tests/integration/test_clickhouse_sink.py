@@ -77,6 +77,7 @@ def test_a_record_of_every_topic(kafka: KafkaSettings, tmp_path: Path) -> None:
             (topics.MEDIA, "x@y", records.media()),
             (topics.SPEECH, alice, records.speech()),
             (topics.CALL_RECORDS, "call-1", records.call_record()),
+            (topics.DIAL_RESULTS, "order-1", records.dial_result()),
             (topics.PRESENCE, alice, records.presence(1)),
             (topics.PRESENCE, alice, records.presence(2)),
             (topics.PRESENCE, alice, None),

@@ -18,6 +18,7 @@ from schemas.vocabulary import CallState
 from sinks.clickhouse import migration
 from sinks.clickhouse.database import Database
 from sinks.clickhouse.errors import StoreUnavailable
+from sinks.clickhouse.forgetting import forget
 from sinks.clickhouse.positions import PositionRow
 from sinks.clickhouse.rows import Delivery, Row
 from sinks.clickhouse.tables import TABLES, VIEWS, Table, to_row
@@ -270,6 +271,15 @@ def test_a_call_is_its_last_record_and_what_was_merged_is_not_shown(tmp_path: Pa
                 *(3.2, True, "NORMAL_CLEARING"),
             )
         ]
+
+
+def test_dialled_calls_of_a_forgotten_user_are_deleted(tmp_path: Path) -> None:
+    with opened(settings(tmp_path)) as database:
+        for offset, user in enumerate(("sip:alice@example.org", None)):
+            result = records.dial_result(f"order-{offset}", user=user)
+            store(database, "dial_results", result, offset=offset)
+        assert forget(database, "sip:alice@example.org")["dial_results"] == 1
+        assert database.query("SELECT key FROM dial_results_raw") == [("order-1",)]
 
 
 def test_heartbeats_are_kept_a_day_and_state_changes_longer(tmp_path: Path) -> None:
