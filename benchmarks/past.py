@@ -17,6 +17,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.figures import finish
+from benchmarks.past_day import day_on_disk
 from benchmarks.scene import progress
 from operate.queries.catalogue import find
 from sinks.clickhouse import migration
@@ -143,6 +144,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=1_000_000)
     parser.add_argument("--each", type=int, default=10, help="changes of each user in 30 days")
     parser.add_argument("--moments", type=int, default=100)
+    parser.add_argument("--day-users", type=int, default=2_000, help="of the day on disk")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="rollcall-past-") as folder:
         settings = ClickHouseSettings(folder=Path(folder) / "store")
@@ -168,6 +170,8 @@ def main() -> None:
                 "bytes_a_change": _bytes(database, "presence_history_raw"),
                 "bytes_a_span": _bytes(database, "presence_days_raw"),
             }
+        progress("measuring a day on disk...")
+        result["day_on_disk"] = day_on_disk(Path(folder) / "day", arguments.day_users)
     finish(result)
 
 
