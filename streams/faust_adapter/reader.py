@@ -8,7 +8,6 @@ assigned the partitions that may be read, from the positions that Faust's consum
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka import KafkaError as Error
@@ -36,10 +35,13 @@ _OPTIONS = {
     "isolation.level": "read_uncommitted",
     "check.crcs": True,
     "enable.partition.eof": True,
-    # One queue holds the records of all partitions. While it has so many, nothing is fetched; so
+    # One queue holds the records of all partitions. While it has some, nothing is fetched; so
     # fetches become larger, and fewer, the longer the folds take.
-    "queued.min.messages": 1_000,
+    "queued.min.messages": 1,
     "fetch.queue.backoff.ms": 1,
+    # What a fetch leaves out waits for its answer: a partition that is read again after a pause,
+    # and those that were looked at before the queue was emptied.
+    "fetch.wait.max.ms": 20,
     # Only members of a group are removed from it.
     "max.poll.interval.ms": 86_400_000,
 }
@@ -197,7 +199,7 @@ class Reader:
                     message.timestamp()[1],
                     message.key(),
                     message.value(),
-                    _trace(message.headers()),
+                    message.headers,
                 )
             )
 
@@ -211,11 +213,3 @@ class Reader:
         elif code not in self._logged:
             self._logged.add(code)
             log.warning("reading from Kafka", error=error.str())
-
-
-def _trace(headers: Any) -> tuple[tuple[str, bytes], ...]:
-    """Of a record's headers the trace."""
-    for header in headers or ():
-        if header[0] == "traceparent":
-            return (header,)
-    return ()
