@@ -26,6 +26,8 @@ WAIT_SECONDS = 0.05
 _IDLE_SECONDS = 0.01
 # Records taken from librdkafka at once: some milliseconds.
 _MOST = 2_000
+# Records of a partition handed over at once: a batch, which is folded as a whole.
+_BATCH = 1_000
 # Unread records of a partition without room at which it is paused, and read again. A pause drops
 # what librdkafka has fetched of it, so partitions should not be paused often.
 _PAUSE, _RESUME = 10_000, 2_000
@@ -161,10 +163,13 @@ class Reader:
         if self._is_moved or self._is_closed:
             return {}
         self._keep(self._consumer.consume(self._most, 0))
-        found = {tp: records for tp, records in self._unread.items() if has_room(tp)}
+        found = {tp: records[:_BATCH] for tp, records in self._unread.items() if has_room(tp)}
         for tp, records in found.items():
-            del self._unread[tp]
             self._positions[tp] = records[-1].offset + 1
+            if left := self._unread[tp][_BATCH:]:
+                self._unread[tp] = left
+            else:
+                del self._unread[tp]
         self._pause()
         return found
 

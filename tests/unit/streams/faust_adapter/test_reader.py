@@ -220,6 +220,22 @@ def test_a_partition_is_paused_while_very_many_of_its_records_are_unread(
     assert consumer.paused == set()
 
 
+def test_very_many_records_are_handed_over_a_batch_at_a_time(
+    runner: asyncio.Runner, reading: tuple[Reader, Consumer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch is folded as a whole, and nothing else meanwhile."""
+    monkeypatch.setattr("streams.faust_adapter.reader._BATCH", 2)
+    reader, consumer = reading
+    runner.run(fetch(reader))
+    put(consumer, ONE, 0, 1, 2, 3, 4)
+    put(consumer, OTHER, 0)
+    assert runner.run(fetch(reader)) == {ONE: [0, 1], OTHER: [0]}
+    assert reader.position(ONE) == 2
+    assert runner.run(fetch(reader)) == {ONE: [2, 3]}
+    assert runner.run(fetch(reader)) == {ONE: [4]}
+    assert not reader.has_unread(ONE)
+
+
 def test_the_end_of_a_partition_is_its_position_though_the_last_offsets_have_no_records(
     runner: asyncio.Runner, reading: tuple[Reader, Consumer]
 ) -> None:
