@@ -59,8 +59,15 @@ MEDIA_FIELDS: Fields = {
 }
 SPEECH_FIELDS: Fields = dict.fromkeys(
     (
-        *("session", "node", "leg", "kind", "aor", "engine", "server", "started", "input_started"),
-        *("result", "results", "ended", "cause", "latency", "seq"),
+        *("session", "source", "node", "leg", "kind", "aor", "engine", "server", "channel"),
+        *("started", "input_started", "result", "results", "ended", "cause", "latency", "seq"),
+        "requests",
+    )
+)
+REQUEST_FIELDS: Fields = dict.fromkeys(
+    (
+        *("session", "node", "channel", "started", "input_started", "result", "ended"),
+        *("cause", "latency", "seq"),
     )
 )
 _NESTED = {
@@ -69,6 +76,7 @@ _NESTED = {
     "pick_up": PICK_UP_FIELDS,
     "media": MEDIA_FIELDS,
     "speech": SPEECH_FIELDS,
+    "requests": REQUEST_FIELDS,
 }
 # Each names a user, in whatever model.
 _USER = frozenset({"caller", "callee", "aor", "by", "rang"})

@@ -13,6 +13,7 @@ from schemas.call_record import (
     CallPickUp,
     CallRecord,
     CallSpeech,
+    CallSpeechRequest,
     CallTransfer,
 )
 from schemas.codec import decode, encode
@@ -45,6 +46,7 @@ def redacted(*granted: Part) -> dict[str, Any]:
         (CallPickUp, shown.PICK_UP_FIELDS),
         (CallMedia, shown.MEDIA_FIELDS),
         (CallSpeech, shown.SPEECH_FIELDS),
+        (CallSpeechRequest, shown.REQUEST_FIELDS),
     ],
 )
 def test_every_field_of_the_contract_is_shown_or_belongs_to_a_part(
