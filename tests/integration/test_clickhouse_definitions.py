@@ -17,7 +17,7 @@ from sinks.clickhouse.settings import ClickHouseSettings
 from tests.eventually import eventually
 from tests.integration.clickhouse_support import settings
 
-SINKS = 4
+SINKS = 3
 
 
 def by_url(server: Server, folder: Path) -> ClickHouseSettings:
