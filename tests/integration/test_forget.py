@@ -117,7 +117,8 @@ def test_a_user_is_forgotten_everywhere(kafka: KafkaSettings, tmp_path: Path) ->
             assert store.terminate() == 0
     with opened(chosen) as database:
         for table in ("registrations_raw", "presence_history_raw", "presence_raw"):
-            counted = f"SELECT aor, count() FROM {table} FINAL GROUP BY aor ORDER BY aor"
-            assert database.query(counted) == [(ALICE, 1), (BOB, 1)]
+            counted = dict(database.query(f"SELECT aor, count() FROM {table} FINAL GROUP BY aor"))
+            assert counted[ALICE] == 1
+            assert counted[BOB] >= 1  # two changes, if the call came in a batch of its own
         named = "SELECT count() FROM call_records_raw WHERE has(users, {aor:String})"
         assert database.query(named, {"aor": ALICE}) == [(0,)]
