@@ -24,13 +24,14 @@ BEGINNING: int = OFFSET_BEGINNING
 WAIT_SECONDS = 0.05
 # Poll interval while nothing is assigned.
 _IDLE_SECONDS = 0.01
-# Records taken from librdkafka at once: some milliseconds.
-_MOST = 2_000
-# Records of a partition handed over at once: a batch, which is folded as a whole.
-_BATCH = 1_000
+# Records taken from librdkafka at once: of a backlog tens of milliseconds.
+_MOST = 10_000
+# Records of a partition handed over at once: a batch, which is folded as a whole. Each batch waits
+# for two acknowledgements, so a backlog wants large ones.
+_BATCH = 10_000
 # Unread records of a partition without room at which it is paused, and read again. A pause drops
 # what librdkafka has fetched of it, so partitions should not be paused often.
-_PAUSE, _RESUME = 10_000, 2_000
+_PAUSE, _RESUME = 20_000, 5_000
 _OPTIONS = {
     "client.id": "rollcall-streams",  # aiokafka's
     # Faust's; no producer is transactional.
