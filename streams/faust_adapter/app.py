@@ -22,7 +22,6 @@ class StreamsApp(faust.App):  # type: ignore[misc]  # Faust is untyped
     """A Faust app whose consumer hands fetched batches to a receiver; it has no agents."""
 
     receiver: Receiver
-    kafka: KafkaSettings
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._starting: asyncio.Future[None] | None = None
@@ -59,7 +58,7 @@ class StreamsApp(faust.App):  # type: ignore[misc]  # Faust is untyped
     def read(self, kafka: KafkaSettings, topics: Iterable[Topic], receiver: Receiver) -> None:
         """Subscribe to topics, whose records go to the receiver. To be called once, before
         `begin`."""
-        self.receiver, self.kafka = receiver, kafka
+        self.receiver = receiver
         for topic in topics:
             name = kafka.name(topic)
             self.sources[name] = topic

@@ -6,27 +6,24 @@ source topics to the partition queues. App, tables, assignor, rebalancing and co
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
-from mode import Service
 
 from runtime import logs
 from schemas.topics import Topic
-from streams.consumed import FetchedRecord
-from streams.faust_adapter.consumer_thread import GroupThread
-from streams.faust_adapter.ends import ASK_SECONDS, Ends
-from streams.faust_adapter.reader import BEGINNING, Reader
+from streams.faust_adapter.consumer_thread import FetchThread
+from streams.faust_adapter.fetcher import BUSY_WAIT_MS, Answers
 
 log = logs.get(__name__)
 
-# How long one round of reading waits for a first record; and how long if records are not passed on
+# How long one round of fetching waits for a first record; and how long if partitions are not read
 # because the receiver has no room for them.
 ROUND_SECONDS = 0.5
-FULL_ROUND_SECONDS = 0.02
+FULL_ROUND_SECONDS = BUSY_WAIT_MS / 1000
 # Poll interval while no partition may be read, as for a moment after a recovery. Faust would sleep
 # for a second.
 PAUSED_SECONDS = 0.01
@@ -60,92 +57,83 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
     # Rounds of fetching in which all fetched records were passed on, or none arrived.
     rounds = 0
 
-    reader: Reader
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.ends = Ends()
+        self.answers = Answers()
         super().__init__(*args, **kwargs)
 
-    def _new_consumer_thread(self) -> GroupThread:
-        return GroupThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> FetchThread:
+        return FetchThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def on_start(self) -> None:
-        self.reader = Reader(self.app.kafka, self.app.conf.broker_max_poll_records)
-        await super().on_start()
+    async def getmany(self, timeout: float) -> AsyncIterator[Any]:
+        """Fetch once. The iterator is empty: the records are passed on already."""
+        await self._round(min(timeout, ROUND_SECONDS))
+        return
+        yield  # Faust iterates over it
 
-    async def on_stop(self) -> None:
-        await super().on_stop()
-        await self.reader.close()
-
-    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """As Faust's. Nothing is read before the positions are set."""
-        self.reader.forget()
-        self.ends.begin(tp for tp in assigned if not self._is_changelog_tp(tp))
-        await super().on_partitions_assigned(assigned, generation_id)
-
-    async def _drain_messages(self, fetcher: Any) -> None:
-        """Read for ever. Faust passes on a message at a time here."""
-        while not (self.should_stop or fetcher.should_stop):
-            await self._round()
-            await asyncio.sleep(0)
-
-    async def _round(self) -> None:
-        """Read once, and pass the records on."""
+    async def _round(self, timeout: float) -> None:
+        """Fetch once, and pass the records on."""
         if self._dropped and self._sought_generation == self.app.consumer_generation_id:
             await self._seek_back()
-        if not self.flow_active:
-            await self.wait(self.can_resume_flow)
-        active = set(self._get_active_partitions())
-        if not active:
-            await asyncio.sleep(PAUSED_SECONDS)
-            return
         seeks = self._seeks
-        is_full = any(map(self.reader.has_unread, active))
-        timeout = FULL_ROUND_SECONDS if is_full else ROUND_SECONDS
-        records = await self.reader.fetch(active, self._has_room, timeout)
+        records, active = await self._fetch(timeout)
+        generation = self.app.consumer_generation_id
         if self.should_stop:
             return
-        is_sought = self._sought_generation == self.app.consumer_generation_id
-        self._pass_on(records, is_sound=is_sought and self._seeks == seeks)
+        sound = self._sought_generation == generation and self._seeks == seeks
         recovery = self.app.tables.recovery
-        if recovery.in_recovery and self.flow_active:
-            self._report_positions()
-
-    def _pass_on(self, records: dict[TP, list[FetchedRecord]], *, is_sound: bool) -> None:
-        """Pass on what was read, unless a rebalance began meanwhile."""
-        active = self._get_active_partitions()
         for tp, batch in records.items():
-            if self._is_changelog_tp(tp):
-                if self.flow_active and tp in active:
-                    self.app.tables.recovery.restore(tp, batch)
-            elif is_sound and self.flow_active and tp in active:
-                self.app.receiver.add(self.app.sources[tp.topic], tp.partition, batch)
-            else:
+            if not self.flow_active or self.app.consumer_generation_id != generation:
                 self._dropped = True
+                return
+            if tp not in active:
+                self._dropped = True
+            elif self._is_changelog_tp(tp):
+                if self._thread.taken_after == self._thread.seeks:
+                    recovery.restore(tp, batch)
+            elif not sound:
+                self._dropped = True
+            elif batch:
+                self.app.receiver.add(self.app.sources[tp.topic], tp.partition, batch)
         self.rounds += 1
+        if (
+            recovery.in_recovery
+            and self.flow_active
+            and self._thread.taken_after == self._thread.seeks
+        ):
+            self._report_positions(active)
+
+    async def _fetch(self, timeout: float) -> tuple[dict[TP, list[Any]], set[TP]]:
+        """The fetched records, and the partitions that may be read now."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        active = self._get_active_partitions()
+        with_room = {tp for tp in active if self._has_room(tp)}
+        if not with_room:
+            await asyncio.sleep(PAUSED_SECONDS)
+            return {}, active
+        if len(with_room) < len(active):
+            timeout = FULL_ROUND_SECONDS
+        return await self._getmany(active_partitions=with_room, timeout=timeout), active
 
     def _has_room(self, tp: TP) -> bool:
         if self._is_changelog_tp(tp):
             return True
         return bool(self.app.receiver.has_room(self.app.sources[tp.topic], tp.partition))
 
-    def _report_positions(self) -> None:
+    def is_pressed(self) -> bool:
+        """Whether presence is delayed until this worker has fetched what it waits for."""
+        return bool(self.app.rebalancing)
+
+    def _report_positions(self, active: set[TP]) -> None:
         """Report the positions in the changelogs to the recovery.
 
         Changelogs are active from the recovery's seek on. Records that were dropped since then were
         dropped because another rebalance began, which ends with another seek.
         """
-        changelogs = filter(self._is_changelog_tp, self._get_active_partitions())
-        positions = {tp: self.reader.position(tp) for tp in changelogs}
+        positions = {tp: self._thread.position(tp) for tp in active if self._is_changelog_tp(tp)}
         self.app.tables.recovery.reached(
             {tp: position for tp, position in positions.items() if position is not None}
         )
-
-    @Service.task  # type: ignore[untyped-decorator]  # Faust is untyped
-    async def _keep_ends(self) -> None:
-        while not self.should_stop:
-            await self.ends.ask(self._thread.ends)
-            await asyncio.sleep(ASK_SECONDS)
 
     async def _seek_back(self) -> None:
         """Read dropped records again, unless a rebalance revokes partitions meanwhile.
@@ -164,31 +152,23 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
             self._dropped = False
 
     async def perform_seek(self) -> None:
-        """Set all positions after a rebalance."""
+        """Seek every partition to the position after a rebalance.
+
+        aiokafka's seek_to_committed does not move a partition without a committed offset, so
+        records dropped there would never be read: such a partition is read from its beginning.
+        """
         generation = self.app.consumer_generation_id
         self._seeks += 1
         await super().perform_seek()
+        fresh = [
+            tp
+            for tp in self.assignment()
+            if not self._is_changelog_tp(tp) and not self._committed_offset.get(tp)
+        ]
+        if fresh:
+            await self._thread.seek_to_beginning(*map(driver.ensure_aiokafka_TP, fresh))
         self._seeks += 1
         self._sought_generation = generation
-        await self.ends.ask(self._thread.ends)
-
-    async def seek_to_committed(self) -> Mapping[Any, int | None]:
-        """Read source partitions on from the committed offsets; those without one from their
-        beginning. Raises IllegalStateError."""
-        committed: Mapping[Any, int | None] = await self._thread.committed()
-        positions = {TP(*tp): offset for tp, offset in committed.items()}
-        self.reader.seek(
-            {
-                tp: offset if offset is not None and offset > 0 else BEGINNING
-                for tp, offset in positions.items()
-                if not self._is_changelog_tp(tp)
-            }
-        )
-        return committed
-
-    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        """Read partitions on from these offsets: the recovery's."""
-        self.reader.seek(partitions)
 
     async def wait_empty(self) -> None:
         """Before a revocation: wait until the current folds are durable, and commit."""
@@ -217,6 +197,16 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
     def member_id(self) -> str:
         """This worker's member id in the group; empty if the group has removed it."""
         return str(self._thread._consumer._coordinator.member_id)
+
+    def high_watermark(self, tp: TP, written: int = 0) -> int | None:
+        """See streams.flow.merge.Progress; 0 of a partition that is not this worker's."""
+        thread: FetchThread = self._thread
+        return thread.high_watermark(tp, written)
+
+    def is_in_flight(self, tp: TP) -> bool:
+        """Whether records of the partition are fetched and not passed on yet."""
+        thread: FetchThread = self._thread
+        return thread.has_unread(tp)
 
     def resumed_at(self, tp: TP) -> int:
         """The offset from which the partition is read since the last rebalance or commit."""

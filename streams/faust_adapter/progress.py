@@ -19,16 +19,16 @@ class ConsumerProgress:
         self._done: dict[TP, int] = {}  # the offsets acknowledged
 
     def high_watermark(self, topic: Topic, number: int, written: int = 0) -> int | None:
-        end: int | None = self._app.consumer.ends.end(self._tp(topic, number), written)
+        end: int | None = self._app.consumer.high_watermark(self._tp(topic, number), written)
         return end
 
     def has_unread(self, topic: Topic, number: int, read: int, written: int = 0) -> bool:
         tp, consumer = self._tp(topic, number), self._app.consumer
-        end = consumer.ends.end(tp, written)
+        end = consumer.high_watermark(tp, written)
         return end is None or max(read, consumer.resumed_at(tp)) < end
 
     def is_in_flight(self, topic: Topic, number: int) -> bool:
-        return bool(self._app.consumer.reader.has_unread(self._tp(topic, number)))
+        return bool(self._app.consumer.is_in_flight(self._tp(topic, number)))
 
     def rounds(self) -> int:
         return int(self._app.consumer.rounds)
@@ -57,7 +57,7 @@ class ConsumerProgress:
 
     def end_of(self, topic: str, number: int) -> int | None:
         """The end of a partition, by topic name, as last reported; None where it is not known."""
-        end: int | None = self._app.consumer.ends.end(TP(topic, number))
+        end: int | None = self._app.consumer.high_watermark(TP(topic, number))
         return end
 
     def is_live(self) -> bool:
@@ -79,7 +79,7 @@ class ConsumerProgress:
 
     def kafka_silence(self) -> float:
         """Seconds since a broker last answered."""
-        return float(self._app.consumer.ends.silence)
+        return float(self._app.consumer.answers.silence)
 
     async def changelog_ends(self, changelogs: list[TopicPartition]) -> dict[TopicPartition, int]:
         """The offsets after the last records of changelog partitions. Raises KafkaUnavailable."""

@@ -8,9 +8,8 @@ from contextlib import contextmanager, suppress
 
 from runtime.kafka import KafkaSettings
 
-# The client id in the first request of a librdkafka client that has no other, such as the worker's
-# producer: its length and the name.
-LIBRDKAFKA = b"\0\x07rdkafka"
+# The client id in the first request of a librdkafka client, such as the worker's producer.
+LIBRDKAFKA = b"rdkafka"
 _CHUNK = 1 << 20
 
 

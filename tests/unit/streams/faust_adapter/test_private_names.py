@@ -13,8 +13,9 @@ from pathlib import Path
 
 import aiokafka
 import pytest
+from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from confluent_kafka import KafkaError
+from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
 from faust import App, Table
 from faust.stores.memory import Store
 from faust.tables import TableManager
@@ -22,7 +23,7 @@ from faust.tables.recovery import Recovery
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 
 import streams.faust_adapter
-from streams.faust_adapter import app, consumer, consumer_thread, recovery, store
+from streams.faust_adapter import app, consumer, consumer_thread, fetcher, recovery, store
 
 FOLDER = Path(streams.faust_adapter.__path__[0])
 
@@ -33,16 +34,28 @@ USED: dict[type, set[str]] = {
         "_acked",
         "_committed_offset",
         "_get_active_partitions",
+        "_getmany",
         "_is_changelog_tp",
         "_thread",
         "can_resume_flow",
         "commit_and_end_transactions",
         "flow_active",
     },
-    AIOKafkaConsumerThread: {"_consumer", "thread_loop"},
-    aiokafka.AIOKafkaConsumer: {"_coordinator"},
+    AIOKafkaConsumerThread: {"_consumer", "_fetch_records", "_seek_wait"},
+    aiokafka.AIOKafkaConsumer: {"_coordinator", "_fetcher", "_subscription"},
+    Fetcher: {
+        "_client",
+        "_fetch_max_wait_ms",
+        "_get_actions_per_node",
+        "_notify",
+        "_records",
+        "_wait_consume_future",
+        "seek_to",
+    },
     GroupCoordinator: {"fetch_committed_offsets", "member_id"},
-    KafkaError: {"_PARTITION_EOF"},
+    SubscriptionState: {"assigned_partitions", "subscription"},
+    Assignment: {"state_value"},
+    TopicPartitionState: {"has_valid_position", "highwater", "position", "timestamp"},
     Recovery: {
         "_recovery_started_at",
         "_set_recovery_ended",
@@ -67,21 +80,20 @@ OVERRIDDEN: dict[type, tuple[type, set[str]]] = {
         Consumer,
         {
             "__init__",
-            "_drain_messages",
             "_new_consumer_thread",
             "_new_offset",
-            "on_partitions_assigned",
-            "on_start",
-            "on_stop",
+            "getmany",
             "perform_seek",
-            "seek_to_committed",
-            "seek_wait",
             "verify_event_path",
             "wait_empty",
         },
     ),
     consumer.BatchTransport: (Transport, {"Consumer"}),
-    consumer_thread.GroupThread: (AIOKafkaConsumerThread, {"on_partitions_assigned"}),
+    consumer_thread.FetchThread: (
+        AIOKafkaConsumerThread,
+        {"_fetch_records", "_seek_wait", "on_start", "position", "seek_to_committed"},
+    ),
+    fetcher.LightRecords: (PartitionRecords, {"_consumer_record"}),
     recovery.BatchRecovery: (
         Recovery,
         {

@@ -24,9 +24,8 @@ class _Consumer:
     def resumed_at(self, tp: TP) -> int:
         return 100 if tp == OTHER else 0
 
-    @property
-    def ends(self) -> Any:
-        return SimpleNamespace(end=lambda tp: 9 if tp == SOURCE else None)
+    def high_watermark(self, tp: TP) -> int | None:
+        return 9 if tp == SOURCE else None
 
 
 def _progress(*, rebalancing: bool = False) -> ConsumerProgress:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from aiokafka.errors import IllegalStateError
@@ -17,7 +17,6 @@ from schemas.topics import Topic
 from streams.consumed import FetchedRecord
 from streams.faust_adapter.app import StreamsApp, add_table, make_app
 from streams.faust_adapter.consumer import BatchConsumer
-from streams.faust_adapter.reader import Reader
 from streams.faust_adapter.recovery import BatchRecovery
 from streams.faust_adapter.store import PartitionedTable
 from streams.settings import StreamsSettings
@@ -164,28 +163,27 @@ def test_it_reads_on_where_the_file_ends_if_that_is_still_there(
     assert offsets == {ONE: 7}
 
 
-class _Reader:
-    """One record is there each time."""
+class _Thread:
+    """A consumer thread; partitions are revoked while it seeks to the committed offsets."""
 
-    tp: TP = NODES
-    at: int | None = 6
+    taken_after = seeks = 0
+    error: Exception = IllegalStateError("No current assignment for partition rollcall.nodes-0")
 
-    async def fetch(self, *_: Any) -> dict[TP, list[FetchedRecord]]:
-        return {self.tp: [record(5, "a", "1")]}
+    async def seek_to_committed(self) -> dict[TP, int]:
+        raise self.error
 
-    def position(self, _: TP) -> int | None:
-        return self.at
+    async def getmany(self, *_: Any) -> dict[TP, list[FetchedRecord]]:
+        return {NODES: [record(5, "a", "1")]}
 
-    def has_unread(self, _: TP) -> bool:
-        return False
+    def highwater(self, _: TP) -> int:
+        return 6
 
 
-def consumer_on(app: StreamsApp, reader: _Reader) -> Any:
+def consumer_on(app: StreamsApp, thread: _Thread) -> Any:
     consumer = app.consumer
     assert isinstance(consumer, BatchConsumer)
     consumer._thread.thread_loop.close()
-    consumer._thread = SimpleNamespace()
-    consumer.reader = cast(Reader, reader)
+    consumer._thread = thread
     return consumer
 
 
@@ -206,46 +204,51 @@ class _Receiver:
     async def drain(self) -> None: ...
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        IllegalStateError("No current assignment for partition rollcall.nodes-0"),
-        AssertionError("No partitions are assigned"),
-    ],
-)
+async def fetch(consumer: BatchConsumer) -> None:
+    async for _ in consumer.getmany(0.1):
+        raise AssertionError("nothing is left to Faust")
+
+
+@pytest.mark.parametrize("error", [_Thread.error, AssertionError("No partitions are assigned")])
 def test_a_revocation_while_it_seeks_back_delivers_nothing_until_the_rebalance_sought(
     runner: asyncio.Runner, app: StreamsApp, error: Exception
 ) -> None:
-    async def revoked() -> None:
-        raise error
-
     receiver = _Receiver()
     app.read(KAFKA, [topics.NODES], receiver)
-    consumer = consumer_on(app, _Reader())
-    consumer._thread.committed = revoked
+    consumer = consumer_on(app, _Thread())
+    consumer._thread.error = error
     consumer._active_partitions = {NODES}
     consumer._sought_generation = app.consumer_generation_id = 3
-    runner.run(consumer._round())
+    runner.run(fetch(consumer))
     assert receiver.offsets == [5]
     consumer._dropped = True
-    runner.run(consumer._round())
-    runner.run(consumer._round())
+    runner.run(fetch(consumer))
+    runner.run(fetch(consumer))
     assert receiver.offsets == [5]
     assert consumer._dropped
 
 
-def test_recovery_ends_when_the_reader_has_reached_the_end_since_the_last_seek(
+def test_what_was_taken_before_the_seek_is_not_restored(
     runner: asyncio.Runner, app: StreamsApp, table: PartitionedTable, recovery: BatchRecovery
 ) -> None:
-    reader = _Reader()
-    reader.tp, reader.at = ONE, None
-    consumer = consumer_on(app, reader)
+    """A fetch may wait while a rebalance passes: its records are from an older position."""
+
+    class Thread(_Thread):
+        async def getmany(self, *_: Any) -> dict[TP, list[FetchedRecord]]:
+            return {ONE: [record(5, "a", "1")]}
+
+        def position(self, _: TP) -> int:
+            return 10
+
+    consumer = consumer_on(app, Thread())
     consumer._active_partitions = {ONE}
-    runner.run(consumer._round())
-    assert table.partition(0) == {b"a": b"1"}
+    consumer._thread.seeks = 1
+    runner.run(fetch(consumer))
+    assert not table.partition(0)
     assert recovery.in_recovery
-    reader.at = 10
-    runner.run(consumer._round())
+    consumer._thread.taken_after = 1
+    runner.run(fetch(consumer))
+    assert table.partition(0) == {b"a": b"1"}
     assert not recovery.in_recovery
 
 
@@ -262,7 +265,7 @@ def test_partitions_are_given_up_when_nothing_is_folded_and_what_is_done_is_comm
 
     committed: list[dict[TP, int]] = []
     app.read(KAFKA, [topics.NODES], Receiver())
-    consumer = consumer_on(app, _Reader())
+    consumer = consumer_on(app, _Thread())
     consumer._commit, consumer._thread.assignment = commit, lambda: {NODES}
     app._producer = SimpleNamespace(flush=_nothing)
     runner.run(consumer.wait_empty())
