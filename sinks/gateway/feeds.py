@@ -5,6 +5,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import chain
 from typing import Any
@@ -34,6 +35,16 @@ _DRAIN_STEP = 0.05
 AnyFeed = Feed | BoardFeed
 
 
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """The feeds that are checked together; how many messages wait for them, and when they are
+    counted again (seconds of the loop's clock)."""
+
+    feeds: dict[AnyFeed, None] = field(default_factory=dict)
+    waiting: int = 0
+    count_due: float = 0.0
+
+
 class Feeds:
     """Belongs to the event loop's thread, but for `sent`, `stalled` and `by_transport`."""
 
@@ -50,12 +61,9 @@ class Feeds:
         self._stalled_after = stalled_after.total_seconds()
         self._waiting_max = bytes_waiting_max // _WAITING_BYTES
         self._wall_clock = wall_clock
-        self._turns: list[dict[AnyFeed, None]] = [{} for _ in ALL_TURNS]
+        self._turns = [_Turn() for _ in ALL_TURNS]
         self._by_transport: Counter[str] = Counter(sse=0, websocket=0, board=0)
         self._logged: set[str] = set()
-        # Of each turn: how many messages wait, and when they are counted again.
-        self._waiting = [0] * TURNS
-        self._backlog_due = [0.0] * TURNS
         self._counted_sent = 0
         self._sample_at = _SAMPLED
         self._is_stopping = False
@@ -64,10 +72,10 @@ class Feeds:
         self.emptied = asyncio.Event()
 
     def __len__(self) -> int:
-        return sum(map(len, self._turns))
+        return sum(len(turn.feeds) for turn in self._turns)
 
     def __iter__(self) -> Iterator[AnyFeed]:
-        return chain.from_iterable(self._turns)
+        return chain.from_iterable(turn.feeds for turn in self._turns)
 
     @property
     def by_transport(self) -> dict[str, int]:
@@ -76,13 +84,13 @@ class Feeds:
 
     async def run(self, feed: AnyFeed, transport: str) -> End:
         """Run a feed until it ends; returns why."""
-        turn = min(self._turns, key=len)
-        turn[feed] = None
+        turn = min(self._turns, key=lambda one: len(one.feeds))
+        turn.feeds[feed] = None
         self._by_transport[transport] += 1
         try:
             return await feed.run()
         finally:
-            del turn[feed]
+            del turn.feeds[feed]
             self._by_transport[transport] -= 1
             self._note_emptied()
 
@@ -133,11 +141,11 @@ class Feeds:
         Call it for every turn each CHECK_SECONDS, with `now` on the loop's clock.
         """
         unresponsive: list[AnyFeed] = []
-        for turn in turns:
-            unresponsive += self._check_turn(self._turns[turn], now)
-            if now >= self._backlog_due[turn]:
-                self._backlog_due[turn] = now + _BACKLOG_SECONDS
-                self._waiting[turn] = sum(feed.waiting for feed in self._turns[turn])
+        for turn in (self._turns[number] for number in turns):
+            unresponsive += self._check_feeds(turn.feeds, now)
+            if now >= turn.count_due:
+                turn.count_due = now + _BACKLOG_SECONDS
+                turn.waiting = sum(feed.waiting for feed in turn.feeds)
         stalled = [feed for feed in unresponsive if feed.ended is End.STALLED]
         if stalled:
             self._log_once("subscriber stalled, disconnected", seconds=self._stalled_after)
@@ -146,10 +154,11 @@ class Feeds:
         if count := len(stalled) + len(backlogs):
             self.stalled += count
             metrics.GATEWAY_STALLED.add(count)
-        self._measure()
+        if FIRST_TURN in turns:
+            self._measure()
         return unresponsive + backlogs
 
-    def _check_turn(self, feeds: Collection[AnyFeed], now: float) -> list[AnyFeed]:
+    def _check_feeds(self, feeds: Collection[AnyFeed], now: float) -> list[AnyFeed]:
         """Of many feeds that became quiet at once only some get a keep-alive each time: changes
         must not wait for all of them."""
         unresponsive: list[AnyFeed] = []
@@ -174,7 +183,7 @@ class Feeds:
 
     def _largest_backlogs(self) -> list[AnyFeed]:
         """Feeds to disconnect because too much waits for all together: those with most."""
-        if sum(self._waiting) <= self._waiting_max:
+        if sum(turn.waiting for turn in self._turns) <= self._waiting_max:
             return []
         excess = sum(feed.waiting for feed in self) - self._waiting_max
         found = []
@@ -185,7 +194,8 @@ class Feeds:
                 excess -= feed.waiting
                 feed.end(End.STALLED)
                 found.append(feed)
-        self._waiting = [0] * TURNS
+        for turn in self._turns:
+            turn.waiting = 0
         return found
 
     def _measure(self) -> None:

@@ -21,7 +21,7 @@ from runtime.guarded_http import (
 )
 from runtime.metrics import GATEWAY_CONNECTIONS
 from sinks.gateway.app import app
-from sinks.gateway.feeds import ALL_TURNS, CHECK_SECONDS, TURNS
+from sinks.gateway.feeds import ALL_TURNS, CHECK_SECONDS, FIRST_TURN, TURNS
 from sinks.gateway.gateway import NOWHERE, Gateway
 from sinks.gateway.listener import BACKLOG, listen
 from sinks.gateway.message import Message
@@ -159,7 +159,8 @@ class Server:
         await serving
 
     def _check(self, turn: int) -> None:
-        GATEWAY_CONNECTIONS.set(len(self._guard))
+        if turn == FIRST_TURN:
+            GATEWAY_CONNECTIONS.set(len(self._guard))
         for feed in self._gateway.check(self._loop.time(), (turn,)):
             self._abort(feed.client)
 
