@@ -7,7 +7,7 @@ from confluent_kafka import Consumer, TopicPartition
 from benchmarks.results import WARM_UP
 from benchmarks.scene import NotReached
 from runtime.kafka import KafkaSettings
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 
 class Log:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from benchmarks.population import Population, Prepared
-from schemas.topics import CALLS, CONNECTIONS, REGISTRATIONS, Topic
+from schemas.topic import Topic
+from schemas.topics import CALLS, CONNECTIONS, REGISTRATIONS
 from schemas.vocabulary import CallKind, RegistrationKind, Status
 
 TOPICS = (REGISTRATIONS, CALLS, CONNECTIONS)

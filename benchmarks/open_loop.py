@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 from benchmarks.population import Prepared
 from benchmarks.scene import NotReached
 from runtime.kafka import KafkaSettings
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 _STOP_SECONDS = 60.0
 

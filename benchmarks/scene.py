@@ -22,7 +22,7 @@ from local.stage_process import StageProcess
 from runtime.kafka import ensure_topics
 from schemas.cloudevents import event_headers
 from schemas.codec import encode
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 READY_SECONDS = 300.0
 

@@ -9,7 +9,8 @@ from calls.errors import AssignmentLost
 from runtime import logs
 from runtime.kafka import KafkaMisconfigured, KafkaSettings
 from runtime.lag import fetched_end
-from schemas.topics import CALLS, MEDIA, PRESENCE, SPEECH, Topic
+from schemas.topic import Topic
+from schemas.topics import CALLS, MEDIA, PRESENCE, SPEECH
 
 GROUP = "calls"
 # A call's own events first: the others need its legs.

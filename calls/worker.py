@@ -22,7 +22,8 @@ from schemas.codec import InvalidRecord, decode
 from schemas.media import MediaEvent
 from schemas.presence import Presence
 from schemas.speech import SpeechEvent
-from schemas.topics import CALLS, MEDIA, PRESENCE, SPEECH, Topic
+from schemas.topic import Topic
+from schemas.topics import CALLS, MEDIA, PRESENCE, SPEECH
 
 NAME = "calls"
 _READ_SECONDS = 0.05

@@ -17,7 +17,8 @@ from schemas.internal import NodeState
 from schemas.media import MediaEvent
 from schemas.presence import Presence
 from schemas.speech import SpeechEvent
-from schemas.topics import CALLS, MEDIA, NODE_STATE, PRESENCE, SPEECH, Topic
+from schemas.topic import Topic
+from schemas.topics import CALLS, MEDIA, NODE_STATE, PRESENCE, SPEECH
 
 # The topics of calls, in an order in which no record comes before its call.
 TOPICS = (CALLS, MEDIA, SPEECH, PRESENCE)

@@ -13,7 +13,7 @@ from confluent_kafka import (
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 _TIMEOUT = 15.0
 

@@ -12,7 +12,7 @@ from runtime.kafka import KafkaSettings
 from schemas import codec, topics
 from schemas.cloudevents import event_headers, headers
 from schemas.dead_letter import dead_letter
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 _SPAN_BITS = (1 << 64) - 1
 _RANDOM_BITS = 1 << 56

@@ -24,7 +24,8 @@ from producers.spool import Spool
 from producers.topic_partitions import TopicPartitions
 from runtime import logs
 from runtime.kafka import KafkaSettings, translate
-from schemas.topics import DEAD_LETTERS, Topic
+from schemas.topic import Topic
+from schemas.topics import DEAD_LETTERS
 
 __all__ = ["Publisher", "PublisherClosed", "PublisherSettings"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from producers.delivery import Delivery
 from runtime.kafka import KafkaMisconfigured, KafkaSettings, KafkaUnavailable
 from runtime.partition_counts import PartitionCounts
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 _TIMEOUT = 1.0
 

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 
 class Translated(NamedTuple):

@@ -14,7 +14,7 @@ from runtime.librdkafka_log import LIBRDKAFKA_LOG
 from runtime.settings import Duration, StageSettings
 from runtime.topic_leaders import wait_until_led
 from schemas import topics
-from schemas.topics import Cleanup, Topic
+from schemas.topic import Cleanup, Topic
 
 # Where the address is set: [kafka] in the settings file, or the environment.
 BOOTSTRAP_SETTING = "kafka.bootstrap_servers, ROLLCALL_KAFKA_BOOTSTRAP_SERVERS"

@@ -23,7 +23,7 @@ from runtime import logs
 from runtime.kafka import KafkaMisconfigured, KafkaSettings, KafkaUnavailable, no_answer, translate
 from runtime.kafka_errors import is_transient
 from runtime.lag import Partition, fetched_end
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 log = logs.get(__name__)
 

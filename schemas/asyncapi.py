@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from schemas import golden, topics
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 # The contract's. An incompatible change raises the first number that is not 0 (schemas.publish).
 VERSION = "0.5.0"

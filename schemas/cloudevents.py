@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 Headers = list[tuple[str, bytes]]
 

@@ -13,7 +13,7 @@ from schemas import golden, topics, vocabulary
 from schemas.cloudevents import headers
 from schemas.field_tables import anchor, cell, fields_table
 from schemas.origin import Event
-from schemas.topics import Cleanup, Topic
+from schemas.topic import Cleanup, Topic
 
 PAGE = Path(__file__).parent.parent / "docs" / "events.md"
 # The example shown of a topic; of others the first.

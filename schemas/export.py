@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from schemas import asyncapi, topics
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # As last released; `make schemas` writes it anew, and the tests compare it with the models.

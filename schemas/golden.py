@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 FOLDER = Path(__file__).parent / "examples"
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from runtime import logs
 from schemas import topics
-from schemas.topics import Topic
+from schemas.topic import Topic
 from streams.batches.batch_metrics import measure
 from streams.batches.effects import Effects
 from streams.batches.join_batch import CONNECTIONS, MEDIA, Join, JoinBatch

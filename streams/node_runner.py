@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from runtime import logs, metrics
-from schemas.topics import NODES, Topic
+from schemas.topic import Topic
+from schemas.topics import NODES
 from streams.batches.effects import Effects
 from streams.batches.node_batch import NodeCopier
 from streams.batches.partition import PartitionAccess

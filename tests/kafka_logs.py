@@ -8,7 +8,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, Topic
 from runtime.kafka import KafkaSettings
 from schemas import codec
 from schemas.presence import Presence
-from schemas.topics import PRESENCE, Topic
+from schemas.topic import Topic
+from schemas.topics import PRESENCE
 from tests.eventually import eventually
 
 

@@ -16,7 +16,8 @@ from benchmarks import topics
 from benchmarks.peers import Job
 from benchmarks.peers.fold import fold
 from runtime.kafka import KafkaSettings
-from schemas.topics import REGISTRATIONS, Topic
+from schemas.topic import Topic
+from schemas.topics import REGISTRATIONS
 from streams.faust_adapter.app import StreamsApp
 from streams.faust_adapter.progress import ConsumerProgress
 from streams.faust_adapter.recovery import BatchTables

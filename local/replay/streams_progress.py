@@ -4,7 +4,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
 from schemas import topics
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 SOURCES = (topics.REGISTRATIONS, topics.CONNECTIONS, topics.CALLS, topics.NODES, topics.MEDIA)
 # What is derived from them, in order.

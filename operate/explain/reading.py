@@ -10,7 +10,7 @@ from operate.explain.records import LogRecord, Span, by_time
 from operate.topic_reader import TopicReader
 from runtime.kafka import KafkaMisconfigured, KafkaSettings, translate
 from runtime.partitioner import partition_of
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 _TIMEOUT = 15.0
 _EPOCH, _MILLISECOND = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)

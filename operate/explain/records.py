@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from operate.explain.events import ReportedEvent
 from schemas import topics
-from schemas.topics import Topic
+from schemas.topic import Topic
 from schemas.vocabulary import CallKind, Source
 from streams import models
 from streams.consumed import SESSION_SOURCES

@@ -16,7 +16,8 @@ from operate.forget import topics
 from operate.forget.receipt import Receipt, new_receipt
 from operate.topic_reader import end_offsets
 from runtime.kafka import KafkaSettings
-from schemas.topics import CALL_RECORDS, DIAL_RESULTS, PRESENCE, SESSIONS, Cleanup
+from schemas.topic import Cleanup
+from schemas.topics import CALL_RECORDS, DIAL_RESULTS, PRESENCE, SESSIONS
 from sinks.clickhouse.reader import GROUP as CLICKHOUSE_GROUP
 from sinks.clickhouse.tables import TABLES
 from sinks.user_center.reader import GROUP as USER_CENTER_GROUP

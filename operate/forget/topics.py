@@ -13,7 +13,8 @@ from schemas.cloudevents import headers
 from schemas.codec import InvalidRecord, decode, encode
 from schemas.dialling import DialResult
 from schemas.forgetting import ForgetCommand
-from schemas.topics import CALL_RECORDS, DIAL_RESULTS, FORGET_COMMANDS, PRESENCE, Topic
+from schemas.topic import Topic
+from schemas.topics import CALL_RECORDS, DIAL_RESULTS, FORGET_COMMANDS, PRESENCE
 from schemas.vocabulary import DialState
 
 _POLL_SECONDS = 0.1

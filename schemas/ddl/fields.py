@@ -5,7 +5,7 @@ from enum import Enum, auto
 from typing import Any
 
 from schemas import export, topics
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 # Topics that SQL reads: not those whose form may change with any version, nor the session table,
 # whose records are whole or in short, nor commands, which have extensions in clear.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from schemas.ddl import clickhouse, flink, ksqldb
 from schemas.ddl.fields import TOPICS
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 FOLDER = Path(__file__).parents[1] / "sql"
 _SYSTEMS: dict[str, tuple[str, Callable[[Topic], str]]] = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas import topics
 from schemas.codec import InvalidRecord, decode
-from schemas.topics import Cleanup, Topic
+from schemas.topic import Cleanup, Topic
 from sinks.clickhouse import event_rows, rows
 from sinks.clickhouse.call_record_rows import call_record
 from sinks.clickhouse.derived.views import NAMES

@@ -9,7 +9,8 @@ from msgspec import Struct
 from schemas.cloudevents import Headers
 from schemas.codec import UNREADABLE, InvalidRecord, unreadable
 from schemas.refused import refused
-from schemas.topics import DEAD_LETTERS, Topic
+from schemas.topic import Topic
+from schemas.topics import DEAD_LETTERS
 
 
 class Record(Struct, gc=False):

@@ -11,7 +11,7 @@ from typing import Any
 
 from schemas import topics
 from schemas.cloudevents import event_headers
-from schemas.topics import Topic
+from schemas.topic import Topic
 from streams import models
 from streams.batches.effects import Effects, Record, refusal
 from streams.batches.journal import Journal

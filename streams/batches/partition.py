@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from schemas.topics import Topic
+from schemas.topic import Topic
 from streams.batches.partition_state import PartitionState
 from streams.tables.packed_table import PackedTable
 

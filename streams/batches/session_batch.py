@@ -9,6 +9,7 @@ from typing import Any
 
 from schemas import topics
 from schemas.fences import Fence
+from schemas.topic import Topic
 from schemas.vocabulary import CallKind, RegistrationKind
 from streams import models
 from streams.batches.effects import Effects
@@ -63,7 +64,7 @@ class SessionBatch:
         self._sessions = OpenSessions(partition, self.output, now)
         self._nodes = NodeChanges(partition, self._sessions, self.output, now, caught_up=caught_up)
 
-    def fold(self, topic: topics.Topic, records: Iterable[Any]) -> None:
+    def fold(self, topic: Topic, records: Iterable[Any]) -> None:
         """Fold consumed records of `topic` (objects with key, value, offset, headers)."""
         rule = _RULES[topic.name]
         read = models.decoder(topic.model).decode

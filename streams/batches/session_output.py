@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas import topics
 from schemas.fences import Fence
-from schemas.topics import Topic
+from schemas.topic import Topic
 from schemas.vocabulary import Cause
 from streams.batches.effects import Effects, Record, refusal
 from streams.batches.failures import Failures

@@ -11,7 +11,7 @@ from faust.types.auth import SASLMechanism
 
 from runtime.kafka import KafkaSettings
 from runtime.private_folders import make_private_folder
-from schemas.topics import Topic
+from schemas.topic import Topic
 from streams.faust_adapter.consumer import BatchTransport, Receiver
 from streams.faust_adapter.recovery import BatchTables, CheckAssignment, Load
 from streams.faust_adapter.store import PartitionedTable

@@ -14,7 +14,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from runtime import logs
-from schemas.topics import Topic
+from schemas.topic import Topic
 from streams.faust_adapter.consumer_thread import FetchThread
 from streams.faust_adapter.fetcher import BUSY_WAIT_MS, Answers
 

@@ -4,7 +4,8 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from runtime.kafka import KafkaSettings, KafkaUnavailable
-from schemas.topics import NODES, Topic
+from schemas.topic import Topic
+from schemas.topics import NODES
 from streams.consumed import SOURCES, TopicPartition
 from streams.faust_adapter.app import StreamsApp
 

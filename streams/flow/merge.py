@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from runtime import logs
-from schemas.topics import Topic
+from schemas.topic import Topic
 from streams.flow.merge_buffer import MergeBuffer
 
 log = logs.get(__name__)

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Any
 
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 # Batches that arrive while the previous one becomes durable are folded together, up to so many
 # records: each fold waits for Kafka, so one fold a batch would let batches queue. With a lower

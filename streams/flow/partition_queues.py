@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from runtime import metrics
-from schemas.topics import Topic
+from schemas.topic import Topic
 from streams.flow.failure import Failure
 from streams.flow.merge import Merge, Progress, Run
 

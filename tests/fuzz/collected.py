@@ -7,7 +7,7 @@ from producers.envelope import dead_letter_record, event_record
 from runtime.kafka import KafkaSettings
 from schemas.codec import decode, validate
 from schemas.dead_letter import MAX_PAYLOAD, DeadLetter
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 _KAFKA = KafkaSettings()
 # Base64 of the payload, the texts at their longest, and the names around them.

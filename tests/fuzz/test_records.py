@@ -18,7 +18,7 @@ from schemas.codec import InvalidRecord, decode, validate
 from schemas.dead_letter import DeadLetter
 from schemas.presence import Presence
 from schemas.refused import refused
-from schemas.topics import Topic
+from schemas.topic import Topic
 from sinks.clickhouse.rows import Delivery
 from sinks.clickhouse.tables import TABLES, to_row
 from sinks.user_center.cloud_event import batch_body, cloud_event, record_of

@@ -12,7 +12,7 @@ from typing import Any
 from schemas import topics
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
-from schemas.topics import Topic
+from schemas.topic import Topic
 from schemas.vocabulary import Cause, ConnectionKind, NodeKind, RegistrationKind, Source
 from tests.histories.facts import EDGE, REGISTRARS, Device, Facts, Uncertainty
 from tests.histories.reports import START, Report, Reporter

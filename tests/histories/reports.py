@@ -12,7 +12,7 @@ from schemas.connection import ConnectionEvent, connection_id
 from schemas.node import NodeEvent
 from schemas.origin import Address
 from schemas.registration import RegistrationEvent
-from schemas.topics import Topic
+from schemas.topic import Topic
 from schemas.vocabulary import (
     CallKind,
     ConnectionKind,

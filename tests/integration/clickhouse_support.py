@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 
 from local.network import free_port
 from runtime.kafka import KafkaSettings
-from schemas.topics import Topic
+from schemas.topic import Topic
 from sinks.clickhouse import migration
 from sinks.clickhouse.database import Database
 from sinks.clickhouse.derived import views

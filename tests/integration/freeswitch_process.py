@@ -21,7 +21,8 @@ from producers.freeswitch.context import Context
 from producers.freeswitch.framing import Frame, Framing
 from runtime.kafka import KafkaSettings
 from schemas import codec
-from schemas.topics import CALLS, CONNECTIONS, DEAD_LETTERS, NODES, REGISTRATIONS, Topic
+from schemas.topic import Topic
+from schemas.topics import CALLS, CONNECTIONS, DEAD_LETTERS, NODES, REGISTRATIONS
 
 CAPTURES = Path(__file__).parents[1] / "captures" / "freeswitch"
 TOPICS = (REGISTRATIONS, CALLS, CONNECTIONS, NODES, DEAD_LETTERS)

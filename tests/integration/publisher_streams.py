@@ -14,7 +14,7 @@ from confluent_kafka import (
 
 from runtime.kafka import KafkaSettings
 from schemas.registration import RegistrationEvent
-from schemas.topics import Topic
+from schemas.topic import Topic
 from schemas.vocabulary import RegistrationKind, Source
 from tests.eventually import eventually
 

@@ -13,7 +13,8 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from runtime.kafka import KafkaSettings
 from schemas import codec
 from schemas.presence import Presence
-from schemas.topics import CALLS, CONNECTIONS, DEAD_LETTERS, NODES, PRESENCE, REGISTRATIONS, Topic
+from schemas.topic import Topic
+from schemas.topics import CALLS, CONNECTIONS, DEAD_LETTERS, NODES, PRESENCE, REGISTRATIONS
 from schemas.vocabulary import NodeKind, Status
 from tests.eventually import eventually
 from tests.integration.server_process import ServerProcess

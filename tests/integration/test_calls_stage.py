@@ -15,7 +15,8 @@ from schemas.call_record import CallRecord
 from schemas.internal import NodeState
 from schemas.media import MediaEvent
 from schemas.speech import SpeechEvent
-from schemas.topics import CALL_RECORDS, CALLS, DEAD_LETTERS, MEDIA, NODE_STATE, SPEECH, Topic
+from schemas.topic import Topic
+from schemas.topics import CALL_RECORDS, CALLS, DEAD_LETTERS, MEDIA, NODE_STATE, SPEECH
 from schemas.vocabulary import (
     CallKind,
     CallState,

@@ -11,6 +11,7 @@ import httpx
 
 from runtime.kafka import KafkaSettings
 from schemas import topics
+from schemas.topic import Topic
 from schemas.vocabulary import CallKind
 from tests import clickhouse_records as records
 from tests.eventually import eventually
@@ -23,13 +24,13 @@ from tests.user_center_processes import reference_user_center, sink
 ALICE, BOB = "sip:alice@example.test", "sip:bob@example.test"
 
 
-def register(aor: str, seq: int) -> tuple[topics.Topic, str, Any]:
+def register(aor: str, seq: int) -> tuple[Topic, str, Any]:
     event = registered(seq)
     event.aor, event.contact = aor, f"sip:{seq}@192.0.2.7"
     return topics.REGISTRATIONS, aor, event
 
 
-def call(aor: str, seq: int) -> tuple[topics.Topic, str, Any]:
+def call(aor: str, seq: int) -> tuple[Topic, str, Any]:
     event = records.call(
         seq,
         aor=aor,
@@ -66,7 +67,7 @@ def forget(kafka: KafkaSettings, folder: Path, store: Path, aor: str) -> tuple[i
     return ran.returncode, json.loads(ran.stdout)
 
 
-def last(kafka: KafkaSettings, topic: topics.Topic) -> dict[bytes, bytes | None]:
+def last(kafka: KafkaSettings, topic: Topic) -> dict[bytes, bytes | None]:
     """What compaction leaves: the last value of each key."""
     return {message.key() or b"": message.value() for message in read(kafka, topic)}
 

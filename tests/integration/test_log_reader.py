@@ -10,7 +10,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime.kafka import KafkaSettings, KafkaUnavailable
 from runtime.log_reader import QUICK, LogReader, Part, TopicReplaced, read_to_end
-from schemas.topics import CALL_RECORDS, DIAL_RESULTS, NODE_STATE, NODES, Topic
+from schemas.topic import Topic
+from schemas.topics import CALL_RECORDS, DIAL_RESULTS, NODE_STATE, NODES
 from tests.eventually import eventually
 
 

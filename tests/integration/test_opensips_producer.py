@@ -14,7 +14,8 @@ from local.network import free_port
 from local.replay.opensips import OpenSipsReplay
 from runtime.kafka import KafkaSettings
 from schemas import codec
-from schemas.topics import CONNECTIONS, DEAD_LETTERS, NODES, REGISTRATIONS, Topic
+from schemas.topic import Topic
+from schemas.topics import CONNECTIONS, DEAD_LETTERS, NODES, REGISTRATIONS
 from schemas.vocabulary import NodeKind, RegistrationKind
 from tests.eventually import eventually
 from tests.integration.scripted_mi import ScriptedMi

@@ -19,7 +19,8 @@ from runtime.kafka import KafkaSettings
 from schemas import golden
 from schemas.ddl import clickhouse, files
 from schemas.ddl.fields import TOPICS, ListOf, Record, Scalar, Type, fields_of, table_name
-from schemas.topics import DEAD_LETTERS, Topic
+from schemas.topic import Topic
+from schemas.topics import DEAD_LETTERS
 from tests.eventually import eventually
 
 ROOT = Path(__file__).parents[2]

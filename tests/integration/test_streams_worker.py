@@ -16,6 +16,7 @@ from schemas.node import NodeEvent
 from schemas.origin import Address
 from schemas.presence import Presence
 from schemas.registration import RegistrationEvent
+from schemas.topic import Topic
 from schemas.topics import (
     CALLS,
     CONNECTION_LOSSES,
@@ -26,7 +27,6 @@ from schemas.topics import (
     NODES,
     REGISTRATIONS,
     SESSIONS,
-    Topic,
 )
 from schemas.vocabulary import Cause, ConnectionKind, NodeKind, RegistrationKind, Source, Transport
 from tests.eventually import eventually

@@ -13,7 +13,8 @@ from runtime.kafka import KafkaSettings, ensure_topics
 from runtime.partitioner import partition_of
 from runtime.stage import Stage
 from schemas import codec
-from schemas.topics import CALLS, CONNECTIONS, DEAD_LETTERS, REGISTRATIONS, SESSIONS, Topic
+from schemas.topic import Topic
+from schemas.topics import CALLS, CONNECTIONS, DEAD_LETTERS, REGISTRATIONS, SESSIONS
 from schemas.vocabulary import RegistrationKind
 from tests.eventually import eventually
 from tests.integration.test_streams_worker import WORKER, registration

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from schemas.presence import Presence
-from schemas.topics import Topic
+from schemas.topic import Topic
 from streams.batches.leases import Leases
 from tests.registrars.table import token_of
 from tests.unit.pipeline import Pipeline

@@ -11,7 +11,7 @@ from producers.freeswitch.context import Context
 from producers.freeswitch.event import SwitchEvent
 from producers.freeswitch.framing import Frame, Framing
 from producers.translated import Translated
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 CAPTURES = Path(__file__).parents[1] / "captures" / "freeswitch"
 NAMES = sorted(path.stem for path in CAPTURES.glob("*.json"))

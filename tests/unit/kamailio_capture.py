@@ -16,7 +16,7 @@ from producers.sip_proxy.users import Users
 from schemas import topics
 from schemas.connection import ConnectionEvent, connection_id
 from schemas.origin import Address
-from schemas.topics import Topic
+from schemas.topic import Topic
 from schemas.vocabulary import ConnectionKind, Source, Transport
 from tests.unit.opensips_capture import Collector
 from tests.unit.pipeline import Pipeline

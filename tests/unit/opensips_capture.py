@@ -15,7 +15,7 @@ from producers.receive_times import Received, Ticks
 from producers.sip_proxy.inbox import Inbox, Piece, places
 from producers.sip_proxy.users import Users
 from producers.translated import Translated
-from schemas.topics import Topic
+from schemas.topic import Topic
 from tests.unit.pipeline import Pipeline
 
 CAPTURES = Path(__file__).parents[1] / "captures" / "opensips"

@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas import codec, topics
 from schemas.presence import Presence
-from schemas.topics import Topic
+from schemas.topic import Cleanup, Topic
 from streams.batches.effects import Effects
 from streams.batches.join_batch import CONNECTIONS, MEDIA, JoinBatch
 from streams.batches.leases import Leases
@@ -98,7 +98,7 @@ class Pipeline:
         for record in effects.joins + effects.state:
             if record.topic is topics.DEAD_LETTERS:
                 self.dead_letters.append(record.value or b"")
-            elif record.topic.cleanup is topics.Cleanup.DELETE:
+            elif record.topic.cleanup is Cleanup.DELETE:
                 self._fold(record.topic, [Consumed(record.key, record.value or b"")])
 
     def changes(self, user: str) -> list[str]:

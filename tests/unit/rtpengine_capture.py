@@ -13,7 +13,7 @@ from producers.rtpengine.errors import NgError, NgRefused, NgUnreachable
 from producers.rtpengine.settings import RtpengineSettings
 from producers.rtpengine.watcher import Watcher
 from producers.translated import Translated
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 CAPTURES = Path(__file__).parents[1] / "captures" / "rtpengine"
 

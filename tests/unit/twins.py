@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from schemas import topics
+from schemas.topic import Topic
 from streams import models
 from streams.batches.partition_state import PartitionState
 from tests.unit.pipeline import Pipeline
@@ -29,7 +30,7 @@ class Twins(Pipeline):
         self._compared.clear()
         self.compare("after a wait")
 
-    def feed(self, topic: topics.Topic, records: Any) -> None:
+    def feed(self, topic: Topic, records: Any) -> None:
         records = list(records)
         super().feed(topic, records)
         self.whole.feed(topic, records)

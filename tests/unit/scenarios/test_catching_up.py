@@ -6,7 +6,7 @@ No timer may fire early, and the last registration of an ended process has ended
 from typing import Any
 
 from schemas import codec, topics
-from schemas.topics import Topic
+from schemas.topic import Topic
 from schemas.vocabulary import CallKind, NodeKind, Transport
 from streams.batches.session_batch import SessionBatch
 from tests.unit.fold_events import AOR, call, moment, node_change, refreshed, registered

@@ -11,7 +11,7 @@ from schemas.call import CallEvent
 from schemas.internal import ConnectionOwner, NodeChange, NodeState
 from schemas.registration import RegistrationEvent
 from schemas.session import Session
-from schemas.topics import Topic
+from schemas.topic import Topic
 from schemas.vocabulary import CallKind, Cause, NodeKind
 from streams import models
 from streams.batches.effects import Effects, Record

@@ -11,7 +11,7 @@ from runtime.kafka import KafkaSettings
 from runtime.partition_counts import PartitionCounts
 from schemas import codec, topics
 from schemas.node import NodeEvent
-from schemas.topics import Topic
+from schemas.topic import Topic
 from schemas.vocabulary import CallKind, NodeKind, Source, Transport
 from streams.batches.effects import Effects
 from streams.batches.leases import Leases

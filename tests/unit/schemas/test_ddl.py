@@ -8,7 +8,7 @@ import pytest
 from schemas import codec, golden, topics
 from schemas.ddl import files, flink, ksqldb
 from schemas.ddl.fields import TOPICS, ListOf, MapOf, Record, Scalar, Type, fields_of, table_name
-from schemas.topics import Cleanup, Topic
+from schemas.topic import Cleanup, Topic
 
 of_topics = pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 

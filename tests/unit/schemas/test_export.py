@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from schemas import asyncapi, codec, document, export, field_tables, golden, publish, topics
 from schemas.cloudevents import event_headers
-from schemas.topics import Topic
+from schemas.topic import Topic
 from schemas.vocabulary import Cause, RegistrationKind
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from schemas import codec, export, golden, topics
 from schemas.golden import Example
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 CASES = [
     pytest.param(topic, example, id=example.path.stem)

@@ -11,7 +11,7 @@ from operate.explain.records import LogRecord, Span, by_time
 from operate.explain.refolding import Refolding
 from schemas import codec
 from schemas.call_record import CallRecord
-from schemas.topics import Topic
+from schemas.topic import Topic
 from streams import models
 from streams.consumed import SESSION_SOURCES
 from streams.models import Presence, Session

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.codec import InvalidRecord
 from schemas.origin import Address
-from schemas.topics import Topic
+from schemas.topic import Topic
 from sinks.clickhouse.rows import (
     CallRow,
     ConnectionRow,

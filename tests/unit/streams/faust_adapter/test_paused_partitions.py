@@ -6,7 +6,7 @@ from typing import Any
 from faust.types import TP
 
 from schemas import topics
-from schemas.topics import Topic
+from schemas.topic import Topic
 from streams.faust_adapter.consumer import FULL_ROUND_SECONDS, BatchConsumer
 
 ONE, OTHER, CHANGELOG = TP("source", 0), TP("source", 1), TP("changelog", 0)

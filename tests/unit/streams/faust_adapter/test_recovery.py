@@ -13,7 +13,7 @@ from faust.types import TP
 
 from runtime.kafka import KafkaSettings
 from schemas import topics
-from schemas.topics import Topic
+from schemas.topic import Topic
 from streams.consumed import FetchedRecord
 from streams.faust_adapter.app import StreamsApp, add_table, make_app
 from streams.faust_adapter.consumer import BatchConsumer

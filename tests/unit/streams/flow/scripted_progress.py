@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable
 
-from schemas.topics import Topic
+from schemas.topic import Topic
 
 
 class ScriptedProgress:

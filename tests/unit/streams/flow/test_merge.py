@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import topics
-from schemas.topics import Topic
+from schemas.topic import Topic
 from streams.flow import merge_buffer
 from streams.flow.merge import STALL_ROUNDS, STALL_SECONDS, Merge, Run
 from tests.unit.streams.flow.scripted_progress import ScriptedProgress

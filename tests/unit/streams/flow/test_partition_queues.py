@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schemas import topics
-from schemas.topics import Topic
+from schemas.topic import Topic
 from streams.flow.failure import Failure
 from streams.flow.merge import Run
 from streams.flow.partition_queues import MAX_WAITING_RECORDS, Fold, PartitionQueues
