@@ -1,8 +1,9 @@
 """`python -m benchmarks.past`: questions about the past of many users, timed on chDB and checked.
 
 The changes are generated inside the engine: each user changes so many times over 30 days, at random
-moments; every second change is a loss. Spans and counts are derived as by the sink. The answers are
-compared with a fold of the changes in Python. The last line is one JSON object.
+moments; every second change is a loss. The clock stands a minute before an hour of the open day
+ends, so that nearly an hour is not derived. Spans and counts are derived as by the sink. The
+answers are compared with a fold of the changes in Python. The last line is one JSON object.
 """
 
 import argparse
@@ -29,9 +30,11 @@ from sinks.clickhouse.derived.derivation import Derivation
 from sinks.clickhouse.settings import ClickHouseSettings
 
 DAYS = 30
-TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+# Later than the changes are stored, at whatever hour that is.
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 START = TODAY - timedelta(days=DAYS)
-END = TODAY + timedelta(hours=12)
+OPENED = TODAY + timedelta(hours=12)
+END = TODAY + timedelta(hours=12, minutes=59)
 # One change of every user; `k` counts them. Each lies in its own slice of the time.
 _CHANGE = """
 INSERT INTO presence_history_raw (aor, version, status, reachable, cause, at, bindings, evidence,
@@ -99,18 +102,21 @@ def measure(questions: Questions, fold: Fold, users: int, moments: int) -> dict[
     chance, wrong = random.Random(1), 0
     every = {"node": "", "domain": "", "aor": ""}
     count = f"SELECT count() FROM ({find('online-at').sql})"
-    closed: list[float] = []
-    today: list[float] = []
+    # Of ten moments one lies in the closed hours of the open day, and one in its last hour.
+    ranges = {"today": (TODAY, OPENED), "this_hour": (OPENED, END), "closed": (START, TODAY)}
+    times: dict[str, list[float]] = {name: [] for name in ranges}
     for number in range(moments):
-        begin, end = (TODAY, END) if number % 10 == 0 else (START, TODAY)
+        name = {0: "today", 1: "this_hour"}.get(number % 10, "closed")
+        begin, end = ranges[name]
         at = begin + (end - begin) * chance.random()
         ms, ((found,),) = timed(questions, count, {**every, "at": text(at)})
-        (today if begin is TODAY else closed).append(ms)
+        times[name].append(ms)
         wrong += found != fold.reachable(at)
     result: dict[str, Any] = {
-        "moment_ms": round(median(closed)),
-        "moment_worst_ms": round(max(closed)),
-        "moment_today_ms": round(median(today)),
+        "moment_ms": round(median(times["closed"])),
+        "moment_today_ms": round(median(times["today"])),
+        "moment_this_hour_ms": round(median(times["this_hour"])),
+        "moment_worst_ms": round(max(max(of_range) for of_range in times.values())),
     }
     day = TODAY - timedelta(days=7)
     spans = {
@@ -126,8 +132,8 @@ def measure(questions: Questions, fold: Fold, users: int, moments: int) -> dict[
         for minute, reachable, *_ in chance.sample(rows, 100):
             last = datetime.fromisoformat(minute) + timedelta(minutes=1, microseconds=-1)
             wrong += reachable != fold.reachable(last)
-        times = [timed(questions, find("losses-by-cause").sql, asked)[0] for _ in range(3)]
-        result[f"losses_{name}_ms"] = round(median(times))
+        asked_thrice = [timed(questions, find("losses-by-cause").sql, asked)[0] for _ in range(3)]
+        result[f"losses_{name}_ms"] = round(median(asked_thrice))
     months = []
     for _ in range(20):
         number = chance.randrange(users)
@@ -155,8 +161,7 @@ def main() -> None:
             generate(database, arguments.users, arguments.each)
             progress("deriving...")
             began = time.monotonic()
-            late = datetime.now(UTC) + timedelta(minutes=2)
-            days = Derivation(database, timedelta(days=400), lambda: late).run()
+            days = Derivation(database, timedelta(days=400), lambda: END).run()
             derived = time.monotonic() - began
             progress("folding...")
             fold = Fold(database)

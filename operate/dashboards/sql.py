@@ -37,11 +37,11 @@ def online_by(label: str, condition: str = "1") -> str:
     """How many users there were at each point in time, by `label`, of those that `condition` meets.
 
     Made of the changes by minute: each number stands from its minute on until the next one of its
-    day and label, or midnight.
+    day and label, or midnight; of the open day's, and what follows it, to the end.
     """
     return f"""WITH
     toUnixTimestamp({FROM}) AS range_from, toUnixTimestamp({TO}) AS range_to,
-    (SELECT toDate(since) FROM presence_open) AS open_day
+    (SELECT day FROM presence_open) AS open_day
 SELECT
     toDateTime(arrayJoin(range(
         toUInt32(ceil(greatest(begins, range_from) / $__interval_s) * $__interval_s),

@@ -1,5 +1,6 @@
 """Spans and counts equal a fold in Python, whatever is delivered how often, in which order."""
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from operate.dashboards.sql import online_by
 from operate.queries.catalogue import find
 from schemas.presence import Presence, PresenceBinding
 from schemas.vocabulary import Cause, RegistrationKind, Status
+from sinks.clickhouse import migration
 from sinks.clickhouse.asking.client import ask
 from sinks.clickhouse.database import Database
 from sinks.clickhouse.derived.derivation import Derivation
@@ -23,8 +26,10 @@ from sinks.clickhouse.tables import TABLES, to_row
 from tests import clickhouse_records as records
 from tests.eventually import eventually
 from tests.integration.clickhouse_support import opened, settings
+from tests.integration.test_dashboards import expanded
 
 DAYS, USERS, MOMENTS = 4, 40, 20
+HOUR = timedelta(hours=1)
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 START = TODAY - timedelta(days=DAYS + 1)
 KEPT = timedelta(days=3650)
@@ -78,12 +83,25 @@ def later() -> datetime:
     return datetime.now(UTC) + timedelta(minutes=2)
 
 
-def age(database: Database) -> None:
+def age(database: Database, what: str = "presence_hours", start: str = "toStartOfHour") -> None:
     """As if each change had been stored when it happened."""
     database.command("ALTER TABLE stored_periods DELETE WHERE 1 SETTINGS mutations_sync = 1")
     database.command(
-        "INSERT INTO stored_periods SELECT 'presence', toStartOfDay(at), max(at)"
+        f"INSERT INTO stored_periods SELECT '{what}', {start}(at), max(at)"
         " FROM presence_history GROUP BY 2"
+    )
+
+
+def delay(database: Database, at: datetime, to: datetime) -> None:
+    """As if the latest row of that hour had been stored at another time."""
+    hour = f"toStartOfHour(toDateTime('{at:%Y-%m-%d %H:%M:%S}', 'UTC'))"
+    chosen = f"what = 'presence_hours' AND period = {hour}"
+    database.command(
+        f"ALTER TABLE stored_periods DELETE WHERE {chosen} SETTINGS mutations_sync = 1"
+    )
+    database.command(
+        "INSERT INTO stored_periods (what, period, stored_at)"
+        f" SELECT 'presence_hours', {hour}, toDateTime64('{to:%Y-%m-%d %H:%M:%S}', 3, 'UTC')"
     )
 
 
@@ -141,9 +159,15 @@ def assert_equals_fold(chosen: Any, of: History, seed: int) -> None:
         assert row["reachable"] == len(reachable(of, end)), row
 
 
-@pytest.mark.parametrize("closed", [0, 2, DAYS])
-def test_moments_counts_and_concurrency_are_those_of_a_fold(tmp_path: Path, closed: int) -> None:
-    """With no day derived, with some, and with all; each batch delivered three times."""
+def derived_until(database: Database) -> datetime:
+    ((since,),) = database.query("SELECT since FROM presence_open")
+    assert isinstance(since, datetime)
+    return since.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("closed", [0, 2, 2.4, DAYS - 0.01])
+def test_moments_counts_and_concurrency_are_those_of_a_fold(tmp_path: Path, closed: float) -> None:
+    """With no day derived, some, and hours of one more; each batch delivered three times."""
     chosen, of = settings(tmp_path), history(seed=1)
     with opened(chosen) as database:
         everything = [one for records_of in of.values() for one in records_of]
@@ -158,6 +182,25 @@ def test_moments_counts_and_concurrency_are_those_of_a_fold(tmp_path: Path, clos
     assert_equals_fold(chosen, of, seed=7)
 
 
+@pytest.mark.parametrize("closed", [0, 2, 2.4])
+def test_a_dashboard_shows_as_many_users_as_there_are(tmp_path: Path, closed: float) -> None:
+    """In the day that is open, from whichever hour on it is."""
+    of, since = history(seed=9), START + timedelta(days=2, hours=13)
+    sql = expanded(online_by("toString(domain)", "reachable AND node = ''"), since)
+    with opened(settings(tmp_path)) as database:
+        store(database, "presence_history", [one for of_user in of.values() for one in of_user])
+        if closed:
+            age(database)
+            assert derive(database, clock(closed)) > 0
+        points = database.query(sql)
+    chance = random.Random(closed)
+    for at in chance.sample(sorted({at for at, _, _ in points}), MOMENTS):
+        end = at.replace(tzinfo=UTC) + timedelta(minutes=1, microseconds=-1)
+        if at.second == 0:  # of whole minutes
+            shown = sum(users for time, _, users in points if time == at)
+            assert shown == len(reachable(of, end)), at
+
+
 def test_a_span_is_there_once_and_its_ends_have_causes(tmp_path: Path) -> None:
     of = history(seed=2)
     with opened(settings(tmp_path)) as database:
@@ -169,6 +212,20 @@ def test_a_span_is_there_once_and_its_ends_have_causes(tmp_path: Path) -> None:
         derive(database)  # nothing is due
         assert spans(database) == open_spans
     assert open_spans == expected_spans(of)
+
+
+def counted(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+    """The counts by minute; of those online how many there are at last."""
+    online = (
+        "SELECT node, domain, status, reachable, grey, sum(change) AS users FROM online_by_minute"
+        " WHERE day = (SELECT day FROM presence_open) GROUP BY ALL HAVING users != 0 ORDER BY ALL"
+    )
+    by_minute = "SELECT * FROM {}_by_minute ORDER BY ALL"
+    return {
+        "online": database.query(online),
+        "losses": database.query(by_minute.format("losses")),
+        "changes": database.query(by_minute.format("changes")),
+    }
 
 
 def spans(database: Database) -> dict[tuple[str, int], tuple[Any, ...]]:
@@ -225,14 +282,35 @@ def test_late_changes_are_derived_again(tmp_path: Path) -> None:
     assert_equals_fold(settings(tmp_path), of, seed=8)
 
 
-@pytest.mark.parametrize("statement", range(1, 24, 3))
+def clock(days: float) -> Callable[[], datetime]:
+    """Runs from two minutes after then on, a second a question: of two records one is the later."""
+    seconds = itertools.count()
+    return lambda: START + timedelta(days=days, minutes=2, seconds=next(seconds))
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "statement"),
+    [
+        *((0, DAYS, statement) for statement in range(1, 24, 3)),
+        *((1.3, 1.7, statement) for statement in range(2, 18, 3)),
+        *((1.7, 2.1, statement) for statement in range(4, 35, 6)),
+    ],
+)
 def test_killed_while_deriving(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statement: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, since: float, until: float, statement: int
 ) -> None:
-    """After any statement of it: nothing is there twice before, and nothing is missing after."""
+    """After any statement of it: nothing is there twice before, and nothing is missing after.
+
+    At first, when one more hour of the open day has closed, and when the day has.
+    """
     of, done = history(seed=4), []
     with opened(settings(tmp_path)) as database:
-        store(database, "presence_history", [one for of_user in of.values() for one in of_user])
+        for _ in range(3):
+            store(database, "presence_history", [one for of_user in of.values() for one in of_user])
+        age(database)
+        counts = counted(database)
+        derive(database, clock(since))
+        assert counted(database) == counts
         command = Database.command
 
         def dying(self: Database, sql: str) -> None:
@@ -244,14 +322,64 @@ def test_killed_while_deriving(
         with monkeypatch.context() as patched:
             patched.setattr(Database, "command", dying)
             with pytest.raises(StoreUnavailable):
-                derive(database)
+                derive(database, clock(until))
         assert spans(database) == expected_spans(of)
-        again = Derivation(database, KEPT, later)
+        assert counted(database) == counts
+        again = Derivation(database, KEPT, clock(until))
         again.clean()
         again.run()
+        assert derived_until(database) == START + timedelta(hours=int(until * 24))
         assert spans(database) == expected_spans(of)
+        assert counted(database) == counts
         left = "SELECT name FROM system.tables WHERE startsWith(name, 'staging_')"
         assert database.query(left) == []
+
+
+def test_late_changes_open_a_derived_hour_again(tmp_path: Path) -> None:
+    """Until no more of them come, questions read that hour and those after it from the rows."""
+    of = history(seed=6)
+    everything = [one for of_user in of.values() for one in of_user]
+    day = START + timedelta(days=2)
+    first = min(one.at for one in everything if one.at >= day + 6 * HOUR)
+    hour = first.replace(minute=0, second=0, microsecond=0)
+    late = [one for one in everything if hour <= one.at < hour + HOUR]
+    with opened(settings(tmp_path)) as database:
+        store(database, "presence_history", [one for one in everything if one not in late])
+        age(database)
+        assert derive(database, clock(2.68)) > 0
+        assert derived_until(database) == day + 16 * HOUR
+        store(database, "presence_history", late)
+        delay(database, hour, to=START + timedelta(days=2.68, minutes=10))
+        assert derive(database, clock(2.68 + 10 / 1440 - 90 / 86400)) == 0
+        assert derived_until(database) == hour
+        assert spans(database) == expected_spans(of)
+        counts = counted(database)
+        assert derive(database, clock(2.68 + 10 / 1440)) == 1
+        assert derived_until(database) == day + 16 * HOUR
+        assert spans(database) == expected_spans(of)
+        assert counted(database) == counts
+        assert derive(database, clock(2.68 + 12 / 1440)) == 0
+
+
+def test_a_store_of_a_version_before_goes_on(tmp_path: Path) -> None:
+    """Its rows were noted by day only, also those of the open day."""
+    of, chosen = history(seed=10), settings(tmp_path)
+    everything = [one for of_user in of.values() for one in of_user]
+    until = START + timedelta(days=2.4)
+    with Database(chosen) as database:
+        migration.migrate(database, [one for one in migration.load() if one.number < 23])
+        store(database, "presence_history", [one for one in everything if one.at < until])
+        noted = "SELECT what, count() FROM stored_periods FINAL GROUP BY what"
+        assert database.query(noted) == [("presence", 3)]
+        age(database, "presence", "toStartOfDay")
+    with opened(chosen) as database:
+        assert derive(database, clock(2.5)) == 3
+        assert derived_until(database) == START + timedelta(days=2.5)
+        store(database, "presence_history", [one for one in everything if one.at >= until])
+        assert derive(database) > 0
+        assert derived_until(database) >= TODAY
+        assert spans(database) == expected_spans(of)
+    assert_equals_fold(chosen, of, seed=10)
 
 
 def test_the_thread_beside_the_sink_derives_what_is_due(tmp_path: Path) -> None:

@@ -7,6 +7,6 @@ FROM
         since, splitByChar('@', aor)[-1] AS domain, status, cause, came,
         arrayJoin(arrayConcat([''], nodes)) AS node
     FROM {spans}
-    WHERE since >= toDateTime64(day, 6, 'UTC')
+    WHERE since >= toDateTime64(day, 6, 'UTC') AND {begins}
 )
 GROUP BY day, minute, node, domain, status, cause

@@ -2,16 +2,25 @@
 
 A day's rows take the place of the table's partition; then the period is recorded as derived, from
 which on the views read it. A crash before that leaves rows that nobody reads, and the period due.
+The open day is derived up to the end of its closed hours: anew, as one more of them has closed.
 """
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from runtime import logs
 from sinks.clickhouse.database import Database
 from sinks.clickhouse.derived import statements
-from sinks.clickhouse.derived.periods import DAY, Times, due_days, due_hours
+from sinks.clickhouse.derived.periods import (
+    DAY,
+    Times,
+    closed_until,
+    due_days,
+    due_hours,
+    is_part_stale,
+)
+from sinks.clickhouse.derived.recorded_times import RecordedTimes
 
 _log = logs.get(__name__)
 # One core at most, so that storing goes on; what does not fit into memory is sorted on disk.
@@ -32,22 +41,27 @@ class Derivation:
         """`kept`: older days are not derived. `now`: by default the clock of ClickHouse."""
         self._database = database
         self._kept = kept
-        self._now = now or self._clock
+        self._times = RecordedTimes(database)
+        self._now = now or self._times.now
 
     def run(self, stopped: Callable[[], bool] = lambda: False) -> int:
         """Derive what is due, until `stopped`; how many periods were.
 
         Raises StoreUnavailable, StoreMisconfigured.
         """
-        count, known = 0, self._times("presence")
-        derived = set(known[1])
-        for day in due_days(*known, self._now(), self._kept):
+        count, derived = 0, self._times.derived("presence")
+        stored = self._times.stored("presence_hours", "presence")
+        for day in due_days(stored, derived, self._now(), self._kept):
             if stopped():
                 return count
-            self._derive_day(day, is_first=day - DAY not in derived)
-            derived.add(day)
+            derived[day] = self._derive_day(day, day + DAY, is_first=day - DAY not in derived)
+            self._record("presence", day, derived[day])
             count += 1
-        for hour in due_hours(*self._times("registrations"), self._now()):
+        if derived and not stopped():
+            count += self._derive_part(max(derived) + DAY, stored, derived)
+        for hour in due_hours(
+            self._times.stored("registrations"), self._times.derived("registrations"), self._now()
+        ):
             if stopped():
                 return count
             self._derive_hour(hour)
@@ -62,13 +76,28 @@ class Derivation:
         ):
             self._database.command(f"DROP TABLE IF EXISTS {name}")
 
-    def _derive_day(self, day: datetime, *, is_first: bool) -> None:
+    def _derive_part(self, day: datetime, stored: Times, derived: Times) -> int:
+        """Of the day that is open: its closed hours, where that is due; how many periods were."""
+        now = self._now()
+        until, (known, derived_at) = closed_until(day, stored, now), self._times.part()
+        is_stale = is_part_stale(day, min(until, known), derived_at, stored, derived)
+        if until < known:
+            # Rows of a derived hour are coming: the views have to read them again.
+            self._record("presence_hours", day if is_stale else until, now)
+        if until == day or (until <= known and not is_stale):
+            return 0
+        self._record("presence_hours", until, self._derive_day(day, until, is_first=False))
+        return 1
+
+    def _derive_day(self, day: datetime, until: datetime, *, is_first: bool) -> datetime:
+        """The day up to then; when that began."""
         began = self._now()
-        self._replace("presence_days_raw", day, statements.spans_of_day(day, is_first=is_first))
+        spans_of_day = statements.spans_of_day(day, until, is_first=is_first)
+        self._replace("presence_days_raw", day, spans_of_day)
         spans = f"(SELECT * FROM presence_days_raw WHERE day = '{day:%Y-%m-%d}')"
         for name in statements.OF_SPANS:
             self._replace(f"{name}_raw", day, statements.counts(name, spans))
-        self._record("presence", day, began)
+        return began
 
     def _replace(self, table: str, day: datetime, select: str) -> None:
         staging = f"{STAGING}{table}_{secrets.token_hex(4)}"
@@ -98,28 +127,5 @@ class Derivation:
         self._record("registrations", hour, began)
 
     def _record(self, what: str, period: datetime, began: datetime) -> None:
-        self._database.command(
-            "INSERT INTO derived_periods (what, period, derived_at) VALUES"
-            f" ('{what}', '{period:%Y-%m-%d %H:%M:%S}', '{began:%Y-%m-%d %H:%M:%S.%f}')"
-        )
+        self._times.record(what, period, began)
         _log.info("derived", what=what, period=period.isoformat())
-
-    def _times(self, what: str) -> tuple[Times, Times]:
-        """By period: when its latest row was stored, and when it was derived."""
-        return (
-            self._by_period(f"max(stored_at) FROM stored_periods WHERE what = '{what}'"),
-            self._by_period(f"max(derived_at) FROM derived_periods WHERE what = '{what}'"),
-        )
-
-    def _by_period(self, select: str) -> dict[datetime, datetime]:
-        rows = self._database.query(f"SELECT period, {select} GROUP BY period")
-        return {_utc(period): _utc(at) for period, at in rows}
-
-    def _clock(self) -> datetime:
-        ((now,),) = self._database.query("SELECT now64(3, 'UTC')")
-        return _utc(now)
-
-
-def _utc(moment: datetime) -> datetime:
-    """The driver gives times without their zone, which is UTC in all columns."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -18,22 +18,41 @@ def due_days(stored: Times, derived: Times, now: datetime, kept: timedelta) -> l
     """The days to derive, in order: each begins with the state in which the one before ended.
 
     So days without changes are derived too, and all days after one that is derived again.
-    `stored`: by day, when its latest row was stored; `derived`: when it was derived last.
+    `stored`: by day or hour, when its latest row was stored; `derived`: when a day was derived.
     """
-    known = [day for day in stored if day >= now - kept]
+    by_day = _by_day(stored)
+    known = [day for day in by_day if day >= now - kept]
     if not known:
         return []
     days, day = [], min(known)
     while day + DAY <= now:
         days.append(day)
         day += DAY
-    first = next((at for at, day in enumerate(days) if _is_stale(day, stored, derived)), len(days))
+    stale = (at for at, day in enumerate(days) if _is_stale_day(day, by_day, derived))
     due = []
-    for day in days[first:]:
-        if not _is_quiet(day, stored, now):
+    for day in days[next(stale, len(days)) :]:
+        if not _is_quiet(day, by_day, now):
             break
         due.append(day)
     return due
+
+
+def closed_until(day: datetime, stored: Times, now: datetime) -> datetime:
+    """The end of the hours of `day` that have ended without a row that is still coming."""
+    until = day
+    while until + HOUR <= min(now, day + DAY) and _is_quiet(until, stored, now):
+        until += HOUR
+    return until
+
+
+def is_part_stale(
+    day: datetime, until: datetime, derived_at: datetime, stored: Times, derived: Times
+) -> bool:
+    """Whether `day`, derived until then, has to be once more: of its rows, or of the day before."""
+    newest = max((at for hour, at in stored.items() if day <= hour < until), default=None)
+    if newest is not None and derived_at < newest + QUIET:
+        return True
+    return day - DAY in derived and derived_at < derived[day - DAY]
 
 
 def due_hours(stored: Times, derived: Times, now: datetime) -> list[datetime]:
@@ -47,6 +66,21 @@ def due_hours(stored: Times, derived: Times, now: datetime) -> list[datetime]:
         elif hour not in derived:
             break
     return due
+
+
+def _by_day(stored: Times) -> dict[datetime, datetime]:
+    found: dict[datetime, datetime] = {}
+    for period, at in stored.items():
+        day = period.replace(hour=0)
+        found[day] = max(at, found.get(day, at))
+    return found
+
+
+def _is_stale_day(day: datetime, stored: Times, derived: Times) -> bool:
+    """Also where the day before was derived since, after which a process was killed."""
+    if _is_stale(day, stored, derived):
+        return True
+    return day - DAY in derived and derived[day] < derived[day - DAY]
 
 
 def _is_stale(period: datetime, stored: Times, derived: Times) -> bool:

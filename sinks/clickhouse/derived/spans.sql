@@ -1,6 +1,6 @@
 -- Spans between {begin} and {end}: what each user's presence was, from when until when. Made of the
--- state at {begin}, which is the spans of the day {before} that go on (of all users, or of {whose}),
--- and of changes from {oldest} on.
+-- state at {begin}, which is the spans of the day {before} that go on then (of all users, or of
+-- {whose}), and of changes from {oldest} on.
 SELECT
     aor, version, since,
     greatest(since, {begin}) AS start,
@@ -38,7 +38,7 @@ FROM
                 aor, version, since, status, reachable, grey AS is_stale, nodes, cause,
                 CAST(lost_by, 'Nullable(String)') AS carried_lost_by
             FROM presence_days_raw
-            WHERE day = {before} AND NOT has_ended {whose}
+            WHERE day = {before} AND start < {begin} AND until >= {begin} {whose}
             UNION ALL
             SELECT
                 aor, version, at AS since, status, reachable,

@@ -20,12 +20,12 @@ _LAST_DAY = "(SELECT day FROM presence_open)"
 _CHANGED = f"AND aor IN (SELECT aor FROM presence_history_raw WHERE at >= {_OPENED})"
 
 
-def spans_of_day(day: datetime, *, is_first: bool) -> str:
-    """The spans of a day. The first day's are made of everything that is older, too."""
+def spans_of_day(day: datetime, until: datetime, *, is_first: bool) -> str:
+    """The spans of a day, up to then. The first day's are made of everything that is older, too."""
     spans = _filled(
         "spans",
         begin=_moment(day),
-        end=_moment(day + DAY),
+        end=_moment(until),
         oldest=OLDEST if is_first else _moment(day),
         before=f"toDate('{day - DAY:%Y-%m-%d}')",
         whose="",
@@ -34,9 +34,9 @@ def spans_of_day(day: datetime, *, is_first: bool) -> str:
 
 
 def open_spans(*, of_changed: bool = False) -> str:
-    """The spans from the end of the last derived day on; `of_changed`: of users who changed since.
+    """The spans from the end of what is derived on; `of_changed`: of users who changed since.
 
-    Their `day` is the last derived one, which they continue.
+    Their `day` is the last that is derived, whole or in part, which they continue.
     """
     spans = _filled(
         "spans",
@@ -55,7 +55,7 @@ def counts(name: str, spans: str) -> str:
 
 
 def open_counts(name: str) -> str:
-    """Of OF_SPANS: the counts from the end of the last derived day on.
+    """Of OF_SPANS: the counts from the end of what is derived on.
 
     What did not change since then is counted there already, so its spans are not made: they are a
     million where a few users changed.

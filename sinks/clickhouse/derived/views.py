@@ -1,6 +1,8 @@
 """The views of what is derived: closed periods from their tables, the open one from its rows.
 
-Made at every start, of the same SELECTs that derive closed periods, so that both are one.
+Made at every start, of the same SELECTs that derive closed periods, so that both are one. Of the
+open day its closed hours are derived, up to `presence_open.since`. Its rows may go on after that,
+where they were replaced and the hour is not recorded yet: they are shown as they were then.
 """
 
 from sinks.clickhouse.database import Database
@@ -15,11 +17,12 @@ from sinks.clickhouse.derived.statements import (
 
 _PARTS = tuple(f"{name}_{part}" for name in OF_SPANS for part in ("closed", "open"))
 NAMES = ("presence_days", "presence_spans", "presence_open", *OF_SPANS, *_PARTS, *OF_REGISTRATIONS)
-_OPEN = "(SELECT toDate(since) FROM presence_open)"
+_OPENED = "(SELECT since FROM presence_open)"
+_OPEN_DAY = "(SELECT toDate(since) FROM presence_open)"
 _COMMENTS = {
-    "presence_open": "since: the start of the first day that is not derived; day: the one before",
+    "presence_open": "since: the end of what is derived; day: the last day of it, whole or in part",
     "registrations_open": "The start of the first hour that is not derived",
-    "presence_days": "Spans of closed days, cut at midnight (UTC)",
+    "presence_days": "Spans of closed days and hours, cut at midnight (UTC)",
     "presence_spans": "What presence was, from when until when (null: still is)",
     "online_by_minute": "Changes of how many users are in a state, from the start of a day on",
     "losses_by_minute": "How often users became unreachable",
@@ -27,6 +30,35 @@ _COMMENTS = {
     "registrations_by_minute": "Registration events",
     "registrations_by_hour": "Registration events, by client too",
 }
+# Before all times where nothing is derived. Of the open day the latest record counts, not the one
+# of the latest hour: it goes back where late rows come.
+_PRESENCE_OPEN = f"""
+SELECT
+    if(is_none, {OLDEST}, toDateTime64(derived_until, 6, 'UTC')) AS since,
+    if(is_none, toDate(0), toDate(derived_until - INTERVAL 1 HOUR)) AS day
+FROM
+(
+    SELECT
+        countIf(what = 'presence') = 0 AS is_none,
+        greatest(
+            maxIf(period, what = 'presence') + INTERVAL 1 DAY,
+            argMaxIf(period, derived_at, what = 'presence_hours')
+        ) AS derived_until
+    FROM derived_periods
+)
+"""
+_REGISTRATIONS_OPEN = f"""
+SELECT
+    if(count() = 0, {OLDEST}, toDateTime64(max(period), 6, 'UTC') + INTERVAL 1 HOUR) AS since
+FROM derived_periods
+WHERE what = 'registrations'
+"""
+_AS_OF_OPENING = f"""
+    least(until, assumeNotNull({_OPENED})) AS until,
+    CAST(has_ended AND until < {_OPENED}, 'Bool') AS has_ended,
+    CAST(if(until < {_OPENED}, until_cause, ''), 'LowCardinality(String)') AS until_cause,
+    CAST(lost AND until < {_OPENED}, 'Bool') AS lost
+"""
 _SPAN_COLUMNS = "status, reachable, grey, nodes, cause, until_cause, lost_by, lost, came"
 
 
@@ -39,28 +71,28 @@ def make(database: Database) -> None:
 
 def _selects() -> dict[str, str]:
     found = {
-        "presence_open": _since("presence", "day", "toDate(max(period)) AS day"),
-        "registrations_open": _since("registrations", "hour"),
-        "presence_days": f"SELECT * FROM presence_days_raw WHERE day < {_OPEN}",
+        "presence_open": _PRESENCE_OPEN,
+        "registrations_open": _REGISTRATIONS_OPEN,
+        "presence_days": (
+            f"SELECT * FROM presence_days_raw WHERE day < {_OPEN_DAY} UNION ALL"
+            f" SELECT * REPLACE ({_AS_OF_OPENING}) FROM presence_days_raw"
+            f" WHERE day = {_OPEN_DAY} AND start < {_OPENED}"
+        ),
         "presence_spans": (
             f"SELECT aor, version, since, toNullable(until) AS until, {_SPAN_COLUMNS}"
-            f" FROM presence_days_raw WHERE has_ended AND day < {_OPEN} UNION ALL"
+            f" FROM presence_days_raw WHERE has_ended AND day <= {_OPEN_DAY}"
+            f" AND until < {_OPENED} UNION ALL"
             f" SELECT aor, version, since, if(has_ended, until, NULL) AS until,"
             f" {_SPAN_COLUMNS} FROM ({open_spans()})"
         ),
     }
     for name in OF_SPANS:
         # Apart, so that a question about the past need not compute what is open.
-        found[f"{name}_closed"] = f"SELECT * FROM {name}_raw WHERE day < {_OPEN}"
+        found[f"{name}_closed"] = (
+            f"SELECT * FROM {name}_raw WHERE day <= {_OPEN_DAY} AND minute < {_OPENED}"
+        )
         found[f"{name}_open"] = open_counts(name)
         found[name] = f"SELECT * FROM {name}_closed UNION ALL SELECT * FROM {name}_open"
     for name in OF_REGISTRATIONS:
         found[name] = f"SELECT * FROM {name}_raw FINAL UNION ALL {open_events(name)}"
     return found
-
-
-def _since(what: str, step: str, *more: str) -> str:
-    """The end of the last derived period; before all times where there is none."""
-    end = f"toDateTime64(max(period), 6, 'UTC') + INTERVAL 1 {step}"
-    since = f"if(count() = 0, {OLDEST}, {end}) AS since"
-    return f"SELECT {', '.join((since, *more))} FROM derived_periods WHERE what = '{what}'"
