@@ -14,7 +14,7 @@ import uvicorn
 from confluent_kafka import Consumer, Producer, TopicPartition
 from pydantic import AnyHttpUrl, SecretStr
 from standardwebhooks import Webhook
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from local.reference_user_center.app import app
 from local.reference_user_center.store import Store
@@ -183,7 +183,7 @@ def running_sink(kafka: KafkaSettings, wanted: UserCenterSettings) -> Iterator[S
 
 # -- receivers ------------------------------------------------------------------------------------
 @contextmanager
-def serving(application: Starlette) -> Iterator[str]:
+def serving(application: ASGIApp) -> Iterator[str]:
     """An application over loopback HTTP: its base URL."""
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))

@@ -1,18 +1,15 @@
 """The answers of the HTTP interface that no handler makes: refusals, preflights, CORS headers."""
 
 import math
-from collections.abc import Awaitable, Callable
 
-from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
 from sinks.gateway.access.origins import cors_headers, is_preflight, preflight_headers
+from sinks.gateway.endpoint import Handler
 from sinks.gateway.errors import Refused, TooMany
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.request_checks import address_of, check_page, client_of
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 _READS = "GET, HEAD"
 
@@ -77,13 +74,6 @@ class Answers:
         except Refused as refusal:
             return self.refusal(request, refusal)
         return Response(status_code=204, headers=preflight_headers())
-
-
-async def no_route(request: Request, error: Exception) -> Response:
-    """The router's 404 and 405, in the form of all other errors."""
-    del request
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
 def _headers(refusal: Refused) -> dict[str, str]:

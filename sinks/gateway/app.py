@@ -3,19 +3,18 @@
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from schemas.codec import encode
-from sinks.gateway.answers import Answers, Handler, no_route
+from sinks.gateway.answers import Answers
 from sinks.gateway.api.call import Operation
 from sinks.gateway.api.openapi import document
 from sinks.gateway.api.operations import OPERATIONS
 from sinks.gateway.api.serving import in_text, respond
 from sinks.gateway.board_routes import board_routes
+from sinks.gateway.endpoint import Endpoint, Handler, nothing_there
 from sinks.gateway.errors import Refused
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.presence_routes import presence_routes
@@ -25,20 +24,20 @@ from sinks.gateway.ticket_route import ticket
 _READS = ("GET", "OPTIONS")
 
 
-def app(gateway: Gateway) -> Starlette:
-    """The ASGI application."""
+def app(gateway: Gateway) -> Router:
+    """The ASGI application: a bare router (see Endpoint)."""
     answers = Answers(gateway)
     shared = answers.shared
     tickets = shared(answers.refusing(partial(ticket, gateway)), "POST")
-    return Starlette(
-        routes=[
+    return Router(
+        [
             *presence_routes(gateway, answers),
-            Route("/openapi.json", shared(_openapi()), methods=_READS),
-            Route("/v1/tickets", tickets, methods=("POST", "OPTIONS")),
+            Route("/openapi.json", Endpoint(shared(_openapi()), *_READS)),
+            Route("/v1/tickets", Endpoint(tickets, "POST", "OPTIONS")),
             *board_routes(gateway, answers.refusal),
             *_rest_routes(gateway, answers),
         ],
-        exception_handlers={HTTPException: no_route},
+        default=nothing_there,
     )
 
 
@@ -60,7 +59,7 @@ def _rest_routes(gateway: Gateway, answers: Answers) -> Iterator[Route]:
     for path, operations in by_path.items():
         allow = ", ".join(one.allow for one in operations.values())
         handler = answers.shared(_rest(gateway, answers, operations), allow)
-        yield Route(path, handler, methods=(*operations, "OPTIONS"))
+        yield Route(path, Endpoint(handler, *operations, "OPTIONS"))
 
 
 def _rest(gateway: Gateway, answers: Answers, operations: Mapping[str, Operation]) -> Handler:

@@ -13,6 +13,7 @@ from sinks.gateway.access.identity import Identity
 from sinks.gateway.board.assets import INDEX, assets
 from sinks.gateway.board.feed import BoardFeed
 from sinks.gateway.board.request import request_in
+from sinks.gateway.endpoint import Endpoint, WebSocketEndpoint
 from sinks.gateway.errors import Refused, TryElsewhere
 from sinks.gateway.feed import End
 from sinks.gateway.gateway import Gateway
@@ -30,7 +31,7 @@ def board_routes(
     """The routes. `answer` makes a response of a refusal of a request."""
     files = assets()
 
-    def file(request: Request) -> Response:
+    async def file(request: Request) -> Response:
         asset = files.get(request.path_params.get("name", INDEX))
         if asset is None:
             return JSONResponse({"error": "no such file of the board"}, status_code=404)
@@ -58,10 +59,10 @@ def board_routes(
         await _serve(gateway, asked.identity, websocket)
 
     return [
-        Route("/", file),
-        Route("/board/session", session),
-        Route("/board/{name}", file),
-        WebSocketRoute("/board/feed", feed),
+        Route("/", Endpoint(file, "GET")),
+        Route("/board/session", Endpoint(session, "GET")),
+        Route("/board/{name}", Endpoint(file, "GET")),
+        WebSocketRoute("/board/feed", WebSocketEndpoint(feed)),
     ]
 
 

@@ -63,10 +63,12 @@ class Feed:
         self._send = send
         self._sent = sent
         self._keep_alive = keep_alive
-        self._woken = asyncio.Event()
-        self._answered = asyncio.Event()
-        self._clock = asyncio.get_running_loop().time
-        self._subscriber = hub.subscribe(watch, self._woken.set, cursor, view=view)
+        # What the task waits for: nothing lighter than a future wakes one of ten thousand tasks.
+        self._woken: asyncio.Future[None] | None = None
+        self._answered: asyncio.Event | None = None
+        self._loop = asyncio.get_running_loop()
+        self._clock = self._loop.time
+        self._subscriber = hub.subscribe(watch, self._wake, cursor, view=view)
         self._cursor_interval = cursor_interval
         remembered = hub.progress.remembered.total_seconds()
         self._cursor_refresh = random.uniform(*_REFRESHES) * remembered
@@ -90,19 +92,17 @@ class Feed:
         """Until `end` is called. The subscriber is forgotten when it returns."""
         try:
             while self.ended is None:
-                if messages := self._hub.take(self._subscriber, _AT_ONCE):
-                    await self._send_all(messages)
+                if not self._subscriber.has_nothing:
+                    await self._send_all(self._hub.take(self._subscriber, _AT_ONCE))
                     if not self._subscriber.is_live:
                         # The state may be long: let other feeds send before its end.
                         await asyncio.sleep(0)
-                elif not self._subscriber.has_nothing:
-                    await asyncio.sleep(0)
                 elif self._keep_alive_due and self._keep_alive is not None:
                     self._keep_alive_due = False
                     await self._timed(self._keep_alive())
                 else:
-                    self._woken.clear()
-                    await self._woken.wait()
+                    self._woken = self._loop.create_future()
+                    await self._woken
         finally:
             self._hub.unsubscribe(self._subscriber)
         return self.ended
@@ -110,12 +110,12 @@ class Feed:
     def end(self, cause: End) -> None:
         """The first cause counts."""
         self.ended = self.ended or cause
-        self._woken.set()
+        self._wake()
 
     def keep_alive_due(self) -> None:
         """Send a keep-alive, unless something else is sent before."""
         self._keep_alive_due = True
-        self._woken.set()
+        self._wake()
 
     @property
     def subscriber(self) -> Subscriber:
@@ -124,7 +124,7 @@ class Feed:
 
     async def answer(self, message: Message) -> None:
         """Send the answer to a command, after all that waits; returns when it was sent."""
-        self._answered.clear()
+        self._answered = asyncio.Event()
         self._hub.queue(self._subscriber, ANSWER, message)
         await self._answered.wait()
 
@@ -134,7 +134,14 @@ class Feed:
         if since >= self._cursor_refresh or (self._cursor_owed and since >= CURSOR_SECONDS):
             self._hub.mark(self._subscriber)
 
+    def _wake(self) -> None:
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)
+
     async def _send_all(self, messages: list[Message]) -> None:
+        if not messages:  # of the users looked at none is to be sent
+            await asyncio.sleep(0)
+            return
         was_live = self._was_live
         self._was_live = self._subscriber.is_live
         now = self._clock()
@@ -147,7 +154,7 @@ class Feed:
         shown = self._shown
         await self._timed(self._send([shown(one) for one in messages] if shown else messages))
         self._keep_alive_due = False
-        if ANSWER not in self._subscriber.waiting:
+        if self._answered is not None and ANSWER not in self._subscriber.waiting:
             self._answered.set()
         self._sent(messages, was_live)
 

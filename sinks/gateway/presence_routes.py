@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from sinks.gateway.answers import Answers
+from sinks.gateway.endpoint import Endpoint, WebSocketEndpoint
 from sinks.gateway.errors import Refused, UnknownUser
 from sinks.gateway.gateway import Gateway
 from sinks.gateway.query import aor_in
@@ -46,10 +47,10 @@ def presence_routes(gateway: Gateway, answers: Answers) -> list[BaseRoute]:
         value = identity.scope.redact(message).value
         return Response(value, media_type="application/json", headers=headers)
 
-    one_user = answers.shared(answers.refusing(user))
+    streams, one_user = (answers.shared(answers.refusing(one)) for one in (stream, user))
     return [
-        Route("/presence", answers.shared(answers.refusing(stream)), methods=_METHODS),
-        WebSocketRoute("/presence", web_socket),
-        WebSocketRoute("/presence/ws", web_socket),
-        Route("/presence/{aor:path}", one_user, methods=_METHODS),
+        Route("/presence", Endpoint(streams, *_METHODS)),
+        WebSocketRoute("/presence", WebSocketEndpoint(web_socket)),
+        WebSocketRoute("/presence/ws", WebSocketEndpoint(web_socket)),
+        Route("/presence/{aor:path}", Endpoint(one_user, *_METHODS)),
     ]

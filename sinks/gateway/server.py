@@ -9,6 +9,7 @@ from contextlib import suppress
 from itertools import cycle
 
 import uvicorn
+import uvloop
 from websockets import http11
 
 from runtime import logs
@@ -90,7 +91,7 @@ class Server:
                 timeout_graceful_shutdown=1,
             )
         )
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._room = threading.BoundedSemaphore(_BATCHES_WAITING)
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="gateway", daemon=True)

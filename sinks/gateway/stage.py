@@ -24,9 +24,11 @@ from sinks.gateway.settings import GatewaySettings
 log = logs.get(__name__)
 
 NAME = "gateway"
-# Objects after which the collector looks at the newest: many while the state is read, and few while
-# it is served, for a walk through 50,000 takes 50 ms, in which nobody is served.
-READING_GC, SERVING_GC = 50_000, 2_000
+# After so many new objects the collector looks at the newest: many while the state is read, and few
+# while it is served, for a walk through 50,000 takes 50 ms, in which nobody is served.
+READING_GC, SERVING_GC = 50_000, 1_000
+# After so many such walks it looks at those that outlived one, and after so many of these at all.
+READING_WALKS, SERVING_WALKS = (20, 100), (5, 1_000)
 # Nothing waits for a letter: librdkafka may try for long.
 _LETTER_SECONDS = 300.0
 
@@ -36,7 +38,7 @@ def run() -> None:
     RuntimeError when the server has ended by itself: a new process reads everything again."""
     # The objects of ten thousand connections live long, those of each message do not. With the
     # default thresholds the collector would walk through all of them every second.
-    gc.set_threshold(READING_GC, 20, 100)
+    gc.set_threshold(READING_GC, *READING_WALKS)
     settings, kafka = load(GatewaySettings), load(KafkaSettings)
     stage = Stage(NAME)
     stage.start()
@@ -144,7 +146,7 @@ class Sink:
         # These objects live on: the collector need not walk through them again and again.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(SERVING_GC, 20, 100)
+        gc.set_threshold(SERVING_GC, *SERVING_WALKS)
         self._gateway.is_caught_up = True
         self._stage.ready.set()
         log.info("caught up", users=self._gateway.hub.users)

@@ -8,7 +8,7 @@ import schemathesis
 from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from schemas.codec import encode
 from schemas.presence import Presence
@@ -27,7 +27,7 @@ _HIDDEN = [presence(f"sip:hidden{number}@hidden.test", number) for number in (1,
 _SHOWN = [presence(f"sip:shown{number}@shown.test", number) for number in (1, 2, 3)]
 
 
-def _application(*records: Presence, **settings: Any) -> Starlette:
+def _application(*records: Presence, **settings: Any) -> ASGIApp:
     gateway = Gateway(GatewaySettings.model_validate(settings))
     gateway.apply([presence_message(encode(one), 0.0) for one in records])
     for number, (caller, callee) in enumerate(pairwise([*(one.aor for one in records), _TRUNK])):

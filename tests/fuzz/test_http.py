@@ -2,13 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import schemathesis
 from hypothesis import example, given
 from hypothesis import strategies as st
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from local.reference_user_center.app import app
 from local.reference_user_center.openapi import document
@@ -27,7 +26,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 def asked(
-    application: Starlette,
+    application: ASGIApp,
     method: str,
     path: str,
     query: bytes,
@@ -56,8 +55,10 @@ def asked(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    call: Callable[..., Coroutine[Any, Any, None]] = application
-    asyncio.run(call(scope, receive, send))
+    async def call() -> None:
+        await application(scope, receive, send)
+
+    asyncio.run(call())
     start = next(message for message in sent if message["type"] == "http.response.start")
     answered = b"".join(message.get("body", b"") for message in sent[1:])
     return start["status"], {k.decode(): v.decode() for k, v in start["headers"]}, answered

@@ -4,23 +4,26 @@ Times are those of the records in Kafka, so that a gateway that has just started
 topic still holds of the last hour.
 """
 
+from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import islice
+from itertools import dropwhile, islice
 from typing import Any
+
+from msgspec import Struct
 
 HOUR = 3600.0
 # So many single losses are kept; all are counted.
 MOST_LOSSES = 2_000
 # So many users' losses are remembered for the count of flaps.
 MOST_FLAPPING = 50_000
+# Of each of them so many.
+MOST_FLAPS = 1_000
 # Of so many of them each `expire` looks at: a walk through all would hold up what changes now.
 LOOKED_AT = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Struct, frozen=True, gc=False):
     """One user, unreachable because of `cause`. `read_at`: in Kafka; `at`: by its node's clock."""
 
     aor: str
@@ -39,7 +42,7 @@ class Losses:
         # By minute, the losses by domain and cause; and their sum.
         self._minutes: deque[tuple[int, Counter[tuple[str, str]]]] = deque()
         self._hour: Counter[tuple[str, str]] = Counter()
-        self._times: dict[str, deque[float]] = {}
+        self._times: dict[str, array[float]] = {}
         # Those of `_times` that are to be looked at, in turn.
         self._next: Iterator[str] = iter(())
 
@@ -53,7 +56,10 @@ class Losses:
         self._minutes[-1][1][key] += 1
         self._hour[key] += 1
         if loss.aor in self._times or len(self._times) < MOST_FLAPPING:
-            self._times.setdefault(loss.aor, deque(maxlen=1_000)).append(loss.read_at)
+            times = self._times.setdefault(loss.aor, array("d"))
+            if len(times) >= MOST_FLAPS:
+                del times[0]
+            times.append(loss.read_at)
 
     def flaps(self, aor: str) -> int:
         """How often the user became unreachable within the hour."""
@@ -72,8 +78,7 @@ class Losses:
             if times is None or times[0] >= since:
                 continue
             fewer.append(aor)
-            while times and times[0] < since:
-                times.popleft()
+            times = self._times[aor] = array("d", dropwhile(lambda at: at < since, times))
             if not times:
                 del self._times[aor]
         return fewer

@@ -1,7 +1,8 @@
 """The states of users since this gateway started: the last ones of each, bounded (pure)."""
 
 from collections import deque
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from sinks.gateway.board.row import Row
 
@@ -9,7 +10,7 @@ EACH = 20
 OVERALL = 100_000
 
 
-class State(NamedTuple):
+class State(Struct, frozen=True, gc=False, eq=False):
     """A state, and the ids of the events that prove it; `written_at`: to Kafka, seconds
     since the epoch."""
 
@@ -23,7 +24,8 @@ class Past:
 
     def __init__(self, each: int = EACH, overall: int = OVERALL) -> None:
         self._each, self._overall = each, overall
-        self._states: dict[str, deque[State]] = {}
+        # The collector tracks no tuple of what it does not track: no objects change more often.
+        self._states: dict[str, tuple[State, ...]] = {}
         self._order: deque[State] = deque()
 
     def __contains__(self, aor: str) -> bool:
@@ -31,8 +33,8 @@ class Past:
 
     def add(self, state: State) -> None:
         """Keep a user's newest state."""
-        states = self._states.setdefault(state.row.aor, deque(maxlen=self._each))
-        states.append(state)
+        aor = state.row.aor
+        self._states[aor] = (*self._states.get(aor, ())[1 - self._each :], state)
         self._order.append(state)
         while len(self._order) > self._overall:
             self._drop(self._order.popleft())
@@ -48,6 +50,7 @@ class Past:
     def _drop(self, oldest: State) -> None:
         states = self._states.get(oldest.row.aor)
         if states and states[0] is oldest:
-            states.popleft()
-            if not states:
+            if len(states) > 1:
+                self._states[oldest.row.aor] = states[1:]
+            else:
                 del self._states[oldest.row.aor]

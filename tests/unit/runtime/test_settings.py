@@ -80,7 +80,16 @@ def test_a_file_that_is_named_and_missing(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_every_section_of_the_stages_is_known() -> None:
-    for package in ("producers", "sinks", "dialling", "streams", "runtime", "local", "operate"):
+    for package in (
+        "calls",
+        "dialling",
+        "local",
+        "operate",
+        "producers",
+        "runtime",
+        "sinks",
+        "streams",
+    ):
         folder = ROOT / package
         for module in pkgutil.walk_packages([str(folder)], f"{package}."):
             if module.name.endswith(("settings", "runtime.kafka")):
