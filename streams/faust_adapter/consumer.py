@@ -116,9 +116,12 @@ class BatchConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is untyped
         return await self._getmany(active_partitions=with_room, timeout=timeout), active
 
     def _has_room(self, tp: TP) -> bool:
-        if self._is_changelog_tp(tp):
-            return True
-        return bool(self.app.receiver.has_room(self.app.sources[tp.topic], tp.partition))
+        topic = self.app.sources.get(tp.topic)
+        return topic is None or bool(self.app.receiver.has_room(topic, tp.partition))
+
+    def is_source(self, tp: TP) -> bool:
+        """Whether it is a partition of a source topic, not of a changelog."""
+        return tp.topic in self.app.sources
 
     def is_pressed(self) -> bool:
         """Whether presence is delayed until this worker has fetched what it waits for."""

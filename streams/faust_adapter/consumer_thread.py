@@ -38,7 +38,7 @@ class FetchThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust
         consumer = self.consumer
         make_prompt(
             self._consumer._fetcher,
-            consumer._is_changelog_tp,
+            consumer.is_source,
             consumer.is_pressed,
             self._is_wanted,
             consumer.answers,

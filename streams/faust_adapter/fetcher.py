@@ -4,12 +4,15 @@ aiokafka has no hook for either, so this module uses private names of its fetche
 """
 
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiokafka.consumer import fetcher
+from aiokafka.protocol.fetch import FetchRequest
 
 from streams.consumed import FetchedRecord
+from streams.faust_adapter.fetch_session import FetchSession
 
 # How long a fetch may wait at the broker for a first record: if it asks for every partition, and if
 # it omits some because their last records are not read yet, or a seek may follow at any time. While
@@ -50,7 +53,7 @@ class Answers:
 
 def make_prompt(
     running: Any,
-    is_changelog: Callable[[Any], bool],
+    is_source: Callable[[Any], bool],
     is_pressed: Callable[[], bool],
     is_wanted: Callable[[], bool],
     answers: Answers,
@@ -61,19 +64,50 @@ def make_prompt(
     Changelog partitions may stay unread for ever. They do not count, except while `is_pressed` (a
     rebalance and its recovery).
     """
-    actions = running._get_actions_per_node
-    send = running._client.send
+    actions, send = running._get_actions_per_node, running._client.send
+    fetch = _in_sessions(running, send)
 
-    async def noted_send(*args: Any, **kwargs: Any) -> Any:
-        answer = await send(*args, **kwargs)
+    async def noted_send(node: int, request: Any, **kwargs: Any) -> Any:
+        if isinstance(request, FetchRequest):
+            answer = await fetch(node, request, **kwargs)
+        else:
+            answer = await send(node, request, **kwargs)
         answers.last = time.monotonic()
         return answer
 
     def prompt_actions(assignment: Any) -> Any:
-        is_busy = is_pressed() or any(not is_changelog(tp) for tp in running._records)
+        if not is_wanted():
+            states = map(assignment.state_value, assignment.tps)
+            if all(state.has_valid_position for state in states):
+                return [], {}, running._fetcher_timeout, False, []
+        is_busy = is_pressed() or any(map(is_source, running._records))
         running._fetch_max_wait_ms = BUSY_WAIT_MS if is_busy else IDLE_WAIT_MS
         fetches, *others = actions(assignment)
         return (fetches if is_wanted() else [], *others)
 
     running._get_actions_per_node = prompt_actions
     running._client.send = noted_send
+
+
+def _in_sessions(running: Any, send: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+    """Sends the fetches of a Fetcher, each within a session of its broker."""
+    sessions: defaultdict[int, FetchSession] = defaultdict(FetchSession)
+
+    async def fetch(node: int, request: FetchRequest, **kwargs: Any) -> Any:
+        """Send a fetch, and set the ends of all its partitions after the answer."""
+        session = sessions[node]
+        try:
+            answer = await send(node, session.request(request), **kwargs)
+        except BaseException:  # cancelled, too
+            session.end()
+            raise
+        session.answered(answer)
+        subscription, heard = running._subscriptions.subscription, int(time.time() * 1000)
+        assignment = subscription and subscription.assignment
+        for part, end in session.ends.items():
+            state = assignment and assignment.state_value(part)
+            if state:
+                state.highwater, state.timestamp = end, heard
+        return answer
+
+    return fetch

@@ -46,15 +46,17 @@ USED: dict[type, set[str]] = {
     Fetcher: {
         "_client",
         "_fetch_max_wait_ms",
+        "_fetcher_timeout",
         "_get_actions_per_node",
         "_notify",
         "_records",
+        "_subscriptions",
         "_wait_consume_future",
         "seek_to",
     },
     GroupCoordinator: {"fetch_committed_offsets", "member_id"},
     SubscriptionState: {"assigned_partitions", "subscription"},
-    Assignment: {"state_value"},
+    Assignment: {"state_value", "tps"},
     TopicPartitionState: {"has_valid_position", "highwater", "position", "timestamp"},
     Recovery: {
         "_recovery_started_at",
