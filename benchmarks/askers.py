@@ -14,6 +14,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from urllib.parse import quote, urlsplit
 
+import uvloop
+
 from benchmarks.scene import NotReached
 
 # Each is asked once at a time. More wait for a free one, which their delays show.
@@ -54,7 +56,7 @@ class Askers:
 
 
 def _run(url: str, aors: Sequence[str], rate: int, stop: Event, pipe: Connection) -> None:
-    pipe.send(asyncio.run(_ask_all(url, aors, rate, stop, pipe)))
+    pipe.send(uvloop.run(_ask_all(url, aors, rate, stop, pipe)))
 
 
 async def _ask_all(

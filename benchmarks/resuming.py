@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import msgspec
+import uvloop
 
 from benchmarks.clients import raise_file_limit
 from benchmarks.scene import NotReached
@@ -172,7 +173,7 @@ class Subscribers:
 def _run(domain: str, watched: Sequence[Sequence[str]], pipe: Connection) -> None:
     raise_file_limit()
     gc.disable()
-    asyncio.run(_serve(domain, watched, pipe))
+    uvloop.run(_serve(domain, watched, pipe))
 
 
 async def _serve(domain: str, watched: Sequence[Sequence[str]], pipe: Connection) -> None:

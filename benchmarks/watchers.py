@@ -12,6 +12,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 from urllib.parse import urlsplit
 
+import uvloop
+
 from benchmarks.clients import raise_file_limit
 from benchmarks.scene import NotReached
 from benchmarks.watcher import Report, Watcher, request, split_events, split_frames
@@ -71,7 +73,7 @@ def possible(wanted: int) -> int:
 def _run(url: str, transport: str, watched: Sequence[Sequence[str]], pipe: Connection) -> None:
     raise_file_limit()
     gc.disable()  # the collector would walk their records again and again
-    asyncio.run(_watch(url, transport, watched, pipe))
+    uvloop.run(_watch(url, transport, watched, pipe))
 
 
 async def _watch(

@@ -80,6 +80,8 @@ class Feed:
         # When the send under way began (None: there is none), and when the last one ended.
         self.sending_since: float | None = None
         self.quiet_since = self._clock()
+        # Nothing is due before this time (of the loop's clock), unless it sends in the meantime.
+        self.due_at = 0.0
         self.ended: End | None = None
 
     @property
@@ -128,11 +130,13 @@ class Feed:
         self._hub.queue(self._subscriber, ANSWER, message)
         await self._answered.wait()
 
-    def check_cursor(self, now: float) -> None:
-        """Have a cursor sent if one is due; `now` is the loop's time."""
-        since = now - self._cursor_at
-        if since >= self._cursor_refresh or (self._cursor_owed and since >= CURSOR_SECONDS):
+    def check_cursor(self, now: float) -> float:
+        """Have a cursor sent if one is due; returns when the next one is. Both are times of the
+        loop's clock."""
+        due_at = self._cursor_at + (CURSOR_SECONDS if self._cursor_owed else self._cursor_refresh)
+        if now >= due_at:
             self._hub.mark(self._subscriber)
+        return due_at
 
     def _wake(self) -> None:
         if self._woken is not None and not self._woken.done():
@@ -160,6 +164,7 @@ class Feed:
 
     async def _timed(self, sending: Awaitable[None]) -> None:
         self.sending_since = self._clock()
+        self.due_at = 0.0
         await sending
         self.sending_since = None
         self.quiet_since = self._clock()

@@ -29,6 +29,8 @@ FIRST_TURN = 0
 _BACKLOG_SECONDS = 1.0
 # What a waiting message takes: messages themselves are shared, and kept anyway.
 _WAITING_BYTES = 150
+# The wall clock was set, if it went so many seconds more or less than the loop's.
+_SET_SECONDS = 0.1
 # A stop ends some feeds each so many seconds.
 _DRAIN_STEP = 0.05
 
@@ -38,11 +40,12 @@ AnyFeed = Feed | BoardFeed
 @dataclass(slots=True, eq=False)
 class _Turn:
     """The feeds that are checked together; how many messages wait for them, and when they are
-    counted again (seconds of the loop's clock)."""
+    counted again (seconds of the loop's clock). `offset`: from that clock to the wall clock."""
 
     feeds: dict[AnyFeed, None] = field(default_factory=dict)
     waiting: int = 0
     count_due: float = 0.0
+    offset: float = 0.0
 
 
 class Feeds:
@@ -142,7 +145,7 @@ class Feeds:
         """
         unresponsive: list[AnyFeed] = []
         for turn in (self._turns[number] for number in turns):
-            unresponsive += self._check_feeds(turn.feeds, now)
+            unresponsive += self._check_feeds(turn, now)
             if now >= turn.count_due:
                 turn.count_due = now + _BACKLOG_SECONDS
                 turn.waiting = sum(feed.waiting for feed in turn.feeds)
@@ -158,14 +161,18 @@ class Feeds:
             self._measure()
         return unresponsive + backlogs
 
-    def _check_feeds(self, feeds: Collection[AnyFeed], now: float) -> list[AnyFeed]:
+    def _check_feeds(self, turn: _Turn, now: float) -> list[AnyFeed]:
         """Of many feeds that became quiet at once only some get a keep-alive each time: changes
         must not wait for all of them."""
         unresponsive: list[AnyFeed] = []
         wall_now = self._wall_clock()
-        keep_alives = 1 + int(2 * len(feeds) * CHECK_SECONDS / self._keepalive)
-        for feed in feeds:
-            feed.check_cursor(now)
+        is_set = abs(wall_now - now - turn.offset) > _SET_SECONDS
+        turn.offset = wall_now - now
+        keep_alives = 1 + int(2 * len(turn.feeds) * CHECK_SECONDS / self._keepalive)
+        for feed in turn.feeds:
+            if now < feed.due_at and not is_set:
+                continue
+            cursor_at = feed.check_cursor(now)
             if feed.expires_at is not None and wall_now >= feed.expires_at:
                 if feed.ended is End.EXPIRED and feed.sending_since is not None:
                     unresponsive.append(feed)  # it was asked to end at the last check
@@ -179,6 +186,12 @@ class Feeds:
             ):
                 feed.keep_alive_due()
                 keep_alives -= 1
+            else:
+                feed.due_at = cursor_at
+                if feed.wants_keep_alives:
+                    feed.due_at = min(feed.due_at, feed.quiet_since + self._keepalive)
+                if feed.expires_at is not None:
+                    feed.due_at = min(feed.due_at, feed.expires_at - turn.offset)
         return unresponsive
 
     def _largest_backlogs(self) -> list[AnyFeed]:

@@ -66,6 +66,7 @@ class BoardFeed:
         # When the send under way began (None: there is none), and when the last one ended.
         self.sending_since: float | None = None
         self.quiet_since = self._clock()
+        self.due_at = 0.0
         self.ended: End | None = None
 
     def ask(self, request: Request) -> None:
@@ -83,8 +84,9 @@ class BoardFeed:
     def keep_alive_due(self) -> None:
         """Nothing: see `wants_keep_alives`."""
 
-    def check_cursor(self, now: float) -> None:
-        """Nothing: a page that reconnects asks for what it shows."""
+    def check_cursor(self, now: float) -> float:
+        """Nothing: a page that reconnects asks for what it shows. It is checked each time."""
+        return now
 
     async def run(self) -> End:
         """Until `end` is called."""

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import cycle
 
+import pytest
+
 from schemas.codec import encode
 from sinks.gateway.access.identity import Identity
 from sinks.gateway.feed import End, Feed
@@ -175,5 +177,33 @@ def test_a_feed_ends_when_its_token_expires() -> None:
         assert not running[2].done()
         gateway.end_all()
         assert [await one for one in running[::2]] == [End.STOPPING, End.STOPPING]
+
+    asyncio.run(whole())
+
+
+@pytest.mark.parametrize("set_by", [0.0, 60.0, -60.0])
+def test_a_token_expires_by_the_wall_clock_also_when_that_is_set(set_by: float) -> None:
+    async def whole() -> None:
+        offset = 1000.0
+        now = began = asyncio.get_running_loop().time()
+        gateway = Gateway(GatewaySettings(port=0), wall_clock=lambda: now + offset)
+
+        async def send(messages: list[Message]) -> None:
+            del messages
+
+        expires_at = began + 1100.0
+        feed = Feed(gateway.hub, Watch(), send, gateway.feeds.count_sent, expires_at=expires_at)
+        running = asyncio.create_task(gateway.run(feed, "sse", Identity("x")))
+        for now in (began, began + 0.25):
+            gateway.check(now)
+            await turns()
+        assert feed.due_at > now, "it is not looked at each time"
+        offset += set_by
+        for now in (began + 0.5, began + 99.9 - set_by):
+            gateway.check(now)
+            assert feed.ended is None
+        now = began + 100.0 - set_by
+        gateway.check(now)
+        assert await running is End.EXPIRED
 
     asyncio.run(whole())
