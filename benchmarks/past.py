@@ -1,9 +1,9 @@
 """`python -m benchmarks.past`: questions about the past of many users, timed on chDB and checked.
 
-The changes are generated inside the engine: each user changes so many times over 30 days, at random
-moments; every second change is a loss. The clock stands a minute before an hour of the open day
-ends, so that nearly an hour is not derived. Spans and counts are derived as by the sink. The
-answers are compared with a fold of the changes in Python. The last line is one JSON object.
+The changes are generated inside the engine (`past_changes`), and spans and counts are derived as by
+the sink. The clock stands a minute before a quarter of an hour of the open day ends, so that nearly
+a quarter is not derived. The answers are compared with a fold of the changes in Python. The last
+line is one JSON object.
 """
 
 import argparse
@@ -12,12 +12,14 @@ import random
 import tempfile
 import time
 from array import array
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from statistics import median
 from typing import Any
 
 from benchmarks.figures import finish
+from benchmarks.past_changes import DAYS, END, OPENED, START, TODAY, aor_of, generate
 from benchmarks.past_day import day_on_disk
 from benchmarks.scene import progress
 from operate.queries.catalogue import find
@@ -29,57 +31,22 @@ from sinks.clickhouse.derived import views
 from sinks.clickhouse.derived.derivation import Derivation
 from sinks.clickhouse.settings import ClickHouseSettings
 
-DAYS = 30
-# Later than the changes are stored, at whatever hour that is.
-TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-START = TODAY - timedelta(days=DAYS)
-OPENED = TODAY + timedelta(hours=12)
-END = TODAY + timedelta(hours=12, minutes=59)
-# One change of every user; `k` counts them. Each lies in its own slice of the time.
-_CHANGE = """
-INSERT INTO presence_history_raw (aor, version, status, reachable, cause, at, bindings, evidence,
-    topic, partition, offset, published_at)
-SELECT
-    concat('sip:', toString(1000000 + number), '@tenant', toString(number % 50), '.example') AS aor,
-    {k} + 1, if(up, 'online', 'offline'), up,
-    if(
-        up, 'registered',
-        ['expired', 'connection-closed', 'unregistered', 'node-lost'][1 + draw % 4]
-    ),
-    fromUnixTimestamp64Micro(toInt64({start} + ({k} + (draw % 1000003) / 1000003) * {slice}), 'UTC')
-        AS at,
-    if(up, [(concat('fs-', toString(number % 8)), concat('sip:', toString(number), '@192.0.2.7'),
-        'tls', '192.0.2.7', toUInt16(20000 + number % 40000), 'internal', 'JsSIP 3.10.1', at, NULL,
-        NULL, false, false, NULL)], []),
-    [concat('fs-', toString(number % 8), '/boot-1/', toString(number * 100 + {k}))],
-    'rollcall.presence', toUInt32(number % 4), number * 100 + {k}, at + toIntervalMillisecond(30)
-FROM (SELECT number, cityHash64(number, {k}) AS draw, {k} % 2 = 0 AS up FROM numbers({users}))
-SETTINGS max_partitions_per_insert_block = 0, max_insert_threads = 1
-"""
-
-
-def generate(database: Database, users: int, each: int) -> None:
-    """Store `each` changes of every user."""
-    span = (END - START) / timedelta(microseconds=1)
-    for k in range(each):
-        database.command(
-            _CHANGE.format(k=k, users=users, start=int(START.timestamp() * 1e6), slice=span / each)
-        )
-
 
 class Fold:
-    """How many were reachable at a moment, of the changes as stored."""
+    """How many were reachable at a moment, of the changes as stored: who came less who was lost."""
 
     def __init__(self, database: Database) -> None:
         self._came, self._went = array("q"), array("q")
-        for day in range(DAYS + 1):
-            begin = START + timedelta(days=day)
-            rows = database.query(
-                "SELECT toUnixTimestamp64Micro(at), reachable FROM presence_history_raw"
-                f" WHERE toYYYYMMDD(at) = {begin:%Y%m%d} ORDER BY at"
+        at = "toUnixTimestamp64Micro(at)"
+        for number in range(DAYS + 1):
+            day = START + timedelta(days=number)
+            ((came, went),) = database.query(
+                f"SELECT arraySort(groupArrayIf({at}, reachable)),"
+                f" arraySort(groupArrayIf({at}, NOT reachable))"
+                f" FROM presence_history_raw WHERE toYYYYMMDD(at) = {day:%Y%m%d}"
             )
-            for at, up in rows:
-                (self._came if up else self._went).append(at)
+            self._came.extend(came)
+            self._went.extend(went)
 
     def reachable(self, at: datetime) -> int:
         micros = round(at.timestamp() * 1e6)
@@ -97,52 +64,76 @@ def text(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S.%f}"
 
 
-def measure(questions: Questions, fold: Fold, users: int, moments: int) -> dict[str, Any]:
-    """The times of the questions in ms, and how many answers were wrong."""
+EVERY = {"node": "", "domain": "", "aor": ""}
+
+
+def ask_moments(questions: Questions, fold: Fold, moments: int) -> tuple[dict[str, Any], int]:
+    """Who was reachable at random moments: the times in ms, and how many answers were wrong."""
     chance, wrong = random.Random(1), 0
-    every = {"node": "", "domain": "", "aor": ""}
     count = f"SELECT count() FROM ({find('online-at').sql})"
-    # Of ten moments one lies in the closed hours of the open day, and one in its last hour.
-    ranges = {"today": (TODAY, OPENED), "this_hour": (OPENED, END), "closed": (START, TODAY)}
+    # Of ten moments one lies in what is derived of the open day, and one after it.
+    ranges = {"today": (TODAY, OPENED), "now": (OPENED, END), "closed": (START, TODAY)}
     times: dict[str, list[float]] = {name: [] for name in ranges}
     for number in range(moments):
-        name = {0: "today", 1: "this_hour"}.get(number % 10, "closed")
+        name = {0: "today", 1: "now"}.get(number % 10, "closed")
         begin, end = ranges[name]
         at = begin + (end - begin) * chance.random()
-        ms, ((found,),) = timed(questions, count, {**every, "at": text(at)})
+        ms, ((found,),) = timed(questions, count, {**EVERY, "at": text(at)})
         times[name].append(ms)
         wrong += found != fold.reachable(at)
+        if number % 100 == 99:
+            progress(f"{number + 1} moments, {wrong} wrong, {median(times['closed']):.0f} ms")
     result: dict[str, Any] = {
         "moment_ms": round(median(times["closed"])),
         "moment_today_ms": round(median(times["today"])),
-        "moment_this_hour_ms": round(median(times["this_hour"])),
+        "moment_now_ms": round(median(times["now"])),
         "moment_worst_ms": round(max(max(of_range) for of_range in times.values())),
     }
+    return result, wrong
+
+
+def ask_ranges(questions: Questions, fold: Fold) -> tuple[dict[str, Any], int]:
+    """Concurrency by minute and losses by cause, of closed days and up to now; as `ask_moments`."""
+    chance, wrong = random.Random(2), 0
+    result: dict[str, Any] = {}
     day = TODAY - timedelta(days=7)
-    spans = {
+    ranges = {
         "day": (day, day + timedelta(days=1)),
         "today": (TODAY, END),
         "month": (START, TODAY),
         "month_to_now": (START, END),
     }
-    for name, (begin, end) in spans.items():
-        asked = {**every, "from": text(begin), "to": text(end)}
-        ms, rows = timed(questions, find("online-over-time").sql, asked)
-        result[f"concurrency_{name}_ms"] = round(ms)
+    for name, (begin, end) in ranges.items():
+        asked = {**EVERY, "from": text(begin), "to": text(end)}
+        concurrency, losses = [], []
+        for _ in range(3):
+            ms, rows = timed(questions, find("online-over-time").sql, asked)
+            concurrency.append(ms)
+            losses.append(timed(questions, find("losses-by-cause").sql, asked)[0])
+        result[f"concurrency_{name}_ms"] = round(median(concurrency))
+        result[f"losses_{name}_ms"] = round(median(losses))
         for minute, reachable, *_ in chance.sample(rows, 100):
             last = datetime.fromisoformat(minute) + timedelta(minutes=1, microseconds=-1)
             wrong += reachable != fold.reachable(last)
-        asked_thrice = [timed(questions, find("losses-by-cause").sql, asked)[0] for _ in range(3)]
-        result[f"losses_{name}_ms"] = round(median(asked_thrice))
-    months = []
-    for _ in range(20):
-        number = chance.randrange(users)
-        aor = f"sip:{1_000_000 + number}@tenant{number % 50}.example"
-        of_user = "SELECT * FROM presence_spans WHERE aor = {aor:String} ORDER BY since"
-        ms, rows = timed(questions, of_user, {"aor": aor})
-        months.append(ms)
-    result["user_month_ms"] = round(median(months))
-    return result | {"wrong": wrong}
+    return result, wrong
+
+
+def ask_users(questions: Questions, users: int) -> dict[str, Any]:
+    """The spans of a user in all the time: the time in ms."""
+    chance = random.Random(3)
+    of_user = "SELECT * FROM presence_spans WHERE aor = {aor:String} ORDER BY since"
+    aors = [aor_of(chance.randrange(users)) for _ in range(20)]
+    times = [timed(questions, of_user, {"aor": aor})[0] for aor in aors]
+    return {"user_month_ms": round(median(times))}
+
+
+def measure(questions: Questions, fold: Fold, users: int, moments: int) -> dict[str, Any]:
+    """The times of the questions in ms, and how many answers were wrong."""
+    of_users = ask_users(questions, users)
+    of_ranges, wrong_ranges = ask_ranges(questions, fold)
+    progress(f"{of_users | of_ranges}, {wrong_ranges} wrong")
+    of_moments, wrong_moments = ask_moments(questions, fold, moments)
+    return of_moments | of_ranges | of_users | {"wrong": wrong_ranges + wrong_moments}
 
 
 def main() -> None:
@@ -158,7 +149,9 @@ def main() -> None:
             migration.migrate(database, migration.load())
             views.make(database)
             progress("generating...")
+            began = time.monotonic()
             generate(database, arguments.users, arguments.each)
+            generated = time.monotonic() - began
             progress("deriving...")
             began = time.monotonic()
             days = Derivation(database, timedelta(days=400), lambda: END).run()
@@ -170,8 +163,10 @@ def main() -> None:
             result |= {
                 "users": arguments.users,
                 "changes": arguments.users * arguments.each,
+                "generate_seconds": round(generated),
                 "derived_days": days,
                 "derive_day_seconds": round(derived / max(days, 1), 2),
+                "peak_memory_gb": round(getrusage(RUSAGE_SELF).ru_maxrss / 2**20, 1),
                 "bytes_a_change": _bytes(database, "presence_history_raw"),
                 "bytes_a_span": _bytes(database, "presence_days_raw"),
             }

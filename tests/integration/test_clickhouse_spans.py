@@ -83,7 +83,9 @@ def later() -> datetime:
     return datetime.now(UTC) + timedelta(minutes=2)
 
 
-def age(database: Database, what: str = "presence_hours", start: str = "toStartOfHour") -> None:
+def age(
+    database: Database, what: str = "presence_quarters", start: str = "toStartOfFifteenMinutes"
+) -> None:
     """As if each change had been stored when it happened."""
     database.command("ALTER TABLE stored_periods DELETE WHERE 1 SETTINGS mutations_sync = 1")
     database.command(
@@ -95,13 +97,13 @@ def age(database: Database, what: str = "presence_hours", start: str = "toStartO
 def delay(database: Database, at: datetime, to: datetime) -> None:
     """As if the latest row of that hour had been stored at another time."""
     hour = f"toStartOfHour(toDateTime('{at:%Y-%m-%d %H:%M:%S}', 'UTC'))"
-    chosen = f"what = 'presence_hours' AND period = {hour}"
+    chosen = f"what = 'presence_quarters' AND period = {hour}"
     database.command(
         f"ALTER TABLE stored_periods DELETE WHERE {chosen} SETTINGS mutations_sync = 1"
     )
     database.command(
         "INSERT INTO stored_periods (what, period, stored_at)"
-        f" SELECT 'presence_hours', {hour}, toDateTime64('{to:%Y-%m-%d %H:%M:%S}', 3, 'UTC')"
+        f" SELECT 'presence_quarters', {hour}, toDateTime64('{to:%Y-%m-%d %H:%M:%S}', 3, 'UTC')"
     )
 
 
@@ -167,7 +169,7 @@ def derived_until(database: Database) -> datetime:
 
 @pytest.mark.parametrize("closed", [0, 2, 2.4, DAYS - 0.01])
 def test_moments_counts_and_concurrency_are_those_of_a_fold(tmp_path: Path, closed: float) -> None:
-    """With no day derived, some, and hours of one more; each batch delivered three times."""
+    """With no day derived, some, and a part of one more; each batch delivered three times."""
     chosen, of = settings(tmp_path), history(seed=1)
     with opened(chosen) as database:
         everything = [one for records_of in of.values() for one in records_of]
@@ -292,8 +294,8 @@ def clock(days: float) -> Callable[[], datetime]:
     ("since", "until", "statement"),
     [
         *((0, DAYS, statement) for statement in range(1, 24, 3)),
-        *((1.3, 1.7, statement) for statement in range(2, 18, 3)),
-        *((1.7, 2.1, statement) for statement in range(4, 35, 6)),
+        *((1.3, 1.7, statement) for statement in range(2, 23, 3)),
+        *((1.7, 2.1, statement) for statement in range(4, 40, 7)),
     ],
 )
 def test_killed_while_deriving(
@@ -301,7 +303,7 @@ def test_killed_while_deriving(
 ) -> None:
     """After any statement of it: nothing is there twice before, and nothing is missing after.
 
-    At first, when one more hour of the open day has closed, and when the day has.
+    At first, when more of the open day has closed, and when the day has.
     """
     of, done = history(seed=4), []
     with opened(settings(tmp_path)) as database:
@@ -328,15 +330,15 @@ def test_killed_while_deriving(
         again = Derivation(database, KEPT, clock(until))
         again.clean()
         again.run()
-        assert derived_until(database) == START + timedelta(hours=int(until * 24))
+        assert derived_until(database) == START + timedelta(minutes=15 * int(until * 96))
         assert spans(database) == expected_spans(of)
         assert counted(database) == counts
         left = "SELECT name FROM system.tables WHERE startsWith(name, 'staging_')"
         assert database.query(left) == []
 
 
-def test_late_changes_open_a_derived_hour_again(tmp_path: Path) -> None:
-    """Until no more of them come, questions read that hour and those after it from the rows."""
+def test_late_changes_open_what_was_derived_again(tmp_path: Path) -> None:
+    """Until no more of them come, questions read that time and all after it from the rows."""
     of = history(seed=6)
     everything = [one for of_user in of.values() for one in of_user]
     day = START + timedelta(days=2)
@@ -346,19 +348,19 @@ def test_late_changes_open_a_derived_hour_again(tmp_path: Path) -> None:
     with opened(settings(tmp_path)) as database:
         store(database, "presence_history", [one for one in everything if one not in late])
         age(database)
-        assert derive(database, clock(2.68)) > 0
+        assert derive(database, clock(2.67)) > 0
         assert derived_until(database) == day + 16 * HOUR
         store(database, "presence_history", late)
-        delay(database, hour, to=START + timedelta(days=2.68, minutes=10))
-        assert derive(database, clock(2.68 + 10 / 1440 - 90 / 86400)) == 0
+        delay(database, hour, to=START + timedelta(days=2.67, minutes=10))
+        assert derive(database, clock(2.67 + 10 / 1440 - 90 / 86400)) == 0
         assert derived_until(database) == hour
         assert spans(database) == expected_spans(of)
         counts = counted(database)
-        assert derive(database, clock(2.68 + 10 / 1440)) == 1
-        assert derived_until(database) == day + 16 * HOUR
+        assert derive(database, clock(2.67 + 10 / 1440)) == 1
+        assert derived_until(database) == day + 16 * HOUR + HOUR / 4
         assert spans(database) == expected_spans(of)
         assert counted(database) == counts
-        assert derive(database, clock(2.68 + 12 / 1440)) == 0
+        assert derive(database, clock(2.67 + 12 / 1440)) == 0
 
 
 def test_a_store_of_a_version_before_goes_on(tmp_path: Path) -> None:

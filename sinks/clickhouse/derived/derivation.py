@@ -2,12 +2,12 @@
 
 A day's rows take the place of the table's partition; then the period is recorded as derived, from
 which on the views read it. A crash before that leaves rows that nobody reads, and the period due.
-The open day is derived up to the end of its closed hours: anew, as one more of them has closed.
+The open day is derived up to the end of its closed quarters: anew, as one more of them has closed.
 """
 
 import secrets
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from runtime import logs
 from sinks.clickhouse.database import Database
@@ -50,7 +50,7 @@ class Derivation:
         Raises StoreUnavailable, StoreMisconfigured.
         """
         count, derived = 0, self._times.derived("presence")
-        stored = self._times.stored("presence_hours", "presence")
+        stored = self._times.stored_presence(self._now())
         for day in due_days(stored, derived, self._now(), self._kept):
             if stopped():
                 return count
@@ -59,9 +59,9 @@ class Derivation:
             count += 1
         if derived and not stopped():
             count += self._derive_part(max(derived) + DAY, stored, derived)
-        for hour in due_hours(
-            self._times.stored("registrations"), self._times.derived("registrations"), self._now()
-        ):
+            self._keep_state()
+        stored = self._times.stored_registrations()
+        for hour in due_hours(stored, self._times.derived("registrations"), self._now()):
             if stopped():
                 return count
             self._derive_hour(hour)
@@ -77,17 +77,26 @@ class Derivation:
             self._database.command(f"DROP TABLE IF EXISTS {name}")
 
     def _derive_part(self, day: datetime, stored: Times, derived: Times) -> int:
-        """Of the day that is open: its closed hours, where that is due; how many periods were."""
+        """Of the day that is open: what of it is closed, where due; how many periods were."""
         now = self._now()
         until, (known, derived_at) = closed_until(day, stored, now), self._times.part()
         is_stale = is_part_stale(day, min(until, known), derived_at, stored, derived)
         if until < known:
-            # Rows of a derived hour are coming: the views have to read them again.
-            self._record("presence_hours", day if is_stale else until, now)
+            # Rows of a derived quarter are coming: the views have to read them again.
+            self._record("presence_part", day if is_stale else until, now)
         if until == day or (until <= known and not is_stale):
             return 0
-        self._record("presence_hours", until, self._derive_day(day, until, is_first=False))
+        self._record("presence_part", until, self._derive_day(day, until, is_first=False))
         return 1
+
+    def _keep_state(self) -> None:
+        """Every user's state at the end of what is derived, beside the days: see `statements`."""
+        since, day, is_kept = self._times.opening()
+        if is_kept:
+            return
+        began = self._now()
+        self._replace("presence_days_raw", statements.STATE_DAY, statements.state(since, day))
+        self._times.record("presence_state", since, began)
 
     def _derive_day(self, day: datetime, until: datetime, *, is_first: bool) -> datetime:
         """The day up to then; when that began."""
@@ -99,7 +108,7 @@ class Derivation:
             self._replace(f"{name}_raw", day, statements.counts(name, spans))
         return began
 
-    def _replace(self, table: str, day: datetime, select: str) -> None:
+    def _replace(self, table: str, day: date, select: str) -> None:
         staging = f"{STAGING}{table}_{secrets.token_hex(4)}"
         self._database.command(f"CREATE TABLE {staging} AS {table} {self._engine(table)}")
         try:

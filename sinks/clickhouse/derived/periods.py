@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 QUIET = timedelta(seconds=60)
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+DAY, HOUR, QUARTER = timedelta(days=1), timedelta(hours=1), timedelta(minutes=15)
 
 Times = Mapping[datetime, datetime]
 
@@ -18,7 +18,8 @@ def due_days(stored: Times, derived: Times, now: datetime, kept: timedelta) -> l
     """The days to derive, in order: each begins with the state in which the one before ended.
 
     So days without changes are derived too, and all days after one that is derived again.
-    `stored`: by day or hour, when its latest row was stored; `derived`: when a day was derived.
+    `stored`: by day or a part of it, when its latest row was stored; `derived`: by day, when it was
+    derived.
     """
     by_day = _by_day(stored)
     known = [day for day in by_day if day >= now - kept]
@@ -38,10 +39,10 @@ def due_days(stored: Times, derived: Times, now: datetime, kept: timedelta) -> l
 
 
 def closed_until(day: datetime, stored: Times, now: datetime) -> datetime:
-    """The end of the hours of `day` that have ended without a row that is still coming."""
+    """The end of the quarters of an hour of `day` that have ended and have no rows still coming."""
     until = day
-    while until + HOUR <= min(now, day + DAY) and _is_quiet(until, stored, now):
-        until += HOUR
+    while until + QUARTER <= min(now, day + DAY) and _is_quiet(until, stored, now):
+        until += QUARTER
     return until
 
 
@@ -49,7 +50,7 @@ def is_part_stale(
     day: datetime, until: datetime, derived_at: datetime, stored: Times, derived: Times
 ) -> bool:
     """Whether `day`, derived until then, has to be once more: of its rows, or of the day before."""
-    newest = max((at for hour, at in stored.items() if day <= hour < until), default=None)
+    newest = max((at for quarter, at in stored.items() if day <= quarter < until), default=None)
     if newest is not None and derived_at < newest + QUIET:
         return True
     return day - DAY in derived and derived_at < derived[day - DAY]
@@ -71,7 +72,7 @@ def due_hours(stored: Times, derived: Times, now: datetime) -> list[datetime]:
 def _by_day(stored: Times) -> dict[datetime, datetime]:
     found: dict[datetime, datetime] = {}
     for period, at in stored.items():
-        day = period.replace(hour=0)
+        day = period.replace(hour=0, minute=0)
         found[day] = max(at, found.get(day, at))
     return found
 

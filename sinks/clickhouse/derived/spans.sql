@@ -45,7 +45,7 @@ FROM
                 notEmpty(bindings) AND arrayAll(stale -> stale, bindings.stale) AS is_stale,
                 arraySort(arrayDistinct(bindings.node)) AS nodes, cause,
                 NULL AS carried_lost_by
-            FROM presence_history
+            FROM {changes}
             WHERE at >= {oldest} AND at < {end}
         )
         WINDOW so_far AS (

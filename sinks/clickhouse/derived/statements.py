@@ -3,7 +3,7 @@
 A file has `{begin}`, `{end}` and the like for times, and `{spans}` for where spans are read.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
 
@@ -18,6 +18,11 @@ OF_REGISTRATIONS = ("registrations_by_minute", "registrations_by_hour")
 _OPENED = "(SELECT since FROM presence_open)"
 _LAST_DAY = "(SELECT day FROM presence_open)"
 _CHANGED = f"AND aor IN (SELECT aor FROM presence_history_raw WHERE at >= {_OPENED})"
+# Of few changes it is faster to leave repeats out than to merge the day's parts, as FINAL does.
+_CHANGES = f"(SELECT * FROM presence_history_raw WHERE at >= {_OPENED} LIMIT 1 BY aor, version)"
+# A day that will not come. Its rows are the spans that go on at the end of what is derived: to read
+# them among all spans of the day before takes three times as long, or more.
+STATE_DAY = date(2100, 1, 1)
 
 
 def spans_of_day(day: datetime, until: datetime, *, is_first: bool) -> str:
@@ -29,8 +34,17 @@ def spans_of_day(day: datetime, until: datetime, *, is_first: bool) -> str:
         oldest=OLDEST if is_first else _moment(day),
         before=f"toDate('{day - DAY:%Y-%m-%d}')",
         whose="",
+        changes="presence_history",
     )
     return f"SELECT toDate('{day:%Y-%m-%d}') AS day, * FROM ({spans})"
+
+
+def state(since: datetime, day: date) -> str:
+    """The spans that go on at `since`, until when `day` is derived."""
+    return (
+        f"SELECT * REPLACE (toDate('{STATE_DAY}') AS day) FROM (SELECT * FROM presence_days_raw"
+        f" WHERE day = '{day}' AND start < {_moment(since)} AND until >= {_moment(since)})"
+    )
 
 
 def open_spans(*, of_changed: bool = False) -> str:
@@ -43,8 +57,9 @@ def open_spans(*, of_changed: bool = False) -> str:
         begin=_OPENED,
         end=_LATEST,
         oldest=_OPENED,
-        before=_LAST_DAY,
+        before="(SELECT state_day FROM presence_open)",
         whose=_CHANGED if of_changed else "",
+        changes=_CHANGES if of_changed else "presence_history",
     )
     return f"SELECT {_LAST_DAY} AS day, * FROM ({spans})"
 

@@ -1,8 +1,8 @@
 """The views of what is derived: closed periods from their tables, the open one from its rows.
 
 Made at every start, of the same SELECTs that derive closed periods, so that both are one. Of the
-open day its closed hours are derived, up to `presence_open.since`. Its rows may go on after that,
-where they were replaced and the hour is not recorded yet: they are shown as they were then.
+open day its closed quarters are derived, up to `presence_open.since`. Its rows may go on after
+that, where they were replaced and it is not recorded yet: they are shown as they were then.
 """
 
 from sinks.clickhouse.database import Database
@@ -10,6 +10,7 @@ from sinks.clickhouse.derived.statements import (
     OF_REGISTRATIONS,
     OF_SPANS,
     OLDEST,
+    STATE_DAY,
     open_counts,
     open_events,
     open_spans,
@@ -20,9 +21,12 @@ NAMES = ("presence_days", "presence_spans", "presence_open", *OF_SPANS, *_PARTS,
 _OPENED = "(SELECT since FROM presence_open)"
 _OPEN_DAY = "(SELECT toDate(since) FROM presence_open)"
 _COMMENTS = {
-    "presence_open": "since: the end of what is derived; day: the last day of it, whole or in part",
+    "presence_open": (
+        "since: the end of what is derived; day: the last day of it, whole or in part;"
+        " state_day: where the spans that go on then are"
+    ),
     "registrations_open": "The start of the first hour that is not derived",
-    "presence_days": "Spans of closed days and hours, cut at midnight (UTC)",
+    "presence_days": "Spans of what is derived, cut at midnight (UTC)",
     "presence_spans": "What presence was, from when until when (null: still is)",
     "online_by_minute": "Changes of how many users are in a state, from the start of a day on",
     "losses_by_minute": "How often users became unreachable",
@@ -31,19 +35,23 @@ _COMMENTS = {
     "registrations_by_hour": "Registration events, by client too",
 }
 # Before all times where nothing is derived. Of the open day the latest record counts, not the one
-# of the latest hour: it goes back where late rows come.
+# of the latest moment: it goes back where late rows come. The state is that of the last records.
 _PRESENCE_OPEN = f"""
 SELECT
     if(is_none, {OLDEST}, toDateTime64(derived_until, 6, 'UTC')) AS since,
-    if(is_none, toDate(0), toDate(derived_until - INTERVAL 1 HOUR)) AS day
+    if(is_none, toDate(0), toDate(derived_until - INTERVAL 1 SECOND)) AS day,
+    if(has_state AND state_until = derived_until, toDate('{STATE_DAY}'), day) AS state_day
 FROM
 (
     SELECT
         countIf(what = 'presence') = 0 AS is_none,
         greatest(
             maxIf(period, what = 'presence') + INTERVAL 1 DAY,
-            argMaxIf(period, derived_at, what = 'presence_hours')
-        ) AS derived_until
+            argMaxIf(period, derived_at, what = 'presence_part')
+        ) AS derived_until,
+        argMaxIf(period, derived_at, what = 'presence_state') AS state_until,
+        maxIf(derived_at, what = 'presence_state')
+            >= maxIf(derived_at, what IN ('presence', 'presence_part')) AS has_state
     FROM derived_periods
 )
 """

@@ -68,14 +68,15 @@ def test_rows_noted_by_hour_are_of_their_day() -> None:
     assert due_days(stored, {}, day(2) + QUIET / 2, KEPT) == [day(0)]
 
 
-def test_hours_of_the_open_day_are_closed_in_order() -> None:
-    now = day(1) + 3 * HOUR + HOUR / 2
-    stored = {day(1): day(1) + HOUR, day(1) + 2 * HOUR: day(1) + 3 * HOUR}
+def test_quarters_of_the_open_day_are_closed_in_order() -> None:
+    now = day(1) + 3 * HOUR + HOUR / 8
+    stored = {day(1): day(1) + HOUR / 4, day(1) + 2 * HOUR: day(1) + 3 * HOUR}
     assert closed_until(day(1), stored, now) == day(1) + 3 * HOUR
     assert closed_until(day(1), {}, now) == day(1) + 3 * HOUR
     late = {**stored, day(1) + HOUR: now - QUIET / 2}
     assert closed_until(day(1), late, now) == day(1) + HOUR
-    assert closed_until(day(1), stored, day(1) + HOUR / 2) == day(1)
+    assert closed_until(day(1), stored, day(1) + HOUR / 2 - QUIET) == day(1) + HOUR / 4
+    assert closed_until(day(1), stored, day(1) + HOUR / 8) == day(1)
     assert closed_until(day(1), stored, day(9)) == day(2)
 
 
