@@ -22,11 +22,13 @@ from sinks.clickhouse.settings import ClickHouseSettings, User
 
 _encoder = msgspec.json.Encoder()
 # One insert is one block, written when the call returns; times are ISO 8601. A block may have rows
-# of any number of days: a node whose clock is wrong has to delay nobody.
+# of any number of days: a node whose clock is wrong has to delay nobody. Repeats within a block are
+# left to merges and to FINAL, as repeats of two blocks are: to look for them took half the time.
 _INSERT = {
     "date_time_input_format": "best_effort",
     "async_insert": 0,
     "max_partitions_per_insert_block": 0,
+    "optimize_on_insert": 0,
 }
 _ACTIVE_ONLY = {"distributed_ddl_output_mode": "throw_only_active"}
 # A folder that stays as it is until somebody changes it; a full disk may be freed meanwhile.

@@ -255,6 +255,21 @@ def test_repeats_are_one_row_before_any_merge(tmp_path: Path) -> None:
         assert count(database, "registrations_raw") == 2
 
 
+def test_repeats_of_one_batch_are_one_row_before_any_merge(tmp_path: Path) -> None:
+    """Of more rows than a granule has, so that parts of it are read apart."""
+    (table,) = [one for one in TABLES if one.name == "presence_history"]
+    rows = [
+        to_row(table, Delivery("t", 0, number, records.value(records.presence(1 + number // 3))))
+        for number in range(30_000)
+    ]
+    with opened(settings(tmp_path)) as database:
+        database.command("SYSTEM STOP MERGES")
+        database.insert(table.raw, [row for row in rows if row is not None])
+        assert count(database, "presence_history_raw") == 30_000
+        assert count(database, "presence_history") == 10_000
+        assert database.query("SELECT version FROM presence") == [(10_000,)]
+
+
 def test_a_call_is_its_last_record_and_what_was_merged_is_not_shown(tmp_path: Path) -> None:
     with opened(settings(tmp_path)) as database:
         ringing = records.call_record(1, state=CallState.RINGING, answered=None, ended=None)
