@@ -39,10 +39,13 @@ class OneDomain(Population):
 
 
 def watched_by(narrow: int, each: int, whole: int, population: Population) -> list[list[str]]:
-    """The users of each subscriber, none where it watches the whole domain."""
+    """The users of each subscriber, none where it watches the whole domain; in random order, in
+    which they reconnect."""
     draw, users = random.Random(1), range(population.users)
     some = [[population.aor(n) for n in draw.sample(users, each)] for _ in range(narrow)]
-    return some + [[] for _ in range(whole)]
+    mixed = some + [[] for _ in range(whole)]
+    draw.shuffle(mixed)
+    return mixed
 
 
 def kill_once(
