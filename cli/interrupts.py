@@ -7,21 +7,33 @@ and a few libraries would lose it.
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C. Of a KeyboardInterrupt itself CPython remembers that it left code run by `exec`, as
+    dataclasses are made within a late import, and `python -m` then ends by SIGINT although it was
+    handled (run_eval_code_obj, Python/pythonrun.c)."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise Interrupted
 
 
 def end_at_interrupt() -> None:
     """Let SIGINT end the process, as by default; where the caller ignores it, it stays ignored."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, _interrupt):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager
 def raising_interrupt() -> Iterator[None]:
-    """Within it SIGINT raises KeyboardInterrupt, so that a command undoes what it has begun."""
+    """Within it SIGINT raises Interrupted, so that a command undoes what it has begun."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_DFL:
         yield
         return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         yield
     finally:

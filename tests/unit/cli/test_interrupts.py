@@ -42,6 +42,25 @@ def test_within_a_command_it_is_an_exception() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
 
 
+def test_handled_within_code_run_by_exec_the_process_ends_with_its_own_status(
+    tmp_path: Path,
+) -> None:
+    """As where dataclasses are made while a module is imported late."""
+    (tmp_path / "interrupted.py").write_text(
+        "import sys\n"
+        "from cli.interrupts import end_at_interrupt, raising_interrupt\n"
+        "end_at_interrupt()\n"
+        "try:\n"
+        "    with raising_interrupt():\n"
+        "        exec('import signal; signal.raise_signal(signal.SIGINT)')\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(130)\n"
+    )
+    command = [sys.executable, "-m", "interrupted"]
+    environment = {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    assert subprocess.run(command, env=environment, check=False).returncode == 130
+
+
 def test_where_it_is_ignored_it_stays_ignored() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_at_interrupt()
