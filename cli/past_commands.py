@@ -16,13 +16,15 @@ commands = typer.Typer()
         "rollcall replay freeswitch=tests/captures/freeswitch/calls.json",
         "rollcall replay freeswitch=tests/captures/freeswitch/calls.json --into stack",
         "rollcall replay freeswitch=esl.json sockets=sockets.jsonl --into kafka-1:9092 --json",
+        "rollcall replay freeswitch=esl.json mrcp=unimrcpserver.log --calls --json",
     )
 )
 def replay(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE=FILE…", help="freeswitch, opensips, kamailio, sockets or rtpengine."
+            metavar="SOURCE=FILE…",
+            help="freeswitch, opensips, kamailio, sockets, rtpengine or mrcp.",
         ),
     ],
     node: Annotated[

@@ -51,12 +51,22 @@ class Part:
 class Conductor:
     """Sets the pace of all parts. Unpaced, it asks `processed` whether all that was sent is."""
 
-    def __init__(self, speed: float | None, processed: Callable[[], bool] = lambda: True) -> None:
-        """`speed` 1 is as recorded, None unpaced. Raises ValueError."""
+    def __init__(
+        self,
+        speed: float | None,
+        processed: Callable[[], bool] = lambda: True,
+        *,
+        pause_max: float = PAUSE_MAX,
+    ) -> None:
+        """`speed` 1 is as recorded, None unpaced: then a longer pause becomes `pause_max` seconds.
+
+        Raises ValueError.
+        """
         if speed is not None and speed <= 0:
             raise ValueError("speed must be above 0")
         self._speed = speed
         self._processed = processed
+        self._pause_max = pause_max
         self._parts: list[Part] = []
         self._lock = threading.Lock()
         self._began: float | None = None
@@ -105,7 +115,7 @@ class Conductor:
         while not (self._is_oldest(part, index) and self._may_follow(part)):
             if part.stopped.wait(POLL_SECONDS):
                 return False
-        pause = min((part.times[index] - self._last_at) / 1e6, PAUSE_MAX)
+        pause = min((part.times[index] - self._last_at) / 1e6, self._pause_max)
         left = self._last_sent + pause - time.monotonic()
         if self._last is not None and left > 0:
             return not part.stopped.wait(left)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from local.replay.esl_recording import read_capture
 from local.replay.evapi_recording import read_kamailio
+from local.replay.mrcp_recording import read_mrcp
 from local.replay.netlink_recording import read_sockets
 from local.replay.ng_recording import read_ng
 from local.replay.opensips_recording import read_pieces
@@ -26,6 +27,7 @@ KINDS = {
     "kamailio": Kind("Kamailio's evapi and JSON-RPC", read_kamailio),
     "sockets": Kind("the kernel's destroyed sockets", read_sockets),
     "rtpengine": Kind("rtpengine's NG protocol", read_ng),
+    "mrcp": Kind("an MRCP server's log or control connections", read_mrcp),
 }
 
 

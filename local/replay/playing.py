@@ -12,6 +12,7 @@ from local.replay.conductor import PAUSE_MAX, Conductor
 from local.replay.freeswitch import FreeSwitchReplay
 from local.replay.kamailio import KamailioReplay
 from local.replay.kinds import not_of_kind
+from local.replay.mrcp import MrcpReplay
 from local.replay.opensips import OpenSipsReplay
 from local.replay.pace import Feedback
 from local.replay.recorded_server import RecordedServer
@@ -21,7 +22,8 @@ from local.replay.sources import Source
 from local.replay.streams_progress import StreamsProgress
 from local.stack import Stack
 from local.stage_process import StageProcess
-from runtime.settings import BadArgument
+from producers.mrcp.settings import MrcpSettings
+from runtime.settings import BadArgument, load
 from schemas.presence import Presence
 
 PASSWORD = "ClueCon"
@@ -33,7 +35,8 @@ class Playing:
     """Plays several recordings at once, each through its own producer process."""
 
     def __init__(self, stack: Stack, sources: list[Source], speed: float | None) -> None:
-        """Raises BadArgument when a file is not a recording, OSError when it cannot be read."""
+        """Raises BadArgument when a file is not a recording, OSError when it cannot be read, and
+        BadSettings where `[mrcp]` is wrong."""
         self._stack = stack
         self._speed = speed
         self._sources = sources
@@ -50,7 +53,7 @@ class Playing:
                 raise BadArgument(not_of_kind(source.kind, source.file, error)) from error
 
     def _server(self, index: int, source: Source) -> RecordedServer:
-        """Raises OSError, ValueError."""
+        """Raises OSError, ValueError, BadSettings."""
         file, speed, conductor = source.file, self._speed, self._conductor
         processed = partial(self._processed, index)
         feedback = Feedback(
@@ -68,6 +71,15 @@ class Playing:
                 return KamailioReplay(file, speed=speed, feedback=feedback, conductor=conductor)
             case "rtpengine":
                 return RtpengineReplay(file, speed=speed, conductor=conductor)
+            case "mrcp":
+                return MrcpReplay(
+                    file,
+                    log=self._stack.folder / f"mrcp-{index}.log",
+                    zone=load(MrcpSettings, node="mrcp", log=file).zone(),
+                    speed=speed,
+                    feedback=feedback,
+                    conductor=conductor,
+                )
         return FreeSwitchReplay(
             file, speed=speed, password=PASSWORD, processed=processed, conductor=conductor
         )

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 _YEAR_2100 = 4_102_444_800
 _MICROSECONDS = 1_000_000
 # Broken text or JSON, missing fields, wrong types, too deep nesting, numbers out of range.
-_MALFORMED = (
+MALFORMED = (
     ValueError,
     KeyError,
     TypeError,
@@ -34,7 +34,7 @@ def read_rows(
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         found = read(json.loads(line) for line in lines if line)
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise ValueError(f"{path}: not a recording of {content}") from error
     if not found:
         raise ValueError(f"{path}: contains no {content}")

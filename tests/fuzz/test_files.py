@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from local.replay.esl_recording import read_capture
 from local.replay.evapi_recording import RecordedLine, domain_of, read_kamailio
+from local.replay.mrcp_recording import read_mrcp
 from local.replay.netlink_recording import read_sockets, server_ports
 from local.replay.ng_recording import read_ng
 from local.replay.ng_state import NgState
@@ -23,6 +24,7 @@ from runtime.settings import BadSettings, StageSettings, load
 from runtime.stage import Stage
 from tests.fuzz.hostile import fuzzed, mutated, odd_json, scratch_folder, texts
 from tests.unit.freeswitch_capture import CAPTURES
+from tests.unit.mrcp_log import log_of
 
 _FILE = scratch_folder() / "given"
 _CAPTURE = (CAPTURES / "reg_blind.json").read_bytes()
@@ -136,6 +138,34 @@ def test_any_file_is_a_recorded_rtpengine_or_refused(lines: list[bytes]) -> None
     for shown in rounds:
         state.reached(shown, shown.received)
         json.dumps([state.listed(9), state.statistics(shown.received), state.queried("a")])
+
+
+_CONNECTION = CAPTURES.parent / "speech" / "fs_pds_success.mrcp"
+_CONNECTION_ROWS = [json.loads(row) for row in _CONNECTION.read_text().splitlines()]
+
+
+@fuzzed(200)
+@given(mutated([log_of(_CONNECTION), _CONNECTION.read_bytes()]))
+@example(b"1970-01-01 00:00:00:000000 [INFO]   Receive MRCPv2 Data a [8 bytes]\nMRCP/2.0\n")
+@example(b"\0\0x 2026-11-30 00:44:08:215311 a\n2026-11-30 00:44:08:215311 [INFO]   a\n")
+@example(b'{"t": 4102444799, "dir": "c2s", "conn": "\\ud800", "b64": "TVJDUC8yLjA="}')
+def test_any_file_is_a_recorded_mrcp_server_or_refused(data: bytes) -> None:
+    _check_mrcp(data)
+
+
+@fuzzed(200)
+@given(st.lists(odd_json(_CONNECTION_ROWS), max_size=4))
+def test_any_rows_are_recorded_control_connections_or_refused(lines: list[bytes]) -> None:
+    _check_mrcp(b"\n".join(lines))
+
+
+def _check_mrcp(data: bytes) -> None:
+    try:
+        entries = read_mrcp(_written(data))
+    except ValueError:
+        return
+    for one in entries:
+        assert len(one.moved(10**6)) < len(one.rest) + 100
 
 
 def test_a_recording_is_named_by_the_user() -> None:

@@ -200,6 +200,30 @@ def test_recorded_pace_gives_the_same_changes(tmp_path: Path, streams: KafkaSett
     assert changes(lines(done)) == EXPECTED["reg_blind"]
 
 
+def test_a_call_whose_result_only_the_mrcp_server_has(
+    tmp_path: Path, streams: KafkaSettings
+) -> None:
+    """Bridged, and without fire_asr_events: the switch alone reports the hangup."""
+    name = CAPTURES.parent / "speech" / "fs_bridge_nofire"
+    found = {}
+    for node, more in (("fs-1", ()), ("fs-2", (f"mrcp={name}.mrcp",))):
+        sources = (f"freeswitch={name}.esl.json", *more)
+        (call,) = lines(
+            rollcall(
+                *("replay", *sources, "--node", node, *into(streams), "--calls", "--json"),
+                folder=tmp_path,
+                kafka=streams,
+            )
+        )
+        (found[node],) = call["speech"]
+    alone, both = found["fs-1"], found["fs-2"]
+    assert (alone["cause"], alone["results"], alone["requests"]) == ("hangup", 0, [])
+    assert (both["cause"], both["results"]) == ("success", 1)
+    assert both["latency"] == pytest.approx(0.470, abs=0.001)
+    (request,) = both["requests"]
+    assert (request["node"], request["latency"]) == ("fs_bridge_nofire-mrcp", both["latency"])
+
+
 def test_speech_of_a_call_and_a_killed_server(tmp_path: Path, streams: KafkaSettings) -> None:
     speech = CAPTURES.parent / "speech"
     names = ("fs_pds_success", "fs_pds_server_killed", "fs_speak")

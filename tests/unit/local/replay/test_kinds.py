@@ -18,6 +18,7 @@ FILES = {
     "kamailio": CAPTURES / "kamailio" / "sc_a_fin.jsonl",
     "sockets": CAPTURES / "edge" / "A_kill9.sockets.jsonl",
     "rtpengine": CAPTURES / "rtpengine" / "ng_good.jsonl",
+    "mrcp": CAPTURES / "mrcp" / "pieces.log",
 }
 
 

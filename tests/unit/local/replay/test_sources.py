@@ -41,6 +41,7 @@ def test_several_sources_are_named_after_their_files(recordings: list[str]) -> N
             "fs edge edge",
         ),
         ("opensips=A.datagram sockets=B.sockets.jsonl", "", "A A"),
+        ("freeswitch=A.esl.json mrcp=A.mrcp", "", "A-freeswitch A-mrcp"),
         ("kamailio=A.jsonl rtpengine=A.ng.jsonl", "", "A-kamailio A-rtpengine"),
         (
             "kamailio=A.jsonl freeswitch=A.fs.json sockets=A.sockets.jsonl",
