@@ -105,7 +105,8 @@ def kafka(broker: str) -> Iterator[KafkaSettings]:
     ensure_topics(settings)
     publish(settings, [user(number, 1, online=number % 4 != 0) for number in range(USERS)])
     # In sight in all tests: its parties are 1007@one.test and 1009@two.test.
-    write(settings, [(CALL_RECORDS, "staying", call("staying", 7, 9, at_risk=True))])
+    staying = call("staying", 7, 9, at_risk=True, nodes=["fs1", "a-node-of-a-long-name"])
+    write(settings, [(CALL_RECORDS, "staying", staying)])
     yield settings
     delete_topics(settings)
 
@@ -258,6 +259,11 @@ def test_calls_are_shown_as_they_are_and_the_last_ones_of_a_user(
     expect(calls).to_have_count(1)
     expect(calls).to_contain_text("1007@one.test → 1009@two.test")
     expect(calls.locator(".badge")).to_have_text("at risk")
+    # However long the nodes' names are.
+    badge, line = (calls.locator(name).bounding_box() for name in (".badge", ".why"))
+    assert badge is not None
+    assert line is not None
+    assert badge["x"] + badge["width"] <= line["x"] + line["width"]
     expect(page.locator("#calls-total")).to_have_text("1, 1 at risk")
 
     write(

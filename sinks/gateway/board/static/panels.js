@@ -109,8 +109,10 @@ export class Panels {
       const line = [
         element("time", { dateTime: new Date(one.started * 1000).toISOString(), title: fullTime(one.started) }, timeOfDay(one.started)),
         element("span", { className: "name" }, ...party(one.calling), " → ", ...party(one.called)),
-        element("span", { className: "why" }, callMark(one.state), `${length} · ${one.nodes.join(", ")}`,
-          one.at_risk ? element("span", { className: "badge suspect", title: AT_RISK }, "at risk") : ""),
+        element("span", { className: "why" }, callMark(one.state),
+          // Before the nodes: a narrow panel cuts the end of the line.
+          one.at_risk ? element("span", { className: "badge suspect", title: AT_RISK }, "at risk") : "",
+          `${length} · ${one.nodes.join(", ")}`),
       ];
       return element("li", {}, opened
         ? element("button", { type: "button", className: "line", onclick: () => this.#on.open(opened) }, ...line)
