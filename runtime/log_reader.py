@@ -4,6 +4,7 @@ For whoever keeps a topic's content in memory: presence, calls, nodes' states, r
 calls. What a record means, its reader decides; here are only Kafka's ends, errors and holes.
 """
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -73,13 +74,16 @@ class LogReader:
         on_error: Callable[[KafkaError], None] | None = None,
         *,
         options: Mapping[str, Any] = _DEFAULTS,
+        together: Callable[[], float] | None = None,
     ) -> None:
         """`name` names the client: librdkafka wants a group, and none exists. `on_error` gets the
         errors that belong to no partition. `options` are librdkafka's: QUICK, where the end of an
-        empty partition is waited for. Raises KafkaUnavailable, KafkaMisconfigured."""
+        empty partition is waited for. `together`: after the end, what comes within so many seconds
+        of the last records is handed over at once. Raises KafkaUnavailable, KafkaMisconfigured."""
         self._kafka, self._name = kafka, name
         own = {"error_cb": on_error} if on_error is not None else {}
         self._consumer = Consumer(kafka.consumer(name, **_OPTIONS, **own, **options))
+        self._together, self._read_at = together, -math.inf
         self._ahead: dict[Partition, int] = {}
         self._logged: set[str] = set()
         self._refusal: KafkaError | None = None
@@ -111,6 +115,8 @@ class LogReader:
         # `consume` waits for all it is asked for or the whole timeout; `poll` for the first.
         if (first := self._consumer.poll(seconds)) is not None:
             most = _FETCH if self.is_at_end else _READING
+            if self.is_at_end and self._together is not None:
+                self._wait_for_more(self._together())
             for message in (first, *self._consumer.consume(most, 0)):
                 if (failure := message.error()) is None:
                     found.append(message)
@@ -165,6 +171,12 @@ class LogReader:
         at = int(part.since.timestamp() * 1000)
         places = [TopicPartition(name, number, at) for number in numbers]
         return self._consumer.offsets_for_times(places, _TIMEOUT_SECONDS)
+
+    def _wait_for_more(self, together: float) -> None:
+        now = time.monotonic()
+        wait = max(0.0, self._read_at + together - now)
+        time.sleep(wait)
+        self._read_at = now + wait
 
     def _reached(self, message: Message, offset: int) -> None:
         place = message.topic(), message.partition()

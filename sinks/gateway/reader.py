@@ -29,9 +29,13 @@ class Reader:
         kafka: KafkaSettings,
         dead_letters: DeadLetters,
         apply: Callable[[list[Message], Mapping[int, int]], None],
+        together: Callable[[], float],
     ) -> None:
         """`apply` is called with what was read, in order, and the next offset of each partition
-        that was read. Raises KafkaUnavailable, KafkaMisconfigured."""
+        that was read; of what comes within `together` seconds, once.
+
+        Raises KafkaUnavailable, KafkaMisconfigured.
+        """
         self._topic = kafka.name(PRESENCE)
         self.topic = describe(kafka, self._topic)
         self._identity = IdentityCheck(kafka, self._topic, self.topic)
@@ -39,7 +43,8 @@ class Reader:
         self._apply = apply
         self.is_kafka_away = False
         self.dead_letters = 0
-        self._log = LogReader(kafka, [Part(PRESENCE)], _NAME, self._on_error)
+        parts = [Part(PRESENCE)]
+        self._log = LogReader(kafka, parts, _NAME, self._on_error, together=together)
         self._lag = LagMeter(_NAME)
 
     @property

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import cycle
@@ -37,6 +38,12 @@ STOP_SECONDS = 5.0
 # Accepted before others' requests are read: with more, a flood would make the guard drop a client
 # whose request has arrived, and is not read yet.
 _ACCEPTED_AT_ONCE = 64
+# Changes that come one by one cost several times as much: two threads wake up for each, and each
+# subscriber of a domain gets a packet. So what comes within so many seconds is applied at once,
+# and more of it while the thread has no time left, as when all subscribers reconnect.
+_TOGETHER, _TOGETHER_BUSY = 0.002, 0.016
+# The part of the time that it works, from which on it counts as busy.
+_BUSY = 0.8
 # SO_LINGER: on, for 0 seconds. The kernel drops what it could not send.
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -72,6 +79,7 @@ class Server:
         self._uvicorn = _Listening(
             uvicorn.Config(
                 app(gateway),
+                interface="asgi3",
                 loop="asyncio",
                 http=guarded(self._guard),
                 ws=guarded_web_socket(self._guard),
@@ -93,6 +101,7 @@ class Server:
         )
         self._loop = uvloop.new_event_loop()
         self._room = threading.BoundedSemaphore(_BATCHES_WAITING)
+        self._is_busy = False
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="gateway", daemon=True)
 
@@ -118,6 +127,10 @@ class Server:
         """Have it called in the thread, after the messages applied before."""
         with suppress(RuntimeError):  # its loop has ended by itself
             self._loop.call_soon_threadsafe(function, *arguments)
+
+    def together(self) -> float:
+        """What comes within so many seconds, `apply` should get at once."""
+        return _TOGETHER_BUSY if self._is_busy else _TOGETHER
 
     @property
     def connections(self) -> int:
@@ -146,8 +159,11 @@ class Server:
         maintaining = asyncio.create_task(self._gateway.access.maintain())
         turns = cycle(ALL_TURNS)
         while not self._stop.is_set() and not serving.done():
+            worked, began = time.thread_time(), self._loop.time()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), CHECK_SECONDS / TURNS)
+            took = self._loop.time() - began
+            self._is_busy = time.thread_time() - worked > _BUSY * took
             self._check(next(turns))
         draining = asyncio.create_task(self._gateway.drain())
         while not draining.done():

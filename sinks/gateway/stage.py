@@ -105,7 +105,8 @@ class Sink:
             ensure_topics(self._kafka, timeout=5.0)
             self._nodes = self._nodes or NodeReader(self._kafka, self._call_with_nodes)
             self._calls = self._calls or CallReader(self._kafka, self._call_with_calls)
-            reader = Reader(self._kafka, self._dead_letters, self._server.apply)
+            apply, together = self._server.apply, self._server.together
+            reader = Reader(self._kafka, self._dead_letters, apply, together)
         except KafkaUnavailable:
             GATEWAY_KAFKA_AWAY.set(1)
             raise

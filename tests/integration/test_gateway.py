@@ -214,7 +214,7 @@ def test_a_reachable_broker_is_noticed_without_new_records(
     kafka: KafkaSettings,
 ) -> None:
     letters = DeadLetters("gateway", kafka, counted_as="undecodable")
-    reader = Reader(kafka, letters, lambda _messages, _positions: None)
+    reader = Reader(kafka, letters, lambda _messages, _positions: None, lambda: 0.0)
     try:
         read_until(reader, lambda: reader.is_caught_up)
         # As librdkafka reports it when the last connection breaks.

@@ -1,5 +1,6 @@
 """Reading partitions of a real broker's topics to their end, and on from there."""
 
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -110,3 +111,22 @@ def test_a_broker_that_is_not_there_is_named(broker: str) -> None:
     with pytest.raises(KafkaUnavailable, match=r"127\.0\.0\.1:9"):
         read(nowhere, Part(CALL_RECORDS))
     assert time.monotonic() - began < 25
+
+
+def test_what_comes_soon_after_other_records_is_handed_over_with_the_next(
+    kafka: KafkaSettings,
+) -> None:
+    """The first is not held back; of those after it none comes alone."""
+    together = 0.0
+    reader = LogReader(kafka, [Part(NODES)], "test", options=QUICK, together=lambda: together)
+    assert list(reader.read_to_end()) == []
+    produce(kafka, NODES, 0, "first")
+    eventually(lambda: reader.read(0.1), interval=0, what="the first")
+    together = 3.0
+    produce(kafka, NODES, 0, "second")
+    later = threading.Timer(0.5, produce, (kafka, NODES, 0, "third"))
+    later.start()
+    found = eventually(lambda: reader.read(0.1), interval=0, what="the others")
+    later.join()
+    reader.close()
+    assert [message.value() for message in found] == [b"second", b"third"]

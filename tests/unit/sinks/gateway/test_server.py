@@ -1,6 +1,7 @@
 """The HTTP interface of the gateway: records, streams, WebSockets, CORS, and the stop."""
 
 import json
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -220,3 +221,21 @@ def test_a_stop_ends_all_subscriptions(gateway: Gateway) -> None:
     assert (stream.ended, web_socket.ended) == ("closed", 1001)
     with pytest.raises(TryElsewhere):
         gateway.admit(Identity("x"))
+
+
+def test_what_comes_is_applied_together_for_longer_while_the_thread_is_busy(
+    server: Server,
+) -> None:
+    usual = server.together()
+
+    def work() -> None:
+        until = time.thread_time() + 0.02
+        while time.thread_time() < until:
+            pass
+
+    def is_longer() -> bool:
+        server.call(work)
+        return server.together() > usual
+
+    eventually(is_longer, interval=0.01)
+    eventually(lambda: server.together() == usual)
