@@ -7,8 +7,10 @@ only the newest of them.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from runtime.connection_guard import Connection, ConnectionGuard
@@ -30,6 +32,9 @@ _HEADERS = [
     (b"retry-after", b"5"),
     (b"connection", b"close"),
 ]
+# An extension of the scope (ASGI): a function that takes what to call when the connection is lost
+# before the response is complete. `receive` would need a task that waits for it, for each stream.
+ON_DISCONNECT = "rollcall.on_disconnect"
 _TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -57,6 +62,7 @@ class GuardedHttp(HttpToolsProtocol):
         self._received = self._head_bytes = 0
         # The request that is being answered; others wait in `pipeline`.
         self._answered: RequestResponseCycle | None = None
+        self._on_disconnect: Callable[[], None] | None = None
 
     @property
     def has_begun_request(self) -> bool:
@@ -68,7 +74,11 @@ class GuardedHttp(HttpToolsProtocol):
         )
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        # uvicorn's own would ask the kernel seven times for the two addresses.
+        self.connections.add(self)
+        self.transport, self.flow, self.scheme = transport, FlowControl(transport), "http"
+        self.server = _address(transport, "sockname")
+        self.client = _address(transport, "peername")
         transport.set_write_buffer_limits(high=_HIGH_WATER)
         address = self.client[0] if self.client else ""
         self._is_allowed = self.guard.opened(transport, address, self.loop.time())
@@ -82,6 +92,8 @@ class GuardedHttp(HttpToolsProtocol):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
                 cycle.message_event.set()
+        if self._on_disconnect is not None:
+            self._on_disconnect()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -111,9 +123,17 @@ class GuardedHttp(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answered = cycle
         cycle.transport = cast(asyncio.Transport, JoinedHead(cycle.transport))
+        cycle.scope["extensions"] = {ON_DISCONNECT: {"call": self._call_on_disconnect}}
         super()._start_asgi_task(cycle, app)
 
+    def _call_on_disconnect(self, function: Callable[[], None]) -> None:
+        if self.transport.is_closing():
+            function()
+        else:
+            self._on_disconnect = function
+
     def on_response_complete(self) -> None:
+        self._on_disconnect = None
         if self._answered is not None:
             cast(JoinedHead, self._answered.transport).flush()
         self._has_received = bool(self.pipeline)
@@ -171,6 +191,12 @@ def guarded_web_socket(guard: ConnectionGuard) -> "type[WebSocketsSansIOProtocol
             guard.resumed(self.transport)
 
     return GuardedWebSocket
+
+
+def _address(transport: asyncio.Transport, name: str) -> tuple[str, int] | None:
+    """The address of one of the two ends, `sockname` or `peername`."""
+    found = transport.get_extra_info(name)
+    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None
 
 
 async def _too_many(scope: Any, receive: Any, send: Any) -> None:

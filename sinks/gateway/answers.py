@@ -12,6 +12,7 @@ from sinks.gateway.gateway import Gateway
 from sinks.gateway.request_checks import address_of, check_page, client_of
 
 _READS = "GET, HEAD"
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
 class Answers:
@@ -60,7 +61,8 @@ class Answers:
                     response.headers.add_vary_header(value)
                 else:
                     response.headers[name] = value
-            response.headers.setdefault("x-content-type-options", "nosniff")
+            if not any(name == _NOSNIFF[0] for name, _ in response.raw_headers):
+                response.raw_headers.append(_NOSNIFF)
             return response
 
         return answer

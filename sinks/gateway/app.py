@@ -1,11 +1,12 @@
 """The HTTP interface of one gateway, put together from the modules with its routes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from schemas.codec import encode
 from sinks.gateway.answers import Answers
@@ -17,19 +18,23 @@ from sinks.gateway.board_routes import board_routes
 from sinks.gateway.endpoint import Endpoint, Handler, nothing_there
 from sinks.gateway.errors import Refused
 from sinks.gateway.gateway import Gateway
-from sinks.gateway.presence_routes import presence_routes
+from sinks.gateway.presence_routes import STREAMS, presence_routes, streams
 from sinks.gateway.request_checks import identify
 from sinks.gateway.ticket_route import ticket
 
 _READS = ("GET", "OPTIONS")
 
 
-def app(gateway: Gateway) -> Router:
-    """The ASGI application: a bare router (see Endpoint)."""
+def app(gateway: Gateway) -> ASGIApp:
+    """The ASGI application: streams, and a bare router (see Endpoint) for the rest.
+
+    A router is three coroutines, which would stay with each of ten thousand subscribers.
+    """
     answers = Answers(gateway)
     shared = answers.shared
     tickets = shared(answers.refusing(partial(ticket, gateway)), "POST")
-    return Router(
+    to_streams = streams(gateway, answers)
+    router = Router(
         [
             *presence_routes(gateway, answers),
             Route("/openapi.json", Endpoint(shared(_openapi()), *_READS)),
@@ -39,6 +44,12 @@ def app(gateway: Gateway) -> Router:
         ],
         default=nothing_there,
     )
+
+    def serve(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        is_stream = scope["type"] == "http" and scope["path"] == STREAMS
+        return (to_streams if is_stream else router)(scope, receive, send)
+
+    return serve
 
 
 def _openapi() -> Handler:

@@ -9,7 +9,7 @@ before its offsets.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -102,8 +102,7 @@ class Hub:
         self.watchers.add(subscriber)
         since = self.progress.since(cursor) if cursor is not None and resumed else None
         self._list_groups(subscriber, since)
-        for aor in watch.single:
-            self._list_user(subscriber, aor, since)
+        self._list_users(subscriber, watch.single, since)
         if not subscriber.listings:
             self._mark_live(subscriber)
         return subscriber
@@ -126,12 +125,17 @@ class Hub:
             if subscriber.watch.has_in_group(user.newest.aor):
                 subscriber.queue(user.newest, is_known=True)
 
-    def _list_user(self, subscriber: Subscriber, aor: str, since: Sequence[int] | None) -> None:
-        if since is not None and (removal := self._removals.of(aor, since)) is not None:
-            subscriber.removed[aor] = removal
-        user = self._roster.get(aor)
-        if user is not None and (since is None or is_newer(user.newest, since)):
-            subscriber.queue(user.newest, is_known=since is not None)
+    def _list_users(
+        self, subscriber: Subscriber, aors: Iterable[str], since: Sequence[int] | None
+    ) -> None:
+        if since is not None and not self._removals.is_empty:
+            for aor in aors:
+                if (removal := self._removals.of(aor, since)) is not None:
+                    subscriber.removed[aor] = removal
+        is_known = since is not None
+        for user in self._roster.known(aors):
+            if since is None or is_newer(user.newest, since):
+                subscriber.queue(user.newest, is_known=is_known)
 
     def _mark_live(self, subscriber: Subscriber) -> None:
         cursor = self.progress.cursor(subscriber.tag)
@@ -176,8 +180,7 @@ class Hub:
         subscriber.watch = replace(watch, aors=aors, only_named=True)
         subscriber.tag = tag_of(subscriber.watch.names, subscriber.view)
         had_nothing = subscriber.has_nothing
-        for aor in added:
-            self._list_user(subscriber, aor, since)
+        self._list_users(subscriber, added, since)
         if had_nothing and not subscriber.has_nothing:
             subscriber.wake()
         return WatchChange(len(added), len(removed), resumed)

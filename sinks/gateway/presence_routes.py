@@ -14,18 +14,25 @@ from sinks.gateway.request_checks import identify
 from sinks.gateway.subscription import subscription_of
 from sinks.gateway.transports import EVENT_STREAM, EventStream, serve_web_socket
 
+STREAMS = "/presence"
 _METHODS = ("GET", "OPTIONS")
 _ANY = ("*/*", "text/*", EVENT_STREAM)
 
 
-def presence_routes(gateway: Gateway, answers: Answers) -> list[BaseRoute]:
-    """The routes; the last takes every other path below `/presence/` as an AOR."""
+def streams(gateway: Gateway, answers: Answers) -> Endpoint:
+    """What serves STREAMS: an event stream each."""
 
     async def stream(request: Request) -> Response:
         subscription = await subscription_of(gateway, request)
         if not any(kind in request.headers.get("accept", "*/*") for kind in _ANY):
             return JSONResponse({"error": f"there is only {EVENT_STREAM}"}, status_code=406)
         return EventStream(gateway, subscription)
+
+    return Endpoint(answers.shared(answers.refusing(stream)), *_METHODS)
+
+
+def presence_routes(gateway: Gateway, answers: Answers) -> list[BaseRoute]:
+    """The other routes; the last takes every other path below `/presence/` as an AOR."""
 
     async def web_socket(websocket: WebSocket) -> None:
         try:
@@ -47,10 +54,9 @@ def presence_routes(gateway: Gateway, answers: Answers) -> list[BaseRoute]:
         value = identity.scope.redact(message).value
         return Response(value, media_type="application/json", headers=headers)
 
-    streams, one_user = (answers.shared(answers.refusing(one)) for one in (stream, user))
+    one_user = answers.shared(answers.refusing(user))
     return [
-        Route("/presence", Endpoint(streams, *_METHODS)),
-        WebSocketRoute("/presence", WebSocketEndpoint(web_socket)),
+        WebSocketRoute(STREAMS, WebSocketEndpoint(web_socket)),
         WebSocketRoute("/presence/ws", WebSocketEndpoint(web_socket)),
         Route("/presence/{aor:path}", Endpoint(one_user, *_METHODS)),
     ]

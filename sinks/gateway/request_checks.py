@@ -1,6 +1,6 @@
 """What each request passes before its handler: its client's rate, host, origin, and its token."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
@@ -52,8 +52,10 @@ def check_page(gateway: Gateway, connection: HTTPConnection) -> str:
 def address_of(gateway: Gateway, connection: HTTPConnection) -> str:
     """The client's address, which a trusted proxy may report."""
     peer = connection.client.host if connection.client else ""
-    forwarded = connection.headers.getlist("x-forwarded-for")
-    return gateway.limits.proxies.client(peer, forwarded)
+    proxies = gateway.limits.proxies
+    if not proxies.has(peer):
+        return peer
+    return proxies.client(peer, connection.headers.getlist("x-forwarded-for"))
 
 
 def client_of(connection: HTTPConnection) -> str | None:
@@ -64,4 +66,4 @@ def client_of(connection: HTTPConnection) -> str | None:
 def _known(gateway: Gateway, connection: HTTPConnection, found: Identity, address: str) -> Identity:
     connection.state.client = found.client
     gateway.limits.check_client(found.client, gateway.now())
-    return replace(found, address=address)
+    return Identity(found.client, found.scope, found.expires_at, address)

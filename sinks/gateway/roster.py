@@ -3,12 +3,12 @@
 A list only grows at its end, so a position in it stays valid while users come and go.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
-from sinks.gateway.message import Message, number_in, offset_in
+from sinks.gateway.message import NUMBER_BITS, NUMBER_MAX, Message
 
 
 @dataclass(slots=True, eq=False)
@@ -68,7 +68,8 @@ class Listing:
 
 def is_newer(message: Message, since: Sequence[int]) -> bool:
     """Whether the message is at these offsets (by partition) or after."""
-    return offset_in(message.place) >= since[number_in(message.place)]
+    place = message.place
+    return place >> NUMBER_BITS >= since[place & NUMBER_MAX]
 
 
 class Roster:
@@ -84,6 +85,10 @@ class Roster:
 
     def get(self, aor: str) -> User | None:
         return self._users.get(aor)
+
+    def known(self, aors: Iterable[str]) -> list[User]:
+        """Those of these users that there are."""
+        return [user for user in map(self._users.get, aors) if user is not None]
 
     def domain(self, name: str) -> Group:
         """The users of a domain, which may have none yet."""

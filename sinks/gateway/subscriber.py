@@ -43,7 +43,8 @@ class Watch:
     @property
     def single(self) -> list[str]:
         """The users that are in no watched domain: no message is sent twice."""
-        return [aor for aor in sorted(self.aors) if domain_of(aor) not in self.domains]
+        aors = sorted(self.aors)
+        return [one for one in aors if domain_of(one) not in self.domains] if self.domains else aors
 
 
 # Where markers wait among the users' messages: no AOR.

@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection
 from sinks.gateway.access.identity import Identity
 from sinks.gateway.cursor import Cursor
 from sinks.gateway.gateway import Gateway
-from sinks.gateway.query import cursor_of, has_field, watch_of
+from sinks.gateway.query import cursor_of, fields_in, watch_of
 from sinks.gateway.request_checks import identify_stream
 from sinks.gateway.subscriber import Watch
 from sinks.gateway.view import View, fields_of
@@ -31,11 +31,11 @@ class Subscription:
 async def subscription_of(gateway: Gateway, connection: HTTPConnection) -> Subscription:
     """The subscription, when it may begin; raises Refused."""
     asked = await identify_stream(gateway, connection)
-    scope = asked.identity.scope
-    watch = scope.narrowed(watch_of(asked.query, gateway.watched_max))
-    view = View(scope.parts, fields_of(asked.query))
-    cursor = cursor_of(asked.query, connection.headers)
+    scope, fields = asked.identity.scope, fields_in(asked.query)
+    watch = scope.narrowed(watch_of(fields, gateway.watched_max))
+    view = View(scope.parts, fields_of(fields))
+    cursor = cursor_of(fields, connection.headers)
     gateway.check_state()
     await gateway.reach(cursor)
     gateway.admit(asked.identity, watch)
-    return Subscription(asked.identity, watch, view, cursor, has_field(asked.query, "cursor"))
+    return Subscription(asked.identity, watch, view, cursor, "cursor" in fields)

@@ -21,7 +21,7 @@ from sinks.gateway.access.redaction import (
 )
 from sinks.gateway.errors import BadQuery
 from sinks.gateway.message import Message, reframed
-from sinks.gateway.query import text_in, values_of
+from sinks.gateway.query import Fields
 
 # Always shown: without them a record cannot be applied.
 _ALWAYS = frozenset({"aor", "version"})
@@ -34,11 +34,11 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
-def fields_of(query: bytes) -> frozenset[str]:
+def fields_of(fields: Fields) -> frozenset[str]:
     """`fields=status,bindings.node`: what of each record is wanted; empty: all. Raises BadQuery."""
     found = set()
-    for text in values_of(query, b"fields"):
-        for name in text_in(text, "fields").split(","):
+    for text in fields.get("fields", ()):
+        for name in text.split(","):
             if name not in NAMES:
                 raise BadQuery(f"no field of a presence record: {name[:80]}", "fields")
             found.add(name)

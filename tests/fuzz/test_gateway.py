@@ -29,7 +29,7 @@ from sinks.gateway.errors import BadQuery, NotAllowed, Refused
 from sinks.gateway.hub import Hub
 from sinks.gateway.message import domain_of, presence_message
 from sinks.gateway.nodes.known import KnownNodes
-from sinks.gateway.query import aor_in, cursor_of, watch_of
+from sinks.gateway.query import aor_in, cursor_of, fields_in, watch_of
 from sinks.gateway.view import NAMES, fields_of
 from tests.fuzz.hostile import fuzzed, mutated, odd_json, texts
 
@@ -55,7 +55,7 @@ RECORDS = [one.text.encode() for one in golden.examples(topics.PRESENCE)]
 def test_any_query_watches_canonical_users_or_is_bad(query: bytes) -> None:
     faults: list[str | None] = []
     try:
-        watch = watch_of(query)
+        watch = watch_of(fields_in(query))
     except BadQuery as error:
         json.dumps({"error": str(error), "field": error.field}).encode()
         faults.append(error.field)
@@ -72,11 +72,11 @@ def test_any_query_watches_canonical_users_or_is_bad(query: bytes) -> None:
 @given(mutated(QUERIES) | mutated([CURSOR]).map(lambda text: b"cursor=" + text))
 def test_any_cursor_is_read_or_bad_and_as_an_id_never_refused(query: bytes) -> None:
     with contextlib.suppress(BadQuery):
-        found = cursor_of(query, {})
+        found = cursor_of(fields_in(query), {})
         assert found is None or cursor_in(found.encode()) == found
     with contextlib.suppress(BadQuery):
-        assert fields_of(query) <= NAMES
-    cursor_of(b"", {"last-event-id": query.decode("latin-1")})
+        assert fields_of(fields_in(query)) <= NAMES
+    cursor_of(fields_in(b""), {"last-event-id": query.decode("latin-1")})
 
 
 @fuzzed(300)

@@ -8,7 +8,7 @@ import schemathesis
 from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from schemas.codec import encode
 from schemas.presence import Presence
@@ -33,7 +33,13 @@ def _application(*records: Presence, **settings: Any) -> ASGIApp:
     for number, (caller, callee) in enumerate(pairwise([*(one.aor for one in records), _TRUNK])):
         gateway.calls.put(stored(record(number, caller, callee, id=f"call-{caller}")))
     gateway.calls.is_read = gateway.is_caught_up = True
-    return app(gateway)
+    served = app(gateway)
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        """What is no coroutine function, schemathesis takes for WSGI."""
+        await served(scope, receive, send)
+
+    return application
 
 
 _token = {"token": _SCOPED, "name": "one", "domains": ["shown.test"], "fields": ["contact"]}

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, ValidationError
 
 from sinks.gateway.api.call import Parameters
 from sinks.gateway.errors import BadQuery
-from sinks.gateway.query import aor_in, domain_in, text_in
+from sinks.gateway.query import aor_in, domain_in, fields_in
 
 P = TypeVar("P", bound=Parameters)
 
@@ -57,21 +57,16 @@ def from_query(model: type[P], query: bytes) -> P:
     """
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
     given: dict[str, Any] = {}
-    for pair in query.split(b"&"):
-        if not pair:
-            continue
-        raw_name, _, raw_text = pair.partition(b"=")
-        name = text_in(raw_name, "query")
-        text = text_in(raw_text, name[:80] or "query")
+    for name, texts in fields_in(query).items():
         if (field := fields.get(name)) is None:
             known = ", ".join(fields) or "none"
             raise BadQuery(f"no such field; there are: {known}", name[:80] or "query")
         if get_origin(field.annotation) is tuple:
-            given.setdefault(name, []).append(text)
-        elif name in given:
+            given[name] = texts
+        elif len(texts) > 1:
             raise BadQuery("given twice", name)
         else:
-            given[name] = text
+            given[name] = texts[0]
     return checked(model, given)
 
 

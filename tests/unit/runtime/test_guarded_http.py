@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -23,6 +24,7 @@ from websockets.sync.client import connect
 from runtime.connection_guard import ConnectionGuard, ConnectionLimits
 from runtime.guarded_http import (
     HEAD_BYTES_MAX,
+    ON_DISCONNECT,
     end_late_request,
     guarded,
     guarded_web_socket,
@@ -58,6 +60,18 @@ async def _until_gone(request: Request) -> Response:
     return Response()
 
 
+async def _told(request: Request) -> Response:
+    """Has its query added to GONE by the server: told while connected, or after that (`late`)."""
+    query = str(request.url.query)
+    if query == "late":
+        await _until_gone(request)
+        GONE.remove(query)
+    request.scope["extensions"][ON_DISCONNECT]["call"](partial(GONE.append, query))
+    while query == "open" and (await request.receive())["type"] != "http.disconnect":
+        pass
+    return Response()
+
+
 async def _flood(websocket: WebSocket) -> None:
     await websocket.accept()
     with contextlib.suppress(Exception):
@@ -74,6 +88,7 @@ def serving(**limits: Any) -> Iterator[tuple[int, ConnectionGuard]]:
         Route("/", _echo, methods=["GET", "POST"]),
         Route("/large", _large),
         Route("/until-gone", _until_gone),
+        Route("/told", _told),
         WebSocketRoute("/", _flood),
     ]
     config = uvicorn.Config(
@@ -270,3 +285,22 @@ def test_a_client_that_waits_with_its_body_is_asked_for_it() -> None:
         answer = client.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.endswith(b"\r\n\r\nabc")
+
+
+@pytest.mark.parametrize("query", ["open", "late"])
+def test_a_handler_is_told_that_its_client_is_gone(query: str) -> None:
+    GONE.clear()
+    with serving() as (port, guard):
+        opened(port, f"GET /told?{query} HTTP/1.1\r\nhost: x\r\n\r\n".encode()).close()
+        eventually(lambda: query in GONE, what="told")
+        eventually(lambda: len(guard) == 0)
+    assert GONE.count(query) == len(GONE) == 1
+
+
+def test_who_has_answered_is_not_told() -> None:
+    GONE.clear()
+    with serving() as (port, guard):
+        with closing(opened(port, b"GET /told?answered HTTP/1.1\r\nhost: x\r\n\r\n")) as client:
+            assert client.recv(1_000).startswith(b"HTTP/1.1 200 ")
+        eventually(lambda: len(guard) == 0)
+    assert not GONE

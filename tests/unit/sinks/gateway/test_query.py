@@ -4,7 +4,7 @@ import pytest
 
 from sinks.gateway.cursor import Cursor, epoch_of
 from sinks.gateway.errors import BadQuery
-from sinks.gateway.query import cursor_of, domain_in, has_field, watch_of
+from sinks.gateway.query import cursor_of, domain_in, fields_in, watch_of
 from sinks.gateway.subscriber import Watch
 
 ANN, BOB = "sip:ann@one.test", "sip:bob@one.test"
@@ -23,7 +23,21 @@ ANN, BOB = "sip:ann@one.test", "sip:bob@one.test"
     ],
 )
 def test_queries(query: bytes, aors: list[str], domains: list[str]) -> None:
-    assert watch_of(query) == Watch(frozenset(aors), frozenset(domains))
+    assert watch_of(fields_in(query)) == Watch(frozenset(aors), frozenset(domains))
+
+
+def test_the_values_of_a_field_are_in_order_and_a_plus_stays_one() -> None:
+    query = b"aor=sip:+1@x&&fields=a%2Cb&aor=sip%3A2%40x&cursor=&=y&%61or=z"
+    assert fields_in(query) == {
+        "aor": ["sip:+1@x", "sip:2@x", "z"],
+        "fields": ["a,b"],
+        "cursor": [""],
+        "": ["y"],
+    }
+    for query, field in ((b"x=%ff", "x"), (b"%ff=x", "query"), (b"x=\xe4", "x")):
+        with pytest.raises(BadQuery) as caught:
+            fields_in(query)
+        assert caught.value.field == field
 
 
 @pytest.mark.parametrize(
@@ -47,16 +61,16 @@ def test_queries(query: bytes, aors: list[str], domains: list[str]) -> None:
 )
 def test_bad_queries_name_the_field(query: bytes, field: str) -> None:
     with pytest.raises(BadQuery) as caught:
-        watch_of(query)
+        watch_of(fields_in(query))
     assert caught.value.field == field
 
 
 def test_a_query_narrows_to_named_or_reachable_users() -> None:
-    assert watch_of(b"watch=named") == Watch(only_named=True)
-    assert not watch_of(b"watch=named").everybody
-    assert watch_of(b"only=reachable&domain=one.test").only_reachable
+    assert watch_of(fields_in(b"watch=named")) == Watch(only_named=True)
+    assert not watch_of(fields_in(b"watch=named")).everybody
+    assert watch_of(fields_in(b"only=reachable&domain=one.test")).only_reachable
     with pytest.raises(BadQuery) as caught:
-        watch_of(b"aor=sip:ann@one.test&aor=sip:bob@one.test", 1)
+        watch_of(fields_in(b"aor=sip:ann@one.test&aor=sip:bob@one.test"), 1)
     assert caught.value.field == "aor"
 
 
@@ -64,13 +78,13 @@ def test_the_last_event_id_counts_more_than_the_query() -> None:
     """A browser that reconnects sends the address of the page again, with an old cursor."""
     old, new = (Cursor(epoch_of("t"), 1, (n,)) for n in (1, 2))
     query = f"domain=one.test&cursor={old.encode()}".encode()
-    assert cursor_of(query, {}) == old
-    assert cursor_of(query, {"last-event-id": new.encode()}) == new
-    assert cursor_of(query, {"last-event-id": "sip:ann@one.test/7"}) is None
-    assert cursor_of(b"cursor=", {}) is cursor_of(b"", {}) is None
-    assert has_field(b"cursor=", "cursor")
+    assert cursor_of(fields_in(query), {}) == old
+    assert cursor_of(fields_in(query), {"last-event-id": new.encode()}) == new
+    assert cursor_of(fields_in(query), {"last-event-id": "sip:ann@one.test/7"}) is None
+    assert cursor_of(fields_in(b"cursor="), {}) is cursor_of(fields_in(b""), {}) is None
+    assert "cursor" in fields_in(b"cursor=")
     with pytest.raises(BadQuery):
-        cursor_of(b"cursor=no", {})
+        cursor_of(fields_in(b"cursor=no"), {})
 
 
 def test_domains_are_as_aors_have_them() -> None:
