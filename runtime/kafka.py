@@ -137,6 +137,9 @@ class KafkaSettings(StageSettings):
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
+            # When a partition's queue was full, librdkafka would look only a second later whether
+            # it has room again.
+            "fetch.queue.backoff.ms": 5,
             **overrides,
         }
 

@@ -39,8 +39,6 @@ _OPTIONS = {
     # Reading a topic of a gigabyte, librdkafka would hold 64 MB of it, and as much again in pieces.
     "queued.max.messages.kbytes": 8 * 1024,
     "fetch.max.bytes": 8 * 1024 * 1024,
-    # When that much waits, librdkafka would look only a second later whether it was taken.
-    "fetch.queue.backoff.ms": 5,
 }
 # An empty partition shows its end after so long.
 QUICK = {"fetch.wait.max.ms": 50}
