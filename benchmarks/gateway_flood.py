@@ -1,8 +1,9 @@
 """`python -m benchmarks.gateway_flood`: what subscribers and probes of a gateway have of a flood.
 
 Subscribers receive changes at a steady rate; health and single records are asked all the time. In
-turns without and with thousands of hostile connections (flood.py). The last line is one JSON
-object; a subscriber without the newest version at the end ends the run with an error.
+turns without hostile connections (flood.py), with thousands of them to another gateway on the same
+machine, and with as many to this one: what the second differs by is the machine's. The last line is
+one JSON object; a subscriber without the newest version at the end ends the run with an error.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from benchmarks.scene import NotReached, Scene, progress, wait
 from benchmarks.watchers import Watchers
 from local.stage_process import StageProcess
 from schemas.topics import PRESENCE
+
+KINDS = ("calm", "flood_elsewhere", "flood")
 
 
 class Asking:
@@ -54,10 +57,12 @@ class Asking:
         return delays_ms(self._times)
 
 
-def measure(stage: StageProcess, aor: str, seconds: float, hostile: int) -> dict[str, Any]:
+def measure(
+    stage: StageProcess, aor: str, seconds: float, hostile: int, flooded: StageProcess | None
+) -> dict[str, Any]:
     """Figures of one turn, and the gateway's memory at its end."""
     url = stage.status()["url"]
-    flood = Flood(url, hostile) if hostile else None
+    flood = Flood(flooded.status()["url"], hostile) if flooded else None
     try:
         asking = [Asking(f"{stage.http}/readyz"), Asking(f"{url}/presence/{aor}")]
         time.sleep(seconds)
@@ -81,25 +86,25 @@ def main() -> None:
     parser.add_argument("--hostile", type=int, default=5_000)
     parser.add_argument("--rate", type=int, default=500, help="changes/s of all users")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each turn")
-    parser.add_argument("--turns", type=int, default=3, help="without and with the flood, each")
+    parser.add_argument("--turns", type=int, default=3, help="of each kind")
     options = parser.parse_args()
     roll = Roll(Population(options.users))
     watched = watched_by(options.subscribers, 10, roll.population)
-    turns: dict[str, list[dict[str, Any]]] = {"calm": [], "flood": []}
-    delays: dict[str, list[tuple[float, float]]] = {"calm": [], "flood": []}
+    turns: dict[str, list[dict[str, Any]]] = {name: [] for name in KINDS}
+    delays: dict[str, list[tuple[float, float]]] = {name: [] for name in KINDS}
     with Scene() as scene:
         scene.send(PRESENCE, roll.first())
         stage = scene.stage("gateway", ROLLCALL_GATEWAY_PORT="0")
+        other = scene.stage("gateway", "other", ROLLCALL_GATEWAY_PORT="0")
+        flooded = dict(zip(KINDS, (None, other, stage), strict=True))
         watchers = Watchers(stage.status()["url"], "sse", watched)
         changes = Changes(scene.kafka, roll, options.rate, 0)
         scene.wait_until_warm()
-        for turn in range(2 * options.turns):
-            name = ("calm", "flood")[turn % 2]
+        for name in options.turns * KINDS:
             progress(f"{name}...")
             began = time.monotonic()
-            hostile = options.hostile if name == "flood" else 0
             aor = roll.population.aor(0)
-            turns[name].append(measure(stage, aor, options.seconds, hostile))
+            turns[name].append(measure(stage, aor, options.seconds, options.hostile, flooded[name]))
             delays[name].append((began, time.monotonic()))
         newest = roll.newest(changes.stop())
 
