@@ -15,6 +15,8 @@ from typing import Protocol
 
 # A sweep looks at the connections whose time may be over.
 SWEEP_SECONDS = 0.5
+# It ends so many late requests, and goes on a moment later: nobody is served meanwhile.
+ENDED_AT_ONCE, GO_ON_SECONDS = 16, 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +127,12 @@ class ConnectionGuard:
         self._paused.pop(connection, None)
 
     # -- periodically -----------------------------------------------------------------------------
-    def sweep(self, now: float) -> None:
-        """Close the connections whose time is over, and those with most bytes past the limit."""
-        while self._pending:
-            connection, deadline = next(iter(self._pending.items()))
-            if now < deadline:
-                break
-            if self._timed_out is None:
-                self._drop(connection, "timeout")
-                continue
-            self._refused("timeout", self._addresses[connection])
-            del self._pending[connection]
-            self._timed_out(connection)
+    def sweep(self, now: float) -> bool:
+        """Close the connections whose time is over, and those with most bytes past the limit.
+
+        Returns whether requests are left that are late: only some are ended at once.
+        """
+        is_late_left = self._end_late(now)
         for connection, since in list(self._paused.items()):
             if now - since >= self.limits.stalled_seconds:
                 self._drop(connection, "stalled")
@@ -147,6 +143,23 @@ class ConnectionGuard:
                 break
             buffered -= sizes[connection]
             self._drop(connection, "buffered")
+        return is_late_left
+
+    def _end_late(self, now: float) -> bool:
+        for _ in range(ENDED_AT_ONCE):
+            if not self._has_late(now):
+                return False
+            connection = next(iter(self._pending))
+            if self._timed_out is None:
+                self._drop(connection, "timeout")
+                continue
+            self._refused("timeout", self._addresses[connection])
+            del self._pending[connection]
+            self._timed_out(connection)
+        return self._has_late(now)
+
+    def _has_late(self, now: float) -> bool:
+        return bool(self._pending) and next(iter(self._pending.values())) <= now
 
     def keep_sweeping(self, loop: asyncio.AbstractEventLoop) -> None:
         """Sweep from now on, as long as there are connections."""
@@ -155,8 +168,9 @@ class ConnectionGuard:
 
     def _sweep_again(self, loop: asyncio.AbstractEventLoop) -> None:
         self._sweeping = None
-        self.sweep(loop.time())
-        if self._addresses:
+        if self.sweep(loop.time()):
+            self._sweeping = loop.call_later(GO_ON_SECONDS, self._sweep_again, loop)
+        elif self._addresses:
             self.keep_sweeping(loop)
 
     def _close_oldest(self) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runtime.connection_guard import ConnectionGuard, ConnectionLimits, network_of
+from runtime.connection_guard import ENDED_AT_ONCE, ConnectionGuard, ConnectionLimits, network_of
 
 LIMITS: dict[str, Any] = {
     "total": 100,
@@ -70,6 +70,15 @@ def test_a_request_has_its_time_however_slowly_it_comes() -> None:
     server.guard.sweep(30.0)
     assert quick.ended == "timed out"
     assert server.refused == ["timeout 192.0.2.1"] * 3
+
+
+def test_many_late_requests_are_ended_a_few_at_once() -> None:
+    server = Server()
+    late = [server.opened()[0] for _ in range(2 * ENDED_AT_ONCE + 1)]
+    in_time, _ = server.opened(5.0)
+    assert [server.guard.sweep(10.0) for _ in range(3)] == [True, True, False]
+    assert {connection.ended for connection in late} == {"timed out"}
+    assert not in_time.ended
 
 
 def test_past_the_number_of_pending_connections_the_oldest_is_closed() -> None:
