@@ -1,18 +1,41 @@
 """Ports of this machine: which are free, which have a listener, which are claimed."""
 
 import os
+import random
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 HOST = "127.0.0.1"
+# Ports below are often a service's own.
+_LOWEST, _ATTEMPTS = 10_000, 100
+_OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def free_port(host: str = HOST) -> int:
-    """A TCP port without a listener now."""
+    """A TCP port without a listener now.
+
+    None that the kernel gives to outgoing connections, where there is another: before whoever asks
+    listens on it, a connection of any process could have it.
+    """
+    for _ in range(_ATTEMPTS):
+        port = random.randrange(_LOWEST, max(_first_outgoing(), _LOWEST + 1))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((host, port))
+            return port
     with socket.socket() as probe:
         probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        given: int = probe.getsockname()[1]
+        return given
+
+
+def _first_outgoing() -> int:
+    """The first port that outgoing connections get (ip(7), ip_local_port_range)."""
+    try:
+        return int(_OUTGOING.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def is_listening(host: str, port: int, timeout: float = 1.0) -> bool:

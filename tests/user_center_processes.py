@@ -1,7 +1,6 @@
 """The two user center stages as processes of their own, as `rollcall run` starts them."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from local.network import free_port
 from runtime.kafka import KafkaSettings
 from tests.eventually import eventually
 from tests.user_center import READ_TOKEN, SECRET
@@ -47,9 +47,7 @@ def status(health: str) -> dict[str, Any]:
 
 @contextmanager
 def _running(module: str, environment: dict[str, str]) -> Iterator[tuple[Process, str]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     health = f"http://127.0.0.1:{port}"
     ours = {"ROLLCALL_HTTP_PORT": str(port), "ROLLCALL_SETTINGS": os.devnull}
     process = subprocess.Popen(

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from local.network import free_port
 from local.reference_user_center.store import Store
 from runtime.kafka import KafkaSettings
 from schemas.codec import encode
@@ -105,9 +105,7 @@ def _list(url: str, query: dict[str, str | int]) -> dict[str, Any]:
 
 def test_kill_of_the_user_center_loses_nothing(kafka: KafkaSettings, tmp_path: Path) -> None:
     """What it acknowledged before SIGKILL is there after; the rest is delivered then."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     wanted = settings(f"http://127.0.0.1:{port}/presence", batch_max=20)
     with running_sink(kafka, wanted) as sending:
         for first in (1, 6, 11):
@@ -196,7 +194,7 @@ def postgresql() -> Iterator[str]:
     if binaries is None:
         pytest.skip("no PostgreSQL binaries here: apt-get install postgresql")
     user = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
-    with TemporaryDirectory(prefix="rollcall-pg-") as folder, socket.socket() as probe:
+    with TemporaryDirectory(prefix="rollcall-pg-") as folder:
         if user is not None:
             shutil.chown(folder, user)
         data = f"{folder}/data"
@@ -205,9 +203,7 @@ def postgresql() -> Iterator[str]:
         subprocess.run(
             [*initdb.split(), "--locale=C.UTF-8"], check=True, capture_output=True, **options
         )
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
+        port = free_port()
         postgres = (
             f"{binaries}/postgres -D {data} -p {port} -k {folder} -c listen_addresses=127.0.0.1"
         )

@@ -30,6 +30,22 @@ def of_another_process(port: int) -> int:
     return int(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT))
 
 
+def test_a_free_port_is_none_that_outgoing_connections_get(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    outgoing = tmp_path / "range"
+    monkeypatch.setattr(network, "_OUTGOING", outgoing)
+    outgoing.write_text("10100\t60999\n")
+    found = {network.free_port() for _ in range(50)}
+    assert len(found) > 1
+    assert all(10_000 <= port < 10_100 for port in found)
+    with socket.create_server((network.HOST, 10_000)):
+        outgoing.write_text("10000\t60999\n")
+        assert network.free_port() > 10_000  # where all are outgoing, one of them
+    outgoing.unlink()
+    assert network.free_port()
+
+
 def test_free_port_is_used_repeatedly(port: int) -> None:
     reports: list[str] = []
     found = [network.usual_port(port, "Kafka", reports.append) for _ in range(2)]
