@@ -32,8 +32,8 @@ _HEADERS = [
     (b"retry-after", b"5"),
     (b"connection", b"close"),
 ]
-# An extension of the scope (ASGI): a function that takes what to call when the connection is lost
-# before the response is complete. `receive` would need a task that waits for it, for each stream.
+# An extension of the scope (ASGI): its `call` takes what to call when the connection is lost before
+# the response is complete. `receive` would need a task that waits for it, for each stream.
 ON_DISCONNECT = "rollcall.on_disconnect"
 _TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 

@@ -128,7 +128,7 @@ class Hub:
     def _list_users(
         self, subscriber: Subscriber, aors: Iterable[str], since: Sequence[int] | None
     ) -> None:
-        if since is not None and not self._removals.is_empty:
+        if since is not None and len(self._removals):
             for aor in aors:
                 if (removal := self._removals.of(aor, since)) is not None:
                     subscriber.removed[aor] = removal

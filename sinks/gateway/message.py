@@ -14,12 +14,12 @@ from sinks.gateway.facts import NO_FACTS, Facts, facts_of
 # would end the data.
 _LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 _END = b"\n\n"
-NUMBER_BITS = 16
+_NUMBER_BITS = 16
 _LEFT_KEPT = 1024
 # In the place of the AOR of a message that is about no user, and is no cursor.
 ANSWER = "answer"
 # Partitions of a topic.
-NUMBER_MAX = (1 << NUMBER_BITS) - 1
+NUMBER_MAX = (1 << _NUMBER_BITS) - 1
 
 
 class Message(msgspec.Struct, eq=False, gc=False):
@@ -65,7 +65,7 @@ class Message(msgspec.Struct, eq=False, gc=False):
 
 def place_of(number: int, offset: int) -> int:
     """Partition and offset in one number: half the memory of two, for each user."""
-    return offset << NUMBER_BITS | number
+    return offset << _NUMBER_BITS | number
 
 
 def number_in(place: int) -> int:
@@ -75,7 +75,7 @@ def number_in(place: int) -> int:
 
 def offset_in(place: int) -> int:
     """The offset of a place."""
-    return place >> NUMBER_BITS
+    return place >> _NUMBER_BITS
 
 
 def domain_of(aor: str) -> str:

@@ -12,8 +12,8 @@ from sinks.gateway.subscriber import Watch
 
 Fields = Mapping[str, Sequence[str]]
 
-_FIELDS = "aor, domain, fields, only, watch and cursor"
-_NAMES = frozenset(("aor", "domain", "fields", "only", "watch", "cursor"))
+_NAMES = ("aor", "domain", "fields", "only", "watch", "cursor")
+_FIELDS = f"{', '.join(_NAMES[:-1])} and {_NAMES[-1]}"
 
 
 def fields_in(query: bytes) -> Fields:

@@ -67,11 +67,6 @@ class Removals:
     def __len__(self) -> int:
         return sum(map(len, self._messages.values()))
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether none is remembered."""
-        return not any(self._messages.values())
-
     def add(self, message: Message) -> None:
         removed = self._messages.setdefault(number_in(message.place), OrderedDict())
         removed[message.aor] = message

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from sinks.gateway.message import NUMBER_BITS, NUMBER_MAX, Message
+from sinks.gateway.message import Message, number_in, offset_in
 
 
 @dataclass(slots=True, eq=False)
@@ -68,8 +68,7 @@ class Listing:
 
 def is_newer(message: Message, since: Sequence[int]) -> bool:
     """Whether the message is at these offsets (by partition) or after."""
-    place = message.place
-    return place >> NUMBER_BITS >= since[place & NUMBER_MAX]
+    return offset_in(message.place) >= since[number_in(message.place)]
 
 
 class Roster:
