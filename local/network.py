@@ -19,8 +19,9 @@ def free_port(host: str = HOST) -> int:
     None that the kernel gives to outgoing connections, where there is another: before whoever asks
     listens on it, a connection of any process could have it.
     """
-    for _ in range(_ATTEMPTS):
-        port = random.randrange(_LOWEST, max(_first_outgoing(), _LOWEST + 1))
+    end = _first_outgoing()
+    for _ in range(_ATTEMPTS if end > _LOWEST else 0):
+        port = random.randrange(_LOWEST, end)
         with socket.socket() as probe, suppress(OSError):
             probe.bind((host, port))
             return port

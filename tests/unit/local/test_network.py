@@ -42,8 +42,11 @@ def test_a_free_port_is_none_that_outgoing_connections_get(
     with socket.create_server((network.HOST, 10_000)):
         outgoing.write_text("10000\t60999\n")
         assert network.free_port() > 10_000  # where all are outgoing, one of them
+    for none in ("", "0\t0\n"):
+        outgoing.write_text(none)
+        assert len({network.free_port() for _ in range(20)}) > 1
     outgoing.unlink()
-    assert network.free_port()
+    assert len({network.free_port() for _ in range(20)}) > 1
 
 
 def test_free_port_is_used_repeatedly(port: int) -> None:
