@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from local.network import free_port
 from producers.sockets.connection_events import boot_id
 from producers.sockets.known_connections_file import KnownConnectionsFile
 from producers.sockets.settings import SocketsSettings
@@ -20,13 +21,15 @@ from tests.eventually import eventually
 class Server:
     """Listens on loopback and answers; closes each connection when its peer does, as a SIP server.
 
-    `late` leaves connections open whatever the peer does, as a slow or broken server would.
+    Never on a port of outgoing connections, as no SIP server does: the watcher would count those
+    that other tests make from there. `late` leaves connections open whatever the peer does, as a
+    slow or broken server would.
     """
 
     def __init__(self, host: str = "127.0.0.1", *, late: bool = False, port: int = 0) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.create_server(
-            (host, port), family=family, backlog=4096, dualstack_ipv6=host == "::"
+            (host, port or free_port()), family=family, backlog=4096, dualstack_ipv6=host == "::"
         )
         self.port: int = self.listener.getsockname()[1]
         self.connections: dict[tuple[str, int], socket.socket] = {}
@@ -114,6 +117,14 @@ class Seen:
     def wait_for(self, client: tuple[str, int], timeout: float = 5.0) -> ConnectionEvent:
         """The first event about the client's connection."""
         return eventually(lambda: self.of(client), timeout, 0.002, f"an event of {client}")[0]
+
+
+def knows(watcher: Watcher, connections: int) -> None:
+    """Wait until the watcher has seen so many connections alive."""
+    try:
+        eventually(lambda: watcher.status()["known"] == connections)
+    except AssertionError as error:
+        raise AssertionError(f"not {connections} connections known: {watcher.status()}") from error
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 from schemas.vocabulary import ConnectionKind as Kind
 from tests.eventually import eventually
 from tests.integration.black_hole import Link, cable
-from tests.integration.sockets_support import Server, watching
+from tests.integration.sockets_support import Server, knows, watching
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_suspect_within_seconds_and_recovered_when_the_link_returns(link: Link) 
         watching([server.port]) as (watcher, seen),
         link.client(server.port) as (process, name),
     ):
-        eventually(lambda: watcher.status()["known"] == 1)
+        knows(watcher, 1)
         link.cut()
         server.connections[name].sendall(b"OPTIONS")
         suspect = seen.wait_for(name, 4.0)
@@ -45,7 +45,7 @@ def test_a_suspect_connection_the_kernel_gives_up_has_timed_out(link: Link) -> N
         watching([server.port]) as (watcher, seen),
         link.client(server.port) as (_, name),
     ):
-        eventually(lambda: watcher.status()["known"] == 1)
+        knows(watcher, 1)
         connection = server.connections[name]
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 3000)
         link.cut()

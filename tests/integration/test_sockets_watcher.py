@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from local.network import free_port
 from producers.sockets.query import ConnectionQuery, Found
 from schemas.origin import Address
 from schemas.vocabulary import ConnectionKind as Kind
@@ -16,6 +17,7 @@ from schemas.vocabulary import Transport
 from tests.eventually import eventually
 from tests.integration.sockets_support import (
     Server,
+    knows,
     name_of,
     reset,
     watching,
@@ -57,7 +59,7 @@ def test_a_reset_by_the_server_is_reported_though_the_kernel_wipes_the_peer() ->
     with Server(late=True) as server, watching([server.port], dump_seconds=0.05) as (watcher, seen):
         client = server.connect()
         name = name_of(client)
-        eventually(lambda: watcher.status()["known"] == 1)
+        knows(watcher, 1)
         expected = cookie(server.port, name)
         reset(server.connections[name])
         event = seen.wait_for(name)
@@ -102,7 +104,7 @@ def test_a_reset_the_server_does_not_notice_vanishes_from_the_dump() -> None:
     with Server(late=True) as server, watching([server.port], dump_seconds=0.1) as (watcher, seen):
         client = server.connect()
         name = name_of(client)
-        eventually(lambda: watcher.status()["known"] == 1)
+        knows(watcher, 1)
         reset(client)
         event = seen.wait_for(name)
         assert event.kind is Kind.RESET
@@ -117,7 +119,7 @@ def test_a_close_is_no_reset_though_the_kernel_notifies_late() -> None:
     """The server runs in real time, as FreeSWITCH may (`-rp`), and is busy after the close: the
     kernel's thread on its core sends nothing meanwhile, and dumps lack the connection already."""
     script = (
-        "import os, socket, sys, time; s = socket.create_server(('127.0.0.1', 0));"
+        "import os, socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[1])));"
         "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
         "os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1));"
         "print(s.getsockname()[1], flush=True); c = s.accept()[0]; c.recv(1); c.close();"
@@ -127,7 +129,7 @@ def test_a_close_is_no_reset_though_the_kernel_notifies_late() -> None:
     )
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("the watcher needs a core of its own")
-    command = [sys.executable, "-c", script]
+    command = [sys.executable, "-c", script, str(free_port())]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -140,7 +142,7 @@ def test_a_close_is_no_reset_though_the_kernel_notifies_late() -> None:
         with watching([int(port)], dump_seconds=0.05) as (watcher, seen):
             client = socket.create_connection(("127.0.0.1", int(port)))
             name = name_of(client)
-            eventually(lambda: watcher.status()["known"] == 1)
+            knows(watcher, 1)
             client.close()
             event = seen.wait_for(name)
     assert (event.kind, event.reason) == (Kind.CLOSED, None)
@@ -183,11 +185,11 @@ def test_ipv6_and_dual_stack(listens_on: str, client_host: str, remote: str) -> 
 
 def test_the_server_dying_marks_every_end() -> None:
     script = (
-        "import socket, sys; s = socket.create_server(('127.0.0.1', 0));"
+        "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1])));"
         "print(s.getsockname()[1], flush=True); held = [s.accept() for _ in range(20)];"
         "print('all', flush=True); sys.stdin.read()"
     )
-    command = [sys.executable, "-c", script]
+    command = [sys.executable, "-c", script, str(free_port())]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())
@@ -214,7 +216,7 @@ def test_what_ended_while_no_watcher_ran_is_reported_at_the_next_start(tmp_path:
         goes = server.connect()
         name = name_of(goes)
         with watching([server.port], memory) as (watcher, seen):
-            eventually(lambda: watcher.status()["known"] == 2)
+            knows(watcher, 2)
         assert seen.events == []
         expected = cookie(server.port, name)
         goes.close()
@@ -230,7 +232,7 @@ def test_3000_at_once_through_a_tiny_buffer_miss_none() -> None:
     """The kernel loses most notifications; the dump shows the rest, each once."""
     with Server() as server, watching([server.port], receive_buffer_bytes=4096) as (watcher, seen):
         clients = [server.connect() for _ in range(3000)]
-        eventually(lambda: watcher.status()["known"] == 3000)
+        knows(watcher, 3000)
         names = {name_of(client) for client in clients}
         for client in clients:
             reset(client)
@@ -248,7 +250,7 @@ def test_a_reader_that_stood_still_misses_none() -> None:
         watching([server.port], queue_max_messages=10, dump_seconds=0.2) as (watcher, seen),
     ):
         clients = [server.connect() for _ in range(500)]
-        eventually(lambda: watcher.status()["known"] == 500)
+        knows(watcher, 500)
         # The disk is full, Kafka is away: publish() does not return until the queue has overflowed.
         seen.wait = lambda: eventually(lambda: watcher.status()["overflows"] > 0, 30)
         for client in clients:
