@@ -12,23 +12,23 @@ from runtime import logs
 
 log = logs.get(__name__)
 
-# A dump may take this share of the time; on demand at most twice as much.
+# A dump may take this share of a core; on demand at most twice as much.
 _SHARE, _SHARE_WANTED = 0.1, 0.2
 
 
 class Dump(NamedTuple):
-    """All sockets of the watched ports. `began` is of time.monotonic; it took `seconds`."""
+    """All sockets of the watched ports; it took `seconds`, and `cpu_seconds` of a core."""
 
     sockets: list[Socket]
-    began: float
     seconds: float
+    cpu_seconds: float
 
 
 def take_dump(kernel: Kernel, condition: bytes) -> Dump:
     """List the sockets that meet the condition. Raises KernelRefuses, QueryFailed."""
-    began = time.monotonic()
+    began, cpu_began = time.monotonic(), time.thread_time()
     sockets = kernel.dump(condition)
-    return Dump(sockets, began, time.monotonic() - began)
+    return Dump(sockets, time.monotonic() - began, time.thread_time() - cpu_began)
 
 
 class Dumper:
@@ -50,6 +50,9 @@ class Dumper:
         self.wanted = threading.Event()
         self.count = self.failures = 0
         self.seconds = 0.0
+        # What paces the next one: the kernel lists in the thread's own time. A dump that only
+        # waited for a core or a lock costs nothing, and must not hold up the next.
+        self._cost = 0.0
         self.failure: Exception | None = None
 
     def start(self) -> None:
@@ -64,12 +67,12 @@ class Dumper:
         kernel = self._open_kernel()
         try:
             while not self._stopping:
-                self.wanted.wait(max(self._interval, self.seconds / _SHARE))
+                self.wanted.wait(max(self._interval, self._cost / _SHARE))
                 self.wanted.clear()
                 if self._stopping:
                     return
                 self._dump(kernel)
-                time.sleep(self.seconds / _SHARE_WANTED)
+                time.sleep(self._cost / _SHARE_WANTED)
         except Exception as error:
             self.failure = error
         finally:
@@ -85,5 +88,5 @@ class Dumper:
             return
         self.failures = 0
         self.count += 1
-        self.seconds = dump.seconds
+        self.seconds, self._cost = dump.seconds, dump.cpu_seconds
         self._deliver(dump)

@@ -54,7 +54,7 @@ class SocketsSettings(StageSettings):
         200_000, ge=1, description="Read but not yet published; beyond it a dump reconciles."
     )
     dump_seconds: float = Field(
-        1.0, gt=0, description="Between two dumps; longer where one takes more than a tenth of it."
+        1.0, gt=0, description="Between two dumps; more where they would take a tenth of a core."
     )
     missing_after_seconds: float = Field(
         1.0,

@@ -23,7 +23,7 @@ def test_the_cookie_of_a_connection_until_it_ends(pair: Pair) -> None:
     eventually(lambda: query.cookie_of(local, remote) == Gone(closing=True))  # CLOSE_WAIT
     accepted.close()
     assert query.cookie_of(local, remote) == Gone()  # the answer is the listening socket
-    # A walk that finds nothing is not repeated at once: a tenth of the time at most.
+    # A walk that finds nothing is not repeated at once: a tenth of a core at most.
     eventually(lambda: query.cookie_of(None, remote) == Gone(), 5)
     assert isinstance(query.cookie_of(None, remote, walk=False), Unknown)
     query.close()

@@ -36,7 +36,7 @@ class Scripted:
 
     def dump(self, *sockets: Socket) -> None:
         """The dumper has taken a dump."""
-        self.watcher.feed.queue.put(Dump([*self._listening, *sockets], time.monotonic(), 0.0))
+        self.watcher.feed.queue.put(Dump([*self._listening, *sockets], 0.0, 0.0))
 
     def notify(self, *sockets: Socket) -> None:
         """The reader has read these notifications."""
