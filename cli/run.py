@@ -4,6 +4,7 @@ import gc
 from importlib import import_module
 from typing import Any
 
+from runtime.owner import end_with_owner
 from runtime.settings import BadArgument
 
 MODULES = {
@@ -24,11 +25,16 @@ MODULES = {
 }
 
 
-def run(stage: str) -> None:
-    """Run until SIGTERM or SIGINT. Raises BadArgument for an unknown stage."""
+def run(stage: str, *, owned: bool = False) -> None:
+    """Run until SIGTERM or SIGINT or, if `owned`, the end of stdin.
+
+    Raises BadArgument for an unknown stage.
+    """
     module = MODULES.get(stage)
     if module is None:
         raise BadArgument(f"unknown stage {stage!r}; the stages are {', '.join(MODULES)}")
+    if owned:
+        end_with_owner()
     _imported(module).run()
 
 

@@ -52,12 +52,15 @@ def demo(
 )
 def run(
     stage: Annotated[str, typer.Argument(help="Its name; a wrong one lists them all.")],
+    owned: Annotated[
+        bool, typer.Option("--owned", help="End also when stdin does: with who started it.")
+    ] = False,
 ) -> None:
     """Run one stage: freeswitch, opensips, kamailio, sockets, rtpengine, streams, ..."""
     from cli.run import run as command
 
     with plain_errors():
-        command(stage)
+        command(stage, owned=owned)
 
 
 @commands.command(

@@ -11,6 +11,7 @@ import httpx
 
 from local.network import free_port
 from local.processes import last_lines, uninterrupted
+from runtime.owner import stdin_of_owned
 from runtime.private_folders import make_private_folder
 
 READY_SECONDS = 90.0
@@ -57,9 +58,9 @@ class StageProcess:
         environment = {**os.environ, **self._environment, "ROLLCALL_HTTP_PORT": str(self._port)}
         with uninterrupted(), self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*_INTERPRETER, "-m", "cli", "run", self.stage],
+                [*_INTERPRETER, "-m", "cli", "run", self.stage, "--owned"],
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin_of_owned(),
                 stdout=log,
                 stderr=log,
                 # Ctrl-C goes to the stack, which stops its stages in order.

@@ -8,27 +8,19 @@ behind, it would keep its partitions and its instance's name from the workers of
 import os
 import socket
 import sys
-import threading
 
 from runtime import logs
+from runtime.owner import end_with_owner
 from streams.stage import run
-
-_STDIN = 0
 
 
 def main() -> None:
     """Run as process NUMBER of the stage, with HTTP on the inherited descriptor SOCKET."""
     number, descriptor = map(int, sys.argv[1:])
     logs.add_to_all(process=number)
-    threading.Thread(target=_end_with_the_stage, name="stage", daemon=True).start()
-    run(socket.socket(fileno=descriptor))
-
-
-def _end_with_the_stage() -> None:
-    while os.read(_STDIN, 1024):
-        pass
     # At once: what is not committed is folded again.
-    os._exit(1)
+    end_with_owner(lambda: os._exit(1))
+    run(socket.socket(fileno=descriptor))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from runtime import logs, metrics
+from runtime.owner import stdin_of_owned
 from streams.settings import StreamsSettings
 
 log = logs.get(__name__)
@@ -56,7 +57,7 @@ class ChildProcess:
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "streams.child", str(self.number), str(descriptor)],
             env=self._environment,
-            stdin=subprocess.PIPE,
+            stdin=stdin_of_owned(),
             pass_fds=(descriptor,),
             start_new_session=True,  # Ctrl-C goes to the stage, which stops its processes
         )
@@ -80,7 +81,6 @@ class ChildProcess:
             self._failures += 1
             self.restarts += 1
             metrics.WORKER_RESTARTS.add(1, {"process": str(self.number)})
-            self._release()
             self.start()
 
     def ask(self, path: str) -> str | None:
@@ -118,11 +118,6 @@ class ChildProcess:
             log.warning("a worker process did not end; it is killed", process=self.number)
             process.kill()
             process.wait()
-        self._release()
-
-    def _release(self) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
 
 
 def _environment(number: int, settings: StreamsSettings) -> dict[str, str]:
