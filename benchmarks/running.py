@@ -1,4 +1,4 @@
-"""Runs one peer in its own process until its group has committed the whole input."""
+"""Runs one peer in processes of its own until its group has committed the whole input."""
 
 import os
 import resource
@@ -8,11 +8,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from benchmarks.peers import Job
 from runtime.kafka import KafkaSettings
@@ -38,26 +40,74 @@ class Cost:
     cpu_seconds: float
 
 
-def run(
+@dataclass(slots=True)
+class Peer:
+    """A peer's processes; `cost` is known when they have ended."""
+
+    kafka: KafkaSettings
+    name: str
+    group: str
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    cost: Cost = Cost(0.0, 0.0)
+
+    def wait_joined(self, timeout: float) -> None:
+        """Until each process has partitions of the group. Raises PeerFailed."""
+        admin, deadline = AdminClient(self.kafka.client()), time.monotonic() + timeout
+        while True:
+            try:
+                described = admin.describe_consumer_groups([self.group])[self.group].result(10)
+            except KafkaException as error:
+                _raise_unless_starting(error)
+            else:
+                having = [one for one in described.members if one.assignment.topic_partitions]
+                if len(having) == len(self.processes):
+                    return
+            self._check(deadline)
+
+    def wait_done(self, ends: dict[tuple[str, int], int], timeout: float) -> None:
+        """Until the group has committed up to `ends`: the offset after the last record, by topic
+        and partition. Raises PeerFailed."""
+        partitions = [TopicPartition(topic, number) for topic, number in ends]
+        whole = sum(ends.values())
+        observer = Consumer(self.kafka.consumer("", **{"group.id": self.group}))
+        deadline = time.monotonic() + timeout
+        try:
+            while True:
+                committed = _committed(observer, partitions)
+                done = sum(max(p.offset, 0) for p in committed)
+                _progress(f"{self.name}: {done:,} of {whole:,} committed")
+                if committed and all(p.offset >= ends[p.topic, p.partition] for p in committed):
+                    return
+                self._check(deadline)
+        finally:
+            observer.close()
+            sys.stderr.write("\n")
+
+    def _check(self, deadline: float) -> None:
+        for process in self.processes:
+            if process.poll() is not None:
+                raise PeerFailed(f"{self.name} ended by itself with code {process.returncode}")
+        if time.monotonic() > deadline:
+            raise PeerFailed(f"{self.name} had not finished in time")
+        time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def started(
     kafka: KafkaSettings,
     name: str,
     command: Sequence[str],
     job: Job,
-    ends: dict[tuple[str, int], int],
     environment: dict[str, str],
-    timeout: float,
     copies: int = 1,
-    between: Sequence[str] = (),
-) -> Cost:
-    """Start the peer, wait until its group has committed up to `ends`, stop it by SIGTERM.
+) -> Iterator[Peer]:
+    """Start the peer, `copies` of it that share the work; stop it by SIGTERM afterwards.
 
-    `ends`: the offset after the last record, by topic and partition. `copies` of it share the work.
-    `between`: topics that the peer both writes and reads, which it must also have read to the end.
-    Raises PeerFailed.
+    A PeerFailed raised meanwhile gets the peer's last lines.
     """
     folder = Path(tempfile.mkdtemp(prefix=f"rollcall-benchmark-{name}-"))
     began, cpu = time.monotonic(), _children_cpu()
-    processes = []
+    peer = Peer(kafka, name, job.group)
     with (folder / "log").open("wb") as log:
         try:
             for number in range(copies):
@@ -66,48 +116,31 @@ def run(
                 settings = replace(job, folder=str(own)).environment()
                 settings["ROLLCALL_STREAMS_DATA_FOLDER"] = str(own)
                 environ = {**os.environ, **settings, **environment}
-                processes.append(subprocess.Popen(command, env=environ, stdout=log, stderr=log))
-            _wait(kafka, name, processes, job, ends, timeout)
-            if own_ends := ends_of(kafka, between):
-                _wait(kafka, name, processes, job, own_ends, timeout)
+                process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+                peer.processes.append(process)
+            yield peer
         except PeerFailed as error:
             raise PeerFailed(f"{error}\n{_tail(folder / 'log')}") from None
         finally:
-            for process in processes:
+            for process in peer.processes:
                 _stop(process)
-    cost = Cost(time.monotonic() - began, _children_cpu() - cpu)
+    peer.cost = Cost(time.monotonic() - began, _children_cpu() - cpu)
     shutil.rmtree(folder, ignore_errors=True)
-    return cost
 
 
-def _wait(
+def run(
     kafka: KafkaSettings,
     name: str,
-    processes: list[subprocess.Popen[bytes]],
+    command: Sequence[str],
     job: Job,
     ends: dict[tuple[str, int], int],
+    environment: dict[str, str],
     timeout: float,
-) -> None:
-    partitions = [TopicPartition(topic, number) for topic, number in ends]
-    whole = sum(ends.values())
-    observer = Consumer(kafka.consumer("", **{"group.id": job.group}))
-    deadline = time.monotonic() + timeout
-    try:
-        while True:
-            committed = _committed(observer, partitions)
-            done = sum(max(p.offset, 0) for p in committed)
-            _progress(f"{name}: {done:,} of {whole:,} committed")
-            if committed and all(p.offset >= ends[p.topic, p.partition] for p in committed):
-                return
-            for process in processes:
-                if process.poll() is not None:
-                    raise PeerFailed(f"{name} ended by itself with code {process.returncode}")
-            if time.monotonic() > deadline:
-                raise PeerFailed(f"{name} had not finished after {timeout:.0f} s")
-            time.sleep(POLL_SECONDS)
-    finally:
-        observer.close()
-        sys.stderr.write("\n")
+) -> Cost:
+    """The peer, from its start until it has committed up to `ends`. Raises PeerFailed."""
+    with started(kafka, name, command, job, environment) as peer:
+        peer.wait_done(ends, timeout)
+    return peer.cost
 
 
 def ends_of(kafka: KafkaSettings, names: Sequence[str]) -> dict[tuple[str, int], int]:
@@ -130,9 +163,13 @@ def _committed(observer: Consumer, partitions: list[TopicPartition]) -> list[Top
         committed: list[TopicPartition] = observer.committed(partitions, timeout=30)
         return committed
     except KafkaException as error:
-        if error.args[0].code() in _NO_COORDINATOR_YET:
-            return []
-        raise
+        _raise_unless_starting(error)
+        return []
+
+
+def _raise_unless_starting(error: KafkaException) -> None:
+    if error.args[0].code() not in _NO_COORDINATOR_YET:
+        raise error
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
