@@ -15,6 +15,8 @@ from sinks.gateway.subscriber import ANSWER, Subscriber, Watch
 _AT_ONCE = 64
 # A subscriber whose messages never stop waiting has a cursor at least so often.
 CURSOR_SECONDS = 1.0
+# So many messages are worth one earlier: who is cut off then gets fewer of them again.
+_CURSOR_MESSAGES = 100
 # Where nothing it watches changes, it gets a new one in this part of the time that removals are
 # remembered, at random: not all at once.
 _REFRESHES = (1 / 48, 1 / 24)
@@ -52,7 +54,8 @@ class Feed:
         `client` identifies the connection to the server. `shown` makes of a message what this
         subscriber may see of it (Scope.redact); None: all. `expires_at`: when its token expires,
         seconds since the epoch. `cursor` is the subscriber's, to resume; new ones are sent after
-        changes, `cursor_interval` seconds apart or more. `view` names what `shown` shows.
+        changes, `cursor_interval` seconds or _CURSOR_MESSAGES apart. `view` names what `shown`
+        shows.
         """
         self.client = client
         self.expires_at = expires_at
@@ -75,6 +78,7 @@ class Feed:
         # When the last cursor was sent, and whether anything was sent after it.
         self._cursor_at = self._clock()
         self._cursor_owed = False
+        self._sent_after_cursor = 0
         self._was_live = False
         self._keep_alive_due = False
         # When the send under way began (None: there is none), and when the last one ended.
@@ -149,12 +153,16 @@ class Feed:
         was_live = self._was_live
         self._was_live = self._subscriber.is_live
         now = self._clock()
-        is_due = now - self._cursor_at >= self._cursor_interval
+        self._sent_after_cursor += len(messages)
+        is_due = (
+            now - self._cursor_at >= self._cursor_interval
+            or self._sent_after_cursor >= _CURSOR_MESSAGES
+        )
         if is_due and self._subscriber.has_nothing and not messages[-1].is_cursor:
             messages.append(self._hub.cursor_of(self._subscriber))
         self._cursor_owed = not messages[-1].is_cursor
         if not self._cursor_owed:
-            self._cursor_at = now
+            self._cursor_at, self._sent_after_cursor = now, 0
         shown = self._shown
         await self._timed(self._send([shown(one) for one in messages] if shown else messages))
         self._keep_alive_due = False

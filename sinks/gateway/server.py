@@ -35,9 +35,6 @@ log = logs.get(__name__)
 _BATCHES_WAITING = 16
 # For so long a stopping gateway waits for subscribers to be disconnected.
 STOP_SECONDS = 5.0
-# Accepted before others' requests are read: with more, a flood would make the guard drop a client
-# whose request has arrived, and is not read yet.
-_ACCEPTED_AT_ONCE = 64
 # Changes that come one by one cost several times as much: two threads wake up for each, and each
 # subscriber of a domain gets a packet. So what comes within so many seconds is applied at once,
 # and more of it while the thread has no time left, as when all subscribers reconnect.
@@ -46,15 +43,6 @@ _TOGETHER, _TOGETHER_BUSY = 0.002, 0.016
 _BUSY = 0.8
 # SO_LINGER: on, for 0 seconds. The kernel drops what it could not send.
 _NO_LINGER = struct.pack("ii", 1, 0)
-
-
-class _Listening(uvicorn.Server):
-    """asyncio takes one number for what it accepts at once, and for what waits to be accepted."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        for one in sockets or ():
-            one.listen(BACKLOG)
 
 
 class Server:
@@ -76,7 +64,7 @@ class Server:
         self._stop_seconds = STOP_SECONDS + settings.limits.stop_spread.total_seconds()
         # By default the library does not answer a longer WebSocket request.
         http11.MAX_LINE_LENGTH = http11.MAX_NUM_HEADERS = HEAD_BYTES_MAX
-        self._uvicorn = _Listening(
+        self._uvicorn = uvicorn.Server(
             uvicorn.Config(
                 app(gateway),
                 interface="asgi3",
@@ -89,7 +77,8 @@ class Server:
                 server_header=False,
                 # Its own check, with the addresses of the proxies from the settings.
                 proxy_headers=False,
-                backlog=_ACCEPTED_AT_ONCE,
+                # uvloop accepts one at a time: others' requests are read between them.
+                backlog=BACKLOG,
                 ws_max_size=HEAD_BYTES_MAX,
                 ws_ping_interval=settings.keepalive.total_seconds(),
                 # A slow answer is no stall, and TCP notices a peer that is gone.

@@ -126,6 +126,21 @@ def test_quiet_feeds_get_keep_alives_but_not_all_at_once() -> None:
     run(test)
 
 
+def test_a_cursor_comes_with_the_hundredth_message() -> None:
+    async def test(gateway: Gateway) -> None:
+        one = Connection(gateway)
+        await turns()
+        for version in range(1, 201):
+            changed(gateway, ANN, version)
+            await turns()
+        cursors = [number for number, batch in enumerate(one.taken) if batch[-1] == ("", 0)]
+        assert cursors == [0, 100, 200]  # `live`, and with what was sent in a moment
+        one.feed.end(End.GONE)
+        assert await one.running is End.GONE
+
+    run(test)
+
+
 def test_cursors_that_are_due_at_once_are_spread_over_the_turns() -> None:
     async def test(gateway: Gateway) -> None:
         connected = [Connection(gateway) for _ in range(100)]
