@@ -8,6 +8,7 @@ import gc
 import multiprocessing
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from time import monotonic
 from typing import Any
@@ -21,7 +22,7 @@ from benchmarks.scene import NotReached
 
 # Connections that are opened at once, and by how much their starts are spread, in seconds.
 _OPENING = 300
-_SPREAD_SECONDS = 1.0
+SPREAD_SECONDS = 1.0
 _TIMEOUT_SECONDS = 300.0
 
 
@@ -31,6 +32,7 @@ class Received(msgspec.Struct, gc=False):
     event: str = ""
     aor: str = ""
     version: int = 0
+    at: datetime | None = None
     cursor: str = ""
     resumed: bool = False
 
@@ -38,12 +40,24 @@ class Received(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(Received).decode
 
 
+@dataclass(slots=True)
+class Bytes:
+    """Of streams, until `live`. `waited`: of records that changed after their subscriber had
+    reconnected, before it was served."""
+
+    all: int = 0
+    waited: int = 0
+
+    def __add__(self, other: "Bytes") -> "Bytes":
+        return Bytes(self.all + other.all, self.waited + other.waited)
+
+
 @dataclass
 class Round:
-    """All subscribers once live. Bytes are those of the streams, until `live`."""
+    """All subscribers once live: what those of some users received, and those of the domain."""
 
-    narrow_bytes: int = 0
-    whole_bytes: int = 0
+    narrow: Bytes
+    whole: Bytes
     resumed: int = 0
     seconds: float = 0.0
 
@@ -65,7 +79,7 @@ class Subscriber:
     is_whole: bool
     report: Report
     cursor: str = ""
-    bytes_until_live: int = 0
+    until_live: Bytes = field(default_factory=Bytes)
     resumed: bool = False
     fresh: dict[str, int] = field(default_factory=dict)
     is_live: bool = False
@@ -95,9 +109,9 @@ class Subscriber:
 class _Stream(asyncio.Protocol):
     """One connection of a subscriber."""
 
-    def __init__(self, subscriber: Subscriber, host: str) -> None:
-        self._subscriber = subscriber
-        subscriber.is_live, subscriber.fresh, subscriber.bytes_until_live = False, {}, 0
+    def __init__(self, subscriber: Subscriber, host: str, came: datetime) -> None:
+        self._subscriber, self._came = subscriber, came
+        subscriber.is_live, subscriber.fresh, subscriber.until_live = False, {}, Bytes()
         query = f"{subscriber.query}&cursor={subscriber.cursor}"
         self._request = f"GET /presence?{query} HTTP/1.1\r\nhost: {host}\r\n\r\n".encode()
         self._data = b""
@@ -122,11 +136,14 @@ class _Stream(asyncio.Protocol):
         subscriber = self._subscriber
         *events, self._data = self._data.split(b"\n\n")
         for event in events:
-            if not subscriber.is_live:
-                subscriber.bytes_until_live += len(event) + 2
             start = event.find(b"data: ")
-            if start >= 0:
-                subscriber.take(_decode(event[start + 6 :]))
+            message = _decode(event[start + 6 :]) if start >= 0 else None
+            if not subscriber.is_live:
+                subscriber.until_live.all += len(event) + 2
+                if message and message.at and message.at > self._came:
+                    subscriber.until_live.waited += len(event) + 2
+            if message:
+                subscriber.take(message)
         if subscriber.is_live and not self.live.done():
             self.live.set_result(None)
 
@@ -208,19 +225,21 @@ def _behind(one: Subscriber, newest: dict[str, int]) -> int:
 async def _connect(subscribers: Sequence[Subscriber], url: str) -> Round:
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or 0
-    loop, opening, began = asyncio.get_running_loop(), asyncio.Semaphore(_OPENING), monotonic()
+    loop, opening = asyncio.get_running_loop(), asyncio.Semaphore(_OPENING)
+    began = monotonic()
 
     async def one(number: int, subscriber: Subscriber) -> None:
-        await asyncio.sleep(_SPREAD_SECONDS * number / len(subscribers))
+        await asyncio.sleep(SPREAD_SECONDS * number / len(subscribers))
+        came = datetime.now(UTC)
         async with opening:
-            stream = _Stream(subscriber, parts.netloc)
+            stream = _Stream(subscriber, parts.netloc, came)
             await loop.create_connection(lambda: stream, host, port)
             await stream.live
 
     await asyncio.gather(*(one(number, each) for number, each in enumerate(subscribers)))
     return Round(
-        sum(each.bytes_until_live for each in subscribers if not each.is_whole),
-        sum(each.bytes_until_live for each in subscribers if each.is_whole),
+        sum((each.until_live for each in subscribers if not each.is_whole), Bytes()),
+        sum((each.until_live for each in subscribers if each.is_whole), Bytes()),
         sum(each.resumed for each in subscribers),
         monotonic() - began,
     )
