@@ -6,7 +6,8 @@ from confluent_kafka import Message
 
 from runtime import logs
 from runtime.kafka import KafkaSettings
-from runtime.log_reader import QUICK, LogReader, Part
+from runtime.log_reader import QUICK, LogReader
+from runtime.topic_parts import Part
 from schemas.codec import InvalidRecord, decode
 from schemas.internal import NodeState
 from schemas.topics import NODE_STATE

@@ -7,7 +7,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from runtime import logs
 from runtime.kafka import KafkaSettings, translate
-from runtime.log_reader import Part, read_to_end
+from runtime.log_reader import read_to_end
+from runtime.topic_parts import Part
 from schemas.call_record import CallRecord
 from schemas.cloudevents import headers
 from schemas.codec import InvalidRecord, decode, encode

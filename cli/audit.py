@@ -20,7 +20,7 @@ from streams.settings import StreamsSettings
 def audit(nodes: list[str], settle: float | None, json_lines: bool) -> bool:
     """Print every disagreement and a summary; whether there is none and every node answered.
 
-    Raises BadArgument, BadSettings, NotReadToEnd, KafkaUnavailable, KafkaMisconfigured.
+    Raises BadArgument, BadSettings, KafkaUnavailable, KafkaMisconfigured, TopicReplaced.
     """
     settings = load(AuditSettings)
     settle_time = settings.settle if settle is None else timedelta(seconds=settle)

@@ -23,7 +23,8 @@ from local.replay.streams_progress import StreamsProgress
 from local.stack import END_SECONDS, Stack
 from local.stack_file import read_stack
 from operate.presence_log import Subscriber, present
-from operate.topic_reader import TopicReader, end_offsets
+from runtime.log_reader import LogReader
+from runtime.topic_parts import Part, end_offsets
 from schemas.presence import Presence
 from schemas.topics import PRESENCE
 
@@ -75,7 +76,8 @@ def _play(stack: Stack, sources: list[Source], seconds: float, console: Console)
         " (their times are moved to end now)"
     )
     kafka = stack.kafka
-    reader = TopicReader(kafka, PRESENCE, end_offsets(kafka, PRESENCE))
+    part = Part(PRESENCE, offsets=end_offsets(kafka, PRESENCE, "cli"))
+    reader = LogReader(kafka, [part], "cli")
     subscriber = Subscriber()
     progress = StreamsProgress(kafka)
     with Board(console, "Rollcall") as board, Playing(stack, sources, speed) as playing:
@@ -83,13 +85,13 @@ def _play(stack: Stack, sources: list[Source], seconds: float, console: Console)
         while (left := playing.unfinished() or progress.behind()) is not None:
             until = time.monotonic() + 0.25
             while time.monotonic() < until:
-                for presence in subscriber.news(reader.poll(0.05)):
+                for presence in subscriber.news(reader.follow(0.05)):
                     board.add(presence, playing.delay(presence))
             board.refresh()
             stack.watch()
             if time.monotonic() > deadline:
                 raise ReplayTimeout(f"the demo did not end in time: {left}")
-        for presence in subscriber.news(reader.read_to_end()):
+        for presence in subscriber.news(reader.read_on()):
             board.add(presence, playing.delay(presence))
     progress.close()
     reader.close()

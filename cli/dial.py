@@ -12,10 +12,11 @@ import typer
 
 from cli.console import canonical
 from cli.kafka import reachable_kafka
-from operate.topic_reader import TopicReader
 from runtime.dial_commands import DialCommands
 from runtime.kafka import KafkaSettings
+from runtime.log_reader import LogReader
 from runtime.settings import BadArgument
+from runtime.topic_parts import Part
 from schemas.codec import InvalidRecord, build, decode, encode
 from schemas.dialling import DialCommand, DialResult, DialStep
 from schemas.topics import DIAL_RESULTS
@@ -72,12 +73,12 @@ def _followed(
     kafka: KafkaSettings, command: DialCommand
 ) -> Iterator[tuple[list[DialStep], DialResult]]:
     """Each result of the key, with the steps that the one before had not."""
-    reader, shown = TopicReader(kafka, DIAL_RESULTS), 0
+    reader, shown = LogReader(kafka, [Part(DIAL_RESULTS)], "cli"), 0
     try:
         DialCommands(kafka).send(command)
         deadline = time.monotonic() + _QUIET_SECONDS
         while time.monotonic() < deadline:
-            for message in reader.poll(0.2):
+            for message in reader.follow(0.2):
                 if message.key() != command.key.encode() or (value := message.value()) is None:
                     continue
                 result = decode(DialResult, value)

@@ -11,7 +11,6 @@ from local.stage_process import StageFailed
 from operate.forget.topics import NotForgotten
 from operate.presence_log import UnknownUser
 from operate.queries.catalogue import UnknownQuery
-from operate.topic_reader import NotReadToEnd
 from producers.sockets.errors import KernelRefuses
 from producers.spool import SpoolInUse, SpoolUnwritable
 from runtime.kafka import KafkaMisconfigured, KafkaUnavailable
@@ -48,7 +47,6 @@ ACTIONABLE = (
     NoRoom,
     NotForgotten,
     ReplayTimeout,
-    NotReadToEnd,
     SpoolInUse,
     SpoolUnwritable,
     StackRunning,

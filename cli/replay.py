@@ -3,7 +3,7 @@
 import math
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Self
 
 import typer
@@ -19,9 +19,10 @@ from local.replay.streams_progress import StreamsProgress
 from local.stack import Stack
 from operate.folded_calls import FoldedCalls
 from operate.presence_log import Subscriber
-from operate.topic_reader import TopicReader, end_offsets
 from runtime.kafka import KafkaSettings
+from runtime.log_reader import LogReader
 from runtime.settings import BadArgument
+from runtime.topic_parts import Part, end_offsets
 from schemas.codec import encode
 from schemas.presence import Presence
 from schemas.topics import PRESENCE
@@ -62,7 +63,8 @@ class _Shown:
 
     def __init__(self, kafka: KafkaSettings, *, json_lines: bool | None) -> None:
         """`json_lines`: whether each is JSON; None: none is printed, they are only counted."""
-        self._changes = TopicReader(kafka, PRESENCE, end_offsets(kafka, PRESENCE))
+        part = Part(PRESENCE, offsets=end_offsets(kafka, PRESENCE, "cli"))
+        self._changes = LogReader(kafka, [part], "cli")
         self._subscriber = Subscriber()
         self._json_lines = json_lines
         self.count = 0
@@ -75,13 +77,13 @@ class _Shown:
 
     def poll(self, timeout: float) -> None:
         """Show what comes within `timeout` seconds."""
-        self._show(self._changes.poll(timeout))
+        self._show(self._changes.follow(timeout))
 
     def read_to_end(self) -> None:
         """Show all there is."""
-        self._show(self._changes.read_to_end())
+        self._show(self._changes.read_on())
 
-    def _show(self, messages: Iterator[Message]) -> None:
+    def _show(self, messages: Iterable[Message]) -> None:
         for presence in self._subscriber.news(messages):
             self.count += 1
             if self._json_lines is not None:

@@ -6,7 +6,8 @@ from cli.console import canonical, emit
 from cli.kafka import reachable_kafka
 from cli.rendering import as_json, as_line
 from operate.presence_log import Subscriber
-from operate.topic_reader import TopicReader, end_offsets
+from runtime.log_reader import LogReader
+from runtime.topic_parts import Part, end_offsets
 from schemas.topics import PRESENCE
 
 
@@ -14,11 +15,12 @@ def watch(aors: list[str], json_lines: bool) -> None:
     """Print each change from now on, of all users or of `aors`."""
     wanted = {canonical(aor) for aor in aors}
     kafka = reachable_kafka()
-    reader = TopicReader(kafka, PRESENCE, end_offsets(kafka, PRESENCE))
+    part = Part(PRESENCE, offsets=end_offsets(kafka, PRESENCE, "cli"))
+    reader = LogReader(kafka, [part], "cli")
     subscriber = Subscriber()
     try:
         while True:
-            for presence in subscriber.news(reader.poll(0.5)):
+            for presence in subscriber.news(reader.follow(0.5)):
                 if wanted and presence.aor not in wanted:
                     continue
                 if json_lines:

@@ -9,7 +9,8 @@ from confluent_kafka import KafkaException, Message, Producer
 
 from dialling.memory import Memory
 from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
-from runtime.log_reader import Part, read_to_end
+from runtime.log_reader import read_to_end
+from runtime.topic_parts import Part
 from schemas.cloudevents import Headers, headers
 from schemas.codec import InvalidRecord, decode, encode
 from schemas.dialling import DialResult

@@ -1,7 +1,8 @@
 """Reads rollcall.call-records: the calls that are live or ended lately, each by its last record."""
 
-from operate.topic_reader import TopicReader
 from runtime.kafka import KafkaSettings
+from runtime.log_reader import read_to_end
+from runtime.topic_parts import Part
 from schemas import codec
 from schemas.call_record import CallRecord
 from schemas.topics import CALL_RECORDS
@@ -11,25 +12,21 @@ def present_calls(kafka: KafkaSettings, aor: str | None = None) -> list[CallReco
     """In the order of their start, of all users or of one; what became a part of another call is
     left out.
 
-    Raises NotReadToEnd, KafkaUnavailable, KafkaMisconfigured.
+    Raises KafkaUnavailable, KafkaMisconfigured, TopicReplaced.
     """
     found: dict[str, CallRecord] = {}
-    reader = TopicReader(kafka, CALL_RECORDS)
-    try:
-        for message in reader.read_to_end():
-            key, value = (message.key() or b"").decode("utf-8", "replace"), message.value()
-            if value is None:
-                found.pop(key, None)
-                continue
-            try:
-                record = codec.decode(CallRecord, value)
-            except codec.InvalidRecord:
-                continue  # the sinks write dead letters of it
-            known = found.get(record.id)
-            if known is None or record.version >= known.version:
-                found[record.id] = record
-    finally:
-        reader.close()
+    for message in read_to_end(kafka, Part(CALL_RECORDS), "cli"):
+        key, value = (message.key() or b"").decode("utf-8", "replace"), message.value()
+        if value is None:
+            found.pop(key, None)
+            continue
+        try:
+            record = codec.decode(CallRecord, value)
+        except codec.InvalidRecord:
+            continue  # the sinks write dead letters of it
+        known = found.get(record.id)
+        if known is None or record.version >= known.version:
+            found[record.id] = record
     calls = [
         record
         for record in found.values()

@@ -8,8 +8,9 @@ from confluent_kafka import Message
 
 from calls.fold.book import CallBook
 from operate.presence_log import records
-from operate.topic_reader import TopicReader, end_offsets
 from runtime.kafka import KafkaSettings
+from runtime.log_reader import read_to_end
+from runtime.topic_parts import Part, end_offsets
 from schemas.call import CallEvent
 from schemas.call_record import CallRecord
 from schemas.codec import InvalidRecord, decode
@@ -30,10 +31,10 @@ class FoldedCalls:
     def __init__(self, kafka: KafkaSettings) -> None:
         """Raises KafkaUnavailable, KafkaMisconfigured."""
         self._kafka = kafka
-        self._start = {topic: end_offsets(kafka, topic) for topic in TOPICS}
+        self._start = {topic: end_offsets(kafka, topic, "cli") for topic in TOPICS}
 
     def read(self) -> list[CallRecord]:
-        """One record a call, sorted by start. Raises NotReadToEnd and as `__init__`."""
+        """One record a call, sorted by start. Raises as `__init__`, and TopicReplaced."""
         book = CallBook(len(self._start[CALLS]))
         now = datetime.now(UTC)
         for node, state in self._nodes():
@@ -51,16 +52,12 @@ class FoldedCalls:
 
     def _nodes(self) -> Iterator[tuple[str, NodeState]]:
         """The last state of each node; every partition has a copy."""
-        for message in self._messages(NODE_STATE, {0: 0}):
+        for message in read_to_end(self._kafka, Part(NODE_STATE, (0,)), "cli"):
             value: Any = message.value()
             try:
                 yield (message.key() or b"").decode(), decode(NodeState, value or b"")
             except (InvalidRecord, UnicodeDecodeError):
                 continue
 
-    def _messages(self, topic: Topic, start: dict[int, int] | None = None) -> Iterator[Message]:
-        reader = TopicReader(self._kafka, topic, start or self._start[topic])
-        try:
-            yield from reader.read_to_end()
-        finally:
-            reader.close()
+    def _messages(self, topic: Topic) -> Iterator[Message]:
+        return read_to_end(self._kafka, Part(topic, offsets=self._start[topic]), "cli")

@@ -6,8 +6,9 @@ from typing import TypeVar
 
 from confluent_kafka import Message
 
-from operate.topic_reader import TopicReader
 from runtime.kafka import KafkaSettings
+from runtime.log_reader import read_to_end
+from runtime.topic_parts import Part
 from schemas import codec
 from schemas.presence import Presence
 from schemas.topics import PRESENCE
@@ -36,7 +37,7 @@ class Subscriber:
     def __init__(self) -> None:
         self._versions: dict[str, int] = {}
 
-    def news(self, messages: Iterator[Message]) -> Iterator[Presence]:
+    def news(self, messages: Iterable[Message]) -> Iterator[Presence]:
         """The presence records among `messages` with a version newer than the last read."""
         for presence in records(Presence, messages):
             if presence.version > self._versions.get(presence.aor, 0):
@@ -47,15 +48,11 @@ class Subscriber:
 def present(kafka: KafkaSettings) -> dict[str, Presence]:
     """The last presence record of each user; the highest version counts.
 
-    Raises NotReadToEnd, KafkaUnavailable, KafkaMisconfigured.
+    Raises KafkaUnavailable, KafkaMisconfigured, TopicReplaced.
     """
     users: dict[str, Presence] = {}
-    reader = TopicReader(kafka, PRESENCE)
-    try:
-        for presence in records(Presence, reader.read_to_end()):
-            known = users.get(presence.aor)
-            if known is None or presence.version >= known.version:
-                users[presence.aor] = presence
-    finally:
-        reader.close()
+    for presence in records(Presence, read_to_end(kafka, Part(PRESENCE), "cli")):
+        known = users.get(presence.aor)
+        if known is None or presence.version >= known.version:
+            users[presence.aor] = presence
     return users

@@ -1,14 +1,12 @@
 """Reads partitions of topics in no group: to their end, and then what comes.
 
-For whoever keeps a topic's content in memory: presence, calls, nodes' states, results of dialled
-calls. What a record means, its reader decides; here are only Kafka's ends, errors and holes.
+For whoever keeps a topic's content in memory, and for commands. What a record means, its reader
+decides; here are only Kafka's ends, errors and holes.
 """
 
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from confluent_kafka import (
@@ -24,6 +22,7 @@ from runtime import logs
 from runtime.kafka import KafkaMisconfigured, KafkaSettings, KafkaUnavailable, no_answer, translate
 from runtime.kafka_errors import is_transient
 from runtime.lag import Partition, fetched_end
+from runtime.topic_parts import Part, end_offsets, ends_by
 from schemas.topic import Topic
 
 log = logs.get(__name__)
@@ -47,15 +46,6 @@ _DEFAULTS: Mapping[str, Any] = {}
 
 class TopicReplaced(Exception):
     """The topic was deleted and created again, or lost its end: start again, to read it anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What is read of a topic. `partitions` None: all; `since` None: from their beginning."""
-
-    topic: Topic
-    partitions: Collection[int] | None = None
-    since: datetime | None = None
 
 
 class LogReader:
@@ -82,6 +72,7 @@ class LogReader:
         own = {"error_cb": on_error} if on_error is not None else {}
         self._consumer = Consumer(kafka.consumer(name, **_OPTIONS, **own, **options))
         self._together, self._read_at = together, -math.inf
+        self._topics: list[tuple[Topic, Collection[int]]] = []
         self._ahead: dict[Partition, int] = {}
         self._logged: set[str] = set()
         self._refusal: KafkaError | None = None
@@ -94,13 +85,13 @@ class LogReader:
         except KafkaException as error:
             self._consumer.close()
             raise translate(error, kafka) from error
-        except KafkaUnavailable:
+        except (KafkaMisconfigured, KafkaUnavailable):
             self._consumer.close()
             raise
 
     @property
     def is_at_end(self) -> bool:
-        """Whether everything was read that was there at the start."""
+        """Whether everything was read that was there at the start, or at the last `read_on`."""
         return not self._ahead
 
     def read(self, seconds: float = 0.0) -> list[Message]:
@@ -122,21 +113,32 @@ class LogReader:
                 elif failure.code() == KafkaError._PARTITION_EOF:
                     self._reached(message, message.offset())
                 else:
-                    self._note(failure)
+                    self._note(message, failure)
         return found
 
+    def follow(self, seconds: float) -> list[Message]:
+        """`read`, for those who do not wait until Kafka allows what it has refused: that raises
+        KafkaMisconfigured, once everything was returned that was read before."""
+        if self._refusal is not None:
+            raise translate(KafkaException(self._refusal), self._kafka)
+        return self.read(seconds)
+
     def read_to_end(self) -> Iterator[Message]:
-        """Every record up to the ends at the start. Raises KafkaUnavailable and as `read`."""
+        """Every record up to the ends at the start. Raises KafkaUnavailable and as `follow`."""
         deadline = time.monotonic() + _STALL_SECONDS
         while not self.is_at_end:
-            yield from self.read(0.1)
-            if self._refusal is not None:
-                raise translate(KafkaException(self._refusal), self._kafka)
+            yield from self.follow(0.1)
             if self.advanced:
                 deadline = time.monotonic() + _STALL_SECONDS
             elif time.monotonic() > deadline:
                 names = ", ".join(sorted({topic for topic, _ in self._ahead}))
                 raise no_answer(self._kafka, f"{names} was not read to its end")
+
+    def read_on(self) -> Iterator[Message]:
+        """Every record up to the ends as they are now. Raises as `read_to_end`."""
+        for topic, numbers in self._topics:
+            self._note_ends(topic, end_offsets(self._kafka, topic, self._name, numbers))
+        yield from self.read_to_end()
 
     def is_kafka_there(self, seconds: float) -> bool:
         """Whether a broker answers: librdkafka does not report that one is back."""
@@ -152,23 +154,24 @@ class LogReader:
 
     def _begin(self, part: Part) -> list[TopicPartition]:
         """Where its partitions are read from; notes where they end now."""
-        name = self._kafka.name(part.topic)
-        numbers = part.partitions
-        if numbers is None or numbers:
-            # Without known leaders the first fetch would wait a second for the next metadata.
-            known = self._consumer.list_topics(name, timeout=_TIMEOUT_SECONDS).topics[name]
-            if not known.partitions:
-                raise KafkaUnavailable(f"{name} has no partitions yet")
-            numbers = sorted(known.partitions) if numbers is None else numbers
-        for number in numbers:
-            place = TopicPartition(name, number)
-            _, end = self._consumer.get_watermark_offsets(place, _TIMEOUT_SECONDS)
-            self._ahead[name, number] = end
+        name, offsets = self._kafka.name(part.topic), part.offsets or {}
+        ends = ends_by(self._consumer, self._kafka, part.topic, part.numbers)
+        self._topics.append((part.topic, list(ends)))
+        self.positions |= {(name, number): offset for number, offset in offsets.items()}
+        self._note_ends(part.topic, ends)
         if part.since is None:
-            return [TopicPartition(name, number, OFFSET_BEGINNING) for number in numbers]
+            begin = OFFSET_BEGINNING
+            return [TopicPartition(name, number, offsets.get(number, begin)) for number in ends]
         at = int(part.since.timestamp() * 1000)
-        places = [TopicPartition(name, number, at) for number in numbers]
+        places = [TopicPartition(name, number, at) for number in ends]
         return self._consumer.offsets_for_times(places, _TIMEOUT_SECONDS)
+
+    def _note_ends(self, topic: Topic, ends: Mapping[int, int]) -> None:
+        """What was never written to, or was read so far, is at its end."""
+        for number, end in ends.items():
+            place = self._kafka.name(topic), number
+            if self.positions.get(place, 0) < end:
+                self._ahead[place] = end
 
     def _wait_for_more(self, together: float) -> None:
         now = time.monotonic()
@@ -181,19 +184,20 @@ class LogReader:
         if offset < self.positions.get(place, 0):
             raise TopicReplaced(f"{place[0]}/{place[1]} was read to its end, and begins again")
         self.positions[place] = self.advanced[place] = offset
-        is_end = message.error() is not None
-        if place in self._ahead and (is_end or offset >= self._ahead[place]):
+        # The event of an end may be older than the end that is read to.
+        if place in self._ahead and offset >= self._ahead[place]:
             del self._ahead[place]
 
-    def _note(self, failure: KafkaError) -> None:
+    def _note(self, message: Message, failure: KafkaError) -> None:
         """librdkafka goes on after all but fatal errors; each is logged once."""
+        text = f"{message.topic() or self._name}: {failure.str()}"
         if failure.fatal():
             raise KafkaMisconfigured(f"{self._name}: reading: {failure.str()}")
         if not is_transient(failure):
-            self._refusal = failure
-        if failure.str() not in self._logged:
-            self._logged.add(failure.str())
-            log.warning("error while reading a topic", reader=self._name, error=failure.str())
+            self._refusal = KafkaError(failure.code(), text)
+        if text not in self._logged:
+            self._logged.add(text)
+            log.warning("error while reading a topic", reader=self._name, error=text)
 
 
 def read_to_end(kafka: KafkaSettings, part: Part, name: str) -> Iterator[Message]:

@@ -63,7 +63,7 @@ class Audit:
     def run(self) -> Report:
         """The report of the second pass, or of the first where that finds no disagreement.
 
-        Raises NotReadToEnd, KafkaUnavailable, KafkaMisconfigured.
+        Raises KafkaUnavailable, KafkaMisconfigured, TopicReplaced.
         """
         first = self._pass()
         if not first.disagreements:

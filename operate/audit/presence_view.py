@@ -6,8 +6,9 @@ Kept as bytes, and only for users of audited nodes: a cluster may have a million
 from collections.abc import Collection, Iterator, Mapping
 from typing import Generic, TypeVar
 
-from operate.topic_reader import TopicReader
 from runtime.kafka import KafkaMisconfigured, KafkaSettings, topic_problems
+from runtime.log_reader import LogReader
+from runtime.topic_parts import Part
 from schemas import codec
 from schemas.presence import Presence
 from schemas.session import Session
@@ -66,18 +67,18 @@ class View:
         self._versions: dict[str, int] = {}
         self._sessions: dict[str, bytes] = {}
         self._refreshes: dict[str, bytes] = {}
-        self._readers = [TopicReader(kafka, topic) for topic in (PRESENCE, SESSIONS)]
+        self._readers = [LogReader(kafka, [Part(topic)], "cli") for topic in (PRESENCE, SESSIONS)]
 
     def refresh(self) -> None:
         """Read both topics to their ends.
 
-        Raises NotReadToEnd, KafkaUnavailable, KafkaMisconfigured.
+        Raises KafkaUnavailable, KafkaMisconfigured, TopicReplaced.
         """
         presence, sessions = self._readers
-        for message in presence.read_to_end():
+        for message in presence.read_on():
             if value := message.value():
                 self._add_presence(value)
-        for message in sessions.read_to_end():
+        for message in sessions.read_on():
             self._add_session(message.key() or b"", message.value())
 
     def presence(self) -> Records[Presence]:

@@ -11,9 +11,9 @@ from operate.audit.presence_view import View
 from operate.audit.registrar import Registrar
 from operate.audit.report import Gauges, as_json, summary
 from operate.audit.settings import AuditSettings, limits_of
-from operate.topic_reader import NotReadToEnd
 from runtime import logs
 from runtime.kafka import KafkaSettings, KafkaUnavailable
+from runtime.log_reader import TopicReplaced
 from runtime.settings import load
 from runtime.stage import Stage
 from streams.settings import StreamsSettings
@@ -70,7 +70,10 @@ class Auditor:
                 self._view = View(self._kafka, names_of(self._registrars))
             audit = Audit(self._registrars, self._view, self._limits, settle, stage.stop.wait)
             report = audit.run()
-        except (KafkaUnavailable, NotReadToEnd) as error:
+        except (KafkaUnavailable, TopicReplaced) as error:
+            if self._view is not None and isinstance(error, TopicReplaced):
+                self._view.close()
+                self._view = None  # the next audit reads the new topic
             log.error("audit failed: presence cannot be read", reason=str(error))
             self._gauges.show_unaudited(one.label for one in self._registrars)
             stage.ready.clear()

@@ -27,7 +27,7 @@ def explain(
 ) -> Explanation:
     """Explain the user at `time` (None means `now`); read the log from `since` on, if given.
 
-    Raises UnknownUser, BadSettings, NotReadToEnd, KafkaUnavailable, KafkaMisconfigured.
+    Raises UnknownUser, BadSettings, KafkaUnavailable, KafkaMisconfigured, TopicReplaced.
     """
     at = time.at if time is not None else None
     # Both ends are taken at once: what is written between two looks would be a contradiction.

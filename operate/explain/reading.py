@@ -7,9 +7,10 @@ from functools import partial
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from operate.explain.records import LogRecord, Span, by_time
-from operate.topic_reader import TopicReader
 from runtime.kafka import KafkaMisconfigured, KafkaSettings, translate
+from runtime.log_reader import QUICK, LogReader
 from runtime.partitioner import partition_of
+from runtime.topic_parts import Part
 from schemas.topic import Topic
 
 _TIMEOUT = 15.0
@@ -65,12 +66,13 @@ def _span(
 
 
 def read(kafka: KafkaSettings, span: Span) -> Iterator[LogRecord]:
-    """The span's records in order. Raises NotReadToEnd, KafkaUnavailable."""
+    """The span's records in order. Raises KafkaUnavailable, KafkaMisconfigured, TopicReplaced."""
     if span.begin >= span.end:
         return
-    reader = TopicReader(kafka, span.topic, {span.partition: span.begin})
+    part = Part(span.topic, offsets={span.partition: span.begin})
+    reader = LogReader(kafka, [part], "cli", options=QUICK)
     try:
-        for message in reader.read_to({span.partition: span.end}):
+        for message in reader.read_to_end():
             offset = message.offset()
             if offset >= span.end:
                 break

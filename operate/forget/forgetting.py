@@ -14,8 +14,8 @@ from functools import partial
 from calls.consumer import GROUP as CALLS_GROUP
 from operate.forget import topics
 from operate.forget.receipt import Receipt, new_receipt
-from operate.topic_reader import end_offsets
 from runtime.kafka import KafkaSettings
+from runtime.topic_parts import end_offsets
 from schemas.topic import Cleanup
 from schemas.topics import CALL_RECORDS, DIAL_RESULTS, PRESENCE, SESSIONS
 from sinks.clickhouse.reader import GROUP as CLICKHOUSE_GROUP
@@ -50,7 +50,7 @@ def forget(
     if calls_left := _wait_for_calls(kafka, aor, seconds):
         receipt.waiting.append(f"calls: {calls_left} call records are not removed yet")
     receipt.topics[DIAL_RESULTS.name] = topics.forget_results(kafka, aor)
-    left = wait(CLICKHOUSE_GROUP, {t.topic: end_offsets(kafka, t.topic) for t in TABLES})
+    left = wait(CLICKHOUSE_GROUP, {t.topic: end_offsets(kafka, t.topic, "cli") for t in TABLES})
     if left:
         receipt.waiting.append(f"clickhouse: {left} records are not stored yet")
     receipt.clickhouse = erase(aor)
@@ -72,7 +72,7 @@ def _wait_for_calls(kafka: KafkaSettings, aor: str, seconds: float) -> int:
     The stage `calls` removes them, which would write live ones again; else it is done here.
     """
     until = time.monotonic() + seconds
-    has_stage = topics.unread(kafka, CALLS_GROUP, {PRESENCE: end_offsets(kafka, PRESENCE)})
+    has_stage = topics.unread(kafka, CALLS_GROUP, {PRESENCE: end_offsets(kafka, PRESENCE, "cli")})
     while (left := topics.call_records(kafka, aor)) and time.monotonic() < until:
         if has_stage is None:
             topics.forget_calls(kafka, left)

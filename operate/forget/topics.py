@@ -6,8 +6,9 @@ from datetime import datetime
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from operate.topic_reader import TopicReader, end_offsets
 from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
+from runtime.log_reader import LogReader, read_to_end
+from runtime.topic_parts import Part, end_offsets
 from schemas.call_record import CallRecord
 from schemas.cloudevents import headers
 from schemas.codec import InvalidRecord, decode, encode
@@ -34,12 +35,13 @@ def ask_streams(
 
     Raises NotForgotten, KafkaUnavailable, KafkaMisconfigured.
     """
-    reader = TopicReader(kafka, PRESENCE, end_offsets(kafka, PRESENCE))
+    part = Part(PRESENCE, offsets=end_offsets(kafka, PRESENCE, "cli"))
+    reader = LogReader(kafka, [part], "cli")
     try:
         _send(kafka, ForgetCommand(id=id_, aor=aor, at=at))
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            for message in reader.poll(_POLL_SECONDS):
+            for message in reader.follow(_POLL_SECONDS):
                 about = dict(message.headers() or ())
                 if message.value() is None and (about.get("ce_id") or b"").endswith(id_.encode()):
                     return {message.partition() or 0: (message.offset() or 0) + 1}
@@ -86,7 +88,7 @@ def _produce(
 def forget_results(kafka: KafkaSettings, aor: str) -> int:
     """Tombstones of the user's calls that were dialled and are over; how many.
 
-    The stage `dialling` writes no result of them again. Raises KafkaUnavailable, NotReadToEnd.
+    The stage `dialling` writes no result of them again. Raises KafkaUnavailable, TopicReplaced.
     """
     keys = _named(kafka, DIAL_RESULTS, lambda value: _is_of(decode(DialResult, value), aor))
     _produce(kafka, DIAL_RESULTS, [(key, None) for key in keys], [])
@@ -98,7 +100,7 @@ def _is_of(result: DialResult, aor: str) -> bool:
 
 
 def call_records(kafka: KafkaSettings, aor: str) -> set[bytes]:
-    """The keys of call records that name the user. Raises KafkaUnavailable, NotReadToEnd."""
+    """The keys of call records that name the user. Raises KafkaUnavailable, TopicReplaced."""
     named = encode(aor)
     return _named(kafka, CALL_RECORDS, lambda value: named in encode(decode(CallRecord, value)))
 
@@ -111,18 +113,14 @@ def forget_calls(kafka: KafkaSettings, keys: set[bytes]) -> None:
 def _named(kafka: KafkaSettings, topic: Topic, chosen: Callable[[bytes], bool]) -> set[bytes]:
     """The keys of a compacted topic whose last record is chosen."""
     found: set[bytes] = set()
-    reader = TopicReader(kafka, topic)
-    try:
-        for message in reader.read_to_end():
-            key, value = message.key() or b"", message.value()
-            found.discard(key)
-            try:
-                if value is not None and chosen(value):
-                    found.add(key)
-            except InvalidRecord:
-                continue  # the reader of the topic reports it
-    finally:
-        reader.close()
+    for message in read_to_end(kafka, Part(topic), "cli"):
+        key, value = message.key() or b"", message.value()
+        found.discard(key)
+        try:
+            if value is not None and chosen(value):
+                found.add(key)
+        except InvalidRecord:
+            continue  # the reader of the topic reports it
     return found
 
 

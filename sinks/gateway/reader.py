@@ -9,8 +9,9 @@ from runtime import logs
 from runtime.dead_letters import DeadLetters, Unusable
 from runtime.kafka import KafkaSettings
 from runtime.lag import LagMeter
-from runtime.log_reader import LogReader, Part
+from runtime.log_reader import LogReader
 from runtime.metrics import GATEWAY_KAFKA_AWAY
+from runtime.topic_parts import Part
 from schemas.codec import InvalidRecord
 from schemas.topics import PRESENCE
 from sinks.gateway.message import Message, place_of, presence_message, removal_message

@@ -9,9 +9,10 @@ from uuid import uuid4
 import pytest
 
 from dialling.originate import call_uuid
-from operate.topic_reader import TopicReader
 from runtime.dial_commands import DialCommands
 from runtime.kafka import KafkaSettings
+from runtime.log_reader import LogReader
+from runtime.topic_parts import Part
 from schemas.codec import decode
 from schemas.dialling import DialCommand, DialResult
 from schemas.topics import DEAD_LETTERS, DIAL_COMMANDS, DIAL_RESULTS
@@ -32,7 +33,7 @@ class Desk:
     def __init__(self, kafka: KafkaSettings, switch: IvrSwitch, folder: Path) -> None:
         self.kafka, self.switch = kafka, switch
         self._commands = DialCommands(kafka)
-        self._reader = TopicReader(kafka, DIAL_RESULTS)
+        self._reader = LogReader(kafka, [Part(DIAL_RESULTS)], "test")
         self.values: list[bytes] = []
         self._last: dict[str, DialResult] = {}
         self.stage = StageProcess(
@@ -59,7 +60,7 @@ class Desk:
         )
 
     def last(self, key: str) -> DialResult | None:
-        for message in self._reader.poll(0):
+        for message in self._reader.read():
             if (value := message.value()) is not None:
                 self.values.append(value)
                 result = decode(DialResult, value)
@@ -165,10 +166,10 @@ def test_command_that_does_not_fit_is_a_dead_letter_without_its_digits(desk: Des
         "extension": SECRET,
     }
     write(desk.kafka, [(DIAL_COMMANDS, key, bad)])
-    reader = TopicReader(desk.kafka, DEAD_LETTERS)
+    reader = LogReader(desk.kafka, [Part(DEAD_LETTERS)], "test")
     try:
         letters = eventually(
-            lambda: [value for one in reader.poll(0.1) if (value := one.value())], what="a letter"
+            lambda: [value for one in reader.read(0.1) if (value := one.value())], what="a letter"
         )
     finally:
         reader.close()

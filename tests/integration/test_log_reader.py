@@ -10,7 +10,8 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime.kafka import KafkaSettings, KafkaUnavailable
-from runtime.log_reader import QUICK, LogReader, Part, TopicReplaced, read_to_end
+from runtime.log_reader import QUICK, LogReader, TopicReplaced, read_to_end
+from runtime.topic_parts import Part, end_offsets
 from schemas.topic import Topic
 from schemas.topics import CALL_RECORDS, DIAL_RESULTS, NODE_STATE, NODES
 from tests.eventually import eventually
@@ -64,6 +65,24 @@ def test_only_what_is_newer_is_read_where_that_is_asked_for(kafka: KafkaSettings
     assert read(kafka, Part(NODES, since=now + timedelta(minutes=1))) == []
 
 
+def test_partitions_are_read_from_given_offsets(kafka: KafkaSettings) -> None:
+    produce(kafka, NODES, 0, "0", "1", "2")
+    produce(kafka, NODES, 1, "3")
+    assert end_offsets(kafka, NODES, "test", (0, 1)) == {0: 3, 1: 1}
+    assert read(kafka, Part(NODES, offsets={0: 1})) == ["1", "2"]
+    assert read(kafka, Part(NODES, offsets={0: 3, 1: 0})) == ["3"]
+    assert read(kafka, Part(NODES, offsets=end_offsets(kafka, NODES, "test"))) == []
+
+
+def test_each_time_it_is_read_on_to_the_end_of_that_time(
+    reader: LogReader, kafka: KafkaSettings
+) -> None:
+    assert len(list(reader.read_on())) == 1
+    for number in range(6):
+        produce(kafka, CALL_RECORDS, number % 2, *map(str, range(number % 3)))
+        assert len(list(reader.read_on())) == number % 3
+
+
 def test_what_comes_after_the_end_is_read_on(reader: LogReader, kafka: KafkaSettings) -> None:
     assert [m.value() for m in reader.read_to_end()] == [b"before"]
     assert reader.is_at_end
@@ -102,6 +121,14 @@ def test_a_topic_made_again_is_not_taken_for_the_same(
         return False
 
     eventually(is_noticed, 60, interval=0)
+
+
+def test_a_topic_that_is_missing_is_named(reader: LogReader, kafka: KafkaSettings) -> None:
+    name, admin = kafka.name(CALL_RECORDS), AdminClient(kafka.client())
+    admin.delete_topics([name], operation_timeout=30)[name].result(30)
+    for messages in (reader.read_on(), read_to_end(kafka, Part(CALL_RECORDS), "test")):
+        with pytest.raises(KafkaUnavailable, match=f"{name} is missing"):
+            list(messages)
 
 
 def test_a_broker_that_is_not_there_is_named(broker: str) -> None:

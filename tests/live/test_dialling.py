@@ -10,9 +10,10 @@ from uuid import uuid4
 
 import pytest
 
-from operate.topic_reader import TopicReader
 from runtime.dial_commands import DialCommands
 from runtime.kafka import KafkaSettings
+from runtime.log_reader import LogReader
+from runtime.topic_parts import Part
 from schemas.codec import decode
 from schemas.dialling import DialCommand, DialResult
 from schemas.topics import DIAL_RESULTS
@@ -51,7 +52,7 @@ class Dialling:
             ROLLCALL_DIALLING_CALLS_MAX_PER_CLIENT="100",
         )
         self._commands = DialCommands(kafka)
-        self._reader = TopicReader(kafka, DIAL_RESULTS)
+        self._reader = LogReader(kafka, [Part(DIAL_RESULTS)], "test")
         self.results: dict[str, DialResult] = {}
 
     def ask(self, number: str, extension: str = "801", **more: Any) -> str:
@@ -72,7 +73,7 @@ class Dialling:
 
     def ended(self, key: str) -> DialResult | None:
         """The key's last result, once it has an outcome."""
-        for message in self._reader.poll(0):
+        for message in self._reader.read():
             if (value := message.value()) is not None:
                 result = decode(DialResult, value)
                 self.results[result.key] = result

@@ -6,8 +6,9 @@ from confluent_kafka import Message as Record
 
 from runtime import logs
 from runtime.kafka import KafkaSettings
-from runtime.log_reader import LogReader, Part
+from runtime.log_reader import LogReader
 from runtime.metrics import GATEWAY_CALLS_DROPPED
+from runtime.topic_parts import Part
 from schemas.codec import InvalidRecord, decode
 from schemas.dialling import DialResult
 from schemas.topics import CALL_RECORDS, DIAL_RESULTS

@@ -7,7 +7,8 @@ from confluent_kafka import Message as Record
 
 from runtime import logs
 from runtime.kafka import KafkaSettings
-from runtime.log_reader import LogReader, Part
+from runtime.log_reader import LogReader
+from runtime.topic_parts import Part
 from schemas.codec import InvalidRecord, decode
 from schemas.internal import NodeState
 from schemas.node import NodeEvent

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, ClassVar
 
-from confluent_kafka import TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, TopicCollection, TopicPartition
 
 class PartitionMetadata:
     id: int
@@ -15,6 +15,7 @@ class PartitionMetadata:
 class TopicMetadata:
     topic: str
     partitions: dict[int, PartitionMetadata]
+    error: KafkaError | None
 
 class BrokerMetadata:
     id: int

@@ -18,7 +18,6 @@ from operate.audit.presence_view import View
 from operate.audit.registrar import AskKernel, Registrar
 from operate.audit.report import as_json
 from operate.audit.settings import AuditSettings, limits_of
-from operate.topic_reader import NotReadToEnd
 from producers.freeswitch.settings import FreeSwitchSettings
 from producers.kamailio.settings import KamailioSettings
 from producers.opensips.settings import OpenSipsSettings
@@ -72,7 +71,7 @@ class Attached:
         while True:
             try:
                 report = self._audit.run()
-            except (KafkaUnavailable, NotReadToEnd) as error:
+            except KafkaUnavailable as error:
                 wrong = [f"presence cannot be read: {error}"]
             else:
                 self.bindings = sum(report.bindings.values())
