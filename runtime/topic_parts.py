@@ -78,15 +78,22 @@ def _ends(
 ) -> dict[int, int]:
     """Empty where there is no such topic."""
     try:
-        known = consumer.list_topics(name, timeout=_TIMEOUT_SECONDS).topics[name]
-        if (failure := known.error) is not None:
-            if failure.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                return {}
-            raise KafkaException(KafkaError(failure.code(), f"{name}: {failure.str()}"))
-        places = [
-            TopicPartition(name, number)
-            for number in (sorted(known.partitions) if numbers is None else numbers)
-        ]
+        known = partition_numbers(consumer, name)
+        if not known:
+            return {}
+        places = [TopicPartition(name, n) for n in (known if numbers is None else numbers)]
         return {p.partition: consumer.get_watermark_offsets(p, _TIMEOUT_SECONDS)[1] for p in places}
     except KafkaException as error:
         raise translate(error, kafka) from error
+
+
+def partition_numbers(consumer: Consumer, name: str) -> list[int]:
+    """Of a topic, by its whole name; none where there is no such topic.
+
+    Raises KafkaException, which names the topic: Kafka does not answer, or does not allow it.
+    """
+    known = consumer.list_topics(name, timeout=_TIMEOUT_SECONDS).topics[name]
+    failure = known.error
+    if failure is not None and failure.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+        raise KafkaException(KafkaError(failure.code(), f"{name}: {failure.str()}"))
+    return sorted(known.partitions)

@@ -10,7 +10,7 @@ from operate.explain.records import LogRecord, Span, by_time
 from runtime.kafka import KafkaMisconfigured, KafkaSettings, translate
 from runtime.log_reader import QUICK, LogReader
 from runtime.partitioner import partition_of
-from runtime.topic_parts import Part
+from runtime.topic_parts import Part, partition_numbers
 from schemas.topic import Topic
 
 _TIMEOUT = 15.0
@@ -46,7 +46,7 @@ def _span(
     until: datetime | None,
 ) -> Span:
     name = kafka.name(topic)
-    count = len(consumer.list_topics(name, timeout=_TIMEOUT).topics[name].partitions)
+    count = len(partition_numbers(consumer, name))
     if not count:
         raise KafkaMisconfigured(f"{name} is missing: `rollcall topics --create` makes it")
     partition = partition_of(aor.encode(), count)
