@@ -20,6 +20,7 @@ from calls.fold.joining import (
 from calls.fold.leg import LISTING_LAG, fold_leg, new_leg, presume_end
 from calls.fold.leg_pairs import begins_again, end_views, share_a_leg
 from calls.fold.listings import Listing, Listings
+from calls.fold.merged_calls import MergedCalls, Part
 from calls.fold.nodes import Process, recheck
 from calls.fold.record_identity import call_id, digest_of, merged_record
 from calls.fold.speech_sources import separate
@@ -61,10 +62,8 @@ class CallBook:
         self._index = Index()
         self._listings = Listings(partitions)
         self._processes: dict[str, Process] = {}
-        # Calls that are a part of another one, until they are forgotten: (into, when, version).
-        self._merged: dict[str, tuple[str, datetime, int]] = {}
+        self._merged = MergedCalls()
         self._changed: dict[str, None] = {}
-        self._to_merge: dict[str, None] = {}
 
     # -- events -----------------------------------------------------------------------------------
     def read_call(self, event: CallEvent, partition: int, now: datetime) -> None:
@@ -154,10 +153,7 @@ class CallBook:
         ]
         for id_ in gone:
             self._index.remove(self.calls.pop(id_))
-        merged = [id_ for id_, (_, at, _) in self._merged.items() if now - at > keep]
-        for id_ in merged:
-            del self._merged[id_]
-        return gone + merged
+        return gone + self._merged.forget_before(now - keep)
 
     def forget_user(self, aor: str) -> list[str]:
         """Forget all calls that name a user; returns their ids and those merged into them.
@@ -169,11 +165,7 @@ class CallBook:
         for id_ in gone:
             self._index.remove(self.calls.pop(id_))
             self._changed.pop(id_, None)
-        merged = [id_ for id_, (into, _, _) in self._merged.items() if into in gone]
-        for id_ in merged:
-            del self._merged[id_]
-            self._to_merge.pop(id_, None)
-        return [*gone, *merged]
+        return [*gone, *self._merged.forget_parts_of(gone)]
 
     # -- records ----------------------------------------------------------------------------------
     def records(self) -> Iterator[CallRecord]:
@@ -188,17 +180,15 @@ class CallBook:
                     call.version += 1
                     call.published, record.version = digest, call.version
                     yield record
-        merged, self._to_merge = self._to_merge, {}
-        for id_ in merged:
-            into, _, version = self._merged[id_]
-            survivor = self.calls.get(into)
+        for id_, part in self._merged.due():
+            survivor = self.calls.get(part.into)
             if survivor is not None:
-                yield merged_record(summarise(survivor), id_, version)
+                yield merged_record(summarise(survivor), id_, part.version)
 
     def restore(self, record: CallRecord, touched: datetime) -> None:
         """Take in a record that was given before; `touched`: when it was published."""
         if record.merged_into is not None:
-            self._merged[record.id] = (record.merged_into, touched, record.version)
+            self._merged.restore(record.id, Part(record.merged_into, touched, record.version))
             return
         call = Call(record.id, touched, version=record.version)
         call.legs = {(leg.node, leg.leg): leg for leg in record.legs}
@@ -258,12 +248,7 @@ class CallBook:
         del self.calls[other.id]
         self._changed.pop(other.id, None)
         self._changed[one.id] = None
-        if other.version:
-            self._merged[other.id] = (one.id, now, other.version + 1)
-            self._to_merge[other.id] = None
-        for id_, (into, at, version) in self._merged.items():
-            if into == other.id:
-                self._merged[id_] = (one.id, at, version)
+        self._merged.add(other, one, now)
         return one
 
     def _recheck(self, leg: CallLeg) -> None:
