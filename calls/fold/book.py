@@ -20,7 +20,7 @@ from calls.fold.joining import (
 from calls.fold.leg import LISTING_LAG, fold_leg, new_leg, presume_end
 from calls.fold.leg_pairs import begins_again, end_views, share_a_leg
 from calls.fold.listings import Listing, Listings
-from calls.fold.merged_calls import MergedCalls, Part
+from calls.fold.merged_calls import Merged, MergedCalls
 from calls.fold.nodes import Process, recheck
 from calls.fold.record_identity import call_id, digest_of, merged_record
 from calls.fold.speech_sources import separate
@@ -188,7 +188,7 @@ class CallBook:
     def restore(self, record: CallRecord, touched: datetime) -> None:
         """Take in a record that was given before; `touched`: when it was published."""
         if record.merged_into is not None:
-            self._merged.restore(record.id, Part(record.merged_into, touched, record.version))
+            self._merged.restore(record.id, Merged(record.merged_into, touched, record.version))
             return
         call = Call(record.id, touched, version=record.version)
         call.legs = {(leg.node, leg.leg): leg for leg in record.legs}

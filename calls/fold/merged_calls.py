@@ -10,7 +10,7 @@ from typing import NamedTuple
 from calls.fold.call import Call
 
 
-class Part(NamedTuple):
+class Merged(NamedTuple):
     """A part of the call with the id `into` since `at`; its last record has this version."""
 
     into: str
@@ -22,7 +22,7 @@ class MergedCalls:
     """By id, until they are forgotten."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, Part] = {}
+        self._parts: dict[str, Merged] = {}
         # Those whose last record was not given yet.
         self._due: dict[str, None] = {}
 
@@ -32,7 +32,7 @@ class MergedCalls:
     def __len__(self) -> int:
         return len(self._parts)
 
-    def restore(self, id_: str, part: Part) -> None:
+    def restore(self, id_: str, part: Merged) -> None:
         """One whose last record was given before."""
         self._parts[id_] = part
 
@@ -40,13 +40,13 @@ class MergedCalls:
         """`other` is a part of `one` now, and so are its parts. Of one without a record nobody
         knows."""
         if other.version:
-            self._parts[other.id] = Part(one.id, at, other.version + 1)
+            self._parts[other.id] = Merged(one.id, at, other.version + 1)
             self._due[other.id] = None
         for id_, part in self._parts.items():
             if part.into == other.id:
                 self._parts[id_] = part._replace(into=one.id)
 
-    def due(self) -> Iterator[tuple[str, Part]]:
+    def due(self) -> Iterator[tuple[str, Merged]]:
         """Those whose last record is to be given now."""
         due, self._due = self._due, {}
         return ((id_, self._parts[id_]) for id_ in due)
@@ -59,7 +59,7 @@ class MergedCalls:
         """Forget the parts of these calls; returns their ids."""
         return self._forget(lambda part: part.into in calls)
 
-    def _forget(self, is_meant: Callable[[Part], bool]) -> list[str]:
+    def _forget(self, is_meant: Callable[[Merged], bool]) -> list[str]:
         gone = [id_ for id_, part in self._parts.items() if is_meant(part)]
         for id_ in gone:
             del self._parts[id_]

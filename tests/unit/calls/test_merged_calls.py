@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from calls.fold.call import Call
-from calls.fold.merged_calls import MergedCalls, Part
+from calls.fold.merged_calls import Merged, MergedCalls
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=1)
@@ -17,7 +17,7 @@ def test_the_last_record_is_given_once_with_a_version_more() -> None:
     merged = MergedCalls()
     merged.add(call("b", 4), call("a"), NOW)
     assert "b" in merged
-    assert list(merged.due()) == [("b", Part("a", NOW, 5))]
+    assert list(merged.due()) == [("b", Merged("a", NOW, 5))]
     assert list(merged.due()) == []
 
 
@@ -29,7 +29,7 @@ def test_of_a_call_without_a_record_nothing_is_kept() -> None:
 
 def test_parts_of_a_part_belong_to_the_whole() -> None:
     merged = MergedCalls()
-    merged.restore("c", Part("b", NOW, 2))
+    merged.restore("c", Merged("b", NOW, 2))
     merged.add(call("b"), call("a"), LATER)
     assert merged.forget_parts_of({"a"}) == ["c", "b"]
 
