@@ -18,6 +18,18 @@ from runtime.kafka import KafkaSettings
 from schemas.topic import Topic
 
 _STOP_SECONDS = 60.0
+# The loop looks so often at most, and at least, for what is due, in seconds.
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.0002, 0.001
+
+
+def due_at(index: int, rate: int) -> int:
+    """When record number `index`, from 0, is due: nanoseconds after the beginning."""
+    return -(-index * 1_000_000_000 // rate)
+
+
+def due_by(elapsed: int, rate: int) -> int:
+    """How many records are due so many nanoseconds after the beginning: the first is at once."""
+    return 1 + elapsed * rate // 1_000_000_000
 
 
 class Records(Protocol):
@@ -69,14 +81,16 @@ def _run(
     pipe.send(None)
     began, sent = time.monotonic_ns(), 0
     while not stop.is_set():
-        wanted = (time.monotonic_ns() - began) * rate // 1_000_000_000
-        while sent < wanted:
-            prepared = records.record(sent, began + sent * 1_000_000_000 // rate)
+        until = due_by(time.monotonic_ns() - began, rate)
+        while sent < until:
+            prepared = records.record(sent, began + due_at(sent, rate))
             sent += 1
             if prepared is not None:
                 key, value, headers = prepared
                 producer.produce(topic, value, key, headers=headers)
         producer.poll(0)
-        time.sleep(0.001)
+        # A record that waits for its turn here would count as late by the pipeline.
+        due_in = (began + due_at(sent, rate) - time.monotonic_ns()) / 1e9
+        time.sleep(min(max(due_in, _SHORTEST_PAUSE), _LONGEST_PAUSE))
     producer.flush(_STOP_SECONDS)
     pipe.send(sent)
