@@ -35,7 +35,7 @@ log = logs.get(__name__)
 
 # Losses a summary lists.
 LAST_LOSSES = 20
-# A summary is made again after so long, and after so many times as long as it took to make.
+# A summary is made again after so long, and after so many times the processor time it took.
 SUMMARY_SECONDS, SUMMARY_SHARE = 0.4, 20.0
 
 
@@ -155,9 +155,9 @@ class Board:
         until, found = self._summaries.get(scope, (0.0, {}))
         if now < until:
             return found
-        began = time.perf_counter()
+        began = time.thread_time()
         found = self._summary(scope, now)
-        took = time.perf_counter() - began
+        took = time.thread_time() - began
         self._summaries = {s: one for s, one in self._summaries.items() if one[0] > now}
         self._summaries[scope] = (now + max(SUMMARY_SECONDS, SUMMARY_SHARE * took), found)
         return found
