@@ -157,6 +157,10 @@ class Stage:
             access_log=False,
             http=guarded(ConnectionGuard(_HTTP_LIMITS, timed_out=end_late_request)),
             ws="none",
+            # The thread outlives the interpreter, into which uvloop's timers would call: SIGSEGV.
+            loop="asyncio",
+            # asyncio accepts so many before it reads: more would push out one that has asked.
+            backlog=_HTTP_LIMITS.pending,
         )
         threading.Thread(
             target=uvicorn.Server(config).run,
