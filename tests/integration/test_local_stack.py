@@ -69,7 +69,7 @@ def test_stages_of_a_killed_stack_end_and_the_next_waits_for_them(
         slow = stages.pop("clickhouse")
         os.kill(slow, signal.SIGSTOP)
         up.kill()
-        eventually(lambda: not any(map(is_running, stages.values())), what="they end by themselves")
+        eventually(lambda: not any(map(is_running, stages.values())), 60, what="their end")
         assert "none runs here" in rollcall("doctor", folder=tmp_path, kafka=kafka).stdout
 
         assert is_running(slow)
