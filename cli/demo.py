@@ -23,8 +23,7 @@ from local.replay.streams_progress import StreamsProgress
 from local.stack import END_SECONDS, Stack
 from local.stack_file import read_stack
 from operate.presence_log import Subscriber, present
-from runtime.log_reader import LogReader
-from runtime.topic_parts import Part, end_offsets
+from runtime.log_reader import from_now_on
 from schemas.presence import Presence
 from schemas.topics import PRESENCE
 
@@ -76,8 +75,7 @@ def _play(stack: Stack, sources: list[Source], seconds: float, console: Console)
         " (their times are moved to end now)"
     )
     kafka = stack.kafka
-    part = Part(PRESENCE, offsets=end_offsets(kafka, PRESENCE, "cli"))
-    reader = LogReader(kafka, [part], "cli")
+    reader = from_now_on(kafka, PRESENCE, "cli")
     subscriber = Subscriber()
     progress = StreamsProgress(kafka)
     with Board(console, "Rollcall") as board, Playing(stack, sources, speed) as playing:

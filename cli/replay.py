@@ -20,9 +20,8 @@ from local.stack import Stack
 from operate.folded_calls import FoldedCalls
 from operate.presence_log import Subscriber
 from runtime.kafka import KafkaSettings
-from runtime.log_reader import LogReader
+from runtime.log_reader import from_now_on
 from runtime.settings import BadArgument
-from runtime.topic_parts import Part, end_offsets
 from schemas.codec import encode
 from schemas.presence import Presence
 from schemas.topics import PRESENCE
@@ -63,8 +62,7 @@ class _Shown:
 
     def __init__(self, kafka: KafkaSettings, *, json_lines: bool | None) -> None:
         """`json_lines`: whether each is JSON; None: none is printed, they are only counted."""
-        part = Part(PRESENCE, offsets=end_offsets(kafka, PRESENCE, "cli"))
-        self._changes = LogReader(kafka, [part], "cli")
+        self._changes = from_now_on(kafka, PRESENCE, "cli")
         self._subscriber = Subscriber()
         self._json_lines = json_lines
         self.count = 0

@@ -6,8 +6,7 @@ from cli.console import canonical, emit
 from cli.kafka import reachable_kafka
 from cli.rendering import as_json, as_line
 from operate.presence_log import Subscriber
-from runtime.log_reader import LogReader
-from runtime.topic_parts import Part, end_offsets
+from runtime.log_reader import from_now_on
 from schemas.topics import PRESENCE
 
 
@@ -15,8 +14,7 @@ def watch(aors: list[str], json_lines: bool) -> None:
     """Print each change from now on, of all users or of `aors`."""
     wanted = {canonical(aor) for aor in aors}
     kafka = reachable_kafka()
-    part = Part(PRESENCE, offsets=end_offsets(kafka, PRESENCE, "cli"))
-    reader = LogReader(kafka, [part], "cli")
+    reader = from_now_on(kafka, PRESENCE, "cli")
     subscriber = Subscriber()
     try:
         while True:

@@ -208,3 +208,8 @@ def read_to_end(kafka: KafkaSettings, part: Part, name: str) -> Iterator[Message
         yield from reader.read_to_end()
     finally:
         reader.close()
+
+
+def from_now_on(kafka: KafkaSettings, topic: Topic, name: str) -> LogReader:
+    """A reader of what comes after the ends of now. Raises as LogReader."""
+    return LogReader(kafka, [Part(topic, offsets=end_offsets(kafka, topic, name))], name)

@@ -7,8 +7,8 @@ from datetime import datetime
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from runtime.kafka import KafkaSettings, KafkaUnavailable, translate
-from runtime.log_reader import LogReader, read_to_end
-from runtime.topic_parts import Part, end_offsets
+from runtime.log_reader import from_now_on, read_to_end
+from runtime.topic_parts import Part
 from schemas.call_record import CallRecord
 from schemas.cloudevents import headers
 from schemas.codec import InvalidRecord, decode, encode
@@ -35,8 +35,7 @@ def ask_streams(
 
     Raises NotForgotten, KafkaUnavailable, KafkaMisconfigured.
     """
-    part = Part(PRESENCE, offsets=end_offsets(kafka, PRESENCE, "cli"))
-    reader = LogReader(kafka, [part], "cli")
+    reader = from_now_on(kafka, PRESENCE, "cli")
     try:
         _send(kafka, ForgetCommand(id=id_, aor=aor, at=at))
         until = time.monotonic() + seconds

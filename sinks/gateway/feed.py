@@ -75,9 +75,8 @@ class Feed:
         self._cursor_interval = cursor_interval
         remembered = hub.progress.remembered.total_seconds()
         self._cursor_refresh = random.uniform(*_REFRESHES) * remembered
-        # When the last cursor was sent, and whether anything was sent after it.
+        # When the last cursor was sent, and how many messages after it.
         self._cursor_at = self._clock()
-        self._cursor_owed = False
         self._sent_after_cursor = 0
         self._was_live = False
         self._keep_alive_due = False
@@ -137,7 +136,9 @@ class Feed:
     def check_cursor(self, now: float) -> float:
         """Have a cursor sent if one is due; returns when the next one is. Both are times of the
         loop's clock."""
-        due_at = self._cursor_at + (CURSOR_SECONDS if self._cursor_owed else self._cursor_refresh)
+        due_at = self._cursor_at + (
+            CURSOR_SECONDS if self._sent_after_cursor else self._cursor_refresh
+        )
         if now >= due_at:
             self._hub.mark(self._subscriber)
         return due_at
@@ -160,8 +161,7 @@ class Feed:
         )
         if is_due and self._subscriber.has_nothing and not messages[-1].is_cursor:
             messages.append(self._hub.cursor_of(self._subscriber))
-        self._cursor_owed = not messages[-1].is_cursor
-        if not self._cursor_owed:
+        if messages[-1].is_cursor:
             self._cursor_at, self._sent_after_cursor = now, 0
         shown = self._shown
         await self._timed(self._send([shown(one) for one in messages] if shown else messages))
