@@ -4,7 +4,7 @@ from cli.interrupts import end_at_interrupt
 
 end_at_interrupt()  # before the imports below, which take half a second
 
-from cli.command import app  # noqa: E402
+from cli.command import app  # noqa: E402 - after the line above
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ class GuardedHttp(HttpToolsProtocol):
             is_open and answered is not None and answered.response_started
         )
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's is typed so
         # uvicorn's own would ask the kernel seven times for the two addresses.
         self.connections.add(self)
         self.transport, self.flow, self.scheme = transport, FlowControl(transport), "http"

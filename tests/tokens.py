@@ -27,7 +27,7 @@ class Issuer:
         kind, size = _SHAPES[algorithm]
         self.algorithm = algorithm
         self.kid = kid
-        self.key: RSAKey | ECKey | OKPKey = JWKRegistry.generate_key(kind, size, {"kid": kid})  # type: ignore[assignment]
+        self.key: RSAKey | ECKey | OKPKey = JWKRegistry.generate_key(kind, size, {"kid": kid})  # type: ignore[assignment]  # of the kind that is asked for
 
     def jwks(self, *others: "Issuer") -> bytes:
         """The public keys of this one and of others."""

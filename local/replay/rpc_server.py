@@ -61,7 +61,7 @@ def _handler(answer: Answer) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
                 self.wfile.write(body)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its base names it so
             """Do not log: the producer's log has it."""
 
     return Handler

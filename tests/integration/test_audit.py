@@ -210,7 +210,7 @@ def test_unreadable_listing_is_not_audited(mi: ScriptedMi) -> None:
 
 def test_expired_row_of_usrloc_is_a_proof(mi: ScriptedMi) -> None:
     listed = deepcopy(UL_DUMP)
-    listed["Domains"][0]["AORs"][0]["Contacts"][0]["Expires"] = "expired"  # type: ignore[index]
+    listed["Domains"][0]["AORs"][0]["Contacts"][0]["Expires"] = "expired"  # type: ignore[index]  # JSON, of several types
     mi.results["ul_dump"] = listed
     settings = OpenSipsSettings(node="os1", mi_url=mi.url, usrloc=Usrloc.MEMORY)
     found = OpenSips(settings).ask()

@@ -156,5 +156,5 @@ def test_a_cluster_is_replicated_before_it_is_migrated(
     for name in ("replicate", "migrate", "keep"):
         monkeypatch.setattr(definitions, name, lambda *_, name=name: order.append(name))
     monkeypatch.setattr(views, "make", lambda _: order.append("views"))
-    definitions._define(None, chosen, [], lambda: None)  # type: ignore[arg-type]
+    definitions._define(None, chosen, [], lambda: None)  # type: ignore[arg-type]  # nothing is asked of the client
     assert order == ["replicate", "migrate", "keep", "views"]

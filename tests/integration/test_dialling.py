@@ -55,7 +55,7 @@ class Desk:
                 at=datetime.now(UTC),
                 number=number,
                 extension=extension,
-                **more,  # type: ignore[arg-type]
+                **more,  # type: ignore[arg-type]  # pydantic checks them
             )
         )
 

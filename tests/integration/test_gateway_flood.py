@@ -72,7 +72,7 @@ def test_others_and_health_are_served_among_hostile_connections(
                 assert httpx.get(f"{stage.health}/readyz", trust_env=False).status_code == 200
             assert httpx.get(f"{stage.health}/metrics", trust_env=False).status_code == 200
             publish(kafka, [presence(ANN, version)])
-            eventually(lambda v=version: stream.last == web_socket.last == {ANN: v})  # type: ignore[misc]
+            eventually(lambda v=version: stream.last == web_socket.last == {ANN: v})  # type: ignore[misc]  # bound now
             assert httpx.get(f"{url}/presence/{ANN}", trust_env=False).json()["version"] == version
         assert EventStream(url, f"aor={ANN}").wait_live().last == {ANN: 11}
         status = stage.status()

@@ -136,12 +136,12 @@ def _start(
         proxy = make_proxy(folder)
         beside = beside_opensips(kafka, folder, proxy, NODE)
         of_proxy = OpenSipsSettings(node=NODE, mi_url=proxy.mi_url, usrloc=Usrloc.MEMORY)
-        known = lambda: bool(beside.producer.status()["mi_answers"])  # noqa: E731
+        known = lambda: bool(beside.producer.status()["mi_answers"])  # noqa: E731 - returned
         return beside, OpenSips(of_proxy, _kernel(beside)), known
     switch = open_freeswitch(folder, users, challenges=challenges)
     beside = beside_freeswitch(kafka, folder, switch, NODE)
     of_switch = FreeSwitchSettings(node=NODE, port=switch.event_socket)
-    known = lambda: bool(beside.producer.status()["connected"])  # noqa: E731
+    known = lambda: bool(beside.producer.status()["connected"])  # noqa: E731 - returned
     return beside, FreeSwitch(of_switch, _kernel(beside)), known
 
 

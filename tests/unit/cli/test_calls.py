@@ -25,7 +25,7 @@ def record(**fields: object) -> CallRecord:
         "state": CallState.ENDED,
         "started": START,
     }
-    return CallRecord(**(given | fields))  # type: ignore[arg-type]
+    return CallRecord(**(given | fields))  # type: ignore[arg-type]  # of several types
 
 
 def printed(one: CallRecord, width: int = 120) -> str:

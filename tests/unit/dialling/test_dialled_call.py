@@ -11,7 +11,7 @@ from schemas.vocabulary import DialOutcome, DigitMethod, DigitTrigger
 
 def _call(trigger: DigitTrigger = DigitTrigger.ANSWER, **plan: object) -> DialledCall:
     timing = Timing(trigger=trigger, answer=30, media=10)
-    return DialledCall(Plan(digits="801", timing=timing, **plan), 0.0)  # type: ignore[arg-type]
+    return DialledCall(Plan(digits="801", timing=timing, **plan), 0.0)  # type: ignore[arg-type]  # of several types
 
 
 def _kinds(actions: list[Action]) -> list[type[Action]]:

@@ -17,7 +17,7 @@ _UNRECOGNISED = {"silent", "beep", "noise-high", "music-first"}
 
 
 def _line(greeting: Greeting, digits: str = "801", **timing: object) -> PhoneLine:
-    return PhoneLine(greeting, Plan(digits=digits, timing=Timing(**timing)))  # type: ignore[arg-type]
+    return PhoneLine(greeting, Plan(digits=digits, timing=Timing(**timing)))  # type: ignore[arg-type]  # of several types
 
 
 @pytest.mark.parametrize("greeting", GREETINGS, ids=_names)

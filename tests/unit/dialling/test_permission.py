@@ -16,7 +16,7 @@ def _command(number: str = "+4930801", client: str = "a") -> DialCommand:
 
 def _permission(**given: float) -> Permission:
     limits = {"rate": 1.0, "burst": 2, "calls_max": 10, "per_client": 5} | given
-    return Permission([r"\+4930\d+"], **limits)  # type: ignore[arg-type]
+    return Permission([r"\+4930\d+"], **limits)  # type: ignore[arg-type]  # of several types
 
 
 def test_nothing_may_be_called_without_a_destination() -> None:

@@ -25,7 +25,7 @@ def test_a_filter_bounds_a_library() -> None:
     written: list[str] = []
     logger = logging.Logger("library")
     handler = logging.Handler()
-    handler.emit = lambda record: written.append(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: written.append(record.getMessage())  # type: ignore[method-assign]  # to see what is let through
     logger.addHandler(handler)
     now = [0.0]
     logger.addFilter(BoundedLog(clock=lambda: now[0]))

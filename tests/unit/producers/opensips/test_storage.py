@@ -20,7 +20,7 @@ KIM, LEO = "sip:kim@192.0.2.60:5060", "sip:leo@192.0.2.61:5060"
 
 
 def served(**options: object) -> UsrlocServer:
-    server = UsrlocServer(**options)  # type: ignore[arg-type]
+    server = UsrlocServer(**options)  # type: ignore[arg-type]  # of several types
     server.register("kim", KIM)
     server.register("leo", LEO)
     return server
@@ -219,7 +219,7 @@ def test_wildcard_unregister_during_a_listing() -> None:
             server.unregister_all("kim")
         return answer
 
-    server.call = answered_late  # type: ignore[method-assign]
+    server.call = answered_late  # type: ignore[method-assign]  # the server answers late once
     server.run_lister()
     assert server.shown("kim") == []
 

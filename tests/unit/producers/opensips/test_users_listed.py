@@ -88,7 +88,7 @@ def test_two_contacts_of_one_register_are_two_also_without_mi() -> None:
     server = UsrlocServer(has_mi=False)
     for uri in (OLD, NEW):
         server.register("kim", uri, callid="c", is_silent=True)
-    server.play.context.contacts.__init__()  # type: ignore[misc]
+    server.play.context.contacts.__init__()  # type: ignore[misc]  # empty, in the same place
     for uri in (OLD, NEW):
         server.register("kim", uri)
     assert server.shown("kim") == sorted((OLD, NEW))
@@ -326,7 +326,7 @@ def test_user_is_listed_again_after_no_answer() -> None:
         (OLD, ";pn-provider=apns;pn-prid=ABC;pn-param=t.app"),
         ("<sip:kim@h;PN-PRID=ABC;pn-provider=apns;pn-param=t.app>", PUSH),
         ("sip:kim@h;pn-provider=apns;pn-prid=abc", "sip:kim@h;pn-prid=abc;pn-provider=apns"),
-        ("sip:kim@h;pn-provider;pn-prid=A;pn-param=b", "sip:kim@h;pn-param=b;pn-prid=a;pn-provider"),  # noqa: E501
+        ("sip:kim@h;pn-provider;pn-prid=A;pn-param=b", "sip:kim@h;pn-param=b;pn-prid=a;pn-provider"),  # noqa: E501 - a row
         ("sip:kim@h", "sip:kim@h"),
     ],
 )  # fmt: skip

@@ -142,7 +142,7 @@ def test_only_an_array_under_such_a_key_is_an_overlay() -> None:
     table.restore(records)
     assert table == {b"a": value, key: value}
     assert table.overlays.get(b"a") is None
-    table.restore([SimpleNamespace(key=key, value=None)])  # type: ignore[list-item]
+    table.restore([SimpleNamespace(key=key, value=None)])  # type: ignore[list-item]  # as much of a record as is used
     assert table == {b"a": value}
 
 

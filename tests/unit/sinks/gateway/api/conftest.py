@@ -89,8 +89,8 @@ def ask(gateway: Gateway) -> Iterator[Ask]:
         def request(
             path: str, token: str = WHOLE, method: str = "GET", **options: object
         ) -> httpx.Response:
-            headers = {"authorization": f"Bearer {token}", **dict(options.pop("headers", {}))}  # type: ignore[call-overload]
-            found: httpx.Response = client.request(method, path, headers=headers, **options)  # type: ignore[arg-type]
+            headers = {"authorization": f"Bearer {token}", **dict(options.pop("headers", {}))}  # type: ignore[call-overload]  # of several types
+            found: httpx.Response = client.request(method, path, headers=headers, **options)  # type: ignore[arg-type]  # of several types
             return found
 
         yield request

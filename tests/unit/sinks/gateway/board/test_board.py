@@ -146,8 +146,8 @@ def test_a_list_has_the_users_of_its_viewer_only(scene: Scene) -> None:
     async def listed(scope: Scope) -> list[str]:
         view = await scene.board.view(Selection(), scope)
         scene.apply(
-            message(record(ANN, scene.hub.get(ANN).version + 1)),  # type: ignore[union-attr]
-            message(record(EVE, scene.hub.get(EVE).version + 1)),  # type: ignore[union-attr]
+            message(record(ANN, scene.hub.get(ANN).version + 1)),  # type: ignore[union-attr]  # else it fails
+            message(record(EVE, scene.hub.get(EVE).version + 1)),  # type: ignore[union-attr]  # else it fails
         )
         scene.board.leave(view)
         return [row.aor for row in view.window(0, 9)]

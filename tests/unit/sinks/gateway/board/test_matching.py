@@ -18,7 +18,7 @@ ANN_ = "sip:Ann@one.test"
 
 
 def found(scope: Scope = EVERYTHING, **selection: object) -> list[str]:
-    matcher = Matcher(Selection(**selection), scope)  # type: ignore[arg-type]
+    matcher = Matcher(Selection(**selection), scope)  # type: ignore[arg-type]  # of several types
     together = [row.aor for row in matcher.select(ROWS)]
     assert together == [row.aor for row in ROWS if matcher.select([row])]
     return together

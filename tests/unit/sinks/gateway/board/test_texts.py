@@ -108,7 +108,7 @@ def test_users_that_come_while_the_lines_are_made_are_not_missed() -> None:
     async def another_comes() -> None:
         known.put(row("sip:12@one.test", "fs1"))
 
-    known.pause = another_comes  # type: ignore[method-assign]
+    known.pause = another_comes  # type: ignore[method-assign]  # a change in the pause
     found = known.having(["12"], known.rows)
     assert found is None or [one.aor for one in found] == ["sip:12@one.test"]
     assert known.having(["12"], known.rows) == [known.rows["one.test"]["sip:12@one.test"]]

@@ -51,7 +51,7 @@ def record(number: int, caller: str, callee: str, **fields: object) -> CallRecor
             CallTransfer(at=started, kind=TransferKind.BLIND, target="7003", by=callee),
         ],
     }
-    return CallRecord(**(given | fields))  # type: ignore[arg-type]
+    return CallRecord(**(given | fields))  # type: ignore[arg-type]  # of several types
 
 
 def ended(number: int, caller: str, callee: str, **fields: object) -> CallRecord:

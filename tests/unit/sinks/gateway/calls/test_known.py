@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from schemas.call_record import CallRecord
 from schemas.codec import InvalidRecord, encode
 from sinks.gateway.calls.dialled import DialledCalls
 from sinks.gateway.calls.known import EVERYBODY, KnownCalls, domain_place, position_of
@@ -13,15 +14,15 @@ from tests.unit.sinks.gateway.calls.making import ended, record, stored
 ANN, BOB, EVE, FAY = "sip:ann@one.test", "sip:bob@one.test", "sip:eve@two.test", "sip:fay@two.test"
 
 
-def known(*records: object, most: int = 100) -> KnownCalls:
+def known(*records: CallRecord, most: int = 100) -> KnownCalls:
     calls = KnownCalls(most)
     for one in records:
-        calls.put(stored(one))  # type: ignore[arg-type]
+        calls.put(stored(one))
     return calls
 
 
 def ids(calls: KnownCalls, *places: str, **options: object) -> list[str]:
-    return [one.id for one in calls.listed(places, **options)]  # type: ignore[arg-type]
+    return [one.id for one in calls.listed(places, **options)]  # type: ignore[arg-type]  # of several types
 
 
 def test_the_newest_calls_of_users_and_domains_come_first_and_each_once() -> None:

@@ -54,7 +54,7 @@ def checked(presence: Presence, granted: frozenset[Part] = ALL_PARTS) -> tuple[s
     for schema, found in zip((_PIDF, _DIALOG, _REGINFO), documents, strict=True):
         schema.validate(found.decode())
         fromstring(found)
-    return tuple(one.decode() for one in documents)  # type: ignore[return-value]
+    return tuple(one.decode() for one in documents)  # type: ignore[return-value]  # there are three
 
 
 def test_a_user_with_a_call_has_it_in_each_format() -> None:

@@ -21,7 +21,7 @@ def event(kind: NodeKind, boot: str = "b1", **values: object) -> NodeEvent:
         "seq": 0,
         "at": AT,
     }
-    return NodeEvent(kind=kind, **(given | values))  # type: ignore[arg-type]
+    return NodeEvent(kind=kind, **(given | values))  # type: ignore[arg-type]  # of several types
 
 
 def test_the_worst_condition_counts() -> None:
